@@ -15,7 +15,7 @@ use crate::{
     headers::Headers,
     host::Clock,
     json::{Failure, Scanner},
-    plan::{Plan, Target},
+    plan::{Outcome, Plan, Target},
     step::{HeaderEdits, Name, Reply, Step},
     surface::{Endpoint, Route},
 };
@@ -46,6 +46,15 @@ struct Reading {
     shape: Shape,
     scanner: Result<Scanner, Failure>,
     length: usize,
+}
+
+/// An answer that Envoy itself made.
+#[derive(Debug)]
+pub struct LocalReply {
+    /// Its status.
+    pub status: u16,
+    /// Envoy's response code details.
+    pub details: String,
 }
 
 /// Headers that never reach a provider: the caller's credentials and state, and what would make the answer unreadable.
@@ -132,25 +141,26 @@ impl Exchange {
         }
     }
 
-    /// A response head reaches the client. Where no attempt made it, Envoy did: `details` asks for its response code
-    /// details, and the answer says the same in the caller's dialect.
-    pub fn response_head(&mut self, status: u16, details: impl FnOnce() -> String) -> Option<Reply> {
+    /// A response head reaches the client. Where no attempt made it, Envoy did: `local` reads it, and the answer says the
+    /// same in the caller's dialect.
+    pub fn response_head(&mut self, local: impl FnOnce() -> LocalReply) -> Option<Reply> {
         match mem::replace(&mut self.state, State::Settled) {
             State::Forwarded(plan) if plan.has_answer() => {
                 self.state = State::Forwarded(plan);
                 None
             }
             State::Forwarded(plan) => {
-                let error = plan.local_error(status, &details());
-                let reply = error.reply(plan.shape);
-                Some(plan.failed_headers(status).into_iter().fold(reply, |mut reply, header| {
-                    reply.headers.push(header);
-                    reply
-                }))
+                let LocalReply { status, details } = local();
+                plan.note(Outcome::Unusable(status));
+                let reply = plan.local_error(status, &details).reply(plan.shape);
+                Some(reply.with("x-dragoman-attempts", plan.attempts()))
             }
-            // Envoy gave up while the request was still being held: its buffer was smaller than `max_body`.
-            State::Reading(reading) if status == 413 => Some(too_large(self.gateway.max_body).reply(reading.shape)),
             State::Reading(reading) => {
+                let LocalReply { status, .. } = local();
+                if status == 413 {
+                    // Envoy's own buffer is smaller than `max_body`.
+                    return Some(too_large(self.gateway.max_body).reply(reading.shape));
+                }
                 let error = Error::new(Kind::InvalidRequest, "The request was ended before it was complete.");
                 Some(Reply { status, ..error.reply(reading.shape) })
             }

@@ -14,7 +14,6 @@ use crate::{
     dialect::ChatRequest,
     error::{Error, Kind, Shape},
     gateway::Provider,
-    step::Name,
     usage::Usage,
 };
 
@@ -117,13 +116,6 @@ impl Plan {
             let _ = write!(line, "{comma}{}/{}={status}", target.provider.name, target.model);
         }
         line
-    }
-
-    /// The headers that say who was asked, on an answer that Envoy made with this status.
-    #[must_use]
-    pub fn failed_headers(&self, status: u16) -> Vec<(Name, String)> {
-        self.note(Outcome::Unusable(status));
-        alloc::vec![(Name::Borrowed("x-dragoman-attempts"), self.attempts())]
     }
 
     /// What to answer when Envoy itself ended the request: `details` are its response code details, `status` its answer.

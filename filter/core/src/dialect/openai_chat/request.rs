@@ -156,7 +156,9 @@ mod tests {
     }
 
     fn sent(body: &str, id: &str) -> String {
-        String::from_utf8(read(body).unwrap().edits(id).apply(body.as_bytes())).unwrap()
+        let mut bytes = body.as_bytes().to_vec();
+        read(body).unwrap().edits(id).apply_in_place(&mut bytes);
+        String::from_utf8(bytes).unwrap()
     }
 
     #[test]
