@@ -115,6 +115,26 @@ fn ten_mistakes_are_ten_problems_each_with_its_place() {
 }
 
 #[test]
+fn what_was_refused_is_not_compared_with_anything() {
+    for (json, expected) in [
+        (
+            with(r#""keys": [{"id": 1, "sha256": "x"}, {"id": 2, "sha256": "y"}]"#),
+            vec!["/keys/0/id", "/keys/0/sha256", "/keys/1/id", "/keys/1/sha256"],
+        ),
+        (key(r#""providers": [1]"#), vec!["/keys/0/providers/0"]),
+        (with(r#""listen": {"address": "x", "admin": "127.0.0.1:8080"}"#), vec!["/listen/address"]),
+        (with(r#""listen": {"address": "0.0.0.0:1"}, "keys": 1"#), vec!["/keys"]),
+        (provider(r#""enabled": "no""#), vec!["/providers/openai/enabled"]),
+        (
+            provider(r#""accounts": [{}, {}]"#),
+            vec!["/providers/openai/accounts/0/name", "/providers/openai/accounts/1/name"],
+        ),
+    ] {
+        assert_eq!(pointers(&json), expected);
+    }
+}
+
+#[test]
 fn an_unknown_field_comes_with_what_was_meant() {
     assert_eq!(
         problem(&provider(r#""base-ulr": "http://h""#)),
