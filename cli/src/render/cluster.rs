@@ -41,8 +41,8 @@ pub(super) fn of(provider: &Provider, tls: &Tls, module: &Module<'_>) -> Value {
     });
     if let Some(fields) = cluster.as_object_mut() {
         if literal(url).is_none() {
+            // Each address is a host of its own here, so with both families half of the tries of an IPv4-only machine fail.
             fields.insert("dns_lookup_family".into(), "V4_PREFERRED".into());
-            fields.insert("respect_dns_ttl".into(), true.into());
         }
         if url.tls {
             fields.insert("transport_socket".into(), transport_socket(url, tls));

@@ -20,8 +20,8 @@ pub(super) fn listener(config: &Config, module: &Module<'_>) -> Value {
         // The client's own address counts, and none of its forwarding headers.
         "use_remote_address": true,
         "skip_xff_append": true,
-        // Written although empty: otherwise private addresses are internal and their x-envoy-* headers are obeyed.
-        "internal_address_config": {},
+        // A range without clients. With none, private addresses are internal and their x-envoy-* headers are obeyed.
+        "internal_address_config": { "cidr_ranges": [{ "address_prefix": "255.255.255.255", "prefix_len": 32 }] },
         "normalize_path": true,
         "merge_slashes": true,
         "path_with_escaped_slashes_action": "REJECT_REQUEST",

@@ -15,10 +15,11 @@ use serde_json::{Map, Value, json};
 use super::{INGRESS_STATS, scheme::seconds};
 
 /// Headers about the client that are none of a provider's business. Applied after the ingress filter has read them.
-const PRIVATE_HEADERS: [&str; 8] = [
+const PRIVATE_HEADERS: [&str; 9] = [
     "cookie",
     "forwarded",
     "via",
+    "x-envoy-external-address",
     "x-forwarded-for",
     "x-forwarded-host",
     "x-forwarded-port",
@@ -84,7 +85,7 @@ fn retry_policy(config: &Config) -> Value {
     let first_byte = longest(|provider| provider.timeouts.first_byte);
     let idle = longest(|provider| provider.timeouts.idle);
     json!({
-        "retry_on": "5xx,reset,connect-failure,refused-stream,retriable-status-codes,retriable-headers",
+        "retry_on": "reset,connect-failure,refused-stream,retriable-status-codes,retriable-headers",
         "retriable_status_codes": config.retry.statuses,
         // Set by the attempt on an answer that is a failure whatever its status.
         "retriable_headers": [{ "name": "x-dragoman-retry", "present_match": true }],

@@ -24,7 +24,7 @@ pub(super) async fn run(envoy: &mut Envoy, admin: &Interface, signals: &mut Sign
         quiet = if active == 0 { quiet.saturating_add(1) } else { 0 };
         if active > 0 && !told {
             told = true;
-            writeln!(std::io::stderr().lock(), "draining {active} requests; a second signal ends them")?;
+            writeln!(std::io::stderr().lock(), "draining, {active} in flight; a second signal ends them")?;
         }
         tokio::select! {
             () = sleep(POLL) => {}
