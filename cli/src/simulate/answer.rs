@@ -152,7 +152,9 @@ impl Choice {
         }
         let mut text = match &question.format {
             Format::Schema(schema) => schema::example(schema).to_string(),
-            Format::Object => serde_json::json!({"model": question.model, "you_said": clip(&question.text)}).to_string(),
+            Format::Object => {
+                serde_json::json!({"model": question.model, "you_said": clip(&question.text)}).to_string()
+            }
             Format::Text => prose(question),
         };
         if index > 0 && matches!(question.format, Format::Text) {

@@ -57,7 +57,8 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let (mut terminated, mut interrupted) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-        let options = Options { listen, pause, require_key, keep: Keep::Length, remember: 1, log: true, ..Options::default() };
+        let options =
+            Options { listen, pause, require_key, keep: Keep::Length, remember: 1, log: true, ..Options::default() };
         let simulator = Simulator::start(options).with_context(|| format!("cannot listen on {listen}"))?;
         writeln!(io::stderr(), "simulated provider on http://{}/v1", simulator.addr())?;
         tokio::select! {

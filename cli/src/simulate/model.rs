@@ -33,10 +33,8 @@ impl Model {
     /// The answer to a request.
     pub(super) fn answer(&self, request: &Request) -> Script {
         let (dialect, route) = route(&request.method, request.uri.path());
-        let stamp = Stamp {
-            created: (self.clock)(),
-            random: Random::new(self.answered.fetch_add(1, Ordering::Relaxed)),
-        };
+        let stamp =
+            Stamp { created: (self.clock)(), random: Random::new(self.answered.fetch_add(1, Ordering::Relaxed)) };
         let mut faults = Vec::new();
         let reply = self.reply(request, dialect, route, &stamp, &mut faults);
         let mut script = reply.unwrap_or_else(|complaint| {
@@ -63,9 +61,7 @@ impl Model {
             faults.extend(fault::in_header(value)?);
         }
         match route {
-            Route::Unknown => {
-                Err(Complaint::new(404, Reason::WrongPath, format!("Invalid URL ({method} {path})")))
-            }
+            Route::Unknown => Err(Complaint::new(404, Reason::WrongPath, format!("Invalid URL ({method} {path})"))),
             Route::WrongMethod => {
                 let message = format!("Not allowed to {method} on {path}.");
                 Err(Complaint::new(405, Reason::WrongMethod, message))

@@ -315,9 +315,8 @@ mod tests {
     #[test]
     fn random_cuts_follow_the_seed_and_reach_into_characters() {
         let script = Script::whole(StatusCode::OK, "text/plain", "🦀".repeat(200));
-        let lengths = |seed| {
-            script.clone().cut_at_random(seed).body.iter().map(|piece| piece.bytes.len()).collect::<Vec<_>>()
-        };
+        let lengths =
+            |seed| script.clone().cut_at_random(seed).body.iter().map(|piece| piece.bytes.len()).collect::<Vec<_>>();
         assert_eq!(lengths(7), lengths(7));
         assert_ne!(lengths(7), lengths(8));
         assert!(lengths(7).iter().any(|length| length % 4 != 0));

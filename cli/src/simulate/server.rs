@@ -313,11 +313,7 @@ async fn connect(socket: TcpStream, tls: Option<TlsAcceptor>, connection: Connec
     }
 }
 
-async fn serve<I: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
-    io: I,
-    connection: Connection,
-    shared: Arc<Shared>,
-) {
+async fn serve<I: AsyncRead + AsyncWrite + Unpin + Send + 'static>(io: I, connection: Connection, shared: Arc<Shared>) {
     let builder = auto::Builder::new(TokioExecutor::new());
     let builder = match shared.protocols {
         Protocols::Both => builder,

@@ -61,7 +61,10 @@ impl Dialect for OpenAi {
             object: "chat.completion",
             created: stamp.created,
             model: &question.model,
-            choices: (0..).zip(&answer.choices).map(|(index, choice)| WholeChoice::of(index, choice, &mut stamp)).collect(),
+            choices: (0..)
+                .zip(&answer.choices)
+                .map(|(index, choice)| WholeChoice::of(index, choice, &mut stamp))
+                .collect(),
             usage: answer.usage.map(UsageObject::of),
             service_tier: "default",
             system_fingerprint: FINGERPRINT,
@@ -77,9 +80,11 @@ impl Dialect for OpenAi {
             writer.open(index, choice);
         }
         // The choices of `n` advance together.
-        let mut deltas: Vec<_> = answer.choices.iter().map(|choice| choice.deltas(&mut writer.stamp).into_iter()).collect();
+        let mut deltas: Vec<_> =
+            answer.choices.iter().map(|choice| choice.deltas(&mut writer.stamp).into_iter()).collect();
         loop {
-            let round: Vec<_> = (0..).zip(&mut deltas).filter_map(|(index, rest)| Some((index, rest.next()?))).collect();
+            let round: Vec<_> =
+                (0..).zip(&mut deltas).filter_map(|(index, rest)| Some((index, rest.next()?))).collect();
             if round.is_empty() {
                 break;
             }
@@ -219,7 +224,10 @@ fn images(content: &Value) -> Vec<String> {
 
 fn tool(tool: &Value) -> Option<Tool> {
     let name = tool["function"]["name"].as_str()?.to_owned();
-    Some(Tool { name, parameters: tool["function"].get("parameters").cloned().unwrap_or_else(|| json!({"type": "object"})) })
+    Some(Tool {
+        name,
+        parameters: tool["function"].get("parameters").cloned().unwrap_or_else(|| json!({"type": "object"})),
+    })
 }
 
 impl Stamp {
@@ -294,7 +302,8 @@ impl WholeChoice {
             Content::Text(tokens) => message.content = Some(tokens.concat()),
             Content::Refusal(tokens) => message.refusal = Some(tokens.concat()),
             Content::Calls(calls) => {
-                message.tool_calls = calls.iter().map(|call| ToolCall::of(call, call.arguments.concat(), stamp)).collect();
+                message.tool_calls =
+                    calls.iter().map(|call| ToolCall::of(call, call.arguments.concat(), stamp)).collect();
             }
         }
         Self { index, message, logprobs: None, finish_reason: finish_reason(choice.finish) }
@@ -422,7 +431,9 @@ impl Choice {
                 for (index, call) in calls.iter().enumerate() {
                     let name = json!({"name": call.name, "arguments": ""});
                     let id = stamp.call_id();
-                    deltas.push(json!({"tool_calls": [{"index": index, "id": id, "type": "function", "function": name}]}));
+                    deltas.push(
+                        json!({"tool_calls": [{"index": index, "id": id, "type": "function", "function": name}]}),
+                    );
                     for slice in &call.arguments {
                         deltas.push(json!({"tool_calls": [{"index": index, "function": {"arguments": slice}}]}));
                     }
