@@ -6,4 +6,5 @@ pub mod check;
 pub mod document;
 pub mod key;
 pub mod render;
+pub mod simulate;
 pub mod up;

@@ -16,7 +16,7 @@ use clap::{Args, Parser, Subcommand};
 use dragoman::{
     check, document,
     document::BadFile,
-    key, render,
+    key, render, simulate,
     up::{self, launch},
 };
 
@@ -40,6 +40,8 @@ enum Verb {
     Key(KeyVerb),
     /// Run the gateway in the foreground
     Up(UpArgs),
+    /// Run a provider that answers without a model and fails on request
+    Simulate(simulate::Args),
     /// Become Envoy, and end with the parent
     #[command(hide = true)]
     Launch(LaunchArgs),
@@ -144,6 +146,7 @@ fn run(verb: Verb) -> anyhow::Result<()> {
         Verb::Up(UpArgs { config, envoy, wasm, host, port }) => {
             up::run(&up::Options { config, envoy, wasm, host, port })
         }
+        Verb::Simulate(args) => simulate::run(args),
         Verb::Launch(LaunchArgs { parent, program, arguments }) => {
             let error = launch::replace(parent, &program, &arguments);
             Err(error).with_context(|| format!("{} cannot be run", program.display()))
