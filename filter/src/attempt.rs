@@ -52,7 +52,10 @@ impl AttemptStream {
         let plan = host::property(&[NEXT_PROPERTY]).and_then(|next| Plan::token(&next)).and_then(plans::find);
         let Some(attempt) = plan.and_then(|plan| Attempt::new(&plan, 0)) else {
             self.state = State::Settled;
-            let error = Error::new(Kind::UpstreamUnavailable, "The gateway was reloaded while it routed this request; try again.");
+            let error = Error::new(
+                Kind::UpstreamUnavailable,
+                "The gateway was reloaded while it routed this request; try again.",
+            );
             return self.stream.reply(&error.reply(Shape::OpenAi));
         };
         let Outgoing { headers, edits } = attempt.outgoing();

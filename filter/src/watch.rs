@@ -67,7 +67,8 @@ impl Watch {
     /// Time has passed.
     pub(crate) fn tick(&self) {
         let waiting = self.waiting.borrow().clone();
-        let hangs = |id| host::as_context(id, self.root, || host::number(&["request", "size"]).is_some_and(|size| size > 0));
+        let hangs =
+            |id| host::as_context(id, self.root, || host::number(&["request", "size"]).is_some_and(|size| size > 0));
         if self.setting.get() != Setting::Unknown || !waiting.iter().any(|id| hangs(*id)) {
             return;
         }

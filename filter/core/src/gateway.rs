@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use crate::{
     auth::KeyTable,
-    config::{AuthMode, BaseUrl, Config, Credential, Provider as Section},
+    config::{AuthMode, Config, Credential, Provider as Section},
     error::{Error, Kind},
     provider,
     step::Name,
@@ -134,16 +134,6 @@ impl Provider {
             flex: section.timeouts.flex,
             missing,
         }
-    }
-}
-
-impl BaseUrl {
-    /// The `:authority`: with the port only where it is not the scheme's own.
-    #[must_use]
-    pub fn authority(&self) -> String {
-        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
-        let own = if self.tls { 443 } else { 80 };
-        if self.port == own { host } else { format!("{host}:{}", self.port) }
     }
 }
 
