@@ -365,6 +365,10 @@ fn deliver_data(id: u32, direction: Direction, chunk: &[u8], end: bool) {
             return None;
         }
         let half = half(stream, direction);
+        // Replaced by the filter's own reply: the rest of what was there goes nowhere.
+        if half.sent.as_ref().is_some_and(|sent| sent.complete) {
+            return None;
+        }
         half.received += chunk.len();
         if let Some(waiting) = &mut half.waiting {
             waiting.push((chunk.to_vec(), end));
@@ -440,6 +444,8 @@ pub(super) fn finish(id: u32) {
     let Some(role) = with_host(|host| {
         let stream = host.streams.get_mut(&id)?;
         stream.logging = true;
+        stream.request.buffer = None;
+        stream.response.buffer = None;
         Some(stream.role)
     }) else {
         return;
