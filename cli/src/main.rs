@@ -1,2 +1,209 @@
-//! The `dragoman` command.
-fn main() {}
+//! The `dragoman` command: reads the command line, calls the library, says what went wrong.
+//!
+//! Exit status: 0 done, 1 failed, 2 the configuration file (or the command line) is not usable.
+
+use std::{
+    ffi::OsString,
+    fs,
+    io::{self, Read, Write},
+    net::IpAddr,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use anyhow::{Context, bail};
+use clap::{Args, Parser, Subcommand};
+use dragoman::{
+    check, document,
+    document::BadFile,
+    key, render, simulate,
+    up::{self, launch},
+};
+
+/// Makes any Envoy an LLM gateway.
+#[derive(Parser)]
+#[command(version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Check a configuration file and print every problem
+    Check(CheckArgs),
+    /// Render configuration for the proxy
+    #[command(subcommand)]
+    Render(RenderVerb),
+    /// Make and hash client keys
+    #[command(subcommand)]
+    Key(KeyVerb),
+    /// Run the gateway in the foreground
+    Up(UpArgs),
+    /// Run a provider that answers without a model and fails on request
+    Simulate(simulate::Args),
+    /// Become Envoy, and end with the parent
+    #[command(hide = true)]
+    Launch(LaunchArgs),
+}
+
+#[derive(Args)]
+struct CheckArgs {
+    /// The configuration file
+    #[arg(required_unless_present = "config")]
+    file: Option<PathBuf>,
+    /// The same, as an option
+    #[arg(long, value_name = "FILE", conflicts_with = "file")]
+    config: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+enum RenderVerb {
+    /// A bootstrap for plain Envoy
+    Envoy(RenderArgs),
+}
+
+#[derive(Args)]
+struct RenderArgs {
+    /// The configuration file
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// Folder to write envoy.yaml to; `-` for standard output
+    #[arg(short, long, value_name = "DIR", default_value = "-")]
+    output: PathBuf,
+    /// Write nothing; fail if envoy.yaml in this folder differs
+    #[arg(long, value_name = "DIR", conflicts_with = "output")]
+    check: Option<PathBuf>,
+    /// Path of the module as Envoy will open it
+    #[arg(long, value_name = "PATH", default_value = "dist/dragoman.wasm")]
+    wasm: String,
+}
+
+#[derive(Subcommand)]
+enum KeyVerb {
+    /// Make a key, and the stanza to paste into the file
+    New {
+        /// The key's id in the stanza
+        #[arg(long, default_value = "my-app")]
+        id: String,
+    },
+    /// Print the SHA-256 of a key
+    Hash {
+        /// The key; read from standard input where absent
+        key: Option<String>,
+    },
+}
+
+#[derive(Args)]
+struct UpArgs {
+    /// The configuration file
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// Envoy, 1.39 or later [default: beside this program, else on PATH]
+    #[arg(long, value_name = "PATH")]
+    envoy: Option<PathBuf>,
+    /// The module [default: dragoman.wasm beside this program]
+    #[arg(long, value_name = "PATH")]
+    wasm: Option<PathBuf>,
+    /// Listen on this address instead of the file's
+    #[arg(long, value_name = "IP")]
+    host: Option<IpAddr>,
+    /// Listen on this port instead of the file's; 0 for any free one
+    #[arg(long)]
+    port: Option<u16>,
+}
+
+#[derive(Args)]
+struct LaunchArgs {
+    parent: u32,
+    program: PathBuf,
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    arguments: Vec<OsString>,
+}
+
+fn main() -> ExitCode {
+    let Err(error) = run(Cli::parse().command) else { return ExitCode::SUCCESS };
+    let bad_file = error.downcast_ref::<BadFile>();
+    let text = bad_file.map_or_else(|| format!("dragoman: {error:#}"), ToString::to_string);
+    // With standard error gone there is nobody left to tell.
+    let _ = writeln!(io::stderr().lock(), "{text}");
+    ExitCode::from(if bad_file.is_some() { 2 } else { 1 })
+}
+
+fn run(verb: Verb) -> anyhow::Result<()> {
+    match verb {
+        Verb::Check(CheckArgs { file, config }) => {
+            let path = file.or(config).context("no file")?;
+            let config = document::read(&path)?;
+            print(&check::summarize(&path, &config))
+        }
+        Verb::Render(RenderVerb::Envoy(args)) => render_envoy(&args),
+        Verb::Key(KeyVerb::New { id }) => print(&key::announce(&key::generate()?, &id)),
+        Verb::Key(KeyVerb::Hash { key }) => {
+            let key = key.map_or_else(read_key, Ok)?;
+            print(&format!("{}\n", key::hash(&key)))
+        }
+        Verb::Up(UpArgs { config, envoy, wasm, host, port }) => {
+            up::run(&up::Options { config, envoy, wasm, host, port })
+        }
+        Verb::Simulate(args) => simulate::run(args),
+        Verb::Launch(LaunchArgs { parent, program, arguments }) => {
+            let error = launch::replace(parent, &program, &arguments);
+            Err(error).with_context(|| format!("{} cannot be run", program.display()))
+        }
+    }
+}
+
+fn render_envoy(args: &RenderArgs) -> anyhow::Result<()> {
+    let config = document::read(&args.config)?;
+    let rendering = render::envoy(&config, render::Target { wasm: &args.wasm, private_admin: None })?;
+    if let Some(folder) = &args.check {
+        return compare(&folder.join("envoy.yaml"), &rendering.yaml);
+    }
+    if args.output == Path::new("-") {
+        print(&rendering.yaml)?;
+    } else {
+        fs::create_dir_all(&args.output).with_context(|| format!("{} cannot be made", args.output.display()))?;
+        let path = args.output.join("envoy.yaml");
+        fs::write(&path, &rendering.yaml).with_context(|| format!("{} cannot be written", path.display()))?;
+    }
+    let inline: Vec<_> = rendering.handovers.iter().map(|handover| handover.variable.as_str()).collect();
+    let mut err = io::stderr().lock();
+    if !rendering.variables.is_empty() {
+        writeln!(err, "Envoy needs these variables: {}", rendering.variables.join(", "))?;
+    }
+    if !inline.is_empty() {
+        writeln!(err, "set from the values in {}: {}", args.config.display(), inline.join(", "))?;
+    }
+    Ok(())
+}
+
+fn compare(path: &Path, expected: &str) -> anyhow::Result<()> {
+    let found = fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    if found == expected {
+        return Ok(());
+    }
+    let mut lines = (1_usize..).zip(found.lines().zip(expected.lines()));
+    match lines.find(|(_, (old, new))| old != new) {
+        Some((line, (old, new))) => {
+            bail!("{} differs from its source, first at line {line}:\n- {old}\n+ {new}", path.display())
+        }
+        None => bail!("{} differs from its source in length", path.display()),
+    }
+}
+
+fn read_key() -> anyhow::Result<String> {
+    let mut text = String::new();
+    io::stdin().read_to_string(&mut text).context("standard input is not text")?;
+    let key = text.trim_end_matches(['\r', '\n']);
+    if key.is_empty() {
+        bail!("no key on standard input")
+    }
+    Ok(key.to_owned())
+}
+
+fn print(text: &str) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    Ok(out.flush()?)
+}

@@ -1,12 +1,36 @@
 //! The configuration file: read with all its problems at once, checked, and typed.
 
+mod check;
+mod fields;
+mod form;
+mod node;
+mod plugin;
 mod raw;
+mod reader;
+mod reference;
+mod sections;
+mod text;
+mod time;
+mod url;
 
-use alloc::string::String;
+use alloc::{string::String, vec::Vec};
 use core::fmt;
 
-pub use raw::{
-    Account, Auth, AuthMode, BaseUrl, Config, Credential, EnvoyAdmin, Key, Kind, Listen, Provider, Retry, Timeouts, Tls,
+use serde_json::value::RawValue;
+
+use self::{
+    fields::{Nested, written},
+    form::Form,
+    reader::Reader,
+};
+
+pub use self::{
+    plugin::Plugin,
+    raw::{
+        Account, Auth, AuthMode, BaseUrl, Config, Credential, EnvoyAdmin, Key, Kind, Listen, Provider, Retry, Timeouts,
+        Tls,
+    },
+    reference::{Field, Reference, SectionReference, Shape},
 };
 
 /// One thing wrong with the file: where, as a JSON pointer, and what.
@@ -24,3 +48,55 @@ impl fmt::Display for Problem {
         write!(f, "{pointer}: {}", self.message)
     }
 }
+
+/// Reads and checks the user's document.
+///
+/// # Errors
+/// Everything that is wrong with it, at once.
+pub fn parse(json: &str) -> Result<Config, Vec<Problem>> {
+    Reader::document(json, |raw, reader| Document.read(raw, reader))
+}
+
+/// The canonical document: everything written out, in one spelling, on one line. [`parse`] takes it back unchanged.
+///
+/// Secrets that stand in the file stand in it, too.
+#[must_use]
+pub fn to_json(config: &Config) -> String {
+    written(&Document, config)
+}
+
+/// What can be written in the file.
+#[must_use]
+pub fn reference() -> Reference {
+    let mut reference = Reference::default();
+    Document.shape(&mut reference);
+    reference
+}
+
+/// The whole file: its sections, then what is checked between them.
+struct Document;
+
+impl Form for Document {
+    type Value = Config;
+
+    fn read(&self, raw: &RawValue, reader: &mut Reader) -> Option<Config> {
+        let config = Nested::new().read(raw, reader)?;
+        check::check(&config, reader);
+        Some(config)
+    }
+
+    fn write(&self, config: &Config, out: &mut String) {
+        Nested::new().write(config, out);
+    }
+
+    fn shape(&self, reference: &mut Reference) -> Shape {
+        Nested::<Config>::new().shape(reference)
+    }
+
+    fn stand_in(&self) -> Config {
+        Nested::new().stand_in()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,162 @@
+//! The configuration file on disk: YAML or JSON in, a checked [`Config`] or every problem out.
+//!
+//! The module reads JSON only, so the same parser runs in it and here; YAML is transcoded to JSON first. The transcoding
+//! keeps the order of keys (providers are tried in the order written) and refuses duplicates, which is why it does not go
+//! through `serde_json::Value`.
+
+use std::{fmt, fs, path::Path, path::PathBuf};
+
+use dragoman_core::config::{Config, Problem};
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{MapAccess, SeqAccess, Visitor},
+    ser::{SerializeMap, SerializeSeq},
+};
+
+/// A file that cannot be used: printed one problem a line, the process exits 2.
+#[derive(Debug)]
+pub struct BadFile {
+    /// The file as named on the command line.
+    pub path: PathBuf,
+    /// All that is wrong with it.
+    pub problems: Vec<Problem>,
+}
+
+impl fmt::Display for BadFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, problem) in self.problems.iter().enumerate() {
+            let separator = if index == 0 { "" } else { "\n" };
+            write!(f, "{separator}{}: {problem}", self.path.display())?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for BadFile {}
+
+/// Reads and checks `path`.
+///
+/// # Errors
+/// When the file cannot be read, is neither YAML nor JSON, or has problems.
+pub fn read(path: &Path) -> Result<Config, BadFile> {
+    let text = fs::read_to_string(path).map_err(|error| whole(error.to_string()));
+    text.and_then(|text| parse(&text)).map_err(|problems| BadFile { path: path.to_owned(), problems })
+}
+
+/// Checks the text of a file.
+///
+/// # Errors
+/// With every problem found.
+pub fn parse(text: &str) -> Result<Config, Vec<Problem>> {
+    if serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok() {
+        return Config::parse(text);
+    }
+    // The parser's error excerpts are off: they would print the lines around the mistake, credentials included.
+    let options = serde_saphyr::options! { with_snippet: false };
+    let node: Node = serde_saphyr::from_str_with_options(text, options).map_err(|error| whole(error.to_string()))?;
+    let json = serde_json::to_string(&node).map_err(|error| whole(error.to_string()))?;
+    Config::parse(&json)
+}
+
+fn whole(message: String) -> Vec<Problem> {
+    vec![Problem { pointer: String::new(), message }]
+}
+
+/// A YAML value that remembers the order of its keys.
+enum Node {
+    Null,
+    Bool(bool),
+    Unsigned(u64),
+    Signed(i64),
+    Float(f64),
+    Text(String),
+    List(Vec<Node>),
+    Map(Vec<(String, Node)>),
+}
+
+impl<'de> Deserialize<'de> for Node {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(NodeVisitor)
+    }
+}
+
+struct NodeVisitor;
+
+impl<'de> Visitor<'de> for NodeVisitor {
+    type Value = Node;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Node, E> {
+        Ok(Node::Null)
+    }
+
+    fn visit_none<E>(self) -> Result<Node, E> {
+        Ok(Node::Null)
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Node, D::Error> {
+        Node::deserialize(deserializer)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Node, E> {
+        Ok(Node::Bool(value))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Node, E> {
+        Ok(Node::Unsigned(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Node, E> {
+        Ok(Node::Signed(value))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Node, E> {
+        Ok(Node::Float(value))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Node, E> {
+        Ok(Node::Text(value.to_owned()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Node, A::Error> {
+        let mut list = Vec::new();
+        while let Some(item) = items.next_element()? {
+            list.push(item);
+        }
+        Ok(Node::List(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Node, A::Error> {
+        let mut map = Vec::new();
+        while let Some(entry) = entries.next_entry()? {
+            map.push(entry);
+        }
+        Ok(Node::Map(map))
+    }
+}
+
+impl Serialize for Node {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Null => serializer.serialize_unit(),
+            Self::Bool(value) => serializer.serialize_bool(*value),
+            Self::Unsigned(value) => serializer.serialize_u64(*value),
+            Self::Signed(value) => serializer.serialize_i64(*value),
+            Self::Float(value) => serializer.serialize_f64(*value),
+            Self::Text(value) => serializer.serialize_str(value),
+            Self::List(items) => {
+                let mut list = serializer.serialize_seq(Some(items.len()))?;
+                items.iter().try_for_each(|item| list.serialize_element(item))?;
+                list.end()
+            }
+            Self::Map(entries) => {
+                let mut map = serializer.serialize_map(Some(entries.len()))?;
+                entries.iter().try_for_each(|(key, value)| map.serialize_entry(key, value))?;
+                map.end()
+            }
+        }
+    }
+}

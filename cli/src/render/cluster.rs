@@ -1,0 +1,116 @@
+//! A provider as an Envoy cluster: where it is, how it is verified, and how long it may take.
+
+use std::time::Duration;
+
+use dragoman_core::config::{BaseUrl, Provider, Tls};
+use serde_json::{Value, json};
+
+use super::{
+    scheme::{literal, seconds},
+    wasm::Module,
+};
+
+/// The bundle of Debian, Alpine and Envoy's own images.
+pub const SYSTEM_CA_FILE: &str = "/etc/ssl/certs/ca-certificates.crt";
+
+/// Providers close idle connections after a minute or so; a request that races with it is lost. Being first avoids that.
+const IDLE_CONNECTION: Duration = Duration::from_secs(30);
+
+pub(super) fn of(provider: &Provider, tls: &Tls, module: &Module<'_>) -> Value {
+    let url = &provider.base_url;
+    let name = provider.cluster();
+    let mut cluster = json!({
+        "name": name,
+        "type": if literal(url).is_some() { "STATIC" } else { "STRICT_DNS" },
+        "connect_timeout": "5s",
+        "load_assignment": { "cluster_name": name, "endpoints": endpoints(url) },
+        // Envoy's defaults (1024 requests, 3 retries at a time) would fail requests that the module has admitted, with an
+        // error that Envoy does not retry. Limits are the module's.
+        "circuit_breakers": { "thresholds": [{
+            "max_connections": 100_000,
+            "max_pending_requests": 100_000,
+            "max_requests": 100_000,
+            "max_retries": 100_000,
+        }]},
+        "upstream_connection_options": {
+            "tcp_keepalive": { "keepalive_time": 60, "keepalive_interval": 15, "keepalive_probes": 4 },
+        },
+        "typed_extension_protocol_options": {
+            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": protocol(provider, module),
+        },
+    });
+    if let Some(fields) = cluster.as_object_mut() {
+        if literal(url).is_none() {
+            // Each address is a host of its own here, so with both families half of the tries of an IPv4-only machine fail.
+            fields.insert("dns_lookup_family".into(), "V4_PREFERRED".into());
+        }
+        if url.tls {
+            fields.insert("transport_socket".into(), transport_socket(url, tls));
+        }
+    }
+    cluster
+}
+
+/// The provider, and behind it an endpoint that refuses.
+///
+/// A name that does not resolve leaves a cluster without hosts, and "no healthy upstream" is not retried by Envoy; a
+/// refused connection is. Envoy uses the second priority only when the first has no host, since none is ever marked
+/// unhealthy here. An address literal is always there and needs no second.
+fn endpoints(url: &BaseUrl) -> Value {
+    let endpoint = |host: &str, port: u16| json!([{ "endpoint": { "address": { "socket_address": { "address": host, "port_value": port } } } }]);
+    let provider = json!({ "priority": 0, "lb_endpoints": endpoint(&url.host, url.port) });
+    if literal(url).is_some() {
+        return json!([provider]);
+    }
+    // Port 9 is `discard`, which nothing listens on.
+    json!([provider, { "priority": 1, "lb_endpoints": endpoint("127.0.0.1", 9) }])
+}
+
+fn protocol(provider: &Provider, module: &Module<'_>) -> Value {
+    let mut protocol = json!({
+        "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+        "common_http_protocol_options": {
+            "idle_timeout": seconds(IDLE_CONNECTION),
+            "max_stream_duration": seconds(provider.timeouts.total),
+        },
+        "http_filters": [
+            module.attempt(),
+            {
+                "name": "envoy.filters.http.upstream_codec",
+                "typed_config": {
+                    "@type": "type.googleapis.com/envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec",
+                },
+            },
+        ],
+    });
+    // ALPN decides under TLS; cleartext has nothing to decide with.
+    let (choice, options) = if provider.base_url.tls {
+        let ping = json!({ "connection_keepalive": { "interval": "30s", "timeout": "10s" } });
+        ("auto_config", json!({ "http_protocol_options": {}, "http2_protocol_options": ping }))
+    } else {
+        ("explicit_http_config", json!({ "http_protocol_options": {} }))
+    };
+    if let Some(fields) = protocol.as_object_mut() {
+        fields.insert(choice.into(), options);
+    }
+    protocol
+}
+
+/// The name is static: `auto_sni` would take the client's authority, because the attempt sets the provider's too late.
+fn transport_socket(url: &BaseUrl, tls: &Tls) -> Value {
+    let (san_type, sni) = if literal(url).is_some() { ("IP_ADDRESS", None) } else { ("DNS", Some(url.host.as_str())) };
+    let mut context = json!({
+        "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
+        "common_tls_context": {
+            "tls_params": { "tls_minimum_protocol_version": "TLSv1_2" },
+            "validation_context": {
+                "trusted_ca": { "filename": tls.ca_file.as_deref().unwrap_or(SYSTEM_CA_FILE) },
+                "match_typed_subject_alt_names": [{ "san_type": san_type, "matcher": { "exact": url.host } }],
+            },
+        },
+    });
+    if let (Some(sni), Some(fields)) = (sni, context.as_object_mut()) {
+        fields.insert("sni".into(), sni.into());
+    }
+    json!({ "name": "envoy.transport_sockets.tls", "typed_config": context })
+}

@@ -1,0 +1,82 @@
+//! The ingress listener: everything about a request that Envoy can bound or refuse before the module sees it.
+
+use std::time::Duration;
+
+use dragoman_core::config::{Config, Plugin, Provider};
+use serde_json::{Value, json};
+
+use super::{listener, listener::INGRESS_LISTENER, route, scheme::seconds, wasm::Module};
+
+/// Added to `max_body`: the module answers 413 itself, in the caller's dialect, so Envoy's limit must be the later one;
+/// and a held answer or an expanded request may be somewhat larger than what came in.
+const BUFFER_MARGIN_BYTES: u64 = 1 << 20;
+/// Added to the longest wait that the file allows, so that the module's own time-out always comes first.
+const IDLE_MARGIN: Duration = Duration::from_secs(30);
+
+pub(super) fn listener(config: &Config, module: &Module<'_>) -> Value {
+    let buffer_bytes = config.max_body.saturating_add(BUFFER_MARGIN_BYTES);
+    let manager = json!({
+        "codec_type": "AUTO",
+        // The client's own address counts, and none of its forwarding headers.
+        "use_remote_address": true,
+        "skip_xff_append": true,
+        // A range without clients. With none, private addresses are internal and their x-envoy-* headers are obeyed.
+        "internal_address_config": { "cidr_ranges": [{ "address_prefix": "255.255.255.255", "prefix_len": 32 }] },
+        "normalize_path": true,
+        "merge_slashes": true,
+        "path_with_escaped_slashes_action": "REJECT_REQUEST",
+        "always_set_request_id_in_response": true,
+        "request_headers_timeout": "10s",
+        "request_timeout": "300s",
+        "stream_idle_timeout": seconds(longest_wait(config).saturating_add(IDLE_MARGIN)),
+        "max_request_headers_kb": 60,
+        "common_http_protocol_options": { "max_headers_count": 100, "idle_timeout": "300s" },
+        "http2_protocol_options": {
+            "max_concurrent_streams": 128,
+            "initial_stream_window_size": 1 << 20,
+            "initial_connection_window_size": 16 << 20,
+        },
+        "access_log": [access_log()],
+        "route_config": route::table(config, buffer_bytes),
+        "http_filters": [module.ingress(&Plugin::Ingress(config.clone())), listener::router()],
+    });
+    listener::http(INGRESS_LISTENER, config.listen.address, u32::try_from(buffer_bytes).unwrap_or(u32::MAX), manager)
+}
+
+fn longest_wait(config: &Config) -> Duration {
+    let of = |provider: &Provider| {
+        let timeouts = provider.timeouts;
+        timeouts.first_byte.max(timeouts.idle).max(timeouts.flex)
+    };
+    config.providers.iter().map(of).fold(config.retry.deadline, Duration::max)
+}
+
+/// One JSON object a request on stdout. The path is without its query, which may carry a key.
+fn access_log() -> Value {
+    json!({
+        "name": "envoy.access_loggers.stdout",
+        // Liveness probes would be most of the log.
+        "filter": { "header_filter": {
+            "header": { "name": ":path", "string_match": { "exact": "/health" }, "invert_match": true },
+        }},
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.access_loggers.stream.v3.StdoutAccessLog",
+            "log_format": { "json_format": {
+                "time": "%START_TIME%",
+                "request_id": "%REQUEST_HEADER(x-request-id)%",
+                "client": "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%",
+                "method": "%REQUEST_HEADER(:method)%",
+                "path": "%PATH(NQ:ORIG_OR_PATH)%",
+                "protocol": "%PROTOCOL%",
+                "status": "%RESPONSE_CODE%",
+                "flags": "%RESPONSE_FLAGS%",
+                "details": "%RESPONSE_CODE_DETAILS%",
+                "duration_ms": "%DURATION%",
+                "bytes_received": "%BYTES_RECEIVED%",
+                "bytes_sent": "%BYTES_SENT%",
+                "cluster": "%UPSTREAM_CLUSTER%",
+                "attempts": "%UPSTREAM_REQUEST_ATTEMPT_COUNT%",
+            }},
+        },
+    })
+}

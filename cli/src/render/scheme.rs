@@ -1,0 +1,42 @@
+//! How values of the file are spelt in Envoy's configuration and in messages.
+
+use std::{net::IpAddr, time::Duration};
+
+use dragoman_core::config::BaseUrl;
+
+/// A protobuf duration in JSON: seconds with a fraction where there is one.
+pub(super) fn seconds(duration: Duration) -> String {
+    let (whole, nanos) = (duration.as_secs(), duration.subsec_nanos());
+    if nanos == 0 { format!("{whole}s") } else { format!("{whole}.{nanos:09}s") }
+}
+
+/// The base URL's scheme, host and port; the port only where it is not the scheme's own.
+#[must_use]
+pub fn origin(url: &BaseUrl) -> String {
+    let (scheme, usual) = if url.tls { ("https", 443) } else { ("http", 80) };
+    let host = if url.host.contains(':') { format!("[{}]", url.host) } else { url.host.clone() };
+    if url.port == usual { format!("{scheme}://{host}") } else { format!("{scheme}://{host}:{}", url.port) }
+}
+
+/// The host as an address literal, if it is one.
+pub(super) fn literal(url: &BaseUrl) -> Option<IpAddr> {
+    url.host.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_protobuf_json() {
+        assert_eq!(seconds(Duration::from_secs(600)), "600s");
+        assert_eq!(seconds(Duration::from_millis(250)), "0.250000000s");
+    }
+
+    #[test]
+    fn an_origin_names_the_port_only_where_it_is_unusual() {
+        let url = |tls, host: &str, port| BaseUrl { tls, host: host.into(), port, path: String::new() };
+        assert_eq!(origin(&url(true, "api.openai.com", 443)), "https://api.openai.com");
+        assert_eq!(origin(&url(false, "::1", 11434)), "http://[::1]:11434");
+    }
+}

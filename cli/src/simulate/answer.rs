@@ -1,0 +1,324 @@
+//! What a simulated model is asked and what it answers, in no dialect's terms.
+//!
+//! The answer is made of what was asked (the last user text, the tools, the schema, the images), so that a client can
+//! see that its request arrived whole; it depends on nothing else, so that a test can expect it word for word.
+//!
+//! A token is a word with the space before it, or five characters of a tool call's arguments. Streams send one token
+//! an event, `max_tokens` counts them and so does the usage: the three agree.
+
+use std::fmt::Write as _;
+
+use serde_json::Value;
+
+use super::schema;
+
+/// A request to a model.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Question {
+    pub(super) model: String,
+    /// The text of the last user message.
+    pub(super) text: String,
+    /// The results of tool calls, where the conversation ends with them.
+    pub(super) tool_results: Vec<String>,
+    /// What is to be said of each image.
+    pub(super) images: Vec<String>,
+    pub(super) tools: Vec<Tool>,
+    pub(super) tool_choice: ToolChoice,
+    pub(super) one_tool_call: bool,
+    pub(super) format: Format,
+    pub(super) choices: usize,
+    pub(super) max_tokens: Option<usize>,
+    pub(super) stop: Vec<String>,
+    pub(super) reasoning: bool,
+    pub(super) input_tokens: usize,
+    pub(super) stream: bool,
+    /// Whether a stream is to end with the usage.
+    pub(super) stream_usage: bool,
+    /// Whether stream events are padded to hide the length of their tokens.
+    pub(super) padding: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Tool {
+    pub(super) name: String,
+    pub(super) parameters: Value,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) enum ToolChoice {
+    #[default]
+    Auto,
+    Never,
+    Named(String),
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) enum Format {
+    #[default]
+    Text,
+    Object,
+    Schema(Value),
+}
+
+/// What the model says.
+#[derive(Clone, Debug)]
+pub(super) struct Answer {
+    pub(super) choices: Vec<Choice>,
+    pub(super) usage: Option<Usage>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Choice {
+    pub(super) content: Content,
+    pub(super) finish: Finish,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Content {
+    Text(Vec<String>),
+    Refusal(Vec<String>),
+    Calls(Vec<Call>),
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Call {
+    pub(super) name: String,
+    /// JSON text, in the tokens that a stream sends.
+    pub(super) arguments: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Finish {
+    Stop,
+    Length,
+    ToolCalls,
+    ContentFilter,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Usage {
+    pub(super) input: usize,
+    pub(super) output: usize,
+    /// The part of the output that was thought and not said.
+    pub(super) reasoning: usize,
+}
+
+/// Tokens that a reasoning model is said to have thought.
+const REASONING_TOKENS: usize = 64;
+/// A long prompt is not repeated whole.
+const ECHO_CHARS: usize = 400;
+
+impl Answer {
+    /// The model's answer.
+    pub(super) fn to(question: &Question) -> Self {
+        let choices: Vec<Choice> = (0..question.choices.max(1)).map(|index| Choice::nth(index, question)).collect();
+        let reasoning = if question.reasoning { REASONING_TOKENS } else { 0 };
+        let said: usize = choices.iter().map(|choice| choice.content.tokens()).sum();
+        let usage = Usage { input: question.input_tokens, output: said.saturating_add(reasoning), reasoning };
+        Self { choices, usage: Some(usage) }
+    }
+
+    /// A refusal to answer.
+    pub(super) fn refuse(&mut self) {
+        for choice in &mut self.choices {
+            choice.content = Content::Refusal(words("I'm sorry, but I can't help with that."));
+            choice.finish = Finish::Stop;
+        }
+        self.recount();
+    }
+
+    /// An answer that a content filter ended after its first words.
+    pub(super) fn filter(&mut self) {
+        for choice in &mut self.choices {
+            choice.content = Content::Text(words("This is"));
+            choice.finish = Finish::ContentFilter;
+        }
+        self.recount();
+    }
+
+    fn recount(&mut self) {
+        let said: usize = self.choices.iter().map(|choice| choice.content.tokens()).sum();
+        if let Some(usage) = &mut self.usage {
+            usage.output = said.saturating_add(usage.reasoning);
+        }
+    }
+}
+
+impl Choice {
+    fn nth(index: usize, question: &Question) -> Self {
+        let calls = calls(question);
+        if !calls.is_empty() {
+            return Self { content: Content::Calls(calls), finish: Finish::ToolCalls };
+        }
+        let mut text = match &question.format {
+            Format::Schema(schema) => schema::example(schema).to_string(),
+            Format::Object => {
+                serde_json::json!({"model": question.model, "you_said": clip(&question.text)}).to_string()
+            }
+            Format::Text => prose(question),
+        };
+        if index > 0 && matches!(question.format, Format::Text) {
+            // Writing to a String cannot fail.
+            let _infallible = write!(text, " (Choice {}.)", index.saturating_add(1));
+        }
+        for stop in question.stop.iter().filter(|stop| !stop.is_empty()) {
+            if let Some((before, _)) = text.split_once(stop.as_str()) {
+                text = before.to_owned();
+            }
+        }
+        let mut tokens = words(&text);
+        let limit = question.max_tokens.unwrap_or(usize::MAX);
+        let finish = if tokens.len() > limit { Finish::Length } else { Finish::Stop };
+        tokens.truncate(limit);
+        Self { content: Content::Text(tokens), finish }
+    }
+}
+
+impl Content {
+    fn tokens(&self) -> usize {
+        match self {
+            Self::Text(tokens) | Self::Refusal(tokens) => tokens.len(),
+            Self::Calls(calls) => calls.iter().map(|call| call.arguments.len().saturating_add(5)).sum(),
+        }
+    }
+}
+
+/// The tool calls that the model makes: none once it has results.
+fn calls(question: &Question) -> Vec<Call> {
+    if !question.tool_results.is_empty() {
+        return Vec::new();
+    }
+    let parallel = !question.one_tool_call && question.text.to_lowercase().contains("parallel");
+    let chosen: Vec<&Tool> = match &question.tool_choice {
+        ToolChoice::Never => Vec::new(),
+        ToolChoice::Named(name) => question.tools.iter().filter(|tool| tool.name == *name).collect(),
+        ToolChoice::Auto if parallel => question.tools.iter().collect(),
+        ToolChoice::Auto => question.tools.iter().take(1).collect(),
+    };
+    chosen
+        .into_iter()
+        .map(|tool| Call {
+            name: tool.name.clone(),
+            arguments: slices(&schema::example(&tool.parameters).to_string(), 5),
+        })
+        .collect()
+}
+
+fn prose(question: &Question) -> String {
+    let mut text = format!("This is {}, simulated.", question.model);
+    if question.tool_results.is_empty() {
+        if !question.text.is_empty() {
+            let _infallible = write!(text, " You said: {}", clip(&question.text));
+        }
+    } else {
+        for result in &question.tool_results {
+            let _infallible = write!(text, " The tool answered: {}", clip(result));
+        }
+    }
+    if !question.images.is_empty() {
+        let count = question.images.len();
+        let noun = if count == 1 { "image" } else { "images" };
+        let _infallible = write!(text, " I see {count} {noun}: {}.", question.images.join(", "));
+    }
+    text
+}
+
+fn clip(text: &str) -> String {
+    match text.char_indices().nth(ECHO_CHARS) {
+        None => text.to_owned(),
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+    }
+}
+
+/// The words of a text, each with the white space before it: together they are the text.
+fn words(text: &str) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    let mut in_word = true;
+    for character in text.chars() {
+        let starts = character.is_whitespace() && in_word;
+        in_word = !character.is_whitespace();
+        match words.last_mut() {
+            Some(word) if !starts => word.push(character),
+            _ => words.push(character.to_string()),
+        }
+    }
+    words
+}
+
+/// The text in slices of `length` characters.
+fn slices(text: &str, length: usize) -> Vec<String> {
+    let characters: Vec<char> = text.chars().collect();
+    characters.chunks(length.max(1)).map(|slice| slice.iter().collect()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn asking(text: &str) -> Question {
+        Question { model: "m".into(), text: text.into(), ..Question::default() }
+    }
+
+    fn said(answer: &Answer) -> String {
+        match &answer.choices[0].content {
+            Content::Text(tokens) | Content::Refusal(tokens) => tokens.concat(),
+            Content::Calls(calls) => panic!("{calls:?}"),
+        }
+    }
+
+    #[test]
+    fn words_are_the_text() {
+        for text in ["", " ", "one", " two words ", "a\n\n b", "Grüße, 🦀 !"] {
+            assert_eq!(words(text).concat(), text);
+        }
+        assert_eq!(words("This is it."), ["This", " is", " it."]);
+    }
+
+    #[test]
+    fn the_answer_repeats_what_the_user_said() {
+        assert_eq!(said(&Answer::to(&asking("hello"))), "This is m, simulated. You said: hello");
+    }
+
+    #[test]
+    fn a_long_text_is_not_repeated_whole() {
+        assert!(said(&Answer::to(&asking(&"ü".repeat(100_000)))).len() < 1000);
+    }
+
+    #[test]
+    fn usage_counts_the_tokens_that_max_tokens_limits() {
+        let mut question = asking("one two three");
+        question.max_tokens = Some(3);
+        let answer = Answer::to(&question);
+        assert_eq!(said(&answer), "This is m,");
+        assert_eq!(answer.choices[0].finish, Finish::Length);
+        assert_eq!(answer.usage.unwrap().output, 3);
+    }
+
+    #[test]
+    fn a_stop_sequence_ends_the_answer_before_it() {
+        let mut question = asking("one two");
+        question.stop = vec!["simulated".into()];
+        assert_eq!(said(&Answer::to(&question)), "This is m, ");
+    }
+
+    #[test]
+    fn all_tools_are_called_when_the_user_says_parallel() {
+        let tool = |name: &str| Tool { name: name.into(), parameters: json!({"type": "object"}) };
+        let mut question = asking("call them in parallel");
+        question.tools = vec![tool("a"), tool("b")];
+        let count = |question: &Question| match &Answer::to(question).choices[0].content {
+            Content::Calls(calls) => calls.len(),
+            Content::Text(_) | Content::Refusal(_) => 0,
+        };
+        assert_eq!(count(&question), 2);
+        question.one_tool_call = true;
+        assert_eq!(count(&question), 1);
+        question.tool_choice = ToolChoice::Never;
+        assert_eq!(count(&question), 0);
+        question.tool_choice = ToolChoice::Auto;
+        question.tool_results = vec!["42".into()];
+        assert_eq!(count(&question), 0);
+    }
+}

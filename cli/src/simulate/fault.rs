@@ -1,0 +1,379 @@
+//! What can go wrong at a provider, asked for by the client.
+//!
+//! One grammar in two places. In the header: `x-simulate: status=429; retry-after=2`. In the model's name, after the
+//! word `sim`: `sim-status-429-retry-after-2` or `gpt-4o-sim-reset-after-3`, which survives every gateway's rules for
+//! names. Any punctuation separates words; the longest fault that matches the words wins; an unknown word is an error,
+//! because a fault that silently does not happen makes a test pass.
+//!
+//! Times are milliseconds but for `retry-after`. "After n" counts stream events; a whole body counts as two, its
+//! halves. Faults are applied in the order of [`Fault`]'s variants, whatever the order they are written in.
+
+use std::{fmt::Write as _, time::Duration};
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, StatusCode, header};
+
+use super::{
+    complaint::Complaint,
+    dialect::Dialect,
+    gzip::gzip,
+    script::{Finish, Opening, Piece, Script},
+};
+
+/// One fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Fault {
+    // These choose the answer, before it is rendered.
+    Status(u64),
+    ContextLength,
+    ContentPolicy,
+    Quota,
+    Refusal,
+    ContentFilter,
+    NoUsage,
+    // These change what was rendered.
+    RetryAfter(u64),
+    RetryAfterMs(u64),
+    BigHeaders(u64),
+    WrongType,
+    Html,
+    Empty,
+    NoEnd,
+    StopAfter(u64),
+    ErrorAfter(u64),
+    MalformedAfter(u64),
+    Comments,
+    // These change how it is sent.
+    Gzip,
+    CutAfter(u64),
+    ResetAfter(u64),
+    HangAfter(u64),
+    Chunks(u64),
+    Cuts(u64),
+    Slow(u64),
+    Stall(u64),
+    Delay(u64),
+    Reset,
+    ResetHead,
+    Hang,
+}
+
+struct Rule {
+    name: &'static str,
+    make: Make,
+    help: &'static str,
+}
+
+enum Make {
+    Plain(Fault),
+    Counted(fn(u64) -> Fault),
+}
+
+const fn plain(name: &'static str, fault: Fault, help: &'static str) -> Rule {
+    Rule { name, make: Make::Plain(fault), help }
+}
+
+const fn counted(name: &'static str, make: fn(u64) -> Fault, help: &'static str) -> Rule {
+    Rule { name, make: Make::Counted(make), help }
+}
+
+const RULES: [Rule; 33] = [
+    counted("status", Fault::Status, "answer with this status and what providers say with it"),
+    counted("retry-after", Fault::RetryAfter, "a retry-after header, in seconds"),
+    counted("retry-after-ms", Fault::RetryAfterMs, "a retry-after-ms header"),
+    plain("context-length", Fault::ContextLength, "400: the prompt is too long for the model"),
+    plain("content-policy", Fault::ContentPolicy, "400: the prompt offends the content policy"),
+    plain("quota", Fault::Quota, "429: the account has no quota left"),
+    plain("refusal", Fault::Refusal, "the model refuses"),
+    plain("content-filter", Fault::ContentFilter, "a filter ends the answer"),
+    plain("no-usage", Fault::NoUsage, "leave the usage out"),
+    plain("reset", Fault::Reset, "reset the connection before the answer"),
+    plain("reset-head", Fault::ResetHead, "reset the connection in the middle of the head"),
+    counted("reset-after", Fault::ResetAfter, "reset the connection after n events"),
+    counted("cut-after", Fault::CutAfter, "close the connection after n events, in the middle of the message"),
+    counted("stop-after", Fault::StopAfter, "end the message properly after n events"),
+    plain("no-end", Fault::NoEnd, "leave out the event that ends a stream"),
+    plain("hang", Fault::Hang, "never answer"),
+    counted("hang-after", Fault::HangAfter, "fall silent after n events (0: after the head)"),
+    counted("delay", Fault::Delay, "wait before the head"),
+    counted("stall", Fault::Stall, "wait between the head and the body"),
+    counted("slow", Fault::Slow, "wait between the pieces of the body"),
+    plain("error-event", Fault::ErrorAfter(0), "an error as the only event of a 200 answer"),
+    counted("error-after", Fault::ErrorAfter, "an error as the last event, after n others"),
+    plain("malformed", Fault::MalformedAfter(0), "broken JSON as the answer or as its first event"),
+    counted("malformed-after", Fault::MalformedAfter, "broken JSON as an event after n others"),
+    plain("html", Fault::Html, "200 with a web page"),
+    plain("empty", Fault::Empty, "200 with an empty body"),
+    plain("wrong-type", Fault::WrongType, "the wrong content-type"),
+    plain("comments", Fault::Comments, "a comment line before every event"),
+    counted("big-headers", Fault::BigHeaders, "n KiB of headers more"),
+    counted("chunks", Fault::Chunks, "send the body in pieces of n bytes"),
+    counted("cuts", Fault::Cuts, "send the body cut at random places, n being the seed"),
+    plain("gzip", Fault::Gzip, "send the body gzipped"),
+    plain("ok", Fault::Status(200), "nothing"),
+];
+
+const HTML: &str = "<!DOCTYPE html>\n<html><head><title>502 Bad Gateway</title></head><body><h1>Bad Gateway</h1>\n\
+                    <p>The server returned an invalid response.</p></body></html>\n";
+/// Time for the peer to read what came before a reset: some stacks drop what was received and not yet read.
+const BEFORE_RESET: Duration = Duration::from_millis(10);
+/// Enough for the status line and a part of the first header.
+const TORN_HEAD_BYTES: usize = 24;
+
+/// The table of faults, for people.
+pub(super) fn help() -> String {
+    let mut help = String::from(
+        "Faults, in the header `x-simulate: status=429; retry-after=2` or in the model's name after the word `sim`, as in \
+         `gpt-4o-sim-status-429-retry-after-2`:\n",
+    );
+    for Rule { name, make, help: line } in &RULES {
+        let name = match make {
+            Make::Plain(_) => (*name).to_owned(),
+            Make::Counted(_) => format!("{name}=N"),
+        };
+        // Writing to a String cannot fail.
+        let _infallible = writeln!(help, "  {name:18} {line}");
+    }
+    help
+}
+
+/// The faults that a model's name asks for.
+pub(super) fn in_model(model: &str) -> Result<Vec<Fault>, Complaint> {
+    let words = words(model);
+    match words.iter().rposition(|word| word == "sim") {
+        None => Ok(Vec::new()),
+        Some(mark) => parse(words.get(mark.saturating_add(1)..).unwrap_or_default()),
+    }
+}
+
+/// The faults that the header asks for.
+pub(super) fn in_header(value: &str) -> Result<Vec<Fault>, Complaint> {
+    parse(&words(value))
+}
+
+fn words(text: &str) -> Vec<String> {
+    let words = text.split(|character: char| !character.is_ascii_alphanumeric());
+    words.filter(|word| !word.is_empty()).map(str::to_ascii_lowercase).collect()
+}
+
+fn parse(mut words: &[String]) -> Result<Vec<Fault>, Complaint> {
+    let mut faults = Vec::new();
+    while let Some(unknown) = words.first() {
+        let longest = RULES.iter().filter_map(|rule| rule.read(words)).max_by_key(|(_, used)| *used);
+        let Some((fault, used)) = longest else {
+            let message = format!("Simulation: `{unknown}` begins no fault, or a number is missing. {}", help());
+            return Err(Complaint::new(400, super::complaint::Reason::Malformed, message));
+        };
+        faults.push(fault);
+        words = words.get(used..).unwrap_or_default();
+    }
+    Ok(faults)
+}
+
+impl Rule {
+    /// The fault at the beginning of `words`, and how many of them it takes.
+    fn read(&self, words: &[String]) -> Option<(Fault, usize)> {
+        let mut used = 0_usize;
+        for part in self.name.split('-') {
+            words.get(used).filter(|word| *word == part)?;
+            used = used.saturating_add(1);
+        }
+        match self.make {
+            Make::Plain(fault) => Some((fault, used)),
+            Make::Counted(make) => Some((make(words.get(used)?.parse().ok()?), used.saturating_add(1))),
+        }
+    }
+}
+
+impl Fault {
+    /// The error that is answered instead, where this fault is one.
+    pub(super) fn complaint(self) -> Option<Complaint> {
+        if let Self::Status(status) = self {
+            let status = u16::try_from(status).ok().filter(|status| (400..600).contains(status))?;
+            return Some(Complaint::of_status(status));
+        }
+        let plain: [(Self, fn() -> Complaint); 3] = [
+            (Self::ContextLength, Complaint::context_length),
+            (Self::ContentPolicy, Complaint::content_policy),
+            (Self::Quota, Complaint::quota),
+        ];
+        plain.iter().find(|(fault, _)| *fault == self).map(|(_, complaint)| complaint())
+    }
+
+    /// Bends a rendered answer.
+    pub(super) fn bend(self, script: Script, dialect: &dyn Dialect) -> Script {
+        let millis = Duration::from_millis;
+        match self {
+            Self::ContextLength
+            | Self::ContentPolicy
+            | Self::Quota
+            | Self::Refusal
+            | Self::ContentFilter
+            | Self::NoUsage => script,
+            Self::Status(status) => with_status(script, status),
+            Self::RetryAfter(seconds) => script.with(header::RETRY_AFTER, HeaderValue::from(seconds)),
+            Self::RetryAfterMs(ms) => script.with(HeaderName::from_static("retry-after-ms"), HeaderValue::from(ms)),
+            Self::BigHeaders(kib) => with_big_headers(script, kib),
+            Self::WrongType => script.with(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8")),
+            Self::Html => Script { headers: script.headers, ..Script::whole(StatusCode::OK, "text/html", HTML) }
+                .with(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"))
+                .measured(),
+            Self::Empty => Script { body: Vec::new(), ..script }.measured(),
+            Self::NoEnd if script.is_stream() => first(script, usize::MAX, 1).measured(),
+            Self::NoEnd => script,
+            Self::StopAfter(events) => first(script, count(events), 0).measured(),
+            Self::ErrorAfter(events) => with_error(script, count(events), dialect),
+            Self::MalformedAfter(events) => malformed(script, count(events)),
+            Self::Comments => with_comments(script),
+            Self::Gzip => gzipped(script),
+            Self::CutAfter(events) => first(script, count(events), 0).ending(Finish::Cut),
+            Self::ResetAfter(events) => {
+                let mut script = first(script, count(events), 0).ending(Finish::Reset);
+                script.body.push(Piece::silence(BEFORE_RESET));
+                script
+            }
+            Self::HangAfter(events) => first(script, count(events), 0).ending(Finish::Hang),
+            Self::Chunks(size) => script.in_pieces_of(count(size)),
+            Self::Cuts(seed) => script.cut_at_random(seed),
+            Self::Slow(ms) => script.paced(millis(ms)),
+            Self::Stall(ms) => {
+                let mut script = script;
+                script.body.insert(0, Piece::silence(millis(ms)));
+                script
+            }
+            Self::Delay(ms) => script.delayed(millis(ms)),
+            Self::Reset => script.opening(Opening::Reset),
+            Self::ResetHead => script.opening(Opening::Torn(TORN_HEAD_BYTES)),
+            Self::Hang => script.opening(Opening::Hang),
+        }
+    }
+}
+
+fn count(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+/// The first `count` events but for the last `but` of all.
+fn first(mut script: Script, count: usize, but: usize) -> Script {
+    if !script.is_stream() {
+        let body = script.bytes();
+        let half = body.len() / 2;
+        script.body = vec![Piece::new(body.slice(..half)), Piece::new(body.slice(half..))];
+    }
+    let kept = script.body.len().saturating_sub(but).min(count);
+    script.body.truncate(kept);
+    script
+}
+
+/// Statuses of success; those of failure were answered with a complaint, which has its status.
+fn with_status(mut script: Script, status: u64) -> Script {
+    if let Some(status) = u16::try_from(status).ok().and_then(|status| StatusCode::from_u16(status).ok())
+        && !status.is_informational()
+    {
+        script.status = status;
+        if status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED {
+            script.body.clear();
+            script.headers.remove(header::CONTENT_LENGTH);
+        }
+    }
+    script
+}
+
+fn with_big_headers(mut script: Script, kib: u64) -> Script {
+    let value = HeaderValue::from_str(&"x".repeat(1000));
+    for index in 0..kib.min(1024) {
+        if let (Ok(name), Ok(value)) = (format!("x-simulated-{index:04}").parse::<HeaderName>(), &value) {
+            script.headers.insert(name, value.clone());
+        }
+    }
+    script
+}
+
+fn with_error(mut script: Script, after: usize, dialect: &dyn Dialect) -> Script {
+    let complaint = Complaint::of_status(503);
+    if script.is_stream() {
+        script.body.truncate(after);
+        script.body.push(Piece::new(dialect.complaint_event(&complaint)));
+        script
+    } else {
+        script.body = vec![Piece::new(dialect.complaint(&complaint))];
+        script.measured()
+    }
+}
+
+fn malformed(mut script: Script, after: usize) -> Script {
+    if !script.is_stream() {
+        return first(script, 1, 0).measured();
+    }
+    if let Some(piece) = script.body.get_mut(after) {
+        let mut half = piece.bytes.slice(..piece.bytes.len() / 2).to_vec();
+        half.extend_from_slice(b"\n\n");
+        piece.bytes = Bytes::from(half);
+    }
+    script
+}
+
+fn with_comments(mut script: Script) -> Script {
+    if script.is_stream() {
+        for piece in &mut script.body {
+            piece.bytes = [b": ping\n\n", piece.bytes.as_ref()].concat().into();
+        }
+    }
+    script
+}
+
+fn gzipped(mut script: Script) -> Script {
+    let pieces = gzip(script.body.iter().map(|piece| piece.bytes.as_ref()));
+    script.body.resize_with(pieces.len(), Piece::default);
+    for (piece, bytes) in script.body.iter_mut().zip(pieces) {
+        piece.bytes = bytes.into();
+    }
+    script.with(header::CONTENT_ENCODING, HeaderValue::from_static("gzip")).measured()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_header_and_the_models_name_say_the_same() {
+        let faults = vec![Fault::Status(429), Fault::RetryAfter(2)];
+        assert_eq!(in_header("status=429; retry-after=2"), Ok(faults.clone()));
+        assert_eq!(in_header("Status: 429, retry-after 2"), Ok(faults.clone()));
+        assert_eq!(in_model("openai/gpt-4o-sim-status-429-retry-after-2"), Ok(faults.clone()));
+        assert_eq!(in_model("sim-status-429-retry-after-2"), Ok(faults));
+    }
+
+    #[test]
+    fn the_longest_fault_wins() {
+        assert_eq!(in_header("reset"), Ok(vec![Fault::Reset]));
+        assert_eq!(in_header("reset-after-3"), Ok(vec![Fault::ResetAfter(3)]));
+        assert_eq!(in_header("retry-after-ms-5"), Ok(vec![Fault::RetryAfterMs(5)]));
+        assert_eq!(in_header("malformed comments"), Ok(vec![Fault::MalformedAfter(0), Fault::Comments]));
+    }
+
+    #[test]
+    fn ordinary_models_have_no_faults() {
+        for model in ["gpt-4o", "sim", "simple-reset", "claude-3-5-sonnet-20241022", ""] {
+            assert_eq!(in_model(model), Ok(Vec::new()), "{model}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_word_is_an_error_that_lists_the_faults() {
+        for value in ["resset", "status", "status=x", "reset-after", "sim"] {
+            assert!(in_header(value).unwrap_err().message.contains("retry-after-ms=N"), "{value}");
+        }
+    }
+
+    #[test]
+    fn every_rule_is_read_by_its_own_name() {
+        for rule in &RULES {
+            let (value, expected) = match rule.make {
+                Make::Plain(fault) => (rule.name.to_owned(), fault),
+                Make::Counted(make) => (format!("{}=7", rule.name), make(7)),
+            };
+            assert_eq!(in_header(&value), Ok(vec![expected]), "{value}");
+        }
+    }
+}

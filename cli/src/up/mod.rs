@@ -1,0 +1,172 @@
+//! `dragoman up`: the gateway in the foreground, from one file.
+//!
+//! Envoy is a child process with a rendered configuration and an environment of its own: PATH, HOME and the credentials
+//! that the file names, nothing else. Everything is asked of it over its admin interface, so that no process is ever
+//! signalled by number.
+//!
+//! The runtime has one thread on purpose: Linux ties a child to the thread that made it (see `launch.rs`).
+
+mod admin;
+mod drain;
+mod files;
+pub mod launch;
+mod ports;
+mod process;
+
+use std::{
+    io::Write,
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
+
+use anyhow::{Context, bail};
+use dragoman_core::config::{Config, EnvoyAdmin};
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    time::{Instant, sleep},
+};
+
+use self::{admin::Interface, process::Envoy};
+use crate::{
+    document,
+    render::{self, ADMIN_LISTENER, INGRESS_LISTENER, Rendering},
+};
+
+/// From start to the first answer.
+const READY_LIMIT: Duration = Duration::from_secs(20);
+const READY_POLL: Duration = Duration::from_millis(50);
+
+/// The command line of `up`.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The configuration file.
+    pub config: PathBuf,
+    /// Envoy; beside this program or on PATH where absent.
+    pub envoy: Option<PathBuf>,
+    /// The module; beside this program where absent.
+    pub wasm: Option<PathBuf>,
+    /// Replaces the host of `listen.address`.
+    pub host: Option<IpAddr>,
+    /// Replaces the port of `listen.address`.
+    pub port: Option<u16>,
+}
+
+/// Runs until a signal asks for the end.
+///
+/// # Errors
+/// With [`document::BadFile`] for the file; otherwise when something is missing, a port is taken, or Envoy does not start
+/// or ends by itself.
+pub fn run(options: &Options) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(serve(options))
+}
+
+async fn serve(options: &Options) -> anyhow::Result<()> {
+    let mut signals = Signals::new()?;
+    let config = configure(options)?;
+    let binary = files::envoy(options.envoy.as_deref())?;
+    let module = files::module(options.wasm.as_deref())?;
+    files::authorities(&config)?;
+    ports::require_free(&config.listen)?;
+
+    let folder = tempfile::Builder::new().prefix("dragoman-").tempdir().context("no temporary folder")?;
+    let socket = folder.path().join("admin.sock");
+    let target = render::Target { wasm: &module, private_admin: Some(&socket) };
+    let Rendering { yaml, handovers, variables } = render::envoy(&config, target)?;
+    let private_admin = (config.listen.envoy_admin == EnvoyAdmin::Off).then_some(socket);
+    let mut envoy = process::Spec {
+        binary: &binary,
+        folder: folder.path(),
+        bootstrap: &yaml,
+        concurrency: config.listen.concurrency,
+        handovers: &handovers,
+        variables: &variables,
+        private_admin,
+    }
+    .start()?;
+
+    let serving = tokio::select! {
+        ready = wait_until_ready(&mut envoy) => ready?,
+        () = signals.next() => return envoy.stop().await,
+    };
+    announce(&serving)?;
+    tokio::select! {
+        ended = envoy.wait() => bail!("Envoy ended by itself ({}); its last lines are above", ended?),
+        () = signals.next() => {}
+    }
+    drain::run(&mut envoy, &serving.envoy_admin, &mut signals).await?;
+    envoy.stop().await
+}
+
+fn configure(options: &Options) -> anyhow::Result<Config> {
+    let mut config = document::read(&options.config)?;
+    let address = &mut config.listen.address;
+    *address =
+        SocketAddr::new(options.host.unwrap_or_else(|| address.ip()), options.port.unwrap_or_else(|| address.port()));
+    Ok(config)
+}
+
+/// What runs, and where.
+struct Serving {
+    ingress: SocketAddr,
+    admin: SocketAddr,
+    envoy_admin: Interface,
+}
+
+/// Ready means that the module answered: Envoy alone listens before it knows whether its filters work.
+async fn wait_until_ready(envoy: &mut Envoy) -> anyhow::Result<Serving> {
+    let deadline = Instant::now().checked_add(READY_LIMIT).context("the clock is at its end")?;
+    loop {
+        if let Some(status) = envoy.ended()? {
+            bail!("Envoy ended before it served ({status}); its last lines are above");
+        }
+        if let Some(serving) = probe(envoy).await {
+            return Ok(serving);
+        }
+        if Instant::now() >= deadline {
+            let _ = envoy.stop().await;
+            bail!("the gateway did not serve within {} s; Envoy's last lines are above", READY_LIMIT.as_secs());
+        }
+        sleep(READY_POLL).await;
+    }
+}
+
+async fn probe(envoy: &Envoy) -> Option<Serving> {
+    let envoy_admin = envoy.admin()?;
+    envoy_admin.get("/ready").await.ok().filter(admin::Answer::is_ok)?;
+    let listeners = envoy_admin.get("/listeners?format=json").await.ok().filter(admin::Answer::is_ok)?;
+    let ingress = listeners.listener(INGRESS_LISTENER)?;
+    let admin = listeners.listener(ADMIN_LISTENER)?;
+    Interface::Tcp(ingress).get("/health").await.ok().filter(admin::Answer::is_ok)?;
+    Some(Serving { ingress, admin, envoy_admin })
+}
+
+/// One line that scripts wait for, then where to look.
+fn announce(serving: &Serving) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "ready http://{} admin http://{}", serving.ingress, serving.admin)?;
+    if let Interface::Tcp(address) = serving.envoy_admin {
+        writeln!(out, "prometheus http://{address}/stats/prometheus")?;
+    }
+    out.flush()
+}
+
+/// What asks for the end: SIGTERM and SIGINT.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}

@@ -1,0 +1,396 @@
+//! Forms: what a value of the file looks like, with its way in and its way out.
+//!
+//! A form is a value, not a trait of the Rust type, because one type is written in several ways: a `u64` is a size, a time or
+//! a count. `read` reports what it refuses and returns nothing; the caller then goes on with a default or a stand-in.
+
+use alloc::{borrow::ToOwned, boxed::Box, format, string::String, vec::Vec};
+
+use serde_json::value::RawValue;
+
+use super::{
+    fields::{Nested, Section},
+    node::Node,
+    reader::{Reader, step},
+    reference::{Reference, Shape},
+};
+
+/// How a value is written.
+pub(super) trait Form {
+    type Value;
+
+    /// Reads a value; `None` where it was refused and reported.
+    fn read(&self, raw: &RawValue, reader: &mut Reader) -> Option<Self::Value>;
+
+    /// Writes the canonical spelling, which `read` takes back.
+    fn write(&self, value: &Self::Value, out: &mut String);
+
+    /// What may be written, for the reference.
+    fn shape(&self, reference: &mut Reference) -> Shape;
+
+    /// Takes the place of a refused value, so that the rest can be read.
+    fn stand_in(&self) -> Self::Value;
+}
+
+/// `true` or `false`.
+pub(super) struct Flag;
+
+impl Form for Flag {
+    type Value = bool;
+
+    fn read(&self, raw: &RawValue, reader: &mut Reader) -> Option<bool> {
+        let node = reader.open(raw)?;
+        let Node::Flag(flag) = node else {
+            reader.report(format!("expected true or false, found {}", node.noun()));
+            return None;
+        };
+        Some(flag)
+    }
+
+    fn write(&self, value: &bool, out: &mut String) {
+        out.push_str(if *value { "true" } else { "false" });
+    }
+
+    fn shape(&self, _: &mut Reference) -> Shape {
+        Shape::Flag
+    }
+
+    fn stand_in(&self) -> bool {
+        false
+    }
+}
+
+/// A whole number in a range, bare or as text.
+pub(super) struct Whole<T> {
+    pub(super) min: T,
+    pub(super) max: T,
+}
+
+impl<T: Copy + Into<u64> + TryFrom<u64>> Form for Whole<T> {
+    type Value = T;
+
+    fn read(&self, raw: &RawValue, reader: &mut Reader) -> Option<T> {
+        let (min, max): (u64, u64) = (self.min.into(), self.max.into());
+        let expected = if min == max { format!("{min}") } else { format!("a whole number from {min} to {max}") };
+        let node = reader.open(raw)?;
+        let text = match &node {
+            Node::Number(text) => text,
+            Node::Text(text) => text.as_ref(),
+            Node::Null | Node::Flag(_) | Node::List(_) | Node::Object(_) => {
+                reader.report(format!("expected {expected}, found {}", node.noun()));
+                return None;
+            }
+        };
+        let number =
+            whole(text).filter(|number| (min..=max).contains(number)).and_then(|number| number.try_into().ok());
+        if number.is_none() {
+            reader.report(format!("expected {expected}, found {}", quoted(text)));
+        }
+        number
+    }
+
+    fn write(&self, value: &T, out: &mut String) {
+        out.push_str(&format!("{}", (*value).into()));
+    }
+
+    fn shape(&self, _: &mut Reference) -> Shape {
+        Shape::Whole { min: self.min.into(), max: self.max.into() }
+    }
+
+    fn stand_in(&self) -> T {
+        self.min
+    }
+}
+
+/// One word of a fixed set; the first stands in.
+pub(super) struct Choice<T: 'static> {
+    pub(super) first: (&'static str, T),
+    pub(super) rest: &'static [(&'static str, T)],
+}
+
+impl<T> Choice<T> {
+    fn options(&self) -> impl Iterator<Item = &(&'static str, T)> {
+        core::iter::once(&self.first).chain(self.rest)
+    }
+
+    fn words(&self) -> Vec<&'static str> {
+        self.options().map(|(word, _)| *word).collect()
+    }
+}
+
+impl<T: Copy + PartialEq> Form for Choice<T> {
+    type Value = T;
+
+    fn read(&self, raw: &RawValue, reader: &mut Reader) -> Option<T> {
+        let node = reader.open(raw)?;
+        let found = match &node {
+            Node::Text(text) => match self.options().find(|(word, _)| word == text) {
+                Some((_, value)) => return Some(*value),
+                None => quoted(text),
+            },
+            Node::Null | Node::Flag(_) | Node::Number(_) | Node::List(_) | Node::Object(_) => node.noun().to_owned(),
+        };
+        let words = self.words();
+        let expected = if words.len() == 1 { "expected" } else { "expected one of" };
+        reader.report(format!("{expected} {}, found {found}", words.join(", ")));
+        None
+    }
+
+    fn write(&self, value: &T, out: &mut String) {
+        let word = self.options().find(|(_, other)| other == value).map_or(self.first.0, |(word, _)| *word);
+        write_text(word, out);
+    }
+
+    fn shape(&self, _: &mut Reference) -> Shape {
+        Shape::Choice(self.words())
+    }
+
+    fn stand_in(&self) -> T {
+        self.first.1
+    }
+}
+
+/// Text that is parsed: the row of a table, because these differ in nothing but two functions and their words.
+pub(super) struct Parsed<T> {
+    /// What is expected, a noun phrase.
+    pub(super) what: &'static str,
+    /// What bare JSON is taken besides text.
+    pub(super) bare: Bare,
+    /// Whether a problem may quote the value.
+    pub(super) secret: bool,
+    /// Reads it, or says what is wrong, as the rest of the sentence "`…` …".
+    pub(super) parse: fn(&str) -> Result<T, &'static str>,
+    /// The canonical spelling.
+    pub(super) print: fn(&T) -> String,
+    pub(super) stand_in: fn() -> T,
+}
+
+/// Which values need no quotes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Bare {
+    Nothing,
+    Number,
+    /// YAML 1.1 reads a bare `off` as `false`.
+    Off,
+}
+
+impl<T> Form for Parsed<T> {
+    type Value = T;
+
+    fn read(&self, raw: &RawValue, reader: &mut Reader) -> Option<T> {
+        let node = reader.open(raw)?;
+        let text = match (&node, self.bare) {
+            (Node::Text(text), _) => text.as_ref(),
+            (Node::Number(text), Bare::Number) => text,
+            (Node::Flag(false), Bare::Off) => "off",
+            (Node::Number(_), _) => {
+                reader.report(format!(
+                    "expected {}, found a number; text that looks like a number needs quotes",
+                    self.what
+                ));
+                return None;
+            }
+            _ => {
+                reader.report(format!("expected {}, found {}", self.what, node.noun()));
+                return None;
+            }
+        };
+        match (self.parse)(text) {
+            Ok(value) => Some(value),
+            Err(wrong) => {
+                let subject = if self.secret { "the value".to_owned() } else { quoted(text) };
+                reader.report(format!("{subject} {wrong}; expected {}", self.what));
+                None
+            }
+        }
+    }
+
+    fn write(&self, value: &T, out: &mut String) {
+        write_text(&(self.print)(value), out);
+    }
+
+    fn shape(&self, _: &mut Reference) -> Shape {
+        Shape::Text { what: self.what, number: self.bare == Bare::Number }
+    }
+
+    fn stand_in(&self) -> T {
+        (self.stand_in)()
+    }
+}
+
+/// A list of one form. A refused element leaves its stand-in, so that positions stay those of the file.
+pub(super) struct List<F>(pub(super) F);
+
+impl<F: Form> Form for List<F> {
+    type Value = Vec<F::Value>;
+
+    fn read(&self, raw: &RawValue, reader: &mut Reader) -> Option<Self::Value> {
+        let node = reader.open(raw)?;
+        let Node::List(elements) = node else {
+            reader.report(format!("expected a list, found {}", node.noun()));
+            return None;
+        };
+        let read = |(index, element): (usize, &&RawValue)| {
+            let value = reader.within(&format!("{index}"), |reader| self.0.read(element, reader));
+            value.unwrap_or_else(|| self.0.stand_in())
+        };
+        Some(elements.iter().enumerate().map(read).collect())
+    }
+
+    fn write(&self, value: &Self::Value, out: &mut String) {
+        out.push('[');
+        for (index, element) in value.iter().enumerate() {
+            if index > 0 {
+                out.push(',');
+            }
+            self.0.write(element, out);
+        }
+        out.push(']');
+    }
+
+    fn shape(&self, reference: &mut Reference) -> Shape {
+        Shape::List(Box::new(self.0.shape(reference)))
+    }
+
+    fn stand_in(&self) -> Self::Value {
+        Vec::new()
+    }
+}
+
+/// A section that stands in a mapping, under its name.
+pub(super) trait Named: Section {
+    fn name(&self) -> &str;
+}
+
+/// A mapping of sections by name, in the order written.
+pub(super) struct ByName<S> {
+    pub(super) name: Parsed<String>,
+    pub(super) section: Nested<S>,
+}
+
+impl<S: Named> Form for ByName<S> {
+    type Value = Vec<S>;
+
+    fn read(&self, raw: &RawValue, reader: &mut Reader) -> Option<Vec<S>> {
+        let members = read_members(raw, reader, &self.name)?;
+        let read = |(name, value): (String, &RawValue)| {
+            let section = reader.within(&name, |reader| Nested::<S>::read_named(&name, value, reader));
+            section.unwrap_or_else(|| self.section.stand_in())
+        };
+        Some(members.into_iter().map(read).collect())
+    }
+
+    fn write(&self, value: &Vec<S>, out: &mut String) {
+        write_members(value.iter().map(|section| (section.name(), section)), &self.section, out);
+    }
+
+    fn shape(&self, reference: &mut Reference) -> Shape {
+        Shape::Map { name: self.name.what, value: Box::new(self.section.shape(reference)) }
+    }
+
+    fn stand_in(&self) -> Vec<S> {
+        Vec::new()
+    }
+}
+
+/// A mapping of values by name, in the order written.
+pub(super) struct Pairs<F> {
+    pub(super) name: Parsed<String>,
+    pub(super) value: F,
+}
+
+impl<F: Form> Form for Pairs<F> {
+    type Value = Vec<(String, F::Value)>;
+
+    fn read(&self, raw: &RawValue, reader: &mut Reader) -> Option<Self::Value> {
+        let members = read_members(raw, reader, &self.name)?;
+        let read = |(name, value): (String, &RawValue)| {
+            let value = reader.within(&name, |reader| self.value.read(value, reader));
+            (name, value.unwrap_or_else(|| self.value.stand_in()))
+        };
+        Some(members.into_iter().map(read).collect())
+    }
+
+    fn write(&self, value: &Self::Value, out: &mut String) {
+        write_members(value.iter().map(|(name, value)| (name.as_str(), value)), &self.value, out);
+    }
+
+    fn shape(&self, reference: &mut Reference) -> Shape {
+        Shape::Map { name: self.name.what, value: Box::new(self.value.shape(reference)) }
+    }
+
+    fn stand_in(&self) -> Self::Value {
+        Vec::new()
+    }
+}
+
+/// The members of a mapping with free names: each name parsed, each once. A refused name keeps its value's place.
+fn read_members<'a>(
+    raw: &'a RawValue,
+    reader: &mut Reader,
+    rule: &Parsed<String>,
+) -> Option<Vec<(String, &'a RawValue)>> {
+    let node = reader.open(raw)?;
+    let Node::Object(members) = node else {
+        reader.report(format!("expected a mapping, found {}", node.noun()));
+        return None;
+    };
+    let mut read: Vec<(String, &RawValue)> = Vec::with_capacity(members.len());
+    for (written, value) in members {
+        let name = (rule.parse)(&written).unwrap_or_else(|wrong| {
+            reader.report_under(&step(&written), format!("the name {wrong}; expected {}", rule.what));
+            written.into_owned()
+        });
+        if read.iter().any(|(other, _)| *other == name) {
+            reader.report_under(&step(&name), "is written twice");
+        } else {
+            read.push((name, value));
+        }
+    }
+    Some(read)
+}
+
+fn write_members<'v, F: Form<Value: 'v>>(
+    members: impl Iterator<Item = (&'v str, &'v F::Value)>,
+    form: &F,
+    out: &mut String,
+) {
+    out.push('{');
+    for (index, (name, value)) in members.enumerate() {
+        if index > 0 {
+            out.push(',');
+        }
+        write_text(name, out);
+        out.push(':');
+        form.write(value, out);
+    }
+    out.push('}');
+}
+
+/// A JSON string.
+pub(super) fn write_text(text: &str, out: &mut String) {
+    out.push('"');
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\0'..='\u{1f}' | '\u{7f}' => out.push_str(&format!("\\u{:04x}", u32::from(c))),
+            _ => out.push(c),
+        }
+    }
+    out.push('"');
+}
+
+/// Decimal digits and nothing else; `str::parse` would take a sign.
+pub(super) fn whole(digits: &str) -> Option<u64> {
+    if digits.bytes().all(|byte| byte.is_ascii_digit()) { digits.parse().ok() } else { None }
+}
+
+/// A value for a message, cut where it is long.
+fn quoted(text: &str) -> String {
+    const SHOWN_CHARS: usize = 60;
+    let mut shown: String = text.chars().take(SHOWN_CHARS).map(|c| if c.is_control() { '·' } else { c }).collect();
+    if text.chars().nth(SHOWN_CHARS).is_some() {
+        shown.push('…');
+    }
+    format!("`{shown}`")
+}

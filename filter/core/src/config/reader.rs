@@ -1,0 +1,149 @@
+//! Where reading stands in the document and what went wrong so far.
+//!
+//! Reading never stops at a problem: it is noted with its pointer, a stand-in takes the value's place, and the rest is read.
+//! A document with any problem is never used, so that a stand-in never reaches a running gateway.
+
+use alloc::{format, string::String, vec, vec::Vec};
+
+use serde_json::value::RawValue;
+
+use super::{Problem, node::Node};
+
+/// Deeper than any sensible file: strategies may nest, and each level is a recursion here.
+const MAX_DEPTH: usize = 64;
+
+/// The position in the document, and the problems found before it.
+#[derive(Debug, Default)]
+pub(super) struct Reader {
+    pointer: String,
+    depth: usize,
+    problems: Vec<Problem>,
+}
+
+impl Reader {
+    /// Reads a whole document; what is not JSON is one problem, with its line and column.
+    pub(super) fn document<T>(
+        json: &str,
+        read: impl FnOnce(&RawValue, &mut Self) -> Option<T>,
+    ) -> Result<T, Vec<Problem>> {
+        let raw: &RawValue = serde_json::from_str(json)
+            .map_err(|error| vec![Problem { pointer: String::new(), message: format!("not valid JSON: {error}") }])?;
+        let mut reader = Self::default();
+        match read(raw, &mut reader) {
+            Some(value) if reader.problems.is_empty() => Ok(value),
+            _ => Err(reader.problems),
+        }
+    }
+
+    /// Reads one level down, at the member or element `segment`.
+    pub(super) fn within<T>(&mut self, segment: &str, read: impl FnOnce(&mut Self) -> T) -> T {
+        let here = self.pointer.len();
+        self.pointer.push_str(&step(segment));
+        self.depth = self.depth.saturating_add(1);
+        let value = read(self);
+        self.depth = self.depth.saturating_sub(1);
+        self.pointer.truncate(here);
+        value
+    }
+
+    /// Opens a value; `None` where that was a problem.
+    pub(super) fn open<'a>(&mut self, raw: &'a RawValue) -> Option<Node<'a>> {
+        if self.depth > MAX_DEPTH {
+            self.report(format!("nested deeper than {MAX_DEPTH} levels"));
+            return None;
+        }
+        Node::open(raw).map_err(|_| self.report("a string in it has an escape that is no character")).ok()
+    }
+
+    /// Notes a problem here.
+    pub(super) fn report(&mut self, message: impl Into<String>) {
+        self.problems.push(Problem { pointer: self.pointer.clone(), message: message.into() });
+    }
+
+    /// Notes a problem at `pointer`, relative to here: `/keys/0/id`.
+    pub(super) fn report_under(&mut self, pointer: &str, message: impl Into<String>) {
+        self.problems.push(Problem { pointer: format!("{}{pointer}", self.pointer), message: message.into() });
+    }
+
+    /// Whether nothing was wrong at `pointer`, relative to here, or below it.
+    pub(super) fn is_sound(&self, pointer: &str) -> bool {
+        let whole = format!("{}{pointer}", self.pointer);
+        !self.problems.iter().any(|problem| {
+            problem.pointer.strip_prefix(&whole).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        })
+    }
+}
+
+/// One step of a JSON pointer (RFC 6901), with its slash.
+pub(super) fn step(segment: &str) -> String {
+    format!("/{}", segment.replace('~', "~0").replace('/', "~1"))
+}
+
+/// The name that was probably meant: the nearest, if it is near.
+pub(super) fn suggest<'n>(written: &str, names: &[&'n str]) -> Option<&'n str> {
+    let tolerance = (written.len() / 4).saturating_add(1).min(3);
+    let near = names.iter().map(|name| (edits(written, name), *name)).filter(|(edits, _)| *edits <= tolerance);
+    near.min_by_key(|(edits, _)| *edits).map(|(_, name)| name)
+}
+
+/// Levenshtein's distance, one row at a time.
+fn edits(from: &str, to: &str) -> usize {
+    let mut row: Vec<usize> = (0..=to.chars().count()).collect();
+    for (line, a) in from.chars().enumerate() {
+        let (mut diagonal, mut left) = (line, line.saturating_add(1));
+        let (first, rest) = match row.split_first_mut() {
+            Some(split) => split,
+            None => return 0,
+        };
+        *first = left;
+        for (b, above) in to.chars().zip(rest) {
+            let replaced = diagonal.saturating_add(usize::from(a != b));
+            diagonal = *above;
+            left = replaced.min(above.saturating_add(1)).min(left.saturating_add(1));
+            *above = left;
+        }
+    }
+    row.last().copied().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn edits_are_counted() {
+        for (from, to, distance) in
+            [("", "", 0), ("", "abc", 3), ("abc", "", 3), ("kitten", "sitting", 3), ("url", "curl", 1)]
+        {
+            assert_eq!(edits(from, to), distance, "{from} → {to}");
+        }
+    }
+
+    #[test]
+    fn only_a_near_name_is_suggested() {
+        let names = ["base_url", "kind", "credential"];
+        assert_eq!(suggest("credentail", &names), Some("credential"));
+        assert_eq!(suggest("baseurl", &names), Some("base_url"));
+        assert_eq!(suggest("weight", &names), None);
+    }
+
+    #[test]
+    fn a_pointer_escapes_what_the_segment_holds() {
+        assert_eq!(step("a/b~c"), "/a~1b~0c");
+    }
+
+    #[test]
+    fn soundness_is_of_the_whole_name() {
+        let mut reader = Reader::default();
+        reader.report_under("/keys/10/id", "wrong");
+        assert!(reader.is_sound("/keys/1"));
+        assert!(!reader.is_sound("/keys/10"));
+        assert!(!reader.is_sound("/keys"));
+    }
+
+    #[test]
+    fn a_document_that_is_not_json_says_where() {
+        let problems = Reader::document("{\n  \"a\": ]\n}", |_, _| Some(())).unwrap_err();
+        assert!(problems[0].message.contains("line 2 column 8"), "{problems:?}");
+    }
+}

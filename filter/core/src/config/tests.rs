@@ -1,0 +1,549 @@
+//! The file as a whole: read, refused, printed and described.
+
+use alloc::{
+    borrow::ToOwned,
+    boxed::Box,
+    format,
+    string::{String, ToString},
+    vec,
+    vec::Vec,
+};
+use core::{net::SocketAddr, time::Duration};
+
+use proptest::prelude::*;
+
+use super::{
+    fields::{Fields, Section},
+    node::Node,
+    *,
+};
+
+/// Every field of every section.
+const FULL: &str = include_str!("tests/full.json");
+const MINIMAL: &str = r#"{"providers": {"openai": {"kind": "openai"}}}"#;
+
+fn pointers(json: &str) -> Vec<String> {
+    parse(json).unwrap_err().into_iter().map(|problem| problem.pointer).collect()
+}
+
+/// The only problem of a document.
+fn problem(json: &str) -> String {
+    let problems = parse(json).unwrap_err();
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    problems[0].to_string()
+}
+
+fn with(section: &str) -> String {
+    format!(r#"{{"providers": {{"openai": {{"kind": "openai"}}}}, {section}}}"#)
+}
+
+fn provider(fields: &str) -> String {
+    format!(r#"{{"providers": {{"openai": {{"kind": "openai", {fields}}}}}}}"#)
+}
+
+fn key(fields: &str) -> String {
+    with(&format!(r#""keys": [{{"id": "a", "sha256": "{}", {fields}}}]"#, "a".repeat(64)))
+}
+
+fn first_account(json: &str) -> Account {
+    parse(json).unwrap().providers.remove(0).accounts.remove(0)
+}
+
+#[test]
+fn what_is_not_written_has_its_default() {
+    let config = parse(MINIMAL).unwrap();
+    assert_eq!(config.listen.address, "127.0.0.1:8080".parse().unwrap());
+    assert_eq!(config.listen.admin, "127.0.0.1:9902".parse().unwrap());
+    assert_eq!((config.listen.concurrency, config.listen.envoy_admin), (2, EnvoyAdmin::FreePort));
+    assert_eq!(config.tls.ca_file, None);
+    assert_eq!(config.auth.required, None);
+    assert_eq!(config.keys, []);
+    assert_eq!(config.retry.statuses, [408, 429, 500, 502, 503, 504, 529]);
+    assert_eq!(config.retry.deadline, Duration::from_secs(60));
+    assert_eq!(config.max_body, 32 << 20);
+    let provider = &config.providers[0];
+    assert_eq!(provider.base_url.to_string(), "https://api.openai.com/v1");
+    assert_eq!(provider.timeouts.total, Duration::from_secs(600));
+    assert_eq!(provider.headers, []);
+    assert!(provider.enabled);
+}
+
+#[test]
+fn every_field_can_be_written() {
+    let config = parse(FULL).unwrap();
+    assert_eq!(config.providers.iter().map(|provider| provider.name.as_str()).collect::<Vec<_>>(), ["openai", "vllm"]);
+    assert_eq!(config.providers[0].accounts.len(), 3);
+    assert_eq!(config.providers[0].headers, [("openai-organization".to_owned(), "org-123".to_owned())]);
+    assert_eq!(config.keys[0].sha256[0], 0x9f);
+    assert_eq!(config.keys[0].expires, Some(1_798_761_600));
+}
+
+#[test]
+fn ten_mistakes_are_ten_problems_each_with_its_place() {
+    let json = r#"{
+        "version": 2,
+        "listen": {"address": "localhost:8080", "concurency": 2},
+        "providers": {
+            "openai": {"kind": "anthropic", "base_url": "ftp://x", "timeouts": {"idle": "60"}},
+            "models": {"kind": "openai"}
+        },
+        "keys": [
+            {"id": "a", "sha256": "sk-secret", "providers": ["opnai"], "expires": "tomorrow"},
+            {"id": "a", "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}
+        ],
+        "max_body": "32MB"
+    }"#;
+    assert_eq!(
+        pointers(json),
+        [
+            "/version",
+            "/listen/address",
+            "/listen/concurency",
+            "/providers/models",
+            "/providers/openai/kind",
+            "/providers/openai/base_url",
+            "/providers/openai/timeouts/idle",
+            "/keys/0/sha256",
+            "/keys/0/expires",
+            "/max_body",
+            "/keys/1/id",
+            "/keys/0/providers/0",
+        ]
+    );
+}
+
+#[test]
+fn an_unknown_field_comes_with_what_was_meant() {
+    assert_eq!(
+        problem(&provider(r#""base-ulr": "http://h""#)),
+        "/providers/openai/base-ulr: unknown field; did you mean `base_url`?"
+    );
+    assert_eq!(problem(&with(r#""tls": {"zzz": 1}"#)), "/tls/zzz: unknown field; known here: ca_file");
+}
+
+#[test]
+fn a_repeated_field_is_a_problem_in_either_spelling() {
+    assert_eq!(pointers(&with(r#""max_body": 1, "max-body": 2"#)), ["/max-body"]);
+    assert_eq!(pointers(r#"{"providers": {"a": {"kind": "openai"}, "a": {"kind": "openai"}}}"#), ["/providers/a"]);
+    assert_eq!(pointers(&provider(r#""headers": {"X-A": "1", "x-a": "2"}"#)), ["/providers/openai/headers/x-a"]);
+}
+
+#[test]
+fn an_empty_value_counts_as_not_written() {
+    assert_eq!(parse(&with(r#""keys": null, "listen": null, "max_body": null"#)), parse(MINIMAL));
+    assert_eq!(pointers(r#"{"providers": null}"#), ["/providers"]);
+}
+
+#[test]
+fn a_bare_off_that_became_false_is_off() {
+    for spelling in ["false", r#""off""#] {
+        let config = parse(&with(&format!(r#""listen": {{"envoy_admin": {spelling}}}"#))).unwrap();
+        assert_eq!(config.listen.envoy_admin, EnvoyAdmin::Off);
+    }
+}
+
+#[test]
+fn no_problem_repeats_a_secret() {
+    let secret = "sk-do-not-print";
+    for json in [
+        provider(&format!(r#""credential": "{secret}""#)),
+        provider(&format!(r#""credential": {{"env": "{secret}"}}"#)),
+        provider(&format!(r#""credential": {{"value": "{secret} "}}"#)),
+        provider(&format!(r#""headers": {{"authorization": "{secret}\n"}}"#)),
+        provider(&format!(r#""base_url": "https://user:{secret}@h""#)),
+        key(&format!(r#""id": "b", "sha256": "{secret}""#)),
+        with(&format!(r#""keys": [{{"id": "a", "sha256": "{secret}"}}]"#)),
+    ] {
+        let problems = parse(&json).unwrap_err();
+        assert!(!format!("{problems:?}").contains(secret), "{problems:?}");
+    }
+}
+
+#[test]
+fn an_unwritten_credential_is_not_configured_unless_the_server_is_ones_own() {
+    let not_configured = Account { name: "default".to_owned(), credential: None, auth: AuthMode::ApiKey };
+    let open = Account { auth: AuthMode::None, ..not_configured.clone() };
+    assert_eq!(first_account(MINIMAL), not_configured);
+    assert_eq!(first_account(&provider(r#""auth": "none""#)), open);
+    assert_eq!(first_account(&provider(r#""base_url": "http://127.0.0.1:8000/v1""#)), open);
+    assert_eq!(first_account(&provider(r#""base_url": "http://h", "auth": "api_key""#)), not_configured);
+    assert_eq!(
+        first_account(&provider(r#""base_url": "http://h", "accounts": [{"name": "default"}]"#)),
+        not_configured
+    );
+}
+
+#[test]
+fn credentials_contradict_themselves_in_no_way() {
+    for (fields, pointer) in [
+        (r#""credential": {"env": "A"}, "auth": "none""#, "/auth"),
+        (r#""credential": {"env": "A", "value": "b"}"#, "/credential"),
+        (r#""credential": {}"#, "/credential"),
+        (r#""auth": "api_key", "accounts": [{"name": "a"}]"#, "/auth"),
+        (r#""credential": {"env": "A"}, "accounts": [{"name": "default"}]"#, "/accounts/0/name"),
+        (r#""accounts": [{"name": "a"}, {"name": "b"}, {"name": "a"}]"#, "/accounts/2/name"),
+        (r#""accounts": [{"name": "a", "auth": "none", "credential": {"value": "b"}}]"#, "/accounts/0/auth"),
+        (r#""accounts": [{"name": "a", "auth": "oauth"}]"#, "/accounts/0/auth"),
+    ] {
+        assert_eq!(pointers(&provider(fields)), [format!("/providers/openai{pointer}")], "{fields}");
+    }
+}
+
+#[test]
+fn a_kind_that_is_not_known_comes_with_those_that_are() {
+    let json = r#"{"providers": {"a": {"kind": "anthropic"}}}"#;
+    assert_eq!(problem(json), "/providers/a/kind: expected openai, found `anthropic`");
+}
+
+#[test]
+fn keys_are_told_apart() {
+    let hash = "ab".repeat(32);
+    let json = with(&format!(r#""keys": [{{"id": "a", "sha256": "{hash}"}}, {{"id": "b", "sha256": "{hash}"}}]"#));
+    assert_eq!(problem(&json), "/keys/1/sha256: is also that of key 0");
+}
+
+#[test]
+fn a_key_names_providers_that_exist() {
+    assert_eq!(
+        problem(&key(r#""providers": ["openai", "opnai"]"#)),
+        "/keys/0/providers/1: there is no such provider; did you mean `openai`?"
+    );
+}
+
+#[test]
+fn a_key_is_accepted_at_some_time() {
+    let json = key(r#""not_before": "2026-01-01T00:00:00Z", "expires": "2026-01-01T00:00:00Z""#);
+    assert_eq!(pointers(&json), ["/keys/0/expires"]);
+}
+
+#[test]
+fn listeners_do_not_share_an_address() {
+    for (listen, pointer) in [
+        (r#""address": "127.0.0.1:1", "admin": "127.0.0.1:1""#, "/listen/admin"),
+        (r#""admin": "0.0.0.0:8080""#, "/listen/admin"),
+        (r#""envoy_admin": "127.0.0.1:9902""#, "/listen/envoy_admin"),
+    ] {
+        assert_eq!(pointers(&with(&format!(r#""listen": {{{listen}}}"#))), [pointer]);
+    }
+    assert!(parse(&with(r#""listen": {"address": "127.0.0.1:1", "admin": "127.0.0.2:1"}"#)).is_ok());
+}
+
+#[test]
+fn a_gateway_without_keys_is_open_on_loopback_or_by_decision() {
+    let open = r#""listen": {"address": "0.0.0.0:8080"}"#;
+    assert_eq!(pointers(&with(open)), ["/listen/address"]);
+    assert!(parse(&with(&format!(r#"{open}, "auth": {{"required": false}}"#))).is_ok());
+    assert!(parse(&key(r#""name": "a""#).replacen('{', &format!("{{{open}, "), 1)).is_ok());
+    assert!(parse(&with(r#""listen": {"address": "[::1]:8080"}"#)).is_ok());
+}
+
+#[test]
+fn some_provider_is_enabled() {
+    assert_eq!(problem(&provider(r#""enabled": false"#)), "/providers: no provider is enabled");
+    assert_eq!(problem(r#"{"providers": {}}"#), "/providers: no provider is enabled");
+    assert_eq!(problem("{}"), "/providers: is required");
+}
+
+#[test]
+fn a_status_that_is_no_failure_is_not_retried() {
+    assert_eq!(
+        pointers(&with(r#""retry": {"statuses": [500, 200, "503", 600]}"#)),
+        ["/retry/statuses/1", "/retry/statuses/3"]
+    );
+}
+
+#[test]
+fn what_is_not_json_says_where() {
+    assert!(problem("{\n  \"providers\": }").contains("line 2 column 16"));
+    for json in ["", "{}{}", "\u{feff}{}", "[", "{\"a\":1,}"] {
+        assert_eq!(pointers(json), [""], "{json}");
+    }
+    assert_eq!(pointers("[]"), [""]);
+}
+
+#[test]
+fn depth_is_no_danger() {
+    let deep = format!("{}{}", "[".repeat(20_000), "]".repeat(20_000));
+    let objects = format!("{}1{}", r#"{"tls":"#.repeat(20_000), "}".repeat(20_000));
+    for json in [deep.clone(), with(&format!(r#""keys": {deep}"#)), with(&format!(r#""x": {objects}"#)), objects] {
+        assert!(parse(&json).is_err());
+    }
+}
+
+/// A section that contains itself, as strategies will.
+#[derive(Debug, Clone, PartialEq)]
+struct Nest {
+    within: Vec<Self>,
+}
+
+impl Section for Nest {
+    const NAME: &'static str = "nest";
+    const DOC: &'static str = "";
+
+    fn declare(fields: &mut Fields<'_, Self>) -> Self {
+        Self { within: fields.defaulted("within", &form::List(Nested::new()), vec![], |nest| &nest.within, "") }
+    }
+}
+
+#[test]
+fn a_section_that_contains_itself_is_read_to_a_bounded_depth_and_described_once() {
+    let nested = |levels| format!("{}{{}}{}", r#"{"within":["#.repeat(levels), "]}".repeat(levels));
+    let read = |json: &str| Reader::document(json, |raw, reader| Nested::<Nest>::new().read(raw, reader));
+    let shallow = read(&nested(30)).unwrap();
+    assert_eq!(read(&written(&Nested::new(), &shallow)), Ok(shallow));
+    assert!(read(&nested(5_000)).unwrap_err()[0].message.contains("nested deeper"));
+
+    let mut reference = Reference::default();
+    Nested::<Nest>::new().shape(&mut reference);
+    assert_eq!(reference.sections.len(), 1);
+    assert_eq!(reference.sections[0].fields[0].shape, Shape::List(Box::new(Shape::Section("nest"))));
+}
+
+/// Calls `see` with each object of a document that is a section, and its name.
+fn walk(
+    raw: &RawValue,
+    shape: &Shape,
+    reference: &Reference,
+    see: &mut impl FnMut(&SectionReference, &[(String, String)]),
+) {
+    match (shape, Node::open(raw).unwrap()) {
+        (Shape::Section(name), Node::Object(members)) => {
+            let section = reference.sections.iter().find(|section| section.name == *name).unwrap();
+            for (member, value) in &members {
+                let field = section.fields.iter().find(|field| field.name == member).unwrap();
+                walk(value, &field.shape, reference, see);
+            }
+            let members: Vec<_> =
+                members.iter().map(|(name, value)| (name.to_string(), value.get().to_owned())).collect();
+            see(section, &members);
+        }
+        (Shape::List(element), Node::List(elements)) => {
+            for value in elements {
+                walk(value, element, reference, see);
+            }
+        }
+        (Shape::Map { value, .. }, Node::Object(members)) => {
+            for (_, member) in members {
+                walk(member, value, reference, see);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn walk_document(json: &str, see: &mut impl FnMut(&SectionReference, &[(String, String)])) {
+    walk(serde_json::from_str(json).unwrap(), &Shape::Section("document"), &reference(), see);
+}
+
+#[test]
+fn the_reference_has_every_field_and_no_other() {
+    let mut seen: Vec<(&str, String)> = Vec::new();
+    walk_document(FULL, &mut |section, members| {
+        seen.extend(members.iter().map(|(member, _)| (section.name, member.clone())));
+    });
+    assert!(parse(FULL).is_ok(), "no field of the full document is unknown to the reader");
+    for section in reference().sections {
+        for field in section.fields {
+            assert!(
+                seen.iter().any(|(name, member)| (*name, member.as_str()) == (section.name, field.name)),
+                "{field:?}"
+            );
+            assert!(!field.doc.is_empty() && field.doc.ends_with('.'), "{field:?}");
+        }
+    }
+}
+
+#[test]
+fn the_reference_has_the_defaults_that_reading_gives() {
+    let bare = format!(
+        r#"{{"providers": {{"a": {{"kind": "openai", "accounts": [{{"name": "b"}}]}}}}, "keys": [{{"id": "c", "sha256": "{}"}}]}}"#,
+        "ab".repeat(32)
+    );
+    let mut compared = 0;
+    walk_document(&to_json(&parse(&bare).unwrap()), &mut |section, members| {
+        let written = ["accounts", "keys"];
+        for field in section.fields.iter().filter(|field| !written.contains(&field.name)) {
+            if let Some(default) = &field.default {
+                let read = members.iter().find(|(member, _)| member == field.name).map(|(_, value)| value);
+                assert_eq!(read, Some(default), "{} {}", section.name, field.name);
+                compared += 1;
+            }
+        }
+    });
+    assert_eq!(
+        compared,
+        reference().sections.iter().flat_map(|s| &s.fields).filter(|f| f.default.is_some()).count() - 2
+    );
+}
+
+fn name() -> impl Strategy<Value = String> {
+    "[a-z0-9]{2}[a-z0-9_-]{0,8}".prop_filter("reserved", |name| (text::PROVIDER_NAME.parse)(name).is_ok())
+}
+
+fn label() -> impl Strategy<Value = String> {
+    "[^\\p{Cc}]{1,20}"
+}
+
+fn address(port: u16) -> impl Strategy<Value = SocketAddr> {
+    prop_oneof![Just([127, 0, 0, 1].into()), any::<[u16; 8]>().prop_map(Into::into)]
+        .prop_map(move |ip: core::net::IpAddr| SocketAddr::new(ip, port))
+}
+
+fn duration() -> impl Strategy<Value = Duration> {
+    (1..=31_622_400_000_u64).prop_map(Duration::from_millis)
+}
+
+fn account() -> impl Strategy<Value = Account> {
+    let credential =
+        prop_oneof!["[A-Z_][A-Z0-9_]{0,8}".prop_map(Credential::Env), "[!-~]{1,40}".prop_map(Credential::Value)];
+    prop_oneof![
+        proptest::option::of(credential).prop_map(|credential| (credential, AuthMode::ApiKey)),
+        Just((None, AuthMode::None))
+    ]
+    .prop_flat_map(|(credential, auth)| {
+        label().prop_map(move |name| Account { name, credential: credential.clone(), auth })
+    })
+}
+
+fn base_url() -> impl Strategy<Value = BaseUrl> {
+    let host =
+        prop_oneof!["[a-z]{1,9}(\\.[a-z]{2,4}){0,2}", any::<core::net::Ipv6Addr>().prop_map(|ip| ip.to_string())];
+    (any::<bool>(), host, 1..=u16::MAX, "(/[A-Za-z0-9]{1,5}){0,2}").prop_map(|(tls, host, port, path)| BaseUrl {
+        tls,
+        host,
+        port,
+        path,
+    })
+}
+
+fn some_provider() -> impl Strategy<Value = Provider> {
+    let timeouts = [duration(), duration(), duration(), duration()]
+        .prop_map(|[first_byte, idle, total, flex]| Timeouts { first_byte, idle, total, flex });
+    let accounts = proptest::collection::vec(account(), 1..4)
+        .prop_filter("repeated names", |accounts| check::repeats(accounts, |account| &account.name).is_empty());
+    let headers = proptest::collection::btree_map("x-[a-z0-9]{1,8}", "[!-~]{0,20}", 0..3);
+    (name(), base_url(), accounts, timeouts, headers).prop_map(|(name, base_url, accounts, timeouts, headers)| {
+        Provider {
+            name,
+            kind: Kind::OpenAi,
+            base_url,
+            accounts,
+            timeouts,
+            headers: headers.into_iter().collect(),
+            enabled: true,
+        }
+    })
+}
+
+fn some_key() -> impl Strategy<Value = Key> {
+    let models = proptest::option::of(proptest::collection::vec("[a-z0-9/*.-]{1,12}", 0..3));
+    let times = (proptest::option::of(0..1_000_000_000_u64), proptest::option::of(1_000_000_000..253_402_300_800_u64));
+    (label(), label(), any::<[u8; 32]>(), ".{0,20}", models, times, any::<bool>()).prop_map(
+        |(id, name, sha256, description, models, (not_before, expires), enabled)| Key {
+            id,
+            name,
+            sha256,
+            description,
+            providers: None,
+            models,
+            not_before,
+            expires,
+            enabled,
+        },
+    )
+}
+
+fn config() -> impl Strategy<Value = Config> {
+    let admin = prop_oneof![Just(EnvoyAdmin::FreePort), Just(EnvoyAdmin::Off), address(3).prop_map(EnvoyAdmin::At)];
+    let listen = (address(1), address(2), 1..=1024_u32, admin)
+        .prop_map(|(address, admin, concurrency, envoy_admin)| Listen { address, admin, concurrency, envoy_admin });
+    let providers = proptest::collection::vec(some_provider(), 1..4)
+        .prop_filter("repeated names", |providers| check::repeats(providers, |provider| &provider.name).is_empty());
+    let keys = proptest::collection::vec(some_key(), 0..4).prop_filter("repeated keys", |keys| {
+        check::repeats(keys, |key| &key.id).is_empty() && check::repeats(keys, |key| &key.sha256).is_empty()
+    });
+    let retry = (proptest::collection::vec(400..=599_u16, 0..4), duration())
+        .prop_map(|(statuses, deadline)| Retry { statuses, deadline });
+    let ca_file = proptest::option::of("[^\\x00]{1,20}");
+    (listen, ca_file, providers, any::<bool>(), keys, retry, 1..=(1_u64 << 30)).prop_map(
+        |(listen, ca_file, mut providers, required, mut keys, retry, max_body)| {
+            let names: Vec<String> = providers.iter().map(|provider| provider.name.clone()).collect();
+            if let Some(key) = keys.first_mut() {
+                key.providers = Some(names);
+            }
+            if let [_, second, ..] = providers.as_mut_slice() {
+                second.enabled = false;
+            }
+            Config {
+                listen,
+                tls: Tls { ca_file },
+                providers,
+                auth: Auth { required: Some(required) },
+                keys,
+                retry,
+                max_body,
+            }
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn a_configuration_is_printed_as_it_is_read(config in config()) {
+        prop_assert_eq!(parse(&to_json(&config)), Ok(config.clone()));
+        let plugin = Plugin::Ingress(Box::new(config));
+        prop_assert_eq!(Plugin::parse(&plugin.to_json()), Ok(plugin));
+    }
+
+    #[test]
+    fn any_text_is_read_or_refused(json in any::<String>()) {
+        let _ = parse(&json);
+    }
+
+    #[test]
+    fn a_damaged_document_is_read_or_refused(at in 0..FULL.len(), length in 0..40_usize,
+            put in prop_oneof!["[\\[\\]{}:,\"0-9a-z\\\\]{0,6}", Just("null".to_owned()), Just("\"\\ud800\"".to_owned())]) {
+        let end = (at + length).min(FULL.len());
+        let damaged = format!("{}{put}{}", &FULL[..at], &FULL[end..]);
+        if let Err(problems) = parse(&damaged) {
+            prop_assert!(!problems.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_value_of_another_type_is_one_problem_at_its_place(index in any::<prop::sample::Index>(),
+            put in prop_oneof![Just("{\"$\":1}"), Just("[[]]"), Just("\"\\u0000\""), Just("-1.5e300")]) {
+        let members: Vec<(usize, usize)> = FULL.match_indices("\": ").filter_map(|(at, colon)| {
+            let value = at + colon.len();
+            let end = value + FULL[value..].find([',', '}', '\n'])?;
+            (!FULL[value..end].contains(['{', '['])).then_some((value, end))
+        }).collect();
+        let (from, to) = members[index.index(members.len())];
+        let changed = format!("{}{put}{}", &FULL[..from], &FULL[to..]);
+        if let Err(problems) = parse(&changed) {
+            prop_assert_eq!(problems.len(), 1, "{:?}", problems);
+            prop_assert!(problems[0].pointer.len() > 1);
+        } else {
+            prop_assert!(changed.contains("\"description\": \"\\u0000\""));
+        }
+    }
+}
+
+#[test]
+fn kebab_case_and_numbers_as_text_read_alike() {
+    let mut kebab = FULL.to_owned();
+    for section in reference().sections {
+        for field in section.fields {
+            kebab = kebab.replace(&format!("\"{}\":", field.name), &format!("\"{}\":", field.name.replace('_', "-")));
+        }
+    }
+    assert_ne!(kebab, FULL);
+    assert_eq!(parse(&kebab), parse(FULL));
+
+    let quoted = FULL
+        .replace("\"version\": 1", "\"version\": \"1\"")
+        .replace("[429, 503]", "[\"429\", \"503\"]")
+        .replace("\"concurrency\": 4", "\"concurrency\": \"4\"");
+    assert_eq!(quoted.len(), FULL.len() + 8);
+    assert_eq!(parse(&quoted), parse(FULL));
+}
