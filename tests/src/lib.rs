@@ -1,1 +1,6 @@
-//! The harness of the tests.
+//! The harness: a fake proxy-wasm host in native code ([`abi`]), and a real Envoy ([`envoy`]).
+//!
+//! A harness fails by panicking, with the caller's line; hence what is expected below.
+#![expect(clippy::panic, clippy::expect_used, clippy::arithmetic_side_effects, reason = "a harness fails by panicking")]
+
+pub mod abi;

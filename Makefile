@@ -1,0 +1,63 @@
+# One verb a line. `make up` and `make test` need git, Rust (rustup's stable), Python 3 with venv, and a C compiler;
+# scripts/doctor says what is missing.
+
+# Cargo's own dependency tracking decides what is stale, so the artefacts are phony.
+.PHONY: up test test-native test-envoy test-sdk check wasm cli envoy size render doctor clean
+
+# 1.5 MB: what a mesh pulls for each workload.
+WASM_BYTES_MAX := 1500000
+
+up: wasm cli envoy
+	scripts/up
+
+test: test-native test-envoy test-sdk
+
+# Pure tests and the real filter against the fake host: nothing to build first.
+test-native: doctor
+	cargo test --workspace --lib --bins --examples
+	cargo test -p dragoman-core -p dragoman --tests
+	cargo test -p dragoman-tests $(addprefix --test ,$(basename $(notdir $(wildcard tests/native_*.rs) $(wildcard tests/dependencies.rs))))
+
+# A real Envoy.
+test-envoy: wasm cli envoy
+	$(if $(wildcard tests/envoy_*.rs),cargo test -p dragoman-tests $(addprefix --test ,$(basename $(notdir $(wildcard tests/envoy_*.rs)))))
+
+# The official SDK, pinned, against a real Envoy.
+test-sdk: wasm cli envoy
+	scripts/test-sdk
+
+check: doctor wasm cli envoy
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	scripts/wasm clippy
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items
+	dist/dragoman render envoy --check envoy/standalone
+	dist/envoy --mode validate --log-level warn -c envoy/standalone/envoy.yaml
+	scripts/size $(WASM_BYTES_MAX)
+
+# dist/dragoman.wasm. No wasm-opt: it takes off a sixth and no time, and not every machine has the same version of it.
+wasm: doctor
+	scripts/wasm build
+	scripts/size $(WASM_BYTES_MAX)
+
+# dist/dragoman. The release profile's fat LTO is for the module; the tool builds in half the time without.
+cli: doctor
+	CARGO_PROFILE_RELEASE_LTO=false CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 cargo build --release -p dragoman --target-dir target/cli
+	mkdir -p dist && install target/cli/release/dragoman dist/dragoman
+
+# dist/envoy: stock Envoy, pinned.
+envoy: doctor
+	scripts/envoy
+
+size:
+	scripts/size $(WASM_BYTES_MAX)
+
+# envoy/: what the tool renders from the default configuration, checked in.
+render: cli
+	dist/dragoman render envoy --out envoy/standalone
+
+doctor:
+	@scripts/doctor
+
+clean:
+	rm -rf target dist
