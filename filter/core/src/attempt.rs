@@ -208,8 +208,8 @@ impl Held {
                     }
                     Some(_) => {
                         let passage = head.attempt.passage();
-                        let head = head.labelled("text/event-stream");
-                        Self { head, body: HeldBody::Stream(passage) }.chunk(&begun, end)
+                        let body = HeldBody::Stream(passage);
+                        Self { head: head.labelled("text/event-stream"), body }.chunk(&begun, end)
                     }
                 }
             }
