@@ -9,7 +9,7 @@ use core::mem;
 
 use crate::{
     auth::{Caller, Credential},
-    dialect::{ChatRequest, WANTED_OF_REQUEST},
+    dialect::openai_chat::{ChatRequest, WANTED_OF_REQUEST},
     error::{Error, Kind, Shape},
     gateway::Gateway,
     headers::Headers,

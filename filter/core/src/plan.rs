@@ -11,7 +11,7 @@ use core::{
 };
 
 use crate::{
-    dialect::ChatRequest,
+    dialect::openai_chat::ChatRequest,
     error::{Error, Kind, Shape},
     gateway::Provider,
     usage::Usage,

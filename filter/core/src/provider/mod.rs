@@ -5,23 +5,29 @@
 mod openai;
 
 use alloc::string::String;
+use core::fmt;
 
-use crate::{config::Kind, step::Name};
+use crate::{dialect::Upstream, step::Name};
 
 /// What a kind of provider needs to be spoken to.
 #[derive(Debug)]
 pub struct Spec {
+    /// The kind's name in the file.
+    pub name: &'static str,
+    /// Where it is, unless the file says otherwise: host and path, by TLS.
+    pub home: (&'static str, &'static str),
     /// How a credential is presented: the header's name and what stands before the secret.
     pub credential: (&'static str, &'static str),
+    /// What it speaks.
+    pub dialect: &'static dyn Upstream,
 }
 
-/// The spec of a kind.
-#[must_use]
-pub const fn spec(kind: Kind) -> &'static Spec {
-    match kind {
-        Kind::OpenAi => &openai::SPEC,
-    }
-}
+/// A kind of provider: a line of the table.
+#[derive(Clone, Copy)]
+pub struct Kind(pub &'static Spec);
+
+/// All kinds.
+pub const KINDS: &[Kind] = &[Kind(&openai::SPEC)];
 
 impl Spec {
     /// The header that presents a credential.
@@ -29,5 +35,17 @@ impl Spec {
     pub fn authorization(&self, secret: &str) -> (Name, String) {
         let (name, scheme) = self.credential;
         (Name::Borrowed(name), [scheme, secret].concat())
+    }
+}
+
+impl PartialEq for Kind {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.name == other.0.name
+    }
+}
+
+impl fmt::Debug for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.name)
     }
 }

@@ -136,11 +136,8 @@ fn describe(Failure { fault, offset }: Failure) -> Error {
         Fault::NotAnObject => "The body must be a JSON object.".to_string(),
         Fault::Duplicate(index) => {
             let name = WANTED.get(index).copied().unwrap_or_default();
-            return Error {
-                kind: Kind::InvalidRequest,
-                message: format!("`{name}` stands twice in the body, the second time at offset {offset}."),
-                param: WANTED.get(index).copied(),
-            };
+            let message = format!("`{name}` stands twice in the body, the second time at offset {offset}.");
+            return Error::new(Kind::InvalidRequest, message).blaming(name);
         }
     };
     Error::new(Kind::InvalidRequest, message)
@@ -213,7 +210,7 @@ mod tests {
             (r#"{"model":"m""#, None),
         ] {
             let error = read(body).unwrap_err();
-            assert_eq!((error.kind, error.param), (Kind::InvalidRequest, param), "{body}");
+            assert_eq!((error.kind, error.param.as_deref()), (Kind::InvalidRequest, param), "{body}");
         }
     }
 }

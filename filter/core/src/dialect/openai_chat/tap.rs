@@ -2,7 +2,7 @@
 //!
 //! A stream is whole when it ends with `[DONE]`; what it lacks at the end is added if the answer itself was complete.
 
-use alloc::{borrow::Cow, vec::Vec};
+use alloc::vec::Vec;
 use serde::{
     Deserialize,
     de::{Deserializer, IgnoredAny, MapAccess, Visitor},
@@ -114,18 +114,6 @@ impl StreamTap {
     pub fn is_done(&self) -> bool {
         self.done_seen
     }
-
-    /// What a stream that ends here still lacks: nothing, its terminal event, or an error event.
-    #[must_use]
-    pub fn ending(&self, cut: &Error) -> Cow<'static, [u8]> {
-        if self.done_seen {
-            Cow::Borrowed(b"")
-        } else if self.finish_seen {
-            Cow::Borrowed(b"data: [DONE]\n\n")
-        } else {
-            Cow::Owned(error_event(cut))
-        }
-    }
 }
 
 /// An error as the last event of a stream.
@@ -162,7 +150,6 @@ impl<'de> Deserialize<'de> for Delta {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Kind;
     use alloc::format;
 
     fn read(tap: &mut StreamTap, data: &str) -> Event {
@@ -197,15 +184,14 @@ mod tests {
     }
 
     #[test]
-    fn the_end_is_completed_or_said_to_be_a_cut() {
-        let cut = Error::new(Kind::BadUpstream, "cut");
+    fn the_answer_may_be_complete_before_the_stream_is() {
         let mut tap = StreamTap::default();
         read(&mut tap, r#"{"choices":[{"delta":{"content":"hi"}}]}"#);
-        assert!(tap.ending(&cut).starts_with(br#"data: {"error":{"message":"cut""#));
+        assert!(!tap.is_finished() && !tap.is_done());
         read(&mut tap, r#"{"choices":[{"delta":{},"finish_reason":"stop"}]}"#);
-        assert_eq!(&*tap.ending(&cut), b"data: [DONE]\n\n");
+        assert!(tap.is_finished() && !tap.is_done());
         read(&mut tap, "[DONE]");
-        assert_eq!(&*tap.ending(&cut), b"");
+        assert!(tap.is_finished() && tap.is_done());
     }
 
     #[test]
