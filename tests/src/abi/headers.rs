@@ -158,8 +158,7 @@ mod tests {
 
     #[test]
     fn pairs_survive_the_wire_with_duplicates_and_bytes_that_are_not_text() {
-        let headers: Headers =
-            [("x", b"\xff\0".as_slice()), ("x", b""), (":path", b"/v1")].into_iter().collect();
+        let headers: Headers = [("x", b"\xff\0".as_slice()), ("x", b""), (":path", b"/v1")].into_iter().collect();
         assert_eq!(Headers::decode(&headers.encode()), Some(headers));
     }
 

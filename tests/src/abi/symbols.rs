@@ -128,7 +128,13 @@ unsafe extern "C" fn proxy_get_buffer_bytes(
 }
 
 #[unsafe(no_mangle)]
-unsafe extern "C" fn proxy_set_buffer_bytes(kind: u32, start: usize, replaced: usize, data: *const u8, size: usize) -> u32 {
+unsafe extern "C" fn proxy_set_buffer_bytes(
+    kind: u32,
+    start: usize,
+    replaced: usize,
+    data: *const u8,
+    size: usize,
+) -> u32 {
     // SAFETY: a slice of the SDK's.
     let value = unsafe { view(data, size) };
     status(with(|host| host.set_buffer(kind, start, replaced, value)))
@@ -211,7 +217,12 @@ unsafe extern "C" fn proxy_add_header_map_value(
 }
 
 #[unsafe(no_mangle)]
-unsafe extern "C" fn proxy_get_property(path: *const u8, path_size: usize, data: *mut *mut u8, size: *mut usize) -> u32 {
+unsafe extern "C" fn proxy_get_property(
+    path: *const u8,
+    path_size: usize,
+    data: *mut *mut u8,
+    size: *mut usize,
+) -> u32 {
     // SAFETY: a slice of the SDK's.
     let path = unsafe { view(path, path_size) };
     answer!(with(|host| host.property(path)), value => give(value, data, size))
