@@ -2,7 +2,7 @@
 
 use std::{env, fmt::Write, path::Path};
 
-use dragoman_core::config::{Config, Credential};
+use dragoman_core::config::{Account, AuthMode, Config, Credential};
 
 use crate::render::scheme;
 
@@ -19,13 +19,26 @@ pub fn summarize(path: &Path, config: &Config) -> String {
         let state = if provider.enabled { "" } else { " (disabled)" };
         let _ = writeln!(text, "  provider {} at {}{}{state}", provider.name, scheme::origin(url), url.path);
         for account in &provider.accounts {
-            if let Some(Credential::Env(name)) = &account.credential
-                && env::var_os(name).is_none()
-            {
-                let _ = writeln!(text, "    account {} is not configured: {name} is not set", account.name);
+            if let Some(missing) = missing(account) {
+                let _ = writeln!(text, "    account {} is not configured: {missing}", account.name);
             }
         }
     }
-    let _ = writeln!(text, "  {} keys", config.keys.len());
+    let required = config.auth.required.unwrap_or(!config.keys.is_empty());
+    let _ = writeln!(
+        text,
+        "  keys: {}; {}",
+        config.keys.len(),
+        if required { "one is required" } else { "none is required" }
+    );
     text
+}
+
+/// Why the account would be skipped.
+fn missing(account: &Account) -> Option<String> {
+    match (&account.credential, account.auth) {
+        (Some(Credential::Env(name)), _) => env::var_os(name).is_none().then(|| format!("{name} is not set")),
+        (None, AuthMode::ApiKey) => Some("it has no credential".into()),
+        (Some(Credential::Value(_)), _) | (None, AuthMode::None) => None,
+    }
 }

@@ -1,12 +1,12 @@
 //! The configuration file on disk: YAML or JSON in, a checked [`Config`] or every problem out.
 //!
 //! The module reads JSON only, so the same parser runs in it and here; YAML is transcoded to JSON first. The transcoding
-//! keeps the order of keys (providers are tried in the order written) and refuses duplicates, which is why it does not go
-//! through `serde_json::Value`.
+//! keeps the order of keys (providers are tried in the order written) and duplicates (which are reported), which is why it
+//! does not go through `serde_json::Value`.
 
 use std::{fmt, fs, path::Path, path::PathBuf};
 
-use dragoman_core::config::{Config, Problem};
+use dragoman_core::config::{self, Config, Problem};
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
     de::{MapAccess, SeqAccess, Visitor},
@@ -49,20 +49,30 @@ pub fn read(path: &Path) -> Result<Config, BadFile> {
 /// With every problem found.
 pub fn parse(text: &str) -> Result<Config, Vec<Problem>> {
     if serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok() {
-        return Config::parse(text);
+        return config::parse(text);
     }
     // The parser's error excerpts are off: they would print the lines around the mistake, credentials included.
-    let options = serde_saphyr::options! { with_snippet: false };
+    // Duplicate keys pass, for the checker to name them like any other problem.
+    let options =
+        serde_saphyr::options! { with_snippet: false, duplicate_keys: serde_saphyr::DuplicateKeyPolicy::PassThrough };
     let node: Node = serde_saphyr::from_str_with_options(text, options).map_err(|error| whole(error.to_string()))?;
     let json = serde_json::to_string(&node).map_err(|error| whole(error.to_string()))?;
-    Config::parse(&json)
+    config::parse(&json)
+}
+
+/// Checks a file again that was changed after it was read, by the command line.
+///
+/// # Errors
+/// With every problem that the change brought.
+pub fn recheck(path: &Path, changed: &Config) -> Result<Config, BadFile> {
+    config::parse(&config::to_json(changed)).map_err(|problems| BadFile { path: path.to_owned(), problems })
 }
 
 fn whole(message: String) -> Vec<Problem> {
     vec![Problem { pointer: String::new(), message }]
 }
 
-/// A YAML value that remembers the order of its keys.
+/// A YAML value that remembers its keys as they were written.
 enum Node {
     Null,
     Bool(bool),

@@ -66,13 +66,13 @@ enum RenderVerb {
 #[derive(Args)]
 struct RenderArgs {
     /// The configuration file
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", default_value = "config/dragoman.yaml")]
     config: PathBuf,
     /// Folder to write envoy.yaml to; `-` for standard output
     #[arg(short, long, value_name = "DIR", default_value = "-")]
-    output: PathBuf,
+    out: PathBuf,
     /// Write nothing; fail if envoy.yaml in this folder differs
-    #[arg(long, value_name = "DIR", conflicts_with = "output")]
+    #[arg(long, value_name = "DIR", conflicts_with = "out")]
     check: Option<PathBuf>,
     /// Path of the module as Envoy will open it
     #[arg(long, value_name = "PATH", default_value = "dist/dragoman.wasm")]
@@ -160,11 +160,11 @@ fn render_envoy(args: &RenderArgs) -> anyhow::Result<()> {
     if let Some(folder) = &args.check {
         return compare(&folder.join("envoy.yaml"), &rendering.yaml);
     }
-    if args.output == Path::new("-") {
+    if args.out == Path::new("-") {
         print(&rendering.yaml)?;
     } else {
-        fs::create_dir_all(&args.output).with_context(|| format!("{} cannot be made", args.output.display()))?;
-        let path = args.output.join("envoy.yaml");
+        fs::create_dir_all(&args.out).with_context(|| format!("{} cannot be made", args.out.display()))?;
+        let path = args.out.join("envoy.yaml");
         fs::write(&path, &rendering.yaml).with_context(|| format!("{} cannot be written", path.display()))?;
     }
     let inline: Vec<_> = rendering.handovers.iter().map(|handover| handover.variable.as_str()).collect();

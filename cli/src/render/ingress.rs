@@ -38,7 +38,7 @@ pub(super) fn listener(config: &Config, module: &Module<'_>) -> Value {
         },
         "access_log": [access_log()],
         "route_config": route::table(config, buffer_bytes),
-        "http_filters": [module.ingress(&Plugin::Ingress(config.clone())), listener::router()],
+        "http_filters": [module.ingress(&Plugin::Ingress(Box::new(config.clone()))), listener::router()],
     });
     listener::http(INGRESS_LISTENER, config.listen.address, u32::try_from(buffer_bytes).unwrap_or(u32::MAX), manager)
 }

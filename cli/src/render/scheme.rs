@@ -13,9 +13,8 @@ pub(super) fn seconds(duration: Duration) -> String {
 /// The base URL's scheme, host and port; the port only where it is not the scheme's own.
 #[must_use]
 pub fn origin(url: &BaseUrl) -> String {
-    let (scheme, usual) = if url.tls { ("https", 443) } else { ("http", 80) };
-    let host = if url.host.contains(':') { format!("[{}]", url.host) } else { url.host.clone() };
-    if url.port == usual { format!("{scheme}://{host}") } else { format!("{scheme}://{host}:{}", url.port) }
+    let scheme = if url.tls { "https" } else { "http" };
+    format!("{scheme}://{}", url.authority())
 }
 
 /// The host as an address literal, if it is one.

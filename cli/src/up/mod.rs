@@ -101,9 +101,15 @@ async fn serve(options: &Options) -> anyhow::Result<()> {
 
 fn configure(options: &Options) -> anyhow::Result<Config> {
     let mut config = document::read(&options.config)?;
-    let address = &mut config.listen.address;
-    *address =
-        SocketAddr::new(options.host.unwrap_or_else(|| address.ip()), options.port.unwrap_or_else(|| address.port()));
+    if let Some(host) = options.host {
+        config.listen.address.set_ip(host);
+        // An address that others can reach is a problem of a file without keys, wherever it was written.
+        config = document::recheck(&options.config, &config)?;
+    }
+    if let Some(port) = options.port {
+        let port = if port == 0 { ports::pick(config.listen.address.ip())? } else { port };
+        config.listen.address.set_port(port);
+    }
     Ok(config)
 }
 

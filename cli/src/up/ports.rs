@@ -3,7 +3,7 @@
 //! Envoy's own listeners share their port between workers (`SO_REUSEPORT`), so a second Envoy on it is no error: it takes
 //! half of the connections. Binding without that option notices.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 
 use anyhow::Context;
 use dragoman_core::config::{EnvoyAdmin, Listen};
@@ -18,6 +18,11 @@ pub(super) fn require_free(listen: &Listen) -> anyhow::Result<()> {
     let held = wanted.map(|(name, address)| bind(name, address)).collect::<anyhow::Result<Vec<_>>>()?;
     drop(held);
     Ok(())
+}
+
+/// A port that is free now, for `--port 0`. The module's configuration names the port, so it is not left to Envoy.
+pub(super) fn pick(ip: IpAddr) -> anyhow::Result<u16> {
+    Ok(bind("listen.address", SocketAddr::new(ip, 0))?.local_addr()?.port())
 }
 
 fn bind(name: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {

@@ -1,0 +1,197 @@
+//! The command as its users meet it: exit status, standard output, standard error. What needs a real Envoy is tested with
+//! the gateway.
+
+use std::{
+    fs,
+    io::Write,
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+fn dragoman<const N: usize>(arguments: [&str; N]) -> Output {
+    command(arguments).output().unwrap()
+}
+
+fn command<const N: usize>(arguments: [&str; N]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_dragoman"));
+    command.args(arguments).current_dir(root());
+    command
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+/// A file in a folder of its own.
+fn file(content: &str) -> (tempfile::TempDir, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("dragoman.yaml");
+    fs::write(&path, content).unwrap();
+    let path = path.to_str().unwrap().to_owned();
+    (folder, path)
+}
+
+/// Every file that the repository ships.
+fn shipped() -> Vec<String> {
+    let files = ["config", "config/examples"].into_iter().flat_map(|folder| fs::read_dir(root().join(folder)).unwrap());
+    let paths = files.map(|entry| entry.unwrap().path());
+    let yaml = paths.filter(|path| path.extension().is_some_and(|extension| extension == "yaml"));
+    yaml.map(|path| path.to_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn every_shipped_file_is_checked_and_rendered() {
+    let shipped = shipped();
+    assert!(shipped.len() >= 4, "{shipped:?}");
+    for path in shipped {
+        let check = dragoman(["check", &path]);
+        assert!(check.status.success(), "{}", text(&check.stderr));
+        assert!(text(&check.stdout).starts_with(&format!("{path}: ok\n")));
+        let render = dragoman(["render", "envoy", "--config", &path]);
+        assert!(render.status.success(), "{}", text(&render.stderr));
+        let bootstrap: serde_json::Value = serde_saphyr::from_str(text(&render.stdout)).unwrap();
+        assert_eq!(bootstrap["static_resources"]["listeners"][0]["name"], "ingress", "{path}");
+    }
+}
+
+#[test]
+fn the_checked_in_bootstrap_is_the_rendered_default() {
+    let same = dragoman(["render", "envoy", "--check", "envoy/standalone"]);
+    assert!(same.status.success(), "{}", text(&same.stderr));
+}
+
+#[test]
+fn a_differing_bootstrap_is_named_with_its_first_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().to_str().unwrap();
+    assert!(dragoman(["render", "envoy", "--out", path]).status.success());
+    let written = folder.path().join("envoy.yaml");
+    let changed = fs::read_to_string(&written).unwrap().replace("cluster: dragoman\n", "cluster: other\n");
+    fs::write(&written, changed).unwrap();
+    let differs = dragoman(["render", "envoy", "--check", path]);
+    assert_eq!(differs.status.code(), Some(1));
+    let message = text(&differs.stderr);
+    assert!(message.contains("-   cluster: other\n+   cluster: dragoman"), "{message}");
+}
+
+#[test]
+fn a_bad_file_prints_every_problem_and_exits_2() {
+    let (_folder, path) = file("lisen: {}\nproviders:\n  a: {kind: openai, timeouts: {idle: soon}}\n");
+    for output in
+        [dragoman(["check", &path]), dragoman(["check", "--config", &path]), dragoman(["up", "--config", &path])]
+    {
+        assert_eq!(output.status.code(), Some(2));
+        let lines: Vec<_> = text(&output.stderr).lines().collect();
+        assert_eq!(lines.len(), 2, "{lines:?}");
+        for pointer in ["/lisen", "/providers/a/timeouts/idle"] {
+            assert!(lines.iter().any(|line| line.starts_with(&format!("{path}: {pointer}: "))), "{lines:?}");
+        }
+    }
+}
+
+#[test]
+fn duplicate_keys_are_a_problem_in_yaml_and_in_json() {
+    for content in [
+        "providers:\n  a: {kind: openai}\n  a: {kind: openai}\n",
+        r#"{"providers": {"a": {"kind": "openai"}, "a": {"kind": "openai"}}}"#,
+    ] {
+        let (_folder, path) = file(content);
+        let output = dragoman(["check", &path]);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(text(&output.stderr).contains("/providers/a: "), "{}", text(&output.stderr));
+    }
+}
+
+#[test]
+fn no_message_shows_a_credential() {
+    for content in [
+        "providers:\n  a: {kind: openai, credential: {valu: sk-secret}}\n",
+        "providers:\n  a: {kind: openai, credential: {value: sk-secret\n",
+        "providers:\n  a: {kind: openai, credential: sk-secret}\n",
+        "providers:\n  a: {kind: openai, credential: {value: sk-secret}}\n\tb: 1\n",
+    ] {
+        let (_folder, path) = file(content);
+        let output = dragoman(["check", &path]);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(!text(&output.stderr).contains("sk-secret"), "{}", text(&output.stderr));
+    }
+}
+
+#[test]
+fn a_missing_file_exits_2() {
+    let output = dragoman(["check", "no/such/file.yaml"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).starts_with("no/such/file.yaml: "));
+}
+
+#[test]
+fn inline_credentials_are_rendered_as_variables_and_named() {
+    let (_folder, path) = file(
+        "providers:\n  a-b: {kind: openai, credential: {value: sk-one}}\n  a_b: {kind: openai, credential: {value: sk-two}}\n",
+    );
+    let output = dragoman(["render", "envoy", "--config", &path]);
+    let rendering = text(&output.stdout);
+    assert!(!rendering.contains("sk-one") && !rendering.contains("sk-two"));
+    for variable in ["DRAGOMAN_CREDENTIAL_A_B_DEFAULT", "DRAGOMAN_CREDENTIAL_A_B_DEFAULT_2"] {
+        assert!(rendering.contains(&format!("- {variable}\n")), "{rendering}");
+        assert!(text(&output.stderr).contains(variable));
+    }
+}
+
+#[test]
+fn providers_keep_the_order_of_the_file() {
+    let (_folder, path) = file("providers:\n  zeta: {kind: openai}\n  alpha: {kind: openai}\n");
+    let output = dragoman(["render", "envoy", "--config", &path]);
+    let rendering = text(&output.stdout);
+    assert!(rendering.find("\"zeta\":").unwrap() < rendering.find("\"alpha\":").unwrap());
+}
+
+#[test]
+fn a_new_key_hashes_to_its_stanza() {
+    let made = dragoman(["key", "new", "--id", "checkout"]);
+    let (key, stanza) = text(&made.stdout).split_once('\n').unwrap();
+    let mut child = command(["key", "hash"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    writeln!(child.stdin.take().unwrap(), "{key}").unwrap();
+    let from_input = child.wait_with_output().unwrap();
+    let from_argument = dragoman(["key", "hash", key]);
+    assert_eq!(from_input.stdout, from_argument.stdout);
+    assert!(stanza.contains(&format!("  - id: checkout\n    sha256: {}", text(&from_input.stdout))));
+}
+
+#[test]
+fn a_taken_port_is_named_before_anything_starts() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let (folder, path) = file(&format!(
+        "listen: {{address: \"{address}\"}}\nproviders:\n  a: {{kind: openai, base_url: \"http://127.0.0.1:9/v1\"}}\n"
+    ));
+    // Never started, only found.
+    let stand_in = folder.path().join("stand-in");
+    fs::write(&stand_in, "").unwrap();
+    let stand_in = stand_in.to_str().unwrap();
+    let output = dragoman(["up", "--config", &path, "--envoy", stand_in, "--wasm", stand_in]);
+    assert_eq!(output.status.code(), Some(1));
+    let message = text(&output.stderr);
+    assert!(message.contains("listen.address") && message.contains(&address.to_string()), "{message}");
+}
+
+#[test]
+fn an_address_for_others_needs_keys_wherever_it_is_written() {
+    let (_folder, path) = file("providers:\n  a: {kind: openai}\n");
+    let output = dragoman(["up", "--config", &path, "--host", "0.0.0.0"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("/listen/address"));
+}
+
+#[test]
+fn a_missing_envoy_is_said_plainly() {
+    let (_folder, path) = file("providers:\n  a: {kind: openai}\n");
+    let output = command(["up", "--config", &path]).env("PATH", "").output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("--envoy"));
+}
