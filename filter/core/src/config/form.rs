@@ -3,14 +3,18 @@
 //! A form is a value, not a trait of the Rust type, because one type is written in several ways: a `u64` is a size, a time or
 //! a count. `read` reports what it refuses and returns nothing; the caller then goes on with a default or a stand-in.
 
-use alloc::{borrow::ToOwned, boxed::Box, format, string::String, vec::Vec};
+use alloc::{
+    borrow::ToOwned,
+    format,
+    string::{String, ToString},
+    vec::Vec,
+};
 
 use serde_json::value::RawValue;
 
 use super::{
-    fields::{Nested, Section},
     node::Node,
-    reader::{Reader, step},
+    reader::Reader,
     reference::{Reference, Shape},
 };
 
@@ -89,7 +93,8 @@ impl<T: Copy + Into<u64> + TryFrom<u64>> Form for Whole<T> {
     }
 
     fn write(&self, value: &T, out: &mut String) {
-        out.push_str(&format!("{}", (*value).into()));
+        let number: u64 = (*value).into();
+        out.push_str(&number.to_string());
     }
 
     fn shape(&self, _: &mut Reference) -> Shape {
@@ -217,155 +222,6 @@ impl<T> Form for Parsed<T> {
     }
 }
 
-/// A list of one form. A refused element leaves its stand-in, so that positions stay those of the file.
-pub(super) struct List<F>(pub(super) F);
-
-impl<F: Form> Form for List<F> {
-    type Value = Vec<F::Value>;
-
-    fn read(&self, raw: &RawValue, reader: &mut Reader) -> Option<Self::Value> {
-        let node = reader.open(raw)?;
-        let Node::List(elements) = node else {
-            reader.report(format!("expected a list, found {}", node.noun()));
-            return None;
-        };
-        let read = |(index, element): (usize, &&RawValue)| {
-            let value = reader.within(&format!("{index}"), |reader| self.0.read(element, reader));
-            value.unwrap_or_else(|| self.0.stand_in())
-        };
-        Some(elements.iter().enumerate().map(read).collect())
-    }
-
-    fn write(&self, value: &Self::Value, out: &mut String) {
-        out.push('[');
-        for (index, element) in value.iter().enumerate() {
-            if index > 0 {
-                out.push(',');
-            }
-            self.0.write(element, out);
-        }
-        out.push(']');
-    }
-
-    fn shape(&self, reference: &mut Reference) -> Shape {
-        Shape::List(Box::new(self.0.shape(reference)))
-    }
-
-    fn stand_in(&self) -> Self::Value {
-        Vec::new()
-    }
-}
-
-/// A section that stands in a mapping, under its name.
-pub(super) trait Named: Section {
-    fn name(&self) -> &str;
-}
-
-/// A mapping of sections by name, in the order written.
-pub(super) struct ByName<S> {
-    pub(super) name: Parsed<String>,
-    pub(super) section: Nested<S>,
-}
-
-impl<S: Named> Form for ByName<S> {
-    type Value = Vec<S>;
-
-    fn read(&self, raw: &RawValue, reader: &mut Reader) -> Option<Vec<S>> {
-        let members = read_members(raw, reader, &self.name)?;
-        let read = |(name, value): (String, &RawValue)| {
-            let section = reader.within(&name, |reader| Nested::<S>::read_named(&name, value, reader));
-            section.unwrap_or_else(|| self.section.stand_in())
-        };
-        Some(members.into_iter().map(read).collect())
-    }
-
-    fn write(&self, value: &Vec<S>, out: &mut String) {
-        write_members(value.iter().map(|section| (section.name(), section)), &self.section, out);
-    }
-
-    fn shape(&self, reference: &mut Reference) -> Shape {
-        Shape::Map { name: self.name.what, value: Box::new(self.section.shape(reference)) }
-    }
-
-    fn stand_in(&self) -> Vec<S> {
-        Vec::new()
-    }
-}
-
-/// A mapping of values by name, in the order written.
-pub(super) struct Pairs<F> {
-    pub(super) name: Parsed<String>,
-    pub(super) value: F,
-}
-
-impl<F: Form> Form for Pairs<F> {
-    type Value = Vec<(String, F::Value)>;
-
-    fn read(&self, raw: &RawValue, reader: &mut Reader) -> Option<Self::Value> {
-        let members = read_members(raw, reader, &self.name)?;
-        let read = |(name, value): (String, &RawValue)| {
-            let value = reader.within(&name, |reader| self.value.read(value, reader));
-            (name, value.unwrap_or_else(|| self.value.stand_in()))
-        };
-        Some(members.into_iter().map(read).collect())
-    }
-
-    fn write(&self, value: &Self::Value, out: &mut String) {
-        write_members(value.iter().map(|(name, value)| (name.as_str(), value)), &self.value, out);
-    }
-
-    fn shape(&self, reference: &mut Reference) -> Shape {
-        Shape::Map { name: self.name.what, value: Box::new(self.value.shape(reference)) }
-    }
-
-    fn stand_in(&self) -> Self::Value {
-        Vec::new()
-    }
-}
-
-/// The members of a mapping with free names: each name parsed, each once. A refused name keeps its value's place.
-fn read_members<'a>(
-    raw: &'a RawValue,
-    reader: &mut Reader,
-    rule: &Parsed<String>,
-) -> Option<Vec<(String, &'a RawValue)>> {
-    let node = reader.open(raw)?;
-    let Node::Object(members) = node else {
-        reader.report(format!("expected a mapping, found {}", node.noun()));
-        return None;
-    };
-    let mut read: Vec<(String, &RawValue)> = Vec::with_capacity(members.len());
-    for (written, value) in members {
-        let name = (rule.parse)(&written).unwrap_or_else(|wrong| {
-            reader.report_under(&step(&written), format!("the name {wrong}; expected {}", rule.what));
-            written.into_owned()
-        });
-        if read.iter().any(|(other, _)| *other == name) {
-            reader.report_under(&step(&name), "is written twice");
-        } else {
-            read.push((name, value));
-        }
-    }
-    Some(read)
-}
-
-fn write_members<'v, F: Form<Value: 'v>>(
-    members: impl Iterator<Item = (&'v str, &'v F::Value)>,
-    form: &F,
-    out: &mut String,
-) {
-    out.push('{');
-    for (index, (name, value)) in members.enumerate() {
-        if index > 0 {
-            out.push(',');
-        }
-        write_text(name, out);
-        out.push(':');
-        form.write(value, out);
-    }
-    out.push('}');
-}
-
 /// A JSON string.
 pub(super) fn write_text(text: &str, out: &mut String) {
     out.push('"');
@@ -373,7 +229,12 @@ pub(super) fn write_text(text: &str, out: &mut String) {
         match c {
             '"' => out.push_str("\\\""),
             '\\' => out.push_str("\\\\"),
-            '\0'..='\u{1f}' | '\u{7f}' => out.push_str(&format!("\\u{:04x}", u32::from(c))),
+            '\0'..='\u{1f}' | '\u{7f}' => {
+                out.push_str("\\u00");
+                out.extend(
+                    [u32::from(c) >> 4, u32::from(c) & 0xf].iter().filter_map(|digit| char::from_digit(*digit, 16)),
+                );
+            }
             _ => out.push(c),
         }
     }

@@ -1,10 +1,12 @@
 //! The configuration file: read with all its problems at once, checked, and typed.
 
 mod check;
+mod collection;
 mod fields;
 mod form;
 mod node;
 mod plugin;
+mod provider;
 mod raw;
 mod reader;
 mod reference;

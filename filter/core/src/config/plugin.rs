@@ -85,8 +85,6 @@ impl Section for Plugin {
 
 #[cfg(test)]
 mod tests {
-    use alloc::string::ToString;
-
     use super::*;
 
     #[test]
@@ -119,7 +117,7 @@ mod tests {
             ("", ""),
         ] {
             let problems = Plugin::parse(json).unwrap_err();
-            let pointers: Vec<_> = problems.iter().map(|problem| problem.pointer.to_string()).collect();
+            let pointers: Vec<_> = problems.iter().map(|problem| problem.pointer.clone()).collect();
             assert_eq!(pointers, [pointer], "{json}: {problems:?}");
         }
     }

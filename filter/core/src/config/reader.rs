@@ -91,10 +91,7 @@ fn edits(from: &str, to: &str) -> usize {
     let mut row: Vec<usize> = (0..=to.chars().count()).collect();
     for (line, a) in from.chars().enumerate() {
         let (mut diagonal, mut left) = (line, line.saturating_add(1));
-        let (first, rest) = match row.split_first_mut() {
-            Some(split) => split,
-            None => return 0,
-        };
+        let Some((first, rest)) = row.split_first_mut() else { return 0 };
         *first = left;
         for (b, above) in to.chars().zip(rest) {
             let replaced = diagonal.saturating_add(usize::from(a != b));

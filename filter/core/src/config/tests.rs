@@ -1,5 +1,7 @@
 //! The file as a whole: read, refused, printed and described.
 
+mod arbitrary;
+
 use alloc::{
     borrow::ToOwned,
     boxed::Box,
@@ -8,7 +10,7 @@ use alloc::{
     vec,
     vec::Vec,
 };
-use core::{net::SocketAddr, time::Duration};
+use core::{ops::Range, time::Duration};
 
 use proptest::prelude::*;
 
@@ -59,11 +61,11 @@ fn what_is_not_written_has_its_default() {
     assert_eq!(config.auth.required, None);
     assert_eq!(config.keys, []);
     assert_eq!(config.retry.statuses, [408, 429, 500, 502, 503, 504, 529]);
-    assert_eq!(config.retry.deadline, Duration::from_secs(60));
+    assert_eq!(config.retry.deadline, Duration::from_mins(1));
     assert_eq!(config.max_body, 32 << 20);
     let provider = &config.providers[0];
     assert_eq!(provider.base_url.to_string(), "https://api.openai.com/v1");
-    assert_eq!(provider.timeouts.total, Duration::from_secs(600));
+    assert_eq!(provider.timeouts.total, Duration::from_mins(10));
     assert_eq!(provider.headers, []);
     assert!(provider.enabled);
 }
@@ -110,6 +112,26 @@ fn ten_mistakes_are_ten_problems_each_with_its_place() {
             "/keys/0/providers/0",
         ]
     );
+}
+
+#[test]
+fn what_was_refused_is_not_compared_with_anything() {
+    for (json, expected) in [
+        (
+            with(r#""keys": [{"id": 1, "sha256": "x"}, {"id": 2, "sha256": "y"}]"#),
+            vec!["/keys/0/id", "/keys/0/sha256", "/keys/1/id", "/keys/1/sha256"],
+        ),
+        (key(r#""providers": [1]"#), vec!["/keys/0/providers/0"]),
+        (with(r#""listen": {"address": "x", "admin": "127.0.0.1:8080"}"#), vec!["/listen/address"]),
+        (with(r#""listen": {"address": "0.0.0.0:1"}, "keys": 1"#), vec!["/keys"]),
+        (provider(r#""enabled": "no""#), vec!["/providers/openai/enabled"]),
+        (
+            provider(r#""accounts": [{}, {}]"#),
+            vec!["/providers/openai/accounts/0/name", "/providers/openai/accounts/1/name"],
+        ),
+    ] {
+        assert_eq!(pointers(&json), expected);
+    }
 }
 
 #[test]
@@ -281,7 +303,7 @@ impl Section for Nest {
     const DOC: &'static str = "";
 
     fn declare(fields: &mut Fields<'_, Self>) -> Self {
-        Self { within: fields.defaulted("within", &form::List(Nested::new()), vec![], |nest| &nest.within, "") }
+        Self { within: fields.defaulted("within", &collection::List(Nested::new()), vec![], |nest| &nest.within, "") }
     }
 }
 
@@ -376,120 +398,9 @@ fn the_reference_has_the_defaults_that_reading_gives() {
     );
 }
 
-fn name() -> impl Strategy<Value = String> {
-    "[a-z0-9]{2}[a-z0-9_-]{0,8}".prop_filter("reserved", |name| (text::PROVIDER_NAME.parse)(name).is_ok())
-}
-
-fn label() -> impl Strategy<Value = String> {
-    "[^\\p{Cc}]{1,20}"
-}
-
-fn address(port: u16) -> impl Strategy<Value = SocketAddr> {
-    prop_oneof![Just([127, 0, 0, 1].into()), any::<[u16; 8]>().prop_map(Into::into)]
-        .prop_map(move |ip: core::net::IpAddr| SocketAddr::new(ip, port))
-}
-
-fn duration() -> impl Strategy<Value = Duration> {
-    (1..=31_622_400_000_u64).prop_map(Duration::from_millis)
-}
-
-fn account() -> impl Strategy<Value = Account> {
-    let credential =
-        prop_oneof!["[A-Z_][A-Z0-9_]{0,8}".prop_map(Credential::Env), "[!-~]{1,40}".prop_map(Credential::Value)];
-    prop_oneof![
-        proptest::option::of(credential).prop_map(|credential| (credential, AuthMode::ApiKey)),
-        Just((None, AuthMode::None))
-    ]
-    .prop_flat_map(|(credential, auth)| {
-        label().prop_map(move |name| Account { name, credential: credential.clone(), auth })
-    })
-}
-
-fn base_url() -> impl Strategy<Value = BaseUrl> {
-    let host =
-        prop_oneof!["[a-z]{1,9}(\\.[a-z]{2,4}){0,2}", any::<core::net::Ipv6Addr>().prop_map(|ip| ip.to_string())];
-    (any::<bool>(), host, 1..=u16::MAX, "(/[A-Za-z0-9]{1,5}){0,2}").prop_map(|(tls, host, port, path)| BaseUrl {
-        tls,
-        host,
-        port,
-        path,
-    })
-}
-
-fn some_provider() -> impl Strategy<Value = Provider> {
-    let timeouts = [duration(), duration(), duration(), duration()]
-        .prop_map(|[first_byte, idle, total, flex]| Timeouts { first_byte, idle, total, flex });
-    let accounts = proptest::collection::vec(account(), 1..4)
-        .prop_filter("repeated names", |accounts| check::repeats(accounts, |account| &account.name).is_empty());
-    let headers = proptest::collection::btree_map("x-[a-z0-9]{1,8}", "[!-~]{0,20}", 0..3);
-    (name(), base_url(), accounts, timeouts, headers).prop_map(|(name, base_url, accounts, timeouts, headers)| {
-        Provider {
-            name,
-            kind: Kind::OpenAi,
-            base_url,
-            accounts,
-            timeouts,
-            headers: headers.into_iter().collect(),
-            enabled: true,
-        }
-    })
-}
-
-fn some_key() -> impl Strategy<Value = Key> {
-    let models = proptest::option::of(proptest::collection::vec("[a-z0-9/*.-]{1,12}", 0..3));
-    let times = (proptest::option::of(0..1_000_000_000_u64), proptest::option::of(1_000_000_000..253_402_300_800_u64));
-    (label(), label(), any::<[u8; 32]>(), ".{0,20}", models, times, any::<bool>()).prop_map(
-        |(id, name, sha256, description, models, (not_before, expires), enabled)| Key {
-            id,
-            name,
-            sha256,
-            description,
-            providers: None,
-            models,
-            not_before,
-            expires,
-            enabled,
-        },
-    )
-}
-
-fn config() -> impl Strategy<Value = Config> {
-    let admin = prop_oneof![Just(EnvoyAdmin::FreePort), Just(EnvoyAdmin::Off), address(3).prop_map(EnvoyAdmin::At)];
-    let listen = (address(1), address(2), 1..=1024_u32, admin)
-        .prop_map(|(address, admin, concurrency, envoy_admin)| Listen { address, admin, concurrency, envoy_admin });
-    let providers = proptest::collection::vec(some_provider(), 1..4)
-        .prop_filter("repeated names", |providers| check::repeats(providers, |provider| &provider.name).is_empty());
-    let keys = proptest::collection::vec(some_key(), 0..4).prop_filter("repeated keys", |keys| {
-        check::repeats(keys, |key| &key.id).is_empty() && check::repeats(keys, |key| &key.sha256).is_empty()
-    });
-    let retry = (proptest::collection::vec(400..=599_u16, 0..4), duration())
-        .prop_map(|(statuses, deadline)| Retry { statuses, deadline });
-    let ca_file = proptest::option::of("[^\\x00]{1,20}");
-    (listen, ca_file, providers, any::<bool>(), keys, retry, 1..=(1_u64 << 30)).prop_map(
-        |(listen, ca_file, mut providers, required, mut keys, retry, max_body)| {
-            let names: Vec<String> = providers.iter().map(|provider| provider.name.clone()).collect();
-            if let Some(key) = keys.first_mut() {
-                key.providers = Some(names);
-            }
-            if let [_, second, ..] = providers.as_mut_slice() {
-                second.enabled = false;
-            }
-            Config {
-                listen,
-                tls: Tls { ca_file },
-                providers,
-                auth: Auth { required: Some(required) },
-                keys,
-                retry,
-                max_body,
-            }
-        },
-    )
-}
-
 proptest! {
     #[test]
-    fn a_configuration_is_printed_as_it_is_read(config in config()) {
+    fn a_configuration_is_printed_as_it_is_read(config in arbitrary::config()) {
         prop_assert_eq!(parse(&to_json(&config)), Ok(config.clone()));
         let plugin = Plugin::Ingress(Box::new(config));
         prop_assert_eq!(Plugin::parse(&plugin.to_json()), Ok(plugin));
@@ -503,9 +414,7 @@ proptest! {
     #[test]
     fn a_damaged_document_is_read_or_refused(at in 0..FULL.len(), length in 0..40_usize,
             put in prop_oneof!["[\\[\\]{}:,\"0-9a-z\\\\]{0,6}", Just("null".to_owned()), Just("\"\\ud800\"".to_owned())]) {
-        let end = (at + length).min(FULL.len());
-        let damaged = format!("{}{put}{}", &FULL[..at], &FULL[end..]);
-        if let Err(problems) = parse(&damaged) {
+        if let Err(problems) = parse(&changed(at..at.saturating_add(length).min(FULL.len()), &put)) {
             prop_assert!(!problems.is_empty());
         }
     }
@@ -513,20 +422,34 @@ proptest! {
     #[test]
     fn a_value_of_another_type_is_one_problem_at_its_place(index in any::<prop::sample::Index>(),
             put in prop_oneof![Just("{\"$\":1}"), Just("[[]]"), Just("\"\\u0000\""), Just("-1.5e300")]) {
-        let members: Vec<(usize, usize)> = FULL.match_indices("\": ").filter_map(|(at, colon)| {
-            let value = at + colon.len();
-            let end = value + FULL[value..].find([',', '}', '\n'])?;
-            (!FULL[value..end].contains(['{', '['])).then_some((value, end))
-        }).collect();
-        let (from, to) = members[index.index(members.len())];
-        let changed = format!("{}{put}{}", &FULL[..from], &FULL[to..]);
-        if let Err(problems) = parse(&changed) {
+        let values = scalar_values();
+        let document = changed(values[index.index(values.len())].clone(), put);
+        if let Err(problems) = parse(&document) {
             prop_assert_eq!(problems.len(), 1, "{:?}", problems);
             prop_assert!(problems[0].pointer.len() > 1);
         } else {
-            prop_assert!(changed.contains("\"description\": \"\\u0000\""));
+            prop_assert!(document.contains("\"description\": \"\\u0000\""));
         }
     }
+}
+
+/// The full document with another text in one place.
+fn changed(place: Range<usize>, put: &str) -> String {
+    let mut document = FULL.to_owned();
+    document.replace_range(place, put);
+    document
+}
+
+/// Where the members of the full document stand whose value is one scalar.
+fn scalar_values() -> Vec<Range<usize>> {
+    let value = |(at, colon): (usize, &str)| {
+        let start = at.saturating_add(colon.len());
+        let rest = FULL.get(start..)?;
+        let length = rest.find([',', '}', '\n'])?;
+        let is_scalar = !rest.get(..length)?.contains(['{', '[']);
+        is_scalar.then_some(start..start.saturating_add(length))
+    };
+    FULL.match_indices("\": ").filter_map(value).collect()
 }
 
 #[test]

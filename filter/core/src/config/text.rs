@@ -200,7 +200,7 @@ pub(super) const SHA256: Parsed<[u8; 32]> = Parsed {
     bare: Bare::Nothing,
     secret: true,
     parse: |text| parse_sha256(text).ok_or("is not a SHA-256"),
-    print: |hash| hash.iter().map(|byte| format!("{byte:02x}")).collect(),
+    print: print_sha256,
     stand_in: || [0; 32],
 };
 
@@ -235,6 +235,11 @@ fn parse_sha256(text: &str) -> Option<[u8; 32]> {
         *byte = u8::try_from(high << 4 | low).ok()?;
     }
     Some(hash)
+}
+
+fn print_sha256(hash: &[u8; 32]) -> String {
+    let digits = hash.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
+    digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
 }
 
 fn parse_size(text: &str) -> Result<u64, &'static str> {

@@ -52,7 +52,6 @@ fn parse_duration(text: &str) -> Result<Duration, &'static str> {
     duration.filter(|duration| *duration <= LONGEST).ok_or("is longer than a year")
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that every form prints with")]
 fn print_duration(duration: &Duration) -> String {
     let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     let fitting = UNITS.iter().find(|(_, unit)| millis != 0 && millis.is_multiple_of(*unit));

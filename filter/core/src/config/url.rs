@@ -63,7 +63,7 @@ fn parse_base_url(text: &str) -> Result<BaseUrl, &'static str> {
     Ok(BaseUrl {
         tls,
         host: parse_host(host)?,
-        port: port.map_or(Ok(default_port(tls)), parse_port)?,
+        port: port.map_or_else(|| Ok(default_port(tls)), parse_port)?,
         path: parse_path(path)?,
     })
 }
