@@ -1,1 +1,23 @@
-//! The proxy-wasm adapter.
+//! The proxy-wasm adapter: Envoy's callbacks become events of the core, the core's effects become hostcalls.
+//!
+//! The module is loaded in two roles, told apart by its plugin configuration: as HTTP filter of a listener it is the
+//! **ingress** (who asks, may they, what is the plan), as upstream filter of each provider's cluster it is the **attempt**
+//! (one provider, one try). Both run in one VM of a worker, so that a plan is handed over by reference.
+
+mod attempt;
+mod host;
+mod ingress;
+mod plans;
+mod root;
+mod watch;
+
+/// What the host calls first. Private, because the SDK's macro writes undocumented items.
+mod entry {
+    use crate::root::Root;
+    use proxy_wasm::{traits::RootContext, types::LogLevel};
+
+    proxy_wasm::main! {{
+        proxy_wasm::set_log_level(LogLevel::Info);
+        proxy_wasm::set_root_context(|id| -> Box<dyn RootContext> { Box::new(Root::new(id)) });
+    }}
+}

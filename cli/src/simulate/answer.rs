@@ -31,10 +31,15 @@ pub(super) struct Question {
     pub(super) stop: Vec<String>,
     pub(super) reasoning: bool,
     pub(super) input_tokens: usize,
-    pub(super) stream: bool,
-    /// Whether a stream is to end with the usage.
-    pub(super) stream_usage: bool,
-    /// Whether stream events are padded to hide the length of their tokens.
+    /// How to stream, where the answer is to be streamed.
+    pub(super) stream: Option<Streaming>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Streaming {
+    /// The stream is to end with the usage.
+    pub(super) usage: bool,
+    /// Events are padded to hide the length of their tokens.
     pub(super) padding: bool,
 }
 

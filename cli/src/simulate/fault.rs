@@ -204,12 +204,6 @@ impl Fault {
     pub(super) fn bend(self, script: Script, dialect: &dyn Dialect) -> Script {
         let millis = Duration::from_millis;
         match self {
-            Self::ContextLength
-            | Self::ContentPolicy
-            | Self::Quota
-            | Self::Refusal
-            | Self::ContentFilter
-            | Self::NoUsage => script,
             Self::Status(status) => with_status(script, status),
             Self::RetryAfter(seconds) => script.with(header::RETRY_AFTER, HeaderValue::from(seconds)),
             Self::RetryAfterMs(ms) => script.with(HeaderName::from_static("retry-after-ms"), HeaderValue::from(ms)),
@@ -220,7 +214,13 @@ impl Fault {
                 .measured(),
             Self::Empty => Script { body: Vec::new(), ..script }.measured(),
             Self::NoEnd if script.is_stream() => first(script, usize::MAX, 1).measured(),
-            Self::NoEnd => script,
+            Self::NoEnd
+            | Self::ContextLength
+            | Self::ContentPolicy
+            | Self::Quota
+            | Self::Refusal
+            | Self::ContentFilter
+            | Self::NoUsage => script,
             Self::StopAfter(events) => first(script, count(events), 0).measured(),
             Self::ErrorAfter(events) => with_error(script, count(events), dialect),
             Self::MalformedAfter(events) => malformed(script, count(events)),

@@ -94,7 +94,7 @@ impl Model {
         if faults.contains(&Fault::NoUsage) {
             answer.usage = None;
         }
-        Ok(if question.stream {
+        Ok(if question.stream.is_some() {
             Script::events(dialect.stream(&question, &answer, stamp)).paced(self.pause)
         } else {
             Script::whole(StatusCode::OK, "application/json", dialect.whole(&question, &answer, stamp))

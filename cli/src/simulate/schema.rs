@@ -86,7 +86,7 @@ impl Reader<'_> {
     }
 
     fn array(self, schema: &Value, name: &str, depth: usize) -> Value {
-        let wanted = if depth < OPTIONAL_DEPTH { 1 } else { 0 };
+        let wanted = usize::from(depth < OPTIONAL_DEPTH);
         let count = bound(schema, "minItems").unwrap_or(0).max(wanted);
         let count = count.min(bound(schema, "maxItems").unwrap_or(MOST)).min(MOST);
         let any = json!({"type": "string"});

@@ -4,5 +4,20 @@
 
 extern crate alloc;
 
+pub mod attempt;
+pub mod auth;
 pub mod config;
+pub mod dialect;
+pub mod error;
+pub mod exchange;
+pub mod gateway;
+pub mod headers;
+pub mod host;
+pub mod json;
+mod passage;
 pub mod plan;
+pub mod provider;
+pub mod sse;
+pub mod step;
+pub mod surface;
+pub mod usage;

@@ -1,6 +1,142 @@
-//! What ingress and attempt agree on.
+//! The ordered targets of one request, what an attempt must know of it, and what became of each.
+//!
+//! The ingress makes a plan before the first byte is sent; attempts on the same worker read it and write their outcomes. It
+//! is shared by reference, not found again in a configuration, because while a new one is loaded the two roles may for a
+//! moment hold different ones.
+
+use alloc::{format, rc::Rc, string::String, vec::Vec};
+use core::{
+    cell::{Cell, RefCell},
+    fmt::Write as _,
+};
+
+use crate::{
+    dialect::ChatRequest,
+    error::{Error, Kind, Shape},
+    gateway::Provider,
+    usage::Usage,
+};
 
 /// The filter state property that carries `{cluster}#{token}`: the prefix up to and with `#` chooses the cluster (Envoy's
 /// matcher specifier reads it as `wasm.dragoman.next`), the token finds the plan in the worker's memory. One property,
 /// because each costs about a microsecond to set and another to read.
 pub const NEXT_PROPERTY: &str = "dragoman.next";
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub struct Plan {
+    /// What the client asked.
+    pub request: ChatRequest,
+    /// Whom to ask, in order.
+    pub targets: Vec<Target>,
+    /// The shape of errors.
+    pub shape: Shape,
+    /// The client's query without its key, with its `?`, or empty.
+    pub query: String,
+    progress: Progress,
+}
+
+/// A model of a provider.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// Who.
+    pub provider: Rc<Provider>,
+    /// The model's id there.
+    pub model: String,
+}
+
+/// What became of the plan so far.
+#[derive(Debug, Default)]
+struct Progress {
+    outcomes: RefCell<Vec<Outcome>>,
+    usage: Cell<Option<Usage>>,
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// The provider's answer is passed on; its status.
+    Answered(u16),
+    /// The answer could not be passed on; the provider's status.
+    Unusable(u16),
+}
+
+impl Plan {
+    /// A plan that nobody has worked on.
+    #[must_use]
+    pub fn new(request: ChatRequest, targets: Vec<Target>, shape: Shape, query: String) -> Self {
+        Self { request, targets, shape, query, progress: Progress::default() }
+    }
+
+    /// The value of [`NEXT_PROPERTY`] for the target with this index; `None` past the end.
+    #[must_use]
+    pub fn next(&self, index: usize, token: u32) -> Option<String> {
+        self.targets.get(index).map(|target| format!("{}#{token}", target.provider.cluster))
+    }
+
+    /// The token in a value of [`NEXT_PROPERTY`].
+    #[must_use]
+    pub fn token(next: &[u8]) -> Option<u32> {
+        let (_, token) = core::str::from_utf8(next).ok()?.rsplit_once('#')?;
+        token.parse().ok()
+    }
+
+    /// Notes how the attempt at the next target ended.
+    pub fn note(&self, outcome: Outcome) {
+        self.progress.outcomes.borrow_mut().push(outcome);
+    }
+
+    /// Notes the tokens of the answer, where they are known.
+    pub fn note_usage(&self, usage: Option<Usage>) {
+        if usage.is_some() {
+            self.progress.usage.set(usage);
+        }
+    }
+
+    /// The tokens of the answer, once known.
+    #[must_use]
+    pub fn usage(&self) -> Option<Usage> {
+        self.progress.usage.get()
+    }
+
+    /// Whether a provider's answer, of whatever kind, has been judged.
+    #[must_use]
+    pub fn has_answer(&self) -> bool {
+        !self.progress.outcomes.borrow().is_empty()
+    }
+
+    /// `provider/model=status`, comma separated: the attempts so far.
+    #[must_use]
+    pub fn attempts(&self) -> String {
+        let mut line = String::new();
+        for (target, outcome) in self.targets.iter().zip(self.progress.outcomes.borrow().iter()) {
+            let (Outcome::Answered(status) | Outcome::Unusable(status)) = *outcome;
+            let comma = if line.is_empty() { "" } else { "," };
+            // Writing to a String cannot fail.
+            let _ = write!(line, "{comma}{}/{}={status}", target.provider.name, target.model);
+        }
+        line
+    }
+
+    /// What to answer when Envoy itself ended the request: `details` are its response code details, `status` its answer.
+    #[must_use]
+    pub fn local_error(&self, status: u16, details: &str) -> Error {
+        let name = self.targets.last().map_or("?", |target| target.provider.name.as_str());
+        if details.contains("timeout") {
+            return Error::new(Kind::UpstreamTimeout, format!("The provider `{name}` did not answer in time."));
+        }
+        if details.contains("overflow") {
+            return Error::new(
+                Kind::UpstreamUnavailable,
+                format!("Too many requests to the provider `{name}` are under way."),
+            );
+        }
+        if details.contains("response_payload_too_large") || details.contains("protocol_error") || status == 502 {
+            return Error::new(
+                Kind::BadUpstream,
+                format!("The provider `{name}` sent an answer that cannot be passed on."),
+            );
+        }
+        Error::new(Kind::UpstreamUnavailable, format!("The provider `{name}` cannot be reached."))
+    }
+}

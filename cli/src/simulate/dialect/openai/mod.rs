@@ -1,8 +1,10 @@
-//! OpenAI's chat completions, as api.openai.com writes them.
+//! The chat completions of `OpenAI`, as api.openai.com writes them.
 //!
 //! Structs and not `json!`, because the order of the fields is the provider's too: whole answers are indented by two
 //! spaces, stream events are on one line, `usage` is null on every event but the last when it was asked for and absent
 //! when not, and events are padded by `obfuscation` unless told otherwise (since 2025).
+
+mod request;
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use serde::Serialize;
@@ -10,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::{Dialect, Stamp};
 use crate::simulate::{
-    answer::{Answer, Call, Choice, Content, Finish, Format, Question, Tool, ToolChoice, Usage},
+    answer::{Answer, Call, Choice, Content, Finish, Question, Streaming, Usage},
     complaint::{Complaint, Reason},
 };
 
@@ -51,7 +53,7 @@ impl Dialect for OpenAi {
     }
 
     fn read(&self, body: &[u8]) -> Result<Question, Complaint> {
-        read(body)
+        request::read(body)
     }
 
     fn whole(&self, question: &Question, answer: &Answer, stamp: &Stamp) -> Vec<u8> {
@@ -96,7 +98,7 @@ impl Dialect for OpenAi {
             let finish_reason = Some(finish_reason(choice.finish));
             writer.event(vec![StreamChoice { index, delta: json!({}), logprobs: None, finish_reason }], None);
         }
-        if question.stream_usage
+        if writer.streaming.usage
             && let Some(usage) = answer.usage
         {
             writer.event(Vec::new(), Some(UsageObject::of(usage)));
@@ -119,115 +121,16 @@ impl Dialect for OpenAi {
         let models = MODELS.map(|(id, created)| Model { id, object: "model", created, owned_by: "simulated" });
         let bytes = match one {
             None => serde_json::to_vec_pretty(&Models { object: "list", data: &models }),
-            Some(id) => match models.iter().find(|model| model.id == id) {
-                Some(model) => serde_json::to_vec_pretty(model),
-                None => {
+            Some(id) => {
+                let Some(model) = models.iter().find(|model| model.id == id) else {
                     let message = format!("The model '{id}' does not exist");
                     return Err(Complaint::new(404, Reason::UnknownModel, message).about("model"));
-                }
-            },
+                };
+                serde_json::to_vec_pretty(model)
+            }
         };
         Ok(bytes.unwrap_or_default())
     }
-}
-
-fn read(body: &[u8]) -> Result<Question, Complaint> {
-    let request: Value = serde_json::from_slice(body).map_err(|_| {
-        let message = "We could not parse the JSON body of your request. (HINT: This likely means you aren't using \
-                       your HTTP library correctly. The API expects a JSON payload.)";
-        Complaint::new(400, Reason::Malformed, message)
-    })?;
-    let Some(model) = request["model"].as_str().filter(|model| !model.is_empty()) else {
-        return Err(Complaint::new(400, Reason::Malformed, "you must provide a model parameter"));
-    };
-    let Some(messages) = request["messages"].as_array() else {
-        let message = "Missing required parameter: 'messages'.";
-        return Err(Complaint::new(400, Reason::MissingField, message).about("messages"));
-    };
-    if messages.is_empty() {
-        let message = "Invalid 'messages': empty array. Expected an array with minimum length 1, but got an empty \
-                       array instead.";
-        return Err(Complaint::new(400, Reason::EmptyList, message).about("messages"));
-    }
-    let role = |message: &Value| message["role"].as_str().unwrap_or_default().to_owned();
-    let user = messages.iter().rev().find(|message| role(message) == "user");
-    let results = messages.iter().rev().take_while(|message| matches!(role(message).as_str(), "tool" | "function"));
-    let mut tool_results: Vec<String> = results.map(|message| text(&message["content"])).collect();
-    tool_results.reverse();
-    let images: Vec<String> = messages.iter().flat_map(|message| images(&message["content"])).collect();
-    let number = |key: &str| request[key].as_u64().and_then(|number| usize::try_from(number).ok());
-    let characters: usize = messages.iter().map(|message| text(&message["content"]).chars().count()).sum();
-    let estimate = characters
-        .div_ceil(4)
-        .saturating_add(messages.len().saturating_mul(3))
-        .saturating_add(images.len().saturating_mul(85))
-        .saturating_add(request["tools"].as_array().map_or(0, |tools| tools.len().saturating_mul(40)));
-    Ok(Question {
-        model: model.to_owned(),
-        text: user.map(|message| text(&message["content"])).unwrap_or_default(),
-        tool_results,
-        images,
-        tools: request["tools"].as_array().into_iter().flatten().filter_map(tool).collect(),
-        tool_choice: match &request["tool_choice"] {
-            Value::String(choice) if choice == "none" => ToolChoice::Never,
-            choice => match choice["function"]["name"].as_str() {
-                Some(name) => ToolChoice::Named(name.to_owned()),
-                None => ToolChoice::Auto,
-            },
-        },
-        one_tool_call: request["parallel_tool_calls"] == json!(false),
-        format: match request["response_format"]["type"].as_str() {
-            Some("json_schema") => Format::Schema(request["response_format"]["json_schema"]["schema"].clone()),
-            Some("json_object") => Format::Object,
-            _ => Format::Text,
-        },
-        choices: number("n").unwrap_or(1).clamp(1, 128),
-        max_tokens: number("max_completion_tokens").or_else(|| number("max_tokens")),
-        stop: match &request["stop"] {
-            Value::String(stop) => vec![stop.clone()],
-            Value::Array(stops) => stops.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => Vec::new(),
-        },
-        reasoning: request["reasoning_effort"].as_str().is_some_and(|effort| effort != "none"),
-        input_tokens: estimate,
-        stream: request["stream"] == json!(true),
-        stream_usage: request["stream_options"]["include_usage"] == json!(true),
-        padding: request["stream_options"]["include_obfuscation"] != json!(false),
-    })
-}
-
-/// The text of a message: its content, or the text parts of it.
-fn text(content: &Value) -> String {
-    match content {
-        Value::String(text) => text.clone(),
-        Value::Array(parts) => {
-            let texts: Vec<&str> = parts.iter().filter_map(|part| part["text"].as_str()).collect();
-            texts.join("\n")
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => String::new(),
-    }
-}
-
-/// What there is to say of each image part.
-fn images(content: &Value) -> Vec<String> {
-    let parts = content.as_array().into_iter().flatten();
-    parts
-        .filter_map(|part| part["image_url"]["url"].as_str())
-        .map(|url| match url.strip_prefix("data:").and_then(|data| data.split_once(',')) {
-            None => url.to_owned(),
-            Some((media, data)) => {
-                format!("{} ({} base64 characters)", media.trim_end_matches(";base64"), data.len())
-            }
-        })
-        .collect()
-}
-
-fn tool(tool: &Value) -> Option<Tool> {
-    let name = tool["function"]["name"].as_str()?.to_owned();
-    Some(Tool {
-        name,
-        parameters: tool["function"].get("parameters").cloned().unwrap_or_else(|| json!({"type": "object"})),
-    })
 }
 
 impl Stamp {
@@ -332,6 +235,7 @@ struct PromptDetails {
 }
 
 #[derive(Serialize)]
+#[expect(clippy::struct_field_names, reason = "the names on the wire")]
 struct CompletionDetails {
     reasoning_tokens: usize,
     audio_tokens: usize,
@@ -366,6 +270,7 @@ struct Chunk<'a> {
     system_fingerprint: &'static str,
     choices: Vec<StreamChoice>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[expect(clippy::option_option, reason = "absent, null and an object are three things on the wire")]
     usage: Option<Option<UsageObject>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     obfuscation: Option<String>,
@@ -380,7 +285,8 @@ struct StreamChoice {
 }
 
 struct StreamWriter<'a> {
-    question: &'a Question,
+    model: &'a str,
+    streaming: Streaming,
     id: String,
     stamp: Stamp,
     events: Vec<Vec<u8>>,
@@ -388,7 +294,8 @@ struct StreamWriter<'a> {
 
 impl<'a> StreamWriter<'a> {
     fn new(question: &'a Question, mut stamp: Stamp) -> Self {
-        Self { question, id: stamp.id(), stamp, events: Vec::new() }
+        let streaming = question.stream.unwrap_or_default();
+        Self { model: &question.model, streaming, id: stamp.id(), stamp, events: Vec::new() }
     }
 
     /// The event that only says who speaks.
@@ -402,7 +309,7 @@ impl<'a> StreamWriter<'a> {
     }
 
     fn event(&mut self, choices: Vec<StreamChoice>, usage: Option<UsageObject>) {
-        let padding = self.question.padding.then(|| {
+        let padding = self.streaming.padding.then(|| {
             let length = self.stamp.random.below(16);
             self.stamp.random.token(length)
         });
@@ -410,11 +317,11 @@ impl<'a> StreamWriter<'a> {
             id: &self.id,
             object: "chat.completion.chunk",
             created: self.stamp.created,
-            model: &self.question.model,
+            model: self.model,
             service_tier: "default",
             system_fingerprint: FINGERPRINT,
             choices,
-            usage: self.question.stream_usage.then_some(usage),
+            usage: self.streaming.usage.then_some(usage),
             obfuscation: padding,
         }));
     }

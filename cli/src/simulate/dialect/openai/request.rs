@@ -1,0 +1,122 @@
+//! A chat completion request, as far as the simulated model cares.
+//!
+//! Read by pointer and leniently rather than into types: the field that is of an unexpected type is as good as absent,
+//! and what is complained about is what the provider itself complains about first.
+
+use serde_json::{Value, json};
+
+use crate::simulate::{
+    answer::{Format, Question, Streaming, Tool, ToolChoice},
+    complaint::{Complaint, Reason},
+};
+
+pub(super) fn read(body: &[u8]) -> Result<Question, Complaint> {
+    let request: Value = serde_json::from_slice(body).map_err(|_| {
+        let message = "We could not parse the JSON body of your request. (HINT: This likely means you aren't using \
+                       your HTTP library correctly. The API expects a JSON payload.)";
+        Complaint::new(400, Reason::Malformed, message)
+    })?;
+    let Some(model) = string(&request, "/model").filter(|model| !model.is_empty()) else {
+        return Err(Complaint::new(400, Reason::Malformed, "you must provide a model parameter"));
+    };
+    let Some(messages) = request.pointer("/messages").and_then(Value::as_array) else {
+        let message = "Missing required parameter: 'messages'.";
+        return Err(Complaint::new(400, Reason::MissingField, message).about("messages"));
+    };
+    if messages.is_empty() {
+        let message = "Invalid 'messages': empty array. Expected an array with minimum length 1, but got an empty \
+                       array instead.";
+        return Err(Complaint::new(400, Reason::EmptyList, message).about("messages"));
+    }
+    let user = messages.iter().rev().find(|message| string(message, "/role") == Some("user"));
+    let results = messages.iter().rev().take_while(|message| string(message, "/role") == Some("tool"));
+    let mut tool_results: Vec<String> = results.map(text).collect();
+    tool_results.reverse();
+    let images: Vec<String> = messages.iter().flat_map(images).collect();
+    let tools: Vec<Tool> = list(&request, "/tools").filter_map(tool).collect();
+    let characters: usize = messages.iter().map(|message| text(message).chars().count()).sum();
+    Ok(Question {
+        model: model.to_owned(),
+        text: user.map(text).unwrap_or_default(),
+        input_tokens: characters
+            .div_ceil(4)
+            .saturating_add(messages.len().saturating_mul(3))
+            .saturating_add(images.len().saturating_mul(85))
+            .saturating_add(tools.len().saturating_mul(40)),
+        tool_results,
+        images,
+        tools,
+        tool_choice: tool_choice(&request),
+        one_tool_call: is(&request, "/parallel_tool_calls", false),
+        format: match string(&request, "/response_format/type") {
+            Some("json_schema") => {
+                Format::Schema(request.pointer("/response_format/json_schema/schema").cloned().unwrap_or_default())
+            }
+            Some("json_object") => Format::Object,
+            _ => Format::Text,
+        },
+        choices: number(&request, "/n").unwrap_or(1).clamp(1, 128),
+        max_tokens: number(&request, "/max_completion_tokens").or_else(|| number(&request, "/max_tokens")),
+        stop: string(&request, "/stop")
+            .into_iter()
+            .chain(list(&request, "/stop").filter_map(Value::as_str))
+            .map(str::to_owned)
+            .collect(),
+        reasoning: string(&request, "/reasoning_effort").is_some_and(|effort| effort != "none"),
+        stream: is(&request, "/stream", true).then(|| Streaming {
+            usage: is(&request, "/stream_options/include_usage", true),
+            padding: !is(&request, "/stream_options/include_obfuscation", false),
+        }),
+    })
+}
+
+fn tool_choice(request: &Value) -> ToolChoice {
+    match (string(request, "/tool_choice"), string(request, "/tool_choice/function/name")) {
+        (Some("none"), _) => ToolChoice::Never,
+        (_, Some(name)) => ToolChoice::Named(name.to_owned()),
+        _ => ToolChoice::Auto,
+    }
+}
+
+fn tool(tool: &Value) -> Option<Tool> {
+    let name = string(tool, "/function/name")?.to_owned();
+    let parameters = tool.pointer("/function/parameters").cloned();
+    Some(Tool { name, parameters: parameters.unwrap_or_else(|| json!({"type": "object"})) })
+}
+
+/// The text of a message: its content, or the text parts of it.
+fn text(message: &Value) -> String {
+    let parts: Vec<&str> = match string(message, "/content") {
+        Some(text) => vec![text],
+        None => list(message, "/content").filter_map(|part| string(part, "/text")).collect(),
+    };
+    parts.join("\n")
+}
+
+/// What there is to say of each image part.
+fn images(message: &Value) -> impl Iterator<Item = String> {
+    list(message, "/content").filter_map(|part| string(part, "/image_url/url")).map(|url| {
+        match url.strip_prefix("data:").and_then(|data| data.split_once(',')) {
+            None => url.to_owned(),
+            Some((media, data)) => {
+                format!("{} ({} base64 characters)", media.trim_end_matches(";base64"), data.len())
+            }
+        }
+    })
+}
+
+fn string<'v>(value: &'v Value, pointer: &str) -> Option<&'v str> {
+    value.pointer(pointer)?.as_str()
+}
+
+fn number(value: &Value, pointer: &str) -> Option<usize> {
+    value.pointer(pointer)?.as_u64().and_then(|number| usize::try_from(number).ok())
+}
+
+fn is(value: &Value, pointer: &str, expected: bool) -> bool {
+    value.pointer(pointer).and_then(Value::as_bool) == Some(expected)
+}
+
+fn list<'v>(value: &'v Value, pointer: &str) -> impl Iterator<Item = &'v Value> {
+    value.pointer(pointer).and_then(Value::as_array).into_iter().flatten()
+}

@@ -1,0 +1,9 @@
+//! Who asks, and what they may use.
+
+mod credential;
+mod glob;
+mod table;
+
+pub use credential::Credential;
+pub use glob::Glob;
+pub use table::{Caller, Key, KeyTable, Refusal};

@@ -1,0 +1,228 @@
+//! The keys of the file, found by hash, never by scanning, and compared in constant time.
+
+use alloc::{format, rc::Rc, string::String, vec::Vec};
+use hashbrown::HashMap;
+use sha2::{Digest, Sha256};
+
+use super::{Credential, Glob};
+use crate::{config, host::Clock};
+
+/// Who asks.
+#[derive(Debug, Clone)]
+pub enum Caller {
+    /// The gateway is open, or the key is unknown where none is required.
+    Anonymous,
+    /// The holder of a key.
+    Known(Rc<Key>),
+}
+
+/// A key, ready to be checked.
+#[derive(Debug)]
+pub struct Key {
+    /// Its identifier.
+    pub id: String,
+    hash: [u8; 32],
+    providers: Option<Vec<String>>,
+    models: Option<Vec<Glob>>,
+    not_before: Option<u64>,
+    expires: Option<u64>,
+    enabled: bool,
+}
+
+/// Why a caller is not let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// No key where one is required.
+    Missing,
+    /// Not a key of this gateway.
+    Unknown,
+    /// Switched off.
+    Disabled,
+    /// Its time has not come.
+    NotYetValid,
+    /// Its time is over.
+    Expired,
+}
+
+/// All keys.
+#[derive(Debug)]
+pub struct KeyTable {
+    required: bool,
+    /// By the first eight bytes of the hash: what the map compares in variable time is not the whole secret's hash.
+    by_prefix: HashMap<u64, Vec<Rc<Key>>>,
+}
+
+impl KeyTable {
+    /// The keys of a configuration.
+    #[must_use]
+    pub fn new(auth: &config::Auth, keys: &[config::Key]) -> Self {
+        let mut by_prefix: HashMap<u64, Vec<Rc<Key>>> = HashMap::with_capacity(keys.len());
+        for key in keys {
+            by_prefix.entry(prefix(&key.sha256)).or_default().push(Rc::new(Key::new(key)));
+        }
+        Self { required: auth.required.unwrap_or(!keys.is_empty()), by_prefix }
+    }
+
+    /// Lets a caller in, or says why not. A known key that is not valid is refused even where none is required: taking a
+    /// key away must never widen what its holder may do.
+    ///
+    /// # Errors
+    /// The [`Refusal`].
+    pub fn admit(&self, credential: Option<Credential<'_>>, clock: &dyn Clock) -> Result<Caller, Refusal> {
+        let stranger = |refusal| if self.required { Err(refusal) } else { Ok(Caller::Anonymous) };
+        let Some(Credential(presented)) = credential else { return stranger(Refusal::Missing) };
+        if self.by_prefix.is_empty() {
+            return stranger(Refusal::Unknown);
+        }
+        let hash: [u8; 32] = Sha256::digest(presented).into();
+        let candidates = self.by_prefix.get(&prefix(&hash)).map(Vec::as_slice).unwrap_or_default();
+        match candidates.iter().find(|key| same(&key.hash, &hash)) {
+            Some(key) => key.validate(clock).map(|()| Caller::Known(Rc::clone(key))),
+            None => stranger(Refusal::Unknown),
+        }
+    }
+}
+
+impl Key {
+    fn new(key: &config::Key) -> Self {
+        Self {
+            id: key.id.clone(),
+            hash: key.sha256,
+            providers: key.providers.clone(),
+            models: key.models.as_ref().map(|models| models.iter().map(|model| Glob::new(model)).collect()),
+            not_before: key.not_before,
+            expires: key.expires,
+            enabled: key.enabled,
+        }
+    }
+
+    fn validate(&self, clock: &dyn Clock) -> Result<(), Refusal> {
+        if !self.enabled {
+            return Err(Refusal::Disabled);
+        }
+        if self.not_before.is_none() && self.expires.is_none() {
+            return Ok(());
+        }
+        let now = clock.epoch_seconds();
+        if self.not_before.is_some_and(|from| now < from) {
+            return Err(Refusal::NotYetValid);
+        }
+        if self.expires.is_some_and(|until| until <= now) {
+            return Err(Refusal::Expired);
+        }
+        Ok(())
+    }
+}
+
+impl Caller {
+    /// Checks that a model of a provider is in scope, or says what is not.
+    ///
+    /// # Errors
+    /// One sentence for the caller.
+    pub fn check_scope(&self, provider: &str, model: &str) -> Result<(), String> {
+        let Self::Known(key) = self else { return Ok(()) };
+        if key.providers.as_ref().is_some_and(|providers| !providers.iter().any(|allowed| allowed == provider)) {
+            return Err(format!("This key may not use the provider `{provider}`."));
+        }
+        if key.models.as_ref().is_some_and(|models| !models.iter().any(|glob| glob.matches_model(provider, model))) {
+            return Err(format!("This key may not use the model `{provider}/{model}`."));
+        }
+        Ok(())
+    }
+}
+
+impl Refusal {
+    /// One sentence for the caller.
+    #[must_use]
+    pub const fn message(self) -> &'static str {
+        match self {
+            Self::Missing => "No API key was given. Send it as `Authorization: Bearer KEY`.",
+            Self::Unknown => "The API key is not known to this gateway.",
+            Self::Disabled => "The API key is disabled.",
+            Self::NotYetValid => "The API key is not valid yet.",
+            Self::Expired => "The API key has expired.",
+        }
+    }
+}
+
+fn prefix(hash: &[u8; 32]) -> u64 {
+    let (first, _) = hash.split_first_chunk().unwrap_or((&[0; 8], &[]));
+    u64::from_be_bytes(*first)
+}
+
+/// Equality whose time does not depend on where the difference is.
+fn same(a: &[u8; 32], b: &[u8; 32]) -> bool {
+    core::hint::black_box(a.iter().zip(b).fold(0, |difference, (a, b)| difference | (a ^ b))) == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+
+    struct At(u64);
+    impl Clock for At {
+        fn epoch_seconds(&self) -> u64 {
+            self.0
+        }
+    }
+
+    fn key(secret: &str) -> config::Key {
+        config::Key {
+            id: "k".into(),
+            name: "k".into(),
+            sha256: Sha256::digest(secret).into(),
+            description: String::new(),
+            providers: None,
+            models: None,
+            not_before: None,
+            expires: None,
+            enabled: true,
+        }
+    }
+
+    fn admit(required: Option<bool>, key: config::Key, presented: Option<&str>, now: u64) -> Result<Caller, Refusal> {
+        let table = KeyTable::new(&config::Auth { required }, &[key]);
+        table.admit(presented.map(|text| Credential(text.as_bytes())), &At(now))
+    }
+
+    #[test]
+    fn a_key_is_known_by_its_hash() {
+        assert!(matches!(admit(None, key("sk-a"), Some("sk-a"), 0), Ok(Caller::Known(_))));
+        assert_eq!(admit(None, key("sk-a"), Some("sk-b"), 0).unwrap_err(), Refusal::Unknown);
+        assert_eq!(admit(None, key("sk-a"), None, 0).unwrap_err(), Refusal::Missing);
+    }
+
+    #[test]
+    fn a_key_has_its_time() {
+        let timed = config::Key { not_before: Some(10), expires: Some(20), ..key("sk-a") };
+        let at = |now| admit(None, timed.clone(), Some("sk-a"), now).map(|_| ());
+        assert_eq!(at(9), Err(Refusal::NotYetValid));
+        assert_eq!(at(10), Ok(()));
+        assert_eq!(at(20), Err(Refusal::Expired));
+    }
+
+    #[test]
+    fn where_no_key_is_required_strangers_pass_but_dead_keys_do_not() {
+        assert!(matches!(admit(Some(false), key("sk-a"), Some("sk-b"), 0), Ok(Caller::Anonymous)));
+        assert!(matches!(admit(Some(false), key("sk-a"), None, 0), Ok(Caller::Anonymous)));
+        let dead = config::Key { enabled: false, ..key("sk-a") };
+        assert_eq!(admit(Some(false), dead, Some("sk-a"), 0).unwrap_err(), Refusal::Disabled);
+    }
+
+    #[test]
+    fn without_keys_the_gateway_is_open() {
+        let table = KeyTable::new(&config::Auth { required: None }, &[]);
+        assert!(matches!(table.admit(Some(Credential(b"any")), &At(0)), Ok(Caller::Anonymous)));
+    }
+
+    #[test]
+    fn scope_names_what_is_refused() {
+        let scoped =
+            config::Key { providers: Some(vec!["openai".into()]), models: Some(vec!["gpt-4o*".into()]), ..key("sk-a") };
+        let caller = admit(None, scoped, Some("sk-a"), 0).unwrap();
+        assert_eq!(caller.check_scope("openai", "gpt-4o-mini"), Ok(()));
+        assert!(caller.check_scope("groq", "gpt-4o").unwrap_err().contains("`groq`"));
+        assert!(caller.check_scope("openai", "o3").unwrap_err().contains("`openai/o3`"));
+    }
+}

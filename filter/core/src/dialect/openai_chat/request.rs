@@ -1,0 +1,217 @@
+//! The head fields of a chat request, and the places where it is changed for its target.
+
+use alloc::{
+    format,
+    string::{String, ToString},
+    vec::Vec,
+};
+use core::ops::Range;
+use serde_json::value::RawValue;
+
+use crate::{
+    error::{Error, Kind},
+    json::{Edit, Edits, Failure, Fault, MAX_DEPTH, Member},
+};
+
+/// The members that decide; the rest is the provider's business.
+pub const WANTED: &[&str] = &["model", "stream", "stream_options", "service_tier"];
+
+const MODEL: usize = 0;
+const STREAM: usize = 1;
+const STREAM_OPTIONS: usize = 2;
+const SERVICE_TIER: usize = 3;
+
+/// A chat request as far as the gateway must know it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChatRequest {
+    /// The model as asked for.
+    pub model: String,
+    /// Whether the answer is to be streamed.
+    pub stream: bool,
+    /// Whether the client asked for the stream's usage itself; if not, the usage chunk is hidden from it.
+    pub wants_usage: bool,
+    /// Whether the slow, cheap tier is asked for.
+    pub flex: bool,
+    /// The body's length.
+    pub length: usize,
+    model_span: Range<usize>,
+    usage: Option<Edit>,
+}
+
+impl ChatRequest {
+    /// Reads what a scan for [`WANTED`] found in a body of this length.
+    ///
+    /// # Errors
+    /// A fault of the document, a missing model, or a field of the wrong type.
+    pub fn read(scanned: Result<Vec<Member>, Failure>, length: usize) -> Result<Self, Error> {
+        let members = scanned.map_err(describe)?;
+        let member = |index| members.iter().find(|member| member.index == index);
+
+        let model = member(MODEL).ok_or_else(|| invalid("You must say which `model` to use.", "model"))?;
+        let name: Option<String> = model.text.as_deref().and_then(|text| serde_json::from_slice(text).ok());
+        let name = name.filter(|name| !name.is_empty());
+        let name = name.ok_or_else(|| invalid("`model` must be a non-empty string.", "model"))?;
+
+        let stream = match member(STREAM).map(|member| member.text.as_deref()) {
+            None | Some(Some(b"false" | b"null")) => false,
+            Some(Some(b"true")) => true,
+            Some(_) => return Err(invalid("`stream` must be a boolean.", "stream")),
+        };
+        let flex = member(SERVICE_TIER).is_some_and(|tier| tier.text.as_deref() == Some(br#""flex""#));
+        let (wants_usage, usage) = match (stream, member(STREAM_OPTIONS)) {
+            (false, _) => (true, None),
+            (true, None) => (false, Some(insert_after(model, br#","stream_options":{"include_usage":true}"#))),
+            (true, Some(options)) => ask_for_usage(options)?,
+        };
+        Ok(Self { model: name, stream, wants_usage, flex, length, model_span: model.span.clone(), usage })
+    }
+
+    /// The changes for a target that calls the model `id`.
+    #[must_use]
+    pub fn edits(&self, id: &str) -> Edits {
+        let mut edits = Edits::default();
+        if id != self.model {
+            // A string can always be written.
+            edits.push(self.model_span.clone(), serde_json::to_vec(id).unwrap_or_default());
+        }
+        if let Some(Edit { span, text }) = &self.usage {
+            edits.push(span.clone(), text.clone());
+        }
+        edits
+    }
+}
+
+/// Whether the client asked for usage in its `stream_options`, and the change that asks for it otherwise.
+fn ask_for_usage(options: &Member) -> Result<(bool, Option<Edit>), Error> {
+    let wrong = || invalid("`stream_options` must be an object.", "stream_options");
+    let text = options.text.as_deref().ok_or_else(wrong)?;
+    if text == b"null" {
+        return Ok((false, Some(Edit { span: options.span.clone(), text: br#"{"include_usage":true}"#.to_vec() })));
+    }
+    let text = core::str::from_utf8(text).map_err(|_| wrong())?;
+    let inner = crate::json::members(text).ok_or_else(wrong)?;
+    let mut asked = inner.iter().filter(|(name, _)| &**name == "include_usage");
+    match (asked.next(), asked.next()) {
+        (_, Some(_)) => Err(invalid("`stream_options.include_usage` stands twice.", "stream_options.include_usage")),
+        (Some((_, value)), None) if value.get() == "true" => Ok((true, None)),
+        (Some((_, value)), None) if matches!(value.get(), "false" | "null") => {
+            let start = options.span.start.saturating_add(offset(text, value));
+            let span = start..start.saturating_add(value.get().len());
+            Ok((false, Some(Edit { span, text: b"true".to_vec() })))
+        }
+        (Some(_), None) => {
+            Err(invalid("`stream_options.include_usage` must be a boolean.", "stream_options.include_usage"))
+        }
+        (None, None) => {
+            let start = options.span.start.saturating_add(1);
+            let comma = if inner.is_empty() { "" } else { "," };
+            Ok((false, Some(Edit { span: start..start, text: format!(r#""include_usage":true{comma}"#).into_bytes() })))
+        }
+    }
+}
+
+/// Where a value stands in the text it was read from: serde_json borrows it, so its address says so.
+fn offset(text: &str, value: &RawValue) -> usize {
+    (value.get().as_ptr() as usize).saturating_sub(text.as_ptr() as usize)
+}
+
+fn insert_after(member: &Member, text: &[u8]) -> Edit {
+    Edit { span: member.span.end..member.span.end, text: text.to_vec() }
+}
+
+fn invalid(message: &str, param: &'static str) -> Error {
+    Error::new(Kind::InvalidRequest, message).blaming(param)
+}
+
+/// What to tell a caller whose body is no JSON object that can be read in one way only.
+fn describe(Failure { fault, offset }: Failure) -> Error {
+    let message = match fault {
+        Fault::Empty => "The request has no body; a JSON object is expected.".to_string(),
+        Fault::Truncated => format!("The body is not valid JSON: it ends too early, at byte {offset}."),
+        Fault::Syntax => format!("The body is not valid JSON: unexpected byte at offset {offset}."),
+        Fault::Utf8 => format!("The body is not valid JSON: not UTF-8 at offset {offset}."),
+        Fault::TooDeep => format!("The body is nested deeper than {MAX_DEPTH} levels at offset {offset}."),
+        Fault::NotAnObject => "The body must be a JSON object.".to_string(),
+        Fault::Duplicate(index) => {
+            let name = WANTED.get(index).copied().unwrap_or_default();
+            return Error {
+                kind: Kind::InvalidRequest,
+                message: format!("`{name}` stands twice in the body, the second time at offset {offset}."),
+                param: WANTED.get(index).copied(),
+            };
+        }
+    };
+    Error::new(Kind::InvalidRequest, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json::Scanner;
+
+    fn read(body: &str) -> Result<ChatRequest, Error> {
+        let mut scanner = Scanner::new(WANTED);
+        let fed = scanner.feed(body.as_bytes());
+        ChatRequest::read(fed.and_then(|()| scanner.finish()), body.len())
+    }
+
+    fn sent(body: &str, id: &str) -> String {
+        let mut bytes = body.as_bytes().to_vec();
+        read(body).unwrap().edits(id).apply_in_place(&mut bytes);
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn only_the_model_changes_in_a_whole_request() {
+        assert_eq!(sent(r#"{ "model" : "openai\/gpt-4o","x":1.50}"#, "gpt-4o"), r#"{ "model" : "gpt-4o","x":1.50}"#);
+        assert_eq!(sent(r#"{"model":"gpt-4o"}"#, "gpt-4o"), r#"{"model":"gpt-4o"}"#);
+    }
+
+    #[test]
+    fn usage_is_asked_for_in_streams() {
+        for (body, expected) in [
+            (
+                r#"{"model":"m","stream":true}"#,
+                r#"{"model":"m","stream_options":{"include_usage":true},"stream":true}"#,
+            ),
+            (
+                r#"{"stream_options": {} ,"model":"m","stream":true}"#,
+                r#"{"stream_options": {"include_usage":true} ,"model":"m","stream":true}"#,
+            ),
+            (
+                r#"{"stream_options":{"include_obfuscation":false, "include_usage": false},"model":"m","stream":true}"#,
+                r#"{"stream_options":{"include_obfuscation":false, "include_usage": true},"model":"m","stream":true}"#,
+            ),
+            (
+                r#"{"stream_options":{"x":1},"model":"m","stream":true}"#,
+                r#"{"stream_options":{"include_usage":true,"x":1},"model":"m","stream":true}"#,
+            ),
+            (
+                r#"{"stream_options":null,"model":"m","stream":true}"#,
+                r#"{"stream_options":{"include_usage":true},"model":"m","stream":true}"#,
+            ),
+        ] {
+            assert_eq!(sent(body, "m"), expected);
+            assert!(!read(body).unwrap().wants_usage);
+        }
+        let own = r#"{"model":"m","stream":true,"stream_options":{"include_usage":true}}"#;
+        assert_eq!(sent(own, "m"), own);
+        assert!(read(own).unwrap().wants_usage);
+    }
+
+    #[test]
+    fn wrong_types_blame_their_field() {
+        for (body, param) in [
+            (r#"{"x":1}"#, Some("model")),
+            (r#"{"model":1}"#, Some("model")),
+            (r#"{"model":""}"#, Some("model")),
+            (r#"{"model":"m","stream":"yes"}"#, Some("stream")),
+            (r#"{"model":"m","stream":true,"stream_options":[]}"#, Some("stream_options")),
+            (r#"{"model":"m","model":"n"}"#, Some("model")),
+            (r#"{"model":"m""#, None),
+        ] {
+            let error = read(body).unwrap_err();
+            assert_eq!((error.kind, error.param), (Kind::InvalidRequest, param), "{body}");
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! A whole answer: its usage, and errors in the shape that clients of OpenAI can read.
+
+use alloc::{format, string::String, vec::Vec};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::{
+    error::{Error, Kind, Shape},
+    json::Member,
+    usage::Usage,
+};
+
+/// The members of an answer that the gateway reads.
+pub const WANTED: &[&str] = &["usage"];
+
+/// Longest text of a provider's error that is passed on when its shape is not OpenAI's.
+const MAX_MESSAGE: usize = 500;
+
+/// The tokens of an answer, from what a scan for [`WANTED`] found.
+#[must_use]
+pub fn usage_of_answer(members: &[Member]) -> Option<Usage> {
+    let text = members.first()?.text.as_deref()?;
+    read_usage(core::str::from_utf8(text).ok()?)
+}
+
+pub(super) fn read_usage(text: &str) -> Option<Usage> {
+    #[derive(Deserialize)]
+    struct Wire {
+        #[serde(default)]
+        prompt_tokens: Option<u64>,
+        #[serde(default)]
+        completion_tokens: Option<u64>,
+        #[serde(default)]
+        prompt_tokens_details: Option<PromptDetails>,
+        #[serde(default)]
+        completion_tokens_details: Option<CompletionDetails>,
+    }
+    #[derive(Deserialize)]
+    struct PromptDetails {
+        #[serde(default)]
+        cached_tokens: Option<u64>,
+    }
+    #[derive(Deserialize)]
+    struct CompletionDetails {
+        #[serde(default)]
+        reasoning_tokens: Option<u64>,
+    }
+    let wire: Option<Wire> = serde_json::from_str(text).ok()?;
+    wire.map(|wire| Usage {
+        input: wire.prompt_tokens.unwrap_or_default(),
+        cached_input: wire.prompt_tokens_details.and_then(|details| details.cached_tokens).unwrap_or_default(),
+        output: wire.completion_tokens.unwrap_or_default(),
+        reasoning: wire.completion_tokens_details.and_then(|details| details.reasoning_tokens).unwrap_or_default(),
+    })
+}
+
+/// The body to send for a provider's error: its own, untouched (`None`), where it already has OpenAI's shape; else one that
+/// says what the provider said, in so far as it said it in JSON.
+#[must_use]
+pub fn error_body(provider: &str, status: u16, body: &[u8]) -> Option<Vec<u8>> {
+    #[derive(Deserialize)]
+    struct Wire<'a> {
+        #[serde(borrow, default)]
+        error: Option<&'a RawValue>,
+        #[serde(borrow, default)]
+        message: Option<&'a RawValue>,
+        #[serde(borrow, default)]
+        detail: Option<&'a RawValue>,
+    }
+    let wire: Option<Wire<'_>> = serde_json::from_slice(body).ok();
+    if wire.as_ref().and_then(|wire| wire.error).is_some_and(|error| error.get().starts_with('{')) {
+        return None;
+    }
+    let said = wire.and_then(|wire| {
+        [wire.error, wire.message, wire.detail]
+            .into_iter()
+            .flatten()
+            .find_map(|raw| serde_json::from_str::<String>(raw.get()).ok())
+    });
+    let message = match said {
+        Some(said) => said.chars().take(MAX_MESSAGE).collect(),
+        None => format!("The provider `{provider}` answered with status {status}."),
+    };
+    let kind = if status < 500 { Kind::InvalidRequest } else { Kind::BadUpstream };
+    Some(Error::new(kind, message).body_as(Shape::OpenAi, status))
+}
+
+/// The status that an error said inside an answer of status 200 stands for: its own `code` where that is a status (vLLM and
+/// OpenRouter write it so), else 502.
+#[must_use]
+pub fn error_status(body: &[u8]) -> u16 {
+    #[derive(Deserialize)]
+    struct Wire {
+        error: Inner,
+    }
+    #[derive(Deserialize)]
+    struct Inner {
+        code: u16,
+    }
+    let status = serde_json::from_slice::<Wire>(body).map(|wire| wire.error.code);
+    status.ok().filter(|status| (400..=599).contains(status)).unwrap_or(Kind::BadUpstream.status())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn usage_is_read_in_its_details() {
+        let text = r#"{"prompt_tokens":10,"completion_tokens":5,"prompt_tokens_details":{"cached_tokens":4},
+            "completion_tokens_details":{"reasoning_tokens":2},"new_field":{}}"#;
+        assert_eq!(read_usage(text), Some(Usage { input: 10, cached_input: 4, output: 5, reasoning: 2 }));
+        assert_eq!(read_usage("null"), None);
+        let nulls = r#"{"prompt_tokens":1,"completion_tokens":2,"prompt_tokens_details":null}"#;
+        assert_eq!(read_usage(nulls), Some(Usage { input: 1, output: 2, ..Usage::default() }));
+    }
+
+    #[test]
+    fn an_error_inside_an_answer_may_name_its_status() {
+        assert_eq!(error_status(br#"{"error":{"code":429,"message":"m"}}"#), 429);
+        assert_eq!(error_status(br#"{"error":{"code":"overloaded"}}"#), 502);
+        assert_eq!(error_status(br#"{"error":{"code":200}}"#), 502);
+    }
+
+    #[test]
+    fn an_error_keeps_its_shape_or_gets_one() {
+        assert_eq!(error_body("p", 400, br#"{"error":{"message":"m"}}"#), None);
+        let text = |body: &[u8], status| String::from_utf8(error_body("p", status, body).unwrap()).unwrap();
+        assert!(
+            text(br#"{"detail":"too long"}"#, 422).contains(r#""message":"too long","type":"invalid_request_error""#)
+        );
+        assert!(text(b"<html>secret</html>", 503).contains("The provider `p` answered with status 503."));
+        assert!(!text(b"<html>secret</html>", 503).contains("secret"));
+        assert!(text(b"", 429).contains(r#""code":"rate_limit_exceeded""#));
+    }
+}

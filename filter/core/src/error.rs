@@ -1,0 +1,193 @@
+//! What went wrong, as the caller should conclude it, in one table; each dialect writes it in its own shape.
+//!
+//! No prompt, key or provider's page is ever part of an error.
+
+use alloc::{string::String, vec::Vec};
+use serde::Serialize;
+
+use crate::step::Reply;
+
+/// An error for the caller.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Error {
+    /// What to conclude.
+    pub kind: Kind,
+    /// One sentence for a human.
+    pub message: String,
+    /// The field of the request that is to blame.
+    pub param: Option<&'static str>,
+}
+
+/// What the caller should conclude.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The request cannot be understood.
+    InvalidRequest,
+    /// No key, or one that is not accepted.
+    InvalidApiKey,
+    /// The key may not do this.
+    PermissionDenied,
+    /// No such model.
+    ModelNotFound,
+    /// No such path.
+    NotFound,
+    /// The path exists, with another method.
+    MethodNotAllowed,
+    /// The body is larger than `max_body`.
+    RequestTooLarge,
+    /// The body is not plain JSON.
+    UnsupportedMediaType,
+    /// A known path that this version does not serve.
+    NotImplemented,
+    /// The gateway itself is set up wrongly.
+    Misconfigured,
+    /// The provider answered something that cannot be passed on.
+    BadUpstream,
+    /// The provider cannot be reached or is not configured.
+    UpstreamUnavailable,
+    /// The provider did not answer in time.
+    UpstreamTimeout,
+}
+
+/// The error shape of a family of APIs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// `{"error":{"message","type","param","code"}}`.
+    OpenAi,
+    /// `{"type":"error","error":{"type","message"}}`.
+    Anthropic,
+}
+
+/// A line of the table of kinds.
+struct Row {
+    status: u16,
+    openai_type: &'static str,
+    openai_code: Option<&'static str>,
+    anthropic_type: &'static str,
+}
+
+impl Kind {
+    const fn row(self) -> Row {
+        const fn row(status: u16, openai: (&'static str, Option<&'static str>), anthropic: &'static str) -> Row {
+            Row { status, openai_type: openai.0, openai_code: openai.1, anthropic_type: anthropic }
+        }
+        const INVALID: &str = "invalid_request_error";
+        const UPSTREAM: (&str, Option<&str>) = ("upstream_error", Some("upstream_error"));
+        match self {
+            Self::InvalidRequest => row(400, (INVALID, None), INVALID),
+            Self::InvalidApiKey => row(401, (INVALID, Some("invalid_api_key")), "authentication_error"),
+            Self::PermissionDenied => row(403, ("permission_error", Some("permission_denied")), "permission_error"),
+            Self::ModelNotFound => row(404, (INVALID, Some("model_not_found")), "not_found_error"),
+            Self::NotFound => row(404, (INVALID, Some("not_found")), "not_found_error"),
+            Self::MethodNotAllowed => row(405, (INVALID, Some("method_not_allowed")), INVALID),
+            Self::RequestTooLarge => row(413, (INVALID, Some("request_too_large")), "request_too_large"),
+            Self::UnsupportedMediaType => row(415, (INVALID, Some("unsupported_media_type")), INVALID),
+            Self::NotImplemented => row(501, (INVALID, Some("not_implemented")), "api_error"),
+            Self::Misconfigured => row(500, ("server_error", Some("misconfigured")), "api_error"),
+            Self::BadUpstream => row(502, UPSTREAM, "api_error"),
+            Self::UpstreamUnavailable => row(503, UPSTREAM, "api_error"),
+            Self::UpstreamTimeout => row(504, UPSTREAM, "api_error"),
+        }
+    }
+
+    /// The HTTP status.
+    #[must_use]
+    pub const fn status(self) -> u16 {
+        self.row().status
+    }
+}
+
+impl Error {
+    /// An error without a field to blame.
+    #[must_use]
+    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), param: None }
+    }
+
+    /// Blames a field of the request.
+    #[must_use]
+    pub fn blaming(self, param: &'static str) -> Self {
+        Self { param: Some(param), ..self }
+    }
+
+    /// The body of this error.
+    #[must_use]
+    pub fn body(&self, shape: Shape) -> Vec<u8> {
+        self.body_as(shape, self.kind.status())
+    }
+
+    /// The body of this error under a provider's own status.
+    #[must_use]
+    pub fn body_as(&self, shape: Shape, status: u16) -> Vec<u8> {
+        #[derive(Serialize)]
+        struct OpenAi<'a> {
+            error: OpenAiError<'a>,
+        }
+        #[derive(Serialize)]
+        struct OpenAiError<'a> {
+            message: &'a str,
+            #[serde(rename = "type")]
+            kind: &'a str,
+            param: Option<&'a str>,
+            code: Option<&'a str>,
+        }
+        #[derive(Serialize)]
+        struct Anthropic<'a> {
+            #[serde(rename = "type")]
+            kind: &'a str,
+            error: AnthropicError<'a>,
+        }
+        #[derive(Serialize)]
+        struct AnthropicError<'a> {
+            #[serde(rename = "type")]
+            kind: &'a str,
+            message: &'a str,
+        }
+        let row = self.kind.row();
+        let (message, kind) = (self.message.as_str(), row.openai_type);
+        match shape {
+            Shape::OpenAi => {
+                let (kind, code) = match status {
+                    429 => ("rate_limit_error", Some("rate_limit_exceeded")),
+                    _ => (kind, row.openai_code),
+                };
+                serde_json::to_vec(&OpenAi { error: OpenAiError { message, kind, param: self.param, code } })
+            }
+            Shape::Anthropic => {
+                let kind = match status {
+                    429 => "rate_limit_error",
+                    529 => "overloaded_error",
+                    _ => row.anthropic_type,
+                };
+                serde_json::to_vec(&Anthropic { kind: "error", error: AnthropicError { kind, message } })
+            }
+        }
+        // Strings with string names: there is nothing here that can fail to be written.
+        .unwrap_or_default()
+    }
+
+    /// The whole answer.
+    #[must_use]
+    pub fn reply(&self, shape: Shape) -> Reply {
+        Reply::json(self.kind.status(), self.body(shape))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_shape_says_the_same_in_its_own_words() {
+        let error = Error::new(Kind::InvalidApiKey, "No \"key\".");
+        assert_eq!(
+            error.body(Shape::OpenAi),
+            br#"{"error":{"message":"No \"key\".","type":"invalid_request_error","param":null,"code":"invalid_api_key"}}"#
+        );
+        assert_eq!(
+            error.body(Shape::Anthropic),
+            br#"{"type":"error","error":{"type":"authentication_error","message":"No \"key\"."}}"#
+        );
+        assert_eq!(error.reply(Shape::OpenAi).status, 401);
+    }
+}

@@ -1,0 +1,288 @@
+//! One client request: the ingress state machine.
+//!
+//! head → who asks, what for, may they → body, scanned as it arrives → plan → forward. It never holds the body: the host
+//! does. Each state holds exactly what that state has; a call that does not fit the state ends the exchange in an answer
+//! that says so, it cannot panic.
+
+use alloc::{format, rc::Rc, string::String, vec, vec::Vec};
+use core::mem;
+
+use crate::{
+    auth::{Caller, Credential},
+    dialect::{ChatRequest, WANTED_OF_REQUEST},
+    error::{Error, Kind, Shape},
+    gateway::Gateway,
+    headers::Headers,
+    host::Clock,
+    json::{Failure, Scanner},
+    plan::{Outcome, Plan, Target},
+    step::{HeaderEdits, Name, Reply, Step},
+    surface::{Endpoint, Route},
+};
+
+/// One client request.
+#[derive(Debug)]
+pub struct Exchange {
+    gateway: Rc<Gateway>,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    /// Nothing is known yet.
+    Fresh,
+    /// The head is accepted, the body is being read.
+    Reading(Reading),
+    /// The attempts own it.
+    Forwarded(Rc<Plan>),
+    /// The gateway answered by itself, or everything is over.
+    Settled,
+}
+
+#[derive(Debug)]
+struct Reading {
+    caller: Caller,
+    query: String,
+    shape: Shape,
+    scanner: Result<Scanner, Failure>,
+    length: usize,
+}
+
+/// An answer that Envoy itself made.
+#[derive(Debug)]
+pub struct LocalReply {
+    /// Its status.
+    pub status: u16,
+    /// Envoy's response code details.
+    pub details: String,
+}
+
+/// Headers that never reach a provider: the caller's credentials and state, and what would make the answer unreadable.
+const PRIVATE: &[&str] = &[
+    "accept-encoding",
+    "api-key",
+    "authorization",
+    "cookie",
+    "forwarded",
+    "proxy-authorization",
+    "x-api-key",
+    "x-chalk-env-id",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-goog-api-key",
+    "x-real-ip",
+];
+
+/// Prefixes of headers that are the gateway's or Envoy's own: from a client they are forged.
+const INTERNAL: &[&str] = &["x-dragoman-", "x-envoy-"];
+
+impl Exchange {
+    /// An exchange of which nothing is known yet.
+    #[must_use]
+    pub fn new(gateway: Rc<Gateway>) -> Self {
+        Self { gateway, state: State::Fresh }
+    }
+
+    /// The request's head has come; `end` says that there is no body.
+    pub fn request_head(&mut self, headers: Headers<'_>, end: bool, clock: &dyn Clock) -> Step {
+        let target = headers.text(":path").unwrap_or_default();
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let shape = Route::shape(path);
+        match self.read_head(headers, (path, query), shape, clock) {
+            Ok(Ok(reading)) => {
+                let mut edits = strip(headers);
+                if query.len() != reading.query.len() {
+                    let mark = if reading.query.is_empty() { "" } else { "?" };
+                    edits.set.push((Name::Borrowed(":path"), [path, mark, &reading.query].concat()));
+                }
+                self.state = State::Reading(reading);
+                if end { self.request_end() } else { Step::Wait(edits) }
+            }
+            Ok(Err(reply)) => self.answer(reply),
+            Err(error) => self.answer(error.reply(shape)),
+        }
+    }
+
+    /// A piece of the request's body has come.
+    pub fn request_chunk(&mut self, piece: &[u8]) -> Option<Reply> {
+        let State::Reading(reading) = &mut self.state else { return None };
+        reading.length = reading.length.saturating_add(piece.len());
+        if u64::try_from(reading.length).unwrap_or(u64::MAX) > self.gateway.max_body {
+            let error = too_large(self.gateway.max_body).reply(reading.shape);
+            self.state = State::Settled;
+            return Some(error);
+        }
+        if let Ok(scanner) = &mut reading.scanner
+            && let Err(failure) = scanner.feed(piece)
+        {
+            reading.scanner = Err(failure);
+        }
+        None
+    }
+
+    /// The request has come whole.
+    pub fn request_end(&mut self) -> Step {
+        match mem::replace(&mut self.state, State::Settled) {
+            State::Reading(reading) => {
+                let shape = reading.shape;
+                match self.plan(reading) {
+                    Ok((plan, edits)) => {
+                        self.state = State::Forwarded(Rc::clone(&plan));
+                        Step::Forward(plan, edits)
+                    }
+                    Err(error) => Step::Reply(error.reply(shape)),
+                }
+            }
+            State::Fresh | State::Forwarded(_) | State::Settled => {
+                let error =
+                    Error::new(Kind::Misconfigured, "The request came in an order that the gateway does not know.");
+                Step::Reply(error.reply(Shape::OpenAi))
+            }
+        }
+    }
+
+    /// A response head reaches the client. Where no attempt made it, Envoy did: `local` reads it, and the answer says the
+    /// same in the caller's dialect.
+    pub fn response_head(&mut self, local: impl FnOnce() -> LocalReply) -> Option<Reply> {
+        match mem::replace(&mut self.state, State::Settled) {
+            State::Forwarded(plan) if plan.has_answer() => {
+                self.state = State::Forwarded(plan);
+                None
+            }
+            State::Forwarded(plan) => {
+                let LocalReply { status, details } = local();
+                plan.note(Outcome::Unusable(status));
+                let reply = plan.local_error(status, &details).reply(plan.shape);
+                Some(reply.with("x-dragoman-attempts", plan.attempts()))
+            }
+            State::Reading(reading) => {
+                let LocalReply { status, .. } = local();
+                if status == 413 {
+                    // Envoy's own buffer is smaller than `max_body`.
+                    return Some(too_large(self.gateway.max_body).reply(reading.shape));
+                }
+                let error = Error::new(Kind::InvalidRequest, "The request was ended before it was complete.");
+                Some(Reply { status, ..error.reply(reading.shape) })
+            }
+            State::Fresh | State::Settled => None,
+        }
+    }
+
+    fn answer(&mut self, reply: Reply) -> Step {
+        self.state = State::Settled;
+        Step::Reply(reply)
+    }
+
+    fn read_head(
+        &self,
+        headers: Headers<'_>,
+        (path, query): (&str, &str),
+        shape: Shape,
+        clock: &dyn Clock,
+    ) -> Result<Result<Reading, Reply>, Error> {
+        let method = headers.text(":method").unwrap_or_default();
+        let endpoint = match Route::of(path, |name| self.gateway.provider(name).is_some()) {
+            Route::Unknown => return Err(Error::new(Kind::NotFound, format!("There is no {path} here."))),
+            Route::Health if is_read(method) => return Ok(Err(Reply::json(200, br#"{"status":"ok"}"#.to_vec()))),
+            Route::Ready if is_read(method) => return Ok(Err(self.ready())),
+            Route::Health | Route::Ready => return Ok(Err(method_not_allowed(method, &["GET", "HEAD"], shape))),
+            Route::Scoped(_) => None,
+            Route::Api(endpoint) if endpoint.methods().contains(&method) => Some(endpoint),
+            Route::Api(endpoint) => return Ok(Err(method_not_allowed(method, endpoint.methods(), shape))),
+        };
+        let credential = Credential::of(headers, query);
+        let caller = self.gateway.keys.admit(credential, clock);
+        let caller = caller.map_err(|refusal| Error::new(Kind::InvalidApiKey, refusal.message()))?;
+        if endpoint != Some(Endpoint::ChatCompletions) {
+            return Err(Error::new(
+                Kind::NotImplemented,
+                format!("{path} is not served by this version of the gateway."),
+            ));
+        }
+        check_media_type(headers)?;
+        let announced = headers.text("content-length").and_then(|length| length.parse::<u64>().ok());
+        if announced.is_some_and(|length| length > self.gateway.max_body) {
+            return Err(too_large(self.gateway.max_body));
+        }
+        let query = Credential::strip(query);
+        Ok(Ok(Reading { caller, query, shape, scanner: Ok(Scanner::new(WANTED_OF_REQUEST)), length: 0 }))
+    }
+
+    fn ready(&self) -> Reply {
+        if self.gateway.is_ready() {
+            return Reply::json(200, br#"{"status":"ready"}"#.to_vec());
+        }
+        Reply::json(503, br#"{"status":"no provider is configured"}"#.to_vec())
+    }
+
+    fn plan(&self, reading: Reading) -> Result<(Rc<Plan>, HeaderEdits), Error> {
+        let Reading { caller, query, shape, scanner, length } = reading;
+        let request = ChatRequest::read(scanner.and_then(Scanner::finish), length)?;
+        let (provider, id) = self.gateway.resolve(&request.model)?;
+        let scope = caller.check_scope(&provider.name, id);
+        scope.map_err(|refused| Error::new(Kind::PermissionDenied, refused))?;
+        if let Some(missing) = &provider.missing {
+            let message = format!("The provider `{}` is not configured: {missing}.", provider.name);
+            return Err(Error::new(Kind::UpstreamUnavailable, message));
+        }
+        let target = Target { provider: Rc::clone(provider), model: id.into() };
+        let first_byte = if request.flex { provider.flex } else { provider.first_byte };
+        let query = if query.is_empty() { query } else { ["?", &query].concat() };
+        let mut edits = HeaderEdits::default();
+        edits.set.push((Name::Borrowed("x-envoy-max-retries"), "0".into()));
+        if first_byte != self.gateway.default_first_byte {
+            let header = Name::Borrowed("x-envoy-upstream-rq-per-try-timeout-ms");
+            edits.set.push((header, format!("{}", first_byte.as_millis())));
+        }
+        Ok((Rc::new(Plan::new(request, vec![target], shape, query)), edits))
+    }
+}
+
+/// The removals that every request needs, for the headers that it has.
+fn strip(headers: Headers<'_>) -> HeaderEdits {
+    let is_private = |name: &&str| PRIVATE.contains(name) || INTERNAL.iter().any(|prefix| name.starts_with(prefix));
+    let mut remove: Vec<Name> = Vec::new();
+    for name in headers.names().filter(is_private) {
+        if !remove.iter().any(|removed| removed == name) {
+            remove.push(
+                PRIVATE
+                    .iter()
+                    .find(|known| **known == name)
+                    .map_or_else(|| Name::Owned(name.into()), |known| Name::Borrowed(known)),
+            );
+        }
+    }
+    HeaderEdits { remove, set: Vec::new() }
+}
+
+fn check_media_type(headers: Headers<'_>) -> Result<(), Error> {
+    let refuse = |message: String| Err(Error::new(Kind::UnsupportedMediaType, message));
+    if let Some(encoding) = headers.get("content-encoding")
+        && !encoding.eq_ignore_ascii_case(b"identity")
+    {
+        return refuse("Compressed request bodies are not accepted; send the JSON as it is.".into());
+    }
+    let Some(content_type) = headers.get("content-type") else { return Ok(()) };
+    let essence = content_type.split(|&byte| byte == b';').next().unwrap_or_default().trim_ascii();
+    if essence.eq_ignore_ascii_case(b"application/json") || essence.to_ascii_lowercase().ends_with(b"+json") {
+        return Ok(());
+    }
+    refuse("The body must be JSON: send `Content-Type: application/json`.".into())
+}
+
+fn too_large(max_body: u64) -> Error {
+    Error::new(
+        Kind::RequestTooLarge,
+        format!("The body is larger than the {max_body} bytes that this gateway accepts."),
+    )
+}
+
+fn method_not_allowed(method: &str, allowed: &[&str], shape: Shape) -> Reply {
+    let allowed = allowed.join(", ");
+    let message = format!("{method} is not allowed here; use {allowed}.");
+    Error::new(Kind::MethodNotAllowed, message).reply(shape).with("allow", allowed)
+}
+
+fn is_read(method: &str) -> bool {
+    matches!(method, "GET" | "HEAD")
+}

@@ -1,0 +1,147 @@
+//! The configuration, ready to run: immutable, built once a load, shared by all exchanges of a worker.
+
+use alloc::{format, rc::Rc, string::String, vec::Vec};
+use core::time::Duration;
+
+use crate::{
+    auth::KeyTable,
+    config::{AuthMode, Config, Credential, Provider as Section},
+    error::{Error, Kind},
+    provider,
+    step::Name,
+};
+
+/// Everything a request is decided by.
+#[derive(Debug)]
+pub struct Gateway {
+    /// Who may ask.
+    pub keys: KeyTable,
+    /// The enabled providers.
+    pub providers: Vec<Rc<Provider>>,
+    /// Largest request body, in bytes.
+    pub max_body: u64,
+    /// The per-try time-out that Envoy's route already has: only others are asked for.
+    pub default_first_byte: Duration,
+}
+
+/// A provider, ready to be spoken to.
+#[derive(Debug)]
+pub struct Provider {
+    /// Its name in the file.
+    pub name: String,
+    /// Its Envoy cluster.
+    pub cluster: String,
+    /// The `:authority` it expects.
+    pub authority: String,
+    /// What stands before an API's path.
+    pub base_path: String,
+    /// Headers of every request, the credential's among them.
+    pub headers: Vec<(Name, String)>,
+    /// To the first content of the answer.
+    pub first_byte: Duration,
+    /// Replaces `first_byte` for the flex tier.
+    pub flex: Duration,
+    /// The environment variable that would configure it, where it is not.
+    pub missing: Option<String>,
+}
+
+impl Gateway {
+    /// Builds the gateway; `environment` resolves credentials.
+    #[must_use]
+    pub fn new(config: &Config, environment: impl Fn(&str) -> Option<String>) -> Self {
+        let providers = config.providers.iter().filter(|provider| provider.enabled);
+        Self {
+            keys: KeyTable::new(&config.auth, &config.keys),
+            providers: providers.map(|provider| Rc::new(Provider::new(provider, &environment))).collect(),
+            max_body: config.max_body,
+            default_first_byte: config.longest_first_byte(),
+        }
+    }
+
+    /// Whether a request could be served: some provider is configured.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.providers.iter().any(|provider| provider.missing.is_none())
+    }
+
+    /// The provider with this name.
+    #[must_use]
+    pub fn provider(&self, name: &str) -> Option<&Rc<Provider>> {
+        self.providers.iter().find(|provider| provider.name == name)
+    }
+
+    /// The provider and the model's own id that a name means: `provider/id`, or a bare id where there is one provider only.
+    ///
+    /// # Errors
+    /// [`Kind::ModelNotFound`].
+    pub fn resolve<'a>(&self, model: &'a str) -> Result<(&Rc<Provider>, &'a str), Error> {
+        if let Some((name, id)) = model.split_once('/')
+            && !id.is_empty()
+            && let Some(provider) = self.provider(name)
+        {
+            return Ok((provider, id));
+        }
+        if let [provider] = self.providers.as_slice() {
+            return Ok((provider, model));
+        }
+        let names: Vec<_> = self.providers.iter().map(|provider| provider.name.as_str()).collect();
+        Err(Error::new(
+            Kind::ModelNotFound,
+            format!(
+                "The model `{model}` is not known. Write it as `provider/model`; the providers are {}.",
+                names.join(", ")
+            ),
+        )
+        .blaming("model"))
+    }
+}
+
+impl Provider {
+    fn new(section: &Section, environment: &impl Fn(&str) -> Option<String>) -> Self {
+        let spec = provider::spec(section.kind);
+        let mut missing = None;
+        let mut headers: Vec<_> =
+            section.headers.iter().map(|(name, value)| (Name::Owned(name.clone()), value.clone())).collect();
+        for account in &section.accounts {
+            let secret = match (&account.auth, &account.credential) {
+                (AuthMode::None, _) => None,
+                (AuthMode::ApiKey, Some(Credential::Value(value))) => Some(value.clone()),
+                (AuthMode::ApiKey, Some(Credential::Env(name))) => {
+                    match environment(name).filter(|value| !value.is_empty()) {
+                        Some(value) => Some(value),
+                        None => {
+                            missing = Some(format!("the environment variable {name} is not set"));
+                            continue;
+                        }
+                    }
+                }
+                (AuthMode::ApiKey, None) => {
+                    missing = Some("it has no credential".into());
+                    continue;
+                }
+            };
+            missing = None;
+            headers.extend(secret.map(|secret| spec.authorization(&secret)));
+            break;
+        }
+        Self {
+            name: section.name.clone(),
+            cluster: section.cluster(),
+            authority: section.base_url.authority(),
+            base_path: section.base_url.path.clone(),
+            headers,
+            first_byte: section.timeouts.first_byte,
+            flex: section.timeouts.flex,
+            missing,
+        }
+    }
+}
+
+impl Config {
+    /// The longest `first_byte` of the enabled providers: the per-try time-out of the rendered route.
+    #[must_use]
+    pub fn longest_first_byte(&self) -> Duration {
+        let enabled = self.providers.iter().filter(|provider| provider.enabled);
+        enabled.map(|provider| provider.timeouts.first_byte).max().unwrap_or_default()
+    }
+}

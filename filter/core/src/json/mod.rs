@@ -1,0 +1,14 @@
+//! JSON without a tree: a validating scan that finds a few members and remembers where they stand, and splices at those places.
+//!
+//! Why not serde alone: a 20 MiB body of base64 images is looked at once, as it arrives, in pieces, and never held in the
+//! module's memory, which does not shrink again; and what is not spliced must reach the provider byte for byte.
+
+mod object;
+mod scan;
+mod splice;
+mod text;
+
+pub use object::members;
+pub use scan::{Failure, Fault, MAX_CAPTURE, MAX_DEPTH, Member, Scanner};
+pub use splice::{Edit, Edits};
+pub use text::Str;

@@ -1,0 +1,214 @@
+//! Server-sent events: framing only, at any chunk boundary, without delay and without copying what is already whole.
+//!
+//! A frame is everything up to and with the blank line that ends an event. Its bytes are kept as they came, so that a
+//! passed-through stream stays identical; what a frame says is read on demand. An incomplete frame at the end of a chunk is
+//! carried over: a client could not have used it before its blank line either. Line ends may be LF, CRLF or CR
+//! (<https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream>).
+
+use alloc::{borrow::Cow, vec::Vec};
+
+/// Longest event; a longer one ends the stream with an error, so that memory stays bounded. Image events, the largest that
+/// exist, carry a few MiB of base64.
+pub const MAX_FRAME: usize = 8 * 1024 * 1024;
+
+/// Cuts a byte stream into frames.
+#[derive(Debug, Default)]
+pub struct Decoder {
+    carry: Vec<u8>,
+}
+
+/// A frame longer than [`MAX_FRAME`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Overlong;
+
+/// One event as it came, its blank line included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Frame<'a> {
+    /// The bytes.
+    pub raw: &'a [u8],
+}
+
+impl Decoder {
+    /// Gives each frame that ends in `chunk` to `each`, and keeps what is left for the next call.
+    ///
+    /// # Errors
+    /// [`Overlong`] when what is left is longer than any event may be.
+    pub fn feed(&mut self, chunk: &[u8], mut each: impl FnMut(Frame<'_>)) -> Result<(), Overlong> {
+        if self.carry.is_empty() {
+            let used = split(chunk, 0, &mut each);
+            self.carry.extend_from_slice(chunk.get(used..).unwrap_or_default());
+        } else {
+            // Only the seam can complete the carried frame; looking at all of it again would be quadratic.
+            let seam = self.carry.len().saturating_sub(3);
+            self.carry.extend_from_slice(chunk);
+            let used = split(&self.carry, seam, &mut each);
+            self.carry.drain(..used);
+        }
+        if self.carry.len() > MAX_FRAME { Err(Overlong) } else { Ok(()) }
+    }
+
+    /// The length of what is carried over.
+    #[must_use]
+    pub fn carried(&self) -> usize {
+        self.carry.len()
+    }
+
+    /// The incomplete frame at the end of the stream, which some providers leave without its blank line.
+    #[must_use]
+    pub fn finish(&mut self) -> Vec<u8> {
+        core::mem::take(&mut self.carry)
+    }
+}
+
+impl<'a> Frame<'a> {
+    /// The last `event` field.
+    #[must_use]
+    pub fn event(&self) -> Option<&'a [u8]> {
+        self.fields(b"event").last()
+    }
+
+    /// The `data` fields, joined by line feeds; `None` where there is none (a comment, a ping, a blank line).
+    #[must_use]
+    pub fn data(&self) -> Option<Cow<'a, [u8]>> {
+        let mut lines = self.fields(b"data");
+        let first = lines.next()?;
+        let mut joined = match lines.next() {
+            None => return Some(Cow::Borrowed(first)),
+            Some(second) => [first, b"\n", second].concat(),
+        };
+        for line in lines {
+            joined.push(b'\n');
+            joined.extend_from_slice(line);
+        }
+        Some(Cow::Owned(joined))
+    }
+
+    fn fields(&self, name: &'static [u8]) -> impl Iterator<Item = &'a [u8]> {
+        self.raw.split(|&byte| byte == b'\n' || byte == b'\r').filter_map(move |line| {
+            let value = line.strip_prefix(name)?;
+            let value = match value.split_first() {
+                None => value,
+                Some((b':', value)) => value,
+                Some(_) => return None,
+            };
+            Some(value.strip_prefix(b" ").unwrap_or(value))
+        })
+    }
+}
+
+/// Writes an event.
+pub fn write_event(out: &mut Vec<u8>, event: Option<&str>, data: &[u8]) {
+    if let Some(event) = event {
+        out.extend_from_slice(b"event: ");
+        out.extend_from_slice(event.as_bytes());
+        out.push(b'\n');
+    }
+    out.extend_from_slice(b"data: ");
+    out.extend_from_slice(data);
+    out.extend_from_slice(b"\n\n");
+}
+
+/// Gives each whole frame of `bytes` to `each` and returns how many bytes they are. The first blank line is looked for from
+/// `search_from` on.
+fn split(bytes: &[u8], search_from: usize, each: &mut impl FnMut(Frame<'_>)) -> usize {
+    let mut start = 0_usize;
+    let mut from = search_from;
+    while let Some(length) = bytes.get(from..).and_then(frame_end) {
+        let end = from.saturating_add(length);
+        each(Frame { raw: bytes.get(start..end).unwrap_or_default() });
+        (start, from) = (end, end);
+    }
+    start
+}
+
+/// The place just after the first blank line.
+fn frame_end(bytes: &[u8]) -> Option<usize> {
+    let mut at = 0_usize;
+    // At the start of a line, a line end is a blank line.
+    let mut line_is_empty = false;
+    loop {
+        let rest = bytes.get(at..)?;
+        let skipped = rest.iter().position(|&byte| byte == b'\n' || byte == b'\r')?;
+        if skipped > 0 {
+            line_is_empty = false;
+        }
+        at = at.saturating_add(skipped);
+        at = at.saturating_add(if bytes.get(at..at.saturating_add(2)) == Some(b"\r\n") { 2 } else { 1 });
+        if line_is_empty {
+            return Some(at);
+        }
+        line_is_empty = true;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+    use proptest::prelude::*;
+
+    type Said = (Option<Vec<u8>>, Vec<u8>);
+
+    /// All bytes of the frames, and what the frames say.
+    fn decode(pieces: &[&[u8]]) -> (Vec<u8>, Vec<Said>) {
+        let mut decoder = Decoder::default();
+        let (mut bytes, mut said) = (Vec::new(), Vec::new());
+        for piece in pieces {
+            decoder
+                .feed(piece, |frame| {
+                    bytes.extend_from_slice(frame.raw);
+                    if let Some(data) = frame.data() {
+                        said.push((frame.event().map(<[u8]>::to_vec), data.into_owned()));
+                    }
+                })
+                .unwrap();
+        }
+        bytes.extend_from_slice(&decoder.finish());
+        (bytes, said)
+    }
+
+    #[test]
+    fn reads_events_comments_and_data_of_several_lines() {
+        let (_, said) = decode(&[b": ping\n\nevent: a\ndata: 1\ndata:2\n\ndata\n\ndatax: no\n\ndata: [DONE]\r\n\r\n"]);
+        let expected: Vec<Said> =
+            vec![(Some(b"a".to_vec()), b"1\n2".to_vec()), (None, Vec::new()), (None, b"[DONE]".to_vec())];
+        assert_eq!(said, expected);
+    }
+
+    #[test]
+    fn what_has_no_blank_line_yet_is_carried() {
+        let mut decoder = Decoder::default();
+        let mut count = 0;
+        decoder.feed(b"data: 1\n\ndata: 2\n", |_| count += 1).unwrap();
+        assert_eq!((count, decoder.carried()), (1, 8));
+        decoder.feed(b"\n", |frame| assert_eq!(frame.raw, b"data: 2\n\n")).unwrap();
+        assert_eq!(decoder.carried(), 0);
+    }
+
+    #[test]
+    fn an_event_without_end_is_refused() {
+        let mut decoder = Decoder::default();
+        let piece = vec![b'x'; MAX_FRAME / 4];
+        let fed = (0..5).try_for_each(|_| decoder.feed(&piece, |_| ()));
+        assert_eq!(fed, Err(Overlong));
+    }
+
+    proptest! {
+        #[test]
+        fn cutting_the_stream_anywhere_changes_nothing(
+            lines in prop::collection::vec(("(data: ?|event: ?|: ?|id: ?|)[a-zä]{0,4}", "\n|\r\n|\r|\n\n|\r\n\r\n|\r\r"), 0..12),
+            cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..4),
+        ) {
+            let stream: Vec<u8> = lines.into_iter().flat_map(|(line, end)| (line + &end).into_bytes()).collect();
+            let mut places: Vec<usize> = cuts.iter().map(|cut| cut.index(stream.len() + 1)).collect();
+            places.push(stream.len());
+            places.sort_unstable();
+            let mut start = 0;
+            let pieces: Vec<&[u8]> = places.iter().map(|&end| &stream[core::mem::replace(&mut start, end)..end]).collect();
+            let (bytes, said) = decode(&pieces);
+            let whole = decode(&[&stream]);
+            prop_assert_eq!(&bytes, &stream);
+            prop_assert_eq!(said, whole.1);
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! Effects, as data: what the adapter is asked to do. Nothing here does anything.
+
+use alloc::{borrow::Cow, rc::Rc, string::String, vec, vec::Vec};
+
+use crate::plan::Plan;
+
+/// A header's name: most are known when this is compiled.
+pub type Name = Cow<'static, str>;
+
+/// What to do with the client's request.
+#[derive(Debug)]
+pub enum Step {
+    /// Hold it; more must be known. Change these headers meanwhile.
+    Wait(HeaderEdits),
+    /// Send it on: the plan's attempts prepare it for their targets.
+    Forward(Rc<Plan>, HeaderEdits),
+    /// Answer it.
+    Reply(Reply),
+}
+
+/// A whole answer of the gateway's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// HTTP status.
+    pub status: u16,
+    /// Headers besides the status.
+    pub headers: Vec<(Name, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+impl Reply {
+    /// An answer with a JSON body.
+    #[must_use]
+    pub fn json(status: u16, body: Vec<u8>) -> Self {
+        Self { status, headers: vec![(Cow::Borrowed("content-type"), "application/json".into())], body }
+    }
+
+    /// With one more header.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((Cow::Borrowed(name), value.into()));
+        self
+    }
+}
+
+/// Changes to a header map: removals first, then the others replaced or added.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct HeaderEdits {
+    /// Names to remove.
+    pub remove: Vec<Name>,
+    /// Names to set.
+    pub set: Vec<(Name, String)>,
+}
+
+/// What to do with a piece of the answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Chunk {
+    /// Let it pass as it came.
+    Keep,
+    /// Send this in its place.
+    Replace(Vec<u8>),
+}

@@ -1,0 +1,174 @@
+//! The paths of the gateway: what a request line asks for.
+//!
+//! Paths are compared exactly, segment by segment, and nothing is decoded: an encoded or doubled slash is no known path.
+
+use crate::error::Shape;
+
+/// What a path means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Route<'a> {
+    /// `/health`: the process lives.
+    Health,
+    /// `/ready`: it can serve.
+    Ready,
+    /// An API of the default router.
+    Api(Endpoint),
+    /// A named router, `/ai`, or a provider's own paths: known, with this first segment.
+    Scoped(&'a str),
+    /// Nothing.
+    Unknown,
+}
+
+/// An API of a router.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Endpoint {
+    /// `/chat/completions`
+    ChatCompletions,
+    /// `/responses…`
+    Responses,
+    /// `/completions`
+    Completions,
+    /// `/embeddings`
+    Embeddings,
+    /// `/images/…`
+    Images,
+    /// `/messages…`
+    Messages,
+    /// `/models…`
+    Models,
+    /// `/live-metrics` and `/policy`
+    Live,
+    /// Other paths of OpenAI's API.
+    Other,
+}
+
+/// First segments of OpenAI's API that have no endpoint kind of their own.
+const OTHER: &[&str] = &[
+    "audio",
+    "batches",
+    "containers",
+    "conversations",
+    "evals",
+    "files",
+    "fine_tuning",
+    "moderations",
+    "realtime",
+    "rerank",
+    "uploads",
+    "vector_stores",
+    "videos",
+];
+
+impl<'a> Route<'a> {
+    /// Reads a path without its query. `is_provider` says whether a first segment is a provider's name.
+    #[must_use]
+    pub fn of(path: &'a str, is_provider: impl Fn(&str) -> bool) -> Self {
+        let Some(path) = path.strip_prefix('/') else { return Self::Unknown };
+        let path = path.strip_suffix('/').unwrap_or(path);
+        match path {
+            "health" => return Self::Health,
+            "ready" => return Self::Ready,
+            _ => {}
+        }
+        let (first, rest) = path.split_once('/').unwrap_or((path, ""));
+        if first == "v1" {
+            let rest = rest.strip_prefix("router/").unwrap_or(rest);
+            return match rest {
+                "live-metrics" | "policy" => Self::Api(Endpoint::Live),
+                _ => Endpoint::of(rest).map_or(Self::Unknown, Self::Api),
+            };
+        }
+        if let Some(endpoint) = Endpoint::of(path).filter(|endpoint| *endpoint != Endpoint::Other) {
+            return Self::Api(endpoint);
+        }
+        if !rest.is_empty() && (matches!(first, "router" | "ai") || is_provider(first)) {
+            return Self::Scoped(first);
+        }
+        Self::Unknown
+    }
+
+    /// The shape in which errors of this path are written.
+    #[must_use]
+    pub fn shape(path: &str) -> Shape {
+        if path.split('/').any(|segment| segment == "messages") { Shape::Anthropic } else { Shape::OpenAi }
+    }
+}
+
+impl Endpoint {
+    fn of(path: &str) -> Option<Self> {
+        let (first, rest) = path.split_once('/').unwrap_or((path, ""));
+        if rest.split('/').skip(1).any(str::is_empty) || rest.starts_with('/') {
+            return None;
+        }
+        Some(match (first, rest) {
+            ("chat", "completions") => Self::ChatCompletions,
+            ("responses", _) => Self::Responses,
+            ("completions", "") => Self::Completions,
+            ("embeddings", "") => Self::Embeddings,
+            ("images", "generations" | "edits" | "variations") => Self::Images,
+            ("messages", "" | "count_tokens") => Self::Messages,
+            ("models", _) => Self::Models,
+            _ if OTHER.contains(&first) => Self::Other,
+            _ => return None,
+        })
+    }
+
+    /// The methods it takes.
+    #[must_use]
+    pub const fn methods(self) -> &'static [&'static str] {
+        match self {
+            Self::ChatCompletions | Self::Completions | Self::Embeddings | Self::Images | Self::Messages => &["POST"],
+            Self::Models | Self::Live => &["GET"],
+            Self::Responses | Self::Other => &["GET", "POST", "DELETE"],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(path: &str) -> Route<'_> {
+        Route::of(path, |name| name == "openai")
+    }
+
+    #[test]
+    fn the_default_router_has_three_spellings() {
+        for path in ["/v1/chat/completions", "/v1/router/chat/completions", "/chat/completions", "/chat/completions/"] {
+            assert_eq!(of(path), Route::Api(Endpoint::ChatCompletions), "{path}");
+        }
+    }
+
+    #[test]
+    fn other_prefixes_are_known_by_their_first_segment() {
+        assert_eq!(of("/router/production/chat/completions"), Route::Scoped("router"));
+        assert_eq!(of("/ai/v1/chat/completions"), Route::Scoped("ai"));
+        assert_eq!(of("/openai/chat/completions"), Route::Scoped("openai"));
+        assert_eq!(of("/mistral/chat/completions"), Route::Unknown);
+    }
+
+    #[test]
+    fn tricks_are_no_known_path() {
+        for path in [
+            "",
+            "v1/chat/completions",
+            "/v1//chat/completions",
+            "//v1/chat/completions",
+            "/v1/chat//completions",
+            "/V1/chat/completions",
+            "/v1/chat/completions/x",
+            "/v1/chat%2fcompletions",
+            "/v1/../chat/completions",
+            "/v1",
+            "/",
+        ] {
+            assert_eq!(of(path), Route::Unknown, "{path}");
+        }
+    }
+
+    #[test]
+    fn errors_on_messages_paths_are_in_the_shape_of_anthropic() {
+        assert_eq!(Route::shape("/v1/messages/count_tokens"), Shape::Anthropic);
+        assert_eq!(Route::shape("/v1/chat/completions"), Shape::OpenAi);
+    }
+}

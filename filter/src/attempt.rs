@@ -1,0 +1,166 @@
+//! The attempt role: one try at one provider.
+
+use std::{mem, rc::Rc};
+
+use dragoman_core::{
+    attempt::{Attempt, Flow, Held, Outgoing, Progress, Release},
+    error::{Error, Kind, Shape},
+    headers::Headers,
+    plan::{NEXT_PROPERTY, Plan},
+    step::Chunk,
+};
+use proxy_wasm::{
+    traits::{Context, HttpContext},
+    types::Action,
+};
+
+use crate::{
+    host::{self, Stream},
+    plans,
+    watch::{self, Watch},
+};
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(crate) struct AttemptStream {
+    stream: Stream,
+    watch: Rc<Watch>,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    /// The request has not come whole.
+    Preparing,
+    /// The provider is asked.
+    Asking(Attempt),
+    /// Its answer is held; so many bytes of it were seen.
+    Holding(Held, usize),
+    /// Its answer is on its way.
+    Flowing(Flow),
+    /// Nothing can be done any more.
+    Settled,
+}
+
+impl AttemptStream {
+    pub(crate) fn new(id: u32, watch: Rc<Watch>) -> Self {
+        Self { stream: Stream::new(id), watch, state: State::Preparing }
+    }
+
+    /// The request is whole: makes it the provider's own.
+    fn send(&mut self) -> Action {
+        let plan = host::property(&[NEXT_PROPERTY]).and_then(|next| Plan::token(&next)).and_then(plans::find);
+        let Some(attempt) = plan.and_then(|plan| Attempt::new(&plan, 0)) else {
+            self.state = State::Settled;
+            let error = Error::new(
+                Kind::UpstreamUnavailable,
+                "The gateway was reloaded while it routed this request; try again.",
+            );
+            return self.stream.reply(&error.reply(Shape::OpenAi));
+        };
+        let Outgoing { headers, edits } = attempt.outgoing();
+        self.stream.edit_request_headers(&headers);
+        self.stream.edit_request_body(&edits);
+        self.state = State::Asking(attempt);
+        self.stream.forward()
+    }
+
+    /// What was held, `length` bytes, is let go, or held on.
+    fn judge(&mut self, progress: Progress, length: usize) -> Action {
+        match progress {
+            Progress::Held(held) => {
+                self.state = State::Holding(held, length);
+                Action::Pause
+            }
+            Progress::Released(Release { status, headers, body }, flow) => {
+                if let Some(status) = status {
+                    self.stream.set_status(status);
+                }
+                self.stream.edit_response_headers(&headers);
+                self.pass(body, length);
+                self.state = State::Flowing(flow);
+                self.stream.release()
+            }
+        }
+    }
+
+    fn pass(&self, chunk: Chunk, length: usize) {
+        match chunk {
+            Chunk::Keep => {}
+            Chunk::Replace(body) => self.stream.replace_response_body(length, &body),
+        }
+    }
+
+    fn read(&mut self, length: usize, end: bool) -> Action {
+        match mem::replace(&mut self.state, State::Settled) {
+            State::Holding(held, seen) => {
+                let piece = self.stream.response_body(seen, length.saturating_sub(seen));
+                self.judge(held.chunk(&piece, end), length)
+            }
+            State::Flowing(mut flow) => {
+                let piece = self.stream.response_body(0, length);
+                let chunk = flow.chunk(&piece, end);
+                self.pass(chunk, length);
+                self.state = State::Flowing(flow);
+                Action::Continue
+            }
+            other @ (State::Preparing | State::Asking(_) | State::Settled) => {
+                self.state = other;
+                Action::Continue
+            }
+        }
+    }
+}
+
+impl Context for AttemptStream {
+    /// The only callback at the end of an attempt: `on_log` is never called for upstream filters.
+    fn on_done(&mut self) -> bool {
+        self.watch.forget(&self.stream);
+        true
+    }
+}
+
+impl HttpContext for AttemptStream {
+    fn on_http_request_headers(&mut self, _: usize, end: bool) -> Action {
+        if end {
+            return self.send();
+        }
+        if self.watch.begin(&self.stream) {
+            Action::Pause
+        } else {
+            self.stream.reply(&watch::explanation().reply(Shape::OpenAi))
+        }
+    }
+
+    fn on_http_request_body(&mut self, _: usize, end: bool) -> Action {
+        self.watch.see_body(&self.stream);
+        if end && !self.stream.has_ended() { self.send() } else { Action::Pause }
+    }
+
+    fn on_http_request_trailers(&mut self, _: usize) -> Action {
+        if self.stream.has_ended() { Action::Pause } else { self.send() }
+    }
+
+    fn on_http_response_headers(&mut self, _: usize, end: bool) -> Action {
+        self.stream.answered();
+        let State::Asking(attempt) = mem::replace(&mut self.state, State::Settled) else {
+            return self.stream.release();
+        };
+        let headers = self.stream.response_headers();
+        let status = Headers(&headers).get(":status").map(host::read_status).unwrap_or_default();
+        let progress = attempt.answer(status, Headers(&headers), end);
+        self.judge(progress, 0)
+    }
+
+    fn on_http_response_body(&mut self, length: usize, end: bool) -> Action {
+        self.read(length, end)
+    }
+
+    fn on_http_response_trailers(&mut self, _: usize) -> Action {
+        // The body before trailers ends without saying so.
+        if let State::Holding(_, seen) = self.state {
+            return self.read(seen, true);
+        }
+        Action::Continue
+    }
+}

@@ -1,0 +1,231 @@
+//! The only file that calls the host, and the one that knows when it may.
+//!
+//! The SDK panics on a status that it does not expect, and a panic ends every stream of the worker. The host answers with
+//! such a status when a header map or a buffer is touched in the wrong phase of a stream. So each stream carries its
+//! [`Phase`], every call asks it first, and a call in the wrong phase does nothing. Only the `_bytes` forms are used: the
+//! others panic on a header that is not UTF-8, which any client can send.
+
+use std::{cell::Cell, time::UNIX_EPOCH};
+
+use dragoman_core::{
+    host::Clock,
+    json::Edits,
+    step::{HeaderEdits, Reply},
+};
+use proxy_wasm::{
+    hostcalls,
+    types::{Action, BufferType, MapType},
+};
+
+/// How far a stream has come: what can still be touched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// The request is held: its headers and its body.
+    Request,
+    /// The request is on its way: nothing.
+    Asked,
+    /// The answer is held: its headers and its body.
+    Answer,
+    /// The answer's head is on its way: the piece of its body that is passing.
+    Flowing,
+    /// The gateway has answered: nothing any more.
+    Ended,
+}
+
+/// One HTTP stream of the host.
+#[derive(Debug)]
+pub(crate) struct Stream {
+    id: u32,
+    phase: Cell<Phase>,
+}
+
+impl Stream {
+    pub(crate) fn new(id: u32) -> Self {
+        Self { id, phase: Cell::new(Phase::Request) }
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.id
+    }
+
+    /// Lets the request go.
+    pub(crate) fn forward(&self) -> Action {
+        self.enter(Phase::Asked);
+        Action::Continue
+    }
+
+    /// The answer's head has come.
+    pub(crate) fn answered(&self) {
+        self.enter(Phase::Answer);
+    }
+
+    /// Lets the answer go.
+    pub(crate) fn release(&self) -> Action {
+        self.enter(Phase::Flowing);
+        Action::Continue
+    }
+
+    /// Whether the gateway has answered by itself.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.phase.get() == Phase::Ended
+    }
+
+    /// Answers in the provider's place.
+    pub(crate) fn reply(&self, reply: &Reply) -> Action {
+        if matches!(self.phase.get(), Phase::Request | Phase::Answer) {
+            let headers = reply.headers.iter().map(|(name, value)| (name.as_ref(), value.as_str())).collect();
+            let sent = hostcalls::send_http_response(u32::from(reply.status), headers, Some(&reply.body));
+            if let Err(status) = sent {
+                log::error!("an answer could not be sent: {status:?}");
+            }
+            self.enter(Phase::Ended);
+        }
+        Action::Pause
+    }
+
+    pub(crate) fn request_headers(&self) -> Vec<(String, Vec<u8>)> {
+        self.headers(Phase::Request, MapType::HttpRequestHeaders)
+    }
+
+    pub(crate) fn response_headers(&self) -> Vec<(String, Vec<u8>)> {
+        self.headers(Phase::Answer, MapType::HttpResponseHeaders)
+    }
+
+    pub(crate) fn edit_request_headers(&self, edits: &HeaderEdits) {
+        self.edit(Phase::Request, MapType::HttpRequestHeaders, edits);
+    }
+
+    pub(crate) fn edit_response_headers(&self, edits: &HeaderEdits) {
+        self.edit(Phase::Answer, MapType::HttpResponseHeaders, edits);
+    }
+
+    /// The status of the held answer; 0 where it has none.
+    pub(crate) fn status(&self) -> u16 {
+        if self.phase.get() != Phase::Answer {
+            return 0;
+        }
+        let value = hostcalls::get_map_value_bytes(MapType::HttpResponseHeaders, ":status").ok().flatten();
+        value.as_deref().map(read_status).unwrap_or_default()
+    }
+
+    pub(crate) fn set_status(&self, status: u16) {
+        if self.phase.get() == Phase::Answer {
+            let value = status.to_string();
+            let _ = hostcalls::set_map_value_bytes(MapType::HttpResponseHeaders, ":status", Some(value.as_bytes()));
+        }
+    }
+
+    /// Bytes of the held request body.
+    pub(crate) fn request_body(&self, start: usize, length: usize) -> Vec<u8> {
+        self.body(&[Phase::Request], BufferType::HttpRequestBody, start, length)
+    }
+
+    /// Bytes of the held or passing answer.
+    pub(crate) fn response_body(&self, start: usize, length: usize) -> Vec<u8> {
+        self.body(&[Phase::Answer, Phase::Flowing], BufferType::HttpResponseBody, start, length)
+    }
+
+    /// Changes the held request body. The host can replace a prefix of its buffer, not a part in the middle: what stands
+    /// behind the last edit never leaves the host.
+    pub(crate) fn edit_request_body(&self, edits: &Edits) {
+        let end = edits.end();
+        if self.phase.get() != Phase::Request || end == 0 {
+            return;
+        }
+        let mut prefix = self.request_body(0, end);
+        edits.apply_in_place(&mut prefix);
+        let _ = hostcalls::set_buffer(BufferType::HttpRequestBody, 0, end, &prefix);
+    }
+
+    /// Replaces the whole held or passing piece of the answer, which is `length` bytes long.
+    pub(crate) fn replace_response_body(&self, length: usize, body: &[u8]) {
+        if matches!(self.phase.get(), Phase::Answer | Phase::Flowing) && (length > 0 || !body.is_empty()) {
+            let _ = hostcalls::set_buffer(BufferType::HttpResponseBody, 0, length, body);
+        }
+    }
+
+    fn enter(&self, phase: Phase) {
+        if self.phase.get() != Phase::Ended {
+            self.phase.set(phase);
+        }
+    }
+
+    fn headers(&self, phase: Phase, map: MapType) -> Vec<(String, Vec<u8>)> {
+        if self.phase.get() == phase { hostcalls::get_map_bytes(map).unwrap_or_default() } else { Vec::new() }
+    }
+
+    fn edit(&self, phase: Phase, map: MapType, edits: &HeaderEdits) {
+        if self.phase.get() != phase {
+            return;
+        }
+        for name in &edits.remove {
+            let _ = hostcalls::remove_map_value(map, name);
+        }
+        for (name, value) in &edits.set {
+            let _ = hostcalls::set_map_value_bytes(map, name, Some(value.as_bytes()));
+        }
+    }
+
+    fn body(&self, phases: &[Phase], buffer: BufferType, start: usize, length: usize) -> Vec<u8> {
+        if length == 0 || !phases.contains(&self.phase.get()) {
+            return Vec::new();
+        }
+        hostcalls::get_buffer(buffer, start, length).ok().flatten().unwrap_or_default()
+    }
+}
+
+/// The status in the value of `:status`; 0 where it is none.
+pub(crate) fn read_status(value: &[u8]) -> u16 {
+    std::str::from_utf8(value).ok().and_then(|text| text.parse().ok()).unwrap_or_default()
+}
+
+/// A variable of the environment that Envoy hands to the module.
+pub(crate) fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// Sets filter state that the other role, the access log and Envoy's matchers can read.
+pub(crate) fn set_property(name: &str, value: &str) {
+    let _ = hostcalls::set_property(vec![name], Some(value.as_bytes()));
+}
+
+/// A property of the stream.
+pub(crate) fn property(path: &[&str]) -> Option<Vec<u8>> {
+    hostcalls::get_property(path.to_vec()).ok().flatten()
+}
+
+/// A number among the properties of the stream.
+pub(crate) fn number(path: &[&str]) -> Option<i64> {
+    property(path).and_then(|value| value.try_into().ok()).map(i64::from_le_bytes)
+}
+
+/// What the operator wrote for this role.
+pub(crate) fn plugin_configuration(length: usize) -> Vec<u8> {
+    hostcalls::get_buffer(BufferType::PluginConfiguration, 0, length).ok().flatten().unwrap_or_default()
+}
+
+/// Asks for a tick of the root context every so many milliseconds; 0 asks for none any more. Valid in any callback.
+pub(crate) fn set_tick(root: u32, current: u32, period: std::time::Duration) {
+    as_context(root, current, || {
+        let _ = hostcalls::set_tick_period(period);
+    });
+}
+
+/// Does something in the name of another context, and comes back.
+pub(crate) fn as_context<T>(other: u32, current: u32, act: impl FnOnce() -> T) -> T {
+    let _ = hostcalls::set_effective_context(other);
+    let result = act();
+    let _ = hostcalls::set_effective_context(current);
+    result
+}
+
+/// The host's clock.
+#[derive(Debug)]
+pub(crate) struct HostClock;
+
+impl Clock for HostClock {
+    fn epoch_seconds(&self) -> u64 {
+        let now = hostcalls::get_current_time().ok().and_then(|now| now.duration_since(UNIX_EPOCH).ok());
+        now.map(|since| since.as_secs()).unwrap_or_default()
+    }
+}

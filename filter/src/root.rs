@@ -1,0 +1,78 @@
+//! The root context: one a role, a configuration and a worker.
+
+use std::rc::Rc;
+
+use dragoman_core::{config::Plugin, gateway::Gateway};
+use proxy_wasm::{
+    traits::{Context, HttpContext, RootContext},
+    types::ContextType,
+};
+
+use crate::{attempt::AttemptStream, host, ingress::IngressStream, watch::Watch};
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(crate) struct Root {
+    role: Option<Role>,
+    watch: Rc<Watch>,
+}
+
+#[derive(Debug)]
+enum Role {
+    Ingress(Rc<Gateway>),
+    Attempt,
+}
+
+impl Root {
+    pub(crate) fn new(id: u32) -> Self {
+        Self { role: None, watch: Rc::new(Watch::new(id)) }
+    }
+}
+
+impl Context for Root {}
+
+impl RootContext for Root {
+    /// False keeps Envoy on the configuration before this one, or from starting.
+    fn on_configure(&mut self, length: usize) -> bool {
+        let document = host::plugin_configuration(length);
+        let parsed = match std::str::from_utf8(&document) {
+            Ok(text) => Plugin::parse(text),
+            Err(error) => {
+                log::error!("configuration refused: not UTF-8 at byte {}", error.valid_up_to());
+                return false;
+            }
+        };
+        match parsed {
+            Ok(plugin) => {
+                self.role = Some(match plugin {
+                    Plugin::Ingress(config) => Role::Ingress(Rc::new(Gateway::new(&config, host::environment))),
+                    Plugin::Attempt => Role::Attempt,
+                });
+                true
+            }
+            Err(problems) => {
+                for problem in problems {
+                    log::error!("configuration refused: {problem}");
+                }
+                false
+            }
+        }
+    }
+
+    fn on_tick(&mut self) {
+        self.watch.tick();
+    }
+
+    fn create_http_context(&self, id: u32) -> Option<Box<dyn HttpContext>> {
+        let watch = Rc::clone(&self.watch);
+        Some(match &self.role {
+            Some(Role::Ingress(gateway)) => Box::new(IngressStream::new(id, Rc::clone(gateway), watch)),
+            // Without a configuration there is no plan either: the attempt answers that it has none.
+            Some(Role::Attempt) | None => Box::new(AttemptStream::new(id, watch)),
+        })
+    }
+
+    fn get_type(&self) -> Option<ContextType> {
+        Some(ContextType::HttpContext)
+    }
+}

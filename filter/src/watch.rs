@@ -1,0 +1,90 @@
+//! Finds out whether Envoy was told `allow_on_headers_stop_iteration: true`.
+//!
+//! Without it, a filter that pauses at the headers never sees the body, and every request hangs. The setting cannot be read,
+//! so the first requests are watched: one whose body Envoy has received, but has not handed over within a tick, proves that
+//! it is missing. Once a body was seen, watching is over and costs nothing.
+
+use std::{
+    cell::{Cell, RefCell},
+    time::Duration,
+};
+
+use dragoman_core::error::{Error, Kind, Shape};
+
+use crate::host::{self, Stream};
+
+/// How long a request may wait before it is looked at.
+const TICK: Duration = Duration::from_millis(20);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Setting {
+    Unknown,
+    Present,
+    Missing,
+}
+
+/// The watch of one root context.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    root: u32,
+    setting: Cell<Setting>,
+    waiting: RefCell<Vec<u32>>,
+}
+
+impl Watch {
+    pub(crate) fn new(root: u32) -> Self {
+        Self { root, setting: Cell::new(Setting::Unknown), waiting: RefCell::default() }
+    }
+
+    /// A stream pauses at its headers; false when that is known to hang.
+    pub(crate) fn begin(&self, stream: &Stream) -> bool {
+        if self.setting.get() == Setting::Unknown {
+            let mut waiting = self.waiting.borrow_mut();
+            if waiting.is_empty() {
+                host::set_tick(self.root, stream.id(), TICK);
+            }
+            waiting.push(stream.id());
+        }
+        self.setting.get() != Setting::Missing
+    }
+
+    /// A stream's body has come.
+    pub(crate) fn see_body(&self, stream: &Stream) {
+        if self.setting.get() == Setting::Unknown {
+            self.setting.set(Setting::Present);
+            self.waiting.borrow_mut().clear();
+            host::set_tick(self.root, stream.id(), Duration::ZERO);
+        }
+    }
+
+    /// A stream is over.
+    pub(crate) fn forget(&self, stream: &Stream) {
+        if self.setting.get() == Setting::Unknown {
+            self.waiting.borrow_mut().retain(|id| *id != stream.id());
+        }
+    }
+
+    /// Time has passed.
+    pub(crate) fn tick(&self) {
+        let waiting = self.waiting.borrow().clone();
+        let hangs =
+            |id| host::as_context(id, self.root, || host::number(&["request", "size"]).is_some_and(|size| size > 0));
+        if self.setting.get() != Setting::Unknown || !waiting.iter().any(|id| hangs(*id)) {
+            return;
+        }
+        log::error!("{}", explanation().message);
+        self.setting.set(Setting::Missing);
+        self.waiting.borrow_mut().clear();
+        host::set_tick(self.root, self.root, Duration::ZERO);
+        for id in waiting {
+            host::as_context(id, self.root, || Stream::new(id).reply(&explanation().reply(Shape::OpenAi)));
+        }
+    }
+}
+
+/// What to tell whoever runs into it.
+pub(crate) fn explanation() -> Error {
+    let message = "The gateway's filter was loaded without `allow_on_headers_stop_iteration: true`; set it in the \
+                   PluginConfig of the wasm filter.";
+    Error::new(Kind::Misconfigured, message)
+}
