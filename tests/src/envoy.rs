@@ -5,31 +5,33 @@
 //! exactly as long as the child or this process. That holds however the test process ends, by a failed test, an abort in
 //! native code or a kill. What it leaves on disk lies in `target/`, and the next test process removes it.
 //!
-//! Every listener is configured with port 0 and its address read from the gateway's ready line: no port can be taken by
-//! somebody else between being found free and being used.
+//! A port that was free a moment ago may be taken now. So each is held by a socket of ours for as long as the gateway lives,
+//! bound with `SO_REUSEPORT`, which lets Envoy bind it too, and never listening, so that every connection is Envoy's.
 
 use crate::http::{Request, Response};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde_json::{Value, json};
+use socket2::{Domain, Socket, Type};
 use std::fs;
-use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
+use std::io::{self, BufRead, BufReader};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 use tempfile::TempDir;
 
 /// `up` promises 20 s on an idle machine.
-const READY_LIMIT: Duration = Duration::from_secs(60);
+const READY_LIMIT: Duration = Duration::from_mins(1);
 const STOP_LIMIT: Duration = Duration::from_secs(30);
 
 /// What a gateway is started with.
 pub struct Setup {
     config: Value,
+    ports: Vec<Socket>,
     variables: Vec<(String, String)>,
     arguments: Vec<String>,
 }
@@ -60,23 +62,34 @@ struct Process {
     handle: OwnedFd,
     exit: Receiver<ExitStatus>,
     log: Arc<Mutex<String>>,
+    /// Ends when all has been read.
+    reader: Option<JoinHandle<()>>,
     _folder: TempDir,
+    _ports: Vec<Socket>,
 }
 
 impl Setup {
     /// A configuration file's content. `listen` is filled in: two workers, free ports.
+    ///
+    /// # Panics
+    /// When there is no free port.
     #[must_use]
     pub fn new(mut config: Value) -> Self {
-        let defaults = json!({"address": "127.0.0.1:0", "admin": "127.0.0.1:0", "concurrency": 2});
+        let mut ports = Vec::new();
         if let Some(file) = config.as_object_mut() {
             let listen = file.entry("listen").or_insert_with(|| json!({}));
-            for (name, value) in defaults.as_object().into_iter().flatten() {
+            for name in ["address", "admin"] {
                 if listen.get(name).is_none() {
-                    listen[name] = value.clone();
+                    let (address, port) = hold_port().expect("a free port");
+                    listen[name] = json!(address.to_string());
+                    ports.push(port);
                 }
             }
+            if listen.get("concurrency").is_none() {
+                listen["concurrency"] = json!(2);
+            }
         }
-        Self { config, variables: Vec::new(), arguments: Vec::new() }
+        Self { config, ports, variables: Vec::new(), arguments: Vec::new() }
     }
 
     /// An environment variable more.
@@ -124,7 +137,7 @@ impl Setup {
         command.arg("--envoy").arg(artefact("envoy")).arg("--wasm").arg(artefact("dragoman.wasm"));
         command.args(&self.arguments).envs(self.variables).env("TMPDIR", folder.path());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let (process, lines) = Process::start(command, folder);
+        let (process, lines) = Process::start(command, folder, self.ports);
 
         let mut ready = None;
         while let Ok(line) = lines.recv_timeout(READY_LIMIT) {
@@ -209,7 +222,7 @@ impl Gateway {
 
 impl Process {
     /// The process, and its standard output line by line.
-    fn start(mut command: Command, folder: TempDir) -> (Self, Receiver<String>) {
+    fn start(mut command: Command, folder: TempDir, ports: Vec<Socket>) -> (Self, Receiver<String>) {
         let (started, starting) = mpsc::channel();
         let (exited, exit) = mpsc::channel();
         // Nobody joins this thread, and it is the child's parent in the kernel's eyes: it ends when the child has.
@@ -230,7 +243,7 @@ impl Process {
         });
         let log = Arc::new(Mutex::new(String::new()));
         let writer = Arc::clone(&log);
-        thread::spawn(move || {
+        let reader = thread::spawn(move || {
             let mut reader = BufReader::new(err.expect("it is piped"));
             let mut bytes = Vec::new();
             while reader.read_until(b'\n', &mut bytes).is_ok_and(|read| read > 0) {
@@ -238,17 +251,20 @@ impl Process {
                 bytes.clear();
             }
         });
-        (Self { id, handle, exit, log, _folder: folder }, lines)
+        (Self { id, handle, exit, log, reader: Some(reader), _folder: folder, _ports: ports }, lines)
     }
 
     fn log(&self) -> String {
         self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn end(self, signal: Signal) -> Ended {
+    fn end(mut self, signal: Signal) -> Ended {
         // An error means that it has ended already.
         let _ = pidfd_send_signal(&self.handle, signal);
         let status = self.exit.recv_timeout(STOP_LIMIT).ok();
+        if status.is_some() {
+            let _ = self.reader.take().map(JoinHandle::join);
+        }
         Ended { code: status.and_then(|status| status.code()), log: self.log() }
     }
 }
@@ -258,6 +274,15 @@ impl Drop for Process {
     fn drop(&mut self) {
         let _ = pidfd_send_signal(&self.handle, Signal::KILL);
     }
+}
+
+fn hold_port() -> io::Result<(SocketAddr, Socket)> {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(true)?;
+    socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())?;
+    let address = socket.local_addr()?.as_socket();
+    Ok((address.ok_or(io::ErrorKind::AddrNotAvailable)?, socket))
 }
 
 fn handle(child: &Child) -> OwnedFd {

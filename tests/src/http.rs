@@ -272,7 +272,7 @@ impl Connection {
 
     /// Until so many bytes are buffered.
     fn fill(&mut self, count: usize) -> io::Result<()> {
-        let mut piece = [0; 64 * 1024];
+        let mut piece = [0; 16 * 1024];
         while self.buffer.len() < count {
             let read = self.stream.read(&mut piece)?;
             if read == 0 {

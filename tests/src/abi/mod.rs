@@ -8,6 +8,7 @@
 //! A thread is a VM, because the SDK's dispatcher is thread-local. Roots of one [`Vm`] share its memory, as the ingress and
 //! attempt roles do in Envoy. A panic in the filter aborts the test binary, since the SDK's callbacks are `extern "C"`; its
 //! message is printed first. Does not model: trailers, gRPC, queues, buffer limits, time that passes by itself.
+#![expect(clippy::unused_self, reason = "a VM is a token: what it stands for is the thread's")]
 
 mod headers;
 mod host;
@@ -66,6 +67,9 @@ pub struct Callout {
     pub timeout: Duration,
 }
 
+/// The SDK checks and sets a global without a lock.
+static START: Mutex<()> = Mutex::new(());
+
 /// One worker's VM. It lives on the thread that made it.
 pub struct Vm {
     thread: PhantomData<*const ()>,
@@ -89,8 +93,6 @@ impl Vm {
             assert!(host.is_none(), "one VM a thread");
             *host = Some(Host::new(process.clone()));
         });
-        // The SDK checks and sets a global without a lock.
-        static START: Mutex<()> = Mutex::new(());
         let _start = START.lock().unwrap_or_else(PoisonError::into_inner);
         symbols::_initialize();
         Self { thread: PhantomData }
@@ -192,18 +194,18 @@ pub struct Root<'vm> {
 impl<'vm> Root<'vm> {
     /// A client's stream through this filter.
     #[must_use]
-    pub fn stream(&self) -> Stream<'vm> {
-        Stream::open(*self, Role::Downstream, Rc::new(RefCell::default()))
+    pub fn stream(self) -> Stream<'vm> {
+        Stream::open(self, Role::Downstream, Rc::new(RefCell::default()))
     }
 
     /// How often the filter wants to be woken; `None`: never.
     #[must_use]
-    pub fn tick_period(&self) -> Option<Duration> {
+    pub fn tick_period(self) -> Option<Duration> {
         with_host(|host| host.roots.get(&self.id).and_then(|root| root.tick_period))
     }
 
     /// Wakes the filter.
-    pub fn tick(&self) {
+    pub fn tick(self) {
         call(self.id, || symbols::proxy_on_tick(self.id));
         perform_deferred();
     }

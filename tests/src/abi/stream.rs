@@ -194,68 +194,68 @@ impl<'vm> Stream<'vm> {
 
     /// This request's next filter: an upstream filter's context for one try. The two share filter state.
     #[must_use]
-    pub fn attempt(&self, root: Root<'vm>) -> Stream<'vm> {
+    pub fn attempt(self, root: Root<'vm>) -> Stream<'vm> {
         let shared = self.look(|stream| Rc::clone(&stream.filter_state));
         Stream::open(root, Role::Upstream, shared)
     }
 
     /// A property that Envoy would know, e.g. `["source", "address"]`.
-    pub fn set_property(&self, path: &[&str], value: &[u8]) {
+    pub fn set_property(self, path: &[&str], value: &[u8]) {
         self.look(|stream| stream.properties.insert(path.join("\0").into_bytes(), value.to_vec()));
     }
 
     /// Filter state that a filter of this request has set.
     #[must_use]
-    pub fn filter_state(&self, name: &str) -> Option<Vec<u8>> {
+    pub fn filter_state(self, name: &str) -> Option<Vec<u8>> {
         self.look(|stream| stream.filter_state.borrow().values.get(name.as_bytes()).cloned())
     }
 
     /// The same as the router saw it when it last chose the route: a property set after that is not in it.
     #[must_use]
-    pub fn routed_by(&self, name: &str) -> Option<Vec<u8>> {
+    pub fn routed_by(self, name: &str) -> Option<Vec<u8>> {
         self.look(|stream| stream.filter_state.borrow().routed.get(name.as_bytes()).cloned())
     }
 
     /// A request arrives, whole but in these pieces; none, and it ends with its head.
     #[track_caller]
-    pub fn request<B: AsRef<[u8]>>(&self, headers: impl Into<Headers>, chunks: &[B]) -> Outcome {
+    pub fn request<B: AsRef<[u8]>>(self, headers: impl Into<Headers>, chunks: &[B]) -> Outcome {
         self.run(Direction::Request, headers.into(), chunks)
     }
 
     /// The head of a request arrives.
     #[track_caller]
-    pub fn request_head(&self, headers: impl Into<Headers>, end: bool) -> Outcome {
+    pub fn request_head(self, headers: impl Into<Headers>, end: bool) -> Outcome {
         self.head(Direction::Request, headers.into(), end)
     }
 
     /// A piece of its body.
     #[track_caller]
-    pub fn request_chunk(&self, chunk: impl AsRef<[u8]>, end: bool) -> Outcome {
+    pub fn request_chunk(self, chunk: impl AsRef<[u8]>, end: bool) -> Outcome {
         self.data(Direction::Request, chunk.as_ref(), end)
     }
 
     /// An answer arrives, whole but in these pieces.
     #[track_caller]
-    pub fn response<B: AsRef<[u8]>>(&self, headers: impl Into<Headers>, chunks: &[B]) -> Outcome {
+    pub fn response<B: AsRef<[u8]>>(self, headers: impl Into<Headers>, chunks: &[B]) -> Outcome {
         self.run(Direction::Response, headers.into(), chunks)
     }
 
     /// The head of an answer arrives.
     #[track_caller]
-    pub fn response_head(&self, headers: impl Into<Headers>, end: bool) -> Outcome {
+    pub fn response_head(self, headers: impl Into<Headers>, end: bool) -> Outcome {
         self.head(Direction::Response, headers.into(), end)
     }
 
     /// A piece of its body.
     #[track_caller]
-    pub fn response_chunk(&self, chunk: impl AsRef<[u8]>, end: bool) -> Outcome {
+    pub fn response_chunk(self, chunk: impl AsRef<[u8]>, end: bool) -> Outcome {
         self.data(Direction::Response, chunk.as_ref(), end)
     }
 
     /// What has become of the request so far.
     #[must_use]
     #[track_caller]
-    pub fn request_outcome(&self) -> Outcome {
+    pub fn request_outcome(self) -> Outcome {
         self.look(|stream| {
             stream.request.assert_framed();
             match (&stream.request.sent, &stream.response.sent) {
@@ -271,7 +271,7 @@ impl<'vm> Stream<'vm> {
     /// tell them apart.
     #[must_use]
     #[track_caller]
-    pub fn response_outcome(&self) -> Outcome {
+    pub fn response_outcome(self) -> Outcome {
         self.look(|stream| {
             stream.response.assert_framed();
             match &stream.response.sent {
@@ -288,7 +288,7 @@ impl<'vm> Stream<'vm> {
     }
 
     #[track_caller]
-    fn run<B: AsRef<[u8]>>(&self, direction: Direction, headers: Headers, chunks: &[B]) -> Outcome {
+    fn run<B: AsRef<[u8]>>(self, direction: Direction, headers: Headers, chunks: &[B]) -> Outcome {
         let mut outcome = self.head(direction, headers, chunks.is_empty());
         for chunk in chunks {
             outcome = self.data(direction, chunk.as_ref(), false);
@@ -297,7 +297,7 @@ impl<'vm> Stream<'vm> {
     }
 
     #[track_caller]
-    fn head(&self, direction: Direction, headers: Headers, end: bool) -> Outcome {
+    fn head(self, direction: Direction, headers: Headers, end: bool) -> Outcome {
         deliver_head(self.id, direction, headers, end);
         if self.whole_head {
             self.look(|stream| {
@@ -309,13 +309,13 @@ impl<'vm> Stream<'vm> {
     }
 
     #[track_caller]
-    fn data(&self, direction: Direction, chunk: &[u8], end: bool) -> Outcome {
+    fn data(self, direction: Direction, chunk: &[u8], end: bool) -> Outcome {
         deliver_data(self.id, direction, chunk, end);
         self.outcome(direction)
     }
 
     #[track_caller]
-    fn outcome(&self, direction: Direction) -> Outcome {
+    fn outcome(self, direction: Direction) -> Outcome {
         match direction {
             Direction::Request => self.request_outcome(),
             Direction::Response => self.response_outcome(),
@@ -323,7 +323,7 @@ impl<'vm> Stream<'vm> {
     }
 
     #[track_caller]
-    fn look<T>(&self, look: impl FnOnce(&mut StreamState) -> T) -> T {
+    fn look<T>(self, look: impl FnOnce(&mut StreamState) -> T) -> T {
         with_host(|host| look(host.streams.get_mut(&self.id).expect("the stream is not finished")))
     }
 }

@@ -4,7 +4,6 @@
 //! SDK wants it. No import may panic: it is called from foreign frames, so a panic would abort without a message. A host that
 //! is not there (no VM on this thread, or one already inside a hostcall) answers `InternalFailure`.
 #![expect(unsafe_code, reason = "an ABI of pointers; this file turns them into slices and back")]
-#![expect(clippy::too_many_arguments, reason = "the ABI's signatures")]
 
 use super::host::{HOST, Host};
 use super::{Headers, Status};
