@@ -10,12 +10,14 @@
 //! message is printed first. Does not model: trailers, gRPC, queues, buffer limits, time that passes by itself.
 #![expect(clippy::unused_self, reason = "a VM is a token: what it stands for is the thread's")]
 
+mod gateway;
 mod headers;
 mod host;
 mod process;
 mod stream;
 mod symbols;
 
+pub use gateway::{Exchange, Gateway};
 pub use headers::Headers;
 pub use process::Process;
 pub use stream::{Message, Outcome, Stream};
