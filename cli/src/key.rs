@@ -1,5 +1,7 @@
 //! Client keys: made here, kept by the operator as a hash only.
 
+use std::fmt::Write;
+
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};
 
@@ -16,7 +18,12 @@ pub fn generate() -> Result<String, getrandom::Error> {
 /// SHA-256 of the whole key in lower-case hexadecimal, as the file wants it.
 #[must_use]
 pub fn hash(key: &str) -> String {
-    Sha256::digest(key).iter().map(|byte| format!("{byte:02x}")).collect()
+    let mut hex = String::new();
+    for byte in Sha256::digest(key) {
+        // Writing to a String cannot fail.
+        let _ = write!(hex, "{byte:02x}");
+    }
+    hex
 }
 
 /// What `key new` prints: the key alone on the first line, for scripts, then what to paste into the file.

@@ -1,5 +1,6 @@
 //! The command as its users meet it: exit status, standard output, standard error. What needs a real Envoy is tested with
 //! the gateway.
+#![expect(clippy::unwrap_used, reason = "the functions that tests share are tests, too")]
 
 use std::{
     fs,

@@ -22,6 +22,8 @@ pub(super) fn listener(config: &Config, module: &Module<'_>) -> Value {
         "skip_xff_append": true,
         // A range without clients. With none, private addresses are internal and their x-envoy-* headers are obeyed.
         "internal_address_config": { "cidr_ranges": [{ "address_prefix": "255.255.255.255", "prefix_len": 32 }] },
+        // The client's scheme would otherwise go on to a provider over HTTP/2, which may refuse `http` within TLS.
+        "scheme_header_transformation": { "match_upstream": true },
         "normalize_path": true,
         "merge_slashes": true,
         "path_with_escaped_slashes_action": "REJECT_REQUEST",

@@ -86,3 +86,127 @@ fn admin_address(wanted: EnvoyAdmin, target: Target<'_>) -> Option<Value> {
 fn address(at: SocketAddr) -> Value {
     json!({ "socket_address": { "address": at.ip().to_string(), "port_value": at.port() } })
 }
+
+#[cfg(test)]
+mod tests {
+    use dragoman_core::config;
+
+    use super::*;
+
+    const TARGET: Target<'static> = Target { wasm: "dragoman.wasm", private_admin: None };
+
+    fn render(file: &str, target: Target<'_>) -> (Rendering, Value) {
+        let rendering = envoy(&config::parse(file).unwrap(), target).unwrap();
+        let value = serde_saphyr::from_str(&rendering.yaml).unwrap();
+        (rendering, value)
+    }
+
+    fn cluster(base_url: &str) -> Value {
+        let file = json!({ "providers": { "p": { "kind": "openai", "base_url": base_url } } });
+        render(&file.to_string(), TARGET).1["static_resources"]["clusters"][0].take()
+    }
+
+    /// Every value under `key`, anywhere.
+    fn all<'v>(value: &'v Value, key: &str) -> Vec<&'v Value> {
+        match value {
+            Value::Object(fields) => fields
+                .iter()
+                .flat_map(|(name, field)| if name == key { vec![field] } else { all(field, key) })
+                .collect(),
+            Value::Array(items) => items.iter().flat_map(|item| all(item, key)).collect(),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Vec::new(),
+        }
+    }
+
+    #[test]
+    fn both_roles_share_one_virtual_machine_and_differ_in_root() {
+        let (_, bootstrap) = render(
+            r#"{"providers": {"a": {"kind": "openai", "credential": {"env": "A"}}, "b": {"kind": "openai", "credential": {"env": "B"}}}}"#,
+            TARGET,
+        );
+        let machines = all(&bootstrap, "vm_config");
+        assert_eq!(machines.len(), 3);
+        assert!(machines.windows(2).all(|pair| pair[0] == pair[1]));
+        assert_eq!(machines[0]["environment_variables"]["host_env_keys"], json!(["A", "B"]));
+        assert_eq!(all(&bootstrap, "root_id"), ["attempt", "attempt", "ingress"]);
+    }
+
+    #[test]
+    fn an_inline_credential_leaves_the_rendering_and_is_handed_over() {
+        let file = r#"{"providers": {"a": {"kind": "openai", "credential": {"value": "sk-secret"}}}}"#;
+        let (rendering, _) = render(file, TARGET);
+        assert!(!rendering.yaml.contains("sk-secret"));
+        assert!(!format!("{rendering:?}").contains("sk-secret"));
+        let [handover] = rendering.handovers.as_slice() else { panic!("{:?}", rendering.handovers) };
+        assert_eq!(
+            (handover.variable.as_str(), handover.value.as_str()),
+            ("DRAGOMAN_CREDENTIAL_A_DEFAULT", "sk-secret")
+        );
+        assert_eq!(rendering.variables, ["DRAGOMAN_CREDENTIAL_A_DEFAULT"]);
+    }
+
+    #[test]
+    fn a_variable_of_the_file_is_never_reused_for_another_credential() {
+        let file = r#"{"providers": {"a": {"kind": "openai", "accounts": [
+            {"name": "one", "credential": {"env": "DRAGOMAN_CREDENTIAL_A_TWO"}},
+            {"name": "two", "credential": {"value": "sk-two"}}]}}}"#;
+        let (rendering, _) = render(file, TARGET);
+        assert_eq!(rendering.variables, ["DRAGOMAN_CREDENTIAL_A_TWO", "DRAGOMAN_CREDENTIAL_A_TWO_2"]);
+    }
+
+    #[test]
+    fn a_host_name_is_resolved_verified_and_backed_by_an_endpoint_that_refuses() {
+        let cluster = cluster("https://api.example.com/v1");
+        assert_eq!(cluster["type"], "STRICT_DNS");
+        assert_eq!(all(&cluster, "sni"), ["api.example.com"]);
+        assert_eq!(all(&cluster, "match_typed_subject_alt_names")[0][0]["matcher"]["exact"], "api.example.com");
+        assert_eq!(cluster["load_assignment"]["endpoints"][0]["priority"], 0);
+        assert_eq!(all(&cluster["load_assignment"]["endpoints"][1], "port_value"), [9]);
+        assert!(!all(&cluster, "auto_config").is_empty());
+    }
+
+    #[test]
+    fn an_address_literal_is_verified_as_an_address_and_has_no_server_name() {
+        let cluster = cluster("https://[::1]:8443/v1");
+        assert_eq!(cluster["type"], "STATIC");
+        assert_eq!(all(&cluster, "san_type"), ["IP_ADDRESS"]);
+        assert!(all(&cluster, "sni").is_empty());
+        assert_eq!(cluster["load_assignment"]["endpoints"].as_array().unwrap().len(), 1);
+    }
+
+    #[test]
+    fn cleartext_has_no_tls_and_no_negotiation() {
+        let cluster = cluster("http://127.0.0.1:11434/v1");
+        assert!(cluster.get("transport_socket").is_none());
+        assert!(all(&cluster, "auto_config").is_empty());
+    }
+
+    #[test]
+    fn waits_of_the_file_bound_the_listener_the_route_and_the_cluster() {
+        let (_, bootstrap) = render(
+            r#"{"retry": {"deadline": "10s"}, "providers": {"a": {"kind": "openai",
+                "timeouts": {"first_byte": "50s", "idle": "40s", "total": "70s", "flex": "60s"}}}}"#,
+            TARGET,
+        );
+        assert_eq!(all(&bootstrap["static_resources"]["listeners"][0], "stream_idle_timeout"), ["90s"]);
+        assert_eq!(all(&bootstrap, "per_try_timeout"), ["50s"]);
+        assert_eq!(all(&bootstrap, "per_try_idle_timeout"), ["50s"]);
+        assert_eq!(all(&bootstrap, "max_stream_duration"), ["70s"]);
+    }
+
+    #[test]
+    fn the_admin_interface_is_off_unless_someone_needs_it() {
+        let file = r#"{"listen": {"envoy_admin": "off"}, "providers": {"a": {"kind": "openai"}}}"#;
+        assert!(render(file, TARGET).1.get("admin").is_none());
+        let (_, bootstrap) = render(file, Target { private_admin: Some(Path::new("/tmp/admin.sock")), ..TARGET });
+        assert_eq!(bootstrap["admin"]["address"]["pipe"]["path"], "/tmp/admin.sock");
+    }
+
+    #[test]
+    fn a_body_at_the_limit_reaches_the_module_so_that_it_can_refuse_the_next_byte() {
+        let (_, bootstrap) = render(r#"{"max_body": "4MiB", "providers": {"a": {"kind": "openai"}}}"#, TARGET);
+        let limit = 5 << 20;
+        assert_eq!(bootstrap["static_resources"]["listeners"][0]["per_connection_buffer_limit_bytes"], limit);
+        assert_eq!(all(&bootstrap, "request_body_buffer_limit"), [limit]);
+    }
+}

@@ -28,7 +28,7 @@ mod tests {
 
     #[test]
     fn durations_are_protobuf_json() {
-        assert_eq!(seconds(Duration::from_secs(600)), "600s");
+        assert_eq!(seconds(Duration::from_mins(10)), "600s");
         assert_eq!(seconds(Duration::from_millis(250)), "0.250000000s");
     }
 

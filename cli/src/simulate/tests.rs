@@ -1,5 +1,7 @@
 //! The simulated provider seen from outside, through bare sockets: a client library would hide half of what is tested.
 
+mod secure;
+
 use std::{
     io::{ErrorKind, Read as _, Write as _},
     net::TcpStream,
@@ -83,9 +85,8 @@ impl Answered {
 }
 
 fn parse(bytes: &[u8]) -> Answered {
-    let end = bytes.windows(4).position(|window| window == b"\r\n\r\n").expect("a whole head");
-    let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
-    let raw = &bytes[end + 4..];
+    let (head, raw) = split(bytes, b"\r\n\r\n").expect("a whole head");
+    let head = String::from_utf8(head.to_vec()).unwrap();
     let mut answered = Answered { head, body: raw.to_vec(), complete: false };
     if answered.header("transfer-encoding") == Some("chunked") {
         let (body, complete) = unchunk(raw);
@@ -97,15 +98,22 @@ fn parse(bytes: &[u8]) -> Answered {
 
 fn unchunk(mut raw: &[u8]) -> (Vec<u8>, bool) {
     let mut body = Vec::new();
-    while let Some(end) = raw.windows(2).position(|window| window == b"\r\n") {
-        let size = usize::from_str_radix(std::str::from_utf8(&raw[..end]).unwrap(), 16).unwrap();
+    while let Some((size, rest)) = split(raw, b"\r\n") {
+        let size = usize::from_str_radix(std::str::from_utf8(size).unwrap(), 16).unwrap();
         if size == 0 {
             return (body, true);
         }
-        body.extend_from_slice(&raw[end + 2..end + 2 + size]);
-        raw = &raw[end + 4 + size..];
+        let (chunk, rest) = rest.split_at(size);
+        body.extend_from_slice(chunk);
+        raw = rest.strip_prefix(b"\r\n").unwrap();
     }
     (body, false)
+}
+
+fn split<'b>(bytes: &'b [u8], separator: &[u8]) -> Option<(&'b [u8], &'b [u8])> {
+    let at = bytes.windows(separator.len()).position(|window| window == separator)?;
+    let (before, rest) = bytes.split_at(at);
+    Some((before, rest.strip_prefix(separator)?))
 }
 
 fn ask(simulator: &Simulator, headers: &str, body: &Value) -> Answered {

@@ -8,7 +8,7 @@ use super::{Signals, admin::Interface, process::Envoy};
 use crate::render::INGRESS_STATS;
 
 /// A stream may last this long after the signal; a second signal ends it at once.
-const LIMIT: Duration = Duration::from_secs(600);
+const LIMIT: Duration = Duration::from_mins(10);
 const POLL: Duration = Duration::from_millis(100);
 /// Looks in a row at which nothing ran: a request whose head is being read is not counted yet.
 const QUIET_LOOKS: u32 = 2;

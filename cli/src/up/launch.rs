@@ -14,6 +14,7 @@ use std::{
 };
 
 /// Becomes `program`, unless `parent` is gone. Returns only when that failed.
+#[must_use]
 pub fn replace(parent: u32, program: &Path, arguments: &[OsString]) -> io::Error {
     if let Err(error) = tie() {
         return error;

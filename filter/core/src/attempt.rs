@@ -208,8 +208,8 @@ impl Held {
                         head.pass(Chunk::Keep, FlowBody::Whole(scanner))
                     };
                 }
-                let Ok(members) = scanner.finish() else { return invalid(head) };
-                head.attempt.plan.note_usage(usage_of_answer(&members));
+                let Ok(found) = scanner.finish() else { return invalid(head) };
+                head.attempt.plan.note_usage(usage_of_answer(&found));
                 head.pass(Chunk::Keep, FlowBody::Plain)
             }
             HeldBody::Refusal(mut body) => {
@@ -277,9 +277,9 @@ impl Flow {
                     self.body = FlowBody::Plain;
                 } else if end
                     && let FlowBody::Whole(scanner) = core::mem::replace(&mut self.body, FlowBody::Plain)
-                    && let Ok(members) = scanner.finish()
+                    && let Ok(found) = scanner.finish()
                 {
-                    self.plan.note_usage(usage_of_answer(&members));
+                    self.plan.note_usage(usage_of_answer(&found));
                 }
                 Chunk::Keep
             }

@@ -4,7 +4,7 @@
 //! does. Each state holds exactly what that state has; a call that does not fit the state ends the exchange in an answer
 //! that says so, it cannot panic.
 
-use alloc::{format, rc::Rc, string::String, vec, vec::Vec};
+use alloc::{boxed::Box, format, rc::Rc, string::String, vec, vec::Vec};
 use core::mem;
 
 use crate::{
@@ -32,7 +32,7 @@ enum State {
     /// Nothing is known yet.
     Fresh,
     /// The head is accepted, the body is being read.
-    Reading(Reading),
+    Reading(Box<Reading>),
     /// The attempts own it.
     Forwarded(Rc<Plan>),
     /// The gateway answered by itself, or everything is over.
@@ -95,7 +95,7 @@ impl Exchange {
                     let mark = if reading.query.is_empty() { "" } else { "?" };
                     edits.set.push((Name::Borrowed(":path"), [path, mark, &reading.query].concat()));
                 }
-                self.state = State::Reading(reading);
+                self.state = State::Reading(Box::new(reading));
                 if end { self.request_end() } else { Step::Wait(edits) }
             }
             Ok(Err(reply)) => self.answer(reply),
@@ -125,7 +125,7 @@ impl Exchange {
         match mem::replace(&mut self.state, State::Settled) {
             State::Reading(reading) => {
                 let shape = reading.shape;
-                match self.plan(reading) {
+                match self.plan(*reading) {
                     Ok((plan, edits)) => {
                         self.state = State::Forwarded(Rc::clone(&plan));
                         Step::Forward(plan, edits)

@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use crate::{
     auth::KeyTable,
-    config::{AuthMode, Config, Credential, Provider as Section},
+    config::{Account, AuthMode, Config, Credential, Provider as Section},
     error::{Error, Kind},
     provider,
     step::Name,
@@ -98,32 +98,19 @@ impl Gateway {
 
 impl Provider {
     fn new(section: &Section, environment: &impl Fn(&str) -> Option<String>) -> Self {
-        let spec = provider::spec(section.kind);
-        let mut missing = None;
         let mut headers: Vec<_> =
             section.headers.iter().map(|(name, value)| (Name::Owned(name.clone()), value.clone())).collect();
-        for account in &section.accounts {
-            let secret = match (&account.auth, &account.credential) {
-                (AuthMode::None, _) => None,
-                (AuthMode::ApiKey, Some(Credential::Value(value))) => Some(value.clone()),
-                (AuthMode::ApiKey, Some(Credential::Env(name))) => {
-                    match environment(name).filter(|value| !value.is_empty()) {
-                        Some(value) => Some(value),
-                        None => {
-                            missing = Some(format!("the environment variable {name} is not set"));
-                            continue;
-                        }
-                    }
-                }
-                (AuthMode::ApiKey, None) => {
-                    missing = Some("it has no credential".into());
-                    continue;
-                }
-            };
-            missing = None;
-            headers.extend(secret.map(|secret| spec.authorization(&secret)));
-            break;
-        }
+        let mut secrets = section.accounts.iter().map(|account| secret(account, environment));
+        // The first account that is configured; where none is, what the first one lacks.
+        let chosen = secrets.next().map(|first| secrets.fold(first, Result::or));
+        let missing = match chosen {
+            Some(Ok(secret)) => {
+                headers.extend(secret.map(|secret| provider::spec(section.kind).authorization(&secret)));
+                None
+            }
+            Some(Err(missing)) => Some(missing),
+            None => Some("it has no account".into()),
+        };
         Self {
             name: section.name.clone(),
             cluster: section.cluster(),
@@ -134,6 +121,19 @@ impl Provider {
             flex: section.timeouts.flex,
             missing,
         }
+    }
+}
+
+/// The secret of an account, none where none is sent, or what is missing.
+fn secret(account: &Account, environment: &impl Fn(&str) -> Option<String>) -> Result<Option<String>, String> {
+    match (account.auth, &account.credential) {
+        (AuthMode::None, _) => Ok(None),
+        (AuthMode::ApiKey, Some(Credential::Value(value))) => Ok(Some(value.clone())),
+        (AuthMode::ApiKey, Some(Credential::Env(name))) => match environment(name).filter(|value| !value.is_empty()) {
+            Some(value) => Ok(Some(value)),
+            None => Err(format!("the environment variable {name} is not set")),
+        },
+        (AuthMode::ApiKey, None) => Err("it has no credential".into()),
     }
 }
 

@@ -135,13 +135,12 @@ impl Lane {
             return;
         }
         match self.tap.read(frame) {
-            Event::Preamble => {}
             Event::Content => self.stage = Stage::Going,
             Event::Usage if self.hides_usage => {
                 self.changed = true;
                 return;
             }
-            Event::Usage => {}
+            Event::Preamble | Event::Usage => {}
             Event::Error if matches!(self.stage, Stage::KeptBack) => {
                 let body = frame.data().unwrap_or_default().into_owned();
                 self.stage = Stage::Failed(Failed { status: error_status(&body), body });

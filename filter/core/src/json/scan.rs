@@ -1,9 +1,9 @@
 //! An incremental, validating scan of one JSON object that reports the top-level members named beforehand.
 //!
-//! It accepts exactly what RFC 8259 allows (checked against serde_json by a property), refuses a wanted name that stands
+//! It accepts exactly what RFC 8259 allows (a property holds it against `serde_json`), refuses a wanted name that stands
 //! twice (two parsers would disagree on which one counts; escapes in names are decoded first), and refuses nesting deeper
 //! than [`MAX_DEPTH`], because whoever reads the body next may recurse. Memory is bounded: what is kept is one name and the
-//! text of wanted values up to [`MAX_CAPTURE`] bytes each. Cutting the input anywhere changes nothing.
+//! text of wanted values up to 16 KiB each. Cutting the input anywhere changes nothing.
 //!
 //! Nearly all bytes of a large body stand inside strings, so strings have a fast path: blocks of 32 bytes are tested as a
 //! whole, in a form that compilers turn into vector instructions.
@@ -15,7 +15,7 @@ use core::ops::Range;
 pub const MAX_DEPTH: u32 = 128;
 
 /// Longest text kept of one wanted value.
-pub const MAX_CAPTURE: usize = 16 * 1024;
+const MAX_CAPTURE: usize = 16 * 1024;
 
 /// Longest spelling of a name that can still be a wanted one: every character written as `\uXXXX`.
 const MAX_NAME: usize = 6 * 40;
@@ -27,8 +27,17 @@ pub struct Member {
     pub index: usize,
     /// Where its value stands in the document.
     pub span: Range<usize>,
-    /// The value as written; `None` when longer than [`MAX_CAPTURE`].
+    /// The value as written; `None` when longer than 16 KiB.
     pub text: Option<Vec<u8>>,
+}
+
+/// What a scan found.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Found {
+    /// Where the object's `{` stands.
+    pub open: usize,
+    /// The wanted members, in the order written.
+    pub members: Vec<Member>,
 }
 
 /// Why a document was refused, and where.
@@ -70,7 +79,7 @@ pub struct Scanner {
     offset: usize,
     name: Vec<u8>,
     current: Option<Current>,
-    found: Vec<Member>,
+    found: Found,
 }
 
 /// The wanted value being read: its index, where it starts, and its text so far.
@@ -154,7 +163,7 @@ impl Scanner {
             offset: 0,
             name: Vec::new(),
             current: None,
-            found: Vec::new(),
+            found: Found::default(),
         }
     }
 
@@ -182,11 +191,11 @@ impl Scanner {
         Ok(())
     }
 
-    /// Ends the document and returns what was found, in the order written.
+    /// Ends the document and returns what was found.
     ///
     /// # Errors
     /// [`Fault::Empty`] or [`Fault::Truncated`].
-    pub fn finish(self) -> Result<Vec<Member>, Failure> {
+    pub fn finish(self) -> Result<Found, Failure> {
         if self.state == State::End {
             return Ok(self.found);
         }
@@ -230,9 +239,14 @@ impl Scanner {
             return Ok(());
         }
         match (self.state, byte) {
-            (State::Start, b'{') => self.open(true, at),
+            (State::Start, b'{') => {
+                self.found.open = at;
+                self.open(true, at)
+            }
             (State::Start, b'[' | b'"' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n') => fail(Fault::NotAnObject),
-            (State::FirstElement, b']') | (State::FirstName, b'}') => self.close(byte, at),
+            (State::FirstElement, b']') | (State::FirstName, b'}') | (State::AfterValue, b'}' | b']') => {
+                self.close(byte, at)
+            }
             (State::Value | State::FirstElement, _) => self.begin_value(byte, at),
             (State::FirstName | State::Name, b'"') => {
                 self.capture(byte);
@@ -250,7 +264,6 @@ impl Scanner {
                 self.state = if self.in_object() { State::Name } else { State::Value };
                 Ok(())
             }
-            (State::AfterValue, b'}' | b']') => self.close(byte, at),
             _ => fail(Fault::Syntax),
         }
     }
@@ -268,19 +281,19 @@ impl Scanner {
                 return Ok(());
             }
             (Inside::Plain, b'\\') => Inside::Escape,
-            (Inside::Plain, 0x00..=0x1f) => return fail(Fault::Syntax),
-            (Inside::Plain, 0x20..=0x7f) => Inside::Plain,
+            (Inside::Plain, 0x20..=0x7f) | (Inside::Escape, b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => {
+                Inside::Plain
+            }
             (Inside::Plain, 0x80..) => match utf8_lead(byte) {
                 Some(inside) => inside,
                 None => return fail(Fault::Utf8),
             },
-            (Inside::Escape, b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Inside::Plain,
             (Inside::Escape, b'u') => Inside::Unicode(4),
             (Inside::Unicode(left), b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F') => match left {
                 0 | 1 => Inside::Plain,
                 _ => Inside::Unicode(left.saturating_sub(1)),
             },
-            (Inside::Escape | Inside::Unicode(_), _) => return fail(Fault::Syntax),
+            (Inside::Plain | Inside::Escape | Inside::Unicode(_), _) => return fail(Fault::Syntax),
             (Inside::Utf8 { left, low, high }, _) if (low..=high).contains(&byte) => match left {
                 0 | 1 => Inside::Plain,
                 _ => Inside::Utf8 { left: left.saturating_sub(1), low: 0x80, high: 0xbf },
@@ -300,7 +313,7 @@ impl Scanner {
         if self.depth == 1
             && let Some(index) = self.wanted_name()
         {
-            if self.found.iter().any(|member| member.index == index) {
+            if self.found.members.iter().any(|member| member.index == index) {
                 return Err(Failure { fault: Fault::Duplicate(index), offset: at });
             }
             self.current = Some(Current { index, start: at, text: Some(Vec::new()) });
@@ -349,7 +362,7 @@ impl Scanner {
         if self.depth == 1
             && let Some(Current { index, start, text }) = self.current.take()
         {
-            self.found.push(Member { index, span: start..end, text });
+            self.found.members.push(Member { index, span: start..end, text });
         }
     }
 
@@ -449,7 +462,7 @@ mod tests {
         for piece in pieces {
             scanner.feed(piece)?;
         }
-        scanner.finish()
+        scanner.finish().map(|found| found.members)
     }
 
     fn fault(document: &str) -> Fault {

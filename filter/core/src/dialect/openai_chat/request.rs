@@ -3,14 +3,13 @@
 use alloc::{
     format,
     string::{String, ToString},
-    vec::Vec,
 };
 use core::ops::Range;
 use serde_json::value::RawValue;
 
 use crate::{
     error::{Error, Kind},
-    json::{Edit, Edits, Failure, Fault, MAX_DEPTH, Member},
+    json::{Edit, Edits, Failure, Fault, Found, MAX_DEPTH, Member},
 };
 
 /// The members that decide; the rest is the provider's business.
@@ -43,8 +42,8 @@ impl ChatRequest {
     ///
     /// # Errors
     /// A fault of the document, a missing model, or a field of the wrong type.
-    pub fn read(scanned: Result<Vec<Member>, Failure>, length: usize) -> Result<Self, Error> {
-        let members = scanned.map_err(describe)?;
+    pub fn read(scanned: Result<Found, Failure>, length: usize) -> Result<Self, Error> {
+        let Found { open, members } = scanned.map_err(describe)?;
         let member = |index| members.iter().find(|member| member.index == index);
 
         let model = member(MODEL).ok_or_else(|| invalid("You must say which `model` to use.", "model"))?;
@@ -60,7 +59,10 @@ impl ChatRequest {
         let flex = member(SERVICE_TIER).is_some_and(|tier| tier.text.as_deref() == Some(br#""flex""#));
         let (wants_usage, usage) = match (stream, member(STREAM_OPTIONS)) {
             (false, _) => (true, None),
-            (true, None) => (false, Some(insert_after(model, br#","stream_options":{"include_usage":true}"#))),
+            // At the front: what stands behind the last change need not leave the host's buffer.
+            (true, None) => {
+                (false, Some(insert(open.saturating_add(1), br#""stream_options":{"include_usage":true},"#)))
+            }
             (true, Some(options)) => ask_for_usage(options)?,
         };
         Ok(Self { model: name, stream, wants_usage, flex, length, model_span: model.span.clone(), usage })
@@ -105,18 +107,18 @@ fn ask_for_usage(options: &Member) -> Result<(bool, Option<Edit>), Error> {
         (None, None) => {
             let start = options.span.start.saturating_add(1);
             let comma = if inner.is_empty() { "" } else { "," };
-            Ok((false, Some(Edit { span: start..start, text: format!(r#""include_usage":true{comma}"#).into_bytes() })))
+            Ok((false, Some(insert(start, format!(r#""include_usage":true{comma}"#).as_bytes()))))
         }
     }
 }
 
-/// Where a value stands in the text it was read from: serde_json borrows it, so its address says so.
+/// Where a value stands in the text it was read from: `serde_json` borrows it, so its address says so.
 fn offset(text: &str, value: &RawValue) -> usize {
     (value.get().as_ptr() as usize).saturating_sub(text.as_ptr() as usize)
 }
 
-fn insert_after(member: &Member, text: &[u8]) -> Edit {
-    Edit { span: member.span.end..member.span.end, text: text.to_vec() }
+fn insert(at: usize, text: &[u8]) -> Edit {
+    Edit { span: at..at, text: text.to_vec() }
 }
 
 fn invalid(message: &str, param: &'static str) -> Error {
@@ -172,7 +174,7 @@ mod tests {
         for (body, expected) in [
             (
                 r#"{"model":"m","stream":true}"#,
-                r#"{"model":"m","stream_options":{"include_usage":true},"stream":true}"#,
+                r#"{"stream_options":{"include_usage":true},"model":"m","stream":true}"#,
             ),
             (
                 r#"{"stream_options": {} ,"model":"m","stream":true}"#,

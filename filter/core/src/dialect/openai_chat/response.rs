@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use crate::{
     error::{Error, Kind, Shape},
-    json::Member,
+    json::Found,
     usage::Usage,
 };
 
@@ -18,8 +18,8 @@ const MAX_MESSAGE: usize = 500;
 
 /// The tokens of an answer, from what a scan for [`WANTED`] found.
 #[must_use]
-pub fn usage_of_answer(members: &[Member]) -> Option<Usage> {
-    let text = members.first()?.text.as_deref()?;
+pub fn usage_of_answer(found: &Found) -> Option<Usage> {
+    let text = found.members.first()?.text.as_deref()?;
     read_usage(core::str::from_utf8(text).ok()?)
 }
 
@@ -86,7 +86,7 @@ pub fn error_body(provider: &str, status: u16, body: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// The status that an error said inside an answer of status 200 stands for: its own `code` where that is a status (vLLM and
-/// OpenRouter write it so), else 502.
+/// `OpenRouter` write it so), else 502.
 #[must_use]
 pub fn error_status(body: &[u8]) -> u16 {
     #[derive(Deserialize)]
