@@ -31,7 +31,7 @@ check: doctor wasm cli envoy
 	cargo clippy --workspace --all-targets -- -D warnings
 	scripts/wasm clippy
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items
-	dist/dragoman render envoy --check envoy/standalone
+	dist/dragoman render envoy --config config/dragoman.yaml --check envoy/standalone
 	dist/envoy --mode validate --log-level warn -c envoy/standalone/envoy.yaml
 	scripts/size $(WASM_BYTES_MAX)
 
@@ -54,7 +54,7 @@ size:
 
 # envoy/: what the tool renders from the default configuration, checked in.
 render: cli
-	dist/dragoman render envoy --out envoy/standalone
+	dist/dragoman render envoy --config config/dragoman.yaml --output envoy/standalone
 
 doctor:
 	@scripts/doctor

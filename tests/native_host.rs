@@ -35,6 +35,17 @@ fn a_chat_goes_to_the_provider_and_its_answer_comes_back() {
 }
 
 #[test]
+fn an_answer_that_ends_with_its_head_is_an_error_and_no_panic() {
+    let vm = Vm::new();
+    let mut exchange = Gateway::load(&vm, &config()).exchange();
+    let _ = exchange.request(head("/v1/chat/completions"), &[CHAT]).forwarded();
+    let head = [(":status", "200"), ("content-type", "application/json"), ("content-length", "0")];
+    let client = exchange.response_head(head, true).forwarded();
+    assert_eq!(client.status(), 502, "{}", client.text());
+    assert!(client.text().contains("upstream_error"), "{}", client.text());
+}
+
+#[test]
 fn the_route_is_chosen_after_the_plan_is_known() {
     let vm = Vm::new();
     let mut exchange = Gateway::load(&vm, &config()).exchange();
