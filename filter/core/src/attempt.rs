@@ -21,6 +21,8 @@ use crate::{
 /// error is cut.
 const MAX_HELD: usize = 512 * 1024;
 
+const NO_STREAM: &str = "answered a streaming request with something that is no event stream";
+
 /// Headers of a provider's answer that are nobody else's business.
 const PRIVATE: &[&str] =
     &["alt-svc", "openai-organization", "openai-project", "set-cookie", "strict-transport-security"];
@@ -69,6 +71,9 @@ struct Head {
 enum HeldBody {
     /// A stream before its first content.
     Stream(Passage),
+    /// What calls itself JSON where a stream was asked for, as far as it is white space: some servers label their streams so,
+    /// and its first byte tells.
+    Mislabelled(Vec<u8>),
     /// A whole answer, and how much of it has come.
     Whole(Scanner, usize),
     /// The provider's refusal of the request.
@@ -161,15 +166,16 @@ impl Attempt {
         let says = |word: &[u8]| content_type.is_empty() || content_type.windows(word.len()).any(|part| part == word);
         let request = &self.plan.request;
         match request.stream {
-            true if says(b"text/event-stream") => {
-                HeldBody::Stream(Passage::new(&self.target.provider.name, !request.wants_usage))
-            }
-            true => {
-                HeldBody::Unusable(self.error("answered a streaming request with something that is no event stream"))
-            }
+            true if says(b"text/event-stream") => HeldBody::Stream(self.passage()),
+            true if says(b"json") => HeldBody::Mislabelled(Vec::new()),
+            true => HeldBody::Unusable(self.error(NO_STREAM)),
             false if says(b"json") => HeldBody::Whole(Scanner::new(WANTED_OF_ANSWER), 0),
             false => HeldBody::Unusable(self.error("sent an answer that is not JSON")),
         }
+    }
+
+    fn passage(&self) -> Passage {
+        Passage::new(&self.target.provider.name, !self.plan.request.wants_usage)
     }
 
     fn error(&self, what: &str) -> Error {
@@ -192,6 +198,21 @@ impl Held {
                 }
                 Fed::Failed(Failed { status, body }) => head.replace(status, body, Outcome::Unusable(status)),
             },
+            HeldBody::Mislabelled(mut begun) => {
+                begun.extend_from_slice(piece);
+                match begun.trim_ascii_start().first() {
+                    None if !end && begun.len() <= MAX_HELD => held(head, HeldBody::Mislabelled(begun)),
+                    None | Some(b'{' | b'[') => {
+                        let error = head.attempt.error(NO_STREAM);
+                        head.fail(&error)
+                    }
+                    Some(_) => {
+                        let passage = head.attempt.passage();
+                        let body = HeldBody::Stream(passage);
+                        Self { head: head.labelled("text/event-stream"), body }.chunk(&begun, end)
+                    }
+                }
+            }
             HeldBody::Whole(mut scanner, length) => {
                 let invalid = |head: Head| {
                     let error = head.attempt.error("sent an answer that is not valid JSON");
@@ -243,11 +264,16 @@ impl Head {
         self.replace(status, body, outcome)
     }
 
+    fn labelled(mut self, content_type: &'static str) -> Self {
+        self.edits.remove.push(Name::Borrowed("content-length"));
+        self.edits.set.push((Name::Borrowed("content-type"), content_type.into()));
+        self
+    }
+
     fn replace(mut self, status: u16, body: Vec<u8>, outcome: Outcome) -> Progress {
         self.attempt.plan.note(outcome);
-        self.edits.remove.retain(|name| name != "content-length");
+        self = self.labelled("application/json");
         self.edits.remove.push(Name::Borrowed("content-encoding"));
-        self.edits.set.push((Name::Borrowed("content-type"), "application/json".into()));
         self.edits.set.push((Name::Borrowed("content-length"), format!("{}", body.len())));
         self.release(Some(status), Chunk::Replace(body), FlowBody::Over)
     }

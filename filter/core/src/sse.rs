@@ -199,8 +199,8 @@ mod tests {
             lines in prop::collection::vec(("(data: ?|event: ?|: ?|id: ?|)[a-zä]{0,4}", "\n|\r\n|\r|\n\n|\r\n\r\n|\r\r"), 0..12),
             cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..4),
         ) {
-            let stream: Vec<u8> = lines.into_iter().flat_map(|(line, end)| (line + &end).into_bytes()).collect();
-            let mut places: Vec<usize> = cuts.iter().map(|cut| cut.index(stream.len() + 1)).collect();
+            let stream: Vec<u8> = lines.into_iter().flat_map(|(line, end)| [line, end].concat().into_bytes()).collect();
+            let mut places: Vec<usize> = cuts.iter().map(|cut| cut.index(stream.len().saturating_add(1))).collect();
             places.push(stream.len());
             places.sort_unstable();
             let mut start = 0;

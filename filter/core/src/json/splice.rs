@@ -78,7 +78,7 @@ mod tests {
             let mut edits = Edits::default();
             for (start, length, text) in places {
                 let start = start.min(document.len());
-                edits.push(start..(start + length).min(document.len()), text);
+                edits.push(start..start.saturating_add(length).min(document.len()), text);
             }
             // The law in the plainest words: copy what stands between the edits.
             let (mut expected, mut copied) = (Vec::new(), 0);

@@ -85,20 +85,25 @@ pub fn error_body(provider: &str, status: u16, body: &[u8]) -> Option<Vec<u8>> {
     Some(Error::new(kind, message).body_as(Shape::OpenAi, status))
 }
 
-/// The status that an error said inside an answer of status 200 stands for: its own `code` where that is a status (vLLM and
-/// `OpenRouter` write it so), else 502.
+/// The status that an error said inside an answer of status 200 stands for: where it names one, as vLLM and
+/// `OpenRouter` (`code`) and Groq (`status_code`) do, that one; else 502.
 #[must_use]
 pub fn error_status(body: &[u8]) -> u16 {
     #[derive(Deserialize)]
-    struct Wire {
-        error: Inner,
+    struct Wire<'a> {
+        #[serde(borrow)]
+        error: Inner<'a>,
     }
     #[derive(Deserialize)]
-    struct Inner {
-        code: u16,
+    struct Inner<'a> {
+        #[serde(borrow, default)]
+        code: Option<&'a RawValue>,
+        #[serde(borrow, default)]
+        status_code: Option<&'a RawValue>,
     }
-    let status = serde_json::from_slice::<Wire>(body).map(|wire| wire.error.code);
-    status.ok().filter(|status| (400..=599).contains(status)).unwrap_or(Kind::BadUpstream.status())
+    let named = serde_json::from_slice::<Wire<'_>>(body).ok().map(|wire| [wire.error.status_code, wire.error.code]);
+    let mut statuses = named.into_iter().flatten().flatten().filter_map(|raw| raw.get().parse().ok());
+    statuses.find(|status| (400..=599).contains(status)).unwrap_or(Kind::BadUpstream.status())
 }
 
 #[cfg(test)]
@@ -119,6 +124,7 @@ mod tests {
     fn an_error_inside_an_answer_may_name_its_status() {
         assert_eq!(error_status(br#"{"error":{"code":429,"message":"m"}}"#), 429);
         assert_eq!(error_status(br#"{"error":{"code":"overloaded"}}"#), 502);
+        assert_eq!(error_status(br#"{"error":{"code":"tool_use_failed","status_code":400}}"#), 400);
         assert_eq!(error_status(br#"{"error":{"code":200}}"#), 502);
     }
 

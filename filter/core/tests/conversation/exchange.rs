@@ -1,0 +1,256 @@
+//! What a client gets for what it sends, with a provider that answers this or that.
+
+use crate::stage::{self, ask, gateway, open, pieces, post};
+use dragoman_core::{headers::Headers, usage::Usage};
+
+const CHAT: &str = "/v1/chat/completions";
+const SSE: &[(&str, &str)] = &[(":status", "200"), ("content-type", "text/event-stream; charset=utf-8")];
+const JSON: &[(&str, &str)] = &[(":status", "200"), ("content-type", "application/json")];
+const ROLE: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"}}]}\n\n";
+const WORD: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"wörd\"}}]}\n\n";
+const STOP: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n";
+const USAGE: &str = "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":7,\"completion_tokens\":3}}\n\n";
+const DONE: &str = "data: [DONE]\n\n";
+
+fn stream(events: &[&str]) -> stage::Answer {
+    let sent = ask(&open(), post(CHAT, &[]), &[br#"{"model":"m","stream":true}"#]).sent();
+    let document = events.concat();
+    sent.answered(200, SSE, &pieces(document.as_bytes(), 5))
+}
+
+#[test]
+fn the_credential_is_the_providers_and_the_callers_stays_here() {
+    let more: &[(&str, &[u8])] = &[
+        ("authorization", b"Bearer client"),
+        ("x-api-key", b"client"),
+        ("cookie", b"a=b"),
+        ("x-dragoman-spoofed", b"1"),
+        ("x-envoy-max-retries", b"9"),
+        ("accept-encoding", b"gzip"),
+        ("x-stainless-lang", b"python"),
+    ];
+    let sent =
+        ask(&open(), post("/v1/chat/completions?key=client&a=1", more), &[br#"{"model":"openai/gpt-4o"}"#]).sent();
+    let headers = Headers(&sent.headers);
+    assert_eq!(headers.text("authorization"), Some("Bearer secret-OPENAI_API_KEY"));
+    assert_eq!(headers.text(":authority"), Some("api.openai.com"));
+    assert_eq!(headers.text(":path"), Some("/v1/chat/completions?a=1"));
+    assert_eq!(headers.text("x-stainless-lang"), Some("python"));
+    assert_eq!(headers.text("x-envoy-max-retries"), Some("0"));
+    assert_eq!(headers.text("content-length"), Some("18"));
+    for name in ["x-api-key", "cookie", "x-dragoman-spoofed", "accept-encoding"] {
+        assert_eq!(headers.text(name), None, "{name}");
+    }
+    assert_eq!(sent.body, br#"{"model":"gpt-4o"}"#);
+}
+
+#[test]
+fn a_whole_answer_passes_with_its_usage_read() {
+    let body = br#"{ "choices": [], "usage": {"prompt_tokens": 2, "completion_tokens": 1} }"#;
+    let sent = ask(&open(), post(CHAT, &[]), &[br#"{"model":"m"}"#]).sent();
+    let plan = std::rc::Rc::clone(&sent.plan);
+    let answer = sent.answered(200, JSON, &pieces(body, 3));
+    assert_eq!((answer.status, answer.body.as_slice()), (200, body.as_slice()));
+    assert_eq!(plan.usage(), Some(Usage { input: 2, output: 1, ..Usage::default() }));
+    assert_eq!(answer.header("x-dragoman-provider"), Some("openai"));
+    assert_eq!(answer.header("x-dragoman-model"), Some("m"));
+    assert_eq!(answer.header("x-dragoman-attempts"), Some("openai/m=200"));
+}
+
+#[test]
+fn the_usage_chunk_that_was_not_asked_for_is_hidden() {
+    assert_eq!(stream(&[ROLE, WORD, STOP, USAGE, DONE]).text(), [ROLE, WORD, STOP, DONE].concat());
+}
+
+#[test]
+fn a_stream_is_held_until_its_first_content_and_not_longer() {
+    let sent = ask(&open(), post(CHAT, &[]), &[br#"{"model":"m","stream":true}"#]).sent();
+    let parts: [&[u8]; 5] = [b": ping\n\n", ROLE.as_bytes(), WORD.as_bytes(), STOP.as_bytes(), DONE.as_bytes()];
+    let answer = sent.answered(200, SSE, &parts);
+    assert_eq!(answer.held, b": ping\n\n".len() + ROLE.len() + WORD.len());
+    assert_eq!(answer.body, parts.concat());
+}
+
+#[test]
+fn an_error_before_the_first_content_is_a_failure_and_not_half_an_answer() {
+    let answer = stream(&[ROLE, "data: {\"error\":{\"message\":\"overloaded\",\"code\":503}}\n\n", DONE]);
+    assert_eq!((answer.status, answer.text()), (503, r#"{"error":{"message":"overloaded","code":503}}"#));
+    assert_eq!(answer.header("content-type"), Some("application/json"));
+    for events in [&[][..], &[": ping\n\n"], &[ROLE], &["data: {\"choi"], &["data: <html>\n\n", WORD]] {
+        let answer = stream(events);
+        assert_eq!(answer.status, 502, "{events:?}");
+        assert!(answer.text().starts_with(r#"{"error":{"message":"The provider `openai`"#), "{events:?}");
+    }
+}
+
+#[test]
+fn the_end_of_a_stream_is_always_said() {
+    assert_eq!(stream(&[WORD, STOP]).text(), [WORD, STOP, DONE].concat());
+    assert_eq!(stream(&[WORD, STOP, "data: [DONE]"]).text(), [WORD, STOP, "data: [DONE]"].concat());
+    let cut = stream(&[WORD, "data: {\"choices\":[{\"del"]);
+    assert!(
+        cut.text().starts_with(&format!("{WORD}data: {{\"error\":{{\"message\":\"The provider `openai` ended")),
+        "{}",
+        cut.text()
+    );
+    assert!(cut.text().ends_with("}}\n\n"));
+    let error = "data: {\"error\":{\"message\":\"late\"}}\n\n";
+    assert_eq!(stream(&[WORD, error, WORD, DONE]).text(), [WORD, error].concat());
+    let malformed = stream(&[WORD, "data: {]\n\n", WORD]);
+    assert!(malformed.text().contains("malformed event"), "{}", malformed.text());
+    assert!(!malformed.text().contains("{]"));
+}
+
+#[test]
+fn cutting_a_stream_anywhere_changes_nothing() {
+    let document = [": hi\n\n", ROLE, WORD, STOP, USAGE, DONE].concat();
+    let expected = [": hi\n\n", ROLE, WORD, STOP, DONE].concat();
+    for at in 0..=document.len() {
+        let (a, b) = document.as_bytes().split_at(at);
+        let sent = ask(&open(), post(CHAT, &[]), &[br#"{"model":"m","stream":true}"#]).sent();
+        assert_eq!(sent.answered(200, SSE, &[a, b, b""]).text(), expected, "cut at {at}");
+    }
+    for size in 1..8 {
+        let parts: Vec<&[u8]> = document.as_bytes().chunks(size).collect();
+        let sent = ask(&open(), post(CHAT, &[]), &[br#"{"model":"m","stream":true}"#]).sent();
+        assert_eq!(sent.answered(200, SSE, &parts).text(), expected, "pieces of {size}");
+    }
+}
+
+#[test]
+fn what_is_not_of_the_dialect_is_not_passed_on() {
+    let whole = |headers: &[(&str, &str)], status, body: &str| {
+        ask(&open(), post(CHAT, &[]), &[br#"{"model":"m"}"#]).sent().answered(
+            status,
+            headers,
+            &pieces(body.as_bytes(), 9),
+        )
+    };
+    for (headers, status, body) in [
+        (&[("content-type", "text/html")][..], 200, "<html>"),
+        (&[("content-type", "text/event-stream")], 200, "data: {}\n\n"),
+        (JSON, 200, r#"{"choices":"#),
+        (JSON, 200, ""),
+        (&[("content-type", "application/json"), ("content-encoding", "gzip")], 200, "{}"),
+        (&[("location", "https://elsewhere")], 302, ""),
+        (JSON, 401, r#"{"error":{"message":"Incorrect API key provided: sk-secret"}}"#),
+    ] {
+        let answer = whole(headers, status, body);
+        assert_eq!(answer.status, 502, "{headers:?} {body}");
+        assert!(answer.text().contains(r#""type":"upstream_error""#), "{}", answer.text());
+        assert!(!answer.text().contains("sk-secret"));
+    }
+}
+
+#[test]
+fn a_refusal_of_the_provider_reaches_the_client_as_it_is() {
+    let body = r#"{ "error": {"message":"too long","type":"invalid_request_error","param":"messages","code":"context_length_exceeded"}}"#;
+    let sent = ask(&open(), post(CHAT, &[]), &[br#"{"model":"m","stream":true}"#]).sent();
+    let answer = sent.answered(400, JSON, &pieces(body.as_bytes(), 4));
+    assert_eq!((answer.status, answer.text()), (400, body));
+    let page = ask(&open(), post(CHAT, &[]), &[br#"{"model":"m"}"#]).sent();
+    let answer =
+        page.answered(503, &[("content-type", "text/html"), ("retry-after", "3")], &[b"<html>internal</html>"]);
+    assert_eq!((answer.status, answer.header("retry-after")), (503, Some("3")));
+    assert!(answer.text().contains("answered with status 503"), "{}", answer.text());
+}
+
+#[test]
+fn headers_of_the_provider_that_are_its_own_business_are_dropped() {
+    let sent = ask(&open(), post(CHAT, &[]), &[br#"{"model":"m"}"#]).sent();
+    let headers = &[
+        ("content-type", "application/json"),
+        ("set-cookie", "a=b"),
+        ("x-dragoman-provider", "forged"),
+        ("openai-version", "x"),
+    ];
+    let answer = sent.answered(200, headers, &[b"{}"]);
+    assert_eq!(answer.header("set-cookie"), None);
+    assert_eq!(answer.header("x-dragoman-provider"), Some("openai"));
+    assert_eq!(answer.header("openai-version"), Some("x"));
+}
+
+#[test]
+fn keys_are_asked_for_and_their_scope_holds() {
+    // SHA-256 of "test", and of "old".
+    let gateway = gateway(
+        r#"{"providers":{"openai":{"kind":"openai","credential":{"env":"A"}},"groq":{"kind":"openai","base_url":"https://g/v1","credential":{"env":"B"}}},
+            "keys":[{"id":"k","sha256":"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08","providers":["openai"],"models":["gpt-*"]}]}"#,
+    );
+    let status = |key: &'static [u8], body: &[u8]| {
+        let mut headers = post(CHAT, &[]);
+        if !key.is_empty() {
+            headers.push(("authorization".to_owned(), key.to_vec()));
+        }
+        match ask(&gateway, headers, &[body]) {
+            stage::Asked::Sent(_) => 200,
+            stage::Asked::Refused(reply) => reply.status,
+        }
+    };
+    assert_eq!(status(b"Bearer test", br#"{"model":"openai/gpt-4o"}"#), 200);
+    assert_eq!(status(b"Bearer test", br#"{"model":"openai/o3"}"#), 403);
+    assert_eq!(status(b"Bearer test", br#"{"model":"groq/gpt-x"}"#), 403);
+    assert_eq!(status(b"Bearer test", br#"{"model":"gpt-4o"}"#), 404);
+    assert_eq!(status(b"Bearer other", br#"{"model":"openai/gpt-4o"}"#), 401);
+    assert_eq!(status(b"Bearer \xff\xfe", br#"{"model":"openai/gpt-4o"}"#), 401);
+    assert_eq!(status(b"", br#"{"model":"openai/gpt-4o"}"#), 401);
+}
+
+#[test]
+fn each_bad_request_gets_its_own_answer() {
+    let huge = [b"{\"a\":".as_slice(), "[".repeat(20_000).as_bytes()].concat();
+    for (method, path, more, body, status) in [
+        ("POST", "/nope", &[][..], &b"{}"[..], 404),
+        ("GET", CHAT, &[], b"", 405),
+        ("POST", "/v1/models", &[], b"{}", 405),
+        ("POST", "/v1/embeddings", &[], b"{}", 501),
+        ("POST", "/v1/messages", &[], b"{}", 501),
+        ("POST", "/router/x/chat/completions", &[], b"{}", 501),
+        ("POST", CHAT, &[("content-encoding", b"gzip".as_slice())], b"\x1f\x8b", 415),
+        ("POST", CHAT, &[("content-type", b"text/plain".as_slice())], b"{}", 400),
+        ("POST", CHAT, &[("content-length", b"999999999".as_slice())], b"{}", 413),
+        ("POST", CHAT, &[], b"", 400),
+        ("POST", CHAT, &[], b"\xef\xbb\xbf{}", 400),
+        ("POST", CHAT, &[], br#"{"model":"a","model":"b"}"#, 400),
+        ("POST", CHAT, &[], &huge, 400),
+        ("POST", CHAT, &[], br#"{"model":"a""#, 400),
+        ("POST", CHAT, &[], br#"{"model":"a","x":1e400}"#, 200),
+    ] {
+        let mut headers = post(path, more);
+        headers[0].1 = method.as_bytes().to_vec();
+        let got = match ask(&open(), headers, &[body]) {
+            stage::Asked::Sent(_) => 200,
+            stage::Asked::Refused(reply) => {
+                assert!(reply.body.starts_with(if path.contains("messages") {
+                    b"{\"type\":\"error\""
+                } else {
+                    b"{\"error\":"
+                }));
+                reply.status
+            }
+        };
+        assert_eq!(got, status, "{method} {path} {}", String::from_utf8_lossy(&body[..body.len().min(40)]));
+    }
+}
+
+#[test]
+fn a_body_over_the_limit_is_refused_while_it_comes() {
+    let gateway = gateway(r#"{"providers":{"openai":{"kind":"openai","credential":{"env":"A"}}},"max_body":16}"#);
+    let reply = ask(&gateway, post(CHAT, &[]), &[br#"{"model":"m","#, br#""x":12345678}"#]).refused();
+    assert_eq!(reply.status, 413);
+    ask(&gateway, post(CHAT, &[]), &[br#"{"model":"mmmm"}"#]).sent();
+}
+
+#[test]
+fn a_provider_without_its_credential_is_said_to_be_unconfigured() {
+    let gateway = gateway(r#"{"providers":{"openai":{"kind":"openai","credential":{"env":"UNSET_KEY"}}}}"#);
+    let reply = ask(&gateway, post(CHAT, &[]), &[br#"{"model":"m"}"#]).refused();
+    assert_eq!(reply.status, 503);
+    assert!(String::from_utf8_lossy(&reply.body).contains("UNSET_KEY is not set"));
+    let ready = |gateway| {
+        let mut headers = post("/ready", &[]);
+        headers[0].1 = b"GET".to_vec();
+        ask(gateway, headers, &[]).refused().status
+    };
+    assert_eq!((ready(&gateway), ready(&open())), (503, 200));
+}

@@ -1,0 +1,201 @@
+//! A whole exchange in memory: the two roles, a client and a provider, without Envoy.
+
+use std::rc::Rc;
+
+use dragoman_core::{
+    attempt::{Attempt, Progress, Release},
+    config,
+    exchange::Exchange,
+    gateway::Gateway,
+    headers::Headers,
+    host::Clock,
+    plan::Plan,
+    step::{Chunk, HeaderEdits, Reply, Step},
+};
+
+/// A header map as Envoy hands it over.
+pub(crate) type HeaderMap = Vec<(String, Vec<u8>)>;
+
+/// The first of January 2026.
+pub(crate) struct NewYear;
+
+impl Clock for NewYear {
+    fn epoch_seconds(&self) -> u64 {
+        1_767_225_600
+    }
+}
+
+/// What a request has become.
+pub(crate) enum Asked {
+    /// The gateway answered by itself.
+    Refused(Reply),
+    /// It went on to a provider.
+    Sent(Sent),
+}
+
+/// A request as its provider got it.
+pub(crate) struct Sent {
+    pub(crate) plan: Rc<Plan>,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+    attempt: Attempt,
+}
+
+/// An answer as the client got it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+    /// How many bytes had come from the provider when the first went to the client.
+    pub(crate) held: usize,
+}
+
+/// A gateway of this configuration; every environment variable is `secret-NAME`, but those named `UNSET…`.
+pub(crate) fn gateway(document: &str) -> Rc<Gateway> {
+    let config = config::parse(document).expect("the configuration is valid");
+    Rc::new(Gateway::new(&config, |name| (!name.starts_with("UNSET")).then(|| format!("secret-{name}"))))
+}
+
+/// A gateway with one provider, open to all.
+pub(crate) fn open() -> Rc<Gateway> {
+    gateway(r#"{"providers":{"openai":{"kind":"openai","credential":{"env":"OPENAI_API_KEY"}}}}"#)
+}
+
+/// The head of a JSON request, and these headers.
+pub(crate) fn post(path: &str, more: &[(&str, &[u8])]) -> HeaderMap {
+    let usual: [(&str, &[u8]); 4] = [
+        (":method", b"POST"),
+        (":path", path.as_bytes()),
+        (":authority", b"gw"),
+        ("content-type", b"application/json"),
+    ];
+    usual.iter().chain(more).map(|(name, value)| ((*name).to_owned(), value.to_vec())).collect()
+}
+
+/// Sends a request in these pieces.
+pub(crate) fn ask(gateway: &Rc<Gateway>, mut headers: HeaderMap, pieces: &[&[u8]]) -> Asked {
+    let mut exchange = Exchange::new(Rc::clone(gateway));
+    match exchange.request_head(Headers(&headers), pieces.is_empty(), &NewYear) {
+        Step::Wait(edits) => apply(&mut headers, &edits),
+        Step::Reply(reply) => return Asked::Refused(reply),
+        Step::Forward(..) => panic!("a request is never sent on before its body is known"),
+    }
+    for piece in pieces {
+        if let Some(reply) = exchange.request_chunk(piece) {
+            return Asked::Refused(reply);
+        }
+    }
+    match exchange.request_end() {
+        Step::Forward(plan, edits) => {
+            apply(&mut headers, &edits);
+            let attempt = Attempt::new(&plan, 0).expect("a plan has a target");
+            let outgoing = attempt.outgoing();
+            apply(&mut headers, &outgoing.headers);
+            let mut body = pieces.concat();
+            outgoing.edits.apply_in_place(&mut body);
+            Asked::Sent(Sent { plan, headers, body, attempt })
+        }
+        Step::Reply(reply) => Asked::Refused(reply),
+        Step::Wait(_) => panic!("there is nothing left to wait for"),
+    }
+}
+
+impl Asked {
+    pub(crate) fn sent(self) -> Sent {
+        match self {
+            Self::Sent(sent) => sent,
+            Self::Refused(reply) => panic!("refused: {} {}", reply.status, String::from_utf8_lossy(&reply.body)),
+        }
+    }
+
+    pub(crate) fn refused(self) -> Reply {
+        match self {
+            Self::Refused(reply) => reply,
+            Self::Sent(_) => panic!("it was sent on"),
+        }
+    }
+}
+
+impl Sent {
+    /// The provider answers in these pieces; the last one may be empty, as Envoy's often is.
+    pub(crate) fn answered(self, status: u16, headers: &[(&str, &str)], pieces: &[&[u8]]) -> Answer {
+        let mut map: HeaderMap = headers.iter().map(|(n, v)| ((*n).to_owned(), v.as_bytes().to_vec())).collect();
+        let mut answer = Answer { status, headers: Vec::new(), body: Vec::new(), held: 0 };
+        let mut buffer = Vec::new();
+        let mut progress = self.attempt.answer(status, Headers(&map), pieces.is_empty());
+        let mut flow = None;
+        for (index, piece) in pieces.iter().enumerate() {
+            let end = index + 1 == pieces.len();
+            progress = match progress {
+                Progress::Held(held) => {
+                    buffer.extend_from_slice(piece);
+                    held.chunk(piece, end)
+                }
+                Progress::Released(release, mut rest) => {
+                    if flow.is_none() {
+                        answer.release(&mut map, &release, &buffer);
+                        flow = Some(());
+                    }
+                    match rest.chunk(piece, end) {
+                        Chunk::Keep => answer.body.extend_from_slice(piece),
+                        Chunk::Replace(other) => answer.body.extend_from_slice(&other),
+                    }
+                    Progress::Released(release, rest)
+                }
+            };
+        }
+        match progress {
+            Progress::Released(release, _) if flow.is_none() => answer.release(&mut map, &release, &buffer),
+            Progress::Released(..) => {}
+            Progress::Held(_) => panic!("an answer that has ended is not held"),
+        }
+        answer.headers = map;
+        answer
+    }
+}
+
+impl Answer {
+    fn release(&mut self, map: &mut HeaderMap, release: &Release, buffer: &[u8]) {
+        self.status = release.status.unwrap_or(self.status);
+        self.held = buffer.len();
+        apply(map, &release.headers);
+        match &release.body {
+            Chunk::Keep => self.body.extend_from_slice(buffer),
+            Chunk::Replace(other) => self.body.extend_from_slice(other),
+        }
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        Headers(&self.headers).text(name)
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).expect("UTF-8")
+    }
+}
+
+/// Cuts a document into pieces at seeded places, an empty last piece included.
+pub(crate) fn pieces(document: &[u8], seed: u64) -> Vec<&[u8]> {
+    let (mut pieces, mut rest, mut state) = (Vec::new(), document, seed | 1);
+    while !rest.is_empty() && seed != 0 {
+        // xorshift: the same cuts each time.
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        let length = usize::try_from(state % 97).expect("small") % rest.len() + 1;
+        let (piece, after) = rest.split_at(length);
+        pieces.push(piece);
+        rest = after;
+    }
+    pieces.push(rest);
+    pieces
+}
+
+fn apply(headers: &mut HeaderMap, edits: &HeaderEdits) {
+    headers.retain(|(name, _)| !edits.remove.iter().any(|removed| removed == name));
+    for (name, value) in &edits.set {
+        headers.retain(|(present, _)| present != name);
+        headers.push((name.to_string(), value.clone().into_bytes()));
+    }
+}
