@@ -30,7 +30,7 @@ check: doctor wasm cli envoy
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	scripts/wasm clippy
-	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items
+	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc --workspace --no-deps --document-private-items
 	dist/dragoman render envoy --config config/dragoman.yaml --check envoy/standalone
 	dist/envoy --mode validate --log-level warn -c envoy/standalone/envoy.yaml
 	scripts/size $(WASM_BYTES_MAX)
@@ -54,7 +54,7 @@ size:
 
 # envoy/: what the tool renders from the default configuration, checked in.
 render: cli
-	dist/dragoman render envoy --config config/dragoman.yaml --output envoy/standalone
+	dist/dragoman render envoy --config config/dragoman.yaml --out envoy/standalone
 
 doctor:
 	@scripts/doctor
