@@ -1,6 +1,6 @@
 //! A real gateway: `dragoman up`, which runs a real Envoy with the real module, on ports of their own choosing.
 //!
-//! One is shared by the tests of a file (a `static` [`OnceLock`](std::sync::OnceLock)), and statics are never dropped; so who
+//! One is shared by the tests of a file (a `static` [`OnceLock`]), and statics are never dropped; so who
 //! ends it? The kernel: `dragoman launch` ties a child to the thread that started it, which here is a thread that lives
 //! exactly as long as the child or this process. That holds however the test process ends, by a failed test, an abort in
 //! native code or a kill. What it leaves on disk lies in `target/`, and the next test process removes it.
@@ -60,7 +60,7 @@ struct Process {
     id: u32,
     /// Names the process even when its id has been given to another.
     handle: OwnedFd,
-    exit: Receiver<ExitStatus>,
+    exit: Mutex<Receiver<ExitStatus>>,
     log: Arc<Mutex<String>>,
     /// Ends when all has been read.
     reader: Option<JoinHandle<()>>,
@@ -251,7 +251,7 @@ impl Process {
                 bytes.clear();
             }
         });
-        (Self { id, handle, exit, log, reader: Some(reader), _folder: folder, _ports: ports }, lines)
+        (Self { id, handle, exit: Mutex::new(exit), log, reader: Some(reader), _folder: folder, _ports: ports }, lines)
     }
 
     fn log(&self) -> String {
@@ -261,7 +261,8 @@ impl Process {
     fn end(mut self, signal: Signal) -> Ended {
         // An error means that it has ended already.
         let _ = pidfd_send_signal(&self.handle, signal);
-        let status = self.exit.recv_timeout(STOP_LIMIT).ok();
+        let exit = self.exit.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let status = exit.recv_timeout(STOP_LIMIT).ok();
         if status.is_some() {
             let _ = self.reader.take().map(JoinHandle::join);
         }

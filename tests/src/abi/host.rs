@@ -5,8 +5,10 @@
 //! other than `Ok` and `NotFound`, and a panic in Envoy ends every stream of the worker. Where Envoy still answers from
 //! memory that it has given away (request headers after a paused filter let them go), this host refuses.
 
+use super::half::Half;
 use super::process::{MetricKind, Process};
-use super::stream::{Half, Role};
+use super::stream::Role;
+
 use super::{Callout, Headers, Log, Status};
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};

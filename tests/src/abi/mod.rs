@@ -11,19 +11,23 @@
 #![expect(clippy::unused_self, reason = "a VM is a token: what it stands for is the thread's")]
 
 mod gateway;
+mod half;
 mod headers;
 mod host;
+mod message;
 mod process;
 mod stream;
 mod symbols;
 
 pub use gateway::{Exchange, Gateway};
 pub use headers::Headers;
+pub use message::{Message, Outcome};
 pub use process::Process;
-pub use stream::{Message, Outcome, Stream};
+pub use stream::Stream;
 
 use host::{HOST, Host, RootState, next_id};
 use std::cell::RefCell;
+use std::io::{self, Write};
 use std::marker::PhantomData;
 use std::rc::Rc;
 use std::sync::{Mutex, PoisonError};
@@ -241,8 +245,9 @@ fn delete_root(id: u32) {
     with_host(|host| host.roots.remove(&id));
 }
 
-/// Where a panic's message goes: the test's own output.
-#[expect(clippy::print_stderr, reason = "the only way out for a message before an abort")]
+/// Where a panic's message goes: past the capture of the test's output, which an abort would throw away.
 fn print_critical(message: &[u8]) {
-    eprintln!("{}", String::from_utf8_lossy(message));
+    let mut err = io::stderr().lock();
+    // With standard error gone there is nobody left to tell.
+    let _ = err.write_all(message).and_then(|()| err.write_all(b"\n"));
 }

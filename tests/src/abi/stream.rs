@@ -6,8 +6,9 @@
 //! answer's head does not, and one sent after the head has left resets the stream; `on_log` comes before `on_done`, and an
 //! upstream filter gets no `on_log`.
 
+use super::half::{Half, Head};
 use super::host::{Deferred, Direction, FilterState, HOST, Host, StreamState, next_id};
-use super::{Headers, Root, Vm, symbols};
+use super::{Headers, Outcome, Root, Vm, symbols};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
@@ -21,142 +22,6 @@ pub(super) enum Role {
     Downstream,
     /// In a cluster's chain: one per try.
     Upstream,
-}
-
-/// A head and body that have left the filter.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Message {
-    /// Headers with pseudo-headers.
-    pub headers: Headers,
-    /// The body, in the pieces in which it left.
-    pub chunks: Vec<Vec<u8>>,
-    /// Whether its end has left too.
-    pub complete: bool,
-}
-
-impl Message {
-    /// The whole body.
-    #[must_use]
-    pub fn body(&self) -> Vec<u8> {
-        self.chunks.concat()
-    }
-
-    /// The whole body, escaped where it is not text.
-    #[must_use]
-    pub fn text(&self) -> String {
-        String::from_utf8_lossy(&self.body()).into_owned()
-    }
-
-    /// `:status`.
-    #[must_use]
-    pub fn status(&self) -> u16 {
-        self.headers.status()
-    }
-}
-
-/// What became of a request or an answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    /// The filter holds it.
-    Held,
-    /// It went on: a request to the upstream, an answer to the client.
-    Forwarded(Message),
-    /// The filter answered the client itself.
-    Replied(Message),
-    /// The stream was reset.
-    Reset,
-}
-
-impl Outcome {
-    /// What went on.
-    ///
-    /// # Panics
-    /// When it did not.
-    #[must_use]
-    #[track_caller]
-    pub fn forwarded(self) -> Message {
-        match self {
-            Self::Forwarded(message) => message,
-            other @ (Self::Held | Self::Replied(_) | Self::Reset) => panic!("expected it to go on, got {other:#?}"),
-        }
-    }
-
-    /// What the filter answered.
-    ///
-    /// # Panics
-    /// When it did not.
-    #[must_use]
-    #[track_caller]
-    pub fn replied(self) -> Message {
-        match self {
-            Self::Replied(message) => message,
-            other @ (Self::Held | Self::Forwarded(_) | Self::Reset) => panic!("expected a reply, got {other:#?}"),
-        }
-    }
-}
-
-/// One direction of a stream, with what the filter may touch of it.
-#[derive(Default)]
-pub(super) struct Half {
-    pub(super) headers: Headers,
-    head: Head,
-    /// What a body callback sees: this chunk, or with it all that was held before.
-    pub(super) buffer: Option<Vec<u8>>,
-    /// Body bytes that have arrived.
-    pub(super) received: usize,
-    ended: bool,
-    sent: Option<Message>,
-    /// A filter without `allow_on_headers_stop_iteration` that holds the head gets no body until it lets go.
-    waiting: Option<Vec<(Vec<u8>, bool)>>,
-}
-
-#[derive(Default, Clone, Copy, PartialEq, Eq)]
-enum Head {
-    #[default]
-    Absent,
-    Held,
-    Left,
-}
-
-impl Half {
-    pub(super) fn is_held(&self) -> bool {
-        self.head == Head::Held
-    }
-
-    pub(super) fn has_head(&self) -> bool {
-        self.head != Head::Absent
-    }
-
-    /// Lets everything that is held go on.
-    fn release(&mut self) {
-        if self.head == Head::Held {
-            self.head = Head::Left;
-            self.sent = Some(Message { headers: self.headers.clone(), ..Message::default() });
-        }
-        let chunk = self.buffer.take().unwrap_or_default();
-        if let Some(sent) = &mut self.sent {
-            if !chunk.is_empty() {
-                sent.chunks.push(chunk);
-            }
-            sent.complete = self.ended;
-        }
-    }
-
-    /// Replaces whatever is there by a complete message that goes out at once.
-    fn settle(&mut self, headers: Headers, body: Vec<u8>) {
-        *self = Self { headers, head: Head::Held, ended: true, buffer: Some(body), ..Self::default() };
-        self.release();
-    }
-
-    /// Envoy sends the length as it stands: a longer body is cut on the wire, a shorter one leaves the reader waiting.
-    #[track_caller]
-    fn assert_framed(&self) {
-        if let Some(sent) = self.sent.as_ref().filter(|sent| sent.complete)
-            && let Some(length) = sent.headers.text("content-length")
-        {
-            assert_eq!(length, sent.body().len().to_string(), "content-length is not the body's: {:?}", sent.headers);
-        }
-    }
 }
 
 /// A stream in one filter. Ended by [`Stream::finish`], or when its VM is dropped.
@@ -347,7 +212,7 @@ fn deliver_head(id: u32, direction: Direction, headers: Headers, end: bool) {
         if direction == Direction::Request && stream.response.has_head() {
             return false;
         }
-        *half(stream, direction) = Half { headers, head: Head::Held, ended: end, ..Half::default() };
+        *half(stream, direction) = Half::arrived(headers, end);
         true
     });
     if arrived == Some(true) {
