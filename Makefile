@@ -14,9 +14,8 @@ test: test-native test-envoy test-sdk
 
 # Pure tests and the real filter against the fake host: nothing to build first.
 test-native: doctor
-	cargo test --workspace --lib --bins --examples
-	cargo test -p dragoman-core -p dragoman --tests
-	cargo test -p dragoman-tests $(addprefix --test ,$(basename $(notdir $(wildcard tests/native_*.rs) $(wildcard tests/dependencies.rs))))
+	cargo test -p dragoman-core -p dragoman
+	cargo test -p dragoman-tests --lib $(addprefix --test ,$(basename $(notdir $(wildcard tests/native_*.rs) tests/dependencies.rs)))
 
 # A real Envoy.
 test-envoy: wasm cli envoy
