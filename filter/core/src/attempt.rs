@@ -14,7 +14,7 @@ use crate::{
     json::{Edits, Scanner},
     passage::{Failed, Fed, Passage},
     plan::{Outcome, Plan, Target},
-    step::{Chunk, HeaderEdits, Name},
+    step::{Chunk, HeaderEdits, Name, Reply},
 };
 
 /// Most bytes of an answer that are held: a larger whole answer is let go before it is known to be valid, and a larger
@@ -149,7 +149,7 @@ impl Attempt {
             edits.remove.push(Name::Borrowed("content-length"));
         }
         let held = Held { head: Head { attempt: self, status, edits }, body };
-        if end { held.chunk(&[], true) } else { Progress::Held(held) }
+        if end { held.headless() } else { Progress::Held(held) }
     }
 
     fn hold(&self, status: u16, headers: Headers<'_>) -> HeldBody {
@@ -184,6 +184,23 @@ impl Attempt {
 }
 
 impl Held {
+    /// The answer has no body, and Envoy takes none for it any more: what is to be said instead is left to the ingress.
+    fn headless(self) -> Progress {
+        let plan = Rc::clone(&self.head.attempt.plan);
+        let own = self.head.status;
+        match self.chunk(&[], true) {
+            Progress::Released(release, flow) => {
+                let Chunk::Replace(body) = release.body else { return Progress::Released(release, flow) };
+                let status = release.status.unwrap_or(own);
+                let told = release.headers.set.into_iter().filter(|(name, _)| name != "content-length").collect();
+                plan.defer(Reply { status, headers: told, body });
+                let nothing = Release { status: Some(status), headers: HeaderEdits::default(), body: Chunk::Keep };
+                Progress::Released(nothing, flow)
+            }
+            held @ Progress::Held(_) => held,
+        }
+    }
+
     /// The next piece of the answer has come; `end` says that it is the last one.
     #[must_use]
     pub fn chunk(self, piece: &[u8], end: bool) -> Progress {
@@ -260,7 +277,8 @@ impl Head {
     /// Answers with an error in the provider's place.
     fn fail(self, error: &Error) -> Progress {
         let (status, body) = (error.kind.status(), error.body(self.attempt.plan.shape));
-        let outcome = Outcome::Unusable(self.status);
+        // The provider's own status, unless that one claims success.
+        let outcome = Outcome::Unusable(if self.status < 400 { status } else { self.status });
         self.replace(status, body, outcome)
     }
 

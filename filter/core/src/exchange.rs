@@ -146,8 +146,9 @@ impl Exchange {
     pub fn response_head(&mut self, local: impl FnOnce() -> LocalReply) -> Option<Reply> {
         match mem::replace(&mut self.state, State::Settled) {
             State::Forwarded(plan) if plan.has_answer() => {
+                let deferred = plan.take_deferred();
                 self.state = State::Forwarded(plan);
-                None
+                deferred
             }
             State::Forwarded(plan) => {
                 let LocalReply { status, details } = local();

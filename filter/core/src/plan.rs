@@ -14,6 +14,7 @@ use crate::{
     dialect::ChatRequest,
     error::{Error, Kind, Shape},
     gateway::Provider,
+    step::Reply,
     usage::Usage,
 };
 
@@ -50,6 +51,7 @@ pub struct Target {
 struct Progress {
     outcomes: RefCell<Vec<Outcome>>,
     usage: Cell<Option<Usage>>,
+    deferred: RefCell<Option<Reply>>,
 }
 
 /// How an attempt ended.
@@ -57,7 +59,7 @@ struct Progress {
 pub enum Outcome {
     /// The provider's answer is passed on; its status.
     Answered(u16),
-    /// The answer could not be passed on; the provider's status.
+    /// The answer could not be passed on; the status that it stands for.
     Unusable(u16),
 }
 
@@ -97,6 +99,17 @@ impl Plan {
     #[must_use]
     pub fn usage(&self) -> Option<Usage> {
         self.progress.usage.get()
+    }
+
+    /// Leaves the answer to the ingress: an attempt cannot give a body to an answer that has only a head.
+    pub fn defer(&self, reply: Reply) {
+        self.progress.deferred.replace(Some(reply));
+    }
+
+    /// The answer that an attempt left to the ingress.
+    #[must_use]
+    pub fn take_deferred(&self) -> Option<Reply> {
+        self.progress.deferred.take()
     }
 
     /// Whether a provider's answer, of whatever kind, has been judged.
