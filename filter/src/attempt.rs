@@ -142,6 +142,9 @@ impl HttpContext for AttemptStream {
     }
 
     fn on_http_response_headers(&mut self, _: usize, end: bool) -> Action {
+        if self.stream.has_ended() || self.watch.has_failed() {
+            return Action::Continue;
+        }
         self.stream.answered();
         let State::Asking(attempt) = mem::replace(&mut self.state, State::Settled) else {
             return self.stream.release();

@@ -7,7 +7,7 @@ use crate::{
     auth::KeyTable,
     config::{Account, AuthMode, Config, Credential, Provider as Section},
     error::{Error, Kind},
-    provider,
+    provider::Spec,
     step::Name,
 };
 
@@ -29,6 +29,8 @@ pub struct Gateway {
 pub struct Provider {
     /// Its name in the file.
     pub name: String,
+    /// What it is.
+    pub spec: &'static Spec,
     /// Its Envoy cluster.
     pub cluster: String,
     /// The `:authority` it expects.
@@ -105,7 +107,7 @@ impl Provider {
         let chosen = secrets.next().map(|first| secrets.fold(first, Result::or));
         let missing = match chosen {
             Some(Ok(secret)) => {
-                headers.extend(secret.map(|secret| provider::spec(section.kind).authorization(&secret)));
+                headers.extend(secret.map(|secret| section.kind.0.authorization(&secret)));
                 None
             }
             Some(Err(missing)) => Some(missing),
@@ -113,6 +115,7 @@ impl Provider {
         };
         Self {
             name: section.name.clone(),
+            spec: section.kind.0,
             cluster: section.cluster(),
             authority: section.base_url.authority(),
             base_path: section.base_url.path.clone(),

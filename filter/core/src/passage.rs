@@ -105,8 +105,7 @@ pub(crate) enum Fed {
 impl Passage {
     /// A stream of this provider, led through `conduit`.
     pub(crate) fn new(provider: &str, framing: Framing, conduit: Box<dyn Conduit>) -> Self {
-        let lane =
-            Lane { conduit, stage: Stage::KeptBack, out: Vec::new(), changed: false, provider: provider.into() };
+        let lane = Lane { conduit, stage: Stage::KeptBack, out: Vec::new(), changed: false, provider: provider.into() };
         Self { decoder: Decoder::new(framing), lane }
     }
 

@@ -1,6 +1,6 @@
 //! An answer that is not let go yet.
 
-use alloc::{format, string::String, vec::Vec};
+use alloc::{format, rc::Rc, vec::Vec};
 
 use super::{
     Attempt, NO_STREAM,
@@ -15,7 +15,7 @@ use crate::{
     json::Scanner,
     passage::{Failure, Fed, Passage},
     plan::Outcome,
-    step::{Chunk, HeaderEdits, Name},
+    step::{Chunk, HeaderEdits, Name, Reply},
 };
 
 /// Most bytes of an answer that are held: a larger whole answer is let go before it is known to be valid, and a larger
@@ -78,6 +78,23 @@ pub struct Release {
 }
 
 impl Held {
+    /// The answer has no body, and Envoy takes none for it any more: what is to be said instead is left to the ingress.
+    pub(super) fn headless(self) -> Progress {
+        let plan = Rc::clone(&self.head.attempt.plan);
+        let own = self.head.status;
+        match self.chunk(&[], true) {
+            Progress::Released(release, flow) => {
+                let Chunk::Replace(body) = release.body else { return Progress::Released(release, flow) };
+                let status = release.status.unwrap_or(own);
+                let told = release.headers.set.into_iter().filter(|(name, _)| name != "content-length").collect();
+                plan.defer(Reply { status, headers: told, body });
+                let nothing = Release { status: Some(status), headers: HeaderEdits::default(), body: Chunk::Keep };
+                Progress::Released(nothing, flow)
+            }
+            held @ Progress::Held(_) => held,
+        }
+    }
+
     /// The next piece of the answer has come; `end` says that it is the last one.
     #[must_use]
     pub fn chunk(self, piece: &[u8], end: bool) -> Progress {
@@ -187,7 +204,8 @@ impl Head {
     /// Answers with an error in the provider's place.
     fn fail(self, error: &Error) -> Progress {
         let (status, body) = (error.kind.status(), error.body(self.attempt.plan.shape));
-        let outcome = Outcome::Unusable(self.status);
+        // The provider's own status, unless that one claims success.
+        let outcome = Outcome::Unusable(if self.status < 400 { status } else { self.status });
         self.replace(status, body, outcome)
     }
 
@@ -220,4 +238,3 @@ impl Head {
         Progress::Released(release, Flow { plan, body: rest })
     }
 }
-

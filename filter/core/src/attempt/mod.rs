@@ -134,7 +134,7 @@ impl Attempt {
             }
         }
         let held = Held { head: Head { attempt: self, status, edits }, body };
-        if end { held.chunk(&[], true) } else { Progress::Held(held) }
+        if end { held.headless() } else { Progress::Held(held) }
     }
 
     fn hold(&self, status: u16, headers: Headers<'_>, clock: &dyn Clock) -> HeldBody {

@@ -11,16 +11,17 @@ use super::{
     collection::{List, Named, Pairs},
     fields::{Fields, Nested, Section},
     form::{Choice, Flag},
-    raw::{Account, AuthMode, BaseUrl, Credential, Kind, Provider, Timeouts},
+    raw::{Account, AuthMode, BaseUrl, Credential, Provider, Timeouts},
     text::{HEADER_NAME, HEADER_VALUE, LABEL, SECRET, VARIABLE},
     time::TIMEOUT,
     url::BASE_URL,
 };
+use crate::provider::{self, Kind};
 
 /// The name of the account that a provider's own `credential` makes.
 const OWN_ACCOUNT: &str = "default";
 
-const KIND: Choice<Kind> = Choice { first: ("openai", Kind::OpenAi), rest: &[] };
+const KIND: Choice<Kind> = Choice { first: provider::FIRST, rest: provider::OTHERS };
 const AUTH_MODE: Choice<AuthMode> = Choice { first: ("api_key", AuthMode::ApiKey), rest: &[("none", AuthMode::None)] };
 
 impl Named for Provider {
@@ -125,9 +126,7 @@ fn check_auth<S: Section>(fields: &mut Fields<'_, S>, credential: Option<&Creden
 }
 
 fn public_address(kind: Kind) -> BaseUrl {
-    let (host, path) = match kind {
-        Kind::OpenAi => ("api.openai.com", "/v1"),
-    };
+    let (host, path) = kind.0.home;
     BaseUrl { tls: true, host: host.to_owned(), port: 443, path: path.to_owned() }
 }
 

@@ -7,6 +7,8 @@
 use alloc::{string::String, vec::Vec};
 use core::{net::SocketAddr, time::Duration};
 
+use crate::provider::Kind;
+
 /// The whole file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
@@ -74,13 +76,6 @@ pub struct Provider {
     pub headers: Vec<(String, String)>,
     /// Whether it takes part.
     pub enabled: bool,
-}
-
-/// What a provider is: its wire dialect and its habits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Kind {
-    /// OpenAI and everything compatible with it.
-    OpenAi,
 }
 
 /// One credential of a provider.

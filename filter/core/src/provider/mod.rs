@@ -26,8 +26,11 @@ pub struct Spec {
 #[derive(Clone, Copy)]
 pub struct Kind(pub &'static Spec);
 
-/// All kinds.
-pub const KINDS: &[Kind] = &[Kind(&openai::SPEC)];
+/// The kind that everything compatible is, by its name in the file.
+pub const FIRST: (&str, Kind) = ("openai", Kind(&openai::SPEC));
+
+/// The other kinds.
+pub const OTHERS: &[(&str, Kind)] = &[];
 
 impl Spec {
     /// The header that presents a credential.

@@ -124,6 +124,11 @@ impl Sent {
         let mut answer = Answer { status, headers: Vec::new(), body: Vec::new(), held: 0 };
         let mut buffer = Vec::new();
         let mut progress = self.attempt.answer(status, Headers(&map), pieces.is_empty());
+        if let Some(reply) = self.plan.take_deferred() {
+            let headers =
+                reply.headers.into_iter().map(|(name, value)| (name.into_owned(), value.into_bytes())).collect();
+            return Answer { status: reply.status, headers, body: reply.body, held: 0 };
+        }
         let mut flow = None;
         for (index, piece) in pieces.iter().enumerate() {
             let end = index + 1 == pieces.len();

@@ -125,7 +125,10 @@ mod tests {
     fn usage_is_read_in_its_details() {
         let text = r#"{"prompt_tokens":10,"completion_tokens":5,"prompt_tokens_details":{"cached_tokens":4},
             "completion_tokens_details":{"reasoning_tokens":2},"new_field":{}}"#;
-        assert_eq!(read_usage(text), Some(Usage { input: 10, cached_input: 4, output: 5, reasoning: 2, ..Usage::default() }));
+        assert_eq!(
+            read_usage(text),
+            Some(Usage { input: 10, cached_input: 4, output: 5, reasoning: 2, ..Usage::default() })
+        );
         assert_eq!(read_usage("null"), None);
         let nulls = r#"{"prompt_tokens":1,"completion_tokens":2,"prompt_tokens_details":null}"#;
         assert_eq!(read_usage(nulls), Some(Usage { input: 1, output: 2, ..Usage::default() }));

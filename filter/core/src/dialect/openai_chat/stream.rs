@@ -1,0 +1,255 @@
+//! A streamed answer, written in OpenAI's chunks.
+//!
+//! Constant memory: what has been sent is forgotten but for a few numbers. Lists in a delta carry an `index`, without which
+//! OpenAI's own SDKs refuse to join them.
+
+use alloc::{
+    string::{String, ToString},
+    vec::Vec,
+};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::write::{
+    WireAnnotation, WireCall, WireFunction, WireLogprobs, WireThought, WireUsage, annotation, call, completion_id,
+    finish_word, logprobs, usage,
+};
+use crate::{
+    chat::{Citation, Delta},
+    dialect::{Identity, Writer},
+    sse::write_event,
+    usage::Usage,
+};
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(super) struct StreamWriter {
+    id: String,
+    created: u64,
+    model: String,
+    service_tier: Option<String>,
+    wants_usage: bool,
+    usage: Option<Usage>,
+    /// By choice: what has been sent.
+    sent: Vec<Sent>,
+}
+
+/// What has been sent of one answer.
+#[derive(Debug, Default)]
+struct Sent {
+    role: bool,
+    finish: bool,
+    /// Thoughts that are complete, and whether one is open.
+    thoughts: u32,
+    thought_is_open: bool,
+    annotations: u32,
+    /// Characters of text.
+    characters: u64,
+}
+
+#[derive(Serialize)]
+struct Chunk<'a> {
+    id: &'a str,
+    object: &'static str,
+    created: u64,
+    model: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    service_tier: Option<&'a str>,
+    system_fingerprint: Option<&'a str>,
+    choices: &'a [WireChoice<'a>],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    usage: Option<WireUsage>,
+}
+
+#[derive(Serialize)]
+struct WireChoice<'a> {
+    index: u32,
+    delta: WireDelta<'a>,
+    logprobs: Option<WireLogprobs>,
+    finish_reason: Option<&'static str>,
+}
+
+#[derive(Serialize, Default)]
+struct WireDelta<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refusal: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasoning_content: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    thinking_blocks: Option<[WireThought<'a>; 1]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    annotations: Option<[WireAnnotation<'a>; 1]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    citations: Option<[&'a RawValue; 1]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool_calls: Option<[WireCall<'a>; 1]>,
+}
+
+impl StreamWriter {
+    pub(super) fn new(identity: Identity, wants_usage: bool) -> Self {
+        Self {
+            id: completion_id(&identity.exchange),
+            created: identity.created,
+            model: identity.model,
+            service_tier: None,
+            wants_usage,
+            usage: None,
+            sent: Vec::new(),
+        }
+    }
+
+    fn sent(&mut self, choice: u32) -> Option<&mut Sent> {
+        // A provider that numbers its answers into the sky gets no memory for it.
+        const MAX_CHOICES: usize = 128;
+        let index = usize::try_from(choice).ok().filter(|index| *index < MAX_CHOICES)?;
+        if index >= self.sent.len() {
+            self.sent.resize_with(index.saturating_add(1), Sent::default);
+        }
+        self.sent.get_mut(index)
+    }
+
+    fn chunk(&self, choices: &[WireChoice<'_>], counted: Option<&Usage>, out: &mut Vec<u8>) {
+        let chunk = Chunk {
+            id: &self.id,
+            object: "chat.completion.chunk",
+            created: self.created,
+            model: &self.model,
+            service_tier: self.service_tier.as_deref(),
+            system_fingerprint: None,
+            choices,
+            usage: counted.map(usage),
+        };
+        write_event(out, None, &serde_json::to_vec(&chunk).unwrap_or_default());
+    }
+
+    fn delta(&mut self, choice: u32, delta: WireDelta<'_>, out: &mut Vec<u8>) {
+        self.begin(choice, out);
+        self.chunk(&[WireChoice { index: choice, delta, logprobs: None, finish_reason: None }], None, out);
+    }
+
+    /// The chunk that says whose turn it is, once.
+    fn begin(&mut self, choice: u32, out: &mut Vec<u8>) {
+        let Some(sent) = self.sent(choice) else { return };
+        if !core::mem::replace(&mut sent.role, true) {
+            let delta = WireDelta { role: Some("assistant"), content: Some(""), ..WireDelta::default() };
+            self.chunk(&[WireChoice { index: choice, delta, logprobs: None, finish_reason: None }], None, out);
+        }
+    }
+
+    /// The number of the thought that a piece belongs to.
+    fn thought(&mut self, choice: u32, is_end: bool) -> u32 {
+        let Some(sent) = self.sent(choice) else { return 0 };
+        let index = sent.thoughts;
+        sent.thought_is_open = !is_end;
+        if is_end {
+            sent.thoughts = index.saturating_add(1);
+        }
+        index
+    }
+
+    fn thought_delta(&mut self, choice: u32, piece: WireThought<'_>, out: &mut Vec<u8>) {
+        let reasoning_content = piece.thinking.filter(|text| !text.is_empty());
+        self.delta(
+            choice,
+            WireDelta { reasoning_content, thinking_blocks: Some([piece]), ..WireDelta::default() },
+            out,
+        );
+    }
+
+    fn citation(&mut self, choice: u32, citation: &Citation<'_>, out: &mut Vec<u8>) {
+        let Some(sent) = self.sent(choice) else { return };
+        let delta = match annotation(citation, sent.characters) {
+            Ok(mut annotation) => {
+                annotation.index = Some(sent.annotations);
+                sent.annotations = sent.annotations.saturating_add(1);
+                WireDelta { annotations: Some([annotation]), ..WireDelta::default() }
+            }
+            Err(raw) => WireDelta { citations: Some([raw]), ..WireDelta::default() },
+        };
+        self.delta(choice, delta, out);
+    }
+}
+
+impl Writer for StreamWriter {
+    fn write(&mut self, delta: Delta<'_>, out: &mut Vec<u8>) {
+        match delta {
+            Delta::Start { id, model, service_tier } => {
+                if let Some(id) = id {
+                    self.id = id.into_owned();
+                }
+                if let Some(model) = model {
+                    self.model = model.into_owned();
+                }
+                self.service_tier = service_tier.map(|tier| tier.to_string());
+                self.begin(0, out);
+            }
+            Delta::Text { choice, text } => {
+                if let Some(sent) = self.sent(choice) {
+                    let characters = u64::try_from(text.chars().count()).unwrap_or(u64::MAX);
+                    sent.characters = sent.characters.saturating_add(characters);
+                }
+                self.delta(choice, WireDelta { content: Some(&text), ..WireDelta::default() }, out);
+            }
+            Delta::Refusal { choice, text } => {
+                self.delta(choice, WireDelta { refusal: Some(&text), ..WireDelta::default() }, out);
+            }
+            Delta::Thinking { choice, text } => {
+                let index = Some(self.thought(choice, false));
+                let piece = WireThought { index, kind: "thinking", thinking: Some(&text), signature: None, data: None };
+                self.thought_delta(choice, piece, out);
+            }
+            Delta::Signature { choice, signature } => {
+                let index = Some(self.thought(choice, true));
+                let (kind, signature) = ("thinking", Some(signature.as_ref()));
+                let piece = WireThought { index, kind, thinking: Some(""), signature, data: None };
+                self.thought_delta(choice, piece, out);
+            }
+            Delta::RedactedThinking { choice, data } => {
+                let index = Some(self.thought(choice, true));
+                let (kind, data) = ("redacted_thinking", Some(data.as_ref()));
+                self.thought_delta(choice, WireThought { index, kind, thinking: None, signature: None, data }, out);
+            }
+            Delta::ToolCall { choice, call: index, begun } => {
+                let wire = call(&begun, Some(index));
+                self.delta(choice, WireDelta { tool_calls: Some([wire]), ..WireDelta::default() }, out);
+            }
+            Delta::Arguments { choice, call: index, json } => {
+                let function = WireFunction { name: None, arguments: &json };
+                let wire = WireCall { index: Some(index), id: None, kind: None, function, extra_content: None };
+                self.delta(choice, WireDelta { tool_calls: Some([wire]), ..WireDelta::default() }, out);
+            }
+            Delta::Citation { choice, citation } => self.citation(choice, &citation, out),
+            Delta::Logprobs { choice, tokens } => {
+                self.begin(choice, out);
+                let (delta, logprobs) = (WireDelta::default(), logprobs(&tokens));
+                self.chunk(&[WireChoice { index: choice, delta, logprobs, finish_reason: None }], None, out);
+            }
+            Delta::Finish { choice, reason } => {
+                self.begin(choice, out);
+                // A reason that is said twice is said once.
+                if self.sent(choice).is_none_or(|sent| core::mem::replace(&mut sent.finish, true)) {
+                    return;
+                }
+                let finish_reason = Some(finish_word(reason));
+                let delta = WireDelta::default();
+                self.chunk(&[WireChoice { index: choice, delta, logprobs: None, finish_reason }], None, out);
+            }
+            Delta::Usage(counted) => self.usage = Some(counted),
+            Delta::Fault(_) => {}
+            Delta::End => {
+                if let Some(counted) = self.usage.take().filter(|_| self.wants_usage) {
+                    self.chunk(&[], Some(&counted), out);
+                }
+                out.extend_from_slice(b"data: [DONE]\n\n");
+            }
+        }
+    }
+
+    fn error(&mut self, body: &[u8], out: &mut Vec<u8>) {
+        write_event(out, None, body);
+    }
+}

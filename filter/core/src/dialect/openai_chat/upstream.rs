@@ -1,0 +1,1 @@
+//! The format as providers speak it, for clients that speak another one.
