@@ -20,7 +20,7 @@ use crate::{
     passthrough::Passthrough,
     plan::{Plan, Target},
     sse::Framing,
-    step::{HeaderEdits, Name},
+    step::{HeaderEdits, Name, Reply},
     translation::Translation,
 };
 
@@ -110,6 +110,13 @@ impl Attempt {
         set.push((Name::Borrowed(":authority"), provider.authority.clone()));
         set.extend(provider.headers.iter().cloned());
         Ok(Outgoing { headers: HeaderEdits { remove: Vec::new(), set }, body })
+    }
+
+    /// The answer to a request that this target cannot do.
+    #[must_use]
+    pub fn refusal(&self, error: &Error) -> Reply {
+        let reply = error.reply(self.plan.shape);
+        reply.with("x-dragoman-provider", &*self.target.provider.name).with("x-dragoman-model", &*self.target.model)
     }
 
     /// The answer's head has come; `end` says that there is no body.

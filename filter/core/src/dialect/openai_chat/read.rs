@@ -10,9 +10,7 @@ use serde_json::value::RawValue;
 
 use super::{call_id, content};
 use crate::{
-    chat::{
-        Effort, Format, Message, Part, Reasoning, Request, Role, Text, TextPart, Tool, ToolCall, ToolChoice, ToolResult,
-    },
+    chat::{Effort, Format, Message, Part, Reasoning, Request, Role, Text, Tool, ToolCall, ToolChoice, ToolResult},
     error::{Error, Kind},
     json::{Str, members},
 };
