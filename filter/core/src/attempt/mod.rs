@@ -86,7 +86,7 @@ impl Attempt {
         let provider = &self.target.provider;
         let mut set = Vec::with_capacity(provider.headers.len().saturating_add(5));
         let (path, body) = if self.is_native() {
-            let edits = plan.request.edits(&self.target.model);
+            let edits = plan.request.edits(&self.target.model, provider.vendor);
             if !edits.is_empty() {
                 let length = edits.length_after(plan.request.length);
                 set.push((Name::Borrowed("content-length"), format!("{length}")));

@@ -3,11 +3,14 @@
 //! What is spoken (the wire format) is a dialect's business; here is where, with which credential and which habits.
 
 mod openai;
+mod vendor;
 
 use alloc::string::String;
 use core::fmt;
 
 use crate::{dialect::Upstream, step::Name};
+
+pub use vendor::{AZURE_API_VERSION, Vendor};
 
 /// What a kind of provider needs to be spoken to.
 #[derive(Debug)]
@@ -32,13 +35,10 @@ pub const FIRST: (&str, Kind) = ("openai", Kind(&openai::SPEC));
 /// The other kinds.
 pub const OTHERS: &[(&str, Kind)] = &[];
 
-impl Spec {
-    /// The header that presents a credential.
-    #[must_use]
-    pub fn authorization(&self, secret: &str) -> (Name, String) {
-        let (name, scheme) = self.credential;
-        (Name::Borrowed(name), [scheme, secret].concat())
-    }
+/// The header that presents a credential, the name and what stands before the secret given.
+#[must_use]
+pub fn authorization((name, scheme): (&'static str, &'static str), secret: &str) -> (Name, String) {
+    (Name::Borrowed(name), [scheme, secret].concat())
 }
 
 impl PartialEq for Kind {
