@@ -176,11 +176,19 @@ impl HttpContext for AttemptStream {
         self.read(length, end)
     }
 
+    /// The body before trailers ends without saying so. What is still held can be let go; to what has been let go nothing
+    /// can be added any more, but its tokens are counted.
     fn on_http_response_trailers(&mut self, _: usize) -> Action {
-        // The body before trailers ends without saying so.
-        if let State::Holding(_, seen) = self.state {
-            return self.read(seen, true);
+        match &mut self.state {
+            State::Holding(_, seen) => {
+                let seen = *seen;
+                self.read(seen, true)
+            }
+            State::Flowing(flow) => {
+                flow.chunk(&[], true);
+                Action::Continue
+            }
+            State::Preparing(_) | State::Asking(_) | State::Settled => Action::Continue,
         }
-        Action::Continue
     }
 }

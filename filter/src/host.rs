@@ -3,9 +3,15 @@
 //! The SDK panics on a status that it does not expect, and a panic ends every stream of the worker. The host answers with
 //! such a status when a header map or a buffer is touched in the wrong phase of a stream. So each stream carries its
 //! [`Phase`], every call asks it first, and a call in the wrong phase does nothing. Only the `_bytes` forms are used: the
-//! others panic on a header that is not UTF-8, which any client can send.
+//! others panic on a header that is not UTF-8, which any client can send. What the SDK's setters return is not looked at:
+//! they succeed or panic.
+//!
+//! A header value with a control character would end the header early; it is not set.
 
-use std::{cell::Cell, time::UNIX_EPOCH};
+use std::{
+    cell::Cell,
+    time::{Duration, UNIX_EPOCH},
+};
 
 use dragoman_core::{
     host::Clock,
@@ -73,11 +79,9 @@ impl Stream {
     /// Answers in the provider's place.
     pub(crate) fn reply(&self, reply: &Reply) -> Action {
         if matches!(self.phase.get(), Phase::Request | Phase::Answer) {
-            let headers = reply.headers.iter().map(|(name, value)| (name.as_ref(), value.as_str())).collect();
-            let sent = hostcalls::send_http_response(u32::from(reply.status), headers, Some(&reply.body));
-            if let Err(status) = sent {
-                log::error!("an answer could not be sent: {status:?}");
-            }
+            let headers = reply.headers.iter().filter(|(_, value)| is_header_value(value));
+            let headers = headers.map(|(name, value)| (name.as_ref(), value.as_str())).collect();
+            let _ = hostcalls::send_http_response(u32::from(reply.status), headers, Some(&reply.body));
             self.enter(Phase::Ended);
         }
         Action::Pause
@@ -168,7 +172,7 @@ impl Stream {
         for name in &edits.remove {
             let _ = hostcalls::remove_map_value(map, name);
         }
-        for (name, value) in &edits.set {
+        for (name, value) in edits.set.iter().filter(|(_, value)| is_header_value(value)) {
             let _ = hostcalls::set_map_value_bytes(map, name, Some(value.as_bytes()));
         }
     }
@@ -179,6 +183,10 @@ impl Stream {
         }
         hostcalls::get_buffer(buffer, start, length).ok().flatten().unwrap_or_default()
     }
+}
+
+fn is_header_value(value: &str) -> bool {
+    !value.bytes().any(|byte| byte.is_ascii_control())
 }
 
 /// The status in the value of `:status`; 0 where it is none.
@@ -211,19 +219,19 @@ pub(crate) fn plugin_configuration(length: usize) -> Vec<u8> {
     hostcalls::get_buffer(BufferType::PluginConfiguration, 0, length).ok().flatten().unwrap_or_default()
 }
 
-/// Asks for a tick of the root context every so many milliseconds; 0 asks for none any more. Valid in any callback.
-pub(crate) fn set_tick(root: u32, current: u32, period: std::time::Duration) {
+/// Asks for a tick of the root context this often; zero asks for none any more. Valid in any callback.
+pub(crate) fn set_tick(root: u32, current: u32, period: Duration) {
     as_context(root, current, || {
         let _ = hostcalls::set_tick_period(period);
     });
 }
 
-/// Does something in the name of another context, and comes back.
-pub(crate) fn as_context<T>(other: u32, current: u32, act: impl FnOnce() -> T) -> T {
-    let _ = hostcalls::set_effective_context(other);
+/// Does something in the name of another context and comes back; `None` where the other is gone.
+pub(crate) fn as_context<T>(other: u32, current: u32, act: impl FnOnce() -> T) -> Option<T> {
+    hostcalls::set_effective_context(other).ok()?;
     let result = act();
     let _ = hostcalls::set_effective_context(current);
-    result
+    Some(result)
 }
 
 /// The host's clock.
@@ -233,6 +241,7 @@ pub(crate) struct HostClock;
 impl Clock for HostClock {
     fn epoch_seconds(&self) -> u64 {
         let now = hostcalls::get_current_time().ok().and_then(|now| now.duration_since(UNIX_EPOCH).ok());
-        now.map(|since| since.as_secs()).unwrap_or_default()
+        // A clock that fails reads as the end of time: no expired key becomes valid again.
+        now.map_or(u64::MAX, |since| since.as_secs())
     }
 }

@@ -50,12 +50,13 @@ impl IngressStream {
                 }
             }
             Step::Forward(plan, edits) => {
-                self.stream.edit_request_headers(&edits);
                 let place = plans::publish(Rc::clone(&plan));
                 if let Some(next) = plan.next(0, place.token()) {
                     host::set_property(NEXT_PROPERTY, &next);
                 }
                 self.place = Some(place);
+                // Only after the property: Envoy chooses the route anew when a header changes, and each plan changes one.
+                self.stream.edit_request_headers(&edits);
                 self.stream.forward()
             }
             Step::Reply(reply) => self.stream.reply(&reply),

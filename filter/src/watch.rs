@@ -72,9 +72,12 @@ impl Watch {
     /// Time has passed.
     pub(crate) fn tick(&self) {
         let waiting = self.waiting.borrow().clone();
-        let hangs =
-            |id| host::as_context(id, self.root, || host::number(&["request", "size"]).is_some_and(|size| size > 0));
-        if self.setting.get() != Setting::Unknown || !waiting.iter().any(|id| hangs(*id)) {
+        if waiting.is_empty() || self.setting.get() != Setting::Unknown {
+            host::set_tick(self.root, self.root, Duration::ZERO);
+            return;
+        }
+        let has_sent = || host::number(&["request", "size"]).is_some_and(|size| size > 0);
+        if !waiting.iter().any(|id| host::as_context(*id, self.root, has_sent).unwrap_or(false)) {
             return;
         }
         log::error!("{}", explanation().message);

@@ -91,7 +91,7 @@ impl Exchange {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let shape = Route::shape(path);
         match self.read_head(headers, (path, query), shape, clock) {
-            Ok(Ok(reading)) => {
+            Ok(reading) => {
                 let mut edits = strip(headers);
                 if query.len() != reading.query.len() {
                     let mark = if reading.query.is_empty() { "" } else { "?" };
@@ -100,8 +100,10 @@ impl Exchange {
                 self.state = State::Reading(Box::new(reading));
                 if end { self.request_end() } else { Step::Wait(edits) }
             }
-            Ok(Err(reply)) => self.answer(reply),
-            Err(error) => self.answer(error.reply(shape)),
+            Err(reply) => {
+                self.state = State::Settled;
+                Step::Reply(reply)
+            }
         }
     }
 
@@ -154,6 +156,11 @@ impl Exchange {
             }
             State::Forwarded(plan) => {
                 let LocalReply { status, details } = local();
+                if details.is_empty() {
+                    // Envoy gives its reasons; this one is the attempt's own, made where it could not find the plan.
+                    self.state = State::Forwarded(plan);
+                    return None;
+                }
                 plan.note(Outcome::Unusable(status));
                 let reply = plan.local_error(status, &details).reply(plan.shape);
                 Some(reply.with("x-dragoman-attempts", plan.attempts()))
@@ -171,45 +178,40 @@ impl Exchange {
         }
     }
 
-    fn answer(&mut self, reply: Reply) -> Step {
-        self.state = State::Settled;
-        Step::Reply(reply)
-    }
-
+    /// What the head says, or the answer that it already calls for.
     fn read_head(
         &self,
         headers: Headers<'_>,
         (path, query): (&str, &str),
         shape: Shape,
         clock: &dyn Clock,
-    ) -> Result<Result<Reading, Reply>, Error> {
+    ) -> Result<Reading, Reply> {
         let method = headers.text(":method").unwrap_or_default();
+        let refuse = |kind, message: String| Error::new(kind, message).reply(shape);
         let endpoint = match Route::of(path, |name| self.gateway.provider(name).is_some()) {
-            Route::Unknown => return Err(Error::new(Kind::NotFound, format!("There is no {path} here."))),
-            Route::Health if is_read(method) => return Ok(Err(Reply::json(200, br#"{"status":"ok"}"#.to_vec()))),
-            Route::Ready if is_read(method) => return Ok(Err(self.ready())),
-            Route::Health | Route::Ready => return Ok(Err(method_not_allowed(method, &["GET", "HEAD"], shape))),
+            Route::Unknown => return Err(refuse(Kind::NotFound, format!("There is no {path} here."))),
+            Route::Health if is_read(method) => return Err(Reply::json(200, br#"{"status":"ok"}"#.to_vec())),
+            Route::Ready if is_read(method) => return Err(self.ready()),
+            Route::Health | Route::Ready => return Err(method_not_allowed(method, &["GET", "HEAD"], shape)),
             Route::Scoped(_) => None,
             Route::Api(endpoint) if endpoint.methods().contains(&method) => Some(endpoint),
-            Route::Api(endpoint) => return Ok(Err(method_not_allowed(method, endpoint.methods(), shape))),
+            Route::Api(endpoint) => return Err(method_not_allowed(method, endpoint.methods(), shape)),
         };
-        let credential = Credential::of(headers, query);
-        let caller = self.gateway.keys.admit(credential, clock);
-        let caller = caller.map_err(|refusal| Error::new(Kind::InvalidApiKey, refusal.message()))?;
+        let admitted = self.gateway.keys.admit(Credential::of(headers, query), clock);
+        let caller = admitted.map_err(|refusal| refuse(Kind::InvalidApiKey, refusal.message().into()))?;
         if endpoint != Some(Endpoint::ChatCompletions) {
-            return Err(Error::new(
-                Kind::NotImplemented,
-                format!("{path} is not served by this version of the gateway."),
-            ));
+            let message = format!("{path} is not served by this version of the gateway.");
+            return Err(refuse(Kind::NotImplemented, message));
         }
-        check_media_type(headers)?;
+        check_media_type(headers).map_err(|error| error.reply(shape))?;
         let announced = headers.text("content-length").and_then(|length| length.parse::<u64>().ok());
         if announced.is_some_and(|length| length > self.gateway.max_body) {
-            return Err(too_large(self.gateway.max_body));
+            return Err(too_large(self.gateway.max_body).reply(shape));
         }
         let query = Credential::strip(query);
         let exchange = headers.text("x-request-id").unwrap_or_default().replace('-', "");
-        Ok(Ok(Reading { caller, query, exchange, shape, scanner: Ok(Scanner::new(WANTED_OF_REQUEST)), length: 0 }))
+        let scanner = Ok(Scanner::new(WANTED_OF_REQUEST));
+        Ok(Reading { caller, query, exchange, shape, scanner, length: 0 })
     }
 
     fn ready(&self) -> Reply {

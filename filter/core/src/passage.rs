@@ -181,7 +181,8 @@ impl Lane {
         let before = self.out.len();
         let is_complete = self.conduit.finish(&mut self.out);
         self.changed |= self.out.len() != before;
-        if is_complete {
+        // A stream that said nothing is no answer, even if it says that it is over.
+        if is_complete && matches!(self.stage, Stage::Going) {
             self.stage = Stage::Over;
         } else {
             self.fail("ended the stream before the answer was complete");

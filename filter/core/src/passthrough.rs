@@ -30,7 +30,7 @@ impl Passthrough {
 impl Conduit for Passthrough {
     fn pass(&mut self, frame: Frame<'_>, out: &mut Vec<u8>) -> Seen {
         let seen = if self.tap.is_done() {
-            Seen::Content
+            Seen::Preamble
         } else {
             match self.tap.read(frame) {
                 Event::Content => Seen::Content,

@@ -146,7 +146,7 @@ impl Plan {
     #[must_use]
     pub fn local_error(&self, status: u16, details: &str) -> Error {
         let name = self.targets.last().map_or("?", |target| target.provider.name.as_str());
-        if details.contains("timeout") {
+        if details.contains("timeout") || details.contains("max_stream_duration") {
             return Error::new(Kind::UpstreamTimeout, format!("The provider `{name}` did not answer in time."));
         }
         if details.contains("overflow") {

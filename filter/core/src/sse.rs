@@ -107,7 +107,9 @@ impl<'a> Frame<'a> {
     }
 
     fn fields(&self, name: &'static [u8]) -> impl Iterator<Item = &'a [u8]> {
-        self.raw.split(|&byte| byte == b'\n' || byte == b'\r').filter_map(move |line| {
+        // One byte order mark may stand before the first line of a stream.
+        let raw = self.raw.strip_prefix(b"\xef\xbb\xbf").unwrap_or(self.raw);
+        raw.split(|&byte| byte == b'\n' || byte == b'\r').filter_map(move |line| {
             let value = line.strip_prefix(name)?;
             let value = match value.split_first() {
                 None => value,

@@ -49,7 +49,7 @@ impl Translation {
 /// Whether a step carries something that a client could show, or ends the answer.
 fn is_content(delta: &Delta<'_>) -> bool {
     match delta {
-        Delta::Start { .. } | Delta::Usage(_) | Delta::Signature { .. } | Delta::Fault(_) => false,
+        Delta::Start { .. } | Delta::Usage(_) | Delta::Signature { .. } | Delta::Fault(_) | Delta::End => false,
         Delta::Text { text, .. }
         | Delta::Thinking { text, .. }
         | Delta::Refusal { text, .. }
@@ -58,15 +58,14 @@ fn is_content(delta: &Delta<'_>) -> bool {
         | Delta::ToolCall { .. }
         | Delta::Citation { .. }
         | Delta::Logprobs { .. }
-        | Delta::Finish { .. }
-        | Delta::End => true,
+        | Delta::Finish { .. } => true,
     }
 }
 
 impl Conduit for Translation {
     fn pass(&mut self, frame: Frame<'_>, out: &mut Vec<u8>) -> Seen {
         if self.is_over {
-            return Seen::Content;
+            return Seen::Preamble;
         }
         let Self { reader, writer, usage, finish, is_over, .. } = self;
         let (mut fault, mut content): (Option<Fault>, bool) = (None, false);

@@ -3,7 +3,7 @@
 use alloc::{rc::Rc, vec::Vec};
 
 use crate::{
-    dialect::openai_chat::usage_of_answer,
+    dialect::openai_chat::Whole,
     json::Scanner,
     passage::{Fed, Passage},
     plan::Plan,
@@ -43,7 +43,9 @@ impl Flow {
                     && let FlowBody::Whole(scanner) = core::mem::replace(&mut self.body, FlowBody::Plain)
                     && let Ok(found) = scanner.finish()
                 {
-                    self.plan.note_usage(usage_of_answer(&found));
+                    if let Whole::Answer(usage) = Whole::of(&found) {
+                        self.plan.note_usage(usage);
+                    }
                 }
                 Chunk::Keep
             }

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     dialect::{
         Identity,
-        openai_chat::{error_body, usage_of_answer},
+        openai_chat::{Whole, error_body, error_status},
     },
     error::Error,
     json::Scanner,
@@ -17,6 +17,8 @@ use crate::{
     plan::Outcome,
     step::{Chunk, HeaderEdits, Name, Reply},
 };
+
+const NOT_JSON: &str = "sent an answer that is not valid JSON";
 
 /// Most bytes of an answer that are held: a larger whole answer is let go before it is known to be valid, and a larger
 /// error is cut.
@@ -56,8 +58,8 @@ pub(super) enum HeldBody {
     /// What calls itself JSON where a stream was asked for, as far as it is white space: some servers label their streams so,
     /// and its first byte tells.
     Mislabelled(Vec<u8>),
-    /// A whole answer, and how much of it has come.
-    Whole(Scanner, usize),
+    /// A whole answer, as far as it has come.
+    Whole(Scanner, Vec<u8>),
     /// A whole answer to be translated, as far as it has come, and what it will be called.
     Foreign(Vec<u8>, Identity),
     /// The provider's refusal of the request.
@@ -113,10 +115,7 @@ impl Held {
                 begun.extend_from_slice(piece);
                 match begun.trim_ascii_start().first() {
                     None if !end && begun.len() <= MAX_HELD => held(head, HeldBody::Mislabelled(begun)),
-                    None | Some(b'{' | b'[') => {
-                        let error = head.attempt.error(NO_STREAM);
-                        head.fail(&error)
-                    }
+                    None | Some(b'{' | b'[') => head.fail_as(NO_STREAM),
                     Some(_) => {
                         let passage = head.attempt.passthrough();
                         let body = HeldBody::Stream(passage);
@@ -124,25 +123,18 @@ impl Held {
                     }
                 }
             }
-            HeldBody::Whole(mut scanner, length) => {
-                let invalid = |head: Head| {
-                    let error = head.attempt.error("sent an answer that is not valid JSON");
-                    head.fail(&error)
-                };
+            HeldBody::Whole(mut scanner, mut begun) => {
                 if scanner.feed(piece).is_err() {
-                    return invalid(head);
+                    return head.fail_as(NOT_JSON);
                 }
-                if !end {
-                    let length = length.saturating_add(piece.len());
-                    return if length <= MAX_HELD {
-                        held(head, HeldBody::Whole(scanner, length))
-                    } else {
-                        head.pass(Chunk::Keep, FlowBody::Whole(scanner))
-                    };
+                begun.extend_from_slice(piece);
+                if end {
+                    return head.judge(scanner, &begun);
                 }
-                let Ok(found) = scanner.finish() else { return invalid(head) };
-                head.attempt.plan.note_usage(usage_of_answer(&found));
-                head.pass(Chunk::Keep, FlowBody::Plain)
+                if begun.len() <= MAX_HELD {
+                    return held(head, HeldBody::Whole(scanner, begun));
+                }
+                head.pass(Chunk::Keep, FlowBody::Whole(scanner))
             }
             HeldBody::Foreign(mut body, identity) => {
                 body.extend_from_slice(piece);
@@ -171,6 +163,22 @@ impl Head {
         self.release(None, body, rest)
     }
 
+    /// A whole document has come.
+    fn judge(self, scanner: Scanner, document: &[u8]) -> Progress {
+        let Ok(found) = scanner.finish() else { return self.fail_as(NOT_JSON) };
+        match Whole::of(&found) {
+            Whole::Answer(usage) => {
+                self.attempt.plan.note_usage(usage);
+                self.pass(Chunk::Keep, FlowBody::Plain)
+            }
+            Whole::Error => {
+                let status = error_status(document);
+                self.replace(status, document.to_vec(), Outcome::Unusable(status))
+            }
+            Whole::Other => self.fail_as("sent JSON that is no answer"),
+        }
+    }
+
     /// Lets the provider's refusal go, in the client's format.
     fn refuse(self, body: &[u8]) -> Progress {
         let status = self.status;
@@ -190,15 +198,18 @@ impl Head {
     /// Lets a whole answer go, in the client's format.
     fn translate(self, body: &[u8], identity: &Identity) -> Progress {
         let read = core::str::from_utf8(body).ok().and_then(|text| self.attempt.upstream().read(text));
-        let Some(response) = read else {
-            let error = self.attempt.error("sent an answer that is not of its format");
-            return self.fail(&error);
-        };
+        let Some(response) = read else { return self.fail_as("sent an answer that is not of its format") };
         let plan = &self.attempt.plan;
         plan.note_usage(response.usage);
         let body = plan.downstream.write(&response, identity);
         let status = self.status;
         self.replace(status, body, Outcome::Answered(status))
+    }
+
+    /// Answers that the provider did this wrong.
+    fn fail_as(self, what: &str) -> Progress {
+        let error = self.attempt.error(what);
+        self.fail(&error)
     }
 
     /// Answers with an error in the provider's place.

@@ -21,7 +21,7 @@ use crate::{
     json::{Edits, Scanner},
     passage::Passage,
     passthrough::Passthrough,
-    plan::{Plan, Target},
+    plan::{Outcome, Plan, Target},
     sse::Framing,
     step::{HeaderEdits, Name, Reply},
     translation::Translation,
@@ -43,6 +43,10 @@ const PRIVATE: &[&str] = &[
     "set-cookie",
     "strict-transport-security",
 ];
+
+/// Request headers that are an attempt's own, whatever its provider.
+const OWNED: &[&str] =
+    &["anthropic-beta", "anthropic-version", "api-key", "authorization", "x-api-key", "x-goog-api-key"];
 
 /// One try at one target.
 #[derive(Debug, Clone)]
@@ -87,12 +91,14 @@ impl Attempt {
     pub fn outgoing(&mut self, body: impl FnOnce() -> Vec<u8>) -> Result<Outgoing, Error> {
         let plan = Rc::clone(&self.plan);
         let provider = &self.target.provider;
+        // What another attempt has set is still there; one that has no successor and no predecessor need not look.
+        let is_alone = plan.targets.len() == 1;
         let mut set = Vec::with_capacity(provider.headers.len().saturating_add(5));
         let (path, body) = if self.is_native() {
             let habits =
                 Habits { takes_stream_options: provider.takes_stream_options, max_tokens: provider.vendor.max_tokens };
             let edits = plan.request.edits(&self.target.model, habits);
-            if !edits.is_empty() {
+            if !edits.is_empty() || !is_alone {
                 let length = edits.length_after(plan.request.length);
                 set.push((Name::Borrowed("content-length"), format!("{length}")));
             }
@@ -119,12 +125,19 @@ impl Attempt {
         set.push((Name::Borrowed(":path"), path));
         set.push((Name::Borrowed(":authority"), provider.authority.clone()));
         set.extend(provider.headers.iter().cloned());
-        Ok(Outgoing { headers: HeaderEdits { remove: Vec::new(), set }, body })
+        let mut remove = Vec::new();
+        if !is_alone {
+            remove.extend(OWNED.iter().map(|name| Name::Borrowed(*name)));
+            let others = plan.targets.iter().flat_map(|target| &target.provider.headers);
+            remove.extend(others.map(|(name, _)| name.clone()));
+        }
+        Ok(Outgoing { headers: HeaderEdits { remove, set }, body })
     }
 
     /// The answer to a request that this target cannot do.
     #[must_use]
     pub fn refusal(&self, error: &Error) -> Reply {
+        self.plan.note(Outcome::Unusable(error.kind.status()));
         let reply = error.reply(self.plan.shape);
         reply.with("x-dragoman-provider", &*self.target.provider.name).with("x-dragoman-model", &*self.target.model)
     }
@@ -171,7 +184,7 @@ impl Attempt {
             (true, true) if says(b"json") => HeldBody::Mislabelled(Vec::new()),
             (true, false) if says(self.upstream().framing().1.as_bytes()) => HeldBody::Stream(self.translation(clock)),
             (true, _) => HeldBody::Unusable(self.error(NO_STREAM)),
-            (false, true) if says(b"json") => HeldBody::Whole(Scanner::new(WANTED_OF_ANSWER), 0),
+            (false, true) if says(b"json") => HeldBody::Whole(Scanner::new(WANTED_OF_ANSWER), Vec::new()),
             (false, false) if says(b"json") => HeldBody::Foreign(Vec::new(), self.identity(clock)),
             (false, _) => HeldBody::Unusable(self.error("sent an answer that is not JSON")),
         }

@@ -12,14 +12,10 @@ impl<'a> Credential<'a> {
     /// The key of a request, from its headers and its query.
     #[must_use]
     pub fn of(headers: Headers<'a>, query: &'a str) -> Option<Self> {
-        headers
-            .all("authorization")
-            .find_map(bearer)
-            .or_else(|| headers.get("x-api-key"))
-            .or_else(|| headers.get("x-goog-api-key"))
-            .or_else(|| query.split('&').find_map(|pair| pair.strip_prefix("key=")).map(str::as_bytes))
-            .filter(|key| !key.is_empty())
-            .map(Self)
+        let in_headers = headers.all("authorization").filter_map(bearer);
+        let in_headers = in_headers.chain(headers.all("x-api-key")).chain(headers.all("x-goog-api-key"));
+        let in_query = query.split('&').filter_map(|pair| pair.strip_prefix("key=")).map(str::as_bytes);
+        in_headers.chain(in_query).find(|key| !key.is_empty()).map(Self)
     }
 
     /// The query without `key`, which must reach neither the provider nor a log.
@@ -58,7 +54,8 @@ mod tests {
         assert_eq!(key(&[("authorization", "Basic a"), ("x-api-key", "b")], ""), Some(vec![b'b']));
         assert_eq!(key(&[("x-goog-api-key", "g")], "key=c"), Some(vec![b'g']));
         assert_eq!(key(&[], "a=1&key=c"), Some(vec![b'c']));
-        assert_eq!(key(&[("authorization", "Bearer ")], ""), None);
+        assert_eq!(key(&[("authorization", "Bearer "), ("x-api-key", "b")], ""), Some(vec![b'b']));
+        assert_eq!(key(&[("authorization", "Bearer ")], "key="), None);
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! JSON without a tree: a validating scan that finds a few members and remembers where they stand, and splices at those places.
 //!
-//! Why not serde alone: a 20 MiB body of base64 images is looked at once, as it arrives, in pieces, and never held in the
-//! module's memory, which does not shrink again; and what is not spliced must reach the provider byte for byte.
+//! Why not serde alone: a 20 MiB body of base64 images is looked at once, as it arrives, in pieces; of what is passed on, only
+//! the part up to the last change ever stands in the module's memory, which does not shrink again; and what is not spliced
+//! must reach the provider byte for byte.
 
 mod object;
 mod scan;

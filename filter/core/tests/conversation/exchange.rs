@@ -76,7 +76,9 @@ fn an_error_before_the_first_content_is_a_failure_and_not_half_an_answer() {
     let answer = stream(&[ROLE, "data: {\"error\":{\"message\":\"overloaded\",\"code\":503}}\n\n", DONE]);
     assert_eq!((answer.status, answer.text()), (503, r#"{"error":{"message":"overloaded","code":503}}"#));
     assert_eq!(answer.header("content-type"), Some("application/json"));
-    for events in [&[][..], &[": ping\n\n"], &[ROLE], &["data: {\"choi"], &["data: <html>\n\n", WORD]] {
+    for events in
+        [&[][..], &[": ping\n\n"], &[ROLE], &[ROLE, DONE], &[DONE], &["data: {\"choi"], &["data: <html>\n\n", WORD]]
+    {
         let answer = stream(events);
         assert_eq!(answer.status, 502, "{events:?}");
         assert!(answer.text().starts_with(r#"{"error":{"message":"The provider `openai`"#), "{events:?}");
@@ -131,6 +133,8 @@ fn what_is_not_of_the_dialect_is_not_passed_on() {
         (&[("content-type", "text/event-stream")], 200, "data: {}\n\n"),
         (JSON, 200, r#"{"choices":"#),
         (JSON, 200, ""),
+        (JSON, 200, "{}"),
+        (JSON, 200, r#"{"error":{"type":"upstream_error","message":"overloaded"}}"#),
         (&[("content-type", "application/json"), ("content-encoding", "gzip")], 200, "{}"),
         (&[("location", "https://elsewhere")], 302, ""),
         (JSON, 401, r#"{"error":{"message":"Incorrect API key provided: sk-secret"}}"#),
@@ -173,7 +177,7 @@ fn headers_of_the_provider_that_are_its_own_business_are_dropped() {
         ("x-dragoman-provider", "forged"),
         ("openai-version", "x"),
     ];
-    let answer = sent.answered(200, headers, &[b"{}"]);
+    let answer = sent.answered(200, headers, &[br#"{"choices":[]}"#]);
     assert_eq!(answer.header("set-cookie"), None);
     assert_eq!(answer.header("x-dragoman-provider"), Some("openai"));
     assert_eq!(answer.header("openai-version"), Some("x"));

@@ -22,6 +22,9 @@ const STREAM_OPTIONS: usize = 2;
 const SERVICE_TIER: usize = 3;
 const MAX_COMPLETION_TOKENS: usize = 4;
 
+/// Longest name of a model.
+const MAX_MODEL: usize = 256;
+
 /// A chat request as far as the gateway must know it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChatRequest {
@@ -64,8 +67,11 @@ impl ChatRequest {
 
         let model = member(MODEL).ok_or_else(|| invalid("You must say which `model` to use.", "model"))?;
         let name: Option<String> = model.text.as_deref().and_then(|text| serde_json::from_slice(text).ok());
-        let name = name.filter(|name| !name.is_empty());
-        let name = name.ok_or_else(|| invalid("`model` must be a non-empty string.", "model"))?;
+        // It is told back in headers, so it must be what a header can hold.
+        let is_name =
+            |name: &String| (1..=MAX_MODEL).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_graphic());
+        let name = name.filter(is_name);
+        let name = name.ok_or_else(|| invalid("`model` must be a name of 1 to 256 ASCII characters.", "model"))?;
 
         let stream = match member(STREAM).map(|member| member.text.as_deref()) {
             None | Some(Some(b"false" | b"null")) => false,
@@ -251,6 +257,8 @@ mod tests {
             (r#"{"x":1}"#, Some("model")),
             (r#"{"model":1}"#, Some("model")),
             (r#"{"model":""}"#, Some("model")),
+            (r#"{"model":"m\r\nset-cookie: a=b"}"#, Some("model")),
+            (r#"{"model":"modèle"}"#, Some("model")),
             (r#"{"model":"m","stream":"yes"}"#, Some("stream")),
             (r#"{"model":"m","stream":true,"stream_options":[]}"#, Some("stream_options")),
             (r#"{"model":"m","model":"n"}"#, Some("model")),

@@ -23,7 +23,7 @@ use crate::{
 };
 
 pub use head::{ChatRequest, Habits, WANTED as WANTED_OF_REQUEST};
-pub use response::{WANTED as WANTED_OF_ANSWER, error_body, error_status, usage_of_answer};
+pub use response::{WANTED as WANTED_OF_ANSWER, Whole, error_body, error_status};
 pub use tap::{Event, StreamTap, error_event};
 
 /// The format's name.

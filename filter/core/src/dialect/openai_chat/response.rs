@@ -11,16 +11,40 @@ use crate::{
 };
 
 /// The members of an answer that the gateway reads.
-pub const WANTED: &[&str] = &["usage"];
+pub const WANTED: &[&str] = &["usage", "choices", "error"];
+
+const USAGE: usize = 0;
+const CHOICES: usize = 1;
+const ERROR: usize = 2;
 
 /// Longest text of a provider's error that is passed on when its shape is not OpenAI's.
 const MAX_MESSAGE: usize = 500;
 
-/// The tokens of an answer, from what a scan for [`WANTED`] found.
-#[must_use]
-pub fn usage_of_answer(found: &Found) -> Option<Usage> {
-    let text = found.members.first()?.text.as_deref()?;
-    read_usage(core::str::from_utf8(text).ok()?)
+/// What a whole document of status 200 is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whole {
+    /// An answer, with its tokens where it says them.
+    Answer(Option<Usage>),
+    /// An error that calls itself a success.
+    Error,
+    /// Something else.
+    Other,
+}
+
+impl Whole {
+    /// What it is, from what a scan for [`WANTED`] found.
+    #[must_use]
+    pub fn of(found: &Found) -> Self {
+        let member = |index| found.members.iter().find(|member| member.index == index);
+        if member(ERROR).is_some_and(|error| error.text.as_deref() != Some(b"null")) {
+            return Self::Error;
+        }
+        if member(CHOICES).is_none() {
+            return Self::Other;
+        }
+        let text = member(USAGE).and_then(|usage| usage.text.as_deref());
+        Self::Answer(text.and_then(|text| core::str::from_utf8(text).ok()).and_then(read_usage))
+    }
 }
 
 pub(super) fn read_usage(text: &str) -> Option<Usage> {

@@ -73,7 +73,7 @@ impl StreamTap {
         }
         if data == b"[DONE]" {
             self.done_seen = true;
-            return Event::Content;
+            return Event::Preamble;
         }
         // serde also reads a struct from an array.
         if !data.starts_with(b"{") {
@@ -176,7 +176,7 @@ mod tests {
             (r#"{"error":null,"choices":[]}"#, Event::Preamble),
             (r#"{"choices":[{"#, Event::Malformed),
             ("[1]", Event::Malformed),
-            ("[DONE]", Event::Content),
+            ("[DONE]", Event::Preamble),
         ] {
             assert_eq!(read(&mut StreamTap::default(), data), event, "{data}");
         }

@@ -8,8 +8,14 @@
 //! Nearly all bytes of a large body stand inside strings, so strings have a fast path: blocks of 32 bytes are tested as a
 //! whole, in a form that compilers turn into vector instructions.
 
+mod number;
+mod text;
+
 use alloc::vec::Vec;
 use core::ops::Range;
+
+use number::Number;
+use text::{Inside, skip_plain};
 
 /// Objects and arrays open at one time; a bit each in [`Scanner::kinds`].
 pub const MAX_DEPTH: u32 = 128;
@@ -129,34 +135,8 @@ struct Text {
     inside: Inside,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Inside {
-    Plain,
-    Escape,
-    /// Hexadecimal digits still to come.
-    Unicode(u8),
-    /// Continuation bytes still to come, and what the next one may be (RFC 3629, table 3-7 of Unicode).
-    Utf8 {
-        left: u8,
-        low: u8,
-        high: u8,
-    },
-}
-
 /// Where nearly all bytes of a large body stand.
 const INSIDE_VALUE_TEXT: State = State::Text(Text { is_name: false, inside: Inside::Plain });
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Number {
-    Minus,
-    Zero,
-    Integer,
-    Point,
-    Fraction,
-    Exponent,
-    ExponentSign,
-    ExponentDigits,
-}
 
 impl Scanner {
     /// A scan that looks for `wanted` members of the top-level object.
@@ -284,9 +264,9 @@ impl Scanner {
     }
 
     fn step_text(&mut self, text: Text, byte: u8, at: usize) -> Result<(), Failure> {
-        let fail = |fault| Err(Failure { fault, offset: at });
-        let inside = match (text.inside, byte) {
-            (Inside::Plain, b'"') => {
+        let inside = match text.inside.next(byte) {
+            Ok(Some(inside)) => inside,
+            Ok(None) => {
                 self.capture(byte);
                 if text.is_name {
                     if self.depth == 1 {
@@ -298,25 +278,7 @@ impl Scanner {
                 }
                 return Ok(());
             }
-            (Inside::Plain, b'\\') => Inside::Escape,
-            (Inside::Plain, 0x20..=0x7f) | (Inside::Escape, b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => {
-                Inside::Plain
-            }
-            (Inside::Plain, 0x80..) => match utf8_lead(byte) {
-                Some(inside) => inside,
-                None => return fail(Fault::Utf8),
-            },
-            (Inside::Escape, b'u') => Inside::Unicode(4),
-            (Inside::Unicode(left), b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F') => match left {
-                0 | 1 => Inside::Plain,
-                _ => Inside::Unicode(left.saturating_sub(1)),
-            },
-            (Inside::Plain | Inside::Escape | Inside::Unicode(_), _) => return fail(Fault::Syntax),
-            (Inside::Utf8 { left, low, high }, _) if (low..=high).contains(&byte) => match left {
-                0 | 1 => Inside::Plain,
-                _ => Inside::Utf8 { left: left.saturating_sub(1), low: 0x80, high: 0xbf },
-            },
-            (Inside::Utf8 { .. }, _) => return fail(Fault::Utf8),
+            Err(fault) => return Err(Failure { fault, offset: at }),
         };
         self.capture(byte);
         // One byte more than any wanted name can have says that it is none of them.
@@ -426,58 +388,6 @@ impl Scanner {
         let decoded: alloc::string::String = serde_json::from_slice(&quoted).ok()?;
         is(decoded.as_bytes())
     }
-}
-
-impl Number {
-    fn next(self, byte: u8) -> Option<Self> {
-        Some(match (self, byte) {
-            (Self::Minus, b'0') => Self::Zero,
-            (Self::Minus, b'1'..=b'9') | (Self::Integer, b'0'..=b'9') => Self::Integer,
-            (Self::Zero | Self::Integer, b'.') => Self::Point,
-            (Self::Point | Self::Fraction, b'0'..=b'9') => Self::Fraction,
-            (Self::Zero | Self::Integer | Self::Fraction, b'e' | b'E') => Self::Exponent,
-            (Self::Exponent, b'+' | b'-') => Self::ExponentSign,
-            (Self::Exponent | Self::ExponentSign | Self::ExponentDigits, b'0'..=b'9') => Self::ExponentDigits,
-            _ => return None,
-        })
-    }
-
-    fn is_complete(self) -> bool {
-        matches!(self, Self::Zero | Self::Integer | Self::Fraction | Self::ExponentDigits)
-    }
-}
-
-fn utf8_lead(byte: u8) -> Option<Inside> {
-    let (left, low, high) = match byte {
-        0xc2..=0xdf => (1, 0x80, 0xbf),
-        0xe0 => (2, 0xa0, 0xbf),
-        0xe1..=0xec | 0xee | 0xef => (2, 0x80, 0xbf),
-        0xed => (2, 0x80, 0x9f),
-        0xf0 => (3, 0x90, 0xbf),
-        0xf1..=0xf3 => (3, 0x80, 0xbf),
-        0xf4 => (3, 0x80, 0x8f),
-        _ => return None,
-    };
-    Some(Inside::Utf8 { left, low, high })
-}
-
-/// Whether a byte is ordinary ASCII text inside a string.
-fn is_plain(byte: u8) -> bool {
-    (0x20..0x80).contains(&byte) && byte != b'"' && byte != b'\\'
-}
-
-/// What is left of `bytes` from the first byte on that is not plain.
-fn skip_plain(bytes: &[u8]) -> &[u8] {
-    let mut rest = bytes;
-    while let Some((block, after)) = rest.split_first_chunk::<32>() {
-        // No early exit inside the block: the whole test becomes a few vector instructions.
-        if !block.iter().fold(true, |plain, &byte| plain & is_plain(byte)) {
-            break;
-        }
-        rest = after;
-    }
-    let plain = rest.iter().take_while(|&&byte| is_plain(byte)).count();
-    rest.get(plain..).unwrap_or_default()
 }
 
 #[cfg(test)]
