@@ -28,7 +28,8 @@ enum Setting {
 pub(crate) struct Watch {
     root: u32,
     setting: Cell<Setting>,
-    waiting: RefCell<Vec<u32>>,
+    /// Streams, and what had been received of each when it paused.
+    waiting: RefCell<Vec<(u32, i64)>>,
 }
 
 impl Watch {
@@ -43,7 +44,7 @@ impl Watch {
             if waiting.is_empty() {
                 host::set_tick(self.root, stream.id(), TICK);
             }
-            waiting.push(stream.id());
+            waiting.push((stream.id(), received()));
         }
         !self.has_failed()
     }
@@ -65,7 +66,7 @@ impl Watch {
     /// A stream is over.
     pub(crate) fn forget(&self, stream: &Stream) {
         if self.setting.get() == Setting::Unknown {
-            self.waiting.borrow_mut().retain(|id| *id != stream.id());
+            self.waiting.borrow_mut().retain(|(id, _)| *id != stream.id());
         }
     }
 
@@ -76,18 +77,24 @@ impl Watch {
             host::set_tick(self.root, self.root, Duration::ZERO);
             return;
         }
-        let has_sent = || host::number(&["request", "size"]).is_some_and(|size| size > 0);
-        if !waiting.iter().any(|id| host::as_context(*id, self.root, has_sent).unwrap_or(false)) {
+        let hangs =
+            |(id, before): &(u32, i64)| host::as_context(*id, self.root, received).is_some_and(|now| now > *before);
+        if !waiting.iter().any(hangs) {
             return;
         }
         log::error!("{}", explanation().message);
         self.setting.set(Setting::Missing);
         self.waiting.borrow_mut().clear();
         host::set_tick(self.root, self.root, Duration::ZERO);
-        for id in waiting {
+        for (id, _) in waiting {
             host::as_context(id, self.root, || Stream::new(id).reply(&explanation().reply(Shape::OpenAi)));
         }
     }
+}
+
+/// Bytes received of the effective stream, its headers included. `request.size` would be what its content-length announces.
+fn received() -> i64 {
+    host::number(&["request", "total_size"]).unwrap_or_default()
 }
 
 /// What to tell whoever runs into it.

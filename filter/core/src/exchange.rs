@@ -162,8 +162,7 @@ impl Exchange {
                     return None;
                 }
                 plan.note(Outcome::Unusable(status));
-                let reply = plan.local_error(status, &details).reply(plan.shape);
-                Some(reply.with("x-dragoman-attempts", plan.attempts()))
+                Some(plan.with_served(plan.local_error(status, &details).reply(plan.shape)))
             }
             State::Reading(reading) => {
                 let LocalReply { status, .. } = local();

@@ -142,6 +142,18 @@ impl Plan {
         line
     }
 
+    /// An answer with the headers that say who was asked last.
+    #[must_use]
+    pub fn with_served(&self, reply: Reply) -> Reply {
+        let reply = reply.with("x-dragoman-attempts", self.attempts());
+        match self.targets.last() {
+            None => reply,
+            Some(Target { provider, model }) => {
+                reply.with("x-dragoman-provider", &*provider.name).with("x-dragoman-model", &**model)
+            }
+        }
+    }
+
     /// What to answer when Envoy itself ended the request: `details` are its response code details, `status` its answer.
     #[must_use]
     pub fn local_error(&self, status: u16, details: &str) -> Error {

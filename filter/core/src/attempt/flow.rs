@@ -39,13 +39,8 @@ impl Flow {
                 // Too late to refuse it: an answer that turns out to be invalid passes as it is, without a count.
                 if scanner.feed(piece).is_err() {
                     self.body = FlowBody::Plain;
-                } else if end
-                    && let FlowBody::Whole(scanner) = core::mem::replace(&mut self.body, FlowBody::Plain)
-                    && let Ok(found) = scanner.finish()
-                {
-                    if let Whole::Answer(usage) = Whole::of(&found) {
-                        self.plan.note_usage(usage);
-                    }
+                } else if end {
+                    self.count_whole();
                 }
                 Chunk::Keep
             }
@@ -57,6 +52,16 @@ impl Flow {
                     Fed::Nothing | Fed::Failed(_) => Chunk::Replace(Vec::new()),
                 }
             }
+        }
+    }
+
+    /// A whole answer has come to its end: what remains is its usage.
+    fn count_whole(&mut self) {
+        if let FlowBody::Whole(scanner) = core::mem::replace(&mut self.body, FlowBody::Plain)
+            && let Ok(found) = scanner.finish()
+            && let Whole::Answer(usage) = Whole::of(&found)
+        {
+            self.plan.note_usage(usage);
         }
     }
 }
