@@ -13,8 +13,9 @@ use sha2::{Digest as _, Sha256};
 
 use super::Stamp;
 
-const LENIENT: GeneralPurposeConfig =
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
+const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
+    .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+    .with_decode_allow_trailing_bits(true);
 const NUMBER_BYTES: usize = 8;
 
 /// A signature of `text`, valid for `purpose` only.

@@ -26,7 +26,7 @@ const SHAPES: [Shape; 7] = [
         tag: "document",
         fields: &["title", "context", "citations", "cache_control"],
         required: &["source"],
-        roles: &["user"],
+        roles: &["user", "assistant"],
     },
     Shape {
         tag: "tool_use",
@@ -44,7 +44,8 @@ const SHAPES: [Shape; 7] = [
     Shape { tag: "redacted_thinking", fields: &[], required: &["data"], roles: &["assistant"] },
 ];
 /// Blocks of the provider's own tools: let through as they are.
-const OTHERS: [&str; 3] = ["search_result", "server_tool_use", "container_upload"];
+const OTHERS: [&str; 6] =
+    ["search_result", "server_tool_use", "container_upload", "tool_reference", "tool_addition", "tool_removal"];
 const MEDIA: [&str; 4] = ["image/jpeg", "image/png", "image/gif", "image/webp"];
 
 /// A field that is not there in this place.

@@ -1,18 +1,20 @@
 //! The Messages API of `Anthropic`, as api.anthropic.com has it in 2026.
 //!
-//! What it is strict about, it is strict about by the model's generation: from 4.7 on there are no sampling parameters
-//! and no thinking budgets any more, from 4.6 on no prefilled answers, and only from 4.8 on system messages in the
-//! middle. [`generation`](model) reads that from the model's name; a name that says nothing is of an old one.
+//! What it is strict about, it is strict about by version and by the model's generation ([`model`]). Version 2026-10-21,
+//! which the SDKs since that date send, with the key as a bearer token, has no sampling parameters; in the older one,
+//! models from 4.7 on take none, nor thinking budgets. From 4.6 on there are no prefilled answers, and only from 4.8 on
+//! system messages in the middle. A name that says nothing is of an old model.
 
 mod blocks;
 mod model;
+mod question;
 mod request;
 mod schema;
 mod stream;
 mod turns;
 mod whole;
 
-use http::{HeaderName, HeaderValue, Method, header};
+use http::{HeaderName, HeaderValue, Method};
 use serde::Serialize;
 use serde_json::json;
 
@@ -53,10 +55,8 @@ impl Dialect for Anthropic {
     }
 
     fn key<'r>(&self, request: &'r Request) -> Option<&'r [u8]> {
-        let bearer = |request: &'r Request| {
-            request.headers.get(header::AUTHORIZATION)?.as_bytes().strip_prefix(b"Bearer sk-ant-oat")
-        };
-        request.headers.get("x-api-key").map(HeaderValue::as_bytes).or_else(|| bearer(request))
+        let header = |name| request.headers.get(name).map(HeaderValue::as_bytes);
+        header("x-api-key").or_else(|| header("authorization")?.strip_prefix(b"Bearer "))
     }
 
     fn always_wants_a_key(&self) -> bool {

@@ -3,14 +3,17 @@
 //! Messages begin with the path of what they are about (`messages.1.content.0.thinking.cache_control: Extra inputs are
 //! not permitted`), as those of the real API do.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{
     blocks::{self, extra, is_name, missing},
-    model, schema, turns,
+    model,
+    question::{self, cacheable, is_breakpoint},
+    schema,
+    turns::{self, Rules},
 };
 use crate::simulate::{
-    answer::{Cache, Format, Question, Streaming, Tool, ToolChoice},
+    answer::Question,
     complaint::Complaint,
     dialect::field::{is, list, number, string, strings},
     record::Request,
@@ -34,45 +37,45 @@ const FIELDS: [&str; 14] = [
     "output_format",
 ];
 /// What only an answer needs.
-const ANSWER_FIELDS: [&str; 11] = [
-    "max_tokens",
-    "container",
-    "diagnostics",
-    "inference_geo",
-    "metadata",
-    "service_tier",
-    "stop_sequences",
-    "stream",
-    "temperature",
-    "top_k",
-    "top_p",
-];
+const ANSWER_FIELDS: [&str; 8] =
+    ["max_tokens", "container", "diagnostics", "inference_geo", "metadata", "service_tier", "stop_sequences", "stream"];
+/// Those that only the older version has.
+const SAMPLING_FIELDS: [&str; 3] = ["temperature", "top_k", "top_p"];
 /// Those of them that only a beta header opens.
 const BETA_FIELDS: [&str; 3] = ["mcp_servers", "context_management", "output_format"];
 const THINKING_DOCS: &str = "Please consult our documentation at \
                              https://docs.claude.com/en/docs/build-with-claude/extended-thinking";
 
+/// Of the API.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Version {
+    June2023,
+    October2026,
+}
+
 pub(super) fn read(request: &Request) -> Result<Question, Complaint> {
-    match request.header("anthropic-version") {
+    let version = match request.header("anthropic-version") {
         None => return Err(Complaint::invalid("anthropic-version: header is required")),
-        Some("2023-06-01" | "2023-01-01") => {}
+        Some("2023-06-01" | "2023-01-01") => Version::June2023,
+        Some("2026-10-21") => Version::October2026,
         Some(other) => {
             return Err(Complaint::invalid(format!("anthropic-version: \"{other}\" is not a valid version")));
         }
-    }
+    };
     let body: Value = serde_json::from_slice(&request.body)
         .map_err(|error| Complaint::invalid(format!("The request body is not valid JSON: {error}")))?;
     let counts_only = request.uri.path().ends_with("/count_tokens");
     let beta = request.headers.contains_key("anthropic-beta");
-    check(&body, counts_only, beta)?;
-    Ok(question(&body))
+    check(&body, version, counts_only, beta)?;
+    Ok(question::of(&body))
 }
 
-fn check(body: &Value, counts_only: bool, beta: bool) -> Result<(), Complaint> {
+fn check(body: &Value, version: Version, counts_only: bool, beta: bool) -> Result<(), Complaint> {
     let known: Vec<&str> = FIELDS
         .into_iter()
         .filter(|field| beta || !BETA_FIELDS.contains(field))
         .chain(ANSWER_FIELDS.into_iter().filter(|_| !counts_only))
+        .chain(SAMPLING_FIELDS.into_iter().filter(|_| !counts_only && version == Version::June2023))
         .collect();
     extra(body, &known, "")?;
     let required: &[&str] = if counts_only { &["messages", "model"] } else { &["max_tokens", "messages", "model"] };
@@ -94,7 +97,8 @@ fn check(body: &Value, counts_only: bool, beta: bool) -> Result<(), Complaint> {
     let Some(messages) = body.get("messages").and_then(Value::as_array) else {
         return Err(Complaint::invalid("messages: Input should be a valid list"));
     };
-    turns::check(messages, model, string(body, "/thinking/type") == Some("enabled"))?;
+    let budgeted = string(body, "/thinking/type") == Some("enabled");
+    turns::check(messages, Rules { model, version, budgeted })?;
     check_breakpoints(body)
 }
 
@@ -318,18 +322,6 @@ fn check_system(body: &Value) -> Result<(), Complaint> {
     }
 }
 
-/// All that may carry a breakpoint of the prompt cache, in the order of the prompt, each with its length.
-fn cacheable(body: &Value) -> impl Iterator<Item = (&Value, usize)> {
-    let tools = list(body, "/tools").map(|tool| (tool, 40));
-    let system = list(body, "/system").map(|block| (block, tokens(block)));
-    let messages = list(body, "/messages").flat_map(|message| list(message, "/content"));
-    tools.chain(system).chain(messages.map(|block| (block, tokens(block))))
-}
-
-fn is_breakpoint(value: &Value) -> bool {
-    value.get("cache_control").is_some_and(|control| !control.is_null())
-}
-
 fn check_breakpoints(body: &Value) -> Result<(), Complaint> {
     let count = cacheable(body).filter(|(block, _)| is_breakpoint(block)).count();
     if count > 4 {
@@ -337,121 +329,4 @@ fn check_breakpoints(body: &Value) -> Result<(), Complaint> {
         return Err(Complaint::invalid(message));
     }
     Ok(())
-}
-
-fn question(body: &Value) -> Question {
-    let messages: Vec<&Value> = list(body, "/messages").collect();
-    let users = || messages.iter().rev().filter(|message| string(message, "/role") == Some("user"));
-    let text = users().filter_map(|message| message.get("content")).map(blocks::text).find(|text| !text.is_empty());
-    let trailing = messages.iter().rev().take_while(|message| string(message, "/role") != Some("assistant"));
-    let mut trailing: Vec<&&Value> = trailing.collect();
-    trailing.reverse();
-    let results = trailing.into_iter().flat_map(|message| list(message, "/content"));
-    let tool_results: Vec<String> =
-        results.filter(|block| string(block, "/type") == Some("tool_result")).map(result).collect();
-    let blocks: Vec<&Value> = messages.iter().flat_map(|message| list(message, "/content")).collect();
-    let inner = || blocks.iter().flat_map(|block| list(block, "/content")).chain(blocks.iter().copied());
-    let of_tag = |tag: &'static str| inner().filter(move |block| string(block, "/type") == Some(tag));
-    let images: Vec<String> = of_tag("image").map(source).collect();
-    let documents: Vec<String> = of_tag("document").map(source).collect();
-    let tools: Vec<Tool> = list(body, "/tools").filter_map(tool).collect();
-    let input_tokens = input_tokens(body);
-    Question {
-        model: string(body, "/model").unwrap_or_default().to_owned(),
-        text: text.unwrap_or_default(),
-        tool_results,
-        images,
-        documents,
-        tools,
-        tool_choice: match string(body, "/tool_choice/type") {
-            Some("none") => ToolChoice::Never,
-            Some("any") => ToolChoice::Required,
-            Some("tool") => ToolChoice::Named(string(body, "/tool_choice/name").unwrap_or_default().to_owned()),
-            _ => ToolChoice::Auto,
-        },
-        one_tool_call: is(body, "/tool_choice/disable_parallel_tool_use", true),
-        format: match body.pointer("/output_config/format/schema") {
-            Some(schema) => Format::Schema(schema.clone()),
-            None => Format::Text,
-        },
-        choices: 1,
-        max_tokens: number(body, "/max_tokens"),
-        stop: strings(body, "/stop_sequences"),
-        reasoning: matches!(string(body, "/thinking/type"), Some("enabled" | "adaptive")),
-        // From 4.7 on thinking is empty unless asked for.
-        shows_thoughts: match string(body, "/thinking/display") {
-            Some(display) => display == "summarized",
-            None => model::has_budgets(string(body, "/model").unwrap_or_default()),
-        },
-        input_tokens,
-        cache: cache(body, input_tokens),
-        stream: is(body, "/stream", true).then(Streaming::default),
-    }
-}
-
-fn result(block: &Value) -> String {
-    let text = block.get("content").map(blocks::text).unwrap_or_default();
-    if is(block, "/is_error", true) { format!("error: {text}") } else { text }
-}
-
-/// What there is to say of an image or a document.
-fn source(block: &Value) -> String {
-    let part = |name| string(block, name).unwrap_or_default();
-    match string(block, "/source/type") {
-        Some("base64") => {
-            format!("{} ({} base64 characters)", part("/source/media_type"), part("/source/data").len())
-        }
-        Some("url") => part("/source/url").to_owned(),
-        Some("text") => format!("text/plain ({} characters)", part("/source/data").chars().count()),
-        Some(_) => part("/source/file_id").to_owned(),
-        None => String::new(),
-    }
-}
-
-fn tool(tool: &Value) -> Option<Tool> {
-    let parameters = tool.get("input_schema").cloned().unwrap_or_else(|| json!({"type": "object"}));
-    Some(Tool { name: string(tool, "/name")?.to_owned(), parameters })
-}
-
-fn tokens(block: &Value) -> usize {
-    match string(block, "/type") {
-        Some("image") => 85,
-        Some("document") => 250,
-        Some("tool_result") => block.get("content").map_or(0, content_tokens),
-        Some("tool_use") => block.get("input").map_or(0, |input| input.to_string().len().div_ceil(4)),
-        _ => string(block, "/text").unwrap_or_default().chars().count().div_ceil(4),
-    }
-}
-
-fn content_tokens(content: &Value) -> usize {
-    match content.as_str() {
-        Some(text) => text.chars().count().div_ceil(4),
-        None => list(content, "").map(tokens).sum(),
-    }
-}
-
-fn input_tokens(body: &Value) -> usize {
-    let of = |content: Option<&Value>| content.map_or(0, content_tokens);
-    let messages = list(body, "/messages").map(|message| of(message.get("content")).saturating_add(3));
-    let tools = list(body, "/tools").count().saturating_mul(40);
-    messages.sum::<usize>().saturating_add(of(body.get("system"))).saturating_add(tools)
-}
-
-/// What the prompt cache does, guessed from the request alone: a conversation that has answers in it was cached by the
-/// request before, one that begins is written. Unlike the real one, it takes prompts of any length.
-fn cache(body: &Value, input_tokens: usize) -> Cache {
-    let blocks: Vec<(&Value, usize)> = cacheable(body).collect();
-    let cached = if is_breakpoint(body) {
-        input_tokens
-    } else {
-        let last = blocks.iter().rposition(|(block, _)| is_breakpoint(block));
-        let prefix = last.and_then(|last| blocks.get(..=last)).unwrap_or_default();
-        prefix.iter().map(|(_, tokens)| *tokens).sum::<usize>().min(input_tokens)
-    };
-    let continues = list(body, "/messages").any(|message| string(message, "/role") == Some("assistant"));
-    if continues {
-        Cache { read_tokens: cached, written_tokens: 0 }
-    } else {
-        Cache { read_tokens: 0, written_tokens: cached }
-    }
 }

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::{
     blocks::{self, check_text},
     model,
+    request::Version,
 };
 use crate::simulate::{complaint::Complaint, dialect::field::string};
 
@@ -18,24 +19,33 @@ struct Turn<'r> {
     blocks: Vec<&'r Value>,
 }
 
-/// What is wrong with the messages. `budgeted`: thinking with a budget is on.
-pub(super) fn check(messages: &[Value], model: &str, budgeted: bool) -> Result<(), Complaint> {
+/// What the order depends on.
+#[derive(Clone, Copy)]
+pub(super) struct Rules<'r> {
+    pub(super) model: &'r str,
+    pub(super) version: Version,
+    /// Thinking with a budget is on.
+    pub(super) budgeted: bool,
+}
+
+/// What is wrong with the messages.
+pub(super) fn check(messages: &[Value], rules: Rules<'_>) -> Result<(), Complaint> {
     if messages.is_empty() {
         return Err(Complaint::invalid("messages: at least one message is required"));
     }
     for (index, message) in messages.iter().enumerate() {
-        check_message(message, index, model)?;
+        check_message(message, index, rules)?;
     }
     if string(messages.first().unwrap_or(&Value::Null), "/role") != Some("user") {
         return Err(Complaint::invalid("messages: first message must use the \"user\" role"));
     }
     let turns = join(messages);
     check_pairs(&turns)?;
-    check_end(messages, model)?;
-    if budgeted { check_thinking_first(&turns) } else { Ok(()) }
+    check_end(messages, rules.model)?;
+    if rules.budgeted { check_thinking_first(&turns) } else { Ok(()) }
 }
 
-fn check_message(message: &Value, index: usize, model: &str) -> Result<(), Complaint> {
+fn check_message(message: &Value, index: usize, rules: Rules<'_>) -> Result<(), Complaint> {
     let at = format!("messages.{index}");
     let inside = format!("{at}.");
     blocks::extra(message, &["role", "content"], &inside)?;
@@ -43,7 +53,7 @@ fn check_message(message: &Value, index: usize, model: &str) -> Result<(), Compl
     let role = string(message, "/role").unwrap_or_default();
     match role {
         "user" | "assistant" => {}
-        "system" if model::has_system_messages(model) => {}
+        "system" if model::has_system_messages(rules.model) => {}
         "system" => {
             return Err(Complaint::invalid(
                 "messages: Unexpected role \"system\". The Messages API accepts a top-level `system` parameter, not \
@@ -63,12 +73,28 @@ fn check_message(message: &Value, index: usize, model: &str) -> Result<(), Compl
         Some(Value::Array(parts)) if parts.is_empty() => {
             Err(Complaint::invalid(format!("{at}: {role} messages must have non-empty content")))
         }
-        Some(Value::Array(parts)) => parts
-            .iter()
-            .enumerate()
-            .try_for_each(|(index, part)| blocks::check(part, role, &format!("{at}.content.{index}"))),
+        Some(Value::Array(parts)) => parts.iter().enumerate().try_for_each(|(index, part)| {
+            let at = format!("{at}.content.{index}");
+            blocks::check(part, role, &at)?;
+            check_version(part, role, &at, rules.version)
+        }),
         _ => Err(Complaint::invalid(format!("{at}.content: Input should be a valid list"))),
     }
+}
+
+/// What version 2026-10-21 no longer takes.
+fn check_version(block: &Value, role: &str, at: &str, version: Version) -> Result<(), Complaint> {
+    if version == Version::June2023 {
+        return Ok(());
+    }
+    if role == "assistant" && string(block, "/type") == Some("document") {
+        return Err(Complaint::invalid(format!("{at}: `document` blocks can only be in `user` messages")));
+    }
+    let cites = block.get("citations").and_then(Value::as_array).is_some_and(|citations| !citations.is_empty());
+    if role == "user" && cites {
+        return Err(Complaint::invalid(format!("{at}.text.citations: citations can only be in `assistant` messages")));
+    }
+    Ok(())
 }
 
 fn join(messages: &[Value]) -> Vec<Turn<'_>> {
@@ -125,7 +151,9 @@ fn check_pairs(turns: &[Turn<'_>]) -> Result<(), Complaint> {
             .unwrap_or_default();
         let mut seen: Vec<&str> = Vec::new();
         for (place, block) in turn.blocks.iter().enumerate() {
-            let Some(id) = string(block, "/tool_use_id") else { continue };
+            // Those of the provider's own tools stand in the turn that called them.
+            let result = Some(block).filter(|block| string(block, "/type") == Some("tool_result"));
+            let Some(id) = result.and_then(|block| string(block, "/tool_use_id")) else { continue };
             if !before.contains(&id) {
                 return Err(Complaint::invalid(format!(
                     "messages.{}.content.{place}: unexpected `tool_use_id` found in `tool_result` blocks: {id}. Each \

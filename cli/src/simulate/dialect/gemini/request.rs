@@ -58,8 +58,8 @@ fn check_tools(body: &Value) -> Result<(), Complaint> {
         }
     }
     let allowed = strings(body, "/toolConfig/functionCallingConfig/allowedFunctionNames");
-    let mode = string(body, "/toolConfig/functionCallingConfig/mode");
-    match mode {
+    let mode = mode(body);
+    match mode.as_deref() {
         None | Some("MODE_UNSPECIFIED" | "AUTO" | "ANY" | "NONE" | "VALIDATED") => {}
         Some(other) => {
             let at = "tool_config.function_calling_config.mode";
@@ -71,10 +71,10 @@ fn check_tools(body: &Value) -> Result<(), Complaint> {
             return Err(Complaint { violations: vec![(at.into(), message)], ..complaint });
         }
     }
-    if !allowed.is_empty() && !matches!(mode, Some("ANY" | "VALIDATED")) {
+    if !allowed.is_empty() && !matches!(mode.as_deref(), Some("ANY" | "VALIDATED")) {
         return Err(Complaint::invalid("Allowed function names should only be set when function calling mode is ANY."));
     }
-    if mode == Some("ANY") && names.is_empty() {
+    if mode.as_deref() == Some("ANY") && names.is_empty() {
         return Err(Complaint::invalid("Function calling config is set without function_declarations."));
     }
     match allowed.iter().find(|name| !names.contains(&name.as_str())) {
@@ -83,6 +83,11 @@ fn check_tools(body: &Value) -> Result<(), Complaint> {
             Err(Complaint::invalid(format!("Allowed function name {name} is not in the function declarations.")))
         }
     }
+}
+
+/// Names of values are read in any case.
+fn mode(body: &Value) -> Option<String> {
+    string(body, "/toolConfig/functionCallingConfig/mode").map(str::to_ascii_uppercase)
 }
 
 fn check_config(body: &Value, generation: u32) -> Result<(), Complaint> {
@@ -208,7 +213,7 @@ fn tool(declaration: &Value) -> Option<Tool> {
 
 fn tool_choice(body: &Value) -> ToolChoice {
     let allowed = strings(body, "/toolConfig/functionCallingConfig/allowedFunctionNames");
-    match (string(body, "/toolConfig/functionCallingConfig/mode"), allowed.as_slice()) {
+    match (mode(body).as_deref(), allowed.as_slice()) {
         (Some("NONE"), _) => ToolChoice::Never,
         (Some("ANY"), [only]) => ToolChoice::Named(only.clone()),
         (Some("ANY"), _) => ToolChoice::Required,

@@ -64,7 +64,8 @@ fn check_content(content: &Value, index: usize) -> Result<(), Complaint> {
     }
     for (place, part) in list(content, "/parts").enumerate() {
         let given = DATA.iter().filter(|field| part.get(**field).is_some()).count();
-        if given == 0 {
+        // A signature may come alone, after what it signs.
+        if given == 0 && part.get("thoughtSignature").is_none() {
             let message = "required oneof field 'data' must have one initialized field";
             return Err(Complaint::invalid(format!("{at}[{place}].data: {message}\n")));
         }
