@@ -14,9 +14,8 @@ test: test-native test-envoy test-sdk
 
 # Pure tests and the real filter against the fake host: nothing to build first.
 test-native: doctor
-	cargo test --workspace --lib --bins --examples
-	cargo test -p dragoman-core -p dragoman --tests
-	cargo test -p dragoman-tests $(addprefix --test ,$(basename $(notdir $(wildcard tests/native_*.rs) $(wildcard tests/dependencies.rs))))
+	cargo test -p dragoman-core -p dragoman
+	cargo test -p dragoman-tests --lib $(addprefix --test ,$(basename $(notdir $(wildcard tests/native_*.rs) tests/dependencies.rs)))
 
 # A real Envoy.
 test-envoy: wasm cli envoy
@@ -30,8 +29,8 @@ check: doctor wasm cli envoy
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	scripts/wasm clippy
-	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items
-	dist/dragoman render envoy --check envoy/standalone
+	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc --workspace --no-deps --document-private-items
+	dist/dragoman render envoy --config config/dragoman.yaml --check envoy/standalone
 	dist/envoy --mode validate --log-level warn -c envoy/standalone/envoy.yaml
 	scripts/size $(WASM_BYTES_MAX)
 
@@ -54,7 +53,7 @@ size:
 
 # envoy/: what the tool renders from the default configuration, checked in.
 render: cli
-	dist/dragoman render envoy --out envoy/standalone
+	dist/dragoman render envoy --config config/dragoman.yaml --out envoy/standalone
 
 doctor:
 	@scripts/doctor

@@ -100,6 +100,10 @@ impl HttpContext for IngressStream {
     }
 
     fn on_http_response_headers(&mut self, _: usize, _: bool) -> Action {
+        // A reply of our own to a request passes here too.
+        if self.stream.has_ended() || self.watch.has_failed() {
+            return Action::Continue;
+        }
         self.stream.answered();
         let stream = &self.stream;
         let local = || LocalReply {

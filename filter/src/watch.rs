@@ -45,7 +45,12 @@ impl Watch {
             }
             waiting.push(stream.id());
         }
-        self.setting.get() != Setting::Missing
+        !self.has_failed()
+    }
+
+    /// Whether the setting is known to be missing: then every answer is the explanation, and none needs a look.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.setting.get() == Setting::Missing
     }
 
     /// A stream's body has come.

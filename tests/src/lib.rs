@@ -4,3 +4,5 @@
 #![expect(clippy::panic, clippy::expect_used, clippy::arithmetic_side_effects, reason = "a harness fails by panicking")]
 
 pub mod abi;
+pub mod envoy;
+pub mod http;

@@ -2,7 +2,7 @@
 //!
 //! No prompt, key or provider's page is ever part of an error.
 
-use alloc::{string::String, vec::Vec};
+use alloc::{borrow::Cow, string::String, vec::Vec};
 use serde::Serialize;
 
 use crate::step::Reply;
@@ -15,7 +15,7 @@ pub struct Error {
     /// One sentence for a human.
     pub message: String,
     /// The field of the request that is to blame.
-    pub param: Option<&'static str>,
+    pub param: Option<Cow<'static, str>>,
 }
 
 /// What the caller should conclude.
@@ -106,8 +106,8 @@ impl Error {
 
     /// Blames a field of the request.
     #[must_use]
-    pub fn blaming(self, param: &'static str) -> Self {
-        Self { param: Some(param), ..self }
+    pub fn blaming(self, param: impl Into<Cow<'static, str>>) -> Self {
+        Self { param: Some(param.into()), ..self }
     }
 
     /// The body of this error.
@@ -151,7 +151,7 @@ impl Error {
                     429 => ("rate_limit_error", Some("rate_limit_exceeded")),
                     _ => (kind, row.openai_code),
                 };
-                serde_json::to_vec(&OpenAi { error: OpenAiError { message, kind, param: self.param, code } })
+                serde_json::to_vec(&OpenAi { error: OpenAiError { message, kind, param: self.param.as_deref(), code } })
             }
             Shape::Anthropic => {
                 let kind = match status {

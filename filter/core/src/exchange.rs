@@ -9,7 +9,7 @@ use core::mem;
 
 use crate::{
     auth::{Caller, Credential},
-    dialect::{ChatRequest, WANTED_OF_REQUEST},
+    dialect::openai_chat::{ChatRequest, OpenAiChat, WANTED_OF_REQUEST},
     error::{Error, Kind, Shape},
     gateway::Gateway,
     headers::Headers,
@@ -43,6 +43,8 @@ enum State {
 struct Reading {
     caller: Caller,
     query: String,
+    /// Envoy's id of the request.
+    exchange: String,
     shape: Shape,
     scanner: Result<Scanner, Failure>,
     length: usize,
@@ -146,8 +148,9 @@ impl Exchange {
     pub fn response_head(&mut self, local: impl FnOnce() -> LocalReply) -> Option<Reply> {
         match mem::replace(&mut self.state, State::Settled) {
             State::Forwarded(plan) if plan.has_answer() => {
+                let deferred = plan.take_deferred();
                 self.state = State::Forwarded(plan);
-                None
+                deferred
             }
             State::Forwarded(plan) => {
                 let LocalReply { status, details } = local();
@@ -205,7 +208,8 @@ impl Exchange {
             return Err(too_large(self.gateway.max_body));
         }
         let query = Credential::strip(query);
-        Ok(Ok(Reading { caller, query, shape, scanner: Ok(Scanner::new(WANTED_OF_REQUEST)), length: 0 }))
+        let exchange = headers.text("x-request-id").unwrap_or_default().replace('-', "");
+        Ok(Ok(Reading { caller, query, exchange, shape, scanner: Ok(Scanner::new(WANTED_OF_REQUEST)), length: 0 }))
     }
 
     fn ready(&self) -> Reply {
@@ -216,7 +220,7 @@ impl Exchange {
     }
 
     fn plan(&self, reading: Reading) -> Result<(Rc<Plan>, HeaderEdits), Error> {
-        let Reading { caller, query, shape, scanner, length } = reading;
+        let Reading { caller, query, exchange, shape, scanner, length } = reading;
         let request = ChatRequest::read(scanner.and_then(Scanner::finish), length)?;
         let (provider, id) = self.gateway.resolve(&request.model)?;
         let scope = caller.check_scope(&provider.name, id);
@@ -227,14 +231,13 @@ impl Exchange {
         }
         let target = Target { provider: Rc::clone(provider), model: id.into() };
         let first_byte = if request.flex { provider.flex } else { provider.first_byte };
-        let query = if query.is_empty() { query } else { ["?", &query].concat() };
         let mut edits = HeaderEdits::default();
         edits.set.push((Name::Borrowed("x-envoy-max-retries"), "0".into()));
         if first_byte != self.gateway.default_first_byte {
             let header = Name::Borrowed("x-envoy-upstream-rq-per-try-timeout-ms");
             edits.set.push((header, format!("{}", first_byte.as_millis())));
         }
-        Ok((Rc::new(Plan::new(request, vec![target], shape, query)), edits))
+        Ok((Rc::new(Plan::new(request, &OpenAiChat, exchange, vec![target], shape, query)), edits))
     }
 }
 

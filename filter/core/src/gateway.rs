@@ -5,9 +5,9 @@ use core::time::Duration;
 
 use crate::{
     auth::KeyTable,
-    config::{Account, AuthMode, Config, Credential, Provider as Section},
+    config::{Account, AuthMode, BaseUrl, Config, Credential, Provider as Section, StreamUsage},
     error::{Error, Kind},
-    provider,
+    provider::{Spec, Vendor, authorization},
     step::Name,
 };
 
@@ -29,12 +29,18 @@ pub struct Gateway {
 pub struct Provider {
     /// Its name in the file.
     pub name: String,
+    /// What it is.
+    pub spec: &'static Spec,
+    /// The habits of its vendor.
+    pub vendor: &'static Vendor,
     /// Its Envoy cluster.
     pub cluster: String,
     /// The `:authority` it expects.
     pub authority: String,
-    /// What stands before an API's path.
-    pub base_path: String,
+    /// Where it is.
+    pub base_url: BaseUrl,
+    /// Whether its streams may be asked for their usage.
+    pub takes_stream_options: bool,
     /// Headers of every request, the credential's among them.
     pub headers: Vec<(Name, String)>,
     /// To the first content of the answer.
@@ -98,6 +104,7 @@ impl Gateway {
 
 impl Provider {
     fn new(section: &Section, environment: &impl Fn(&str) -> Option<String>) -> Self {
+        let (spec, vendor) = (section.kind.0, Vendor::of(&section.base_url));
         let mut headers: Vec<_> =
             section.headers.iter().map(|(name, value)| (Name::Owned(name.clone()), value.clone())).collect();
         let mut secrets = section.accounts.iter().map(|account| secret(account, environment));
@@ -105,7 +112,8 @@ impl Provider {
         let chosen = secrets.next().map(|first| secrets.fold(first, Result::or));
         let missing = match chosen {
             Some(Ok(secret)) => {
-                headers.extend(secret.map(|secret| provider::spec(section.kind).authorization(&secret)));
+                let place = vendor.credential.unwrap_or(spec.credential);
+                headers.extend(secret.map(|secret| authorization(place, &secret)));
                 None
             }
             Some(Err(missing)) => Some(missing),
@@ -113,9 +121,16 @@ impl Provider {
         };
         Self {
             name: section.name.clone(),
+            spec,
+            vendor,
             cluster: section.cluster(),
             authority: section.base_url.authority(),
-            base_path: section.base_url.path.clone(),
+            base_url: section.base_url.clone(),
+            takes_stream_options: match section.stream_usage {
+                Some(StreamUsage::Ask) => true,
+                Some(StreamUsage::Never) => false,
+                None => vendor.takes_stream_options,
+            },
             headers,
             first_byte: section.timeouts.first_byte,
             flex: section.timeouts.flex,

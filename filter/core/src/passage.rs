@@ -1,22 +1,63 @@
-//! The passage of a stream whose dialect is the client's: frames go through as they came, but for the usage chunk that the
-//! client did not ask for, and nothing malformed.
+//! The passage of a streamed answer from its provider to the client, whatever is done to it on the way.
 //!
-//! Until the first content the frames are kept back, so that an error, or nothing at all, is still a failure and not half an
-//! answer. Afterwards a failure can only be said in the stream: the error is its last event.
+//! Until the first content everything is kept back, so that an error, or nothing at all, is still a failure and not half an
+//! answer. Afterwards a failure can only be said in the stream: the error is its last event. What a frame becomes is a
+//! [`Conduit`]'s business: the same bytes ([`crate::passthrough`]) or another format's ([`crate::translation`]).
 
-use alloc::vec::Vec;
-use core::mem;
+use alloc::{boxed::Box, format, string::String, vec::Vec};
+use core::{fmt::Debug, mem};
 
 use crate::{
-    dialect::{Event, StreamTap, error_event, error_status},
     error::{Error, Kind},
-    sse::{Decoder, Frame},
+    sse::{Decoder, Frame, Framing},
     step::Chunk,
     usage::Usage,
 };
 
 /// Most bytes kept back before the first content; then the stream is let go as it is.
 const MAX_KEPT_BACK: usize = 512 * 1024;
+
+/// What is done to the frames of a stream.
+pub(crate) trait Conduit: Debug {
+    /// Appends to `out` what the client gets for a frame: nothing where the frame is a failure.
+    fn pass(&mut self, frame: Frame<'_>, out: &mut Vec<u8>) -> Seen;
+
+    /// The stream has ended. Appends what it lacks, and says whether the answer was complete.
+    fn finish(&mut self, out: &mut Vec<u8>) -> bool;
+
+    /// How an error of the gateway is told.
+    fn failure(&mut self, error: &Error) -> Failure;
+
+    /// Whether whatever is appended for a frame is the frame's own bytes.
+    fn is_verbatim(&self) -> bool;
+
+    /// The tokens of the answer, once the stream has said them.
+    fn usage(&self) -> Option<Usage>;
+}
+
+/// What a frame was.
+#[derive(Debug)]
+pub(crate) enum Seen {
+    /// Nothing that a client could show.
+    Preamble,
+    /// Something of the answer, or its end.
+    Content,
+    /// The provider gives up.
+    Failure(Failure),
+    /// It is not of the provider's format.
+    Malformed,
+}
+
+/// A failure, told in both ways: in the answer's place, and in the answer.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    /// The status to answer with.
+    pub(crate) status: u16,
+    /// The body to answer with.
+    pub(crate) body: Vec<u8>,
+    /// The event that says the same at the end of a stream.
+    pub(crate) event: Vec<u8>,
+}
 
 /// A stream on its way.
 #[derive(Debug)]
@@ -28,15 +69,14 @@ pub(crate) struct Passage {
 /// What the frames are led through.
 #[derive(Debug)]
 struct Lane {
-    tap: StreamTap,
-    hides_usage: bool,
+    conduit: Box<dyn Conduit>,
     stage: Stage,
-    /// Frames to send with the next release.
+    /// What to send with the next release.
     out: Vec<u8>,
     /// Whether `out` differs from what the provider sent.
     changed: bool,
-    /// How errors of the provider are told.
-    provider: alloc::string::String,
+    /// Who is to blame.
+    provider: String,
 }
 
 #[derive(Debug)]
@@ -46,18 +86,9 @@ enum Stage {
     /// The answer is on its way.
     Going,
     /// It failed before its first content.
-    Failed(Failed),
+    Failed(Failure),
     /// Everything has been said; the rest is dropped.
     Over,
-}
-
-/// Why a stream cannot be used, before anything of it was sent.
-#[derive(Debug)]
-pub(crate) struct Failed {
-    /// The status to answer with.
-    pub(crate) status: u16,
-    /// The body to answer with.
-    pub(crate) body: Vec<u8>,
 }
 
 /// What to do after a piece.
@@ -68,21 +99,14 @@ pub(crate) enum Fed {
     /// Let this go, in the place of everything kept back and the piece.
     Go(Chunk),
     /// The stream cannot be used.
-    Failed(Failed),
+    Failed(Failure),
 }
 
 impl Passage {
-    /// A stream of this provider; `hides_usage` says that the client did not ask for usage.
-    pub(crate) fn new(provider: &str, hides_usage: bool) -> Self {
-        let lane = Lane {
-            tap: StreamTap::default(),
-            hides_usage,
-            stage: Stage::KeptBack,
-            out: Vec::new(),
-            changed: false,
-            provider: provider.into(),
-        };
-        Self { decoder: Decoder::default(), lane }
+    /// A stream of this provider, led through `conduit`.
+    pub(crate) fn new(provider: &str, framing: Framing, conduit: Box<dyn Conduit>) -> Self {
+        let lane = Lane { conduit, stage: Stage::KeptBack, out: Vec::new(), changed: false, provider: provider.into() };
+        Self { decoder: Decoder::new(framing), lane }
     }
 
     /// The next piece; `end` says that it is the last one.
@@ -103,24 +127,23 @@ impl Passage {
         } else if decoder.carried() > 0 {
             lane.changed = true;
         }
-        match &mut lane.stage {
-            Stage::KeptBack if lane.out.len() <= MAX_KEPT_BACK => Fed::Nothing,
-            Stage::KeptBack => {
+        match mem::replace(&mut lane.stage, Stage::Over) {
+            Stage::Failed(failure) => Fed::Failed(failure),
+            Stage::KeptBack if lane.out.len() <= MAX_KEPT_BACK => {
+                lane.stage = Stage::KeptBack;
+                Fed::Nothing
+            }
+            Stage::KeptBack | Stage::Going => {
                 lane.stage = Stage::Going;
                 Fed::Go(lane.release())
             }
-            Stage::Going | Stage::Over => Fed::Go(lane.release()),
-            Stage::Failed(failed) => {
-                let failed = Failed { status: failed.status, body: mem::take(&mut failed.body) };
-                lane.stage = Stage::Over;
-                Fed::Failed(failed)
-            }
+            Stage::Over => Fed::Go(lane.release()),
         }
     }
 
     /// The tokens of the answer, once the stream has said them.
     pub(crate) fn usage(&self) -> Option<Usage> {
-        self.lane.tap.usage()
+        self.lane.conduit.usage()
     }
 }
 
@@ -130,65 +153,53 @@ impl Lane {
             self.changed = true;
             return;
         }
-        if self.tap.is_done() {
-            self.out.extend_from_slice(frame.raw);
-            return;
+        let before = self.out.len();
+        let seen = self.conduit.pass(frame, &mut self.out);
+        let appended = self.out.len().saturating_sub(before);
+        self.changed |= !self.conduit.is_verbatim() || appended != frame.raw.len();
+        match seen {
+            Seen::Preamble => {}
+            Seen::Content => self.stage = Stage::Going,
+            Seen::Failure(failure) => self.fail_with(failure),
+            Seen::Malformed => self.fail("sent a malformed event"),
         }
-        match self.tap.read(frame) {
-            Event::Content => self.stage = Stage::Going,
-            Event::Usage if self.hides_usage => {
-                self.changed = true;
-                return;
-            }
-            Event::Preamble | Event::Usage => {}
-            Event::Error if matches!(self.stage, Stage::KeptBack) => {
-                let body = frame.data().unwrap_or_default().into_owned();
-                self.stage = Stage::Failed(Failed { status: error_status(&body), body });
-                return;
-            }
-            Event::Error => self.stage = Stage::Over,
-            Event::Malformed => return self.fail("sent a malformed event"),
-        }
-        self.out.extend_from_slice(frame.raw);
     }
 
     /// The stream has ended, with this much of a frame left over.
     fn end(&mut self, left: &[u8]) {
+        // Some providers leave the blank line behind the last event out. What is no whole event is the rest of a cut.
+        if !left.trim_ascii().is_empty() && matches!(self.stage, Stage::KeptBack | Stage::Going) {
+            match self.conduit.pass(Frame { raw: left }, &mut self.out) {
+                Seen::Content => self.stage = Stage::Going,
+                Seen::Failure(failure) => self.fail_with(failure),
+                Seen::Preamble | Seen::Malformed => self.changed = true,
+            }
+        }
         if matches!(self.stage, Stage::Over | Stage::Failed(_)) {
             return;
         }
-        let sound = left.trim_ascii().is_empty() || self.tap.read(Frame { raw: left }) != Event::Malformed;
-        if sound {
-            self.out.extend_from_slice(left);
-        }
-        let cut = Error::new(
-            Kind::BadUpstream,
-            alloc::format!("The provider `{}` ended the stream before the answer was complete.", self.provider),
-        );
-        let ending = self.tap.ending(&cut);
-        if ending.is_empty() {
+        let before = self.out.len();
+        let is_complete = self.conduit.finish(&mut self.out);
+        self.changed |= self.out.len() != before;
+        if is_complete {
             self.stage = Stage::Over;
-            return;
+        } else {
+            self.fail("ended the stream before the answer was complete");
         }
-        if matches!(self.stage, Stage::KeptBack) && !self.tap.is_finished() {
-            self.stage = Stage::Failed(Failed::of(&cut));
-            return;
-        }
-        if sound && !left.is_empty() {
-            self.out.extend_from_slice(b"\n\n");
-        }
-        self.out.extend_from_slice(&ending);
-        self.changed = true;
-        self.stage = Stage::Over;
     }
 
     fn fail(&mut self, what: &str) {
-        let error = Error::new(Kind::BadUpstream, alloc::format!("The provider `{}` {what}.", self.provider));
+        let error = Error::new(Kind::BadUpstream, format!("The provider `{}` {what}.", self.provider));
+        let failure = self.conduit.failure(&error);
+        self.fail_with(failure);
+    }
+
+    fn fail_with(&mut self, failure: Failure) {
+        self.changed = true;
         if matches!(self.stage, Stage::KeptBack) {
-            self.stage = Stage::Failed(Failed::of(&error));
+            self.stage = Stage::Failed(failure);
         } else {
-            self.out.extend_from_slice(&error_event(&error));
-            self.changed = true;
+            self.out.extend_from_slice(&failure.event);
             self.stage = Stage::Over;
         }
     }
@@ -196,11 +207,5 @@ impl Lane {
     fn release(&mut self) -> Chunk {
         let out = mem::take(&mut self.out);
         if mem::take(&mut self.changed) { Chunk::Replace(out) } else { Chunk::Keep }
-    }
-}
-
-impl Failed {
-    pub(crate) fn of(error: &Error) -> Self {
-        Self { status: error.kind.status(), body: error.body(crate::error::Shape::OpenAi) }
     }
 }

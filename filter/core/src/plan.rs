@@ -11,9 +11,10 @@ use core::{
 };
 
 use crate::{
-    dialect::ChatRequest,
+    dialect::{Downstream, openai_chat::ChatRequest},
     error::{Error, Kind, Shape},
     gateway::Provider,
+    step::Reply,
     usage::Usage,
 };
 
@@ -29,9 +30,13 @@ pub struct Plan {
     pub request: ChatRequest,
     /// Whom to ask, in order.
     pub targets: Vec<Target>,
+    /// What the client speaks.
+    pub downstream: &'static dyn Downstream,
+    /// An id of this exchange.
+    pub exchange: String,
     /// The shape of errors.
     pub shape: Shape,
-    /// The client's query without its key, with its `?`, or empty.
+    /// The client's query without its key.
     pub query: String,
     progress: Progress,
 }
@@ -50,6 +55,7 @@ pub struct Target {
 struct Progress {
     outcomes: RefCell<Vec<Outcome>>,
     usage: Cell<Option<Usage>>,
+    deferred: RefCell<Option<Reply>>,
 }
 
 /// How an attempt ended.
@@ -57,15 +63,22 @@ struct Progress {
 pub enum Outcome {
     /// The provider's answer is passed on; its status.
     Answered(u16),
-    /// The answer could not be passed on; the provider's status.
+    /// The answer could not be passed on; the status that it stands for.
     Unusable(u16),
 }
 
 impl Plan {
     /// A plan that nobody has worked on.
     #[must_use]
-    pub fn new(request: ChatRequest, targets: Vec<Target>, shape: Shape, query: String) -> Self {
-        Self { request, targets, shape, query, progress: Progress::default() }
+    pub fn new(
+        request: ChatRequest,
+        downstream: &'static dyn Downstream,
+        exchange: String,
+        targets: Vec<Target>,
+        shape: Shape,
+        query: String,
+    ) -> Self {
+        Self { request, targets, downstream, exchange, shape, query, progress: Progress::default() }
     }
 
     /// The value of [`NEXT_PROPERTY`] for the target with this index; `None` past the end.
@@ -97,6 +110,17 @@ impl Plan {
     #[must_use]
     pub fn usage(&self) -> Option<Usage> {
         self.progress.usage.get()
+    }
+
+    /// Leaves the answer to the ingress: an attempt cannot give a body to an answer that has only a head.
+    pub fn defer(&self, reply: Reply) {
+        self.progress.deferred.replace(Some(reply));
+    }
+
+    /// The answer that an attempt left to the ingress.
+    #[must_use]
+    pub fn take_deferred(&self) -> Option<Reply> {
+        self.progress.deferred.take()
     }
 
     /// Whether a provider's answer, of whatever kind, has been judged.

@@ -1,4 +1,4 @@
-//! Server-sent events: framing only, at any chunk boundary, without delay and without copying what is already whole.
+//! Server-sent events, and JSON lines: framing only, at any chunk boundary, without delay and without copying what is already whole.
 //!
 //! A frame is everything up to and with the blank line that ends an event. Its bytes are kept as they came, so that a
 //! passed-through stream stays identical; what a frame says is read on demand. An incomplete frame at the end of a chunk is
@@ -11,9 +11,20 @@ use alloc::{borrow::Cow, vec::Vec};
 /// exist, carry a few MiB of base64.
 pub const MAX_FRAME: usize = 8 * 1024 * 1024;
 
+/// What ends a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Framing {
+    /// A blank line: server-sent events.
+    #[default]
+    Events,
+    /// A line feed: JSON lines.
+    Lines,
+}
+
 /// Cuts a byte stream into frames.
 #[derive(Debug, Default)]
 pub struct Decoder {
+    framing: Framing,
     carry: Vec<u8>,
 }
 
@@ -29,19 +40,25 @@ pub struct Frame<'a> {
 }
 
 impl Decoder {
+    /// A decoder for this framing.
+    #[must_use]
+    pub fn new(framing: Framing) -> Self {
+        Self { framing, carry: Vec::new() }
+    }
+
     /// Gives each frame that ends in `chunk` to `each`, and keeps what is left for the next call.
     ///
     /// # Errors
     /// [`Overlong`] when what is left is longer than any event may be.
     pub fn feed(&mut self, chunk: &[u8], mut each: impl FnMut(Frame<'_>)) -> Result<(), Overlong> {
         if self.carry.is_empty() {
-            let used = split(chunk, 0, &mut each);
+            let used = split(self.framing, chunk, 0, &mut each);
             self.carry.extend_from_slice(chunk.get(used..).unwrap_or_default());
         } else {
             // Only the seam can complete the carried frame; looking at all of it again would be quadratic.
             let seam = self.carry.len().saturating_sub(3);
             self.carry.extend_from_slice(chunk);
-            let used = split(&self.carry, seam, &mut each);
+            let used = split(self.framing, &self.carry, seam, &mut each);
             self.carry.drain(..used);
         }
         if self.carry.len() > MAX_FRAME { Err(Overlong) } else { Ok(()) }
@@ -61,6 +78,12 @@ impl Decoder {
 }
 
 impl<'a> Frame<'a> {
+    /// Whether it ends with the blank line that it needs.
+    #[must_use]
+    pub fn is_closed(self) -> bool {
+        blank_line_end(self.raw) == Some(self.raw.len())
+    }
+
     /// The last `event` field.
     #[must_use]
     pub fn event(&self) -> Option<&'a [u8]> {
@@ -110,10 +133,10 @@ pub fn write_event(out: &mut Vec<u8>, event: Option<&str>, data: &[u8]) {
 
 /// Gives each whole frame of `bytes` to `each` and returns how many bytes they are. The first blank line is looked for from
 /// `search_from` on.
-fn split(bytes: &[u8], search_from: usize, each: &mut impl FnMut(Frame<'_>)) -> usize {
+fn split(framing: Framing, bytes: &[u8], search_from: usize, each: &mut impl FnMut(Frame<'_>)) -> usize {
     let mut start = 0_usize;
     let mut from = search_from;
-    while let Some(length) = bytes.get(from..).and_then(frame_end) {
+    while let Some(length) = bytes.get(from..).and_then(|rest| framing.frame_end(rest)) {
         let end = from.saturating_add(length);
         each(Frame { raw: bytes.get(start..end).unwrap_or_default() });
         (start, from) = (end, end);
@@ -121,8 +144,18 @@ fn split(bytes: &[u8], search_from: usize, each: &mut impl FnMut(Frame<'_>)) -> 
     start
 }
 
+impl Framing {
+    /// The place just after the first frame.
+    fn frame_end(self, bytes: &[u8]) -> Option<usize> {
+        match self {
+            Self::Events => blank_line_end(bytes),
+            Self::Lines => bytes.iter().position(|&byte| byte == b'\n').map(|at| at.saturating_add(1)),
+        }
+    }
+}
+
 /// The place just after the first blank line.
-fn frame_end(bytes: &[u8]) -> Option<usize> {
+fn blank_line_end(bytes: &[u8]) -> Option<usize> {
     let mut at = 0_usize;
     // At the start of a line, a line end is a blank line.
     let mut line_is_empty = false;

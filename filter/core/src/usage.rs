@@ -7,8 +7,14 @@ pub struct Usage {
     pub input: u64,
     /// Those of them that came from the provider's cache.
     pub cached_input: u64,
+    /// Those of them that were written to the provider's cache.
+    pub cache_write: u64,
+    /// Those of them that are sound.
+    pub audio_input: u64,
     /// Tokens of the answer, reasoning included.
     pub output: u64,
     /// Those of them that were spent on reasoning.
     pub reasoning: u64,
+    /// Those of them that are sound.
+    pub audio_output: u64,
 }

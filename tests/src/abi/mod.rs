@@ -8,19 +8,26 @@
 //! A thread is a VM, because the SDK's dispatcher is thread-local. Roots of one [`Vm`] share its memory, as the ingress and
 //! attempt roles do in Envoy. A panic in the filter aborts the test binary, since the SDK's callbacks are `extern "C"`; its
 //! message is printed first. Does not model: trailers, gRPC, queues, buffer limits, time that passes by itself.
+#![expect(clippy::unused_self, reason = "a VM is a token: what it stands for is the thread's")]
 
+mod gateway;
+mod half;
 mod headers;
 mod host;
+mod message;
 mod process;
 mod stream;
 mod symbols;
 
+pub use gateway::{Exchange, Gateway};
 pub use headers::Headers;
+pub use message::{Message, Outcome};
 pub use process::Process;
-pub use stream::{Message, Outcome, Stream};
+pub use stream::Stream;
 
 use host::{HOST, Host, RootState, next_id};
 use std::cell::RefCell;
+use std::io::{self, Write};
 use std::marker::PhantomData;
 use std::rc::Rc;
 use std::sync::{Mutex, PoisonError};
@@ -66,6 +73,9 @@ pub struct Callout {
     pub timeout: Duration,
 }
 
+/// The SDK checks and sets a global without a lock.
+static START: Mutex<()> = Mutex::new(());
+
 /// One worker's VM. It lives on the thread that made it.
 pub struct Vm {
     thread: PhantomData<*const ()>,
@@ -89,8 +99,6 @@ impl Vm {
             assert!(host.is_none(), "one VM a thread");
             *host = Some(Host::new(process.clone()));
         });
-        // The SDK checks and sets a global without a lock.
-        static START: Mutex<()> = Mutex::new(());
         let _start = START.lock().unwrap_or_else(PoisonError::into_inner);
         symbols::_initialize();
         Self { thread: PhantomData }
@@ -192,18 +200,18 @@ pub struct Root<'vm> {
 impl<'vm> Root<'vm> {
     /// A client's stream through this filter.
     #[must_use]
-    pub fn stream(&self) -> Stream<'vm> {
-        Stream::open(*self, Role::Downstream, Rc::new(RefCell::default()))
+    pub fn stream(self) -> Stream<'vm> {
+        Stream::open(self, Role::Downstream, Rc::new(RefCell::default()))
     }
 
     /// How often the filter wants to be woken; `None`: never.
     #[must_use]
-    pub fn tick_period(&self) -> Option<Duration> {
+    pub fn tick_period(self) -> Option<Duration> {
         with_host(|host| host.roots.get(&self.id).and_then(|root| root.tick_period))
     }
 
     /// Wakes the filter.
-    pub fn tick(&self) {
+    pub fn tick(self) {
         call(self.id, || symbols::proxy_on_tick(self.id));
         perform_deferred();
     }
@@ -237,8 +245,9 @@ fn delete_root(id: u32) {
     with_host(|host| host.roots.remove(&id));
 }
 
-/// Where a panic's message goes: the test's own output.
-#[expect(clippy::print_stderr, reason = "the only way out for a message before an abort")]
+/// Where a panic's message goes: past the capture of the test's output, which an abort would throw away.
 fn print_critical(message: &[u8]) {
-    eprintln!("{}", String::from_utf8_lossy(message));
+    let mut err = io::stderr().lock();
+    // With standard error gone there is nobody left to tell.
+    let _ = err.write_all(message).and_then(|()| err.write_all(b"\n"));
 }

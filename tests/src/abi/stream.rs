@@ -6,8 +6,9 @@
 //! answer's head does not, and one sent after the head has left resets the stream; `on_log` comes before `on_done`, and an
 //! upstream filter gets no `on_log`.
 
+use super::half::{Half, Head};
 use super::host::{Deferred, Direction, FilterState, HOST, Host, StreamState, next_id};
-use super::{Headers, Root, Vm, symbols};
+use super::{Headers, Outcome, Root, Vm, symbols};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
@@ -21,142 +22,6 @@ pub(super) enum Role {
     Downstream,
     /// In a cluster's chain: one per try.
     Upstream,
-}
-
-/// A head and body that have left the filter.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Message {
-    /// Headers with pseudo-headers.
-    pub headers: Headers,
-    /// The body, in the pieces in which it left.
-    pub chunks: Vec<Vec<u8>>,
-    /// Whether its end has left too.
-    pub complete: bool,
-}
-
-impl Message {
-    /// The whole body.
-    #[must_use]
-    pub fn body(&self) -> Vec<u8> {
-        self.chunks.concat()
-    }
-
-    /// The whole body, escaped where it is not text.
-    #[must_use]
-    pub fn text(&self) -> String {
-        String::from_utf8_lossy(&self.body()).into_owned()
-    }
-
-    /// `:status`.
-    #[must_use]
-    pub fn status(&self) -> u16 {
-        self.headers.status()
-    }
-}
-
-/// What became of a request or an answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    /// The filter holds it.
-    Held,
-    /// It went on: a request to the upstream, an answer to the client.
-    Forwarded(Message),
-    /// The filter answered the client itself.
-    Replied(Message),
-    /// The stream was reset.
-    Reset,
-}
-
-impl Outcome {
-    /// What went on.
-    ///
-    /// # Panics
-    /// When it did not.
-    #[must_use]
-    #[track_caller]
-    pub fn forwarded(self) -> Message {
-        match self {
-            Self::Forwarded(message) => message,
-            other @ (Self::Held | Self::Replied(_) | Self::Reset) => panic!("expected it to go on, got {other:#?}"),
-        }
-    }
-
-    /// What the filter answered.
-    ///
-    /// # Panics
-    /// When it did not.
-    #[must_use]
-    #[track_caller]
-    pub fn replied(self) -> Message {
-        match self {
-            Self::Replied(message) => message,
-            other @ (Self::Held | Self::Forwarded(_) | Self::Reset) => panic!("expected a reply, got {other:#?}"),
-        }
-    }
-}
-
-/// One direction of a stream, with what the filter may touch of it.
-#[derive(Default)]
-pub(super) struct Half {
-    pub(super) headers: Headers,
-    head: Head,
-    /// What a body callback sees: this chunk, or with it all that was held before.
-    pub(super) buffer: Option<Vec<u8>>,
-    /// Body bytes that have arrived.
-    pub(super) received: usize,
-    ended: bool,
-    sent: Option<Message>,
-    /// A filter without `allow_on_headers_stop_iteration` that holds the head gets no body until it lets go.
-    waiting: Option<Vec<(Vec<u8>, bool)>>,
-}
-
-#[derive(Default, Clone, Copy, PartialEq, Eq)]
-enum Head {
-    #[default]
-    Absent,
-    Held,
-    Left,
-}
-
-impl Half {
-    pub(super) fn is_held(&self) -> bool {
-        self.head == Head::Held
-    }
-
-    pub(super) fn has_head(&self) -> bool {
-        self.head != Head::Absent
-    }
-
-    /// Lets everything that is held go on.
-    fn release(&mut self) {
-        if self.head == Head::Held {
-            self.head = Head::Left;
-            self.sent = Some(Message { headers: self.headers.clone(), ..Message::default() });
-        }
-        let chunk = self.buffer.take().unwrap_or_default();
-        if let Some(sent) = &mut self.sent {
-            if !chunk.is_empty() {
-                sent.chunks.push(chunk);
-            }
-            sent.complete = self.ended;
-        }
-    }
-
-    /// Replaces whatever is there by a complete message that goes out at once.
-    fn settle(&mut self, headers: Headers, body: Vec<u8>) {
-        *self = Self { headers, head: Head::Held, ended: true, buffer: Some(body), ..Self::default() };
-        self.release();
-    }
-
-    /// Envoy sends the length as it stands: a longer body is cut on the wire, a shorter one leaves the reader waiting.
-    #[track_caller]
-    fn assert_framed(&self) {
-        if let Some(sent) = self.sent.as_ref().filter(|sent| sent.complete)
-            && let Some(length) = sent.headers.text("content-length")
-        {
-            assert_eq!(length, sent.body().len().to_string(), "content-length is not the body's: {:?}", sent.headers);
-        }
-    }
 }
 
 /// A stream in one filter. Ended by [`Stream::finish`], or when its VM is dropped.
@@ -194,68 +59,68 @@ impl<'vm> Stream<'vm> {
 
     /// This request's next filter: an upstream filter's context for one try. The two share filter state.
     #[must_use]
-    pub fn attempt(&self, root: Root<'vm>) -> Stream<'vm> {
+    pub fn attempt(self, root: Root<'vm>) -> Stream<'vm> {
         let shared = self.look(|stream| Rc::clone(&stream.filter_state));
         Stream::open(root, Role::Upstream, shared)
     }
 
     /// A property that Envoy would know, e.g. `["source", "address"]`.
-    pub fn set_property(&self, path: &[&str], value: &[u8]) {
+    pub fn set_property(self, path: &[&str], value: &[u8]) {
         self.look(|stream| stream.properties.insert(path.join("\0").into_bytes(), value.to_vec()));
     }
 
     /// Filter state that a filter of this request has set.
     #[must_use]
-    pub fn filter_state(&self, name: &str) -> Option<Vec<u8>> {
+    pub fn filter_state(self, name: &str) -> Option<Vec<u8>> {
         self.look(|stream| stream.filter_state.borrow().values.get(name.as_bytes()).cloned())
     }
 
     /// The same as the router saw it when it last chose the route: a property set after that is not in it.
     #[must_use]
-    pub fn routed_by(&self, name: &str) -> Option<Vec<u8>> {
+    pub fn routed_by(self, name: &str) -> Option<Vec<u8>> {
         self.look(|stream| stream.filter_state.borrow().routed.get(name.as_bytes()).cloned())
     }
 
     /// A request arrives, whole but in these pieces; none, and it ends with its head.
     #[track_caller]
-    pub fn request<B: AsRef<[u8]>>(&self, headers: impl Into<Headers>, chunks: &[B]) -> Outcome {
+    pub fn request<B: AsRef<[u8]>>(self, headers: impl Into<Headers>, chunks: &[B]) -> Outcome {
         self.run(Direction::Request, headers.into(), chunks)
     }
 
     /// The head of a request arrives.
     #[track_caller]
-    pub fn request_head(&self, headers: impl Into<Headers>, end: bool) -> Outcome {
+    pub fn request_head(self, headers: impl Into<Headers>, end: bool) -> Outcome {
         self.head(Direction::Request, headers.into(), end)
     }
 
     /// A piece of its body.
     #[track_caller]
-    pub fn request_chunk(&self, chunk: impl AsRef<[u8]>, end: bool) -> Outcome {
+    pub fn request_chunk(self, chunk: impl AsRef<[u8]>, end: bool) -> Outcome {
         self.data(Direction::Request, chunk.as_ref(), end)
     }
 
     /// An answer arrives, whole but in these pieces.
     #[track_caller]
-    pub fn response<B: AsRef<[u8]>>(&self, headers: impl Into<Headers>, chunks: &[B]) -> Outcome {
+    pub fn response<B: AsRef<[u8]>>(self, headers: impl Into<Headers>, chunks: &[B]) -> Outcome {
         self.run(Direction::Response, headers.into(), chunks)
     }
 
     /// The head of an answer arrives.
     #[track_caller]
-    pub fn response_head(&self, headers: impl Into<Headers>, end: bool) -> Outcome {
+    pub fn response_head(self, headers: impl Into<Headers>, end: bool) -> Outcome {
         self.head(Direction::Response, headers.into(), end)
     }
 
     /// A piece of its body.
     #[track_caller]
-    pub fn response_chunk(&self, chunk: impl AsRef<[u8]>, end: bool) -> Outcome {
+    pub fn response_chunk(self, chunk: impl AsRef<[u8]>, end: bool) -> Outcome {
         self.data(Direction::Response, chunk.as_ref(), end)
     }
 
     /// What has become of the request so far.
     #[must_use]
     #[track_caller]
-    pub fn request_outcome(&self) -> Outcome {
+    pub fn request_outcome(self) -> Outcome {
         self.look(|stream| {
             stream.request.assert_framed();
             match (&stream.request.sent, &stream.response.sent) {
@@ -271,7 +136,7 @@ impl<'vm> Stream<'vm> {
     /// tell them apart.
     #[must_use]
     #[track_caller]
-    pub fn response_outcome(&self) -> Outcome {
+    pub fn response_outcome(self) -> Outcome {
         self.look(|stream| {
             stream.response.assert_framed();
             match &stream.response.sent {
@@ -288,7 +153,7 @@ impl<'vm> Stream<'vm> {
     }
 
     #[track_caller]
-    fn run<B: AsRef<[u8]>>(&self, direction: Direction, headers: Headers, chunks: &[B]) -> Outcome {
+    fn run<B: AsRef<[u8]>>(self, direction: Direction, headers: Headers, chunks: &[B]) -> Outcome {
         let mut outcome = self.head(direction, headers, chunks.is_empty());
         for chunk in chunks {
             outcome = self.data(direction, chunk.as_ref(), false);
@@ -297,7 +162,7 @@ impl<'vm> Stream<'vm> {
     }
 
     #[track_caller]
-    fn head(&self, direction: Direction, headers: Headers, end: bool) -> Outcome {
+    fn head(self, direction: Direction, headers: Headers, end: bool) -> Outcome {
         deliver_head(self.id, direction, headers, end);
         if self.whole_head {
             self.look(|stream| {
@@ -309,13 +174,13 @@ impl<'vm> Stream<'vm> {
     }
 
     #[track_caller]
-    fn data(&self, direction: Direction, chunk: &[u8], end: bool) -> Outcome {
+    fn data(self, direction: Direction, chunk: &[u8], end: bool) -> Outcome {
         deliver_data(self.id, direction, chunk, end);
         self.outcome(direction)
     }
 
     #[track_caller]
-    fn outcome(&self, direction: Direction) -> Outcome {
+    fn outcome(self, direction: Direction) -> Outcome {
         match direction {
             Direction::Request => self.request_outcome(),
             Direction::Response => self.response_outcome(),
@@ -323,7 +188,7 @@ impl<'vm> Stream<'vm> {
     }
 
     #[track_caller]
-    fn look<T>(&self, look: impl FnOnce(&mut StreamState) -> T) -> T {
+    fn look<T>(self, look: impl FnOnce(&mut StreamState) -> T) -> T {
         with_host(|host| look(host.streams.get_mut(&self.id).expect("the stream is not finished")))
     }
 }
@@ -347,7 +212,7 @@ fn deliver_head(id: u32, direction: Direction, headers: Headers, end: bool) {
         if direction == Direction::Request && stream.response.has_head() {
             return false;
         }
-        *half(stream, direction) = Half { headers, head: Head::Held, ended: end, ..Half::default() };
+        *half(stream, direction) = Half::arrived(headers, end);
         true
     });
     if arrived == Some(true) {

@@ -4,7 +4,6 @@
 //! SDK wants it. No import may panic: it is called from foreign frames, so a panic would abort without a message. A host that
 //! is not there (no VM on this thread, or one already inside a hostcall) answers `InternalFailure`.
 #![expect(unsafe_code, reason = "an ABI of pointers; this file turns them into slices and back")]
-#![expect(clippy::too_many_arguments, reason = "the ABI's signatures")]
 
 use super::host::{HOST, Host};
 use super::{Headers, Status};
@@ -41,6 +40,14 @@ unsafe extern "C" {
 unsafe fn view<'a>(data: *const u8, size: usize) -> &'a [u8] {
     // SAFETY: the caller's promise; null never reaches `from_raw_parts`.
     if data.is_null() || size == 0 { &[] } else { unsafe { slice::from_raw_parts(data, size) } }
+}
+
+/// What the SDK passes.
+macro_rules! bytes {
+    ($data:expr, $size:expr) => {
+        // SAFETY: slices and strings of the SDK's own, alive for the call.
+        unsafe { view($data, $size) }
+    };
 }
 
 /// Hands bytes over. The SDK frees them as a `Vec` whose capacity is its length, so they are boxed; none is null.
@@ -88,8 +95,7 @@ macro_rules! answer {
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn proxy_log(level: u32, message: *const u8, size: usize) -> u32 {
-    // SAFETY: a string of the SDK's.
-    let message = unsafe { view(message, size) };
+    let message = bytes!(message, size);
     let logged = with(|host| {
         host.write_log(level, message);
         Ok(())
@@ -135,8 +141,7 @@ unsafe extern "C" fn proxy_set_buffer_bytes(
     data: *const u8,
     size: usize,
 ) -> u32 {
-    // SAFETY: a slice of the SDK's.
-    let value = unsafe { view(data, size) };
+    let value = bytes!(data, size);
     status(with(|host| host.set_buffer(kind, start, replaced, value)))
 }
 
@@ -147,8 +152,7 @@ unsafe extern "C" fn proxy_get_header_map_pairs(kind: u32, data: *mut *mut u8, s
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn proxy_set_header_map_pairs(kind: u32, data: *const u8, size: usize) -> u32 {
-    // SAFETY: a slice of the SDK's.
-    let pairs = unsafe { view(data, size) };
+    let pairs = bytes!(data, size);
     status(with(|host| {
         *host.headers_mut(kind)? = Headers::decode(pairs).ok_or(Status::BadArgument)?;
         Ok(())
@@ -163,22 +167,18 @@ unsafe extern "C" fn proxy_get_header_map_value(
     data: *mut *mut u8,
     size: *mut usize,
 ) -> u32 {
-    // SAFETY: a string of the SDK's.
-    let name = String::from_utf8_lossy(unsafe { view(name, name_size) });
+    let name = String::from_utf8_lossy(bytes!(name, name_size));
     let value = with(|host| host.headers(kind)?.get(&name).map(<[u8]>::to_vec).ok_or(Status::NotFound));
     answer!(value, value => give(value, data, size))
 }
 
-/// # Safety
-/// As [`view`], for name and value.
-unsafe fn change_header(
+fn change_header(
     kind: u32,
     (name, name_size): (*const u8, usize),
     (value, value_size): (*const u8, usize),
     change: impl FnOnce(&mut Headers, &str, &[u8]),
 ) -> u32 {
-    // SAFETY: the caller's promise.
-    let (name, value) = unsafe { (view(name, name_size), view(value, value_size)) };
+    let (name, value) = (bytes!(name, name_size), bytes!(value, value_size));
     let name = String::from_utf8_lossy(name);
     status(with(|host| {
         change(host.headers_mut(kind)?, &name, value);
@@ -188,8 +188,7 @@ unsafe fn change_header(
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn proxy_remove_header_map_value(kind: u32, name: *const u8, name_size: usize) -> u32 {
-    // SAFETY: a string of the SDK's.
-    unsafe { change_header(kind, (name, name_size), (std::ptr::null(), 0), |headers, name, _| headers.remove(name)) }
+    change_header(kind, (name, name_size), (std::ptr::null(), 0), |headers, name, _| headers.remove(name))
 }
 
 #[unsafe(no_mangle)]
@@ -200,8 +199,7 @@ unsafe extern "C" fn proxy_replace_header_map_value(
     value: *const u8,
     value_size: usize,
 ) -> u32 {
-    // SAFETY: strings of the SDK's.
-    unsafe { change_header(kind, (name, name_size), (value, value_size), Headers::set) }
+    change_header(kind, (name, name_size), (value, value_size), Headers::set)
 }
 
 #[unsafe(no_mangle)]
@@ -212,8 +210,7 @@ unsafe extern "C" fn proxy_add_header_map_value(
     value: *const u8,
     value_size: usize,
 ) -> u32 {
-    // SAFETY: strings of the SDK's.
-    unsafe { change_header(kind, (name, name_size), (value, value_size), Headers::add) }
+    change_header(kind, (name, name_size), (value, value_size), Headers::add)
 }
 
 #[unsafe(no_mangle)]
@@ -223,15 +220,13 @@ unsafe extern "C" fn proxy_get_property(
     data: *mut *mut u8,
     size: *mut usize,
 ) -> u32 {
-    // SAFETY: a slice of the SDK's.
-    let path = unsafe { view(path, path_size) };
+    let path = bytes!(path, path_size);
     answer!(with(|host| host.property(path)), value => give(value, data, size))
 }
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn proxy_set_property(path: *const u8, path_size: usize, value: *const u8, value_size: usize) -> u32 {
-    // SAFETY: slices of the SDK's.
-    let (path, value) = unsafe { (view(path, path_size), view(value, value_size)) };
+    let (path, value) = (bytes!(path, path_size), bytes!(value, value_size));
     status(with(|host| host.set_property(path, value)))
 }
 
@@ -243,8 +238,7 @@ unsafe extern "C" fn proxy_get_shared_data(
     size: *mut usize,
     version: *mut u32,
 ) -> u32 {
-    // SAFETY: a slice of the SDK's.
-    let key = unsafe { view(key, key_size) };
+    let key = bytes!(key, key_size);
     answer!(with(|host| host.process.get(key)), found => {
         give(found.0, data, size);
         *version = found.1;
@@ -259,8 +253,7 @@ unsafe extern "C" fn proxy_set_shared_data(
     value_size: usize,
     version: u32,
 ) -> u32 {
-    // SAFETY: slices of the SDK's.
-    let (key, value) = unsafe { (view(key, key_size), view(value, value_size)) };
+    let (key, value) = (bytes!(key, key_size), bytes!(value, value_size));
     status(with(|host| host.process.put(key, value, version)))
 }
 
@@ -285,8 +278,7 @@ unsafe extern "C" fn proxy_send_local_response(
     headers_size: usize,
     _grpc_status: i32,
 ) -> u32 {
-    // SAFETY: slices of the SDK's.
-    let (body, headers) = unsafe { (view(body, body_size), view(headers, headers_size)) };
+    let (body, headers) = (bytes!(body, body_size), bytes!(headers, headers_size));
     status(with(|host| host.reply(code, &Headers::decode(headers).ok_or(Status::BadArgument)?, body)))
 }
 
@@ -303,9 +295,8 @@ unsafe extern "C" fn proxy_http_call(
     timeout: u32,
     token: *mut u32,
 ) -> u32 {
-    // SAFETY: slices of the SDK's.
     let (cluster, headers, body) =
-        unsafe { (view(cluster, cluster_size), view(headers, headers_size), view(body, body_size)) };
+        (bytes!(cluster, cluster_size), bytes!(headers, headers_size), bytes!(body, body_size));
     let call = with(|host| {
         let headers = Headers::decode(headers).ok_or(Status::BadArgument)?;
         host.http_call(cluster, headers, body, Duration::from_millis(timeout.into()))
@@ -327,8 +318,7 @@ unsafe extern "C" fn proxy_call_foreign_function(
     data: *mut *mut u8,
     size: *mut usize,
 ) -> u32 {
-    // SAFETY: a string of the SDK's.
-    let name = unsafe { view(name, name_size) };
+    let name = bytes!(name, name_size);
     answer!(with(|host| host.foreign_function(name)), result => give(result, data, size))
 }
 
@@ -339,8 +329,7 @@ extern "C" fn proxy_done() -> u32 {
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn proxy_define_metric(kind: u32, name: *const u8, name_size: usize, id: *mut u32) -> u32 {
-    // SAFETY: a string of the SDK's.
-    let name = unsafe { view(name, name_size) };
+    let name = bytes!(name, name_size);
     answer!(with(|host| host.define_metric(kind, name)), defined => *id = defined)
 }
 

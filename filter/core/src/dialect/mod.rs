@@ -1,9 +1,126 @@
-//! What is spoken: wire formats. One folder a format; where client and provider speak the same one, bytes pass untouched but
-//! for spliced places, and a tap reads what must be known.
+//! What is spoken: wire formats, one folder each.
+//!
+//! A client's format implements [`Downstream`], a provider's [`Upstream`]; both map to and from the canonical chat
+//! ([`crate::chat`]), never to each other. Where client and provider speak the same format, bytes pass untouched but for
+//! spliced places and neither trait is asked.
 
-mod openai_chat;
+pub mod openai_chat;
 
-pub use openai_chat::{
-    ChatRequest, Event, StreamTap, WANTED_OF_ANSWER, WANTED_OF_REQUEST, error_body, error_event, error_status,
-    usage_of_answer,
+use alloc::{boxed::Box, string::String, vec::Vec};
+use core::fmt::Debug;
+
+use crate::{
+    chat::{Delta, Fault, Request, Response},
+    error::Error,
+    headers::Headers,
+    sse::{Frame, Framing},
+    step::Name,
 };
+
+/// A wire format as providers speak it.
+pub trait Upstream: Debug + Sync {
+    /// Its name. A client's format of the same name is the same format.
+    fn name(&self) -> &'static str;
+
+    /// The version segment of its paths, `/v1`: left out where the provider's base URL ends with it.
+    fn version(&self) -> &'static str;
+
+    /// Writes a request for a target, or says which field the target cannot do.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::InvalidRequest`], blaming the field.
+    fn write(&self, request: &Request<'_>, aim: &Aim<'_>) -> Result<Written, Error>;
+
+    /// Reads a whole answer; `None` where it is not of this format.
+    fn read<'a>(&self, body: &'a str) -> Option<Response<'a>>;
+
+    /// How its streams are cut into frames, and their media type.
+    fn framing(&self) -> (Framing, &'static str);
+
+    /// Reads a stream.
+    fn reader(&self) -> Box<dyn Reader>;
+
+    /// Reads an error.
+    fn fault(&self, status: u16, body: &[u8]) -> Fault;
+
+    /// The provider's rate limits in `OpenAI`'s headers; `now` is in seconds since the epoch.
+    fn rate_limits(&self, headers: Headers<'_>, now: u64) -> Vec<(Name, String)>;
+}
+
+/// Reads the stream of one answer.
+pub trait Reader: Debug {
+    /// Gives what the next frame says to `each`, in order.
+    ///
+    /// # Errors
+    /// [`Malformed`] where it is not of this format.
+    fn read(&mut self, frame: Frame<'_>, each: &mut dyn FnMut(Delta<'_>)) -> Result<(), Malformed>;
+}
+
+/// A wire format as clients speak it.
+pub trait Downstream: Debug + Sync {
+    /// Its name.
+    fn name(&self) -> &'static str;
+
+    /// Reads a request.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::InvalidRequest`], blaming the field.
+    fn read<'a>(&self, body: &'a str) -> Result<Request<'a>, Error>;
+
+    /// Writes a whole answer.
+    fn write(&self, response: &Response<'_>, identity: &Identity) -> Vec<u8>;
+
+    /// Writes a stream; `wants_usage` says that the client asked for its tokens.
+    fn writer(&self, identity: Identity, wants_usage: bool) -> Box<dyn Writer>;
+
+    /// Writes a provider's error: the status and the body.
+    fn fault(&self, provider: &str, fault: &Fault) -> (u16, Vec<u8>);
+}
+
+/// Writes the stream of one answer.
+pub trait Writer: Debug {
+    /// Appends what a step is in this format, perhaps nothing.
+    fn write(&mut self, delta: Delta<'_>, out: &mut Vec<u8>);
+
+    /// Appends an error as the last event.
+    fn error(&mut self, body: &[u8], out: &mut Vec<u8>);
+}
+
+/// The target of a request.
+#[derive(Debug, Clone, Copy)]
+pub struct Aim<'a> {
+    /// The model's id.
+    pub model: &'a str,
+    /// Most tokens that it can answer, where known.
+    pub max_output_tokens: Option<u64>,
+    /// An id for this exchange, for what the format wants ids for.
+    pub exchange: &'a str,
+}
+
+/// A request as its target must get it.
+#[derive(Debug, Default)]
+pub struct Written {
+    /// The path behind the base URL and the version, with its query.
+    pub path: String,
+    /// Headers that the format asks for.
+    pub headers: Vec<(Name, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+    /// Fields of the client's request that have no counterpart and were left out.
+    pub dropped: Vec<String>,
+}
+
+/// What an answer is called where its provider gives it no name.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    /// An id of this exchange.
+    pub exchange: String,
+    /// When it was asked, in seconds since the epoch.
+    pub created: u64,
+    /// The model that was asked.
+    pub model: String,
+}
+
+/// A frame that is not of the expected format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Malformed;

@@ -3,31 +3,52 @@
 //! What is spoken (the wire format) is a dialect's business; here is where, with which credential and which habits.
 
 mod openai;
+mod vendor;
 
 use alloc::string::String;
+use core::fmt;
 
-use crate::{config::Kind, step::Name};
+use crate::{dialect::Upstream, step::Name};
+
+pub use vendor::Vendor;
 
 /// What a kind of provider needs to be spoken to.
 #[derive(Debug)]
 pub struct Spec {
+    /// The kind's name in the file.
+    pub name: &'static str,
+    /// Where it is, unless the file says otherwise: host and path, by TLS.
+    pub home: (&'static str, &'static str),
     /// How a credential is presented: the header's name and what stands before the secret.
     pub credential: (&'static str, &'static str),
+    /// What it speaks.
+    pub dialect: &'static dyn Upstream,
 }
 
-/// The spec of a kind.
+/// A kind of provider: a line of the table.
+#[derive(Clone, Copy)]
+pub struct Kind(pub &'static Spec);
+
+/// The kind that everything compatible is, by its name in the file.
+pub const FIRST: (&str, Kind) = ("openai", Kind(&openai::SPEC));
+
+/// The other kinds.
+pub const OTHERS: &[(&str, Kind)] = &[];
+
+/// The header that presents a credential, the name and what stands before the secret given.
 #[must_use]
-pub const fn spec(kind: Kind) -> &'static Spec {
-    match kind {
-        Kind::OpenAi => &openai::SPEC,
+pub fn authorization((name, scheme): (&'static str, &'static str), secret: &str) -> (Name, String) {
+    (Name::Borrowed(name), [scheme, secret].concat())
+}
+
+impl PartialEq for Kind {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.name == other.0.name
     }
 }
 
-impl Spec {
-    /// The header that presents a credential.
-    #[must_use]
-    pub fn authorization(&self, secret: &str) -> (Name, String) {
-        let (name, scheme) = self.credential;
-        (Name::Borrowed(name), [scheme, secret].concat())
+impl fmt::Debug for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.name)
     }
 }

@@ -143,6 +143,15 @@ fn what_is_not_of_the_dialect_is_not_passed_on() {
 }
 
 #[test]
+fn an_answer_without_a_body_is_answered_by_the_ingress() {
+    for body in [&br#"{"model":"m"}"#[..], br#"{"model":"m","stream":true}"#] {
+        let answer = ask(&open(), post(CHAT, &[]), &[body]).sent().answered(200, SSE, &[]);
+        assert_eq!((answer.status, answer.header("x-dragoman-attempts")), (502, Some("openai/m=502")));
+        assert!(answer.text().contains("upstream_error"));
+    }
+}
+
+#[test]
 fn a_refusal_of_the_provider_reaches_the_client_as_it_is() {
     let body = r#"{ "error": {"message":"too long","type":"invalid_request_error","param":"messages","code":"context_length_exceeded"}}"#;
     let sent = ask(&open(), post(CHAT, &[]), &[br#"{"model":"m","stream":true}"#]).sent();

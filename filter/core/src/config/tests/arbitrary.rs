@@ -12,8 +12,8 @@ use core::{
 use proptest::prelude::*;
 
 use super::super::{
-    Account, Auth, AuthMode, BaseUrl, Config, Credential, EnvoyAdmin, Key, Kind, Listen, Provider, Retry, Timeouts,
-    Tls, check, text,
+    Account, Auth, AuthMode, BaseUrl, Config, Credential, EnvoyAdmin, Key, Listen, Provider, Retry, Timeouts, Tls,
+    check, text,
 };
 
 fn name() -> impl Strategy<Value = String> {
@@ -52,6 +52,7 @@ fn base_url() -> impl Strategy<Value = BaseUrl> {
         host,
         port,
         path,
+        api_version: None,
     })
 }
 
@@ -64,8 +65,9 @@ fn some_provider() -> impl Strategy<Value = Provider> {
     (name(), base_url(), accounts, timeouts, headers).prop_map(|(name, base_url, accounts, timeouts, headers)| {
         Provider {
             name,
-            kind: Kind::OpenAi,
+            kind: crate::provider::FIRST.1,
             base_url,
+            stream_usage: Some(crate::config::StreamUsage::Never),
             accounts,
             timeouts,
             headers: headers.into_iter().collect(),

@@ -1,9 +1,56 @@
 //! OpenAI Chat Completions: <https://platform.openai.com/docs/api-reference/chat>.
+//!
+//! Between a client and a provider that both speak it, only the head fields are read ([`ChatRequest`]) and a tap reads the
+//! answer; towards other formats the whole request is read and the answer is written.
 
-mod request;
+mod ask;
+mod call_id;
+mod content;
+mod head;
+mod read;
 mod response;
 mod stream;
+mod tap;
+mod upstream;
+mod write;
 
-pub use request::{ChatRequest, WANTED as WANTED_OF_REQUEST};
+use alloc::{boxed::Box, vec::Vec};
+
+use crate::{
+    chat::{Fault, Request, Response},
+    dialect::{Downstream, Identity, Writer},
+    error::Error,
+};
+
+pub use head::{ChatRequest, Habits, WANTED as WANTED_OF_REQUEST};
 pub use response::{WANTED as WANTED_OF_ANSWER, error_body, error_status, usage_of_answer};
-pub use stream::{Event, StreamTap, error_event};
+pub use tap::{Event, StreamTap, error_event};
+
+/// The format's name.
+const NAME: &str = "openai_chat";
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub struct OpenAiChat;
+
+impl Downstream for OpenAiChat {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn read<'a>(&self, body: &'a str) -> Result<Request<'a>, Error> {
+        read::read(body)
+    }
+
+    fn write(&self, response: &Response<'_>, identity: &Identity) -> Vec<u8> {
+        write::write(response, identity)
+    }
+
+    fn writer(&self, identity: Identity, wants_usage: bool) -> Box<dyn Writer> {
+        Box::new(stream::StreamWriter::new(identity, wants_usage))
+    }
+
+    fn fault(&self, provider: &str, fault: &Fault) -> (u16, Vec<u8>) {
+        write::fault(provider, fault)
+    }
+}

@@ -35,22 +35,33 @@ pub(super) fn read_usage(text: &str) -> Option<Usage> {
         #[serde(default)]
         completion_tokens_details: Option<CompletionDetails>,
     }
-    #[derive(Deserialize)]
+    #[derive(Deserialize, Default)]
     struct PromptDetails {
         #[serde(default)]
         cached_tokens: Option<u64>,
+        #[serde(default)]
+        audio_tokens: Option<u64>,
     }
-    #[derive(Deserialize)]
+    #[derive(Deserialize, Default)]
     struct CompletionDetails {
         #[serde(default)]
         reasoning_tokens: Option<u64>,
+        #[serde(default)]
+        audio_tokens: Option<u64>,
     }
     let wire: Option<Wire> = serde_json::from_str(text).ok()?;
-    wire.map(|wire| Usage {
-        input: wire.prompt_tokens.unwrap_or_default(),
-        cached_input: wire.prompt_tokens_details.and_then(|details| details.cached_tokens).unwrap_or_default(),
-        output: wire.completion_tokens.unwrap_or_default(),
-        reasoning: wire.completion_tokens_details.and_then(|details| details.reasoning_tokens).unwrap_or_default(),
+    wire.map(|wire| {
+        let prompt = wire.prompt_tokens_details.unwrap_or_default();
+        let completion = wire.completion_tokens_details.unwrap_or_default();
+        Usage {
+            input: wire.prompt_tokens.unwrap_or_default(),
+            cached_input: prompt.cached_tokens.unwrap_or_default(),
+            cache_write: 0,
+            audio_input: prompt.audio_tokens.unwrap_or_default(),
+            output: wire.completion_tokens.unwrap_or_default(),
+            reasoning: completion.reasoning_tokens.unwrap_or_default(),
+            audio_output: completion.audio_tokens.unwrap_or_default(),
+        }
     })
 }
 
@@ -114,7 +125,10 @@ mod tests {
     fn usage_is_read_in_its_details() {
         let text = r#"{"prompt_tokens":10,"completion_tokens":5,"prompt_tokens_details":{"cached_tokens":4},
             "completion_tokens_details":{"reasoning_tokens":2},"new_field":{}}"#;
-        assert_eq!(read_usage(text), Some(Usage { input: 10, cached_input: 4, output: 5, reasoning: 2 }));
+        assert_eq!(
+            read_usage(text),
+            Some(Usage { input: 10, cached_input: 4, output: 5, reasoning: 2, ..Usage::default() })
+        );
         assert_eq!(read_usage("null"), None);
         let nulls = r#"{"prompt_tokens":1,"completion_tokens":2,"prompt_tokens_details":null}"#;
         assert_eq!(read_usage(nulls), Some(Usage { input: 1, output: 2, ..Usage::default() }));

@@ -1,216 +1,255 @@
-//! A tap on a chat stream: what each event means for the gateway, without changing it.
+//! A streamed answer, written in OpenAI's chunks.
 //!
-//! A stream is whole when it ends with `[DONE]`; what it lacks at the end is added if the answer itself was complete.
+//! Constant memory: what has been sent is forgotten but for a few numbers. Lists in a delta carry an `index`, without which
+//! OpenAI's own SDKs refuse to join them.
 
-use alloc::{borrow::Cow, vec::Vec};
-use serde::{
-    Deserialize,
-    de::{Deserializer, IgnoredAny, MapAccess, Visitor},
+use alloc::{
+    string::{String, ToString},
+    vec::Vec,
 };
+use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::response::read_usage;
+use super::write::{
+    WireAnnotation, WireCall, WireFunction, WireLogprobs, WireThought, WireUsage, annotation, call, completion_id,
+    finish_word, logprobs, usage,
+};
 use crate::{
-    error::{Error, Shape},
-    sse::{Frame, write_event},
+    chat::{Citation, Delta},
+    dialect::{Identity, Writer},
+    sse::write_event,
     usage::Usage,
 };
 
-/// Reads a stream's events.
-#[derive(Debug, Default)]
-pub struct StreamTap {
-    finish_seen: bool,
-    done_seen: bool,
+/// See the module's documentation.
+#[derive(Debug)]
+pub(super) struct StreamWriter {
+    id: String,
+    created: u64,
+    model: String,
+    service_tier: Option<String>,
+    wants_usage: bool,
     usage: Option<Usage>,
+    /// By choice: what has been sent.
+    sent: Vec<Sent>,
 }
 
-/// What an event is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Event {
-    /// A comment, a ping, a chunk with only a role: nothing a client could show.
-    Preamble,
-    /// Something of the answer, or its end.
-    Content,
-    /// The chunk without choices that carries the usage.
-    Usage,
-    /// The provider's own error.
-    Error,
-    /// Not of this dialect.
-    Malformed,
+/// What has been sent of one answer.
+#[derive(Debug, Default)]
+struct Sent {
+    role: bool,
+    finish: bool,
+    /// Thoughts that are complete, and whether one is open.
+    thoughts: u32,
+    thought_is_open: bool,
+    annotations: u32,
+    /// Characters of text.
+    characters: u64,
 }
 
-/// The members of a chunk that matter.
-#[derive(Deserialize)]
+#[derive(Serialize)]
 struct Chunk<'a> {
-    #[serde(borrow, default)]
-    error: Option<&'a RawValue>,
-    #[serde(default)]
-    choices: Option<Vec<Choice>>,
-    #[serde(borrow, default)]
-    usage: Option<&'a RawValue>,
+    id: &'a str,
+    object: &'static str,
+    created: u64,
+    model: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    service_tier: Option<&'a str>,
+    system_fingerprint: Option<&'a str>,
+    choices: &'a [WireChoice<'a>],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    usage: Option<WireUsage>,
 }
 
-#[derive(Deserialize)]
-struct Choice {
-    #[serde(default)]
-    delta: Option<Delta>,
-    #[serde(default)]
-    finish_reason: Option<IgnoredAny>,
+#[derive(Serialize)]
+struct WireChoice<'a> {
+    index: u32,
+    delta: WireDelta<'a>,
+    logprobs: Option<WireLogprobs>,
+    finish_reason: Option<&'static str>,
 }
 
-/// Whether a delta carries more than a role: any member, known today or not, that is not null or empty.
-struct Delta {
-    has_content: bool,
+#[derive(Serialize, Default)]
+struct WireDelta<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refusal: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasoning_content: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    thinking_blocks: Option<[WireThought<'a>; 1]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    annotations: Option<[WireAnnotation<'a>; 1]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    citations: Option<[&'a RawValue; 1]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool_calls: Option<[WireCall<'a>; 1]>,
 }
 
-impl StreamTap {
-    /// Judges the next event.
-    pub fn read(&mut self, frame: Frame<'_>) -> Event {
-        let Some(data) = frame.data() else { return Event::Preamble };
-        let data = data.trim_ascii();
-        if data.is_empty() {
-            return Event::Preamble;
-        }
-        if data == b"[DONE]" {
-            self.done_seen = true;
-            return Event::Content;
-        }
-        // serde also reads a struct from an array.
-        if !data.starts_with(b"{") {
-            return Event::Malformed;
-        }
-        let Ok(chunk) = serde_json::from_slice::<Chunk<'_>>(data) else { return Event::Malformed };
-        if chunk.error.is_some() || frame.event() == Some(b"error") {
-            return Event::Error;
-        }
-        let usage = chunk.usage.and_then(|usage| read_usage(usage.get()));
-        if usage.is_some() {
-            self.usage = usage;
-        }
-        let choices = chunk.choices.unwrap_or_default();
-        if choices.is_empty() && usage.is_some() {
-            return Event::Usage;
-        }
-        let finishes = choices.iter().any(|choice| choice.finish_reason.is_some());
-        self.finish_seen |= finishes;
-        let has_content = choices.iter().filter_map(|choice| choice.delta.as_ref()).any(|delta| delta.has_content);
-        if finishes || has_content { Event::Content } else { Event::Preamble }
-    }
-
-    /// The tokens of the answer, once the stream has said them.
-    #[must_use]
-    pub fn usage(&self) -> Option<Usage> {
-        self.usage
-    }
-
-    /// Whether the answer itself is complete, whatever the stream still lacks.
-    #[must_use]
-    pub fn is_finished(&self) -> bool {
-        self.finish_seen || self.done_seen
-    }
-
-    /// Whether nothing may follow any more.
-    #[must_use]
-    pub fn is_done(&self) -> bool {
-        self.done_seen
-    }
-
-    /// What a stream that ends here still lacks: nothing, its terminal event, or an error event.
-    #[must_use]
-    pub fn ending(&self, cut: &Error) -> Cow<'static, [u8]> {
-        if self.done_seen {
-            Cow::Borrowed(b"")
-        } else if self.finish_seen {
-            Cow::Borrowed(b"data: [DONE]\n\n")
-        } else {
-            Cow::Owned(error_event(cut))
+impl StreamWriter {
+    pub(super) fn new(identity: Identity, wants_usage: bool) -> Self {
+        Self {
+            id: completion_id(&identity.exchange),
+            created: identity.created,
+            model: identity.model,
+            service_tier: None,
+            wants_usage,
+            usage: None,
+            sent: Vec::new(),
         }
     }
-}
 
-/// An error as the last event of a stream.
-#[must_use]
-pub fn error_event(error: &Error) -> Vec<u8> {
-    let mut event = Vec::new();
-    write_event(&mut event, None, &error.body(Shape::OpenAi));
-    event
-}
+    fn sent(&mut self, choice: u32) -> Option<&mut Sent> {
+        // A provider that numbers its answers into the sky gets no memory for it.
+        const MAX_CHOICES: usize = 128;
+        let index = usize::try_from(choice).ok().filter(|index| *index < MAX_CHOICES)?;
+        if index >= self.sent.len() {
+            self.sent.resize_with(index.saturating_add(1), Sent::default);
+        }
+        self.sent.get_mut(index)
+    }
 
-impl<'de> Deserialize<'de> for Delta {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Members;
-        impl<'de> Visitor<'de> for Members {
-            type Value = Delta;
+    fn chunk(&self, choices: &[WireChoice<'_>], counted: Option<&Usage>, out: &mut Vec<u8>) {
+        let chunk = Chunk {
+            id: &self.id,
+            object: "chat.completion.chunk",
+            created: self.created,
+            model: &self.model,
+            service_tier: self.service_tier.as_deref(),
+            system_fingerprint: None,
+            choices,
+            usage: counted.map(usage),
+        };
+        write_event(out, None, &serde_json::to_vec(&chunk).unwrap_or_default());
+    }
 
-            fn expecting(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-                f.write_str("a delta")
+    fn delta(&mut self, choice: u32, delta: WireDelta<'_>, out: &mut Vec<u8>) {
+        self.begin(choice, out);
+        self.chunk(&[WireChoice { index: choice, delta, logprobs: None, finish_reason: None }], None, out);
+    }
+
+    /// The chunk that says whose turn it is, once.
+    fn begin(&mut self, choice: u32, out: &mut Vec<u8>) {
+        let Some(sent) = self.sent(choice) else { return };
+        if !core::mem::replace(&mut sent.role, true) {
+            let delta = WireDelta { role: Some("assistant"), content: Some(""), ..WireDelta::default() };
+            self.chunk(&[WireChoice { index: choice, delta, logprobs: None, finish_reason: None }], None, out);
+        }
+    }
+
+    /// The number of the thought that a piece belongs to.
+    fn thought(&mut self, choice: u32, is_end: bool) -> u32 {
+        let Some(sent) = self.sent(choice) else { return 0 };
+        let index = sent.thoughts;
+        sent.thought_is_open = !is_end;
+        if is_end {
+            sent.thoughts = index.saturating_add(1);
+        }
+        index
+    }
+
+    fn thought_delta(&mut self, choice: u32, piece: WireThought<'_>, out: &mut Vec<u8>) {
+        let reasoning_content = piece.thinking.filter(|text| !text.is_empty());
+        self.delta(
+            choice,
+            WireDelta { reasoning_content, thinking_blocks: Some([piece]), ..WireDelta::default() },
+            out,
+        );
+    }
+
+    fn citation(&mut self, choice: u32, citation: &Citation<'_>, out: &mut Vec<u8>) {
+        let Some(sent) = self.sent(choice) else { return };
+        let delta = match annotation(citation, sent.characters) {
+            Ok(mut annotation) => {
+                annotation.index = Some(sent.annotations);
+                sent.annotations = sent.annotations.saturating_add(1);
+                WireDelta { annotations: Some([annotation]), ..WireDelta::default() }
             }
+            Err(raw) => WireDelta { citations: Some([raw]), ..WireDelta::default() },
+        };
+        self.delta(choice, delta, out);
+    }
+}
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Delta, A::Error> {
-                let mut has_content = false;
-                while let Some(name) = map.next_key::<crate::json::Str<'de>>()? {
-                    let value: &RawValue = map.next_value()?;
-                    has_content |= &*name != "role" && !matches!(value.get(), "null" | r#""""# | "[]" | "{}");
+impl Writer for StreamWriter {
+    fn write(&mut self, delta: Delta<'_>, out: &mut Vec<u8>) {
+        match delta {
+            Delta::Start { id, model, service_tier } => {
+                if let Some(id) = id {
+                    self.id = id.into_owned();
                 }
-                Ok(Delta { has_content })
+                if let Some(model) = model {
+                    self.model = model.into_owned();
+                }
+                self.service_tier = service_tier.map(|tier| tier.to_string());
+                self.begin(0, out);
+            }
+            Delta::Text { choice, text } => {
+                if let Some(sent) = self.sent(choice) {
+                    let characters = u64::try_from(text.chars().count()).unwrap_or(u64::MAX);
+                    sent.characters = sent.characters.saturating_add(characters);
+                }
+                self.delta(choice, WireDelta { content: Some(&text), ..WireDelta::default() }, out);
+            }
+            Delta::Refusal { choice, text } => {
+                self.delta(choice, WireDelta { refusal: Some(&text), ..WireDelta::default() }, out);
+            }
+            Delta::Thinking { choice, text } => {
+                let index = Some(self.thought(choice, false));
+                let piece = WireThought { index, kind: "thinking", thinking: Some(&text), signature: None, data: None };
+                self.thought_delta(choice, piece, out);
+            }
+            Delta::Signature { choice, signature } => {
+                let index = Some(self.thought(choice, true));
+                let (kind, signature) = ("thinking", Some(signature.as_ref()));
+                let piece = WireThought { index, kind, thinking: Some(""), signature, data: None };
+                self.thought_delta(choice, piece, out);
+            }
+            Delta::RedactedThinking { choice, data } => {
+                let index = Some(self.thought(choice, true));
+                let (kind, data) = ("redacted_thinking", Some(data.as_ref()));
+                self.thought_delta(choice, WireThought { index, kind, thinking: None, signature: None, data }, out);
+            }
+            Delta::ToolCall { choice, call: index, begun } => {
+                let wire = call(&begun, Some(index));
+                self.delta(choice, WireDelta { tool_calls: Some([wire]), ..WireDelta::default() }, out);
+            }
+            Delta::Arguments { choice, call: index, json } => {
+                let function = WireFunction { name: None, arguments: &json };
+                let wire = WireCall { index: Some(index), id: None, kind: None, function, extra_content: None };
+                self.delta(choice, WireDelta { tool_calls: Some([wire]), ..WireDelta::default() }, out);
+            }
+            Delta::Citation { choice, citation } => self.citation(choice, &citation, out),
+            Delta::Logprobs { choice, tokens } => {
+                self.begin(choice, out);
+                let (delta, logprobs) = (WireDelta::default(), logprobs(&tokens));
+                self.chunk(&[WireChoice { index: choice, delta, logprobs, finish_reason: None }], None, out);
+            }
+            Delta::Finish { choice, reason } => {
+                self.begin(choice, out);
+                // A reason that is said twice is said once.
+                if self.sent(choice).is_none_or(|sent| core::mem::replace(&mut sent.finish, true)) {
+                    return;
+                }
+                let finish_reason = Some(finish_word(reason));
+                let delta = WireDelta::default();
+                self.chunk(&[WireChoice { index: choice, delta, logprobs: None, finish_reason }], None, out);
+            }
+            Delta::Usage(counted) => self.usage = Some(counted),
+            Delta::Fault(_) => {}
+            Delta::End => {
+                if let Some(counted) = self.usage.take().filter(|_| self.wants_usage) {
+                    self.chunk(&[], Some(&counted), out);
+                }
+                out.extend_from_slice(b"data: [DONE]\n\n");
             }
         }
-        deserializer.deserialize_map(Members)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::error::Kind;
-    use alloc::format;
-
-    fn read(tap: &mut StreamTap, data: &str) -> Event {
-        tap.read(Frame { raw: format!("data: {data}\n\n").as_bytes() })
     }
 
-    #[test]
-    fn only_what_a_client_could_show_is_content() {
-        for (data, event) in [
-            (
-                r#"{"choices":[{"index":0,"delta":{"role":"assistant","content":"","refusal":null},"finish_reason":null}]}"#,
-                Event::Preamble,
-            ),
-            (r#"{"choices":[{"delta":{"role":"assistant","tool_calls":[]}}]}"#, Event::Preamble),
-            (r#"{"choices":[],"prompt_filter_results":[{}]}"#, Event::Preamble),
-            (r#"{"choices":[{"delta":{"content":"hi"}}]}"#, Event::Content),
-            (r#"{"choices":[{"delta":{"reasoning_content":"hm"}}]}"#, Event::Content),
-            (r#"{"choices":[{"delta":{"field_of_next_year":{"a":1}}}]}"#, Event::Content),
-            (r#"{"choices":[{"delta":{"tool_calls":[{"index":0}]}}]}"#, Event::Content),
-            (r#"{"choices":[{"delta":{},"finish_reason":"stop"}],"usage":null}"#, Event::Content),
-            (r#"{"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":2}}"#, Event::Usage),
-            (r#"{"choices":[{"delta":{},"finish_reason":"stop"}],"usage":{"prompt_tokens":1}}"#, Event::Content),
-            (r#"{"error":{"message":"overloaded"}}"#, Event::Error),
-            (r#"{"error":null,"choices":[]}"#, Event::Preamble),
-            (r#"{"choices":[{"#, Event::Malformed),
-            ("[1]", Event::Malformed),
-            ("[DONE]", Event::Content),
-        ] {
-            assert_eq!(read(&mut StreamTap::default(), data), event, "{data}");
-        }
-        assert_eq!(StreamTap::default().read(Frame { raw: b": ping\n\n" }), Event::Preamble);
-    }
-
-    #[test]
-    fn the_end_is_completed_or_said_to_be_a_cut() {
-        let cut = Error::new(Kind::BadUpstream, "cut");
-        let mut tap = StreamTap::default();
-        read(&mut tap, r#"{"choices":[{"delta":{"content":"hi"}}]}"#);
-        assert!(tap.ending(&cut).starts_with(br#"data: {"error":{"message":"cut""#));
-        read(&mut tap, r#"{"choices":[{"delta":{},"finish_reason":"stop"}]}"#);
-        assert_eq!(&*tap.ending(&cut), b"data: [DONE]\n\n");
-        read(&mut tap, "[DONE]");
-        assert_eq!(&*tap.ending(&cut), b"");
-    }
-
-    #[test]
-    fn names_with_escapes_are_read() {
-        let escaped = r#"{"ch\u006fices":[{"delta":{"r\u006fle":"assistant"}}]}"#;
-        assert_eq!(read(&mut StreamTap::default(), escaped), Event::Preamble);
+    fn error(&mut self, body: &[u8], out: &mut Vec<u8>) {
+        write_event(out, None, body);
     }
 }

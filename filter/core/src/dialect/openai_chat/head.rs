@@ -3,6 +3,7 @@
 use alloc::{
     format,
     string::{String, ToString},
+    vec::Vec,
 };
 use core::ops::Range;
 use serde_json::value::RawValue;
@@ -13,12 +14,13 @@ use crate::{
 };
 
 /// The members that decide; the rest is the provider's business.
-pub const WANTED: &[&str] = &["model", "stream", "stream_options", "service_tier"];
+pub const WANTED: &[&str] = &["model", "stream", "stream_options", "service_tier", "max_completion_tokens"];
 
 const MODEL: usize = 0;
 const STREAM: usize = 1;
 const STREAM_OPTIONS: usize = 2;
 const SERVICE_TIER: usize = 3;
+const MAX_COMPLETION_TOKENS: usize = 4;
 
 /// A chat request as far as the gateway must know it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +36,21 @@ pub struct ChatRequest {
     /// The body's length.
     pub length: usize,
     model_span: Range<usize>,
+    /// The change that asks for usage.
     usage: Option<Edit>,
+    /// `stream_options`, to be cut out.
+    options: Option<Range<usize>>,
+    /// The name `max_completion_tokens`.
+    max_tokens_name: Option<Range<usize>>,
+}
+
+/// In what a target differs from OpenAI.
+#[derive(Debug, Clone, Copy)]
+pub struct Habits {
+    /// Whether it takes `stream_options`.
+    pub takes_stream_options: bool,
+    /// What it calls `max_completion_tokens`, where it does not know that name.
+    pub max_tokens: Option<&'static str>,
 }
 
 impl ChatRequest {
@@ -65,19 +81,36 @@ impl ChatRequest {
             }
             (true, Some(options)) => ask_for_usage(options)?,
         };
-        Ok(Self { model: name, stream, wants_usage, flex, length, model_span: model.span.clone(), usage })
+        Ok(Self {
+            model: name,
+            stream,
+            wants_usage,
+            flex,
+            length,
+            model_span: model.span.clone(),
+            usage,
+            options: member(STREAM_OPTIONS).map(|options| options.whole.clone()),
+            max_tokens_name: member(MAX_COMPLETION_TOKENS).map(|tokens| tokens.name.clone()),
+        })
     }
 
     /// The changes for a target that calls the model `id`.
     #[must_use]
-    pub fn edits(&self, id: &str) -> Edits {
+    pub fn edits(&self, id: &str, habits: Habits) -> Edits {
         let mut edits = Edits::default();
         if id != self.model {
             // A string can always be written.
             edits.push(self.model_span.clone(), serde_json::to_vec(id).unwrap_or_default());
         }
-        if let Some(Edit { span, text }) = &self.usage {
-            edits.push(span.clone(), text.clone());
+        if habits.takes_stream_options {
+            if let Some(Edit { span, text }) = &self.usage {
+                edits.push(span.clone(), text.clone());
+            }
+        } else if let Some(options) = &self.options {
+            edits.push(options.clone(), Vec::new());
+        }
+        if let (Some(name), Some(span)) = (habits.max_tokens, &self.max_tokens_name) {
+            edits.push(span.clone(), format!("\"{name}\"").into_bytes());
         }
         edits
     }
@@ -136,11 +169,8 @@ fn describe(Failure { fault, offset }: Failure) -> Error {
         Fault::NotAnObject => "The body must be a JSON object.".to_string(),
         Fault::Duplicate(index) => {
             let name = WANTED.get(index).copied().unwrap_or_default();
-            return Error {
-                kind: Kind::InvalidRequest,
-                message: format!("`{name}` stands twice in the body, the second time at offset {offset}."),
-                param: WANTED.get(index).copied(),
-            };
+            let message = format!("`{name}` stands twice in the body, the second time at offset {offset}.");
+            return Error::new(Kind::InvalidRequest, message).blaming(name);
         }
     };
     Error::new(Kind::InvalidRequest, message)
@@ -158,8 +188,12 @@ mod tests {
     }
 
     fn sent(body: &str, id: &str) -> String {
+        sent_to(Habits { takes_stream_options: true, max_tokens: None }, body, id)
+    }
+
+    fn sent_to(habits: Habits, body: &str, id: &str) -> String {
         let mut bytes = body.as_bytes().to_vec();
-        read(body).unwrap().edits(id).apply_in_place(&mut bytes);
+        read(body).unwrap().edits(id, habits).apply_in_place(&mut bytes);
         String::from_utf8(bytes).unwrap()
     }
 
@@ -202,6 +236,16 @@ mod tests {
     }
 
     #[test]
+    fn a_vendor_gets_what_it_takes() {
+        let asked = r#"{"model":"m","max_completion_tokens":5,"stream":true,"stream_options":{"include_usage":true}}"#;
+        let mistral = Habits { takes_stream_options: false, max_tokens: Some("max_tokens") };
+        assert_eq!(sent_to(mistral, asked, "m"), r#"{"model":"m","max_tokens":5,"stream":true}"#);
+        let plain = r#"{"model":"m","stream":true}"#;
+        assert_eq!(sent_to(mistral, plain, "m"), plain);
+        assert_eq!(sent(asked, "m"), asked);
+    }
+
+    #[test]
     fn wrong_types_blame_their_field() {
         for (body, param) in [
             (r#"{"x":1}"#, Some("model")),
@@ -213,7 +257,7 @@ mod tests {
             (r#"{"model":"m""#, None),
         ] {
             let error = read(body).unwrap_err();
-            assert_eq!((error.kind, error.param), (Kind::InvalidRequest, param), "{body}");
+            assert_eq!((error.kind, error.param.as_deref()), (Kind::InvalidRequest, param), "{body}");
         }
     }
 }

@@ -1,0 +1,60 @@
+//! The rest of an answer that was let go.
+
+use alloc::{rc::Rc, vec::Vec};
+
+use crate::{
+    dialect::openai_chat::usage_of_answer,
+    json::Scanner,
+    passage::{Fed, Passage},
+    plan::Plan,
+    step::Chunk,
+};
+
+/// The rest of an answer that was let go.
+#[derive(Debug)]
+pub struct Flow {
+    pub(super) plan: Rc<Plan>,
+    pub(super) body: FlowBody,
+}
+
+#[derive(Debug)]
+pub(super) enum FlowBody {
+    /// A stream after its first content.
+    Stream(Passage),
+    /// A whole answer too large to be held: its usage is still looked for.
+    Whole(Scanner),
+    /// Nothing is looked for any more; it passes.
+    Plain,
+    /// Everything has been said; whatever else comes is dropped.
+    Over,
+}
+
+impl Flow {
+    /// The next piece of the answer has come; `end` says that it is the last one.
+    pub fn chunk(&mut self, piece: &[u8], end: bool) -> Chunk {
+        match &mut self.body {
+            FlowBody::Plain => Chunk::Keep,
+            FlowBody::Over => Chunk::Replace(Vec::new()),
+            FlowBody::Whole(scanner) => {
+                // Too late to refuse it: an answer that turns out to be invalid passes as it is, without a count.
+                if scanner.feed(piece).is_err() {
+                    self.body = FlowBody::Plain;
+                } else if end
+                    && let FlowBody::Whole(scanner) = core::mem::replace(&mut self.body, FlowBody::Plain)
+                    && let Ok(found) = scanner.finish()
+                {
+                    self.plan.note_usage(usage_of_answer(&found));
+                }
+                Chunk::Keep
+            }
+            FlowBody::Stream(passage) => {
+                let fed = passage.feed(piece, end);
+                self.plan.note_usage(passage.usage());
+                match fed {
+                    Fed::Go(chunk) => chunk,
+                    Fed::Nothing | Fed::Failed(_) => Chunk::Replace(Vec::new()),
+                }
+            }
+        }
+    }
+}

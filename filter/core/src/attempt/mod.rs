@@ -1,0 +1,213 @@
+//! One try at one target, in steps that are types, so that a step out of order does not type-check: [`Attempt`] prepares the
+//! request and reads the answer's head; [`Held`] holds the answer until it is known whether it can be used; [`Release`] says
+//! what is let go; [`Flow`] takes care of the rest.
+//!
+//! A whole answer is held until it is known to be valid, a stream until its first content; until then nothing has reached
+//! the client and the attempt can still fail without a trace. What is held is bounded.
+
+mod flow;
+mod held;
+
+use alloc::{boxed::Box, format, rc::Rc, string::String, vec::Vec};
+
+use crate::{
+    dialect::{
+        Aim, Identity, Upstream, Written,
+        openai_chat::{Habits, WANTED_OF_ANSWER},
+    },
+    error::{Error, Kind},
+    headers::Headers,
+    host::Clock,
+    json::{Edits, Scanner},
+    passage::Passage,
+    passthrough::Passthrough,
+    plan::{Plan, Target},
+    sse::Framing,
+    step::{HeaderEdits, Name, Reply},
+    translation::Translation,
+};
+
+use held::{Head, HeldBody};
+
+pub use flow::Flow;
+pub use held::{Held, Progress, Release};
+
+const NO_STREAM: &str = "answered a streaming request with something that is no event stream";
+
+/// Headers of a provider's answer that are nobody else's business.
+const PRIVATE: &[&str] = &[
+    "alt-svc",
+    "anthropic-organization-id",
+    "openai-organization",
+    "openai-project",
+    "set-cookie",
+    "strict-transport-security",
+];
+
+/// One try at one target.
+#[derive(Debug, Clone)]
+pub struct Attempt {
+    plan: Rc<Plan>,
+    target: Target,
+    /// Fields of the client's request that the target did not get.
+    dropped: Vec<String>,
+}
+
+/// The request as its target must get it.
+#[derive(Debug)]
+pub struct Outgoing {
+    /// Headers to set.
+    pub headers: HeaderEdits,
+    /// What becomes of the client's body.
+    pub body: OutgoingBody,
+}
+
+/// The body of a request as its target must get it.
+#[derive(Debug)]
+pub enum OutgoingBody {
+    /// The client's, with these changes.
+    Edited(Edits),
+    /// Another one.
+    Whole(Vec<u8>),
+}
+
+impl Attempt {
+    /// The attempt at the plan's target with this index.
+    #[must_use]
+    pub fn new(plan: &Rc<Plan>, index: usize) -> Option<Self> {
+        let target = plan.targets.get(index)?.clone();
+        Some(Self { plan: Rc::clone(plan), target, dropped: Vec::new() })
+    }
+
+    /// The request as the target must get it. All attempts share one header map: everything that an attempt owns is set.
+    /// `body` reads the client's body, which is needed only where it is translated.
+    ///
+    /// # Errors
+    /// The target cannot do what the request asks for.
+    pub fn outgoing(&mut self, body: impl FnOnce() -> Vec<u8>) -> Result<Outgoing, Error> {
+        let plan = Rc::clone(&self.plan);
+        let provider = &self.target.provider;
+        let mut set = Vec::with_capacity(provider.headers.len().saturating_add(5));
+        let (path, body) = if self.is_native() {
+            let habits =
+                Habits { takes_stream_options: provider.takes_stream_options, max_tokens: provider.vendor.max_tokens };
+            let edits = plan.request.edits(&self.target.model, habits);
+            if !edits.is_empty() {
+                let length = edits.length_after(plan.request.length);
+                set.push((Name::Borrowed("content-length"), format!("{length}")));
+            }
+            ("/chat/completions".into(), OutgoingBody::Edited(edits))
+        } else {
+            let body = body();
+            let text = core::str::from_utf8(&body).unwrap_or_default();
+            let request = plan.downstream.read(text)?;
+            let aim = Aim { model: &self.target.model, max_output_tokens: None, exchange: &plan.exchange };
+            let upstream = self.upstream();
+            let Written { path, headers, body, dropped } = upstream.write(&request, &aim)?;
+            let version = if provider.base_url.path.ends_with(upstream.version()) { "" } else { upstream.version() };
+            self.dropped = dropped;
+            set.push((Name::Borrowed("content-length"), format!("{}", body.len())));
+            set.push((Name::Borrowed("content-type"), "application/json".into()));
+            set.extend(headers);
+            ([version, &path].concat(), OutgoingBody::Whole(body))
+        };
+        let mut path = provider.vendor.path(&provider.base_url, &path, &self.target.model);
+        if self.is_native() && !plan.query.is_empty() {
+            path.push(if path.contains('?') { '&' } else { '?' });
+            path.push_str(&plan.query);
+        }
+        set.push((Name::Borrowed(":path"), path));
+        set.push((Name::Borrowed(":authority"), provider.authority.clone()));
+        set.extend(provider.headers.iter().cloned());
+        Ok(Outgoing { headers: HeaderEdits { remove: Vec::new(), set }, body })
+    }
+
+    /// The answer to a request that this target cannot do.
+    #[must_use]
+    pub fn refusal(&self, error: &Error) -> Reply {
+        let reply = error.reply(self.plan.shape);
+        reply.with("x-dragoman-provider", &*self.target.provider.name).with("x-dragoman-model", &*self.target.model)
+    }
+
+    /// The answer's head has come; `end` says that there is no body.
+    #[must_use]
+    pub fn answer(self, status: u16, headers: Headers<'_>, end: bool, clock: &dyn Clock) -> Progress {
+        let mut edits = HeaderEdits::default();
+        edits
+            .remove
+            .extend(PRIVATE.iter().filter(|name| headers.get(name).is_some()).map(|name| Name::Borrowed(*name)));
+        let forged = headers.names().filter(|name| name.starts_with("x-dragoman-"));
+        edits.remove.extend(forged.map(|name| Name::Owned(name.into())));
+        if !self.is_native() {
+            edits.set.extend(self.upstream().rate_limits(headers, clock.epoch_seconds()));
+        }
+        let body = self.hold(status, headers, clock);
+        if matches!(body, HeldBody::Stream(_)) {
+            if headers.get("content-length").is_some() {
+                edits.remove.push(Name::Borrowed("content-length"));
+            }
+            if !self.is_native() {
+                edits.set.push((Name::Borrowed("content-type"), "text/event-stream".into()));
+            }
+        }
+        let held = Held { head: Head { attempt: self, status, edits }, body };
+        if end { held.headless() } else { Progress::Held(held) }
+    }
+
+    fn hold(&self, status: u16, headers: Headers<'_>, clock: &dyn Clock) -> HeldBody {
+        match status {
+            200..=299 => {}
+            401 | 403 => return HeldBody::Unusable(self.error("refused the gateway's credential")),
+            400..=599 => return HeldBody::Refusal(Vec::new()),
+            _ => return HeldBody::Unusable(self.error("answered with a redirect or an unknown status")),
+        }
+        if !headers.get("content-encoding").unwrap_or(b"identity").eq_ignore_ascii_case(b"identity") {
+            return HeldBody::Unusable(self.error("sent a compressed answer that was not asked for"));
+        }
+        let content_type = headers.get("content-type").unwrap_or_default().to_ascii_lowercase();
+        let says = |word: &[u8]| content_type.is_empty() || content_type.windows(word.len()).any(|part| part == word);
+        match (self.plan.request.stream, self.is_native()) {
+            (true, true) if says(b"text/event-stream") => HeldBody::Stream(self.passthrough()),
+            (true, true) if says(b"json") => HeldBody::Mislabelled(Vec::new()),
+            (true, false) if says(self.upstream().framing().1.as_bytes()) => HeldBody::Stream(self.translation(clock)),
+            (true, _) => HeldBody::Unusable(self.error(NO_STREAM)),
+            (false, true) if says(b"json") => HeldBody::Whole(Scanner::new(WANTED_OF_ANSWER), 0),
+            (false, false) if says(b"json") => HeldBody::Foreign(Vec::new(), self.identity(clock)),
+            (false, _) => HeldBody::Unusable(self.error("sent an answer that is not JSON")),
+        }
+    }
+
+    fn upstream(&self) -> &'static dyn Upstream {
+        self.target.provider.spec.dialect
+    }
+
+    /// Whether client and provider speak the same format.
+    fn is_native(&self) -> bool {
+        self.upstream().name() == self.plan.downstream.name()
+    }
+
+    fn passthrough(&self) -> Passage {
+        let conduit = Passthrough::new(!self.plan.request.wants_usage);
+        Passage::new(&self.target.provider.name, Framing::Events, Box::new(conduit))
+    }
+
+    fn translation(&self, clock: &dyn Clock) -> Passage {
+        let upstream = self.upstream();
+        let name = &self.target.provider.name;
+        let wants_usage = self.plan.request.wants_usage;
+        let conduit = Translation::new(upstream, self.plan.downstream, name, self.identity(clock), wants_usage);
+        Passage::new(name, upstream.framing().0, Box::new(conduit))
+    }
+
+    fn identity(&self, clock: &dyn Clock) -> Identity {
+        Identity {
+            exchange: self.plan.exchange.clone(),
+            created: clock.epoch_seconds(),
+            model: self.target.model.clone(),
+        }
+    }
+
+    fn error(&self, what: &str) -> Error {
+        Error::new(Kind::BadUpstream, format!("The provider `{}` {what}.", self.target.provider.name))
+    }
+}

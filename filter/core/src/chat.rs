@@ -1,0 +1,455 @@
+//! The canonical chat: what every dialect maps to and from, so that N dialects cost N mappings and not N².
+//!
+//! It is no dialect of its own and is never serialised. It borrows from the document it was read from: a 10 MiB image is not
+//! copied before it is written for its target. It is a superset by meaning, not by field: two spellings of one wish are one
+//! field here. What only one dialect has stands in [`Request::other`], by name, for the writer to drop or to refuse.
+
+use alloc::{borrow::Cow, string::String, vec::Vec};
+use serde_json::value::RawValue;
+
+use crate::usage::Usage;
+
+/// Text, borrowed where it can be.
+pub type Text<'a> = Cow<'a, str>;
+
+/// A request. Its model is the plan's business.
+#[derive(Debug, Clone, Default)]
+pub struct Request<'a> {
+    /// The conversation, system prompts in their place.
+    pub messages: Vec<Message<'a>>,
+    /// What the model may call.
+    pub tools: Vec<Tool<'a>>,
+    /// Whether it may, must or must not.
+    pub tool_choice: Option<ToolChoice<'a>>,
+    /// Whether it may call several at once.
+    pub parallel_tools: Option<bool>,
+    /// The shape of the answer's text.
+    pub format: Option<Format<'a>>,
+    /// Most tokens of the answer.
+    pub max_tokens: Option<u64>,
+    /// Texts that end the answer.
+    pub stop: Vec<Text<'a>>,
+    /// Randomness, 0 to 2.
+    pub temperature: Option<f64>,
+    /// Nucleus sampling.
+    pub top_p: Option<f64>,
+    /// Sampling from the k likeliest.
+    pub top_k: Option<u64>,
+    /// Penalty of tokens that stand already.
+    pub presence_penalty: Option<f64>,
+    /// Penalty of tokens by how often they stand.
+    pub frequency_penalty: Option<f64>,
+    /// For the same answer again.
+    pub seed: Option<i64>,
+    /// How many answers.
+    pub choices: Option<u32>,
+    /// Log probabilities of the answer's tokens, with so many alternatives each.
+    pub logprobs: Option<u32>,
+    /// How much to think.
+    pub reasoning: Reasoning<'a>,
+    /// Whom the application serves.
+    pub user: Option<Text<'a>>,
+    /// Which service tier is asked for.
+    pub service_tier: Option<Text<'a>>,
+    /// Whether the answer is to be streamed.
+    pub stream: bool,
+    /// Members that have no place here, as they came.
+    pub other: Vec<(Text<'a>, &'a RawValue)>,
+}
+
+/// How much to think.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Reasoning<'a> {
+    /// In words.
+    pub effort: Option<Effort>,
+    /// In tokens; `Some(0)` forbids it.
+    pub budget: Option<u64>,
+    /// Whether the thoughts are to be shown; a summary's kind for dialects that have several.
+    pub summary: Option<Text<'a>>,
+}
+
+/// How much to think, in words, from none on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Effort {
+    /// Not at all.
+    None,
+    /// As little as the model can.
+    Minimal,
+    /// A little.
+    Low,
+    /// As usual.
+    Medium,
+    /// Much.
+    High,
+    /// As much as the model can.
+    Xhigh,
+}
+
+/// One turn.
+#[derive(Debug, Clone)]
+pub struct Message<'a> {
+    /// Whose turn.
+    pub role: Role,
+    /// The participant's name.
+    pub name: Option<Text<'a>>,
+    /// What is said, in order; tool calls and thoughts stand among it.
+    pub parts: Vec<Part<'a>>,
+}
+
+/// Whose turn it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// The operator's instructions.
+    System,
+    /// The same, as newer models of OpenAI call it.
+    Developer,
+    /// The user.
+    User,
+    /// The model.
+    Assistant,
+    /// The application, with results of tools: [`Part::ToolResult`] only.
+    Tool,
+}
+
+/// A piece of a turn.
+#[derive(Debug, Clone)]
+pub enum Part<'a> {
+    /// Text.
+    Text(TextPart<'a>),
+    /// A picture.
+    Image {
+        /// Where it is.
+        source: Source<'a>,
+        /// How closely to look: `low`, `high`, `auto`.
+        detail: Option<Text<'a>>,
+        /// A cache breakpoint behind it.
+        cache: Option<&'a RawValue>,
+    },
+    /// A PDF or another file.
+    Document {
+        /// Where it is.
+        source: Source<'a>,
+        /// Its name.
+        name: Option<Text<'a>>,
+        /// A cache breakpoint behind it.
+        cache: Option<&'a RawValue>,
+    },
+    /// Sound.
+    Audio {
+        /// `wav`, `mp3` …
+        format: Text<'a>,
+        /// Base64.
+        data: Text<'a>,
+    },
+    /// What the model thought.
+    Thinking {
+        /// Its text, perhaps a summary, perhaps empty.
+        text: Text<'a>,
+        /// What proves to Anthropic that it is the model's own.
+        signature: Option<Text<'a>>,
+    },
+    /// What Anthropic's model thought, encrypted.
+    RedactedThinking(Text<'a>),
+    /// What the model will not say.
+    Refusal(Text<'a>),
+    /// The model calls a tool.
+    ToolCall(ToolCall<'a>),
+    /// What a tool answered.
+    ToolResult(ToolResult<'a>),
+}
+
+/// Text.
+#[derive(Debug, Clone, Default)]
+pub struct TextPart<'a> {
+    /// The text.
+    pub text: Text<'a>,
+    /// Where it is from.
+    pub citations: Vec<Citation<'a>>,
+    /// A cache breakpoint behind it, as Anthropic writes it.
+    pub cache: Option<&'a RawValue>,
+    /// Gemini's thought signature on a text part.
+    pub signature: Option<Text<'a>>,
+}
+
+/// Where a text is from.
+#[derive(Debug, Clone)]
+pub enum Citation<'a> {
+    /// A page.
+    Url {
+        /// Its address.
+        url: Text<'a>,
+        /// Its title.
+        title: Option<Text<'a>>,
+        /// The cited characters of the answer's text, from and up to; `None` where the provider does not say.
+        span: Option<(u64, u64)>,
+    },
+    /// A place in a document of the request, in the provider's own words.
+    Document(&'a RawValue),
+}
+
+/// Where data is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source<'a> {
+    /// At an address that the provider fetches.
+    Url(Text<'a>),
+    /// Here.
+    Data {
+        /// Its media type.
+        media_type: Text<'a>,
+        /// Base64.
+        base64: Text<'a>,
+    },
+    /// At the provider, under an id of its own.
+    File(Text<'a>),
+}
+
+/// The model calls a tool.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ToolCall<'a> {
+    /// The call's id, without what the gateway may have put into it.
+    pub id: Text<'a>,
+    /// The tool.
+    pub name: Text<'a>,
+    /// A JSON document, as the model wrote it: it may be malformed.
+    pub arguments: Text<'a>,
+    /// Gemini's thought signature.
+    pub signature: Option<Text<'a>>,
+}
+
+/// What a tool answered.
+#[derive(Debug, Clone)]
+pub struct ToolResult<'a> {
+    /// The call's id.
+    pub id: Text<'a>,
+    /// The tool; the reader finds it from the call where the dialect does not repeat it.
+    pub name: Option<Text<'a>>,
+    /// What it answered: texts, images, documents.
+    pub parts: Vec<Part<'a>>,
+    /// Whether it failed.
+    pub is_error: bool,
+    /// A cache breakpoint behind it.
+    pub cache: Option<&'a RawValue>,
+}
+
+/// A function that the model may call.
+#[derive(Debug, Clone)]
+pub struct Tool<'a> {
+    /// Its name.
+    pub name: Text<'a>,
+    /// What it does.
+    pub description: Option<Text<'a>>,
+    /// The JSON Schema of its arguments, an object; absent where it takes none.
+    pub parameters: Option<&'a RawValue>,
+    /// Whether the arguments must fit the schema.
+    pub strict: Option<bool>,
+    /// A cache breakpoint behind it.
+    pub cache: Option<&'a RawValue>,
+}
+
+/// Whether tools are called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ToolChoice<'a> {
+    /// As the model likes.
+    Auto,
+    /// No.
+    None,
+    /// At least one.
+    Required,
+    /// This one.
+    Named(Text<'a>),
+    /// One of these, and whether one must be.
+    Allowed {
+        /// Their names.
+        names: Vec<Text<'a>>,
+        /// Whether one must be called.
+        required: bool,
+    },
+}
+
+/// The shape of the answer's text.
+#[derive(Debug, Clone)]
+pub enum Format<'a> {
+    /// Any.
+    Text,
+    /// A JSON object.
+    JsonObject,
+    /// JSON that fits a schema.
+    JsonSchema {
+        /// The schema's name.
+        name: Text<'a>,
+        /// What it is for.
+        description: Option<Text<'a>>,
+        /// The schema; absent where the client gave none.
+        schema: Option<&'a RawValue>,
+        /// Whether it must fit.
+        strict: Option<bool>,
+    },
+}
+
+/// A whole answer.
+#[derive(Debug, Clone, Default)]
+pub struct Response<'a> {
+    /// The provider's id of it, where it has one.
+    pub id: Option<Text<'a>>,
+    /// The model that answered, where the provider says it.
+    pub model: Option<Text<'a>>,
+    /// The answers.
+    pub choices: Vec<Choice<'a>>,
+    /// Tokens.
+    pub usage: Option<Usage>,
+    /// The tier that served.
+    pub service_tier: Option<Text<'a>>,
+}
+
+/// One answer.
+#[derive(Debug, Clone, Default)]
+pub struct Choice<'a> {
+    /// What is said, in order.
+    pub parts: Vec<Part<'a>>,
+    /// Why it ended.
+    pub finish: Option<Finish>,
+    /// Log probabilities of its tokens, where asked for.
+    pub logprobs: Vec<TokenLogprob<'a>>,
+}
+
+/// Why an answer ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Finish {
+    /// It was complete, or a stop text came.
+    Stop,
+    /// No more tokens were allowed.
+    Length,
+    /// Tools are called.
+    ToolCalls,
+    /// The provider holds it back.
+    ContentFilter,
+}
+
+/// A token with its log probability.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TokenLogprob<'a> {
+    /// The token.
+    pub token: Text<'a>,
+    /// Its log probability.
+    pub logprob: f64,
+    /// The likeliest tokens in its place.
+    pub top: Vec<(Text<'a>, f64)>,
+}
+
+/// A step of a streamed answer. `choice` counts the answers from 0, `call` the tool calls of one answer from 0.
+#[derive(Debug, Clone)]
+pub enum Delta<'a> {
+    /// The answer begins. Whatever the provider does not say is absent.
+    Start {
+        /// The provider's id of it.
+        id: Option<Text<'a>>,
+        /// The model that answers.
+        model: Option<Text<'a>>,
+        /// The tier that serves.
+        service_tier: Option<Text<'a>>,
+    },
+    /// More text.
+    Text {
+        /// Of which answer.
+        choice: u32,
+        /// The text.
+        text: Text<'a>,
+    },
+    /// More of what the model thinks.
+    Thinking {
+        /// Of which answer.
+        choice: u32,
+        /// The text.
+        text: Text<'a>,
+    },
+    /// The thought that was told so far is complete, and this proves it.
+    Signature {
+        /// Of which answer.
+        choice: u32,
+        /// The signature.
+        signature: Text<'a>,
+    },
+    /// An encrypted thought.
+    RedactedThinking {
+        /// Of which answer.
+        choice: u32,
+        /// The data.
+        data: Text<'a>,
+    },
+    /// More of a refusal.
+    Refusal {
+        /// Of which answer.
+        choice: u32,
+        /// The text.
+        text: Text<'a>,
+    },
+    /// A tool call begins; its arguments may already stand in it, whole or in part.
+    ToolCall {
+        /// Of which answer.
+        choice: u32,
+        /// Which call.
+        call: u32,
+        /// Id, name, arguments so far, signature.
+        begun: ToolCall<'a>,
+    },
+    /// More of a tool call's arguments.
+    Arguments {
+        /// Of which answer.
+        choice: u32,
+        /// Which call.
+        call: u32,
+        /// A piece of JSON.
+        json: Text<'a>,
+    },
+    /// Where the text is from.
+    Citation {
+        /// Of which answer.
+        choice: u32,
+        /// The place.
+        citation: Citation<'a>,
+    },
+    /// Log probabilities of the tokens that came with the last text.
+    Logprobs {
+        /// Of which answer.
+        choice: u32,
+        /// The tokens.
+        tokens: Vec<TokenLogprob<'a>>,
+    },
+    /// An answer ends.
+    Finish {
+        /// Which answer.
+        choice: u32,
+        /// Why.
+        reason: Finish,
+    },
+    /// Tokens; each time the whole count so far.
+    Usage(Usage),
+    /// The provider gives up.
+    Fault(Fault),
+    /// Nothing follows.
+    End,
+}
+
+/// What a provider says when it will not or cannot answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// The status it stands for.
+    pub status: u16,
+    /// What it means, where the provider's words tell more than its status.
+    pub reason: Option<Reason>,
+    /// What it said, bounded; `None` where it said nothing that can be passed on.
+    pub message: Option<String>,
+}
+
+/// What a refusal means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// The conversation is longer than the model can read.
+    ContextLength,
+    /// The provider's policy forbids the content.
+    ContentPolicy,
+    /// The provider's account has no money left.
+    Quota,
+    /// No such model.
+    ModelNotFound,
+}

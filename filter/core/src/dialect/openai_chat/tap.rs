@@ -1,0 +1,202 @@
+//! A tap on a chat stream: what each event means for the gateway, without changing it.
+//!
+//! A stream is whole when it ends with `[DONE]`; what it lacks at the end is added if the answer itself was complete.
+
+use alloc::vec::Vec;
+use serde::{
+    Deserialize,
+    de::{Deserializer, IgnoredAny, MapAccess, Visitor},
+};
+use serde_json::value::RawValue;
+
+use super::response::read_usage;
+use crate::{
+    error::{Error, Shape},
+    sse::{Frame, write_event},
+    usage::Usage,
+};
+
+/// Reads a stream's events.
+#[derive(Debug, Default)]
+pub struct StreamTap {
+    finish_seen: bool,
+    done_seen: bool,
+    usage: Option<Usage>,
+}
+
+/// What an event is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Event {
+    /// A comment, a ping, a chunk with only a role: nothing a client could show.
+    Preamble,
+    /// Something of the answer, or its end.
+    Content,
+    /// The chunk without choices that carries the usage.
+    Usage,
+    /// The provider's own error.
+    Error,
+    /// Not of this dialect.
+    Malformed,
+}
+
+/// The members of a chunk that matter.
+#[derive(Deserialize)]
+struct Chunk<'a> {
+    #[serde(borrow, default)]
+    error: Option<&'a RawValue>,
+    #[serde(default)]
+    choices: Option<Vec<Choice>>,
+    #[serde(borrow, default)]
+    usage: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Choice {
+    #[serde(default)]
+    delta: Option<Delta>,
+    #[serde(default)]
+    finish_reason: Option<IgnoredAny>,
+}
+
+/// Whether a delta carries more than a role: any member, known today or not, that is not null or empty.
+struct Delta {
+    has_content: bool,
+}
+
+impl StreamTap {
+    /// Judges the next event.
+    pub fn read(&mut self, frame: Frame<'_>) -> Event {
+        let Some(data) = frame.data() else { return Event::Preamble };
+        let data = data.trim_ascii();
+        if data.is_empty() {
+            return Event::Preamble;
+        }
+        if data == b"[DONE]" {
+            self.done_seen = true;
+            return Event::Content;
+        }
+        // serde also reads a struct from an array.
+        if !data.starts_with(b"{") {
+            return Event::Malformed;
+        }
+        let Ok(chunk) = serde_json::from_slice::<Chunk<'_>>(data) else { return Event::Malformed };
+        if chunk.error.is_some() || frame.event() == Some(b"error") {
+            return Event::Error;
+        }
+        let usage = chunk.usage.and_then(|usage| read_usage(usage.get()));
+        if usage.is_some() {
+            self.usage = usage;
+        }
+        let choices = chunk.choices.unwrap_or_default();
+        if choices.is_empty() && usage.is_some() {
+            return Event::Usage;
+        }
+        let finishes = choices.iter().any(|choice| choice.finish_reason.is_some());
+        self.finish_seen |= finishes;
+        let has_content = choices.iter().filter_map(|choice| choice.delta.as_ref()).any(|delta| delta.has_content);
+        if finishes || has_content { Event::Content } else { Event::Preamble }
+    }
+
+    /// The tokens of the answer, once the stream has said them.
+    #[must_use]
+    pub fn usage(&self) -> Option<Usage> {
+        self.usage
+    }
+
+    /// Whether the answer itself is complete, whatever the stream still lacks.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.finish_seen || self.done_seen
+    }
+
+    /// Whether nothing may follow any more.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.done_seen
+    }
+}
+
+/// An error as the last event of a stream.
+#[must_use]
+pub fn error_event(error: &Error) -> Vec<u8> {
+    let mut event = Vec::new();
+    write_event(&mut event, None, &error.body(Shape::OpenAi));
+    event
+}
+
+impl<'de> Deserialize<'de> for Delta {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members;
+        impl<'de> Visitor<'de> for Members {
+            type Value = Delta;
+
+            fn expecting(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                f.write_str("a delta")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Delta, A::Error> {
+                let mut has_content = false;
+                while let Some(name) = map.next_key::<crate::json::Str<'de>>()? {
+                    let value: &RawValue = map.next_value()?;
+                    has_content |= &*name != "role" && !matches!(value.get(), "null" | r#""""# | "[]" | "{}");
+                }
+                Ok(Delta { has_content })
+            }
+        }
+        deserializer.deserialize_map(Members)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::format;
+
+    fn read(tap: &mut StreamTap, data: &str) -> Event {
+        tap.read(Frame { raw: format!("data: {data}\n\n").as_bytes() })
+    }
+
+    #[test]
+    fn only_what_a_client_could_show_is_content() {
+        for (data, event) in [
+            (
+                r#"{"choices":[{"index":0,"delta":{"role":"assistant","content":"","refusal":null},"finish_reason":null}]}"#,
+                Event::Preamble,
+            ),
+            (r#"{"choices":[{"delta":{"role":"assistant","tool_calls":[]}}]}"#, Event::Preamble),
+            (r#"{"choices":[],"prompt_filter_results":[{}]}"#, Event::Preamble),
+            (r#"{"choices":[{"delta":{"content":"hi"}}]}"#, Event::Content),
+            (r#"{"choices":[{"delta":{"reasoning_content":"hm"}}]}"#, Event::Content),
+            (r#"{"choices":[{"delta":{"field_of_next_year":{"a":1}}}]}"#, Event::Content),
+            (r#"{"choices":[{"delta":{"tool_calls":[{"index":0}]}}]}"#, Event::Content),
+            (r#"{"choices":[{"delta":{},"finish_reason":"stop"}],"usage":null}"#, Event::Content),
+            (r#"{"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":2}}"#, Event::Usage),
+            (r#"{"choices":[{"delta":{},"finish_reason":"stop"}],"usage":{"prompt_tokens":1}}"#, Event::Content),
+            (r#"{"error":{"message":"overloaded"}}"#, Event::Error),
+            (r#"{"error":null,"choices":[]}"#, Event::Preamble),
+            (r#"{"choices":[{"#, Event::Malformed),
+            ("[1]", Event::Malformed),
+            ("[DONE]", Event::Content),
+        ] {
+            assert_eq!(read(&mut StreamTap::default(), data), event, "{data}");
+        }
+        assert_eq!(StreamTap::default().read(Frame { raw: b": ping\n\n" }), Event::Preamble);
+    }
+
+    #[test]
+    fn the_answer_may_be_complete_before_the_stream_is() {
+        let mut tap = StreamTap::default();
+        read(&mut tap, r#"{"choices":[{"delta":{"content":"hi"}}]}"#);
+        assert!(!tap.is_finished() && !tap.is_done());
+        read(&mut tap, r#"{"choices":[{"delta":{},"finish_reason":"stop"}]}"#);
+        assert!(tap.is_finished() && !tap.is_done());
+        read(&mut tap, "[DONE]");
+        assert!(tap.is_finished() && tap.is_done());
+    }
+
+    #[test]
+    fn names_with_escapes_are_read() {
+        let escaped = r#"{"ch\u006fices":[{"delta":{"r\u006fle":"assistant"}}]}"#;
+        assert_eq!(read(&mut StreamTap::default(), escaped), Event::Preamble);
+    }
+}

@@ -1,0 +1,373 @@
+//! Answers, written in OpenAI's shape: the pieces that a whole answer and a stream have in common, and the whole answer.
+//!
+//! Thought is `reasoning_content` and `thinking_blocks`, as other gateways and SDKs know it; Gemini's thought signature is
+//! `extra_content.google.thought_signature`, as Google's own OpenAI-compatible endpoint writes it, and also rides in the id.
+
+use alloc::{
+    format,
+    string::{String, ToString},
+    vec::Vec,
+};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::call_id;
+use crate::{
+    chat::{Choice, Citation, Fault, Finish, Part, Reason, Response, Source, TokenLogprob, ToolCall},
+    dialect::Identity,
+    usage::Usage,
+};
+
+#[derive(Serialize)]
+struct Completion<'a> {
+    id: &'a str,
+    object: &'static str,
+    created: u64,
+    model: &'a str,
+    choices: Vec<WireChoice<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    usage: Option<WireUsage>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    service_tier: Option<&'a str>,
+    system_fingerprint: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct WireChoice<'a> {
+    index: usize,
+    message: WireMessage<'a>,
+    logprobs: Option<WireLogprobs>,
+    finish_reason: &'static str,
+}
+
+#[derive(Serialize, Default)]
+struct WireMessage<'a> {
+    role: &'static str,
+    content: Option<String>,
+    refusal: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasoning_content: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    thinking_blocks: Vec<WireThought<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    annotations: Vec<WireAnnotation<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    citations: Vec<&'a RawValue>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    images: Vec<WireImage>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tool_calls: Vec<WireCall<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    extra_content: Option<Extra<'a>>,
+}
+
+/// A thought, or a piece of one; the SDKs join the pieces of one index.
+#[derive(Serialize)]
+pub(super) struct WireThought<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) index: Option<u32>,
+    #[serde(rename = "type")]
+    pub(super) kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) thinking: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) signature: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) data: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+pub(super) struct WireAnnotation<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) index: Option<u32>,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    url_citation: UrlCitation<'a>,
+}
+
+#[derive(Serialize)]
+struct UrlCitation<'a> {
+    start_index: u64,
+    end_index: u64,
+    title: &'a str,
+    url: &'a str,
+}
+
+#[derive(Serialize)]
+pub(super) struct WireImage {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    image_url: WireUrl,
+}
+
+#[derive(Serialize)]
+struct WireUrl {
+    url: String,
+}
+
+#[derive(Serialize)]
+pub(super) struct WireCall<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) index: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) id: Option<String>,
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    pub(super) kind: Option<&'static str>,
+    pub(super) function: WireFunction<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) extra_content: Option<Extra<'a>>,
+}
+
+#[derive(Serialize)]
+pub(super) struct WireFunction<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) name: Option<&'a str>,
+    pub(super) arguments: &'a str,
+}
+
+#[derive(Serialize)]
+pub(super) struct Extra<'a> {
+    google: Google<'a>,
+}
+
+#[derive(Serialize)]
+struct Google<'a> {
+    thought_signature: &'a str,
+}
+
+#[derive(Serialize)]
+pub(super) struct WireLogprobs {
+    content: Vec<WireLogprob>,
+    refusal: Option<()>,
+}
+
+#[derive(Serialize)]
+struct WireLogprob {
+    token: String,
+    logprob: f64,
+    bytes: Vec<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    top_logprobs: Option<Vec<WireLogprob>>,
+}
+
+#[derive(Serialize)]
+pub(super) struct WireUsage {
+    prompt_tokens: u64,
+    completion_tokens: u64,
+    total_tokens: u64,
+    prompt_tokens_details: PromptDetails,
+    completion_tokens_details: CompletionDetails,
+}
+
+#[derive(Serialize)]
+#[expect(clippy::struct_field_names, reason = "the names of the wire")]
+struct PromptDetails {
+    cached_tokens: u64,
+    audio_tokens: u64,
+    /// Not `OpenAI`'s; others name it so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cache_creation_tokens: Option<u64>,
+}
+
+#[derive(Serialize)]
+#[expect(clippy::struct_field_names, reason = "the names of the wire")]
+struct CompletionDetails {
+    reasoning_tokens: u64,
+    audio_tokens: u64,
+    accepted_prediction_tokens: u64,
+    rejected_prediction_tokens: u64,
+}
+
+/// Writes a whole answer.
+pub(super) fn write(response: &Response<'_>, identity: &Identity) -> Vec<u8> {
+    let own = completion_id(&identity.exchange);
+    let completion = Completion {
+        id: response.id.as_deref().unwrap_or(&own),
+        object: "chat.completion",
+        created: identity.created,
+        model: response.model.as_deref().unwrap_or(&identity.model),
+        choices: response.choices.iter().enumerate().map(|(index, choice)| choice_of(index, choice)).collect(),
+        usage: response.usage.as_ref().map(usage),
+        service_tier: response.service_tier.as_deref(),
+        system_fingerprint: None,
+    };
+    // Strings, numbers and lists with string names: nothing here can fail to be written.
+    serde_json::to_vec(&completion).unwrap_or_default()
+}
+
+#[derive(Serialize)]
+struct WireFault<'a> {
+    error: WireError<'a>,
+}
+
+#[derive(Serialize)]
+struct WireError<'a> {
+    message: &'a str,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    param: Option<&'a str>,
+    code: Option<&'static str>,
+}
+
+/// Writes a provider's error: the status and the body.
+pub(super) fn fault(provider: &str, fault: &Fault) -> (u16, Vec<u8>) {
+    const INVALID: &str = "invalid_request_error";
+    // Anthropic's "overloaded"; clients of OpenAI know no 529.
+    let status = if fault.status == 529 { 503 } else { fault.status };
+    let (kind, code) = match (fault.reason, status) {
+        (Some(Reason::ContextLength), _) => (INVALID, Some("context_length_exceeded")),
+        (Some(Reason::ContentPolicy), _) => (INVALID, Some("content_policy_violation")),
+        (Some(Reason::Quota), _) => ("insufficient_quota", Some("insufficient_quota")),
+        (Some(Reason::ModelNotFound), _) | (None, 404) => (INVALID, Some("model_not_found")),
+        (None, 413) => (INVALID, Some("request_too_large")),
+        (None, 429) => ("rate_limit_error", Some("rate_limit_exceeded")),
+        (None, 400..=499) => (INVALID, None),
+        (None, _) => ("upstream_error", Some("upstream_error")),
+    };
+    let unsaid = format!("The provider `{provider}` answered with status {}.", fault.status);
+    let message = fault.message.as_deref().unwrap_or(&unsaid);
+    let wire = WireFault { error: WireError { message, kind, param: None, code } };
+    // Strings: nothing here can fail to be written.
+    (status, serde_json::to_vec(&wire).unwrap_or_default())
+}
+
+pub(super) fn completion_id(exchange: &str) -> String {
+    format!("chatcmpl-{exchange}")
+}
+
+pub(super) fn finish_word(finish: Finish) -> &'static str {
+    match finish {
+        Finish::Stop => "stop",
+        Finish::Length => "length",
+        Finish::ToolCalls => "tool_calls",
+        Finish::ContentFilter => "content_filter",
+    }
+}
+
+pub(super) fn usage(usage: &Usage) -> WireUsage {
+    WireUsage {
+        prompt_tokens: usage.input,
+        completion_tokens: usage.output,
+        total_tokens: usage.input.saturating_add(usage.output),
+        prompt_tokens_details: PromptDetails {
+            cached_tokens: usage.cached_input,
+            audio_tokens: usage.audio_input,
+            cache_creation_tokens: Some(usage.cache_write).filter(|tokens| *tokens > 0),
+        },
+        completion_tokens_details: CompletionDetails {
+            reasoning_tokens: usage.reasoning,
+            audio_tokens: usage.audio_output,
+            accepted_prediction_tokens: 0,
+            rejected_prediction_tokens: 0,
+        },
+    }
+}
+
+pub(super) fn logprobs(tokens: &[TokenLogprob<'_>]) -> Option<WireLogprobs> {
+    let wire = |token: &str, logprob, top_logprobs| WireLogprob {
+        token: token.to_string(),
+        logprob,
+        bytes: token.as_bytes().to_vec(),
+        top_logprobs,
+    };
+    (!tokens.is_empty()).then(|| WireLogprobs {
+        content: tokens
+            .iter()
+            .map(|TokenLogprob { token, logprob, top }| {
+                let top = top.iter().map(|(token, logprob)| wire(token, *logprob, None)).collect();
+                wire(token, *logprob, Some(top))
+            })
+            .collect(),
+        refusal: None,
+    })
+}
+
+pub(super) fn extra(signature: Option<&str>) -> Option<Extra<'_>> {
+    signature.map(|thought_signature| Extra { google: Google { thought_signature } })
+}
+
+pub(super) fn call<'a>(call: &'a ToolCall<'a>, index: Option<u32>) -> WireCall<'a> {
+    let signature = call.signature.as_deref();
+    WireCall {
+        index,
+        id: Some(call_id::join(&call.id, signature).into_owned()),
+        kind: Some("function"),
+        function: WireFunction { name: Some(&call.name), arguments: &call.arguments },
+        extra_content: extra(signature),
+    }
+}
+
+pub(super) fn annotation<'a>(citation: &'a Citation<'a>, text_length: u64) -> Result<WireAnnotation<'a>, &'a RawValue> {
+    match citation {
+        Citation::Document(raw) => Err(raw),
+        Citation::Url { url, title, span } => {
+            let (start_index, end_index) = span.unwrap_or((text_length, text_length));
+            let title = title.as_deref().unwrap_or_default();
+            Ok(WireAnnotation {
+                index: None,
+                kind: "url_citation",
+                url_citation: UrlCitation { start_index, end_index, title, url },
+            })
+        }
+    }
+}
+
+pub(super) fn image(source: &Source<'_>) -> WireImage {
+    let url = match source {
+        Source::Url(url) | Source::File(url) => url.to_string(),
+        Source::Data { media_type, base64 } => ["data:", media_type, ";base64,", base64].concat(),
+    };
+    WireImage { kind: "image_url", image_url: WireUrl { url } }
+}
+
+fn choice_of<'a>(index: usize, choice: &'a Choice<'a>) -> WireChoice<'a> {
+    let mut message = WireMessage { role: "assistant", ..WireMessage::default() };
+    let mut characters = 0_u64;
+    for part in &choice.parts {
+        match part {
+            Part::Text(part) => {
+                let start = characters;
+                message.content.get_or_insert_default().push_str(&part.text);
+                characters = characters.saturating_add(u64::try_from(part.text.chars().count()).unwrap_or(u64::MAX));
+                for citation in &part.citations {
+                    match annotation(citation, characters) {
+                        Ok(mut annotation) => {
+                            // Where the provider does not say, the whole text part is meant.
+                            if annotation.url_citation.start_index == characters {
+                                annotation.url_citation.start_index = start;
+                            }
+                            message.annotations.push(annotation);
+                        }
+                        Err(raw) => message.citations.push(raw),
+                    }
+                }
+                if message.extra_content.is_none() {
+                    message.extra_content = extra(part.signature.as_deref());
+                }
+            }
+            Part::Thinking { text, signature } => {
+                message.reasoning_content.get_or_insert_default().push_str(text);
+                let (kind, thinking) = ("thinking", Some(text.as_ref()));
+                let signature = signature.as_deref();
+                message.thinking_blocks.push(WireThought { index: None, kind, thinking, signature, data: None });
+            }
+            Part::RedactedThinking(data) => message.thinking_blocks.push(WireThought {
+                index: None,
+                kind: "redacted_thinking",
+                thinking: None,
+                signature: None,
+                data: Some(data),
+            }),
+            Part::Refusal(text) => message.refusal.get_or_insert_default().push_str(text),
+            Part::ToolCall(tool_call) => message.tool_calls.push(call(tool_call, None)),
+            Part::Image { source, .. } => message.images.push(image(source)),
+            // No model answers with these through the formats that are read today.
+            Part::Document { .. } | Part::Audio { .. } | Part::ToolResult(_) => {}
+        }
+    }
+    if message.content.is_none() && message.tool_calls.is_empty() && message.refusal.is_none() {
+        message.content = Some(String::new());
+    }
+    let finish = choice.finish.unwrap_or(Finish::Stop);
+    WireChoice { index, message, logprobs: logprobs(&choice.logprobs), finish_reason: finish_word(finish) }
+}

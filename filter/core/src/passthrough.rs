@@ -1,0 +1,75 @@
+//! A stream whose format is the client's own: its frames pass as they came, but for the usage chunk that the client did not
+//! ask for.
+
+use alloc::vec::Vec;
+
+use crate::{
+    dialect::openai_chat::{Event, StreamTap, error_event, error_status},
+    error::{Error, Shape},
+    passage::{Conduit, Failure, Seen},
+    sse::Frame,
+    usage::Usage,
+};
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(crate) struct Passthrough {
+    tap: StreamTap,
+    hides_usage: bool,
+    /// Whether what was sent last still lacks its blank line.
+    is_open: bool,
+}
+
+impl Passthrough {
+    /// `hides_usage` says that the client did not ask for usage.
+    pub(crate) fn new(hides_usage: bool) -> Self {
+        Self { tap: StreamTap::default(), hides_usage, is_open: false }
+    }
+}
+
+impl Conduit for Passthrough {
+    fn pass(&mut self, frame: Frame<'_>, out: &mut Vec<u8>) -> Seen {
+        let seen = if self.tap.is_done() {
+            Seen::Content
+        } else {
+            match self.tap.read(frame) {
+                Event::Content => Seen::Content,
+                Event::Usage if self.hides_usage => return Seen::Preamble,
+                Event::Preamble | Event::Usage => Seen::Preamble,
+                Event::Malformed => return Seen::Malformed,
+                Event::Error => {
+                    let body = frame.data().unwrap_or_default().into_owned();
+                    return Seen::Failure(Failure { status: error_status(&body), body, event: frame.raw.to_vec() });
+                }
+            }
+        };
+        out.extend_from_slice(frame.raw);
+        self.is_open = !frame.is_closed();
+        seen
+    }
+
+    fn finish(&mut self, out: &mut Vec<u8>) -> bool {
+        if self.tap.is_done() {
+            return true;
+        }
+        if self.is_open {
+            out.extend_from_slice(b"\n\n");
+        }
+        if self.tap.is_finished() {
+            out.extend_from_slice(b"data: [DONE]\n\n");
+        }
+        self.tap.is_finished()
+    }
+
+    fn failure(&mut self, error: &Error) -> Failure {
+        Failure { status: error.kind.status(), body: error.body(Shape::OpenAi), event: error_event(error) }
+    }
+
+    fn is_verbatim(&self) -> bool {
+        true
+    }
+
+    fn usage(&self) -> Option<Usage> {
+        self.tap.usage()
+    }
+}

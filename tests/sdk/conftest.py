@@ -1,0 +1,116 @@
+"""A gateway and a simulated provider for the SDK tests, started once a session from what `make` built.
+
+Both are started by `dragoman launch`, which ties a process to the one that started it: however pytest ends, they end. The
+ports are held by sockets of ours that never listen, so that nobody else can take them before Envoy binds them too.
+"""
+
+import hashlib
+import json
+import os
+import pathlib
+import re
+import select
+import socket
+import subprocess
+import time
+from types import SimpleNamespace
+
+import openai
+import pytest
+
+DIST = pathlib.Path(os.environ.get("DRAGOMAN_DIST", pathlib.Path(__file__).parents[2] / "dist"))
+READY_SECONDS = 60
+
+#: The pause between the events of a simulated stream: long enough to tell "now" from "at the end".
+PAUSE_SECONDS = 0.1
+
+KEYS = {
+    "full": {"key": "sk-test-full"},
+    "narrow": {"key": "sk-test-narrow", "models": ["gpt-4o-mini"]},
+    "expired": {"key": "sk-test-expired", "expires": "2020-01-01T00:00:00Z"},
+}
+
+
+def launch(*arguments, **options):
+    tool = str(DIST / "dragoman")
+    return subprocess.Popen([tool, "launch", str(os.getpid()), tool, *map(str, arguments)], text=True, **options)
+
+
+def wait_for(process, stream, pattern):
+    """The match in the first line that has one."""
+    deadline = time.monotonic() + READY_SECONDS
+    while time.monotonic() < deadline:
+        if select.select([stream], [], [], 1)[0]:
+            line = stream.readline()
+            if not line:
+                pytest.fail(f"{process.args[3:]} ended with {process.wait()}")
+            if found := re.search(pattern, line):
+                return found
+    pytest.fail(f"{process.args[3:]} is not ready after {READY_SECONDS} s")
+
+
+def hold_port():
+    held = socket.socket()
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    held.bind(("127.0.0.1", 0))
+    return held, "127.0.0.1:%d" % held.getsockname()[1]
+
+
+@pytest.fixture(scope="session")
+def gateway(tmp_path_factory):
+    """`url`, as an SDK wants it, and `keys`, by name."""
+    folder = tmp_path_factory.mktemp("gateway")
+    provider = launch(
+        *["simulate", "--listen", "127.0.0.1:0", "--require-key", "sk-upstream"],
+        *["--pause", f"{PAUSE_SECONDS * 1000:.0f}ms"],
+        stderr=subprocess.PIPE,
+    )
+    upstream = wait_for(provider, provider.stderr, r"on (http://\S+)")[1]
+
+    (ingress, address), (admin, admin_address) = hold_port(), hold_port()
+    keys = [
+        {"id": name, "sha256": hashlib.sha256(key["key"].encode()).hexdigest()} | {k: v for k, v in key.items() if k != "key"}
+        for name, key in KEYS.items()
+    ]
+    config = {
+        "listen": {"address": address, "admin": admin_address},
+        "providers": {"openai": {"kind": "openai", "base_url": upstream, "credential": {"value": "sk-upstream"}}},
+        "keys": keys,
+    }
+    file = folder / "dragoman.json"
+    file.write_text(json.dumps(config))
+    with open(folder / "log", "w", encoding="utf-8") as log:
+        up = launch("up", "--config", file, stdout=subprocess.PIPE, stderr=log, env=os.environ | {"TMPDIR": str(folder)})
+    wait_for(up, up.stdout, r"^ready ")
+
+    yield SimpleNamespace(url=f"http://{address}/v1", keys={name: key["key"] for name, key in KEYS.items()})
+
+    for process in (up, provider):
+        process.terminate()
+        process.wait(30)
+    ingress.close()
+    admin.close()
+
+
+def options(gateway, key="full"):
+    # No retries: a test of an error wants the first answer.
+    return {"base_url": gateway.url, "api_key": gateway.keys.get(key, key), "max_retries": 0, "timeout": 30}
+
+
+@pytest.fixture
+def client(gateway):
+    with openai.OpenAI(**options(gateway)) as client:
+        yield client
+
+
+@pytest.fixture
+def client_with(gateway):
+    """A client with another key, by name or as it is."""
+    return lambda key: openai.OpenAI(**options(gateway, key))
+
+
+@pytest.fixture
+def async_client(gateway):
+    """To be opened inside the event loop that uses it."""
+    return lambda: openai.AsyncOpenAI(**options(gateway))

@@ -1,0 +1,320 @@
+//! A real gateway: `dragoman up`, which runs a real Envoy with the real module, on ports of their own choosing.
+//!
+//! One is shared by the tests of a file (a `static` [`OnceLock`]), and statics are never dropped; so who
+//! ends it? The kernel: `dragoman launch` ties a child to the thread that started it, which here is a thread that lives
+//! exactly as long as the child or this process. That holds however the test process ends, by a failed test, an abort in
+//! native code or a kill. What it leaves on disk lies in `target/`, and the next test process removes it.
+//!
+//! A port that was free a moment ago may be taken now. So each is held by a socket of ours for as long as the gateway lives,
+//! bound with `SO_REUSEPORT`, which lets Envoy bind it too, and never listening, so that every connection is Envoy's.
+
+use crate::http::{Request, Response};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use serde_json::{Value, json};
+use socket2::{Domain, Socket, Type};
+use std::fs;
+use std::io::{self, BufRead, BufReader};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// `up` promises 20 s on an idle machine.
+const READY_LIMIT: Duration = Duration::from_mins(1);
+const STOP_LIMIT: Duration = Duration::from_secs(30);
+
+/// What a gateway is started with.
+pub struct Setup {
+    config: Value,
+    ports: Vec<Socket>,
+    variables: Vec<(String, String)>,
+    arguments: Vec<String>,
+}
+
+/// A running gateway.
+pub struct Gateway {
+    /// Where clients go.
+    pub address: SocketAddr,
+    /// Where its administrators go.
+    pub admin: SocketAddr,
+    /// Envoy's own admin interface, unless it is off.
+    pub envoy_admin: Option<SocketAddr>,
+    process: Process,
+}
+
+/// A gateway that did not come up, or its end.
+#[derive(Debug)]
+pub struct Ended {
+    /// The exit code; `None` after a signal.
+    pub code: Option<i32>,
+    /// Everything it printed to standard error.
+    pub log: String,
+}
+
+struct Process {
+    id: u32,
+    /// Names the process even when its id has been given to another.
+    handle: OwnedFd,
+    exit: Mutex<Receiver<ExitStatus>>,
+    log: Arc<Mutex<String>>,
+    /// Ends when all has been read.
+    reader: Option<JoinHandle<()>>,
+    _folder: TempDir,
+    _ports: Vec<Socket>,
+}
+
+impl Setup {
+    /// A configuration file's content. `listen` is filled in: two workers, free ports.
+    ///
+    /// # Panics
+    /// When there is no free port.
+    #[must_use]
+    pub fn new(mut config: Value) -> Self {
+        let mut ports = Vec::new();
+        if let Some(file) = config.as_object_mut() {
+            let listen = file.entry("listen").or_insert_with(|| json!({}));
+            for name in ["address", "admin"] {
+                if listen.get(name).is_none() {
+                    let (address, port) = hold_port().expect("a free port");
+                    listen[name] = json!(address.to_string());
+                    ports.push(port);
+                }
+            }
+            if listen.get("concurrency").is_none() {
+                listen["concurrency"] = json!(2);
+            }
+        }
+        Self { config, ports, variables: Vec::new(), arguments: Vec::new() }
+    }
+
+    /// An environment variable more.
+    #[must_use]
+    pub fn variable(mut self, name: &str, value: &str) -> Self {
+        self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// An argument more.
+    #[must_use]
+    pub fn argument(mut self, argument: &str) -> Self {
+        self.arguments.push(argument.to_owned());
+        self
+    }
+
+    /// Starts it.
+    ///
+    /// # Panics
+    /// When it does not come up.
+    #[must_use]
+    #[track_caller]
+    pub fn start(self) -> Gateway {
+        match self.try_start() {
+            Ok(gateway) => gateway,
+            Err(ended) => panic!("the gateway ended with {:?}:\n{}", ended.code, ended.log),
+        }
+    }
+
+    /// Starts it, or says how it ended.
+    ///
+    /// # Errors
+    /// It ended before it was ready, which it must be within a minute.
+    ///
+    /// # Panics
+    /// When it is not built.
+    pub fn try_start(self) -> Result<Gateway, Ended> {
+        let folder = TempDir::with_prefix_in("gateway-", scratch()).expect("a folder");
+        let file = folder.path().join("dragoman.json");
+        fs::write(&file, self.config.to_string()).expect("a file in it");
+        let tool = artefact("dragoman");
+        let mut command = Command::new(&tool);
+        command.args(["launch", &std::process::id().to_string()]).arg(&tool).arg("up");
+        command.arg("--config").arg(&file);
+        command.arg("--envoy").arg(artefact("envoy")).arg("--wasm").arg(artefact("dragoman.wasm"));
+        command.args(&self.arguments).envs(self.variables).env("TMPDIR", folder.path());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let (process, lines) = Process::start(command, folder, self.ports);
+
+        let mut ready = None;
+        while let Ok(line) = lines.recv_timeout(READY_LIMIT) {
+            if line.starts_with("ready ") {
+                let mut addresses = line.split(' ').filter_map(|word| word.strip_prefix("http://")?.parse().ok());
+                ready = addresses.next().zip(addresses.next());
+            } else if let (Some((address, admin)), Some(url)) = (ready, line.strip_prefix("prometheus http://")) {
+                let envoy_admin = url.split('/').next().and_then(|address| address.parse().ok());
+                return Ok(Gateway { address, admin, envoy_admin, process });
+            }
+            if let Some((address, admin)) = ready
+                && self.config.pointer("/listen/envoy_admin") == Some(&json!("off"))
+            {
+                return Ok(Gateway { address, admin, envoy_admin: None, process });
+            }
+        }
+        Err(process.end(Signal::KILL))
+    }
+}
+
+impl Gateway {
+    /// Starts one from a configuration file's content; [`Setup`] for more.
+    #[must_use]
+    #[track_caller]
+    pub fn start(config: Value) -> Self {
+        Setup::new(config).start()
+    }
+
+    /// Sends a request to the ingress.
+    #[must_use]
+    #[track_caller]
+    pub fn send(&self, request: &Request) -> Response {
+        request.send(self.address)
+    }
+
+    /// What was printed to standard error, by the tool, Envoy and the module.
+    #[must_use]
+    pub fn log(&self) -> String {
+        self.process.log()
+    }
+
+    /// Asks Envoy's admin interface.
+    ///
+    /// # Panics
+    /// When it is off.
+    #[must_use]
+    #[track_caller]
+    pub fn ask_envoy(&self, path: &str) -> String {
+        Request::get(path).send(self.envoy_admin.expect("Envoy's admin interface is on")).text()
+    }
+
+    /// One of Envoy's statistics; zero where there is none of that name.
+    #[must_use]
+    #[track_caller]
+    pub fn stat(&self, name: &str) -> u64 {
+        let stats = self.ask_envoy("/stats?usedonly");
+        let value = stats.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+        value.and_then(|value| value.parse().ok()).unwrap_or_default()
+    }
+
+    /// Memory of the Envoy process that is resident.
+    ///
+    /// # Panics
+    /// When Envoy is gone.
+    #[must_use]
+    #[track_caller]
+    pub fn resident_bytes(&self) -> u64 {
+        let up = self.process.id;
+        let children = fs::read_to_string(format!("/proc/{up}/task/{up}/children")).expect("the tool runs");
+        let envoy = children.split_whitespace().next().expect("Envoy is its child");
+        let status = fs::read_to_string(format!("/proc/{envoy}/status")).expect("Envoy runs");
+        let kib = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next()?.parse().ok());
+        1024 * kib.unwrap_or(0_u64)
+    }
+
+    /// Ends it as an operator does, and says how it went.
+    #[must_use]
+    pub fn stop(self) -> Ended {
+        self.process.end(Signal::TERM)
+    }
+}
+
+impl Process {
+    /// The process, and its standard output line by line.
+    fn start(mut command: Command, folder: TempDir, ports: Vec<Socket>) -> (Self, Receiver<String>) {
+        let (started, starting) = mpsc::channel();
+        let (exited, exit) = mpsc::channel();
+        // Nobody joins this thread, and it is the child's parent in the kernel's eyes: it ends when the child has.
+        thread::spawn(move || {
+            let mut child = command.spawn().expect("the tool can be run");
+            let (id, out, err) = (child.id(), child.stdout.take(), child.stderr.take());
+            let _ = started.send((id, handle(&child), out, err));
+            if let Ok(status) = child.wait() {
+                let _ = exited.send(status);
+            }
+        });
+        let (id, handle, out, err) = starting.recv().expect("the tool was run");
+        let (line, lines) = mpsc::channel();
+        thread::spawn(move || {
+            for text in BufReader::new(out.expect("it is piped")).lines().map_while(Result::ok) {
+                let _ = line.send(text);
+            }
+        });
+        let log = Arc::new(Mutex::new(String::new()));
+        let writer = Arc::clone(&log);
+        let reader = thread::spawn(move || {
+            let mut reader = BufReader::new(err.expect("it is piped"));
+            let mut bytes = Vec::new();
+            while reader.read_until(b'\n', &mut bytes).is_ok_and(|read| read > 0) {
+                writer.lock().unwrap_or_else(PoisonError::into_inner).push_str(&String::from_utf8_lossy(&bytes));
+                bytes.clear();
+            }
+        });
+        (Self { id, handle, exit: Mutex::new(exit), log, reader: Some(reader), _folder: folder, _ports: ports }, lines)
+    }
+
+    fn log(&self) -> String {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn end(mut self, signal: Signal) -> Ended {
+        // An error means that it has ended already.
+        let _ = pidfd_send_signal(&self.handle, signal);
+        let exit = self.exit.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let status = exit.recv_timeout(STOP_LIMIT).ok();
+        if status.is_some() {
+            let _ = self.reader.take().map(JoinHandle::join);
+        }
+        Ended { code: status.and_then(|status| status.code()), log: self.log() }
+    }
+}
+
+/// A gateway of one test goes with it.
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = pidfd_send_signal(&self.handle, Signal::KILL);
+    }
+}
+
+fn hold_port() -> io::Result<(SocketAddr, Socket)> {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(true)?;
+    socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())?;
+    let address = socket.local_addr()?.as_socket();
+    Ok((address.ok_or(io::ErrorKind::AddrNotAvailable)?, socket))
+}
+
+fn handle(child: &Child) -> OwnedFd {
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).expect("a process id");
+    pidfd_open(pid, PidfdFlags::empty()).expect("a handle on the child")
+}
+
+/// Where `make` leaves what it builds; `DRAGOMAN_DIST` says otherwise.
+fn artefact(name: &str) -> PathBuf {
+    let folder = std::env::var_os("DRAGOMAN_DIST").map_or_else(|| root().join("dist"), PathBuf::from);
+    let path = folder.join(name);
+    assert!(path.exists(), "{} is not there: `make wasm cli envoy` builds it", path.display());
+    path
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate lies in the workspace")
+}
+
+/// This process's folder. Those of processes that are gone are removed: nobody was left to do it.
+fn scratch() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| {
+        let all = root().join("target/gateways");
+        let own = all.join(std::process::id().to_string());
+        fs::create_dir_all(&own).expect("target/ can be written");
+        for entry in fs::read_dir(&all).into_iter().flatten().flatten() {
+            if !Path::new("/proc").join(entry.file_name()).exists() {
+                let _ = fs::remove_dir_all(entry.path());
+            }
+        }
+        own
+    })
+}
