@@ -22,6 +22,8 @@ pub(super) struct Question {
     pub(super) tool_results: Vec<String>,
     /// What is to be said of each image.
     pub(super) images: Vec<String>,
+    /// What is to be said of each document and each piece of audio.
+    pub(super) documents: Vec<String>,
     pub(super) tools: Vec<Tool>,
     pub(super) tool_choice: ToolChoice,
     pub(super) one_tool_call: bool,
@@ -30,9 +32,20 @@ pub(super) struct Question {
     pub(super) max_tokens: Option<usize>,
     pub(super) stop: Vec<String>,
     pub(super) reasoning: bool,
+    /// What is thought is also said, where the dialect can.
+    pub(super) shows_thoughts: bool,
+    /// All of the input, the cached parts too.
     pub(super) input_tokens: usize,
+    pub(super) cache: Cache,
     /// How to stream, where the answer is to be streamed.
     pub(super) stream: Option<Streaming>,
+}
+
+/// The parts of the input that a prompt cache had, or has from now on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Cache {
+    pub(super) read_tokens: usize,
+    pub(super) written_tokens: usize,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -54,6 +67,8 @@ pub(super) enum ToolChoice {
     #[default]
     Auto,
     Never,
+    /// Some tool, also when there are results.
+    Required,
     Named(String),
 }
 
@@ -68,14 +83,19 @@ pub(super) enum Format {
 /// What the model says.
 #[derive(Clone, Debug)]
 pub(super) struct Answer {
+    /// None at all where the prompt was blocked.
     pub(super) choices: Vec<Choice>,
     pub(super) usage: Option<Usage>,
 }
 
 #[derive(Clone, Debug)]
 pub(super) struct Choice {
+    /// What is shown of the thinking, a summary as providers make it: shorter than what it is charged as.
+    pub(super) thoughts: Vec<String>,
     pub(super) content: Content,
     pub(super) finish: Finish,
+    /// The stop sequence that ended it.
+    pub(super) stop: Option<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -102,7 +122,10 @@ pub(super) enum Finish {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Usage {
+    /// All of the input, the cached parts too.
     pub(super) input: usize,
+    pub(super) cache: Cache,
+    /// All of the output, the reasoning too.
     pub(super) output: usize,
     /// The part of the output that was thought and not said.
     pub(super) reasoning: usize,
@@ -119,7 +142,12 @@ impl Answer {
         let choices: Vec<Choice> = (0..question.choices.max(1)).map(|index| Choice::nth(index, question)).collect();
         let reasoning = if question.reasoning { REASONING_TOKENS } else { 0 };
         let said: usize = choices.iter().map(|choice| choice.content.tokens()).sum();
-        let usage = Usage { input: question.input_tokens, output: said.saturating_add(reasoning), reasoning };
+        let usage = Usage {
+            input: question.input_tokens,
+            cache: question.cache,
+            output: said.saturating_add(reasoning),
+            reasoning,
+        };
         Self { choices, usage: Some(usage) }
     }
 
@@ -141,6 +169,15 @@ impl Answer {
         self.recount();
     }
 
+    /// No answer, because the prompt was blocked.
+    pub(super) fn block(&mut self) {
+        self.choices.clear();
+        if let Some(usage) = &mut self.usage {
+            usage.reasoning = 0;
+        }
+        self.recount();
+    }
+
     fn recount(&mut self) {
         let said: usize = self.choices.iter().map(|choice| choice.content.tokens()).sum();
         if let Some(usage) = &mut self.usage {
@@ -151,9 +188,10 @@ impl Answer {
 
 impl Choice {
     fn nth(index: usize, question: &Question) -> Self {
+        let thoughts = if question.reasoning && question.shows_thoughts { thoughts(question) } else { Vec::new() };
         let calls = calls(question);
         if !calls.is_empty() {
-            return Self { content: Content::Calls(calls), finish: Finish::ToolCalls };
+            return Self { thoughts, content: Content::Calls(calls), finish: Finish::ToolCalls, stop: None };
         }
         let mut text = match &question.format {
             Format::Schema(schema) => schema::example(schema).to_string(),
@@ -166,16 +204,19 @@ impl Choice {
             // Writing to a String cannot fail.
             let _infallible = write!(text, " (Choice {}.)", index.saturating_add(1));
         }
+        let mut stopped = None;
         for stop in question.stop.iter().filter(|stop| !stop.is_empty()) {
             if let Some((before, _)) = text.split_once(stop.as_str()) {
                 text = before.to_owned();
+                stopped = Some(stop.clone());
             }
         }
         let mut tokens = words(&text);
         let limit = question.max_tokens.unwrap_or(usize::MAX);
         let finish = if tokens.len() > limit { Finish::Length } else { Finish::Stop };
         tokens.truncate(limit);
-        Self { content: Content::Text(tokens), finish }
+        let stop = stopped.filter(|_| finish == Finish::Stop);
+        Self { thoughts, content: Content::Text(tokens), finish, stop }
     }
 }
 
@@ -188,17 +229,20 @@ impl Content {
     }
 }
 
-/// The tool calls that the model makes: none once it has results.
+/// The tool calls that the model makes: none once it has results, unless it must.
+///
+/// It must then call the last tool, which agents that want their result as a call put last; the first would have them
+/// loop for ever.
 fn calls(question: &Question) -> Vec<Call> {
-    if !question.tool_results.is_empty() {
-        return Vec::new();
-    }
+    let answered = !question.tool_results.is_empty();
     let parallel = !question.one_tool_call && question.text.to_lowercase().contains("parallel");
     let chosen: Vec<&Tool> = match &question.tool_choice {
         ToolChoice::Never => Vec::new(),
         ToolChoice::Named(name) => question.tools.iter().filter(|tool| tool.name == *name).collect(),
-        ToolChoice::Auto if parallel => question.tools.iter().collect(),
-        ToolChoice::Auto => question.tools.iter().take(1).collect(),
+        ToolChoice::Auto if answered => Vec::new(),
+        ToolChoice::Required if answered => question.tools.last().into_iter().collect(),
+        ToolChoice::Auto | ToolChoice::Required if parallel => question.tools.iter().collect(),
+        ToolChoice::Auto | ToolChoice::Required => question.tools.iter().take(1).collect(),
     };
     chosen
         .into_iter()
@@ -207,6 +251,10 @@ fn calls(question: &Question) -> Vec<Call> {
             arguments: slices(&schema::example(&tool.parameters).to_string(), 5),
         })
         .collect()
+}
+
+fn thoughts(question: &Question) -> Vec<String> {
+    words(&format!("The user said: {}\n\nI will answer that I am simulated.", clip(&question.text)))
 }
 
 fn prose(question: &Question) -> String {
@@ -224,6 +272,11 @@ fn prose(question: &Question) -> String {
         let count = question.images.len();
         let noun = if count == 1 { "image" } else { "images" };
         let _infallible = write!(text, " I see {count} {noun}: {}.", question.images.join(", "));
+    }
+    if !question.documents.is_empty() {
+        let count = question.documents.len();
+        let noun = if count == 1 { "file" } else { "files" };
+        let _infallible = write!(text, " I read {count} {noun}: {}.", question.documents.join(", "));
     }
     text
 }
@@ -325,5 +378,33 @@ mod tests {
         question.tool_choice = ToolChoice::Auto;
         question.tool_results = vec!["42".into()];
         assert_eq!(count(&question), 0);
+    }
+
+    #[test]
+    fn a_forced_call_is_made_also_when_there_are_results_and_is_then_the_last_tool() {
+        let tool = |name: &str| Tool { name: name.into(), parameters: json!({"type": "object"}) };
+        let mut question = asking("x");
+        question.tools = vec![tool("a"), tool("b")];
+        question.tool_choice = ToolChoice::Required;
+        let called = |question: &Question| match &Answer::to(question).choices[0].content {
+            Content::Calls(calls) => calls.iter().map(|call| call.name.clone()).collect(),
+            Content::Text(_) | Content::Refusal(_) => Vec::new(),
+        };
+        assert_eq!(called(&question), ["a"]);
+        question.tool_results = vec!["42".into()];
+        assert_eq!(called(&question), ["b"]);
+        question.tool_choice = ToolChoice::Named("a".into());
+        assert_eq!(called(&question), ["a"]);
+    }
+
+    #[test]
+    fn thoughts_are_charged_when_there_are_any_and_shown_when_asked_for() {
+        let mut question = asking("why?");
+        question.reasoning = true;
+        let hidden = Answer::to(&question);
+        question.shows_thoughts = true;
+        let shown = Answer::to(&question);
+        assert!(hidden.choices[0].thoughts.is_empty() && shown.choices[0].thoughts.concat().contains("why?"));
+        assert_eq!((hidden.usage, hidden.usage.unwrap().reasoning), (shown.usage, 64));
     }
 }

@@ -8,6 +8,10 @@ pub(super) struct Complaint {
     pub(super) message: String,
     /// The field at fault.
     pub(super) param: Option<&'static str>,
+    /// Every field at fault and what is wrong with it, where the provider lists them.
+    pub(super) violations: Vec<(String, String)>,
+    /// How long to wait, where the answer's body says so too.
+    pub(super) retry_after_ms: Option<u64>,
 }
 
 /// Why.
@@ -34,11 +38,21 @@ pub(super) enum Reason {
 
 impl Complaint {
     pub(super) fn new(status: u16, reason: Reason, message: impl Into<String>) -> Self {
-        Self { status, reason, message: message.into(), param: None }
+        Self { status, reason, message: message.into(), param: None, violations: Vec::new(), retry_after_ms: None }
     }
 
     pub(super) fn about(self, param: &'static str) -> Self {
         Self { param: Some(param), ..self }
+    }
+
+    /// What is wrong with a request.
+    pub(super) fn invalid(message: impl Into<String>) -> Self {
+        Self::new(400, Reason::Malformed, message)
+    }
+
+    /// The same in a provider's own words.
+    pub(super) fn saying(self, message: impl Into<String>) -> Self {
+        Self { message: message.into(), ..self }
     }
 
     /// What providers say with a status.

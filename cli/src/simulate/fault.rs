@@ -10,12 +10,11 @@
 
 use std::{fmt::Write as _, time::Duration};
 
-use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 
 use super::{
     complaint::Complaint,
-    dialect::Dialect,
+    dialect::{Dialect, Stamp},
     gzip::gzip,
     script::{Finish, Opening, Piece, Script},
 };
@@ -105,7 +104,7 @@ const RULES: [Rule; 33] = [
     plain("html", Fault::Html, "200 with a web page"),
     plain("empty", Fault::Empty, "200 with an empty body"),
     plain("wrong-type", Fault::WrongType, "the wrong content-type"),
-    plain("comments", Fault::Comments, "a comment line before every event"),
+    plain("comments", Fault::Comments, "a comment (where the framing has none, an empty line) before every event"),
     counted("big-headers", Fault::BigHeaders, "n KiB of headers more"),
     counted("chunks", Fault::Chunks, "send the body in pieces of n bytes"),
     counted("cuts", Fault::Cuts, "send the body cut at random places, n being the seed"),
@@ -200,8 +199,16 @@ impl Fault {
         plain.iter().find(|(fault, _)| *fault == self).map(|(_, complaint)| complaint())
     }
 
+    /// How long a client is told to wait.
+    pub(super) fn retry_after_ms(self) -> Option<u64> {
+        if let Self::RetryAfter(seconds) = self {
+            return Some(seconds.saturating_mul(1000));
+        }
+        if let Self::RetryAfterMs(ms) = self { Some(ms) } else { None }
+    }
+
     /// Bends a rendered answer.
-    pub(super) fn bend(self, script: Script, dialect: &dyn Dialect) -> Script {
+    pub(super) fn bend(self, script: Script, dialect: &dyn Dialect, stamp: &Stamp) -> Script {
         let millis = Duration::from_millis;
         match self {
             Self::Status(status) => with_status(script, status),
@@ -211,7 +218,7 @@ impl Fault {
             Self::WrongType => script.with(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8")),
             Self::Html => Script { headers: script.headers, ..Script::whole(StatusCode::OK, "text/html", HTML) }
                 .with(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"))
-                .measured(),
+                .with(header::CONTENT_LENGTH, HeaderValue::from(HTML.len())),
             Self::Empty => Script { body: Vec::new(), ..script }.measured(),
             Self::NoEnd if script.is_stream() => first(script, usize::MAX, 1).measured(),
             Self::NoEnd
@@ -222,7 +229,7 @@ impl Fault {
             | Self::ContentFilter
             | Self::NoUsage => script,
             Self::StopAfter(events) => first(script, count(events), 0).measured(),
-            Self::ErrorAfter(events) => with_error(script, count(events), dialect),
+            Self::ErrorAfter(events) => with_error(script, count(events), dialect, stamp),
             Self::MalformedAfter(events) => malformed(script, count(events)),
             Self::Comments => with_comments(script),
             Self::Gzip => gzipped(script),
@@ -289,14 +296,15 @@ fn with_big_headers(mut script: Script, kib: u64) -> Script {
     script
 }
 
-fn with_error(mut script: Script, after: usize, dialect: &dyn Dialect) -> Script {
-    let complaint = Complaint::of_status(503);
+fn with_error(mut script: Script, after: usize, dialect: &dyn Dialect, stamp: &Stamp) -> Script {
+    let overloaded = Complaint::of_status(503);
+    let complaint = dialect.word(overloaded.clone()).unwrap_or(overloaded);
     if script.is_stream() {
         script.body.truncate(after);
-        script.body.push(Piece::new(dialect.complaint_event(&complaint)));
+        script.body.push(Piece::new(dialect.complaint_event(&complaint, stamp, after == 0)));
         script
     } else {
-        script.body = vec![Piece::new(dialect.complaint(&complaint))];
+        script.body = vec![Piece::new(dialect.complaint(&complaint, stamp))];
         script.measured()
     }
 }
@@ -306,17 +314,26 @@ fn malformed(mut script: Script, after: usize) -> Script {
         return first(script, 1, 0).measured();
     }
     if let Some(piece) = script.body.get_mut(after) {
-        let mut half = piece.bytes.slice(..piece.bytes.len() / 2).to_vec();
-        half.extend_from_slice(b"\n\n");
-        piece.bytes = Bytes::from(half);
+        piece.bytes = torn(&piece.bytes).into();
     }
     script
 }
 
+/// An event with the second half of its JSON missing, framed as before.
+fn torn(event: &[u8]) -> Vec<u8> {
+    let begin = event.iter().position(|byte| *byte == b'{').unwrap_or(0);
+    let end = event.trim_ascii_end().len();
+    let half = begin.saturating_add(end.saturating_sub(begin) / 2);
+    let (kept, framing) = (event.get(..half), event.get(end..));
+    [kept.unwrap_or_default(), framing.unwrap_or_default()].concat()
+}
+
+/// White space stands in for comments in framings that have none.
 fn with_comments(mut script: Script) -> Script {
     if script.is_stream() {
+        let comment: &[u8] = if script.is_sse() { b": ping\n\n" } else { b"\n" };
         for piece in &mut script.body {
-            piece.bytes = [b": ping\n\n", piece.bytes.as_ref()].concat().into();
+            piece.bytes = [comment, piece.bytes.as_ref()].concat().into();
         }
     }
     script

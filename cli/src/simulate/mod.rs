@@ -1,8 +1,8 @@
 //! A simulated provider: `dragoman simulate`, and the scripted upstream of every test.
 //!
-//! One implementation for both, so that what a person sees by hand is what the tests test. It speaks a provider's API
-//! closely enough for the official SDKs, answers without a model, and fails in every way that providers fail when asked
-//! to ([`fault`](self), `dragoman simulate --help`).
+//! One implementation for both, so that what a person sees by hand is what the tests test. It speaks the APIs of
+//! `OpenAI`, `Anthropic`, `Gemini` and `Ollama` closely enough for their SDKs, answers without a model, and fails in
+//! every way that providers fail when asked to ([`fault`](self), `dragoman simulate --help`).
 //!
 //! The way of a request: `server` reads and records it; a script that a test queued answers it, else `model` does:
 //! `dialect` reads it into a neutral question, `answer` makes an answer, the dialect renders it, the faults bend it;
@@ -60,7 +60,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         let options =
             Options { listen, pause, require_key, keep: Keep::Length, remember: 1, log: true, ..Options::default() };
         let simulator = Simulator::start(options).with_context(|| format!("cannot listen on {listen}"))?;
-        writeln!(io::stderr(), "simulated provider on http://{}/v1", simulator.addr())?;
+        writeln!(io::stderr(), "simulated OpenAI, Anthropic, Gemini and Ollama on http://{}", simulator.addr())?;
         tokio::select! {
             _ = terminated.recv() => {}
             _ = interrupted.recv() => {}

@@ -5,10 +5,10 @@ use std::{
     time::Duration,
 };
 
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 
 use super::{
-    answer::Answer,
+    answer::{Answer, Question},
     complaint::{Complaint, Reason},
     dialect::{Dialect, Route, Stamp, route},
     fault::{self, Fault},
@@ -32,18 +32,19 @@ impl Model {
 
     /// The answer to a request.
     pub(super) fn answer(&self, request: &Request) -> Script {
-        let (dialect, route) = route(&request.method, request.uri.path());
+        let (dialect, route) = route(request);
         let stamp =
             Stamp { created: (self.clock)(), random: Random::new(self.answered.fetch_add(1, Ordering::Relaxed)) };
         let mut faults = Vec::new();
         let reply = self.reply(request, dialect, route, &stamp, &mut faults);
-        let mut script = reply.unwrap_or_else(|complaint| {
+        let mut script = reply.unwrap_or_else(|mut complaint| {
+            complaint.retry_after_ms = faults.iter().find_map(|fault| fault.retry_after_ms());
             let status = StatusCode::from_u16(complaint.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-            Script::whole(status, "application/json", dialect.complaint(&complaint))
+            Script::whole(status, dialect.content_type(), dialect.complaint(&complaint, &stamp))
         });
         script.headers.extend(dialect.headers(&stamp));
         faults.sort_unstable();
-        faults.into_iter().fold(script, |script, fault| fault.bend(script, dialect))
+        faults.into_iter().fold(script, |script, fault| fault.bend(script, dialect, &stamp))
     }
 
     fn reply(
@@ -54,12 +55,13 @@ impl Model {
         stamp: &Stamp,
         faults: &mut Vec<Fault>,
     ) -> Result<Script, Complaint> {
-        self.check_key(&request.headers, dialect)?;
+        self.check_key(request, dialect)?;
         let path = request.uri.path();
         let method = &request.method;
         if let Some(value) = request.header("x-simulate") {
             faults.extend(fault::in_header(value)?);
         }
+        let whole = |body| Script::whole(StatusCode::OK, dialect.content_type(), body);
         match route {
             Route::Unknown => Err(Complaint::new(404, Reason::WrongPath, format!("Invalid URL ({method} {path})"))),
             Route::WrongMethod => {
@@ -67,54 +69,61 @@ impl Model {
                 Err(Complaint::new(405, Reason::WrongMethod, message))
             }
             Route::Models(one) => {
-                refused(faults)?;
-                Ok(Script::whole(StatusCode::OK, "application/json", dialect.models(one)?))
+                refused(faults, dialect)?;
+                Ok(whole(dialect.models(one)?))
             }
-            Route::Chat => self.chat(&request.body, dialect, stamp, faults),
+            Route::CountTokens => {
+                let question = asked(request, dialect, faults)?;
+                Ok(whole(dialect.count(&question)))
+            }
+            Route::Chat => {
+                let question = asked(request, dialect, faults)?;
+                let answer = answered(&question, faults);
+                Ok(if question.stream.is_some() {
+                    Script::stream(dialect.stream_type(), dialect.stream(&question, &answer, stamp)).paced(self.pause)
+                } else {
+                    whole(dialect.whole(&question, &answer, stamp))
+                })
+            }
         }
     }
 
-    fn chat(
-        &self,
-        body: &[u8],
-        dialect: &dyn Dialect,
-        stamp: &Stamp,
-        faults: &mut Vec<Fault>,
-    ) -> Result<Script, Complaint> {
-        let question = dialect.read(body)?;
-        faults.extend(fault::in_model(&question.model)?);
-        refused(faults)?;
-        let mut answer = Answer::to(&question);
-        if faults.contains(&Fault::Refusal) {
-            answer.refuse();
-        }
-        if faults.contains(&Fault::ContentFilter) {
-            answer.filter();
-        }
-        if faults.contains(&Fault::NoUsage) {
-            answer.usage = None;
-        }
-        Ok(if question.stream.is_some() {
-            Script::events(dialect.stream(&question, &answer, stamp)).paced(self.pause)
-        } else {
-            Script::whole(StatusCode::OK, "application/json", dialect.whole(&question, &answer, stamp))
-        })
-    }
-
-    fn check_key(&self, headers: &HeaderMap, dialect: &dyn Dialect) -> Result<(), Complaint> {
-        let Some(required) = &self.require_key else { return Ok(()) };
-        match dialect.key(headers) {
-            Some(key) if key == required.as_bytes() => Ok(()),
-            Some(_) => Err(Complaint::of_status(401)),
-            None => {
-                let message = "You didn't provide an API key. You need to provide it in an Authorization header using \
-                               Bearer auth (i.e. Authorization: Bearer YOUR_KEY).";
-                Err(Complaint::new(401, Reason::NoKey, message))
-            }
+    fn check_key(&self, request: &Request, dialect: &dyn Dialect) -> Result<(), Complaint> {
+        match (dialect.key(request), &self.require_key) {
+            (Some(given), Some(required)) if given != required.as_bytes() => Err(dialect.wrong_key()),
+            (None, Some(_)) => Err(dialect.no_key()),
+            (None, None) if dialect.always_wants_a_key() => Err(dialect.no_key()),
+            (Some(_), _) | (None, None) => Ok(()),
         }
     }
 }
 
-fn refused(faults: &[Fault]) -> Result<(), Complaint> {
-    faults.iter().find_map(|fault| fault.complaint()).map_or(Ok(()), Err)
+/// What a request asks, once nothing stands in the way of an answer.
+fn asked(request: &Request, dialect: &dyn Dialect, faults: &mut Vec<Fault>) -> Result<Question, Complaint> {
+    let question = dialect.read(request)?;
+    faults.extend(fault::in_model(&question.model)?);
+    refused(faults, dialect)?;
+    Ok(question)
+}
+
+fn refused(faults: &[Fault], dialect: &dyn Dialect) -> Result<(), Complaint> {
+    let complaint = faults.iter().find_map(|fault| fault.complaint());
+    complaint.and_then(|complaint| dialect.word(complaint)).map_or(Ok(()), Err)
+}
+
+fn answered(question: &Question, faults: &[Fault]) -> Answer {
+    let mut answer = Answer::to(question);
+    if faults.contains(&Fault::Refusal) {
+        answer.refuse();
+    }
+    if faults.contains(&Fault::ContentFilter) {
+        answer.filter();
+    }
+    if faults.contains(&Fault::ContentPolicy) {
+        answer.block();
+    }
+    if faults.contains(&Fault::NoUsage) {
+        answer.usage = None;
+    }
+    answer
 }

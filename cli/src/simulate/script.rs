@@ -163,8 +163,13 @@ impl Script {
     /// A stream of server-sent events, given as written (`data: …\n\n`), one piece each.
     #[must_use]
     pub fn events<B: Into<Bytes>>(events: impl IntoIterator<Item = B>) -> Self {
-        let mut script = Self::new(StatusCode::OK)
-            .with(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
+        Self::stream("text/event-stream; charset=utf-8", events)
+    }
+
+    /// A stream of events in any framing, one piece each, of unknown length.
+    #[must_use]
+    pub fn stream<B: Into<Bytes>>(content_type: &'static str, events: impl IntoIterator<Item = B>) -> Self {
+        let mut script = Self::new(StatusCode::OK).with(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
         script.body = events.into_iter().map(Piece::new).collect();
         script
     }
@@ -237,10 +242,15 @@ impl Script {
         self
     }
 
-    /// Whether the body is a stream of server-sent events.
+    /// Whether the body is a stream: those alone are of unknown length.
     pub(super) fn is_stream(&self) -> bool {
+        !self.headers.contains_key(header::CONTENT_LENGTH)
+    }
+
+    /// Whether its events are server-sent events.
+    pub(super) fn is_sse(&self) -> bool {
         let kind = self.headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
-        kind.is_some_and(|kind| kind.starts_with(b"text/event-stream"))
+        self.is_stream() && kind.is_some_and(|kind| kind.starts_with(b"text/event-stream"))
     }
 
     /// The same with the `content-length` of what the body has become; a stream stays without.

@@ -1,5 +1,8 @@
 //! The simulated provider seen from outside, through bare sockets: a client library would hide half of what is tested.
 
+mod anthropic;
+mod gemini;
+mod ollama;
 mod secure;
 
 use std::{

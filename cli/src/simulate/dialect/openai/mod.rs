@@ -8,13 +8,14 @@ mod stream;
 mod usage;
 mod whole;
 
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderName, HeaderValue, Method, header};
 use serde::Serialize;
 
-use super::{Dialect, Stamp};
+use super::{Dialect, Route, Stamp};
 use crate::simulate::{
     answer::{Answer, Finish, Question},
     complaint::{Complaint, Reason},
+    record::Request,
 };
 
 pub(super) struct OpenAi;
@@ -29,8 +30,28 @@ const MODELS: [(&str, u64); 5] = [
 ];
 
 impl Dialect for OpenAi {
-    fn key<'h>(&self, headers: &'h HeaderMap) -> Option<&'h [u8]> {
-        headers.get(header::AUTHORIZATION)?.as_bytes().strip_prefix(b"Bearer ")
+    /// The last dialect to be tried: whatever no other one knows is its.
+    fn route<'r>(&self, request: &'r Request) -> Option<Route<'r>> {
+        let path = request.uri.path();
+        Some(if path.ends_with("/chat/completions") {
+            Route::Chat.by(&Method::POST, request)
+        } else if path.ends_with("/models") {
+            Route::Models(None).by(&Method::GET, request)
+        } else if let Some((_, id)) = path.split_once("/models/") {
+            Route::Models(Some(id)).by(&Method::GET, request)
+        } else {
+            Route::Unknown
+        })
+    }
+
+    fn key<'r>(&self, request: &'r Request) -> Option<&'r [u8]> {
+        request.headers.get(header::AUTHORIZATION)?.as_bytes().strip_prefix(b"Bearer ")
+    }
+
+    fn no_key(&self) -> Complaint {
+        let message = "You didn't provide an API key. You need to provide it in an Authorization header using Bearer \
+                       auth (i.e. Authorization: Bearer YOUR_KEY).";
+        Complaint::new(401, Reason::NoKey, message)
     }
 
     fn headers(&self, stamp: &Stamp) -> Vec<(HeaderName, HeaderValue)> {
@@ -53,8 +74,8 @@ impl Dialect for OpenAi {
             .collect()
     }
 
-    fn read(&self, body: &[u8]) -> Result<Question, Complaint> {
-        request::read(body)
+    fn read(&self, request: &Request) -> Result<Question, Complaint> {
+        request::read(&request.body)
     }
 
     fn whole(&self, question: &Question, answer: &Answer, stamp: &Stamp) -> Vec<u8> {
@@ -65,13 +86,13 @@ impl Dialect for OpenAi {
         stream::write(question, answer, stamp.clone())
     }
 
-    fn complaint(&self, complaint: &Complaint) -> Vec<u8> {
+    fn complaint(&self, complaint: &Complaint, _stamp: &Stamp) -> Vec<u8> {
         let mut bytes = serde_json::to_vec_pretty(&ErrorObject::of(complaint)).unwrap_or_default();
         bytes.push(b'\n');
         bytes
     }
 
-    fn complaint_event(&self, complaint: &Complaint) -> Vec<u8> {
+    fn complaint_event(&self, complaint: &Complaint, _stamp: &Stamp, _first: bool) -> Vec<u8> {
         stream::event(&ErrorObject::of(complaint))
     }
 

@@ -6,8 +6,9 @@
 use serde_json::{Value, json};
 
 use crate::simulate::{
-    answer::{Format, Question, Streaming, Tool, ToolChoice},
+    answer::{Cache, Format, Question, Streaming, Tool, ToolChoice},
     complaint::{Complaint, Reason},
+    dialect::field::{is, list, number, string, strings},
 };
 
 pub(super) fn read(body: &[u8]) -> Result<Question, Complaint> {
@@ -45,6 +46,7 @@ pub(super) fn read(body: &[u8]) -> Result<Question, Complaint> {
             .saturating_add(tools.len().saturating_mul(40)),
         tool_results,
         images,
+        documents: Vec::new(),
         tools,
         tool_choice: tool_choice(&request),
         one_tool_call: is(&request, "/parallel_tool_calls", false),
@@ -57,12 +59,10 @@ pub(super) fn read(body: &[u8]) -> Result<Question, Complaint> {
         },
         choices: number(&request, "/n").unwrap_or(1).clamp(1, 128),
         max_tokens: number(&request, "/max_completion_tokens").or_else(|| number(&request, "/max_tokens")),
-        stop: string(&request, "/stop")
-            .into_iter()
-            .chain(list(&request, "/stop").filter_map(Value::as_str))
-            .map(str::to_owned)
-            .collect(),
+        stop: strings(&request, "/stop"),
         reasoning: string(&request, "/reasoning_effort").is_some_and(|effort| effort != "none"),
+        shows_thoughts: false,
+        cache: Cache::default(),
         stream: is(&request, "/stream", true).then(|| Streaming {
             usage: is(&request, "/stream_options/include_usage", true),
             padding: !is(&request, "/stream_options/include_obfuscation", false),
@@ -73,6 +73,7 @@ pub(super) fn read(body: &[u8]) -> Result<Question, Complaint> {
 fn tool_choice(request: &Value) -> ToolChoice {
     match (string(request, "/tool_choice"), string(request, "/tool_choice/function/name")) {
         (Some("none"), _) => ToolChoice::Never,
+        (Some("required"), _) => ToolChoice::Required,
         (_, Some(name)) => ToolChoice::Named(name.to_owned()),
         _ => ToolChoice::Auto,
     }
@@ -103,20 +104,4 @@ fn images(message: &Value) -> impl Iterator<Item = String> {
             }
         }
     })
-}
-
-fn string<'v>(value: &'v Value, pointer: &str) -> Option<&'v str> {
-    value.pointer(pointer)?.as_str()
-}
-
-fn number(value: &Value, pointer: &str) -> Option<usize> {
-    value.pointer(pointer)?.as_u64().and_then(|number| usize::try_from(number).ok())
-}
-
-fn is(value: &Value, pointer: &str, expected: bool) -> bool {
-    value.pointer(pointer).and_then(Value::as_bool) == Some(expected)
-}
-
-fn list<'v>(value: &'v Value, pointer: &str) -> impl Iterator<Item = &'v Value> {
-    value.pointer(pointer).and_then(Value::as_array).into_iter().flatten()
 }

@@ -34,7 +34,7 @@ impl UsageObject {
             prompt_tokens: usage.input,
             completion_tokens: usage.output,
             total_tokens: usage.input.saturating_add(usage.output),
-            prompt_tokens_details: PromptDetails { cached_tokens: 0, audio_tokens: 0 },
+            prompt_tokens_details: PromptDetails { cached_tokens: usage.cache.read_tokens, audio_tokens: 0 },
             completion_tokens_details: CompletionDetails {
                 reasoning_tokens: usage.reasoning,
                 audio_tokens: 0,
