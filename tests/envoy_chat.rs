@@ -1,4 +1,5 @@
 //! Chats through a real Envoy: whole and streamed, what reaches the provider, what reaches the client.
+#![cfg(test)]
 
 use dragoman::simulate::{Gate, Options, Piece, Script};
 use dragoman_tests::http::{Connection, Request, Response};
@@ -20,7 +21,8 @@ static SCENE: LazyLock<Scene> = LazyLock::new(|| {
 const FIRST: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"}}]}\n\n";
 const HELLO: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Grüße 🦀\"}}]}\n\n";
 const STOP: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n";
-const USAGE: &str = "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":5,\"total_tokens\":8}}\n\n";
+const USAGE: &str =
+    "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":5,\"total_tokens\":8}}\n\n";
 const DONE: &str = "data: [DONE]\n\n";
 
 fn header<'a>(response: &'a Response, name: &str) -> Option<&'a str> {
@@ -57,7 +59,8 @@ fn the_request_passes_byte_for_byte_but_for_the_model() {
 #[test]
 fn the_three_spellings_of_the_default_router_serve_the_same() {
     let case = SCENE.case("spellings");
-    for path in ["/v1/chat/completions", "/v1/router/chat/completions", "/chat/completions", "/v1/chat/completions?x=1"] {
+    for path in ["/v1/chat/completions", "/v1/router/chat/completions", "/chat/completions", "/v1/chat/completions?x=1"]
+    {
         let answer = case.send(&case.post(path, &hello(false)));
         assert_eq!(answer.status, 200, "{path}: {}", answer.text());
     }

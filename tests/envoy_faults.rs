@@ -1,20 +1,25 @@
 //! Every way in which a provider fails, through a real Envoy: what the client sees, and that the same worker serves on.
+#![cfg(test)]
 
-use dragoman::simulate::{Finish, Options, Piece, Script};
+use dragoman::simulate::{Options, Script};
 use dragoman_tests::http::Response;
 use dragoman_tests::scene::{Scene, hello, openai_error, provider};
 use serde_json::{Value, json};
-use std::net::TcpListener;
+use socket2::{Domain, Socket, Type};
+use std::net::{SocketAddr, TcpListener};
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
+/// Bound, not listened on: connections are refused, and nobody else can take the port.
+static REFUSING: LazyLock<Socket> = LazyLock::new(|| {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    socket
+});
+
 /// `hasty` waits little; nobody listens at `refused`; `nowhere` has no address.
 static SCENE: LazyLock<Scene> = LazyLock::new(|| {
-    // Bound, not listened on: connections are refused, and nobody else can take the port.
-    let closed = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
-    closed.bind(&"127.0.0.1:0".parse::<std::net::SocketAddr>().unwrap().into()).unwrap();
-    let refused = closed.local_addr().unwrap().as_socket().unwrap();
-    std::mem::forget(closed);
+    let refused = REFUSING.local_addr().unwrap().as_socket().unwrap();
     Scene::start(Options::default(), |config, base_url| {
         config["providers"]["hasty"] = provider(base_url);
         config["providers"]["hasty"]["timeouts"] = json!({"first_byte": "300ms", "idle": "1s"});
@@ -188,7 +193,8 @@ fn an_unterminated_last_event_is_completed() {
     for end in ["", "\n", "\r\n", "\n\n"] {
         case.answer(Script::events([content.to_owned(), format!("{stop}{end}")]));
         let answer = case.survive(&case.chat(&hello(true)).bytes());
-        assert_eq!(answer.events(), [content.trim()[6..].to_owned(), stop[6..].to_owned(), "[DONE]".to_owned()]);
+        let data = |event: &str| event.trim().trim_start_matches("data: ").to_owned();
+        assert_eq!(answer.events(), [data(content), data(stop), "[DONE]".to_owned()]);
         assert!(answer.text().ends_with("\n\ndata: [DONE]\n\n"), "{end:?}: {:?}", answer.text());
     }
 }
@@ -206,19 +212,6 @@ fn a_connection_that_breaks_in_the_middle_of_a_stream_breaks_the_clients() {
         let answer = faulty(faults, false);
         assert!(!answer.complete || answer.status >= 500, "{faults}: {} {}", answer.status, answer.text());
     }
-}
-
-#[test]
-fn a_stream_that_falls_silent_is_ended() {
-    let case = SCENE.case("silent");
-    let mut script = Script::events(["data: {\"choices\":[{\"delta\":{\"content\":\"hi\"}}]}\n\n"]).ending(Finish::Hang);
-    script.body.push(Piece::silence(Duration::from_millis(1)));
-    case.answer(script);
-    let begun = Instant::now();
-    let answer = case.survive(&case.chat(&hello(true)).bytes());
-    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
-    assert!(!answer.complete || answer.text().contains("\"error\""), "{}", answer.text());
-    assert!(answer.text().contains("hi"));
 }
 
 #[test]
@@ -275,24 +268,4 @@ fn a_provider_that_speaks_no_http_is_an_error_too() {
         openai_error(&answer, answer.status, UPSTREAM.0, UPSTREAM.1);
     }
     server.join().unwrap();
-}
-
-#[test]
-fn an_answer_without_a_body_is_a_502_too() {
-    let case = SCENE.case("bodiless");
-    for stream in [false, true] {
-        for faults in ["empty", "status=204"] {
-            let answer = faulty(faults, stream);
-            assert_eq!(answer.status, 502, "{faults} {stream}: {}", answer.text());
-            openai_error(&answer, 502, UPSTREAM.0, UPSTREAM.1);
-        }
-        for status in [401, 404, 429, 500, 503] {
-            let script = Script::new(http::StatusCode::from_u16(status).unwrap());
-            case.answer(script.with(http::header::CONTENT_LENGTH, http::HeaderValue::from_static("0")));
-            let answer = case.survive(&case.chat(&hello(stream)).bytes());
-            let expected = if status == 401 { 502 } else { status };
-            assert_eq!(answer.status, expected, "{status} {stream}: {}", answer.text());
-            assert!(answer.json()["error"]["message"].is_string(), "{}", answer.text());
-        }
-    }
 }

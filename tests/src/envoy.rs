@@ -264,7 +264,19 @@ impl Process {
                 bytes.clear();
             }
         });
-        (Self { id, handle, exit: Mutex::new(exit), output, log, reader: Some(reader), _folder: folder, _ports: ports }, lines)
+        (
+            Self {
+                id,
+                handle,
+                exit: Mutex::new(exit),
+                output,
+                log,
+                reader: Some(reader),
+                _folder: folder,
+                _ports: ports,
+            },
+            lines,
+        )
     }
 
     fn log(&self) -> String {
@@ -290,7 +302,7 @@ impl Drop for Process {
     }
 }
 
-fn hold_port() -> io::Result<(SocketAddr, Socket)> {
+pub(crate) fn hold_port() -> io::Result<(SocketAddr, Socket)> {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(true)?;
@@ -305,14 +317,23 @@ fn handle(child: &Child) -> OwnedFd {
 }
 
 /// Where `make` leaves what it builds; `DRAGOMAN_DIST` says otherwise.
-fn artefact(name: &str) -> PathBuf {
+///
+/// # Panics
+/// When it is not built.
+#[must_use]
+pub fn artefact(name: &str) -> PathBuf {
     let folder = std::env::var_os("DRAGOMAN_DIST").map_or_else(|| root().join("dist"), PathBuf::from);
     let path = folder.join(name);
     assert!(path.exists(), "{} is not there: `make wasm cli envoy` builds it", path.display());
     path
 }
 
-fn root() -> &'static Path {
+/// The workspace's folder.
+///
+/// # Panics
+/// When there is none, which cannot be.
+#[must_use]
+pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate lies in the workspace")
 }
 

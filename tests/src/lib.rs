@@ -7,4 +7,5 @@
 pub mod abi;
 pub mod envoy;
 pub mod http;
+pub mod plain;
 pub mod scene;
