@@ -256,7 +256,9 @@ fn a_body_over_the_limit_is_413_even_where_it_is_nothing_but_space() {
 
 #[test]
 fn clients_that_leave_in_the_middle_leave_nothing_behind() {
-    let case = SCENE.case("abort");
+    // Of its own, so that what is still active is its own.
+    let scene = Scene::start(Options::default(), |_, _| {});
+    let case = scene.case("abort");
     let whole = case.chat(&hello(true)).bytes();
     let mut open = Vec::new();
     for end in (1..whole.len()).step_by(7) {
@@ -288,16 +290,11 @@ fn clients_that_leave_in_the_middle_leave_nothing_behind() {
         "http.ingress.downstream_cx_active",
         "cluster.dragoman_openai.upstream_rq_active",
     ] {
-        wait_until(gauge, || SCENE.gateway.stat(gauge) <= active_elsewhere());
+        scene.wait_for_none(gauge);
     }
     gate.open();
     case.assert_serves(&mut case.connect());
-    SCENE.assert_sound();
-}
-
-/// Other tests of this file run at the same time, each with at most one connection at once, except for this one.
-fn active_elsewhere() -> u64 {
-    std::thread::available_parallelism().map_or(16, |count| u64::try_from(count.get()).unwrap_or(16))
+    scene.assert_sound();
 }
 
 fn wait_until(what: &str, holds: impl Fn() -> bool) {
