@@ -14,7 +14,7 @@ pub const UPSTREAM_KEY: &str = "sk-upstream-secret";
 /// The header that tells cases apart.
 const CASE: &str = "x-case";
 /// Longer than anything that must happen by itself.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A gateway and its provider.
 pub struct Scene {
