@@ -61,6 +61,7 @@ struct Process {
     /// Names the process even when its id has been given to another.
     handle: OwnedFd,
     exit: Mutex<Receiver<ExitStatus>>,
+    output: Arc<Mutex<String>>,
     log: Arc<Mutex<String>>,
     /// Ends when all has been read.
     reader: Option<JoinHandle<()>>,
@@ -179,6 +180,12 @@ impl Gateway {
         self.process.log()
     }
 
+    /// What was printed to standard output: the ready lines, then the access log.
+    #[must_use]
+    pub fn output(&self) -> String {
+        self.process.output.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Asks Envoy's admin interface.
     ///
     /// # Panics
@@ -236,8 +243,14 @@ impl Process {
         });
         let (id, handle, out, err) = starting.recv().expect("the tool was run");
         let (line, lines) = mpsc::channel();
+        let output = Arc::new(Mutex::new(String::new()));
+        let printed = Arc::clone(&output);
         thread::spawn(move || {
             for text in BufReader::new(out.expect("it is piped")).lines().map_while(Result::ok) {
+                let mut all = printed.lock().unwrap_or_else(PoisonError::into_inner);
+                all.push_str(&text);
+                all.push('\n');
+                drop(all);
                 let _ = line.send(text);
             }
         });
@@ -251,7 +264,19 @@ impl Process {
                 bytes.clear();
             }
         });
-        (Self { id, handle, exit: Mutex::new(exit), log, reader: Some(reader), _folder: folder, _ports: ports }, lines)
+        (
+            Self {
+                id,
+                handle,
+                exit: Mutex::new(exit),
+                output,
+                log,
+                reader: Some(reader),
+                _folder: folder,
+                _ports: ports,
+            },
+            lines,
+        )
     }
 
     fn log(&self) -> String {
@@ -277,7 +302,7 @@ impl Drop for Process {
     }
 }
 
-fn hold_port() -> io::Result<(SocketAddr, Socket)> {
+pub(crate) fn hold_port() -> io::Result<(SocketAddr, Socket)> {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(true)?;
@@ -292,14 +317,23 @@ fn handle(child: &Child) -> OwnedFd {
 }
 
 /// Where `make` leaves what it builds; `DRAGOMAN_DIST` says otherwise.
-fn artefact(name: &str) -> PathBuf {
+///
+/// # Panics
+/// When it is not built.
+#[must_use]
+pub fn artefact(name: &str) -> PathBuf {
     let folder = std::env::var_os("DRAGOMAN_DIST").map_or_else(|| root().join("dist"), PathBuf::from);
     let path = folder.join(name);
     assert!(path.exists(), "{} is not there: `make wasm cli envoy` builds it", path.display());
     path
 }
 
-fn root() -> &'static Path {
+/// The workspace's folder.
+///
+/// # Panics
+/// When there is none, which cannot be.
+#[must_use]
+pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate lies in the workspace")
 }
 

@@ -1,4 +1,5 @@
-//! The harness: a fake proxy-wasm host in native code ([`abi`]), and a real Envoy ([`envoy`]).
+//! The harness: a fake proxy-wasm host in native code ([`abi`]), and a real Envoy ([`envoy`]) before a scripted provider
+//! ([`scene`]).
 //!
 //! A harness fails by panicking, with the caller's line; hence what is expected below.
 #![expect(clippy::panic, clippy::expect_used, clippy::arithmetic_side_effects, reason = "a harness fails by panicking")]
@@ -6,3 +7,5 @@
 pub mod abi;
 pub mod envoy;
 pub mod http;
+pub mod plain;
+pub mod scene;

@@ -1,0 +1,69 @@
+//! A gateway whose operator brings Envoy: the checked-in bootstrap runs as it is, and one that lacks the setting without
+//! which nothing works says so instead of hanging.
+#![cfg(test)]
+
+use dragoman::simulate::{Options, Simulator};
+use dragoman_tests::envoy::{artefact, root};
+use dragoman_tests::http::{Connection, Request};
+use dragoman_tests::plain::Plain;
+use dragoman_tests::scene::hello;
+use serde_json::{Value, json};
+use std::process::Command;
+use std::thread;
+use std::time::Duration;
+
+const SETTING: &str = "allow_on_headers_stop_iteration";
+const CREDENTIAL: (&str, &str) = ("UPSTREAM_KEY", "sk-upstream");
+
+fn config(simulator: &Simulator) -> Value {
+    let base_url = format!("http://{}/v1", simulator.addr());
+    json!({"providers": {"openai": {"kind": "openai", "base_url": base_url, "credential": {"env": "UPSTREAM_KEY"}}}})
+}
+
+fn chat() -> Request {
+    Request::post("/v1/chat/completions", &hello(false))
+}
+
+#[test]
+fn with_the_setting_a_slow_sender_raises_no_alarm() {
+    let simulator = Simulator::start(Options::default()).unwrap();
+    let envoy = Plain::start(config(&simulator), |bootstrap| bootstrap, &[CREDENTIAL]);
+    // Both workers have seen a body before, but for one run in a thousand, where less is tested.
+    for _ in 0..12 {
+        assert_eq!(envoy.send(&chat()).status, 200);
+    }
+    let bytes = chat().bytes();
+    let head = bytes.windows(4).position(|part| part == b"\r\n\r\n").unwrap() + 4;
+    thread::scope(|scope| {
+        for sent_first in [head, head + 1, head + 20, bytes.len() - 1] {
+            let (envoy, bytes) = (&envoy, &bytes);
+            scope.spawn(move || {
+                let mut connection = Connection::open(envoy.address).unwrap();
+                connection.send(&bytes[..sent_first]);
+                // Longer than the module waits before it looks at a request. It is what is tested, not a synchronisation.
+                thread::sleep(Duration::from_millis(300));
+                connection.send(&bytes[sent_first..]);
+                let answer = connection.response().unwrap();
+                assert_eq!(answer.status, 200, "{sent_first}: {}", answer.text());
+            });
+        }
+    });
+    assert_eq!(envoy.send(&chat()).status, 200);
+    assert!(!envoy.log().contains(SETTING), "{}", envoy.log());
+    let requests = simulator.requests();
+    assert!(requests.iter().all(|request| request.header("authorization") == Some("Bearer sk-upstream")));
+}
+
+#[test]
+fn the_checked_in_bootstrap_is_what_the_tool_renders_and_runs_as_it_is() {
+    let tool =
+        |arguments: &[&str]| Command::new(artefact("dragoman")).args(arguments).current_dir(root()).output().unwrap();
+    let checked = tool(&["render", "envoy", "--check", "envoy/standalone"]);
+    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
+
+    let envoy = Plain::start_file("envoy/standalone/envoy.yaml", &[8080, 9902]);
+    let health = envoy.send(&Request::get("/health"));
+    assert_eq!((health.status, health.text().as_str()), (200, r#"{"status":"ok"}"#));
+    // Its provider's key is in nobody's environment here.
+    assert_eq!(envoy.send(&Request::get("/ready")).status, 503);
+}
