@@ -106,10 +106,10 @@ fn a_body_over_the_limit_is_413_in_the_callers_shape() {
     let case = SCENE.case("over");
     for bytes in [33 * MIB, 40 * MIB, 100 * MIB] {
         let body = image(bytes, false);
-        for _ in 0..3 {
+        for chunked in [false, true, true, true] {
             let mut connection = case.connect();
-            connection.send(&request(&body, false));
-            let answer = connection.response().unwrap_or_else(|error| panic!("{bytes}: {error}"));
+            connection.send(&request(&body, chunked));
+            let answer = connection.response().unwrap_or_else(|error| panic!("{bytes} {chunked}: {error}"));
             let message = openai_error(&answer, 413, "invalid_request_error", Some("request_too_large"));
             assert!(message.contains("33554432"), "{message}");
             assert!(answer.complete);

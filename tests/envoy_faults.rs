@@ -1,7 +1,7 @@
 //! Every way in which a provider fails, through a real Envoy: what the client sees, and that the same worker serves on.
 #![cfg(test)]
 
-use dragoman::simulate::{Options, Script};
+use dragoman::simulate::{Finish, Options, Piece, Script};
 use dragoman_tests::http::Response;
 use dragoman_tests::scene::{Scene, hello, openai_error, provider};
 use serde_json::{Value, json};
@@ -268,4 +268,38 @@ fn a_provider_that_speaks_no_http_is_an_error_too() {
         openai_error(&answer, answer.status, UPSTREAM.0, UPSTREAM.1);
     }
     server.join().unwrap();
+}
+
+#[test]
+fn an_answer_without_a_body_is_a_502_too() {
+    let case = SCENE.case("bodiless");
+    for stream in [false, true] {
+        for faults in ["empty", "status=204"] {
+            let answer = faulty(faults, stream);
+            assert_eq!(answer.status, 502, "{faults} {stream}: {}", answer.text());
+            openai_error(&answer, 502, UPSTREAM.0, UPSTREAM.1);
+        }
+        for status in [401, 404, 429, 500, 503] {
+            let script = Script::new(http::StatusCode::from_u16(status).unwrap());
+            case.answer(script.with(http::header::CONTENT_LENGTH, http::HeaderValue::from_static("0")));
+            let answer = case.survive(&case.chat(&hello(stream)).bytes());
+            let expected = if status == 401 { 502 } else { status };
+            assert_eq!(answer.status, expected, "{status} {stream}: {}", answer.text());
+            assert!(answer.json()["error"]["message"].is_string(), "{}", answer.text());
+        }
+    }
+}
+
+#[test]
+fn a_stream_that_falls_silent_is_ended() {
+    let case = SCENE.case("silent");
+    let mut script =
+        Script::events(["data: {\"choices\":[{\"delta\":{\"content\":\"hi\"}}]}\n\n"]).ending(Finish::Hang);
+    script.body.push(Piece::silence(Duration::from_millis(1)));
+    case.answer(script);
+    let begun = Instant::now();
+    let answer = case.survive(&case.chat(&hello(true)).bytes());
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+    assert!(!answer.complete || answer.text().contains("\"error\""), "{}", answer.text());
+    assert!(answer.text().contains("hi"));
 }

@@ -480,3 +480,16 @@ fn a_client_that_reads_slowly_slows_only_itself() {
     }
     assert_eq!(read, length);
 }
+
+#[test]
+fn a_strange_model_name_goes_nowhere_strange() {
+    let case = SCENE.case("names");
+    for name in
+        ["../../etc/passwd", "a\r\nx-evil: 1", "a\u{0}b", "ü🦀", "#1", "openai#1", "a/b/c/d", &"m".repeat(50_000)]
+    {
+        let body = json!({"model": format!("openai/{name}"), "messages": [{"role": "user", "content": "hi"}]});
+        let answer = case.survive(&case.chat(&body).bytes());
+        assert!((200..500).contains(&answer.status), "{name:.20}: {} {}", answer.status, answer.text());
+        assert_eq!(answer.headers.get("x-evil"), None);
+    }
+}
