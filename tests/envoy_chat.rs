@@ -32,7 +32,8 @@ fn header<'a>(response: &'a Response, name: &str) -> Option<&'a str> {
 #[test]
 fn a_whole_answer_passes_as_it_is_and_says_who_served_it() {
     let case = SCENE.case("whole");
-    let body = "{ \"object\" : \"chat.completion\", \"big\": 1e400, \"usage\": {\"prompt_tokens\": 1} }\n";
+    let body =
+        "{ \"object\" : \"chat.completion\", \"choices\":[], \"big\": 1e400, \"usage\": {\"prompt_tokens\": 1} }\n";
     case.answer(Script::whole(http::StatusCode::OK, "application/json", body));
     let answer = case.send(&case.chat(&hello(false)));
     assert_eq!((answer.status, answer.text().as_str(), answer.complete), (200, body, true));
@@ -47,7 +48,7 @@ fn a_whole_answer_passes_as_it_is_and_says_who_served_it() {
 fn the_request_passes_byte_for_byte_but_for_the_model() {
     let case = SCENE.case("request bytes");
     let body = "\n{ \"b\\u0061d\": [1e400, 0.10], \"model\" :\t\"openai/gpt-4o\" , \"x\": {\"model\": \"openai/inner\"},\"ü\":\"\\ud83e\\udd80\" }\n";
-    case.answer(Script::whole(http::StatusCode::OK, "application/json", "{}"));
+    case.answer(Script::whole(http::StatusCode::OK, "application/json", r#"{"choices":[]}"#));
     assert_eq!(case.send(&case.raw(body)).status, 200);
     let requests = case.requests();
     assert_eq!(requests.len(), 1);
@@ -239,7 +240,7 @@ fn forged_internal_headers_do_nothing_and_go_nowhere() {
 fn a_provider_cannot_forge_who_served_nor_set_cookies() {
     let case = SCENE.case("forged answer");
     let value = |text: &'static str| http::HeaderValue::from_static(text);
-    let script = Script::whole(http::StatusCode::OK, "application/json", "{}")
+    let script = Script::whole(http::StatusCode::OK, "application/json", r#"{"choices":[]}"#)
         .with(http::HeaderName::from_static("x-dragoman-provider"), value("forged"))
         .with(http::HeaderName::from_static("x-dragoman-cache"), value("forged"))
         .with(http::HeaderName::from_static("x-envoy-upstream-service-time"), value("7"))

@@ -11,11 +11,12 @@ use crate::{
 };
 
 /// The members of an answer that the gateway reads.
-pub const WANTED: &[&str] = &["usage", "choices", "error"];
+pub const WANTED: &[&str] = &["usage", "choices", "error", "object"];
 
 const USAGE: usize = 0;
 const CHOICES: usize = 1;
 const ERROR: usize = 2;
+const OBJECT: usize = 3;
 
 /// Longest text of a provider's error that is passed on when its shape is not OpenAI's.
 const MAX_MESSAGE: usize = 500;
@@ -39,7 +40,7 @@ impl Whole {
         if member(ERROR).is_some_and(|error| error.text.as_deref() != Some(b"null")) {
             return Self::Error;
         }
-        if member(CHOICES).is_none() {
+        if member(CHOICES).is_none() && member(OBJECT).is_none() {
             return Self::Other;
         }
         let text = member(USAGE).and_then(|usage| usage.text.as_deref());
