@@ -2,6 +2,7 @@
 //!
 //! What is spoken (the wire format) is a dialect's business; here is where, with which credential and which habits.
 
+mod ollama;
 mod openai;
 
 use alloc::string::String;
@@ -30,7 +31,7 @@ pub struct Kind(pub &'static Spec);
 pub const FIRST: (&str, Kind) = ("openai", Kind(&openai::SPEC));
 
 /// The other kinds.
-pub const OTHERS: &[(&str, Kind)] = &[];
+pub const OTHERS: &[(&str, Kind)] = &[("ollama", Kind(&ollama::SPEC))];
 
 impl Spec {
     /// The header that presents a credential.
