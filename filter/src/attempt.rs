@@ -3,7 +3,7 @@
 use std::{mem, rc::Rc};
 
 use dragoman_core::{
-    attempt::{Attempt, Flow, Held, Outgoing, Progress, Release},
+    attempt::{Attempt, Flow, Held, Outgoing, OutgoingBody, Progress, Release},
     error::{Error, Kind, Shape},
     headers::Headers,
     plan::{NEXT_PROPERTY, Plan},
@@ -15,7 +15,7 @@ use proxy_wasm::{
 };
 
 use crate::{
-    host::{self, Stream},
+    host::{self, HostClock, Stream},
     plans,
     watch::{self, Watch},
 };
@@ -30,8 +30,8 @@ pub(crate) struct AttemptStream {
 
 #[derive(Debug)]
 enum State {
-    /// The request has not come whole.
-    Preparing,
+    /// The request has not come whole: so many bytes of its body have.
+    Preparing(usize),
     /// The provider is asked.
     Asking(Attempt),
     /// Its answer is held; so many bytes of it were seen.
@@ -44,13 +44,13 @@ enum State {
 
 impl AttemptStream {
     pub(crate) fn new(id: u32, watch: Rc<Watch>) -> Self {
-        Self { stream: Stream::new(id), watch, state: State::Preparing }
+        Self { stream: Stream::new(id), watch, state: State::Preparing(0) }
     }
 
-    /// The request is whole: makes it the provider's own.
-    fn send(&mut self) -> Action {
+    /// The request is whole, `length` bytes long: makes it the provider's own.
+    fn send(&mut self, length: usize) -> Action {
         let plan = host::property(&[NEXT_PROPERTY]).and_then(|next| Plan::token(&next)).and_then(plans::find);
-        let Some(attempt) = plan.and_then(|plan| Attempt::new(&plan, 0)) else {
+        let Some(mut attempt) = plan.and_then(|plan| Attempt::new(&plan, 0)) else {
             self.state = State::Settled;
             let error = Error::new(
                 Kind::UpstreamUnavailable,
@@ -58,9 +58,18 @@ impl AttemptStream {
             );
             return self.stream.reply(&error.reply(Shape::OpenAi));
         };
-        let Outgoing { headers, edits } = attempt.outgoing();
+        let Outgoing { headers, body } = match attempt.outgoing(|| self.stream.request_body(0, length)) {
+            Ok(outgoing) => outgoing,
+            Err(error) => {
+                self.state = State::Settled;
+                return self.stream.reply(&attempt.refusal(&error));
+            }
+        };
         self.stream.edit_request_headers(&headers);
-        self.stream.edit_request_body(&edits);
+        match body {
+            OutgoingBody::Edited(edits) => self.stream.edit_request_body(&edits),
+            OutgoingBody::Whole(body) => self.stream.replace_request_body(length, &body),
+        }
         self.state = State::Asking(attempt);
         self.stream.forward()
     }
@@ -104,7 +113,7 @@ impl AttemptStream {
                 self.state = State::Flowing(flow);
                 Action::Continue
             }
-            other @ (State::Preparing | State::Asking(_) | State::Settled) => {
+            other @ (State::Preparing(_) | State::Asking(_) | State::Settled) => {
                 self.state = other;
                 Action::Continue
             }
@@ -123,7 +132,7 @@ impl Context for AttemptStream {
 impl HttpContext for AttemptStream {
     fn on_http_request_headers(&mut self, _: usize, end: bool) -> Action {
         if end {
-            return self.send();
+            return self.send(0);
         }
         if self.watch.begin(&self.stream) {
             Action::Pause
@@ -132,13 +141,21 @@ impl HttpContext for AttemptStream {
         }
     }
 
-    fn on_http_request_body(&mut self, _: usize, end: bool) -> Action {
+    fn on_http_request_body(&mut self, length: usize, end: bool) -> Action {
         self.watch.see_body(&self.stream);
-        if end && !self.stream.has_ended() { self.send() } else { Action::Pause }
+        if self.stream.has_ended() {
+            return Action::Pause;
+        }
+        if end {
+            return self.send(length);
+        }
+        self.state = State::Preparing(length);
+        Action::Pause
     }
 
     fn on_http_request_trailers(&mut self, _: usize) -> Action {
-        if self.stream.has_ended() { Action::Pause } else { self.send() }
+        // The body before trailers ends without saying so.
+        if let State::Preparing(length) = self.state { self.send(length) } else { Action::Pause }
     }
 
     fn on_http_response_headers(&mut self, _: usize, end: bool) -> Action {
@@ -151,7 +168,7 @@ impl HttpContext for AttemptStream {
         };
         let headers = self.stream.response_headers();
         let status = Headers(&headers).get(":status").map(host::read_status).unwrap_or_default();
-        let progress = attempt.answer(status, Headers(&headers), end);
+        let progress = attempt.answer(status, Headers(&headers), end, &HostClock);
         self.judge(progress, 0)
     }
 

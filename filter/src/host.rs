@@ -137,6 +137,13 @@ impl Stream {
         let _ = hostcalls::set_buffer(BufferType::HttpRequestBody, 0, end, &prefix);
     }
 
+    /// Replaces the held request body, which is `length` bytes long.
+    pub(crate) fn replace_request_body(&self, length: usize, body: &[u8]) {
+        if self.phase.get() == Phase::Request && length > 0 {
+            let _ = hostcalls::set_buffer(BufferType::HttpRequestBody, 0, length, body);
+        }
+    }
+
     /// Replaces the whole held or passing piece of the answer, which is `length` bytes long.
     pub(crate) fn replace_response_body(&self, length: usize, body: &[u8]) {
         if matches!(self.phase.get(), Phase::Answer | Phase::Flowing) && (length > 0 || !body.is_empty()) {

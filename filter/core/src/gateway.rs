@@ -7,7 +7,7 @@ use crate::{
     auth::KeyTable,
     config::{Account, AuthMode, Config, Credential, Provider as Section},
     error::{Error, Kind},
-    provider::Spec,
+    provider::{Spec, Vendor, authorization},
     step::Name,
 };
 
@@ -31,6 +31,8 @@ pub struct Provider {
     pub name: String,
     /// What it is.
     pub spec: &'static Spec,
+    /// The habits of its vendor.
+    pub vendor: &'static Vendor,
     /// Its Envoy cluster.
     pub cluster: String,
     /// The `:authority` it expects.
@@ -100,6 +102,7 @@ impl Gateway {
 
 impl Provider {
     fn new(section: &Section, environment: &impl Fn(&str) -> Option<String>) -> Self {
+        let (spec, vendor) = (section.kind.0, Vendor::at(&section.base_url.host));
         let mut headers: Vec<_> =
             section.headers.iter().map(|(name, value)| (Name::Owned(name.clone()), value.clone())).collect();
         let mut secrets = section.accounts.iter().map(|account| secret(account, environment));
@@ -107,7 +110,8 @@ impl Provider {
         let chosen = secrets.next().map(|first| secrets.fold(first, Result::or));
         let missing = match chosen {
             Some(Ok(secret)) => {
-                headers.extend(secret.map(|secret| section.kind.0.authorization(&secret)));
+                let place = vendor.credential.unwrap_or(spec.credential);
+                headers.extend(secret.map(|secret| authorization(place, &secret)));
                 None
             }
             Some(Err(missing)) => Some(missing),
@@ -115,7 +119,8 @@ impl Provider {
         };
         Self {
             name: section.name.clone(),
-            spec: section.kind.0,
+            spec,
+            vendor,
             cluster: section.cluster(),
             authority: section.base_url.authority(),
             base_path: section.base_url.path.clone(),

@@ -20,7 +20,7 @@ use crate::{
     passthrough::Passthrough,
     plan::{Plan, Target},
     sse::Framing,
-    step::{HeaderEdits, Name},
+    step::{HeaderEdits, Name, Reply},
     translation::Translation,
 };
 
@@ -86,7 +86,7 @@ impl Attempt {
         let provider = &self.target.provider;
         let mut set = Vec::with_capacity(provider.headers.len().saturating_add(5));
         let (path, body) = if self.is_native() {
-            let edits = plan.request.edits(&self.target.model);
+            let edits = plan.request.edits(&self.target.model, provider.vendor);
             if !edits.is_empty() {
                 let length = edits.length_after(plan.request.length);
                 set.push((Name::Borrowed("content-length"), format!("{length}")));
@@ -110,6 +110,13 @@ impl Attempt {
         set.push((Name::Borrowed(":authority"), provider.authority.clone()));
         set.extend(provider.headers.iter().cloned());
         Ok(Outgoing { headers: HeaderEdits { remove: Vec::new(), set }, body })
+    }
+
+    /// The answer to a request that this target cannot do.
+    #[must_use]
+    pub fn refusal(&self, error: &Error) -> Reply {
+        let reply = error.reply(self.plan.shape);
+        reply.with("x-dragoman-provider", &*self.target.provider.name).with("x-dragoman-model", &*self.target.model)
     }
 
     /// The answer's head has come; `end` says that there is no body.

@@ -25,8 +25,12 @@ const MAX_NAME: usize = 6 * 40;
 pub struct Member {
     /// Its place in the list of wanted names.
     pub index: usize,
+    /// Where its name stands in the document, with its quotes.
+    pub name: Range<usize>,
     /// Where its value stands in the document.
     pub span: Range<usize>,
+    /// What to cut out to remove it: name and value, with one comma where there are other members.
+    pub whole: Range<usize>,
     /// The value as written; `None` when longer than 16 KiB.
     pub text: Option<Vec<u8>>,
 }
@@ -78,6 +82,9 @@ pub struct Scanner {
     kinds: u128,
     offset: usize,
     name: Vec<u8>,
+    /// Of the last top-level name: where it stands, and the comma before it.
+    name_span: Range<usize>,
+    comma: Option<usize>,
     current: Option<Current>,
     found: Found,
 }
@@ -162,6 +169,8 @@ impl Scanner {
             kinds: 0,
             offset: 0,
             name: Vec::new(),
+            name_span: 0..0,
+            comma: None,
             current: None,
             found: Found::default(),
         }
@@ -251,6 +260,9 @@ impl Scanner {
             (State::FirstName | State::Name, b'"') => {
                 self.capture(byte);
                 self.name.clear();
+                if self.depth == 1 {
+                    self.name_span.start = at;
+                }
                 self.state = State::Text(Text { is_name: true, inside: Inside::Plain });
                 Ok(())
             }
@@ -261,6 +273,9 @@ impl Scanner {
             }
             (State::AfterValue, b',') => {
                 self.capture(byte);
+                if self.depth == 1 {
+                    self.see_comma(at);
+                }
                 self.state = if self.in_object() { State::Name } else { State::Value };
                 Ok(())
             }
@@ -274,6 +289,9 @@ impl Scanner {
             (Inside::Plain, b'"') => {
                 self.capture(byte);
                 if text.is_name {
+                    if self.depth == 1 {
+                        self.name_span.end = at.saturating_add(1);
+                    }
                     self.state = State::Colon;
                 } else {
                     self.end_value(at.saturating_add(1));
@@ -362,8 +380,21 @@ impl Scanner {
         if self.depth == 1
             && let Some(Current { index, start, text }) = self.current.take()
         {
-            self.found.members.push(Member { index, span: start..end, text });
+            let name = self.name_span.clone();
+            let whole = self.comma.unwrap_or(name.start)..end;
+            self.found.members.push(Member { index, name, span: start..end, whole, text });
         }
+    }
+
+    /// A comma between two top-level members. The first member goes with the comma behind it, the others with the one
+    /// before them.
+    fn see_comma(&mut self, at: usize) {
+        if self.comma.is_none()
+            && let Some(first) = self.found.members.first_mut()
+        {
+            first.whole.end = at.saturating_add(1);
+        }
+        self.comma = Some(at);
     }
 
     fn in_object(&self) -> bool {
@@ -477,6 +508,21 @@ mod tests {
         assert_eq!(texts, vec![br#""gpt-4o""#.to_vec(), b"true".to_vec()]);
         for member in &found {
             assert_eq!(member.text.as_deref(), body.get(member.span.clone()));
+        }
+    }
+
+    #[test]
+    fn a_member_can_be_cut_out_wherever_it_stands() {
+        for (body, expected) in [
+            (r#"{ "model" : 1 , "a":2}"#, r#"{  "a":2}"#),
+            (r#"{"a":2 , "model":1 }"#, r#"{"a":2  }"#),
+            (r#"{"a":2,"model":1,"b":[3]}"#, r#"{"a":2,"b":[3]}"#),
+            (r#"{"model":1}"#, "{}"),
+        ] {
+            let found = scan(&[body.as_bytes()]).unwrap();
+            let Member { name, whole, .. } = found.first().unwrap();
+            assert_eq!(&body[name.clone()], r#""model""#);
+            assert_eq!([&body[..whole.start], &body[whole.end..]].concat(), expected);
         }
     }
 

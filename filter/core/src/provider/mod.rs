@@ -4,11 +4,14 @@
 
 mod ollama;
 mod openai;
+mod vendor;
 
 use alloc::string::String;
 use core::fmt;
 
 use crate::{dialect::Upstream, step::Name};
+
+pub use vendor::{AZURE_API_VERSION, Vendor};
 
 /// What a kind of provider needs to be spoken to.
 #[derive(Debug)]
@@ -33,13 +36,10 @@ pub const FIRST: (&str, Kind) = ("openai", Kind(&openai::SPEC));
 /// The other kinds.
 pub const OTHERS: &[(&str, Kind)] = &[("ollama", Kind(&ollama::SPEC))];
 
-impl Spec {
-    /// The header that presents a credential.
-    #[must_use]
-    pub fn authorization(&self, secret: &str) -> (Name, String) {
-        let (name, scheme) = self.credential;
-        (Name::Borrowed(name), [scheme, secret].concat())
-    }
+/// The header that presents a credential, the name and what stands before the secret given.
+#[must_use]
+pub fn authorization((name, scheme): (&'static str, &'static str), secret: &str) -> (Name, String) {
+    (Name::Borrowed(name), [scheme, secret].concat())
 }
 
 impl PartialEq for Kind {

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use dragoman_core::{
-    attempt::{Attempt, Progress, Release},
+    attempt::{Attempt, Outgoing, OutgoingBody, Progress, Release},
     config,
     exchange::Exchange,
     gateway::Gateway,
@@ -89,11 +89,17 @@ pub(crate) fn ask(gateway: &Rc<Gateway>, mut headers: HeaderMap, pieces: &[&[u8]
     match exchange.request_end() {
         Step::Forward(plan, edits) => {
             apply(&mut headers, &edits);
-            let attempt = Attempt::new(&plan, 0).expect("a plan has a target");
-            let outgoing = attempt.outgoing();
-            apply(&mut headers, &outgoing.headers);
+            let mut attempt = Attempt::new(&plan, 0).expect("a plan has a target");
             let mut body = pieces.concat();
-            outgoing.edits.apply_in_place(&mut body);
+            let Outgoing { headers: edits, body: outgoing } = match attempt.outgoing(|| body.clone()) {
+                Ok(outgoing) => outgoing,
+                Err(error) => return Asked::Refused(attempt.refusal(&error)),
+            };
+            apply(&mut headers, &edits);
+            match outgoing {
+                OutgoingBody::Edited(edits) => edits.apply_in_place(&mut body),
+                OutgoingBody::Whole(whole) => body = whole,
+            }
             Asked::Sent(Sent { plan, headers, body, attempt })
         }
         Step::Reply(reply) => Asked::Refused(reply),
@@ -123,7 +129,7 @@ impl Sent {
         let mut map: HeaderMap = headers.iter().map(|(n, v)| ((*n).to_owned(), v.as_bytes().to_vec())).collect();
         let mut answer = Answer { status, headers: Vec::new(), body: Vec::new(), held: 0 };
         let mut buffer = Vec::new();
-        let mut progress = self.attempt.answer(status, Headers(&map), pieces.is_empty());
+        let mut progress = self.attempt.answer(status, Headers(&map), pieces.is_empty(), &NewYear);
         if let Some(reply) = self.plan.take_deferred() {
             let headers =
                 reply.headers.into_iter().map(|(name, value)| (name.into_owned(), value.into_bytes())).collect();

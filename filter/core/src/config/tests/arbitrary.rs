@@ -12,8 +12,8 @@ use core::{
 use proptest::prelude::*;
 
 use super::super::{
-    Account, Auth, AuthMode, BaseUrl, Config, Credential, EnvoyAdmin, Key, Kind, Listen, Provider, Retry, Timeouts,
-    Tls, check, text,
+    Account, Auth, AuthMode, BaseUrl, Config, Credential, EnvoyAdmin, Key, Listen, Provider, Retry, Timeouts, Tls,
+    check, text,
 };
 
 fn name() -> impl Strategy<Value = String> {
@@ -64,7 +64,7 @@ fn some_provider() -> impl Strategy<Value = Provider> {
     (name(), base_url(), accounts, timeouts, headers).prop_map(|(name, base_url, accounts, timeouts, headers)| {
         Provider {
             name,
-            kind: Kind::OpenAi,
+            kind: crate::provider::FIRST.1,
             base_url,
             accounts,
             timeouts,

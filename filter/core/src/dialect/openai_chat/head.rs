@@ -3,6 +3,7 @@
 use alloc::{
     format,
     string::{String, ToString},
+    vec::Vec,
 };
 use core::ops::Range;
 use serde_json::value::RawValue;
@@ -10,15 +11,17 @@ use serde_json::value::RawValue;
 use crate::{
     error::{Error, Kind},
     json::{Edit, Edits, Failure, Fault, Found, MAX_DEPTH, Member},
+    provider::Vendor,
 };
 
 /// The members that decide; the rest is the provider's business.
-pub const WANTED: &[&str] = &["model", "stream", "stream_options", "service_tier"];
+pub const WANTED: &[&str] = &["model", "stream", "stream_options", "service_tier", "max_completion_tokens"];
 
 const MODEL: usize = 0;
 const STREAM: usize = 1;
 const STREAM_OPTIONS: usize = 2;
 const SERVICE_TIER: usize = 3;
+const MAX_COMPLETION_TOKENS: usize = 4;
 
 /// A chat request as far as the gateway must know it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +37,12 @@ pub struct ChatRequest {
     /// The body's length.
     pub length: usize,
     model_span: Range<usize>,
+    /// The change that asks for usage.
     usage: Option<Edit>,
+    /// `stream_options`, to be cut out.
+    options: Option<Range<usize>>,
+    /// The name `max_completion_tokens`.
+    max_tokens_name: Option<Range<usize>>,
 }
 
 impl ChatRequest {
@@ -65,19 +73,36 @@ impl ChatRequest {
             }
             (true, Some(options)) => ask_for_usage(options)?,
         };
-        Ok(Self { model: name, stream, wants_usage, flex, length, model_span: model.span.clone(), usage })
+        Ok(Self {
+            model: name,
+            stream,
+            wants_usage,
+            flex,
+            length,
+            model_span: model.span.clone(),
+            usage,
+            options: member(STREAM_OPTIONS).map(|options| options.whole.clone()),
+            max_tokens_name: member(MAX_COMPLETION_TOKENS).map(|tokens| tokens.name.clone()),
+        })
     }
 
-    /// The changes for a target that calls the model `id`.
+    /// The changes for a target that calls the model `id` and has these habits.
     #[must_use]
-    pub fn edits(&self, id: &str) -> Edits {
+    pub fn edits(&self, id: &str, vendor: &Vendor) -> Edits {
         let mut edits = Edits::default();
         if id != self.model {
             // A string can always be written.
             edits.push(self.model_span.clone(), serde_json::to_vec(id).unwrap_or_default());
         }
-        if let Some(Edit { span, text }) = &self.usage {
-            edits.push(span.clone(), text.clone());
+        if vendor.takes_stream_options {
+            if let Some(Edit { span, text }) = &self.usage {
+                edits.push(span.clone(), text.clone());
+            }
+        } else if let Some(options) = &self.options {
+            edits.push(options.clone(), Vec::new());
+        }
+        if let (Some(name), Some(span)) = (vendor.max_tokens, &self.max_tokens_name) {
+            edits.push(span.clone(), format!("\"{name}\"").into_bytes());
         }
         edits
     }
@@ -155,8 +180,12 @@ mod tests {
     }
 
     fn sent(body: &str, id: &str) -> String {
+        sent_to("api.openai.com", body, id)
+    }
+
+    fn sent_to(host: &str, body: &str, id: &str) -> String {
         let mut bytes = body.as_bytes().to_vec();
-        read(body).unwrap().edits(id).apply_in_place(&mut bytes);
+        read(body).unwrap().edits(id, Vendor::at(host)).apply_in_place(&mut bytes);
         String::from_utf8(bytes).unwrap()
     }
 
@@ -196,6 +225,15 @@ mod tests {
         let own = r#"{"model":"m","stream":true,"stream_options":{"include_usage":true}}"#;
         assert_eq!(sent(own, "m"), own);
         assert!(read(own).unwrap().wants_usage);
+    }
+
+    #[test]
+    fn a_vendor_gets_what_it_takes() {
+        let asked = r#"{"model":"m","max_completion_tokens":5,"stream":true,"stream_options":{"include_usage":true}}"#;
+        assert_eq!(sent_to("api.mistral.ai", asked, "m"), r#"{"model":"m","max_tokens":5,"stream":true}"#);
+        let plain = r#"{"model":"m","stream":true}"#;
+        assert_eq!(sent_to("api.mistral.ai", plain, "m"), plain);
+        assert_eq!(sent_to("api.openai.com", asked, "m"), asked);
     }
 
     #[test]

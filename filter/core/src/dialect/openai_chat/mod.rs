@@ -3,6 +3,7 @@
 //! Between a client and a provider that both speak it, only the head fields are read ([`ChatRequest`]) and a tap reads the
 //! answer; towards other formats the whole request is read and the answer is written.
 
+mod ask;
 mod call_id;
 mod content;
 mod head;

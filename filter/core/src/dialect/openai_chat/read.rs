@@ -10,9 +10,7 @@ use serde_json::value::RawValue;
 
 use super::{call_id, content};
 use crate::{
-    chat::{
-        Effort, Format, Message, Part, Reasoning, Request, Role, Text, TextPart, Tool, ToolCall, ToolChoice, ToolResult,
-    },
+    chat::{Effort, Format, Message, Part, Reasoning, Request, Role, Text, Tool, ToolCall, ToolChoice, ToolResult},
     error::{Error, Kind},
     json::{Str, members},
 };
@@ -254,10 +252,8 @@ fn read_tool_message<'a>(wire: WireMessage<'a>, before: &[Message<'a>], path: &s
     if let Some(raw) = wire.content {
         content::read(raw, &format!("{path}.content"), &mut parts)?;
     }
-    let calls = before.iter().rev().flat_map(|message| &message.parts).filter_map(|part| match part {
-        Part::ToolCall(call) => Some(call),
-        _ => None,
-    });
+    let said = before.iter().rev().flat_map(|message| &message.parts);
+    let calls = said.filter_map(|part| if let Part::ToolCall(call) = part { Some(call) } else { None });
     let name = wire
         .name
         .map(|name| name.0)
@@ -304,13 +300,13 @@ impl<'a> WireFunction<'a> {
 
 fn read_tools(raw: &RawValue) -> Result<Vec<Tool<'_>>, Error> {
     let wires: Vec<WireTool<'_>> = typed("tools", raw)?;
-    let tools = wires.into_iter().enumerate().map(|(index, wire)| match wire.function {
-        Some(function) => Ok(function.tool(wire.cache_control)),
-        None => {
+    let tools = wires.into_iter().enumerate().map(|(index, wire)| {
+        let Some(function) = wire.function else {
             let kind = wire.kind.unwrap_or_default();
             let message = format!("A tool of type `{}` cannot be translated for this model; use functions.", &*kind);
-            Err(invalid(message, format!("tools[{index}].type")))
-        }
+            return Err(invalid(message, format!("tools[{index}].type")));
+        };
+        Ok(function.tool(wire.cache_control))
     });
     tools.collect()
 }

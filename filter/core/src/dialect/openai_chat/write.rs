@@ -15,7 +15,6 @@ use super::call_id;
 use crate::{
     chat::{Choice, Citation, Fault, Finish, Part, Reason, Response, Source, TokenLogprob, ToolCall},
     dialect::Identity,
-    error::Shape,
     usage::Usage,
 };
 
@@ -161,6 +160,7 @@ pub(super) struct WireUsage {
 }
 
 #[derive(Serialize)]
+#[expect(clippy::struct_field_names, reason = "the names of the wire")]
 struct PromptDetails {
     cached_tokens: u64,
     audio_tokens: u64,
@@ -170,6 +170,7 @@ struct PromptDetails {
 }
 
 #[derive(Serialize)]
+#[expect(clippy::struct_field_names, reason = "the names of the wire")]
 struct CompletionDetails {
     reasoning_tokens: u64,
     audio_tokens: u64,
@@ -179,16 +180,9 @@ struct CompletionDetails {
 
 /// Writes a whole answer.
 pub(super) fn write(response: &Response<'_>, identity: &Identity) -> Vec<u8> {
-    let own;
-    let id = match &response.id {
-        Some(id) => id.as_ref(),
-        None => {
-            own = completion_id(&identity.exchange);
-            own.as_str()
-        }
-    };
+    let own = completion_id(&identity.exchange);
     let completion = Completion {
-        id,
+        id: response.id.as_deref().unwrap_or(&own),
         object: "chat.completion",
         created: identity.created,
         model: response.model.as_deref().unwrap_or(&identity.model),
@@ -201,46 +195,40 @@ pub(super) fn write(response: &Response<'_>, identity: &Identity) -> Vec<u8> {
     serde_json::to_vec(&completion).unwrap_or_default()
 }
 
+#[derive(Serialize)]
+struct WireFault<'a> {
+    error: WireError<'a>,
+}
+
+#[derive(Serialize)]
+struct WireError<'a> {
+    message: &'a str,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    param: Option<&'a str>,
+    code: Option<&'static str>,
+}
+
 /// Writes a provider's error: the status and the body.
 pub(super) fn fault(provider: &str, fault: &Fault) -> (u16, Vec<u8>) {
+    const INVALID: &str = "invalid_request_error";
     // Anthropic's "overloaded"; clients of OpenAI know no 529.
     let status = if fault.status == 529 { 503 } else { fault.status };
-    #[derive(Serialize)]
-    struct Wire<'a> {
-        error: WireError<'a>,
-    }
-    #[derive(Serialize)]
-    struct WireError<'a> {
-        message: &'a str,
-        #[serde(rename = "type")]
-        kind: &'static str,
-        param: Option<&'a str>,
-        code: Option<&'static str>,
-    }
     let (kind, code) = match (fault.reason, status) {
-        (Some(Reason::ContextLength), _) => ("invalid_request_error", Some("context_length_exceeded")),
-        (Some(Reason::ContentPolicy), _) => ("invalid_request_error", Some("content_policy_violation")),
+        (Some(Reason::ContextLength), _) => (INVALID, Some("context_length_exceeded")),
+        (Some(Reason::ContentPolicy), _) => (INVALID, Some("content_policy_violation")),
         (Some(Reason::Quota), _) => ("insufficient_quota", Some("insufficient_quota")),
-        (Some(Reason::ModelNotFound), _) | (None, 404) => ("invalid_request_error", Some("model_not_found")),
-        (None, 413) => ("invalid_request_error", Some("request_too_large")),
+        (Some(Reason::ModelNotFound), _) | (None, 404) => (INVALID, Some("model_not_found")),
+        (None, 413) => (INVALID, Some("request_too_large")),
         (None, 429) => ("rate_limit_error", Some("rate_limit_exceeded")),
-        (None, 400..=499) => ("invalid_request_error", None),
+        (None, 400..=499) => (INVALID, None),
         (None, _) => ("upstream_error", Some("upstream_error")),
     };
-    let unsaid;
-    let message = match &fault.message {
-        Some(message) => message.as_str(),
-        None => {
-            unsaid = format!("The provider `{provider}` answered with status {}.", fault.status);
-            unsaid.as_str()
-        }
-    };
-    let wire = Wire { error: WireError { message, kind, param: None, code } };
-    (
-        status,
-        serde_json::to_vec(&wire)
-            .unwrap_or_else(|_| crate::error::Error::new(crate::error::Kind::BadUpstream, message).body(Shape::OpenAi)),
-    )
+    let unsaid = format!("The provider `{provider}` answered with status {}.", fault.status);
+    let message = fault.message.as_deref().unwrap_or(&unsaid);
+    let wire = WireFault { error: WireError { message, kind, param: None, code } };
+    // Strings: nothing here can fail to be written.
+    (status, serde_json::to_vec(&wire).unwrap_or_default())
 }
 
 pub(super) fn completion_id(exchange: &str) -> String {

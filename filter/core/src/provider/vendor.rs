@@ -1,0 +1,103 @@
+//! Vendors whose API is OpenAI's but for some habits: one row each, found by the host of the base URL.
+//!
+//! A vendor without a row, and every self-hosted server, is taken at its word: it is spoken to as OpenAI is. Each habit
+//! says when it was last seen; a row that has none is there to say that none is known.
+
+/// A vendor's habits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Vendor {
+    /// Its name, for reports.
+    pub name: &'static str,
+    /// Its hosts: these, and every subdomain of those that begin with a dot.
+    hosts: &'static [&'static str],
+    /// How a credential is presented, where not as `Authorization: Bearer`.
+    pub credential: Option<(&'static str, &'static str)>,
+    /// Whether a stream may be asked for its usage; who may not be asked says it unasked.
+    pub takes_stream_options: bool,
+    /// What it calls `max_completion_tokens`, where it does not know that name.
+    pub max_tokens: Option<&'static str>,
+    /// Whether the path names the deployment and the query an API version, as Azure's older endpoints want it.
+    pub has_deployments: bool,
+}
+
+/// A vendor that is exactly like OpenAI.
+const PLAIN: Vendor = Vendor {
+    name: "openai",
+    hosts: &["api.openai.com"],
+    credential: None,
+    takes_stream_options: true,
+    max_tokens: None,
+    has_deployments: false,
+};
+
+const fn plain(name: &'static str, hosts: &'static [&'static str]) -> Vendor {
+    Vendor { name, hosts, ..PLAIN }
+}
+
+/// The API version asked for where the file names none: the latest general one of Azure's dated API.
+pub const AZURE_API_VERSION: &str = "2024-10-21";
+
+static VENDORS: &[Vendor] = &[
+    PLAIN,
+    // 2026-11: keys in `api-key`; resources serve both `/openai/v1` (no version) and `/openai/deployments/…?api-version=`.
+    Vendor {
+        credential: Some(("api-key", "")),
+        has_deployments: true,
+        ..plain("azure", &[".openai.azure.com", ".services.ai.azure.com", ".cognitiveservices.azure.com"])
+    },
+    // 2026-11: refuses `stream_options` and `max_completion_tokens` with 422 "extra_forbidden"; the last chunk has the usage.
+    Vendor { takes_stream_options: false, max_tokens: Some("max_tokens"), ..plain("mistral", &["api.mistral.ai"]) },
+    // 2026-08: each chunk has the usage so far; `stream_options` is not in its reference.
+    Vendor { takes_stream_options: false, ..plain("perplexity", &["api.perplexity.ai"]) },
+    // 2026-11: the reference knows `max_tokens` only; the other name is ignored, and with it the limit.
+    Vendor { max_tokens: Some("max_tokens"), ..plain("deepseek", &["api.deepseek.com"]) },
+    Vendor { max_tokens: Some("max_tokens"), ..plain("together", &["api.together.xyz", "api.together.ai"]) },
+    Vendor { max_tokens: Some("max_tokens"), ..plain("fireworks", &["api.fireworks.ai"]) },
+    Vendor { max_tokens: Some("max_tokens"), ..plain("zai", &["api.z.ai", "open.bigmodel.cn"]) },
+    plain("groq", &["api.groq.com"]),
+    plain("xai", &["api.x.ai", ".api.x.ai"]),
+    plain("openrouter", &["openrouter.ai"]),
+    plain("cerebras", &["api.cerebras.ai"]),
+    plain("cohere", &["api.cohere.ai", "api.cohere.com"]),
+    plain("google", &["generativelanguage.googleapis.com"]),
+    plain("huggingface", &["router.huggingface.co"]),
+    plain("nvidia", &["integrate.api.nvidia.com"]),
+];
+
+impl Vendor {
+    /// The vendor at a host.
+    #[must_use]
+    pub fn at(host: &str) -> &'static Self {
+        let is_at = |vendor: &&Self| {
+            vendor.hosts.iter().any(|known| if known.starts_with('.') { host.ends_with(known) } else { host == *known })
+        };
+        VENDORS.iter().find(is_at).unwrap_or(&PLAIN)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_vendor_is_known_by_its_host() {
+        for (host, name) in [
+            ("api.mistral.ai", "mistral"),
+            ("x.openai.azure.com", "azure"),
+            ("openai.azure.com", "openai"),
+            ("eu.api.x.ai", "xai"),
+            ("127.0.0.1", "openai"),
+            ("api.mistral.ai.evil.example", "openai"),
+        ] {
+            assert_eq!(Vendor::at(host).name, name, "{host}");
+        }
+    }
+
+    #[test]
+    fn no_two_rows_claim_a_host() {
+        let hosts: alloc::vec::Vec<_> = VENDORS.iter().flat_map(|vendor| vendor.hosts).collect();
+        for (index, host) in hosts.iter().enumerate() {
+            assert!(!hosts[..index].contains(host), "{host}");
+        }
+    }
+}
