@@ -9,5 +9,6 @@
 )]
 
 mod exchange;
+mod ollama;
 mod recordings;
 mod stage;

@@ -1,5 +1,5 @@
 //! The conversation. Ollama's messages have one text and a list of pictures, which the model sees before the text; sound
-//! stands among the pictures and is told from them by its first bytes (Gemma 4, since 0.20).
+//! stands among the pictures and is told from them by its first bytes (<https://github.com/ollama/ollama/issues/15427>).
 //!
 //! A turn of the user whose texts and pictures alternate is therefore cut into several messages, each of pictures and the
 //! text behind them, so that "the first: …, the second: …" keeps its sense. What only another provider's model can read,
@@ -23,7 +23,7 @@ pub(super) struct WireMessage<'a> {
     #[serde(skip_serializing_if = "Joined::is_empty")]
     thinking: Joined<'a>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    images: Vec<&'a str>,
+    pub(super) images: Vec<&'a str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tool_calls: Vec<WireCall<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,8 +1,7 @@
 //! Ollama's own chat API: <https://docs.ollama.com/api/chat>.
 //!
-//! Why not its OpenAI-compatible `/v1`: that one knows no `num_ctx`, no log probabilities and no named thinking efforts on
-//! older servers, and truncates a conversation that does not fit without a word. Servers ignore members that they do not
-//! know, so the newest form is written for all of them.
+//! Why not its OpenAI-compatible `/v1`: there the size of the context cannot be said, and a conversation that does not fit is
+//! cut without a word. Servers ignore members that they do not know, so the newest form is written for all of them.
 
 mod fault;
 mod message;
@@ -11,6 +10,8 @@ mod option;
 mod request;
 mod response;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod tool;
 
 use alloc::{boxed::Box, string::String, vec::Vec};

@@ -140,7 +140,7 @@ fn write_format<'a>(format: &'a Format<'_>, omissions: &mut Omissions) -> Option
     }
 }
 
-/// Levels are named since 0.11, `max` since 0.21; a budget in tokens becomes the level that it usually stands for.
+/// `max` is the latest of Ollama's levels. A budget in tokens becomes the level that it usually stands for.
 fn write_think<'a>(reasoning: &Reasoning<'_>, omissions: &mut Omissions) -> Option<Think<'a>> {
     let level = |effort| match effort {
         Effort::None => Think::Switch(false),

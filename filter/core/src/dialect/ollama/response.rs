@@ -25,7 +25,7 @@ pub(super) struct WireAnswer<'a> {
     done_reason: Option<Str<'a>>,
     /// Cached tokens included.
     prompt_eval_count: Option<u64>,
-    /// Since 0.30.
+    /// Those of them that came from the cache; newer servers tell it.
     prompt_eval_cached_count: Option<u64>,
     /// Thoughts included, which nobody counts apart.
     eval_count: Option<u64>,
@@ -132,7 +132,7 @@ impl<'a> WireAnswer<'a> {
         self.prompt_eval_count.or(self.eval_count)?;
         let cached_input = self.prompt_eval_cached_count.unwrap_or_default();
         Some(Usage {
-            // Servers before 0.6 left cached tokens out.
+            // A prompt that was wholly cached has been counted as nothing.
             input: self.prompt_eval_count.unwrap_or_default().max(cached_input),
             cached_input,
             output: self.eval_count.unwrap_or_default(),
@@ -152,7 +152,7 @@ impl<'a> WireAnswer<'a> {
 }
 
 impl<'a> WireCall<'a> {
-    /// The call with this index in its answer. Servers before 0.12 give it no id: then it gets one from the answer's time,
+    /// The call with this index in its answer. Older servers give it no id: then it gets one from the answer's time,
     /// since clients keep the calls of a whole conversation apart by their ids.
     pub(super) fn read(self, stamp: &str, index: u32) -> ToolCall<'a> {
         let id = said(self.id).unwrap_or_else(|| Cow::Owned(format!("call_{stamp}_{index}")));
@@ -184,4 +184,74 @@ fn read_image(base64: Text<'_>) -> Part<'_> {
     let known = FIRST_BYTES.iter().find(|(first, _)| base64.starts_with(first));
     let media_type = Cow::Borrowed(known.map_or("image/png", |(_, media_type)| media_type));
     Part::Image { source: Source::Data { media_type, base64 }, detail: None, cache: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dialect::{Downstream, Identity, openai_chat::OpenAiChat};
+    use serde_json::{Value, json};
+
+    fn translate(body: &str) -> Value {
+        let identity = Identity { exchange: "x".into(), created: 7, model: "asked".into() };
+        serde_json::from_slice(&OpenAiChat.write(&read(body).unwrap(), &identity)).unwrap()
+    }
+
+    #[test]
+    fn an_answer_keeps_its_thought_text_calls_reason_and_tokens() {
+        let got = translate(
+            r#"{"model":"m","created_at":"2026-08-01T00:00:00.5+02:00","new":1,"message":{"role":"assistant","content":"Wörd","thinking":"hm",
+               "tool_calls":[{"function":{"name":"f","arguments":{"b":1.50,"a":{}}}},{"id":"call_q","function":{"name":"g","arguments":null}}]},
+               "logprobs":[{"token":"W","logprob":-1.5,"top_logprobs":[{"token":"V","logprob":-2.0,"bytes":[86]}]}],
+               "done":true,"done_reason":"stop","prompt_eval_count":2,"prompt_eval_cached_count":3,"eval_count":5}"#,
+        );
+        let message = &got["choices"][0]["message"];
+        assert_eq!(got["model"], "m");
+        assert_eq!((&message["content"], &message["reasoning_content"]), (&json!("Wörd"), &json!("hm")));
+        let calls = json!([
+            {"id": "call_2026080100000050200_0", "type": "function", "function": {"name": "f", "arguments": r#"{"b":1.50,"a":{}}"#}},
+            {"id": "call_q", "type": "function", "function": {"name": "g", "arguments": "{}"}},
+        ]);
+        assert_eq!(message["tool_calls"], calls);
+        assert_eq!(got["choices"][0]["finish_reason"], "tool_calls");
+        assert_eq!(got["choices"][0]["logprobs"]["content"][0]["top_logprobs"][0]["token"], "V");
+        let usage = &got["usage"];
+        // The cached tokens are part of the input.
+        assert_eq!((&usage["prompt_tokens"], &usage["completion_tokens"]), (&json!(3), &json!(5)));
+        assert_eq!(usage["prompt_tokens_details"]["cached_tokens"], 3);
+    }
+
+    #[test]
+    fn an_answer_without_words_or_counts_is_still_one() {
+        let got =
+            translate(r#"{"model":"m","message":{"role":"assistant","content":""},"done_reason":"load","done":true}"#);
+        assert_eq!(got["choices"][0]["message"]["content"], "");
+        assert_eq!(got["choices"][0]["finish_reason"], "stop");
+        assert!(got.get("usage").is_none());
+        let got = translate(r#"{"message":{"content":"x"},"done_reason":"length","done":true}"#);
+        assert_eq!((&got["model"], &got["choices"][0]["finish_reason"]), (&json!("asked"), &json!("length")));
+    }
+
+    #[test]
+    fn a_picture_in_the_answer_says_what_it_is() {
+        let got = translate(r#"{"message":{"content":"","images":["/9j/AA==","iVBORw0="]},"done":true}"#);
+        let images = &got["choices"][0]["message"]["images"];
+        assert_eq!(images[0]["image_url"]["url"], "data:image/jpeg;base64,/9j/AA==");
+        assert_eq!(images[1]["image_url"]["url"], "data:image/png;base64,iVBORw0=");
+    }
+
+    #[test]
+    fn what_is_no_whole_answer_is_none() {
+        for body in [
+            "[]",
+            "{}",
+            r#"{"done":true}"#,
+            r#"{"message":{"content":"x"},"done":false}"#,
+            r#"{"error":"no","message":{},"done":true}"#,
+            "{\"message\":{},\"done\":true}\n{}",
+            r#"{"choices":[]}"#,
+        ] {
+            assert!(read(body).is_none(), "{body}");
+        }
+    }
 }
