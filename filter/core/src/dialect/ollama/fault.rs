@@ -65,10 +65,13 @@ mod tests {
     use super::*;
     use alloc::format;
 
+    /// Status and body; status, reason and, where it matters, the message that are read.
+    type Case<'a> = (u16, String, u16, Option<Reason>, Option<&'a str>);
+
     #[test]
     fn errors_mean_what_their_words_say() {
         let long = "prompt too long; exceeded max context length by 7 tokens (ref: 1)";
-        let cases: &[(u16, String, u16, Option<Reason>, Option<&str>)] = &[
+        let cases: &[Case<'_>] = &[
             (400, format!(r#"{{"error":"{long}"}}"#), 400, Some(Reason::ContextLength), Some(long)),
             (
                 500,

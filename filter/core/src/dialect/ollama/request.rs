@@ -120,7 +120,8 @@ impl<'a> WireRequest<'a> {
                 }
             }
             _ if self.options.take(name, value) => {}
-            _ if REFUSED.contains(&name) && value.get() != "{}" => {
+            "logit_bias" if value.get() == "{}" => {}
+            _ if REFUSED.contains(&name) => {
                 return Err(refuse(format!("`{name}` cannot be translated for this model."), Cow::Owned(name.into())));
             }
             _ => omissions.note(name),

@@ -74,7 +74,7 @@ impl StreamReader {
 
 #[cfg(test)]
 mod tests {
-    use alloc::{boxed::Box, format, string::String, vec::Vec};
+    use alloc::{boxed::Box, string::String, vec::Vec};
 
     use crate::{
         dialect::{Identity, ollama::Ollama, openai_chat::OpenAiChat},
@@ -92,7 +92,7 @@ mod tests {
         let mut passage = Passage::new("p", crate::sse::Framing::Lines, Box::new(translation));
         let mut out = Vec::new();
         for (index, piece) in pieces.iter().enumerate() {
-            match passage.feed(piece, index + 1 == pieces.len()) {
+            match passage.feed(piece, index.saturating_add(1) == pieces.len()) {
                 Fed::Nothing => {}
                 Fed::Go(Chunk::Replace(bytes)) => out.extend_from_slice(&bytes),
                 Fed::Go(Chunk::Keep) => panic!("a translated piece is never the provider's own"),
@@ -107,8 +107,7 @@ mod tests {
     /// The choices and the usage of each chunk, whose other members are always the same.
     fn chunks(stream: &str) -> Vec<Value> {
         let mut chunks: Vec<Value> = Vec::new();
-        let (events, done) = stream.split_at(stream.len() - "data: [DONE]\n\n".len());
-        assert_eq!(done, "data: [DONE]\n\n");
+        let events = stream.strip_suffix("data: [DONE]\n\n").unwrap();
         for event in events.split_terminator("\n\n") {
             let mut chunk: Value = serde_json::from_str(event.strip_prefix("data: ").unwrap()).unwrap();
             assert_eq!((&chunk["id"], &chunk["model"]), (&json!("chatcmpl-x"), &json!("m")));
@@ -125,7 +124,7 @@ mod tests {
     const ROLE: &str = r#"{"model":"m","created_at":"2026-08-01T00:00:00.5Z","message":{"role":"assistant","content":""},"done":false}"#;
 
     fn lines(lines: &[&str]) -> String {
-        lines.iter().map(|line| format!("{line}\n")).collect()
+        lines.iter().flat_map(|line| [*line, "\n"]).collect()
     }
 
     fn whole_stream() -> String {
@@ -160,8 +159,8 @@ mod tests {
             json!("tool_calls"),
         ];
         let got = chunks(&translate(&[whole_stream().as_bytes()]).unwrap());
-        assert_eq!(got[..got.len() - 1], expected);
-        let usage = &got[got.len() - 1];
+        let (usage, got) = got.split_last().unwrap();
+        assert_eq!(got, expected);
         assert_eq!(usage["prompt_tokens"], 9);
         assert_eq!(usage["completion_tokens"], 5);
         assert_eq!(usage["prompt_tokens_details"]["cached_tokens"], 4);

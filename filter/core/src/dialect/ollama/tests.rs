@@ -96,7 +96,7 @@ fn members_are_kept_renamed_or_listed() {
             json!({"think": "medium"}),
             &["thinking.budget_tokens"],
         ),
-        (json!({"n": 1, "logit_bias": {}, "modalities": ["text"]}), json!({}), &["logit_bias"]),
+        (json!({"n": 1, "logit_bias": {}, "modalities": ["text"]}), json!({}), &[]),
         (
             json!({"user": "u", "service_tier": "flex", "store": true, "metadata": {"a": "b"}, "verbosity": "low"}),
             json!({}),
@@ -107,7 +107,8 @@ fn members_are_kept_renamed_or_listed() {
         let (got, mut listed) = members(&given);
         assert_eq!(got, expected, "{given}");
         let mut dropped = dropped.to_vec();
-        (listed.sort(), dropped.sort_unstable());
+        listed.sort();
+        dropped.sort_unstable();
         assert_eq!(listed, dropped, "{given}");
     }
 }
@@ -256,7 +257,7 @@ fn what_ollama_cannot_do_is_refused_by_its_field() {
         (with("n", json!(2)), "n"),
         (with("logit_bias", json!({"50256": -100})), "logit_bias"),
         (with("modalities", json!(["text", "audio"])), "modalities"),
-        (with("web_search_options", json!({"search_context_size": "low"})), "web_search_options"),
+        (with("web_search_options", json!({})), "web_search_options"),
         (with("options", json!([1])), "options"),
         (with("tool_choice", json!({"type": "function", "function": {"name": "f"}})), "tool_choice"),
     ];
