@@ -97,7 +97,6 @@ pub(super) fn write<'a>(messages: &'a [Message<'_>], omissions: &mut Omissions) 
         omissions.note_if(message.name.is_some(), "messages[].name");
         match message.role {
             Role::System | Role::Developer => write_turn("system", "\n", message, &path, omissions, &mut wires)?,
-            Role::User if alternates(&message.parts) => write_alternating(message, &path, omissions, &mut wires)?,
             Role::User => write_turn("user", "\n", message, &path, omissions, &mut wires)?,
             // The pieces of an answer follow each other without a break.
             Role::Assistant => write_turn("assistant", "", message, &path, omissions, &mut wires)?,
@@ -121,26 +120,12 @@ fn write_turn<'a>(
     omissions: &mut Omissions,
     wires: &mut Vec<WireMessage<'a>>,
 ) -> Result<(), Error> {
+    let is_cut = message.role == Role::User && alternates(&message.parts);
     let mut wire = WireMessage::new(role, separator);
     let mut place = Place::new(path);
     for part in &message.parts {
-        wire.add(part, &mut place, omissions)?;
-    }
-    wires.push(wire);
-    Ok(())
-}
-
-fn write_alternating<'a>(
-    message: &'a Message<'_>,
-    path: &str,
-    omissions: &mut Omissions,
-    wires: &mut Vec<WireMessage<'a>>,
-) -> Result<(), Error> {
-    let mut wire = WireMessage::new("user", "\n");
-    let mut place = Place::new(path);
-    for part in &message.parts {
-        if is_medium(part) && !wire.content.texts.is_empty() {
-            wires.push(core::mem::replace(&mut wire, WireMessage::new("user", "\n")));
+        if is_cut && is_medium(part) && !wire.content.texts.is_empty() {
+            wires.push(core::mem::replace(&mut wire, WireMessage::new(role, separator)));
         }
         wire.add(part, &mut place, omissions)?;
     }

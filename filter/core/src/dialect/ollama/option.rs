@@ -62,13 +62,14 @@ impl<'a> Options<'a> {
         Self(settings.into_iter().filter_map(|(name, setting)| Some((name.into(), setting?))).collect())
     }
 
-    /// Takes a member of the request if it is an option; says whether it is.
+    /// Takes a member of the request if it is an option; says whether it is. Each name is kept once, so that there are few.
     pub(super) fn take(&mut self, name: &str, value: &'a RawValue) -> bool {
-        let native = NATIVE.iter().find(|(usual, _)| *usual == name);
-        if let Some((_, native)) = native {
-            self.0.push(((*native).into(), Setting::Raw(value)));
+        let Some((_, native)) = NATIVE.iter().find(|(usual, _)| *usual == name) else { return false };
+        match self.0.iter_mut().find(|(taken, _)| taken == native) {
+            Some((_, setting)) => *setting = Setting::Raw(value),
+            None => self.0.push(((*native).into(), Setting::Raw(value))),
         }
-        native.is_some()
+        true
     }
 
     /// Adds a member `options` as Ollama's own clients send it. What the request says in its own fields holds.

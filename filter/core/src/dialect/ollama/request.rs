@@ -124,7 +124,8 @@ impl<'a> WireRequest<'a> {
             _ if REFUSED.contains(&name) => {
                 return Err(refuse(format!("`{name}` cannot be translated for this model."), Cow::Owned(name.into())));
             }
-            _ => omissions.note(name),
+            // A client may send any number of names: they are not compared with each other.
+            _ => omissions.0.push(name.into()),
         }
         Ok(())
     }

@@ -158,7 +158,13 @@ mod tests {
             call(2, "call_20260801000002_2", "h", r#"{"c":2}"#),
             json!("tool_calls"),
         ];
-        let got = chunks(&translate(&[whole_stream().as_bytes()]).unwrap());
+        let stream = whole_stream();
+        let got = chunks(&translate(&[stream.as_bytes()]).unwrap());
+        assert_eq!(
+            chunks(&translate(&[stream.trim_end().as_bytes()]).unwrap()),
+            got,
+            "the last line end is not needed"
+        );
         let (usage, got) = got.split_last().unwrap();
         assert_eq!(got, expected);
         assert_eq!(usage["prompt_tokens"], 9);

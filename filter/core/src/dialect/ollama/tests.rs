@@ -69,6 +69,7 @@ fn members_are_kept_renamed_or_listed() {
             json!({"options": {"min_p": 0.1, "repeat_penalty": 1.10}}),
             &[],
         ),
+        (json!({"repeat_penalty": 1.5, "repetition_penalty": 1.25}), json!({"options": {"repeat_penalty": 1.25}}), &[]),
         (
             json!({"temperature": 0.5, "options": {"temperature": 0.9, "num_ctx": 8192, "mirostat": 1}}),
             json!({"options": {"temperature": 0.5, "num_ctx": 8192, "mirostat": 1}}),

@@ -1,13 +1,14 @@
 //! Tools, which the model may call or not: it cannot be made to. Forbidden tools are not shown to it, and a tool that must
 //! be called is the only one that is.
 
-use alloc::{borrow::Cow, format, vec::Vec};
+use alloc::{format, vec::Vec};
+use hashbrown::HashSet;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::{omission::Omissions, request::refuse};
 use crate::{
-    chat::{Request, Tool, ToolChoice},
+    chat::{Request, Text, Tool, ToolChoice},
     error::Error,
 };
 
@@ -61,11 +62,13 @@ pub(super) fn write<'a>(request: &'a Request<'_>, omissions: &mut Omissions) -> 
 }
 
 /// The tools with these names, in the order of the request.
-fn named<'a, 'r>(request: &'a Request<'r>, names: &[Cow<'_, str>]) -> Result<Vec<&'a Tool<'r>>, Error> {
-    if let Some(unknown) = names.iter().find(|name| !request.tools.iter().any(|tool| tool.name == **name)) {
+fn named<'a, 'r>(request: &'a Request<'r>, names: &[Text<'_>]) -> Result<Vec<&'a Tool<'r>>, Error> {
+    let known: HashSet<&str> = request.tools.iter().map(|tool| &*tool.name).collect();
+    if let Some(unknown) = names.iter().find(|name| !known.contains(&***name)) {
         return Err(refuse(format!("`{unknown}` is not among the tools."), "tool_choice"));
     }
-    Ok(request.tools.iter().filter(|tool| names.contains(&tool.name)).collect())
+    let wanted: HashSet<&str> = names.iter().map(|name| &**name).collect();
+    Ok(request.tools.iter().filter(|tool| wanted.contains(&*tool.name)).collect())
 }
 
 impl<'a> WireTool<'a> {
