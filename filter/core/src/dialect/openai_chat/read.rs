@@ -455,13 +455,15 @@ fn read_reasoning<'a>(raw: &'a RawValue, reasoning: &mut Reasoning<'a>) -> Resul
 fn read_thinking(raw: &RawValue, reasoning: &mut Reasoning<'_>) -> Result<(), Error> {
     #[derive(Deserialize)]
     struct Wire<'a> {
-        #[serde(borrow, rename = "type")]
-        kind: Str<'a>,
+        /// Absent where other members are set only, as Z.ai's `clear_thinking`.
+        #[serde(borrow, rename = "type", default)]
+        kind: Option<Str<'a>>,
         #[serde(default)]
         budget_tokens: Option<u64>,
     }
     let wire: Wire<'_> = typed("thinking", raw)?;
-    match &*wire.kind {
+    let Some(kind) = wire.kind else { return Ok(()) };
+    match &*kind {
         "disabled" => reasoning.budget = Some(0),
         "enabled" if wire.budget_tokens.is_some() => reasoning.budget = wire.budget_tokens,
         "enabled" | "adaptive" | "auto" => reasoning.effort = reasoning.effort.or(Some(Effort::Medium)),

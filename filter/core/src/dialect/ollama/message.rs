@@ -1,0 +1,244 @@
+//! The conversation. Ollama's messages have one text and a list of pictures, which the model sees before the text; sound
+//! stands among the pictures and is told from them by its first bytes (<https://github.com/ollama/ollama/issues/15427>).
+//!
+//! A turn of the user whose texts and pictures alternate is therefore cut into several messages, each of pictures and the
+//! text behind them, so that "the first: …, the second: …" keeps its sense. What only another provider's model can read,
+//! signed and encrypted thoughts, is not sent.
+
+use alloc::{format, string::String, vec::Vec};
+use core::fmt;
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
+
+use super::{omission::Omissions, request::refuse};
+use crate::{
+    chat::{Message, Part, Role, Source, ToolCall, ToolResult},
+    error::Error,
+};
+
+#[derive(Serialize)]
+pub(super) struct WireMessage<'a> {
+    role: &'static str,
+    content: Joined<'a>,
+    #[serde(skip_serializing_if = "Joined::is_empty")]
+    thinking: Joined<'a>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) images: Vec<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tool_calls: Vec<WireCall<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool_name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool_call_id: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct WireCall<'a> {
+    #[serde(skip_serializing_if = "str::is_empty")]
+    id: &'a str,
+    function: WireCalled<'a>,
+}
+
+#[derive(Serialize)]
+struct WireCalled<'a> {
+    index: usize,
+    name: &'a str,
+    arguments: &'a RawValue,
+}
+
+/// Several texts written as one, without being joined in memory first.
+#[derive(Default)]
+struct Joined<'a> {
+    texts: Vec<&'a str>,
+    separator: &'static str,
+}
+
+impl<'a> Joined<'a> {
+    fn by(separator: &'static str) -> Self {
+        Self { texts: Vec::new(), separator }
+    }
+
+    fn push(&mut self, text: &'a str) {
+        self.texts.push(text);
+    }
+
+    fn is_empty(&self) -> bool {
+        self.texts.iter().all(|text| text.is_empty())
+    }
+}
+
+impl fmt::Display for Joined<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, text) in self.texts.iter().enumerate() {
+            if index > 0 {
+                f.write_str(self.separator)?;
+            }
+            f.write_str(text)?;
+        }
+        Ok(())
+    }
+}
+
+impl Serialize for Joined<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.texts.as_slice() {
+            [] => serializer.serialize_str(""),
+            [text] => serializer.serialize_str(text),
+            [_, ..] => serializer.collect_str(self),
+        }
+    }
+}
+
+/// Writes the conversation.
+pub(super) fn write<'a>(messages: &'a [Message<'_>], omissions: &mut Omissions) -> Result<Vec<WireMessage<'a>>, Error> {
+    let mut wires = Vec::with_capacity(messages.len());
+    for (index, message) in messages.iter().enumerate() {
+        let path = format!("messages[{index}]");
+        omissions.note_if(message.name.is_some(), "messages[].name");
+        match message.role {
+            Role::System | Role::Developer => write_turn("system", "\n", message, &path, omissions, &mut wires)?,
+            Role::User => write_turn("user", "\n", message, &path, omissions, &mut wires)?,
+            // The pieces of an answer follow each other without a break.
+            Role::Assistant => write_turn("assistant", "", message, &path, omissions, &mut wires)?,
+            Role::Tool => {
+                for part in &message.parts {
+                    if let Part::ToolResult(result) = part {
+                        wires.push(write_result(result, &path, omissions)?);
+                    }
+                }
+            }
+        }
+    }
+    Ok(wires)
+}
+
+fn write_turn<'a>(
+    role: &'static str,
+    separator: &'static str,
+    message: &'a Message<'_>,
+    path: &str,
+    omissions: &mut Omissions,
+    wires: &mut Vec<WireMessage<'a>>,
+) -> Result<(), Error> {
+    let is_cut = message.role == Role::User && alternates(&message.parts);
+    let mut wire = WireMessage::new(role, separator);
+    let mut place = Place::new(path);
+    for part in &message.parts {
+        if is_cut && is_medium(part) && !wire.content.texts.is_empty() {
+            wires.push(core::mem::replace(&mut wire, WireMessage::new(role, separator)));
+        }
+        wire.add(part, &mut place, omissions)?;
+    }
+    wires.push(wire);
+    Ok(())
+}
+
+fn write_result<'a>(
+    result: &'a ToolResult<'_>,
+    path: &str,
+    omissions: &mut Omissions,
+) -> Result<WireMessage<'a>, Error> {
+    omissions.note_if(result.is_error, "messages[].is_error");
+    omissions.note_if(result.cache.is_some(), "cache_control");
+    let mut wire = WireMessage::new("tool", "\n");
+    wire.tool_name = result.name.as_deref();
+    wire.tool_call_id = Some(&*result.id).filter(|id| !id.is_empty());
+    let mut place = Place::new(path);
+    for part in &result.parts {
+        wire.add(part, &mut place, omissions)?;
+    }
+    Ok(wire)
+}
+
+/// Whether a picture stands between texts.
+fn alternates(parts: &[Part<'_>]) -> bool {
+    let is_text = |part: &Part<'_>| matches!(part, Part::Text(_));
+    let mut behind_text = parts.iter().skip_while(|part| !is_text(part)).skip_while(|part| !is_medium(part));
+    behind_text.any(is_text)
+}
+
+fn is_medium(part: &Part<'_>) -> bool {
+    matches!(part, Part::Image { .. } | Part::Audio { .. })
+}
+
+/// Where in the client's message a part stands, for the error that blames it.
+struct Place<'p> {
+    message: &'p str,
+    /// Pieces of content so far.
+    content: usize,
+    /// Tool calls so far.
+    calls: usize,
+}
+
+impl<'p> Place<'p> {
+    fn new(message: &'p str) -> Self {
+        Self { message, content: 0, calls: 0 }
+    }
+
+    fn content(&self, field: &str) -> String {
+        format!("{}.content[{}].{field}", self.message, self.content)
+    }
+}
+
+impl<'a> WireMessage<'a> {
+    fn new(role: &'static str, separator: &'static str) -> Self {
+        Self {
+            role,
+            content: Joined::by(separator),
+            thinking: Joined::default(),
+            images: Vec::new(),
+            tool_calls: Vec::new(),
+            tool_name: None,
+            tool_call_id: None,
+        }
+    }
+
+    fn add(&mut self, part: &'a Part<'_>, place: &mut Place<'_>, omissions: &mut Omissions) -> Result<(), Error> {
+        match part {
+            Part::Thinking { text, signature: None } => self.thinking.push(text),
+            Part::Thinking { .. } | Part::RedactedThinking(_) => omissions.note("messages[].thinking_blocks"),
+            Part::ToolCall(call) => {
+                self.tool_calls.push(WireCall::new(call, place)?);
+                place.calls = place.calls.saturating_add(1);
+            }
+            Part::Text(text) => {
+                omissions.note_if(text.cache.is_some(), "cache_control");
+                self.content.push(&text.text);
+            }
+            Part::Refusal(text) => self.content.push(text),
+            Part::Image { source, detail, cache } => {
+                omissions.note_if(cache.is_some(), "cache_control");
+                let is_usual = detail.as_deref().is_none_or(|detail| detail == "auto");
+                omissions.note_if(!is_usual, "messages[].content[].image_url.detail");
+                let Source::Data { base64, .. } = source else {
+                    let message = "This model reads pictures from data URLs only: a URL is never fetched.";
+                    return Err(refuse(message, place.content("image_url.url")));
+                };
+                self.images.push(base64);
+            }
+            Part::Audio { data, .. } => self.images.push(data),
+            Part::Document { .. } => {
+                return Err(refuse("This model reads no files.", place.content("file")));
+            }
+            // Those stand in turns of tools only.
+            Part::ToolResult(_) => {}
+        }
+        if !matches!(part, Part::Thinking { .. } | Part::RedactedThinking(_) | Part::ToolCall(_)) {
+            place.content = place.content.saturating_add(1);
+        }
+        Ok(())
+    }
+}
+
+impl<'a> WireCall<'a> {
+    /// Ollama wants the arguments as an object, where the model of another provider may have written anything.
+    fn new(call: &'a ToolCall<'_>, place: &Place<'_>) -> Result<Self, Error> {
+        let written = Some(call.arguments.trim()).filter(|json| !json.is_empty()).unwrap_or("{}");
+        let arguments = Some(written).filter(|json| json.starts_with('{'));
+        let Some(arguments) = arguments.and_then(|json| serde_json::from_str(json).ok()) else {
+            let field = format!("{}.tool_calls[{}].function.arguments", place.message, place.calls);
+            return Err(refuse("The arguments of a tool call must be a JSON object for this model.", field));
+        };
+        Ok(Self { id: &call.id, function: WireCalled { index: place.calls, name: &call.name, arguments } })
+    }
+}

@@ -1,0 +1,65 @@
+//! Ollama's own chat API: <https://docs.ollama.com/api/chat>.
+//!
+//! Why not its OpenAI-compatible `/v1`: there the size of the context cannot be said, and a conversation that does not fit is
+//! cut without a word. Servers ignore members that they do not know, so the newest form is written for all of them.
+
+mod fault;
+mod message;
+mod omission;
+mod option;
+mod request;
+mod response;
+mod stream;
+#[cfg(test)]
+mod tests;
+mod tool;
+
+use alloc::{boxed::Box, string::String, vec::Vec};
+
+use super::{Aim, Reader, Upstream, Written};
+use crate::{
+    chat::{Fault, Request, Response},
+    error::Error,
+    headers::Headers,
+    sse::Framing,
+    step::Name,
+};
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub struct Ollama;
+
+impl Upstream for Ollama {
+    fn name(&self) -> &'static str {
+        "ollama"
+    }
+
+    fn version(&self) -> &'static str {
+        "/api"
+    }
+
+    fn write(&self, request: &Request<'_>, aim: &Aim<'_>) -> Result<Written, Error> {
+        request::write(request, aim)
+    }
+
+    fn read<'a>(&self, body: &'a str) -> Option<Response<'a>> {
+        response::read(body)
+    }
+
+    fn framing(&self) -> (Framing, &'static str) {
+        (Framing::Lines, "application/x-ndjson")
+    }
+
+    fn reader(&self) -> Box<dyn Reader> {
+        Box::new(stream::StreamReader::default())
+    }
+
+    fn fault(&self, status: u16, body: &[u8]) -> Fault {
+        fault::read(status, body)
+    }
+
+    /// It tells none.
+    fn rate_limits(&self, _: Headers<'_>, _: u64) -> Vec<(Name, String)> {
+        Vec::new()
+    }
+}

@@ -1,0 +1,91 @@
+//! Sampling and the like: `OpenAI`'s fields under Ollama's names, and Ollama's own, which clients may send beside them.
+
+use alloc::vec::Vec;
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
+
+use super::request::refuse;
+use crate::{
+    chat::{Request, Text},
+    error::Error,
+    json::{Str, members},
+};
+
+/// Ollama's options that may stand at the top of the request, and what they are called there; `repetition_penalty` is the
+/// name that vLLM and Together have made usual.
+const NATIVE: &[(&str, &str)] = &[
+    ("min_p", "min_p"),
+    ("num_ctx", "num_ctx"),
+    ("num_keep", "num_keep"),
+    ("repeat_last_n", "repeat_last_n"),
+    ("repeat_penalty", "repeat_penalty"),
+    ("repetition_penalty", "repeat_penalty"),
+    ("typical_p", "typical_p"),
+];
+
+/// The `options` of a request.
+#[derive(Debug, Default)]
+pub(super) struct Options<'a>(Vec<(Text<'a>, Setting<'a>)>);
+
+/// The value of an option.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Setting<'a> {
+    Real(f64),
+    Count(u64),
+    Integer(i64),
+    Texts(&'a [Text<'a>]),
+    Raw(&'a RawValue),
+}
+
+impl Serialize for Options<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, setting)| (name, setting)))
+    }
+}
+
+impl<'a> Options<'a> {
+    /// Those that stand in the request's own fields.
+    pub(super) fn new(request: &'a Request<'_>) -> Self {
+        let real = |number: Option<f64>| number.map(Setting::Real);
+        let stop = Some(request.stop.as_slice()).filter(|stop| !stop.is_empty());
+        let settings = [
+            ("num_predict", request.max_tokens.map(Setting::Count)),
+            ("temperature", real(request.temperature)),
+            ("top_p", real(request.top_p)),
+            ("top_k", request.top_k.map(Setting::Count)),
+            ("seed", request.seed.map(Setting::Integer)),
+            ("stop", stop.map(Setting::Texts)),
+            ("presence_penalty", real(request.presence_penalty)),
+            ("frequency_penalty", real(request.frequency_penalty)),
+        ];
+        Self(settings.into_iter().filter_map(|(name, setting)| Some((name.into(), setting?))).collect())
+    }
+
+    /// Takes a member of the request if it is an option; says whether it is. Each name is kept once, so that there are few.
+    pub(super) fn take(&mut self, name: &str, value: &'a RawValue) -> bool {
+        let Some((_, native)) = NATIVE.iter().find(|(usual, _)| *usual == name) else { return false };
+        match self.0.iter_mut().find(|(taken, _)| taken == native) {
+            Some((_, setting)) => *setting = Setting::Raw(value),
+            None => self.0.push(((*native).into(), Setting::Raw(value))),
+        }
+        true
+    }
+
+    /// Adds a member `options` as Ollama's own clients send it. What the request says in its own fields holds.
+    pub(super) fn merge(&mut self, value: &'a RawValue) -> Result<(), Error> {
+        let wrong = || refuse("`options` must be an object.", "options");
+        let own = self.0.len();
+        for (Str(name), setting) in members(value.get()).ok_or_else(wrong)? {
+            if !self.0.iter().take(own).any(|(taken, _)| *taken == name) {
+                self.0.push((name, Setting::Raw(setting)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether nothing is set.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
