@@ -215,7 +215,8 @@ impl Host {
     /// A path's parts stand between zero bytes.
     pub(super) fn property(&mut self, path: &[u8]) -> Result<Vec<u8>, Status> {
         let stream = self.stream().map_err(|_| Status::NotFound)?;
-        if path == b"request\0size" {
+        // Without the headers' length, which does not change while a request is awaited.
+        if path == b"request\0total_size" {
             return Ok(u64::try_from(stream.request.received).unwrap_or(u64::MAX).to_le_bytes().to_vec());
         }
         let key = path.strip_prefix(b"filter_state\0wasm.").unwrap_or(path);

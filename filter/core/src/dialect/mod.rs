@@ -4,6 +4,7 @@
 //! ([`crate::chat`]), never to each other. Where client and provider speak the same format, bytes pass untouched but for
 //! spliced places and neither trait is asked.
 
+pub mod anthropic;
 pub mod ollama;
 pub mod openai_chat;
 

@@ -2,6 +2,7 @@
 //!
 //! What is spoken (the wire format) is a dialect's business; here is where, with which credential and which habits.
 
+mod anthropic;
 mod ollama;
 mod openai;
 mod vendor;
@@ -34,7 +35,10 @@ pub struct Kind(pub &'static Spec);
 pub const FIRST: (&str, Kind) = ("openai", Kind(&openai::SPEC));
 
 /// The other kinds.
-pub const OTHERS: &[(&str, Kind)] = &[("ollama", Kind(&ollama::SPEC))];
+pub const OTHERS: &[(&str, Kind)] = &[
+    ("anthropic", Kind(&anthropic::SPEC)),
+    ("ollama", Kind(&ollama::SPEC)),
+];
 
 /// The header that presents a credential, the name and what stands before the secret given.
 #[must_use]

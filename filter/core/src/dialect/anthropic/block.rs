@@ -1,0 +1,161 @@
+//! The blocks that a turn consists of, as they are sent. They borrow from the request: an image is copied once, into the body.
+
+use alloc::{borrow::Cow, string::String, vec::Vec};
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
+
+use crate::{
+    chat::{Source, Text},
+    error::{Error, Kind},
+};
+
+/// A block.
+#[derive(Debug, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(super) enum Block<'r> {
+    Text {
+        text: Cow<'r, str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        cache_control: Option<&'r RawValue>,
+    },
+    Image {
+        source: Data<'r>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        cache_control: Option<&'r RawValue>,
+    },
+    Document {
+        source: Data<'r>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        title: Option<&'r str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        cache_control: Option<&'r RawValue>,
+    },
+    Thinking {
+        thinking: &'r str,
+        signature: &'r str,
+    },
+    RedactedThinking {
+        data: &'r str,
+    },
+    ToolUse {
+        id: Cow<'r, str>,
+        name: &'r str,
+        input: Cow<'r, RawValue>,
+    },
+    ToolResult {
+        tool_use_id: Cow<'r, str>,
+        #[serde(serialize_with = "self::content", skip_serializing_if = "Vec::is_empty")]
+        content: Vec<Block<'r>>,
+        #[serde(skip_serializing_if = "core::ops::Not::not")]
+        is_error: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        cache_control: Option<&'r RawValue>,
+    },
+}
+
+/// Where the data of a block is.
+#[derive(Debug, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(super) enum Data<'r> {
+    Url { url: &'r str },
+    Base64 { media_type: &'r str, data: &'r str },
+    Text { media_type: &'static str, data: String },
+    File { file_id: &'r str },
+}
+
+/// Writes blocks as content: a lone text as a string.
+pub(super) fn content<S: Serializer>(blocks: &[Block<'_>], serializer: S) -> Result<S::Ok, S::Error> {
+    if let [Block::Text { text, cache_control: None }] = blocks {
+        text.serialize(serializer)
+    } else {
+        blocks.serialize(serializer)
+    }
+}
+
+/// Where a picture is.
+pub(super) fn image<'r>(source: &'r Source<'_>, path: &str) -> Result<Data<'r>, Error> {
+    match source {
+        Source::Data { media_type, base64 } => {
+            let media_type = match media_type.as_ref() {
+                // No such type is registered, but many a client says it.
+                "image/jpg" => "image/jpeg",
+                known @ ("image/jpeg" | "image/png" | "image/gif" | "image/webp") => known,
+                other => return Err(refuse(&["Images of type `", other, "` cannot be read by this model."], path)),
+            };
+            Ok(Data::Base64 { media_type, data: base64 })
+        }
+        Source::Url(url) => address(url, path),
+        Source::File(id) => Ok(Data::File { file_id: id }),
+    }
+}
+
+/// Where a document is: a PDF, or text, which is sent as such.
+pub(super) fn document<'r>(source: &'r Source<'_>, path: &str) -> Result<Data<'r>, Error> {
+    match source {
+        Source::Data { media_type, base64 } if media_type == "application/pdf" => {
+            Ok(Data::Base64 { media_type: "application/pdf", data: base64 })
+        }
+        Source::Data { media_type, base64 } if is_text(media_type) => match decode(base64) {
+            Some(data) => Ok(Data::Text { media_type: "text/plain", data }),
+            None => Err(refuse(&["`", path, "` is not the base64 of a UTF-8 text."], path)),
+        },
+        Source::Data { media_type, .. } => {
+            Err(refuse(&["Files of type `", media_type, "` cannot be read by this model."], path))
+        }
+        Source::Url(url) => address(url, path),
+        Source::File(id) => Ok(Data::File { file_id: id }),
+    }
+}
+
+fn address<'r>(url: &'r Text<'_>, path: &str) -> Result<Data<'r>, Error> {
+    if url.starts_with("http") {
+        return Ok(Data::Url { url });
+    }
+    Err(refuse(&["`", path, "` must be an http(s) URL or a data URL for this model."], path))
+}
+
+fn is_text(media_type: &str) -> bool {
+    media_type.starts_with("text/") || matches!(media_type, "application/json" | "application/xml" | "application/yaml")
+}
+
+/// The text that this is the base64 of, padded or not.
+fn decode(base64: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(base64.len().div_ceil(4).saturating_mul(3));
+    let (mut bits, mut held) = (0_u32, 0_u32);
+    for byte in base64.trim_end_matches('=').bytes() {
+        let value = match byte {
+            b'A'..=b'Z' => byte.wrapping_sub(b'A'),
+            b'a'..=b'z' => byte.wrapping_sub(b'a').wrapping_add(26),
+            b'0'..=b'9' => byte.wrapping_sub(b'0').wrapping_add(52),
+            b'+' | b'-' => 62,
+            b'/' | b'_' => 63,
+            _ => return None,
+        };
+        bits = (bits << 6 | u32::from(value)) & 0xffff;
+        held = held.wrapping_add(6);
+        if held >= 8 {
+            held = held.wrapping_sub(8);
+            bytes.push(u8::try_from(bits >> held & 0xff).unwrap_or_default());
+        }
+    }
+    String::from_utf8(bytes).ok()
+}
+
+/// The error that blames a field which this format cannot express.
+pub(super) fn refuse(message: &[&str], path: &str) -> Error {
+    Error::new(Kind::InvalidRequest, message.concat()).blaming(String::from(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_known_by_its_base64() {
+        assert_eq!(decode("").as_deref(), Some(""));
+        assert_eq!(decode("aMOkbGxvIQ==").as_deref(), Some("hällo!"));
+        assert_eq!(decode("aMOkbGxvIQ").as_deref(), Some("hällo!"));
+        assert_eq!(decode("a*"), None);
+        assert_eq!(decode("/w=="), None);
+    }
+}

@@ -1,0 +1,216 @@
+//! The conversation: system prompts apart, turns of the user and of the model in alternation, results first.
+//!
+//! What the API refuses but OpenAI's takes is put right where the meaning allows: empty texts are left out, turns of one side
+//! are joined, ids are spelled as allowed and made unique. System prompts all go to the front, in order, as Anthropic's own
+//! OpenAI-compatible endpoint does it; only some models take them in between.
+
+use alloc::{borrow::Cow, format, vec::Vec};
+use hashbrown::{HashMap, HashSet};
+use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
+
+use super::{
+    Dropped,
+    block::{self, Block, refuse},
+};
+use crate::{
+    chat::{Message, Part, Role, ToolCall, ToolResult},
+    error::Error,
+};
+
+/// See the module's documentation.
+#[derive(Debug, Default)]
+pub(super) struct Conversation<'r> {
+    pub(super) system: Vec<Block<'r>>,
+    pub(super) turns: Vec<Turn<'r>>,
+}
+
+/// What one side says.
+#[derive(Debug, Serialize)]
+pub(super) struct Turn<'r> {
+    role: &'static str,
+    #[serde(serialize_with = "block::content")]
+    content: Vec<Block<'r>>,
+}
+
+const USER: &str = "user";
+const ASSISTANT: &str = "assistant";
+
+impl<'r> Conversation<'r> {
+    pub(super) fn read(messages: &'r [Message<'_>], dropped: &mut Dropped) -> Result<Self, Error> {
+        let mut conversation = Self::default();
+        let mut ids = Ids::default();
+        for (index, message) in messages.iter().enumerate() {
+            let path = format!("messages[{index}].content");
+            if message.name.is_some() {
+                dropped.note("messages[].name");
+            }
+            let blocks = message.parts.iter().filter_map(|part| block_of(part, message.role, &path, &mut ids, dropped));
+            let blocks = blocks.collect::<Result<Vec<_>, _>>()?;
+            match message.role {
+                Role::System | Role::Developer => conversation.system.extend(blocks),
+                Role::User | Role::Tool => conversation.say(USER, blocks),
+                Role::Assistant => conversation.say(ASSISTANT, blocks),
+            }
+        }
+        if conversation.turns.is_empty() {
+            // The API wants a turn of the user; OpenAI's is content with a system prompt.
+            let said = core::mem::take(&mut conversation.system);
+            conversation.say(USER, said);
+        }
+        conversation.trim_end();
+        Ok(conversation)
+    }
+
+    fn say(&mut self, role: &'static str, blocks: Vec<Block<'r>>) {
+        if blocks.is_empty() {
+            return;
+        }
+        match self.turns.last_mut() {
+            Some(turn) if turn.role == role => turn.content.extend(blocks),
+            Some(_) | None => self.turns.push(Turn { role, content: blocks }),
+        }
+    }
+
+    /// The model goes on from a last turn of its own, which must not end with white space.
+    fn trim_end(&mut self) {
+        if let Some(Turn { role: ASSISTANT, content }) = self.turns.last_mut()
+            && let Some(Block::Text { text, .. }) = content.last_mut()
+        {
+            let length = text.trim_end().len();
+            match text {
+                Cow::Borrowed(said) => *said = said.get(..length).unwrap_or(said),
+                Cow::Owned(said) => said.truncate(length),
+            }
+        }
+    }
+}
+
+/// Whether a model that must think before it calls a tool can go on from here: clients that drop what they do not know send
+/// its calls without its thoughts, and a turn that is begun cannot be thought about.
+pub(super) fn allows_budget(turns: &[Turn<'_>]) -> bool {
+    if turns.last().is_some_and(|turn| turn.role == ASSISTANT) {
+        return false;
+    }
+    let last = turns.iter().rev().find(|turn| turn.role == ASSISTANT);
+    last.is_none_or(|turn| {
+        let calls = turn.content.iter().any(|block| matches!(block, Block::ToolUse { .. }));
+        let begin = turn.content.first();
+        !calls || matches!(begin, Some(Block::Thinking { .. } | Block::RedactedThinking { .. }))
+    })
+}
+
+/// What a part becomes; `None` where it becomes nothing.
+fn block_of<'r>(
+    part: &'r Part<'_>,
+    role: Role,
+    path: &str,
+    ids: &mut Ids<'r>,
+    dropped: &mut Dropped,
+) -> Option<Result<Block<'r>, Error>> {
+    let is_instruction = matches!(role, Role::System | Role::Developer);
+    let misplaced = |what: &str| Err(refuse(&["This model takes ", what, " from the user only."], path));
+    Some(match part {
+        Part::Text(part) => return text(&part.text, part.cache).map(Ok),
+        Part::Refusal(said) => return text(said, None).map(Ok),
+        Part::Image { .. } | Part::Document { .. } if is_instruction || role == Role::Assistant => {
+            misplaced("images and files")
+        }
+        Part::Image { source, detail, cache } => {
+            if detail.as_ref().is_some_and(|detail| detail != "auto") {
+                dropped.note("messages[].content[].image_url.detail");
+            }
+            block::image(source, path).map(|source| Block::Image { source, cache_control: *cache })
+        }
+        Part::Document { source, name, cache } => {
+            let title = name.as_deref();
+            block::document(source, path).map(|source| Block::Document { source, title, cache_control: *cache })
+        }
+        Part::Audio { .. } => Err(refuse(&["This model cannot listen to audio."], path)),
+        Part::Thinking { text, signature: Some(signature) } => Ok(Block::Thinking { thinking: text, signature }),
+        Part::Thinking { signature: None, .. } => {
+            // Another model's thought, or one that a client has lost the signature of: the API would refuse it.
+            dropped.note("messages[].reasoning_content");
+            return None;
+        }
+        Part::RedactedThinking(data) => Ok(Block::RedactedThinking { data }),
+        Part::ToolCall(call) => Ok(tool_use(call, ids)),
+        Part::ToolResult(result) => tool_result(result, path, ids, dropped),
+    })
+}
+
+fn text<'r>(text: &'r str, cache_control: Option<&'r RawValue>) -> Option<Block<'r>> {
+    // "text content blocks must contain non-whitespace text"
+    (!text.trim().is_empty()).then_some(Block::Text { text: Cow::Borrowed(text), cache_control })
+}
+
+/// Arguments that are no JSON object.
+#[derive(Serialize)]
+struct Malformed<'r> {
+    arguments: &'r str,
+}
+
+fn tool_use<'r>(call: &'r ToolCall<'_>, ids: &mut Ids<'r>) -> Block<'r> {
+    let arguments = if call.arguments.trim().is_empty() { "{}" } else { call.arguments.trim() };
+    let input = match serde_json::from_str::<&RawValue>(arguments) {
+        Ok(raw) if raw.get().starts_with('{') => Cow::Borrowed(raw),
+        // Models do write malformed arguments; the conversation about it must be able to go on.
+        Ok(_) | Err(_) => Cow::Owned(to_raw_value(&Malformed { arguments }).unwrap_or_default()),
+    };
+    Block::ToolUse { id: ids.issue(&call.id), name: &call.name, input }
+}
+
+fn tool_result<'r>(
+    result: &'r ToolResult<'_>,
+    path: &str,
+    ids: &mut Ids<'r>,
+    dropped: &mut Dropped,
+) -> Result<Block<'r>, Error> {
+    let tool_use_id = ids.find(&result.id);
+    let blocks = result.parts.iter().filter_map(|part| block_of(part, Role::Tool, path, ids, dropped));
+    let content = blocks.collect::<Result<Vec<_>, _>>()?;
+    Ok(Block::ToolResult { tool_use_id, content, is_error: result.is_error, cache_control: result.cache })
+}
+
+/// The ids of tool calls as they are sent: of the characters that are allowed, no two the same. Other providers have other
+/// ids, and OpenAI's older form of calls has none.
+#[derive(Debug, Default)]
+struct Ids<'r> {
+    taken: HashSet<Cow<'r, str>>,
+    /// By the id as it is spelled: how often it has come.
+    counts: HashMap<Cow<'r, str>, usize>,
+    /// By the client's id: what its latest call is sent as.
+    latest: HashMap<&'r str, Cow<'r, str>>,
+}
+
+impl<'r> Ids<'r> {
+    /// A call's id.
+    fn issue(&mut self, id: &'r str) -> Cow<'r, str> {
+        let allowed = spell(id);
+        let mut unique = allowed.clone();
+        let count = self.counts.entry(allowed.clone()).or_default();
+        while !self.taken.insert(unique.clone()) {
+            *count = count.saturating_add(1);
+            unique = Cow::Owned(format!("{allowed}_{count}"));
+        }
+        self.latest.insert(id, unique.clone());
+        unique
+    }
+
+    /// The id of the call that is answered.
+    fn find(&self, id: &'r str) -> Cow<'r, str> {
+        self.latest.get(id).cloned().unwrap_or_else(|| spell(id))
+    }
+}
+
+/// An id in the characters that are allowed.
+fn spell(id: &str) -> Cow<'_, str> {
+    let is_allowed = |character: char| character.is_ascii_alphanumeric() || matches!(character, '_' | '-');
+    if id.is_empty() {
+        Cow::Borrowed("call")
+    } else if id.chars().all(is_allowed) {
+        Cow::Borrowed(id)
+    } else {
+        Cow::Owned(id.chars().map(|character| if is_allowed(character) { character } else { '_' }).collect())
+    }
+}

@@ -1,0 +1,88 @@
+//! Errors: <https://platform.claude.com/docs/en/api/errors>.
+//!
+//! The type says how to conclude, but for what only the message tells: there is no code for a conversation that is too long
+//! or an account without money.
+
+use alloc::string::String;
+use serde::Deserialize;
+
+use crate::{
+    chat::{Fault, Reason},
+    json::Str,
+};
+
+/// Longest message that is passed on, in characters.
+const MAX_MESSAGE: usize = 500;
+
+/// What a message says, in lower case, and what it means.
+const MEANINGS: &[(&str, Reason)] = &[
+    ("prompt is too long", Reason::ContextLength),
+    ("exceed context limit", Reason::ContextLength),
+    ("context window", Reason::ContextLength),
+    ("content filtering policy", Reason::ContentPolicy),
+    ("usage policy", Reason::ContentPolicy),
+    ("credit balance", Reason::Quota),
+    ("specified api usage limits", Reason::Quota),
+    ("spend limit", Reason::Quota),
+];
+
+/// The status that a type stands for: an error inside a stream has none of its own.
+const STATUSES: &[(&str, u16)] = &[
+    ("invalid_request_error", 400),
+    ("not_found_error", 404),
+    ("request_too_large", 413),
+    ("billing_error", 429),
+    ("rate_limit_error", 429),
+    ("timeout_error", 504),
+    ("overloaded_error", 529),
+];
+
+#[derive(Deserialize)]
+struct Wire<'a> {
+    #[serde(borrow)]
+    error: WireError<'a>,
+}
+
+#[derive(Deserialize)]
+struct WireError<'a> {
+    #[serde(borrow, rename = "type", default)]
+    kind: Option<Str<'a>>,
+    #[serde(borrow, default)]
+    message: Option<Str<'a>>,
+}
+
+/// Reads an error that is a whole answer.
+pub(super) fn read(status: u16, body: &[u8]) -> Fault {
+    let wire = serde_json::from_slice::<Wire<'_>>(body).ok();
+    let (kind, message) = wire.map(|wire| (wire.error.kind, wire.error.message)).unwrap_or_default();
+    let reason = reason(status, kind.as_deref().unwrap_or_default(), message.as_deref().unwrap_or_default());
+    // OpenAI's clients know a lack of money by 429.
+    let status = if reason == Some(Reason::Quota) { 429 } else { status };
+    Fault { status, reason, message: message.and_then(|message| tellable(&message)) }
+}
+
+/// Reads an error that ends a stream. The gateway's credential is not the client's business, nor are errors without a name.
+pub(super) fn read_event(data: &[u8]) -> Fault {
+    let kind = serde_json::from_slice::<Wire<'_>>(data).ok().and_then(|wire| wire.error.kind);
+    let status = STATUSES.iter().find(|(name, _)| kind.as_deref() == Some(name)).map_or(502, |(_, status)| *status);
+    read(status, data)
+}
+
+fn reason(status: u16, kind: &str, message: &str) -> Option<Reason> {
+    match kind {
+        "billing_error" => return Some(Reason::Quota),
+        "not_found_error" if message.starts_with("model") => return Some(Reason::ModelNotFound),
+        _ => {}
+    }
+    if status >= 500 {
+        return None;
+    }
+    let message = message.to_lowercase();
+    MEANINGS.iter().find(|(words, _)| message.contains(words)).map(|(_, reason)| *reason)
+}
+
+/// What of a message can be passed on: not too much of it, and nothing that looks like a credential.
+fn tellable(message: &str) -> Option<String> {
+    let is_safe = !message.contains("sk-ant-") && !message.trim().is_empty();
+    is_safe.then(|| message.chars().take(MAX_MESSAGE).collect())
+}

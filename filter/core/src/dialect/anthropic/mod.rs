@@ -1,0 +1,80 @@
+//! Anthropic Messages, as providers speak it: <https://platform.claude.com/docs/en/api/messages>.
+//!
+//! What a request may ask for depends on the model's generation ([`model`]): newer ones refuse fields that older ones need.
+//! A wish for JSON that the format itself cannot express is the input of a tool ([`JSON_TOOL`]), in both directions.
+
+mod block;
+mod conversation;
+mod fault;
+mod limits;
+mod model;
+mod request;
+mod response;
+mod schema;
+mod stream;
+mod thinking;
+mod tools;
+
+use alloc::{boxed::Box, string::String, vec::Vec};
+
+use super::{Aim, Reader, Upstream, Written};
+use crate::{
+    chat::{Fault, Request, Response},
+    error::Error,
+    headers::Headers,
+    sse::Framing,
+    step::Name,
+};
+
+/// The tool whose input is the answer. An answer does not know its request, so the name itself must tell.
+const JSON_TOOL: &str = "dragoman_json_answer";
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub struct Anthropic;
+
+impl Upstream for Anthropic {
+    fn name(&self) -> &'static str {
+        "anthropic"
+    }
+
+    fn version(&self) -> &'static str {
+        "/v1"
+    }
+
+    fn write(&self, request: &Request<'_>, aim: &Aim<'_>) -> Result<Written, Error> {
+        request::write(request, aim)
+    }
+
+    fn read<'a>(&self, body: &'a str) -> Option<Response<'a>> {
+        response::read(body)
+    }
+
+    fn framing(&self) -> (Framing, &'static str) {
+        (Framing::Events, "text/event-stream")
+    }
+
+    fn reader(&self) -> Box<dyn Reader> {
+        Box::new(stream::StreamReader::default())
+    }
+
+    fn fault(&self, status: u16, body: &[u8]) -> Fault {
+        fault::read(status, body)
+    }
+
+    fn rate_limits(&self, headers: Headers<'_>, now: u64) -> Vec<(Name, String)> {
+        limits::read(headers, now)
+    }
+}
+
+/// What had to be left out of a request, each name once.
+#[derive(Debug, Default)]
+struct Dropped(Vec<String>);
+
+impl Dropped {
+    fn note(&mut self, field: &str) {
+        if !self.0.iter().any(|known| known == field) {
+            self.0.push(field.into());
+        }
+    }
+}

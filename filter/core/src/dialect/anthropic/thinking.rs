@@ -1,0 +1,184 @@
+//! How much to think, and how to sample: two wishes that exclude each other on most models.
+//!
+//! OpenAI says it in words, Anthropic's older models want a budget of tokens and its newer ones words. Where thought and
+//! another wish exclude each other, the other wish wins and the thought is listed as left out.
+
+use serde::Serialize;
+
+use super::{
+    Dropped,
+    model::{Abilities, Habit, Sampling, Thinking as Ability},
+};
+use crate::chat::{Effort, Reasoning, Request};
+
+/// `thinking`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(super) enum Thinking {
+    Disabled,
+    Enabled { budget_tokens: u64, display: Display },
+    Adaptive { display: Display },
+}
+
+/// Newer models say nothing of their thoughts unless asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Display {
+    Summarized,
+}
+
+/// What is sent about thought and sampling.
+#[derive(Debug, Default)]
+pub(super) struct Mind {
+    pub(super) thinking: Option<Thinking>,
+    pub(super) effort: Option<&'static str>,
+    pub(super) max_tokens: u64,
+    pub(super) temperature: Option<f64>,
+    pub(super) top_p: Option<f64>,
+    pub(super) top_k: Option<u64>,
+}
+
+/// What an answer may take where neither the client nor the catalogue says it.
+const USUAL_MAX_TOKENS: u64 = 4096;
+/// The API's smallest budget.
+const MIN_BUDGET_TOKENS: u64 = 1024;
+
+const EFFORT: &str = "reasoning_effort";
+
+impl Mind {
+    /// `allows_budget` says that nothing else of the request forbids a budget.
+    pub(super) fn new(
+        request: &Request<'_>,
+        abilities: Abilities,
+        max_output_tokens: Option<u64>,
+        allows_budget: bool,
+        dropped: &mut Dropped,
+    ) -> Self {
+        let max_tokens = request.max_tokens.or(max_output_tokens);
+        let mut mind = Self { max_tokens: max_tokens.unwrap_or(USUAL_MAX_TOKENS), ..Self::default() };
+        mind.think(&request.reasoning, abilities.thinking, max_tokens.is_some(), allows_budget, dropped);
+        mind.sample(request, abilities.sampling, dropped);
+        mind
+    }
+
+    fn think(
+        &mut self,
+        wish: &Reasoning<'_>,
+        ability: Ability,
+        is_bounded: bool,
+        allows_budget: bool,
+        dropped: &mut Dropped,
+    ) {
+        if wish.effort.is_none() && wish.budget.is_none() {
+            return;
+        }
+        if wish.budget == Some(0) || wish.budget.is_none() && wish.effort == Some(Effort::None) {
+            match ability {
+                Ability::Effort(Habit::On) => self.thinking = Some(Thinking::Disabled),
+                Ability::Effort(Habit::Always) => dropped.note(EFFORT),
+                Ability::Never | Ability::Budget | Ability::Either | Ability::Effort(Habit::Off) => {}
+            }
+            return;
+        }
+        let display = Display::Summarized;
+        let by_budget = match ability {
+            Ability::Never => return dropped.note(EFFORT),
+            Ability::Budget => true,
+            Ability::Either => wish.budget.is_some() && allows_budget,
+            Ability::Effort(_) => false,
+        };
+        if !by_budget {
+            let effort = wish.effort.unwrap_or_else(|| effort_of(wish.budget.unwrap_or_default()));
+            self.thinking = Some(Thinking::Adaptive { display });
+            self.effort = Some(word_for(effort, ability == Ability::Either));
+        } else if let Some(budget_tokens) = self.budget(wish, is_bounded).filter(|_| allows_budget) {
+            self.thinking = Some(Thinking::Enabled { budget_tokens, display });
+        } else {
+            dropped.note(EFFORT);
+        }
+    }
+
+    /// The budget, which must leave room for the answer; `None` where there is no room for thought.
+    fn budget(&mut self, wish: &Reasoning<'_>, is_bounded: bool) -> Option<u64> {
+        let budget = match wish.budget {
+            Some(budget) => {
+                if !is_bounded && budget >= self.max_tokens {
+                    self.max_tokens = budget.saturating_add(USUAL_MAX_TOKENS);
+                }
+                budget.max(MIN_BUDGET_TOKENS).min(self.max_tokens.saturating_sub(1))
+            }
+            None => budget_of(wish.effort.unwrap_or(Effort::Medium)).min(self.max_tokens / 2),
+        };
+        (budget >= MIN_BUDGET_TOKENS).then_some(budget)
+    }
+
+    fn sample(&mut self, request: &Request<'_>, sampling: Sampling, dropped: &mut Dropped) {
+        let thinks = !matches!(self.thinking, None | Some(Thinking::Disabled));
+        let temperature = request.temperature.map(|temperature| {
+            if temperature > 1.0 {
+                dropped.note("temperature");
+            }
+            temperature.min(1.0)
+        });
+        let refused = sampling == Sampling::Default || thinks;
+        self.temperature = temperature.filter(|temperature| {
+            // Only the usual temperature goes with thought.
+            let is_usual = *temperature >= 1.0;
+            if refused && !is_usual {
+                dropped.note("temperature");
+            }
+            !refused
+        });
+        let excludes_top_p = sampling == Sampling::Either && self.temperature.is_some();
+        self.top_p = request.top_p.filter(|top_p| {
+            let is_usual = *top_p >= 1.0;
+            let fits = match sampling {
+                Sampling::Default => false,
+                // With thought, between 0.95 and 1.
+                Sampling::Any | Sampling::Either => !excludes_top_p && (!thinks || *top_p >= 0.95),
+            };
+            if !fits && !is_usual {
+                dropped.note("top_p");
+            }
+            fits
+        });
+        self.top_k = request.top_k.filter(|_| {
+            if refused {
+                dropped.note("top_k");
+            }
+            !refused
+        });
+    }
+}
+
+/// The effort that a budget stands for.
+fn effort_of(budget: u64) -> Effort {
+    match budget {
+        0..=2048 => Effort::Low,
+        2049..=8192 => Effort::Medium,
+        8193..=24_576 => Effort::High,
+        _ => Effort::Xhigh,
+    }
+}
+
+/// The budget that an effort stands for.
+fn budget_of(effort: Effort) -> u64 {
+    match effort {
+        Effort::None | Effort::Minimal => MIN_BUDGET_TOKENS,
+        Effort::Low => 2048,
+        Effort::Medium => 8192,
+        Effort::High => 16_384,
+        Effort::Xhigh => 32_768,
+    }
+}
+
+/// Anthropic's word for an effort. The models that also take budgets have `max`, but no `xhigh`.
+fn word_for(effort: Effort, lacks_xhigh: bool) -> &'static str {
+    match effort {
+        Effort::None | Effort::Minimal | Effort::Low => "low",
+        Effort::Medium => "medium",
+        Effort::High => "high",
+        Effort::Xhigh if lacks_xhigh => "max",
+        Effort::Xhigh => "xhigh",
+    }
+}
