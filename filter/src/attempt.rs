@@ -176,16 +176,16 @@ impl HttpContext for AttemptStream {
         self.read(length, end)
     }
 
-    /// The body before trailers ends without saying so. What is still held can be let go; to what has been let go nothing
-    /// can be added any more, but its tokens are counted.
+    /// The body before trailers ends without saying so. To what has been let go nothing can be added any more: a stream that
+    /// lacks its end is reset, so that the client does not take it for a complete one.
     fn on_http_response_trailers(&mut self, _: usize) -> Action {
-        match &mut self.state {
-            State::Holding(_, seen) => {
-                let seen = *seen;
-                self.read(seen, true)
-            }
-            State::Flowing(flow) => {
-                flow.chunk(&[], true);
+        match mem::replace(&mut self.state, State::Settled) {
+            State::Holding(held, 0) => self.judge(held.end_without_body(), 0),
+            State::Holding(held, seen) => self.judge(held.chunk(&[], true), seen),
+            State::Flowing(mut flow) => {
+                if !flow.end_without_body() {
+                    self.stream.reset();
+                }
                 Action::Continue
             }
             State::Preparing(_) | State::Asking(_) | State::Settled => Action::Continue,

@@ -76,6 +76,14 @@ impl Stream {
         self.phase.get() == Phase::Ended
     }
 
+    /// Ends an answer that is on its way in the only manner that is left: the client sees it cut.
+    pub(crate) fn reset(&self) {
+        if self.phase.get() == Phase::Flowing {
+            let _ = hostcalls::reset_http_response();
+            self.enter(Phase::Ended);
+        }
+    }
+
     /// Answers in the provider's place.
     pub(crate) fn reply(&self, reply: &Reply) -> Action {
         if matches!(self.phase.get(), Phase::Request | Phase::Answer) {

@@ -59,13 +59,16 @@ pub struct LocalReply {
     pub details: String,
 }
 
-/// Headers that never reach a provider: the caller's credentials and state, and what would make the answer unreadable.
+/// Headers that never reach a provider: the caller's credentials and state, and what would make the answer unreadable. The account
+/// is the gateway's, so its organization and project are too.
 const PRIVATE: &[&str] = &[
     "accept-encoding",
     "api-key",
     "authorization",
     "cookie",
     "forwarded",
+    "openai-organization",
+    "openai-project",
     "proxy-authorization",
     "x-api-key",
     "x-chalk-env-id",

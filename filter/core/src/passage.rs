@@ -77,6 +77,8 @@ struct Lane {
     changed: bool,
     /// Who is to blame.
     provider: String,
+    /// Whether nothing has failed.
+    is_sound: bool,
 }
 
 #[derive(Debug)]
@@ -105,7 +107,14 @@ pub(crate) enum Fed {
 impl Passage {
     /// A stream of this provider, led through `conduit`.
     pub(crate) fn new(provider: &str, framing: Framing, conduit: Box<dyn Conduit>) -> Self {
-        let lane = Lane { conduit, stage: Stage::KeptBack, out: Vec::new(), changed: false, provider: provider.into() };
+        let lane = Lane {
+            conduit,
+            stage: Stage::KeptBack,
+            out: Vec::new(),
+            changed: false,
+            provider: provider.into(),
+            is_sound: true,
+        };
         Self { decoder: Decoder::new(framing), lane }
     }
 
@@ -139,6 +148,11 @@ impl Passage {
             }
             Stage::Over => Fed::Go(lane.release()),
         }
+    }
+
+    /// Whether nothing has failed so far.
+    pub(crate) fn is_sound(&self) -> bool {
+        self.lane.is_sound
     }
 
     /// The tokens of the answer, once the stream has said them.
@@ -196,6 +210,7 @@ impl Lane {
     }
 
     fn fail_with(&mut self, failure: Failure) {
+        self.is_sound = false;
         self.changed = true;
         if matches!(self.stage, Stage::KeptBack) {
             self.stage = Stage::Failed(failure);

@@ -55,6 +55,16 @@ impl Flow {
         }
     }
 
+    /// The answer ends without a further piece, so that nothing can be added to it any more; false where it is incomplete.
+    #[must_use]
+    pub fn end_without_body(&mut self) -> bool {
+        self.chunk(&[], true);
+        match &self.body {
+            FlowBody::Stream(passage) => passage.is_sound(),
+            FlowBody::Plain | FlowBody::Whole(_) | FlowBody::Over => true,
+        }
+    }
+
     /// A whole answer has come to its end: what remains is its usage.
     fn count_whole(&mut self) {
         if let FlowBody::Whole(scanner) = core::mem::replace(&mut self.body, FlowBody::Plain)

@@ -80,8 +80,9 @@ pub struct Release {
 }
 
 impl Held {
-    /// The answer has no body, and Envoy takes none for it any more: what is to be said instead is left to the ingress.
-    pub(super) fn headless(self) -> Progress {
+    /// The answer ends without a body, and Envoy takes none for it: what is to be said instead is left to the ingress.
+    #[must_use]
+    pub fn end_without_body(self) -> Progress {
         let plan = Rc::clone(&self.head.attempt.plan);
         let own = self.head.status;
         match self.chunk(&[], true) {

@@ -164,7 +164,7 @@ impl Attempt {
             }
         }
         let held = Held { head: Head { attempt: self, status, edits }, body };
-        if end { held.headless() } else { Progress::Held(held) }
+        if end { held.end_without_body() } else { Progress::Held(held) }
     }
 
     fn hold(&self, status: u16, headers: Headers<'_>, clock: &dyn Clock) -> HeldBody {

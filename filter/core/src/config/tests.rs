@@ -86,7 +86,7 @@ fn ten_mistakes_are_ten_problems_each_with_its_place() {
         "version": 2,
         "listen": {"address": "localhost:8080", "concurency": 2},
         "providers": {
-            "openai": {"kind": "anthropic", "base_url": "ftp://x", "timeouts": {"idle": "60"}},
+            "openai": {"kind": "bard", "base_url": "ftp://x", "timeouts": {"idle": "60"}},
             "models": {"kind": "openai"}
         },
         "keys": [

@@ -35,10 +35,7 @@ pub struct Kind(pub &'static Spec);
 pub const FIRST: (&str, Kind) = ("openai", Kind(&openai::SPEC));
 
 /// The other kinds.
-pub const OTHERS: &[(&str, Kind)] = &[
-    ("anthropic", Kind(&anthropic::SPEC)),
-    ("ollama", Kind(&ollama::SPEC)),
-];
+pub const OTHERS: &[(&str, Kind)] = &[("anthropic", Kind(&anthropic::SPEC)), ("ollama", Kind(&ollama::SPEC))];
 
 /// The header that presents a credential, the name and what stands before the secret given.
 #[must_use]

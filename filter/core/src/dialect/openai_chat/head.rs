@@ -175,7 +175,7 @@ fn describe(Failure { fault, offset }: Failure) -> Error {
         Fault::NotAnObject => "The body must be a JSON object.".to_string(),
         Fault::Duplicate(index) => {
             let name = WANTED.get(index).copied().unwrap_or_default();
-            let message = format!("`{name}` stands twice in the body, the second time at offset {offset}.");
+            let message = format!("`{name}` stands twice in the body, or in another case, at offset {offset}.");
             return Error::new(Kind::InvalidRequest, message).blaming(name);
         }
     };

@@ -74,7 +74,7 @@ pub enum Fault {
     TooDeep,
     /// The document is valid so far but not an object.
     NotAnObject,
-    /// The wanted name with this index stands twice.
+    /// The wanted name with this index stands twice, or once in another case.
     Duplicate(usize),
 }
 
@@ -291,9 +291,10 @@ impl Scanner {
 
     fn begin_value(&mut self, byte: u8, at: usize) -> Result<(), Failure> {
         if self.depth == 1
-            && let Some(index) = self.wanted_name()
+            && let Some((index, is_exact)) = self.wanted_name()
         {
-            if self.found.members.iter().any(|member| member.index == index) {
+            // Some parsers do not look at the case of names: for them another spelling is the same name.
+            if !is_exact || self.found.members.iter().any(|member| member.index == index) {
                 return Err(Failure { fault: Fault::Duplicate(index), offset: at });
             }
             self.current = Some(Current { index, start: at, text: Some(Vec::new()) });
@@ -376,8 +377,12 @@ impl Scanner {
         }
     }
 
-    fn wanted_name(&self) -> Option<usize> {
-        let is = |name: &[u8]| self.wanted.iter().position(|wanted| wanted.as_bytes() == name);
+    /// The wanted name that was read, and whether it is spelled as wanted or only alike but for its case.
+    fn wanted_name(&self) -> Option<(usize, bool)> {
+        let is = |name: &[u8]| {
+            let index = self.wanted.iter().position(|wanted| wanted.as_bytes().eq_ignore_ascii_case(name))?;
+            Some((index, self.wanted.get(index).is_some_and(|wanted| wanted.as_bytes() == name)))
+        };
         if !self.name.contains(&b'\\') {
             return is(&self.name);
         }
@@ -440,6 +445,7 @@ mod tests {
     #[test]
     fn an_escaped_name_is_the_same_name() {
         assert_eq!(fault(r#"{"model":"a","mod\u0065l":"b"}"#), Fault::Duplicate(0));
+        assert_eq!(fault(r#"{"model":"a","Model":"b"}"#), Fault::Duplicate(0));
         assert_eq!(scan(&[br#"{"\u006do\u0064el":1}"#]).unwrap().len(), 1);
     }
 
