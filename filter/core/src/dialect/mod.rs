@@ -4,6 +4,7 @@
 //! ([`crate::chat`]), never to each other. Where client and provider speak the same format, bytes pass untouched but for
 //! spliced places and neither trait is asked.
 
+pub mod gemini;
 pub mod openai_chat;
 
 use alloc::{boxed::Box, string::String, vec::Vec};

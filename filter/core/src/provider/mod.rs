@@ -2,6 +2,7 @@
 //!
 //! What is spoken (the wire format) is a dialect's business; here is where, with which credential and which habits.
 
+mod gemini;
 mod openai;
 mod vendor;
 
@@ -33,7 +34,7 @@ pub struct Kind(pub &'static Spec);
 pub const FIRST: (&str, Kind) = ("openai", Kind(&openai::SPEC));
 
 /// The other kinds.
-pub const OTHERS: &[(&str, Kind)] = &[];
+pub const OTHERS: &[(&str, Kind)] = &[("gemini", Kind(&gemini::SPEC))];
 
 /// The header that presents a credential, the name and what stands before the secret given.
 #[must_use]
