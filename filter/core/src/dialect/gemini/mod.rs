@@ -15,6 +15,8 @@ mod partial;
 mod request;
 mod response;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod thinking;
 mod usage;
 
