@@ -9,5 +9,6 @@
 )]
 
 mod exchange;
+mod gemini;
 mod recordings;
 mod stage;

@@ -202,11 +202,13 @@ impl<'a> WirePart<'a> {
         let picture = self.inline_data.filter(|blob| blob.mime_type.starts_with("image/"));
         let picture =
             picture.map(|blob| Piece::Picture(Source::Data { media_type: blob.mime_type.0, base64: blob.data.0 }));
+        let is_text = self.text.is_some();
         let text = self.text.filter(|text| !text.is_empty()).map(|text| text.0);
         let text = text.map(if self.thought == Some(true) { Piece::Thought } else { Piece::Text });
         let (call, signature) = match self.function_call {
             Some(call) => (Some(Piece::Call(call, signature)), None),
-            None => (None, signature.map(Piece::Signature)),
+            // What proves a built-in tool's call proves nothing without it.
+            None => (None, signature.filter(|_| is_text).map(Piece::Signature)),
         };
         [text, picture, call, signature].into_iter().flatten()
     }
