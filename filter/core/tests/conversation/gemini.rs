@@ -2,6 +2,12 @@
 //! client of OpenAI with the same meaning, read here a second time and without the dialect; each recorded chat request is
 //! put to Gemini with its texts, pictures and tools in order.
 
+#![expect(
+    clippy::indexing_slicing,
+    clippy::wildcard_enum_match_arm,
+    reason = "recordings are read by their fields' names; what is not there is null"
+)]
+
 use std::{fs, path::Path};
 
 use crate::stage::{Answer, Asked, Sent, ask, gateway, pieces, post};
@@ -87,9 +93,9 @@ fn meant(events: &[Value]) -> Meaning {
         for part in candidate["content"]["parts"].as_array().unwrap_or(&Vec::new()) {
             let text = part["text"].as_str().unwrap_or_default();
             if part["thought"] == true {
-                meaning.thought.push_str(text)
+                meaning.thought.push_str(text);
             } else {
-                meaning.text.push_str(text)
+                meaning.text.push_str(text);
             }
             let call = &part["functionCall"];
             if let Some(name) = call["name"].as_str() {
@@ -114,13 +120,12 @@ fn meant(events: &[Value]) -> Meaning {
             let all = count(usage, "totalTokenCount");
             meaning.usage = [input, count(usage, "cachedContentTokenCount"), output, thoughts, all];
         }
-        meaning.finish = match &candidate["finishReason"] {
-            Value::Null => continue,
-            reason if reason == "MAX_TOKENS" => "length",
-            _ if !meaning.calls.is_empty() => "tool_calls",
-            _ => "stop",
+        let reason = &candidate["finishReason"];
+        if !reason.is_null() {
+            let has_calls = !meaning.calls.is_empty();
+            let word = if has_calls { "tool_calls" } else { "stop" };
+            meaning.finish = String::from(if reason == "MAX_TOKENS" { "length" } else { word });
         }
-        .to_owned();
     }
     meaning
 }
@@ -129,23 +134,19 @@ fn meant(events: &[Value]) -> Meaning {
 fn put(arguments: &mut Value, partial: &Value) {
     let path = partial["jsonPath"].as_str().unwrap().replace('[', ".[");
     let place = path.split('.').skip(1).fold(arguments, |place, step| {
-        match step.strip_prefix('[').and_then(|step| step.strip_suffix(']')) {
-            Some(index) => {
-                let index: usize = index.parse().unwrap();
-                if place.is_null() {
-                    *place = json!([]);
-                }
-                let items = place.as_array_mut().unwrap();
-                items.resize(items.len().max(index + 1), Value::Null);
-                &mut items[index]
+        if let Some(index) = step.strip_prefix('[').and_then(|step| step.strip_suffix(']')) {
+            let index: usize = index.parse().unwrap();
+            if place.is_null() {
+                *place = json!([]);
             }
-            None => {
-                if place.is_null() {
-                    *place = Value::Object(Map::new());
-                }
-                place.as_object_mut().unwrap().entry(step).or_insert(Value::Null)
-            }
+            let items = place.as_array_mut().unwrap();
+            items.resize(items.len().max(index + 1), Value::Null);
+            return &mut items[index];
         }
+        if place.is_null() {
+            *place = Value::Object(Map::new());
+        }
+        place.as_object_mut().unwrap().entry(step).or_insert(Value::Null)
     });
     match &partial["stringValue"] {
         Value::String(text) => *place = json!(place.as_str().unwrap_or_default().to_owned() + text),
@@ -223,8 +224,8 @@ fn recorded_answers_keep_their_meaning() {
         let is_stream = api == "stream-generate";
         let (document, content_type) = if answer.trim_start().starts_with('[') {
             // Recorded as a list, which is not asked for; the events are the same.
-            let events: String = events(answer).iter().map(|event| format!("data: {event}\r\n\r\n")).collect();
-            (events, "text/event-stream")
+            let events: Vec<_> = events(answer).iter().map(|event| format!("data: {event}\r\n\r\n")).collect();
+            (events.concat(), "text/event-stream")
         } else if is_stream {
             (answer.clone(), "text/event-stream")
         } else {
@@ -362,7 +363,7 @@ fn recorded_chat_requests_can_be_put_to_gemini() {
             .into_iter()
             .chain(strings(&body["messages"], &["data"]));
         let shown: Vec<_> =
-            shown.map(|url| url.rsplit_once(";base64,").map_or(url.clone(), |(_, data)| data.to_owned())).collect();
+            shown.map(|url| url.rsplit_once(";base64,").map_or(url.as_str(), |(_, data)| data).to_owned()).collect();
         let seen: Vec<_> = strings(&got["contents"], &["fileUri", "data"]);
         assert_eq!(seen, shown, "{file}");
         put += 1;

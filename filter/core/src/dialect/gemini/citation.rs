@@ -81,6 +81,41 @@ struct Recited<'a> {
 /// Turns a place in bytes into one in characters, where it can.
 pub(super) type Locate<'l> = &'l dyn Fn(usize) -> Option<u64>;
 
+/// A text whose places can be told in characters, without counting from its beginning each time.
+#[derive(Debug)]
+pub(super) struct Ruler<'t> {
+    text: &'t str,
+    /// How many characters begin before each block of [`BLOCK`] bytes.
+    before: Vec<u64>,
+}
+
+const BLOCK: usize = 256;
+
+impl<'t> Ruler<'t> {
+    pub(super) fn new(text: &'t str) -> Self {
+        let mut before = alloc::vec![0];
+        let mut sum = 0_u64;
+        for block in text.as_bytes().chunks(BLOCK) {
+            sum = sum.saturating_add(beginnings(block));
+            before.push(sum);
+        }
+        Self { text, before }
+    }
+
+    /// The place of a byte.
+    pub(super) fn locate(&self, bytes: usize) -> Option<u64> {
+        let block = bytes.checked_div(BLOCK)?;
+        let rest = self.text.as_bytes().get(block.checked_mul(BLOCK)?..bytes)?;
+        self.text.is_char_boundary(bytes).then_some(self.before.get(block)?.saturating_add(beginnings(rest)))
+    }
+}
+
+/// How many characters begin in these bytes.
+fn beginnings(bytes: &[u8]) -> u64 {
+    let count = bytes.iter().filter(|byte| **byte & 0b1100_0000 != 0b1000_0000).count();
+    u64::try_from(count).unwrap_or(u64::MAX)
+}
+
 /// Gives each place to `each`: those that support a segment, then those that support nothing in particular.
 pub(super) fn grounding<'a>(grounding: &Grounding<'a>, locate: Locate<'_>, each: &mut dyn FnMut(Citation<'a>)) {
     let chunks = grounding.grounding_chunks.as_deref().unwrap_or_default();
@@ -121,4 +156,21 @@ fn page<'a>(chunk: &'a RawValue, span: Option<(u64, u64)>) -> Option<Citation<'a
     let chunk: Chunk<'a> = serde_json::from_str(chunk.get()).ok()?;
     let place = chunk.web.or(chunk.maps).or(chunk.retrieved_context)?;
     Some(Citation::Url { url: place.uri?.0, title: place.title.map(|title| title.0), span })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::String;
+
+    #[test]
+    fn a_place_in_bytes_is_one_in_characters_or_none() {
+        let text: String = "aä€😀".repeat(200);
+        let ruler = Ruler::new(&text);
+        for bytes in 0..text.len() + 3 {
+            let expected = text.get(..bytes).map(|before| before.chars().count() as u64);
+            assert_eq!(ruler.locate(bytes), expected, "{bytes}");
+        }
+        assert_eq!((Ruler::new("").locate(0), Ruler::new("").locate(usize::MAX)), (Some(0), None));
+    }
 }

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{
-    citation::{self, Grounding, Recitation},
+    citation::{self, Grounding, Recitation, Ruler},
     fault::Status,
     partial::PartialArgument,
     usage::{self, Counts, Metadata},
@@ -321,7 +321,8 @@ fn cite<'a>(candidate: &Candidate<'a>, parts: &mut [Part<'a>]) {
             text.push_str(&part.text);
         }
     }
-    let locate = |bytes: usize| u64::try_from(text.get(..bytes)?.chars().count()).ok();
+    let ruler = Ruler::new(&text);
+    let locate = |bytes| ruler.locate(bytes);
     let mut citations = Vec::new();
     let mut each = |citation| citations.push(citation);
     if let Some(grounding) = &candidate.grounding_metadata {

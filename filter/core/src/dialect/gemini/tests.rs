@@ -316,7 +316,7 @@ fn loop_of(image: bool) -> Value {
         {"role": "user", "content": "weather?"},
         {"role": "assistant", "content": null, "reasoning_content": "hm", "tool_calls": [
             {"id": "a", "type": "function", "function": {"name": "f", "arguments": "{\"x\": 1.50}"},
-             "extra_content": {"google": {"thought_signature": "S+/="}}},
+             "extra_content": {"google": {"thought_signature": "S+/0"}}},
             {"id": "b", "type": "function", "function": {"name": "g", "arguments": "not json"}},
         ]},
         {"role": "tool", "tool_call_id": "a", "content": answer},
@@ -334,7 +334,7 @@ fn turn_two_of_a_tool_loop_has_its_signature_and_its_results_together() {
             json!([
                 {"role": "user", "parts": [{"text": "weather?"}]},
                 {"role": "model", "parts": [
-                    {"functionCall": {"id": "a", "name": "f", "args": {"x": 1.50}}, "thoughtSignature": "S+/="},
+                    {"functionCall": {"id": "a", "name": "f", "args": {"x": 1.50}}, "thoughtSignature": "S+/0"},
                     {"functionCall": {"id": "b", "name": "g", "args": {"arguments": "not json"}}},
                 ]},
                 {"role": "user", "parts": [
@@ -350,7 +350,7 @@ fn turn_two_of_a_tool_loop_has_its_signature_and_its_results_together() {
 #[test]
 fn a_signature_comes_back_in_the_id_where_a_client_drops_the_rest() {
     let answer = json!({"candidates": [{"content": {"parts": [
-        {"functionCall": {"name": "f", "args": {}}, "thoughtSignature": "S+/="}]}, "finishReason": "STOP"}],
+        {"functionCall": {"name": "f", "args": {}}, "thoughtSignature": "S+/0"}]}, "finishReason": "STOP"}],
         "responseId": "r"});
     let mut call = message(&answer)["message"]["tool_calls"][0].clone();
     call.as_object_mut().unwrap().remove("extra_content");
@@ -365,7 +365,7 @@ fn a_signature_comes_back_in_the_id_where_a_client_drops_the_rest() {
     );
     assert_eq!(
         body["contents"][1]["parts"],
-        json!([{"functionCall": {"id": "call_r_0", "name": "f", "args": {}}, "thoughtSignature": "S+/="}])
+        json!([{"functionCall": {"id": "call_r_0", "name": "f", "args": {}}, "thoughtSignature": "S+/0"}])
     );
     assert_eq!(body["contents"][2]["parts"][0]["functionResponse"]["id"], "call_r_0");
 }
