@@ -1,9 +1,9 @@
 //! Google's native Gemini API, `generateContent` and `streamGenerateContent`:
 //! <https://ai.google.dev/api/generate-content>.
 //!
-//! Why not Google's own OpenAI-compatible endpoint: what it does not know (results with pictures, sources, thoughts told) it
-//! ignores, and whoever wants that one can have it as a provider of OpenAI's kind. The field names are those of the JSON that
-//! Google's SDKs send; what differs between generations of models is in [`family`].
+//! Why not Google's own OpenAI-compatible endpoint: the native API says more (thoughts, sources, results with pictures); who
+//! wants the other has it as a provider of OpenAI's kind. The field names are those of the JSON that Google's SDKs send; what
+//! differs between generations of models is in [`family`].
 
 mod citation;
 mod contents;
