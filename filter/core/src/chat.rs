@@ -355,6 +355,20 @@ pub enum Delta<'a> {
         /// The text.
         text: Text<'a>,
     },
+    /// Gemini's thought signature on the text that was told so far.
+    TextSignature {
+        /// Of which answer.
+        choice: u32,
+        /// The signature.
+        signature: Text<'a>,
+    },
+    /// A picture.
+    Image {
+        /// Of which answer.
+        choice: u32,
+        /// Where it is.
+        source: Source<'a>,
+    },
     /// More of what the model thinks.
     Thinking {
         /// Of which answer.

@@ -49,12 +49,18 @@ impl Translation {
 /// Whether a step carries something that a client could show, or ends the answer.
 fn is_content(delta: &Delta<'_>) -> bool {
     match delta {
-        Delta::Start { .. } | Delta::Usage(_) | Delta::Signature { .. } | Delta::Fault(_) | Delta::End => false,
+        Delta::Start { .. }
+        | Delta::Usage(_)
+        | Delta::Signature { .. }
+        | Delta::TextSignature { .. }
+        | Delta::Fault(_)
+        | Delta::End => false,
         Delta::Text { text, .. }
         | Delta::Thinking { text, .. }
         | Delta::Refusal { text, .. }
         | Delta::Arguments { json: text, .. } => !text.is_empty(),
         Delta::RedactedThinking { .. }
+        | Delta::Image { .. }
         | Delta::ToolCall { .. }
         | Delta::Citation { .. }
         | Delta::Logprobs { .. }
@@ -86,6 +92,8 @@ impl Conduit for Translation {
                 | Delta::Text { .. }
                 | Delta::Thinking { .. }
                 | Delta::Signature { .. }
+                | Delta::TextSignature { .. }
+                | Delta::Image { .. }
                 | Delta::RedactedThinking { .. }
                 | Delta::Refusal { .. }
                 | Delta::ToolCall { .. }

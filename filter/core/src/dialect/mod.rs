@@ -5,6 +5,7 @@
 //! spliced places and neither trait is asked.
 
 pub mod anthropic;
+pub mod gemini;
 pub mod ollama;
 pub mod openai_chat;
 

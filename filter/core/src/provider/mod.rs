@@ -3,6 +3,7 @@
 //! What is spoken (the wire format) is a dialect's business; here is where, with which credential and which habits.
 
 mod anthropic;
+mod gemini;
 mod ollama;
 mod openai;
 mod vendor;
@@ -35,7 +36,8 @@ pub struct Kind(pub &'static Spec);
 pub const FIRST: (&str, Kind) = ("openai", Kind(&openai::SPEC));
 
 /// The other kinds.
-pub const OTHERS: &[(&str, Kind)] = &[("anthropic", Kind(&anthropic::SPEC)), ("ollama", Kind(&ollama::SPEC))];
+pub const OTHERS: &[(&str, Kind)] =
+    &[("anthropic", Kind(&anthropic::SPEC)), ("gemini", Kind(&gemini::SPEC)), ("ollama", Kind(&ollama::SPEC))];
 
 /// The header that presents a credential, the name and what stands before the secret given.
 #[must_use]

@@ -10,6 +10,7 @@
 )]
 
 mod exchange;
+mod gemini;
 mod ollama;
 mod recordings;
 mod stage;

@@ -11,8 +11,8 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::write::{
-    WireAnnotation, WireCall, WireFunction, WireLogprobs, WireThought, WireUsage, annotation, call, completion_id,
-    finish_word, logprobs, usage,
+    Extra, WireAnnotation, WireCall, WireFunction, WireImage, WireLogprobs, WireThought, WireUsage, annotation, call,
+    completion_id, extra, finish_word, image, logprobs, usage,
 };
 use crate::{
     chat::{Citation, Delta},
@@ -43,6 +43,7 @@ struct Sent {
     thoughts: u32,
     thought_is_open: bool,
     annotations: u32,
+    images: u32,
     /// Characters of text.
     characters: u64,
 }
@@ -86,7 +87,11 @@ struct WireDelta<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     citations: Option<[&'a RawValue; 1]>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    images: Option<[WireImage; 1]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     tool_calls: Option<[WireCall<'a>; 1]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    extra_content: Option<Extra<'a>>,
 }
 
 impl StreamWriter {
@@ -196,6 +201,17 @@ impl Writer for StreamWriter {
             }
             Delta::Refusal { choice, text } => {
                 self.delta(choice, WireDelta { refusal: Some(&text), ..WireDelta::default() }, out);
+            }
+            Delta::TextSignature { choice, signature } => {
+                let extra_content = extra(Some(&signature));
+                self.delta(choice, WireDelta { extra_content, ..WireDelta::default() }, out);
+            }
+            Delta::Image { choice, source } => {
+                let Some(sent) = self.sent(choice) else { return };
+                let index = Some(sent.images);
+                sent.images = sent.images.saturating_add(1);
+                let images = Some([image(&source, index)]);
+                self.delta(choice, WireDelta { images, ..WireDelta::default() }, out);
             }
             Delta::Thinking { choice, text } => {
                 let index = Some(self.thought(choice, false));

@@ -95,6 +95,8 @@ struct UrlCitation<'a> {
 
 #[derive(Serialize)]
 pub(super) struct WireImage {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    index: Option<u32>,
     #[serde(rename = "type")]
     kind: &'static str,
     image_url: WireUrl,
@@ -312,12 +314,12 @@ pub(super) fn annotation<'a>(citation: &'a Citation<'a>, text_length: u64) -> Re
     }
 }
 
-pub(super) fn image(source: &Source<'_>) -> WireImage {
+pub(super) fn image(source: &Source<'_>, index: Option<u32>) -> WireImage {
     let url = match source {
         Source::Url(url) | Source::File(url) => url.to_string(),
         Source::Data { media_type, base64 } => ["data:", media_type, ";base64,", base64].concat(),
     };
-    WireImage { kind: "image_url", image_url: WireUrl { url } }
+    WireImage { index, kind: "image_url", image_url: WireUrl { url } }
 }
 
 fn choice_of<'a>(index: usize, choice: &'a Choice<'a>) -> WireChoice<'a> {
@@ -360,7 +362,7 @@ fn choice_of<'a>(index: usize, choice: &'a Choice<'a>) -> WireChoice<'a> {
             }),
             Part::Refusal(text) => message.refusal.get_or_insert_default().push_str(text),
             Part::ToolCall(tool_call) => message.tool_calls.push(call(tool_call, None)),
-            Part::Image { source, .. } => message.images.push(image(source)),
+            Part::Image { source, .. } => message.images.push(image(source, None)),
             // No model answers with these through the formats that are read today.
             Part::Document { .. } | Part::Audio { .. } | Part::ToolResult(_) => {}
         }

@@ -1,0 +1,139 @@
+//! Errors: <https://ai.google.dev/gemini-api/docs/troubleshooting>, in the shape of `google.rpc.Status`.
+//!
+//! A wrong API key is a 400 here; it is the operator's to mend, so that the client hears of a failed provider and not of a
+//! key that it never had. "You exceeded your current quota" is what every rate limit says; only words about credits or
+//! spending mean that the money is gone.
+
+use alloc::{string::String, vec::Vec};
+use serde::Deserialize;
+
+use crate::{
+    chat::{Fault, Reason},
+    json::Str,
+};
+
+/// Longest message that is passed on.
+const MAX_MESSAGE: usize = 1000;
+
+/// Where credentials and whose they are begin, in Google's own messages.
+const PRIVATE: &[&str] = &["AIza", "ya29.", "api_key:", "project_number:", "Bearer "];
+
+#[derive(Deserialize)]
+struct Wire<'a> {
+    #[serde(borrow)]
+    error: Status<'a>,
+}
+
+/// An error as Google tells it.
+#[derive(Debug, Deserialize)]
+pub(super) struct Status<'a> {
+    #[serde(default)]
+    code: Option<u64>,
+    #[serde(borrow, default)]
+    message: Option<Str<'a>>,
+    #[serde(borrow, default)]
+    details: Option<Vec<Detail<'a>>>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Detail<'a> {
+    #[serde(borrow, default)]
+    reason: Option<Str<'a>>,
+}
+
+/// Reads an error's body.
+pub(super) fn read(status: u16, body: &[u8]) -> Fault {
+    let text = core::str::from_utf8(body).unwrap_or_default().trim();
+    let wire = if text.starts_with('[') {
+        // A stream that was not asked for as events is a list, errors included.
+        serde_json::from_str::<Vec<Wire<'_>>>(text).ok().and_then(|list| list.into_iter().next())
+    } else {
+        serde_json::from_str(text).ok()
+    };
+    match wire {
+        Some(Wire { error }) => of(&error, status),
+        None => Fault { status, reason: None, message: None },
+    }
+}
+
+/// Reads an error in a stream.
+pub(super) fn in_stream(error: &Status<'_>) -> Fault {
+    let code = error.code.and_then(|code| u16::try_from(code).ok()).filter(|code| (400..600).contains(code));
+    of(error, code.unwrap_or(500))
+}
+
+fn of(error: &Status<'_>, status: u16) -> Fault {
+    let message = error.message.as_deref().unwrap_or_default();
+    let is_key_refused = error.details.iter().flatten().any(|detail| {
+        matches!(detail.reason.as_deref(), Some("API_KEY_INVALID" | "API_KEY_EXPIRED" | "API_KEY_SERVICE_BLOCKED"))
+    });
+    if is_key_refused {
+        let message = String::from("The provider refused the gateway's credential.");
+        return Fault { status: 502, reason: None, message: Some(message) };
+    }
+    let is_private = PRIVATE.iter().any(|mark| message.contains(mark));
+    let message_passed = (!is_private && !message.is_empty()).then(|| message.chars().take(MAX_MESSAGE).collect());
+    Fault { status, reason: reason(status, &message.to_ascii_lowercase()), message: message_passed }
+}
+
+fn reason(status: u16, message: &str) -> Option<Reason> {
+    let says = |words: &[&str]| words.iter().all(|word| message.contains(word));
+    match status {
+        400 if says(&["token count", "exceeds"]) || says(&["context", "too long"]) => Some(Reason::ContextLength),
+        400 if says(&["prohibited use policy"]) || says(&["blocked", "safety"]) => Some(Reason::ContentPolicy),
+        404 if says(&["model"]) => Some(Reason::ModelNotFound),
+        429 if says(&["credits", "depleted"]) || says(&["spend", "cap"]) || says(&["spending limit"]) => {
+            Some(Reason::Quota)
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::format;
+
+    fn fault(status: u16, message: &str) -> Fault {
+        let body = format!(r#"{{"error":{{"code":{status},"message":"{message}","status":"X","details":[]}}}}"#);
+        let listed = format!("[{body}]");
+        assert_eq!(read(status, body.as_bytes()), read(status, listed.as_bytes()));
+        read(status, body.as_bytes())
+    }
+
+    #[test]
+    fn words_tell_what_a_status_does_not() {
+        for (status, message, reason) in [
+            (
+                400,
+                "The input token count (1200293) exceeds the maximum number of tokens allowed (1048576).",
+                Some(Reason::ContextLength),
+            ),
+            (404, "models/x is not found for API version v1beta", Some(Reason::ModelNotFound)),
+            (429, "You exceeded your current quota, please check your plan and billing details.", None),
+            (429, "Your prepayment credits are depleted.", Some(Reason::Quota)),
+            (429, "Your project has exceeded its monthly spending cap.", Some(Reason::Quota)),
+            (400, "Please use a valid role: user, model.", None),
+            (503, "The model is overloaded.", None),
+        ] {
+            let expected = Fault { status, reason, message: Some(message.into()) };
+            assert_eq!(fault(status, message), expected);
+        }
+    }
+
+    #[test]
+    fn a_refused_key_is_the_operators_and_never_told() {
+        let body = br#"{"error":{"code":400,"message":"API key not valid.","details":[{"reason":"API_KEY_INVALID"}]}}"#;
+        let fault = read(400, body);
+        assert_eq!(fault.status, 502);
+        assert!(!fault.message.unwrap().contains("API key"));
+        assert_eq!(self::fault(400, "Consumer 'api_key:AIzaSyX' has been suspended.").message, None);
+    }
+
+    #[test]
+    fn what_is_not_googles_says_nothing() {
+        for body in [&b"<html>"[..], b"", b"[]", b"{}", b"\xff"] {
+            assert_eq!(read(502, body), Fault { status: 502, reason: None, message: None });
+        }
+    }
+}

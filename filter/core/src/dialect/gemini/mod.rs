@@ -1,0 +1,71 @@
+//! Google's native Gemini API, `generateContent` and `streamGenerateContent`:
+//! <https://ai.google.dev/api/generate-content>.
+//!
+//! Why not Google's own OpenAI-compatible endpoint: the native API says more (thoughts, sources, results with pictures); who
+//! wants the other has it as a provider of OpenAI's kind. The field names are those of the JSON that Google's SDKs send; what
+//! differs between generations of models is in [`family`].
+
+mod citation;
+mod contents;
+mod family;
+mod fault;
+mod media;
+mod options;
+mod partial;
+mod request;
+mod response;
+mod stream;
+#[cfg(test)]
+mod tests;
+mod thinking;
+mod usage;
+
+use alloc::{boxed::Box, string::String, vec::Vec};
+
+use crate::{
+    chat::{Fault, Request, Response},
+    dialect::{Aim, Reader, Upstream, Written},
+    error::Error,
+    headers::Headers,
+    sse::Framing,
+    step::Name,
+};
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub struct Gemini;
+
+impl Upstream for Gemini {
+    fn name(&self) -> &'static str {
+        "gemini"
+    }
+
+    fn version(&self) -> &'static str {
+        "/v1beta"
+    }
+
+    fn write(&self, request: &Request<'_>, aim: &Aim<'_>) -> Result<Written, Error> {
+        request::write(request, aim)
+    }
+
+    fn read<'a>(&self, body: &'a str) -> Option<Response<'a>> {
+        response::read(body)
+    }
+
+    fn framing(&self) -> (Framing, &'static str) {
+        (Framing::Events, "text/event-stream")
+    }
+
+    fn reader(&self) -> Box<dyn Reader> {
+        Box::new(stream::StreamReader::default())
+    }
+
+    fn fault(&self, status: u16, body: &[u8]) -> Fault {
+        fault::read(status, body)
+    }
+
+    /// Google tells its limits only in errors.
+    fn rate_limits(&self, _headers: Headers<'_>, _now: u64) -> Vec<(Name, String)> {
+        Vec::new()
+    }
+}

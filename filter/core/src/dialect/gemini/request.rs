@@ -1,0 +1,268 @@
+//! A request: <https://ai.google.dev/api/generate-content#request-body>.
+//!
+//! Everything is borrowed from the canonical request, so that a picture is copied once, into the body. JSON Schemas go
+//! unchanged into the fields that take JSON Schema; the older `parameters` and `responseSchema` know a part of it only.
+
+use alloc::{borrow::ToOwned, format, string::String, vec::Vec};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::{
+    contents::{Content, contents},
+    family::Family,
+    options::Options,
+    thinking::{Thinking, thinking},
+};
+use crate::{
+    chat::{Format, Request, Text, Tool, ToolChoice},
+    dialect::{Aim, Written},
+    error::{Error, Kind},
+};
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Body<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    system_instruction: Option<Content<'a>>,
+    contents: Vec<Content<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tools: Vec<Tools<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool_config: Option<ToolConfig<'a>>,
+    generation_config: Generation<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    safety_settings: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cached_content: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    service_tier: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    store: Option<bool>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+enum Tools<'a> {
+    FunctionDeclarations(Vec<Declaration<'a>>),
+    GoogleSearch {},
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Declaration<'a> {
+    name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parameters_json_schema: Option<&'a RawValue>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ToolConfig<'a> {
+    function_calling_config: Calling<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Calling<'a> {
+    mode: &'static str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    allowed_function_names: Vec<&'a str>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Generation<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_output_tokens: Option<u64>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    stop_sequences: &'a [Text<'a>],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    temperature: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    top_p: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    top_k: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    presence_penalty: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    frequency_penalty: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seed: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    candidate_count: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response_logprobs: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    logprobs: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response_mime_type: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response_json_schema: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    response_modalities: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    thinking_config: Option<ThinkingConfig<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum ThinkingConfig<'a> {
+    Own(&'a RawValue),
+    Mapped(Thinking),
+}
+
+/// Writes a request.
+pub(super) fn write(request: &Request<'_>, aim: &Aim<'_>) -> Result<Written, Error> {
+    let family = Family::of(aim.model);
+    let (mut dropped, mut omitted) = (Vec::new(), Vec::new());
+    let options = Options::read(request, &mut omitted)?;
+    let (system_instruction, contents) = contents(&request.messages, family, &mut dropped)?;
+    let tool_config = tool_config(request, family, &mut dropped)?;
+    let mut tools = Vec::new();
+    if !request.tools.is_empty() {
+        if request.tools.iter().any(|tool| tool.cache.is_some()) && !dropped.contains(&"cache_control") {
+            dropped.push("cache_control");
+        }
+        tools.push(Tools::FunctionDeclarations(request.tools.iter().map(declaration).collect()));
+    }
+    if options.searches {
+        tools.push(Tools::GoogleSearch {});
+    }
+    if request.parallel_tools == Some(false) && !request.tools.is_empty() {
+        dropped.push("parallel_tool_calls");
+    }
+    if request.user.is_some() {
+        dropped.push("user");
+    }
+    let service_tier = match request.service_tier.as_deref() {
+        None | Some("auto") => None,
+        Some("default" | "standard") => Some("standard"),
+        Some("flex") => Some("flex"),
+        Some("priority") => Some("priority"),
+        Some(_) => {
+            dropped.push("service_tier");
+            None
+        }
+    };
+    let body = Body {
+        system_instruction,
+        contents,
+        tools,
+        tool_config,
+        generation_config: generation(request, &options, family, &mut dropped),
+        safety_settings: options.safety_settings,
+        cached_content: options.cached_content,
+        service_tier,
+        store: options.stores,
+    };
+    let body = serde_json::to_vec(&body)
+        .map_err(|_| Error::new(Kind::InvalidRequest, "The request has a number that JSON cannot express."))?;
+    let dropped = dropped.into_iter().map(ToOwned::to_owned).chain(omitted).collect();
+    Ok(Written { path: path(aim.model, request.stream), headers: Vec::new(), body, dropped })
+}
+
+fn declaration<'a>(tool: &'a Tool<'_>) -> Declaration<'a> {
+    Declaration { name: &tool.name, description: tool.description.as_deref(), parameters_json_schema: tool.parameters }
+}
+
+/// How tools are called. A strict tool wants validated calls, which models before Gemini 2.5 do not know.
+fn tool_config<'a>(
+    request: &'a Request<'_>,
+    family: Family,
+    dropped: &mut Vec<&'static str>,
+) -> Result<Option<ToolConfig<'a>>, Error> {
+    if request.tools.is_empty() {
+        return match &request.tool_choice {
+            Some(ToolChoice::Required | ToolChoice::Named(_)) => {
+                Err(Error::new(Kind::InvalidRequest, "`tool_choice` needs `tools`.").blaming("tool_choice"))
+            }
+            Some(ToolChoice::Auto | ToolChoice::None | ToolChoice::Allowed { .. }) | None => Ok(None),
+        };
+    }
+    let is_strict = request.tools.iter().any(|tool| tool.strict == Some(true));
+    let (mode, allowed_function_names) = match &request.tool_choice {
+        Some(ToolChoice::None) => ("NONE", Vec::new()),
+        Some(ToolChoice::Required) => ("ANY", Vec::new()),
+        Some(ToolChoice::Named(name)) => ("ANY", alloc::vec![name.as_ref()]),
+        Some(ToolChoice::Allowed { names, required }) => {
+            (if *required { "ANY" } else { "VALIDATED" }, names.iter().map(AsRef::as_ref).collect())
+        }
+        Some(ToolChoice::Auto) | None if is_strict && family != Family::Plain => ("VALIDATED", Vec::new()),
+        choice => {
+            if is_strict {
+                dropped.push("tools[].function.strict");
+            }
+            if choice.is_none() {
+                return Ok(None);
+            }
+            ("AUTO", Vec::new())
+        }
+    };
+    Ok(Some(ToolConfig { function_calling_config: Calling { mode, allowed_function_names } }))
+}
+
+fn generation<'a>(
+    request: &'a Request<'a>,
+    options: &Options<'a>,
+    family: Family,
+    dropped: &mut Vec<&'static str>,
+) -> Generation<'a> {
+    let (response_mime_type, response_json_schema) = match &request.format {
+        None | Some(Format::Text) => (None, None),
+        Some(Format::JsonObject) => (Some("application/json"), None),
+        Some(Format::JsonSchema { schema, .. }) => (Some("application/json"), *schema),
+    };
+    let thinking_config = match options.thinking_config {
+        Some(raw) => Some(ThinkingConfig::Own(raw)),
+        None => thinking(&request.reasoning, family, dropped).map(ThinkingConfig::Mapped),
+    };
+    Generation {
+        max_output_tokens: request.max_tokens,
+        stop_sequences: &request.stop,
+        temperature: request.temperature,
+        top_p: request.top_p,
+        top_k: request.top_k,
+        // Many clients send a zero, and many models refuse any penalty.
+        presence_penalty: request.presence_penalty.filter(|penalty| *penalty != 0.0),
+        frequency_penalty: request.frequency_penalty.filter(|penalty| *penalty != 0.0),
+        seed: request.seed.map(fold_seed),
+        candidate_count: request.choices.filter(|choices| *choices != 1),
+        response_logprobs: request.logprobs.map(|_| true),
+        logprobs: request.logprobs.filter(|alternatives| *alternatives > 0),
+        response_mime_type,
+        response_json_schema,
+        response_modalities: options.modalities.clone(),
+        thinking_config,
+    }
+}
+
+/// A seed for Gemini, which takes 32 bits: the same for the same, and itself where it fits.
+fn fold_seed(seed: i64) -> i32 {
+    let [a, b, c, d, ..] = seed.to_le_bytes();
+    i32::from_le_bytes([a, b, c, d])
+}
+
+fn digit(value: u8) -> char {
+    char::from_digit(value.into(), 16).map_or('0', |digit| digit.to_ascii_uppercase())
+}
+
+/// The path of a model's method. A name cannot leave its segment.
+fn path(model: &str, is_stream: bool) -> String {
+    let (collection, name) = match model.split_once('/') {
+        Some((collection @ ("models" | "tunedModels"), name)) => (collection, name),
+        Some(_) | None => ("models", model),
+    };
+    let method = if is_stream { "streamGenerateContent?alt=sse" } else { "generateContent" };
+    let mut path = format!("/{collection}/");
+    for byte in name.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' => path.push(char::from(byte)),
+            _ => path.extend(['%', digit(byte >> 4), digit(byte & 15)]),
+        }
+    }
+    path.push(':');
+    path.push_str(method);
+    path
+}

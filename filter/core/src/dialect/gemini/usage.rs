@@ -1,0 +1,97 @@
+//! Tokens: <https://ai.google.dev/api/generate-content#UsageMetadata>.
+//!
+//! A stream's events tell some of the counts or all of them, each time so far: what is not told again still holds.
+
+use alloc::vec::Vec;
+use serde::Deserialize;
+
+use crate::{chat::Text, json::Str, usage::Usage};
+
+/// Tokens as they are told.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Metadata<'a> {
+    #[serde(default)]
+    prompt_token_count: Option<u64>,
+    #[serde(default)]
+    cached_content_token_count: Option<u64>,
+    /// What a built-in tool put into the prompt, on top of the prompt's own count.
+    #[serde(default)]
+    tool_use_prompt_token_count: Option<u64>,
+    #[serde(default)]
+    candidates_token_count: Option<u64>,
+    /// On top of the candidates' own count.
+    #[serde(default)]
+    thoughts_token_count: Option<u64>,
+    #[serde(borrow, default)]
+    prompt_tokens_details: Option<Vec<Modal<'a>>>,
+    #[serde(borrow, default)]
+    candidates_tokens_details: Option<Vec<Modal<'a>>>,
+    #[serde(borrow, default)]
+    service_tier: Option<Str<'a>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Modal<'a> {
+    /// A word; a number in some of Vertex AI's older clients.
+    #[serde(borrow, default)]
+    modality: Option<&'a serde_json::value::RawValue>,
+    #[serde(default)]
+    token_count: Option<u64>,
+}
+
+/// Tokens so far.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Counts {
+    prompt: Option<u64>,
+    cached: Option<u64>,
+    tool_use: Option<u64>,
+    candidates: Option<u64>,
+    thoughts: Option<u64>,
+    heard: Option<u64>,
+    spoken: Option<u64>,
+}
+
+impl Counts {
+    /// Takes what is told now.
+    pub(super) fn update(&mut self, told: &Metadata<'_>) {
+        self.prompt = told.prompt_token_count.or(self.prompt);
+        self.cached = told.cached_content_token_count.or(self.cached);
+        self.tool_use = told.tool_use_prompt_token_count.or(self.tool_use);
+        self.candidates = told.candidates_token_count.or(self.candidates);
+        self.thoughts = told.thoughts_token_count.or(self.thoughts);
+        self.heard = sound(told.prompt_tokens_details.as_deref()).or(self.heard);
+        self.spoken = sound(told.candidates_tokens_details.as_deref()).or(self.spoken);
+    }
+
+    /// The tokens; `None` where none were told.
+    pub(super) fn usage(&self) -> Option<Usage> {
+        let output = self.candidates.or(self.thoughts);
+        self.prompt.or(output)?;
+        let sum = |a: Option<u64>, b: Option<u64>| a.unwrap_or(0).saturating_add(b.unwrap_or(0));
+        Some(Usage {
+            input: sum(self.prompt, self.tool_use),
+            cached_input: self.cached.unwrap_or(0),
+            cache_write: 0,
+            audio_input: self.heard.unwrap_or(0),
+            output: sum(self.candidates, self.thoughts),
+            reasoning: self.thoughts.unwrap_or(0),
+            audio_output: self.spoken.unwrap_or(0),
+        })
+    }
+}
+
+/// The tier that served, in OpenAI's words.
+pub(super) fn service_tier<'a>(told: Option<&Metadata<'a>>) -> Option<Text<'a>> {
+    let tier = told?.service_tier.clone()?.0;
+    Some(match &*tier {
+        "standard" | "STANDARD" => "default".into(),
+        _ => tier,
+    })
+}
+
+fn sound(details: Option<&[Modal<'_>]>) -> Option<u64> {
+    let is_sound = |modal: &&Modal<'_>| modal.modality.is_some_and(|modality| modality.get() == r#""AUDIO""#);
+    details?.iter().find(is_sound)?.token_count
+}
