@@ -8,6 +8,7 @@
     reason = "a test that cannot go on fails, and says what it skipped"
 )]
 
+mod anthropic;
 mod exchange;
 mod recordings;
 mod stage;

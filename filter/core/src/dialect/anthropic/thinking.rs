@@ -120,14 +120,14 @@ impl Mind {
             }
             temperature.min(1.0)
         });
-        let refused = sampling == Sampling::Default || thinks;
+        let is_fixed = sampling == Sampling::Default;
         self.temperature = temperature.filter(|temperature| {
             // Only the usual temperature goes with thought.
             let is_usual = *temperature >= 1.0;
-            if refused && !is_usual {
+            if (is_fixed || thinks) && !is_usual {
                 dropped.note("temperature");
             }
-            !refused
+            !is_fixed && (!thinks || is_usual)
         });
         let excludes_top_p = sampling == Sampling::Either && self.temperature.is_some();
         self.top_p = request.top_p.filter(|top_p| {
@@ -143,10 +143,11 @@ impl Mind {
             fits
         });
         self.top_k = request.top_k.filter(|_| {
-            if refused {
+            let fits = !is_fixed && !thinks;
+            if !fits {
                 dropped.note("top_k");
             }
-            !refused
+            fits
         });
     }
 }
