@@ -231,7 +231,6 @@ impl Exchange {
         }
         let target = Target { provider: Rc::clone(provider), model: id.into() };
         let first_byte = if request.flex { provider.flex } else { provider.first_byte };
-        let query = if query.is_empty() { query } else { ["?", &query].concat() };
         let mut edits = HeaderEdits::default();
         edits.set.push((Name::Borrowed("x-envoy-max-retries"), "0".into()));
         if first_byte != self.gateway.default_first_byte {

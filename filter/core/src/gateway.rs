@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use crate::{
     auth::KeyTable,
-    config::{Account, AuthMode, Config, Credential, Provider as Section},
+    config::{Account, AuthMode, BaseUrl, Config, Credential, Provider as Section, StreamUsage},
     error::{Error, Kind},
     provider::{Spec, Vendor, authorization},
     step::Name,
@@ -37,8 +37,10 @@ pub struct Provider {
     pub cluster: String,
     /// The `:authority` it expects.
     pub authority: String,
-    /// What stands before an API's path.
-    pub base_path: String,
+    /// Where it is.
+    pub base_url: BaseUrl,
+    /// Whether its streams may be asked for their usage.
+    pub takes_stream_options: bool,
     /// Headers of every request, the credential's among them.
     pub headers: Vec<(Name, String)>,
     /// To the first content of the answer.
@@ -102,7 +104,7 @@ impl Gateway {
 
 impl Provider {
     fn new(section: &Section, environment: &impl Fn(&str) -> Option<String>) -> Self {
-        let (spec, vendor) = (section.kind.0, Vendor::at(&section.base_url.host));
+        let (spec, vendor) = (section.kind.0, Vendor::of(&section.base_url));
         let mut headers: Vec<_> =
             section.headers.iter().map(|(name, value)| (Name::Owned(name.clone()), value.clone())).collect();
         let mut secrets = section.accounts.iter().map(|account| secret(account, environment));
@@ -123,7 +125,12 @@ impl Provider {
             vendor,
             cluster: section.cluster(),
             authority: section.base_url.authority(),
-            base_path: section.base_url.path.clone(),
+            base_url: section.base_url.clone(),
+            takes_stream_options: match section.stream_usage {
+                Some(StreamUsage::Ask) => true,
+                Some(StreamUsage::Never) => false,
+                None => vendor.takes_stream_options,
+            },
             headers,
             first_byte: section.timeouts.first_byte,
             flex: section.timeouts.flex,

@@ -36,7 +36,7 @@ pub struct Plan {
     pub exchange: String,
     /// The shape of errors.
     pub shape: Shape,
-    /// The client's query without its key, with its `?`, or empty.
+    /// The client's query without its key.
     pub query: String,
     progress: Progress,
 }

@@ -11,7 +11,10 @@ mod held;
 use alloc::{boxed::Box, format, rc::Rc, string::String, vec::Vec};
 
 use crate::{
-    dialect::{Aim, Identity, Upstream, Written, openai_chat::WANTED_OF_ANSWER},
+    dialect::{
+        Aim, Identity, Upstream, Written,
+        openai_chat::{Habits, WANTED_OF_ANSWER},
+    },
     error::{Error, Kind},
     headers::Headers,
     host::Clock,
@@ -86,12 +89,14 @@ impl Attempt {
         let provider = &self.target.provider;
         let mut set = Vec::with_capacity(provider.headers.len().saturating_add(5));
         let (path, body) = if self.is_native() {
-            let edits = plan.request.edits(&self.target.model, provider.vendor);
+            let habits =
+                Habits { takes_stream_options: provider.takes_stream_options, max_tokens: provider.vendor.max_tokens };
+            let edits = plan.request.edits(&self.target.model, habits);
             if !edits.is_empty() {
                 let length = edits.length_after(plan.request.length);
                 set.push((Name::Borrowed("content-length"), format!("{length}")));
             }
-            (["/chat/completions", &plan.query].concat(), OutgoingBody::Edited(edits))
+            ("/chat/completions".into(), OutgoingBody::Edited(edits))
         } else {
             let body = body();
             let text = core::str::from_utf8(&body).unwrap_or_default();
@@ -99,14 +104,19 @@ impl Attempt {
             let aim = Aim { model: &self.target.model, max_output_tokens: None, exchange: &plan.exchange };
             let upstream = self.upstream();
             let Written { path, headers, body, dropped } = upstream.write(&request, &aim)?;
-            let version = if provider.base_path.ends_with(upstream.version()) { "" } else { upstream.version() };
+            let version = if provider.base_url.path.ends_with(upstream.version()) { "" } else { upstream.version() };
             self.dropped = dropped;
             set.push((Name::Borrowed("content-length"), format!("{}", body.len())));
             set.push((Name::Borrowed("content-type"), "application/json".into()));
             set.extend(headers);
             ([version, &path].concat(), OutgoingBody::Whole(body))
         };
-        set.push((Name::Borrowed(":path"), [&provider.base_path, path.as_str()].concat()));
+        let mut path = provider.vendor.path(&provider.base_url, &path, &self.target.model);
+        if self.is_native() && !plan.query.is_empty() {
+            path.push(if path.contains('?') { '&' } else { '?' });
+            path.push_str(&plan.query);
+        }
+        set.push((Name::Borrowed(":path"), path));
         set.push((Name::Borrowed(":authority"), provider.authority.clone()));
         set.extend(provider.headers.iter().cloned());
         Ok(Outgoing { headers: HeaderEdits { remove: Vec::new(), set }, body })

@@ -29,7 +29,8 @@ use self::{
 pub use self::{
     plugin::Plugin,
     raw::{
-        Account, Auth, AuthMode, BaseUrl, Config, Credential, EnvoyAdmin, Key, Listen, Provider, Retry, Timeouts, Tls,
+        Account, Auth, AuthMode, BaseUrl, Config, Credential, EnvoyAdmin, Key, Listen, Provider, Retry, StreamUsage,
+        Timeouts, Tls,
     },
     reference::{Field, Reference, SectionReference, Shape},
 };

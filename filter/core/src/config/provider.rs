@@ -11,7 +11,7 @@ use super::{
     collection::{List, Named, Pairs},
     fields::{Fields, Nested, Section},
     form::{Choice, Flag},
-    raw::{Account, AuthMode, BaseUrl, Credential, Provider, Timeouts},
+    raw::{Account, AuthMode, BaseUrl, Credential, Provider, StreamUsage, Timeouts},
     text::{HEADER_NAME, HEADER_VALUE, LABEL, SECRET, VARIABLE},
     time::TIMEOUT,
     url::BASE_URL,
@@ -22,6 +22,8 @@ use crate::provider::{self, Kind};
 const OWN_ACCOUNT: &str = "default";
 
 const KIND: Choice<Kind> = Choice { first: provider::FIRST, rest: provider::OTHERS };
+const STREAM_USAGE: Choice<StreamUsage> =
+    Choice { first: ("ask", StreamUsage::Ask), rest: &[("never", StreamUsage::Never)] };
 const AUTH_MODE: Choice<AuthMode> = Choice { first: ("api_key", AuthMode::ApiKey), rest: &[("none", AuthMode::None)] };
 
 impl Named for Provider {
@@ -61,6 +63,12 @@ impl Section for Provider {
             |provider| &provider.accounts,
             "Several credentials.",
         );
+        let stream_usage = fields.optional(
+            "stream_usage",
+            &STREAM_USAGE,
+            |provider| provider.stream_usage.as_ref(),
+            "Whether streams are asked for their usage. Default: as the vendor at `base_url` takes it.",
+        );
         let timeouts = fields.section("timeouts", |provider| &provider.timeouts, "How long to wait.");
         let headers = fields.defaulted(
             "headers",
@@ -77,6 +85,7 @@ impl Section for Provider {
             kind,
             base_url: base_url.unwrap_or_else(|| public_address(kind)),
             accounts: gather_accounts(fields, credential, auth, accounts, local),
+            stream_usage,
             timeouts,
             headers,
             enabled,
@@ -127,7 +136,7 @@ fn check_auth<S: Section>(fields: &mut Fields<'_, S>, credential: Option<&Creden
 
 fn public_address(kind: Kind) -> BaseUrl {
     let (host, path) = kind.0.home;
-    BaseUrl { tls: true, host: host.to_owned(), port: 443, path: path.to_owned() }
+    BaseUrl { tls: true, host: host.to_owned(), port: 443, path: path.to_owned(), api_version: None }
 }
 
 impl Section for Account {

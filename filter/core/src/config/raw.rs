@@ -70,6 +70,8 @@ pub struct Provider {
     pub base_url: BaseUrl,
     /// Credentials, at least one. A provider's own `credential` is the account `default`.
     pub accounts: Vec<Account>,
+    /// Whether streams are asked for their usage; where absent, as its vendor takes it.
+    pub stream_usage: Option<StreamUsage>,
     /// How long to wait.
     pub timeouts: Timeouts,
     /// Headers added to each request, lower-case names.
@@ -98,6 +100,15 @@ pub enum AuthMode {
     None,
 }
 
+/// Whether a provider's streams are asked for their usage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StreamUsage {
+    /// By `stream_options`.
+    Ask,
+    /// It refuses `stream_options`.
+    Never,
+}
+
 /// Where a secret is found. Its value is never printed.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Credential {
@@ -107,7 +118,7 @@ pub enum Credential {
     Value(String),
 }
 
-/// An `http` or `https` URL without query or fragment, split once.
+/// An `http` or `https` URL without fragment, split once.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct BaseUrl {
     /// Whether the scheme is `https`.
@@ -118,6 +129,8 @@ pub struct BaseUrl {
     pub port: u16,
     /// Path without a trailing slash: empty, or `/v1`.
     pub path: String,
+    /// The value of `?api-version=`, which Azure's dated API wants on each request.
+    pub api_version: Option<String>,
 }
 
 /// Time-outs of one provider.

@@ -24,7 +24,7 @@ pub(super) const BASE_URL: Parsed<BaseUrl> = Parsed {
     secret: true,
     parse: parse_base_url,
     print: BaseUrl::to_string,
-    stand_in: || BaseUrl { tls: true, host: String::new(), port: 443, path: String::new() },
+    stand_in: || BaseUrl { tls: true, host: String::new(), port: 443, path: String::new(), api_version: None },
 };
 
 impl BaseUrl {
@@ -38,9 +38,13 @@ impl BaseUrl {
 
 impl fmt::Display for BaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}://{}{}", if self.tls { "https" } else { "http" }, self.authority(), self.path)
+        write!(f, "{}://{}{}", if self.tls { "https" } else { "http" }, self.authority(), self.path)?;
+        self.api_version.as_ref().map_or(Ok(()), |version| write!(f, "?{API_VERSION}{version}"))
     }
 }
+
+/// The one query that a base URL may have: Azure's.
+const API_VERSION: &str = "api-version=";
 
 fn parse_base_url(text: &str) -> Result<BaseUrl, &'static str> {
     let (scheme, rest) = text.split_once("://").ok_or("has no scheme")?;
@@ -49,12 +53,10 @@ fn parse_base_url(text: &str) -> Result<BaseUrl, &'static str> {
         scheme if scheme.eq_ignore_ascii_case("http") => false,
         _ => return Err("is neither http nor https"),
     };
-    if rest.contains('?') {
-        return Err("has a query");
-    }
     if rest.contains('#') {
         return Err("has a fragment");
     }
+    let (rest, query) = rest.split_once('?').map_or((rest, None), |(rest, query)| (rest, Some(query)));
     let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
     if authority.contains('@') {
         return Err("holds a user name or password");
@@ -65,7 +67,14 @@ fn parse_base_url(text: &str) -> Result<BaseUrl, &'static str> {
         host: parse_host(host)?,
         port: port.map_or_else(|| Ok(default_port(tls)), parse_port)?,
         path: parse_path(path)?,
+        api_version: query.map(parse_api_version).transpose()?,
     })
+}
+
+fn parse_api_version(query: &str) -> Result<String, &'static str> {
+    let version = query.strip_prefix(API_VERSION).ok_or("has a query other than `api-version`")?;
+    let is_version = !version.is_empty() && version.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    if is_version { Ok(version.to_owned()) } else { Err("has an invalid `api-version`") }
 }
 
 fn split_port(authority: &str) -> Result<(&str, Option<&str>), &'static str> {
@@ -146,7 +155,7 @@ mod tests {
             ("http://llama_1.models.svc:80/", false, "llama_1.models.svc", 80, ""),
             ("http://h/openai/deployments/a%20b", false, "h", 80, "/openai/deployments/a%20b"),
         ] {
-            let expected = BaseUrl { tls, host: host.to_owned(), port, path: path.to_owned() };
+            let expected = BaseUrl { tls, host: host.to_owned(), port, path: path.to_owned(), api_version: None };
             assert_eq!(parse_base_url(text), Ok(expected), "{text}");
         }
     }

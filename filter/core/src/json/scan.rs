@@ -521,8 +521,9 @@ mod tests {
         ] {
             let found = scan(&[body.as_bytes()]).unwrap();
             let Member { name, whole, .. } = found.first().unwrap();
-            assert_eq!(&body[name.clone()], r#""model""#);
-            assert_eq!([&body[..whole.start], &body[whole.end..]].concat(), expected);
+            let bytes = body.as_bytes();
+            assert_eq!(&bytes[name.clone()], br#""model""#);
+            assert_eq!([&bytes[..whole.start], &bytes[whole.end..]].concat(), expected.as_bytes());
         }
     }
 

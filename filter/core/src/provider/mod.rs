@@ -11,7 +11,7 @@ use core::fmt;
 
 use crate::{dialect::Upstream, step::Name};
 
-pub use vendor::{AZURE_API_VERSION, Vendor};
+pub use vendor::Vendor;
 
 /// What a kind of provider needs to be spoken to.
 #[derive(Debug)]

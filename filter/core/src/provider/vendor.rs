@@ -3,6 +3,10 @@
 //! A vendor without a row, and every self-hosted server, is taken at its word: it is spoken to as OpenAI is. Each habit
 //! says when it was last seen; a row that has none is there to say that none is known.
 
+use alloc::string::String;
+
+use crate::config::BaseUrl;
+
 /// A vendor's habits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Vendor {
@@ -35,43 +39,62 @@ const fn plain(name: &'static str, hosts: &'static [&'static str]) -> Vendor {
 }
 
 /// The API version asked for where the file names none: the latest general one of Azure's dated API.
-pub const AZURE_API_VERSION: &str = "2024-10-21";
+const AZURE_API_VERSION: &str = "2024-10-21";
 
-static VENDORS: &[Vendor] = &[
-    PLAIN,
-    // 2026-11: keys in `api-key`; resources serve both `/openai/v1` (no version) and `/openai/deployments/…?api-version=`.
-    Vendor {
-        credential: Some(("api-key", "")),
-        has_deployments: true,
-        ..plain("azure", &[".openai.azure.com", ".services.ai.azure.com", ".cognitiveservices.azure.com"])
-    },
+/// 2026-11: keys in `api-key`; resources serve both `/openai/v1` (no version) and `/openai/deployments/…?api-version=`.
+static AZURE: Vendor = Vendor {
+    credential: Some(("api-key", "")),
+    has_deployments: true,
+    ..plain("azure", &[".openai.azure.com", ".services.ai.azure.com", ".cognitiveservices.azure.com"])
+};
+
+static VENDORS: &[&Vendor] = &[
+    &PLAIN,
+    &AZURE,
     // 2026-11: refuses `stream_options` and `max_completion_tokens` with 422 "extra_forbidden"; the last chunk has the usage.
-    Vendor { takes_stream_options: false, max_tokens: Some("max_tokens"), ..plain("mistral", &["api.mistral.ai"]) },
+    &Vendor { takes_stream_options: false, max_tokens: Some("max_tokens"), ..plain("mistral", &["api.mistral.ai"]) },
     // 2026-08: each chunk has the usage so far; `stream_options` is not in its reference.
-    Vendor { takes_stream_options: false, ..plain("perplexity", &["api.perplexity.ai"]) },
+    &Vendor { takes_stream_options: false, ..plain("perplexity", &["api.perplexity.ai"]) },
     // 2026-11: the reference knows `max_tokens` only; the other name is ignored, and with it the limit.
-    Vendor { max_tokens: Some("max_tokens"), ..plain("deepseek", &["api.deepseek.com"]) },
-    Vendor { max_tokens: Some("max_tokens"), ..plain("together", &["api.together.xyz", "api.together.ai"]) },
-    Vendor { max_tokens: Some("max_tokens"), ..plain("fireworks", &["api.fireworks.ai"]) },
-    Vendor { max_tokens: Some("max_tokens"), ..plain("zai", &["api.z.ai", "open.bigmodel.cn"]) },
-    plain("groq", &["api.groq.com"]),
-    plain("xai", &["api.x.ai", ".api.x.ai"]),
-    plain("openrouter", &["openrouter.ai"]),
-    plain("cerebras", &["api.cerebras.ai"]),
-    plain("cohere", &["api.cohere.ai", "api.cohere.com"]),
-    plain("google", &["generativelanguage.googleapis.com"]),
-    plain("huggingface", &["router.huggingface.co"]),
-    plain("nvidia", &["integrate.api.nvidia.com"]),
+    &Vendor { max_tokens: Some("max_tokens"), ..plain("deepseek", &["api.deepseek.com"]) },
+    &Vendor { max_tokens: Some("max_tokens"), ..plain("together", &["api.together.xyz", "api.together.ai"]) },
+    &Vendor { max_tokens: Some("max_tokens"), ..plain("fireworks", &["api.fireworks.ai"]) },
+    &Vendor { max_tokens: Some("max_tokens"), ..plain("zai", &["api.z.ai", "open.bigmodel.cn"]) },
+    &plain("groq", &["api.groq.com"]),
+    &plain("xai", &["api.x.ai", ".api.x.ai"]),
+    &plain("openrouter", &["openrouter.ai"]),
+    &plain("cerebras", &["api.cerebras.ai"]),
+    &plain("cohere", &["api.cohere.ai", "api.cohere.com"]),
+    &plain("google", &["generativelanguage.googleapis.com"]),
+    &plain("huggingface", &["router.huggingface.co"]),
+    &plain("nvidia", &["integrate.api.nvidia.com"]),
 ];
 
 impl Vendor {
-    /// The vendor at a host.
+    /// The vendor at a base URL: a dated API version is Azure's wherever it is served from.
     #[must_use]
-    pub fn at(host: &str) -> &'static Self {
+    pub fn of(url: &BaseUrl) -> &'static Self {
+        if url.api_version.is_some() { &AZURE } else { Self::at(&url.host) }
+    }
+
+    /// Its path and query for a call of `path` with a model, behind a base URL's own path.
+    #[must_use]
+    pub fn path(&self, url: &BaseUrl, path: &str, model: &str) -> String {
+        let base = &url.path;
+        if !self.has_deployments || base.ends_with("/v1") {
+            return [base, path].concat();
+        }
+        let deployment = if base.ends_with("/openai") { ["/deployments/", model].concat() } else { String::new() };
+        let version = url.api_version.as_deref().unwrap_or(AZURE_API_VERSION);
+        [base, deployment.as_str(), path, "?api-version=", version].concat()
+    }
+
+    /// The vendor at a host.
+    fn at(host: &str) -> &'static Self {
         let is_at = |vendor: &&Self| {
             vendor.hosts.iter().any(|known| if known.starts_with('.') { host.ends_with(known) } else { host == *known })
         };
-        VENDORS.iter().find(is_at).unwrap_or(&PLAIN)
+        VENDORS.iter().copied().find(is_at).unwrap_or(&PLAIN)
     }
 }
 
@@ -91,6 +114,23 @@ mod tests {
         ] {
             assert_eq!(Vendor::at(host).name, name, "{host}");
         }
+    }
+
+    #[test]
+    fn azure_names_its_deployment_and_its_version() {
+        let url = |path: &str, api_version: Option<&str>| BaseUrl {
+            tls: true,
+            host: "x.openai.azure.com".into(),
+            port: 443,
+            path: path.into(),
+            api_version: api_version.map(Into::into),
+        };
+        let path = |url: BaseUrl| Vendor::of(&url).path(&url, "/chat/completions", "gpt");
+        assert_eq!(path(url("/openai/v1", None)), "/openai/v1/chat/completions");
+        let own = "/openai/deployments/gpt/chat/completions?api-version=2024-10-21";
+        assert_eq!(path(url("/openai", None)), own);
+        let dated = url("/openai/deployments/mine", Some("2025-04-01-preview"));
+        assert_eq!(path(dated), "/openai/deployments/mine/chat/completions?api-version=2025-04-01-preview");
     }
 
     #[test]

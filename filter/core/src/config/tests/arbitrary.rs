@@ -52,6 +52,7 @@ fn base_url() -> impl Strategy<Value = BaseUrl> {
         host,
         port,
         path,
+        api_version: None,
     })
 }
 
@@ -66,6 +67,7 @@ fn some_provider() -> impl Strategy<Value = Provider> {
             name,
             kind: crate::provider::FIRST.1,
             base_url,
+            stream_usage: Some(crate::config::StreamUsage::Never),
             accounts,
             timeouts,
             headers: headers.into_iter().collect(),

@@ -11,7 +11,6 @@ use serde_json::value::RawValue;
 use crate::{
     error::{Error, Kind},
     json::{Edit, Edits, Failure, Fault, Found, MAX_DEPTH, Member},
-    provider::Vendor,
 };
 
 /// The members that decide; the rest is the provider's business.
@@ -43,6 +42,15 @@ pub struct ChatRequest {
     options: Option<Range<usize>>,
     /// The name `max_completion_tokens`.
     max_tokens_name: Option<Range<usize>>,
+}
+
+/// In what a target differs from OpenAI.
+#[derive(Debug, Clone, Copy)]
+pub struct Habits {
+    /// Whether it takes `stream_options`.
+    pub takes_stream_options: bool,
+    /// What it calls `max_completion_tokens`, where it does not know that name.
+    pub max_tokens: Option<&'static str>,
 }
 
 impl ChatRequest {
@@ -86,22 +94,22 @@ impl ChatRequest {
         })
     }
 
-    /// The changes for a target that calls the model `id` and has these habits.
+    /// The changes for a target that calls the model `id`.
     #[must_use]
-    pub fn edits(&self, id: &str, vendor: &Vendor) -> Edits {
+    pub fn edits(&self, id: &str, habits: Habits) -> Edits {
         let mut edits = Edits::default();
         if id != self.model {
             // A string can always be written.
             edits.push(self.model_span.clone(), serde_json::to_vec(id).unwrap_or_default());
         }
-        if vendor.takes_stream_options {
+        if habits.takes_stream_options {
             if let Some(Edit { span, text }) = &self.usage {
                 edits.push(span.clone(), text.clone());
             }
         } else if let Some(options) = &self.options {
             edits.push(options.clone(), Vec::new());
         }
-        if let (Some(name), Some(span)) = (vendor.max_tokens, &self.max_tokens_name) {
+        if let (Some(name), Some(span)) = (habits.max_tokens, &self.max_tokens_name) {
             edits.push(span.clone(), format!("\"{name}\"").into_bytes());
         }
         edits
@@ -180,12 +188,12 @@ mod tests {
     }
 
     fn sent(body: &str, id: &str) -> String {
-        sent_to("api.openai.com", body, id)
+        sent_to(Habits { takes_stream_options: true, max_tokens: None }, body, id)
     }
 
-    fn sent_to(host: &str, body: &str, id: &str) -> String {
+    fn sent_to(habits: Habits, body: &str, id: &str) -> String {
         let mut bytes = body.as_bytes().to_vec();
-        read(body).unwrap().edits(id, Vendor::at(host)).apply_in_place(&mut bytes);
+        read(body).unwrap().edits(id, habits).apply_in_place(&mut bytes);
         String::from_utf8(bytes).unwrap()
     }
 
@@ -230,10 +238,11 @@ mod tests {
     #[test]
     fn a_vendor_gets_what_it_takes() {
         let asked = r#"{"model":"m","max_completion_tokens":5,"stream":true,"stream_options":{"include_usage":true}}"#;
-        assert_eq!(sent_to("api.mistral.ai", asked, "m"), r#"{"model":"m","max_tokens":5,"stream":true}"#);
+        let mistral = Habits { takes_stream_options: false, max_tokens: Some("max_tokens") };
+        assert_eq!(sent_to(mistral, asked, "m"), r#"{"model":"m","max_tokens":5,"stream":true}"#);
         let plain = r#"{"model":"m","stream":true}"#;
-        assert_eq!(sent_to("api.mistral.ai", plain, "m"), plain);
-        assert_eq!(sent_to("api.openai.com", asked, "m"), asked);
+        assert_eq!(sent_to(mistral, plain, "m"), plain);
+        assert_eq!(sent(asked, "m"), asked);
     }
 
     #[test]

@@ -22,7 +22,7 @@ use crate::{
     error::Error,
 };
 
-pub use head::{ChatRequest, WANTED as WANTED_OF_REQUEST};
+pub use head::{ChatRequest, Habits, WANTED as WANTED_OF_REQUEST};
 pub use response::{WANTED as WANTED_OF_ANSWER, error_body, error_status, usage_of_answer};
 pub use tap::{Event, StreamTap, error_event};
 
