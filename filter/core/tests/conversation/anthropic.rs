@@ -169,7 +169,7 @@ fn received(answers: impl Iterator<Item = Value>, member: &str) -> Told {
             text.push_str(said[name].as_str().unwrap_or_default());
         }
         for thought in said["thinking_blocks"].as_array().into_iter().flatten() {
-            let proof = thought["signature"].as_str().or(thought["data"].as_str());
+            let proof = thought["signature"].as_str().or_else(|| thought["data"].as_str());
             told.signatures.extend(proof.map(str::to_owned));
         }
         for annotation in said["annotations"].as_array().into_iter().flatten() {
@@ -239,9 +239,9 @@ fn answers_are_told_in_openai_s_words() {
 }
 
 fn blocks(content: &Value) -> Vec<Value> {
-    match content {
-        Value::String(text) => vec![json!({"type": "text", "text": text})],
-        content => content.as_array().cloned().unwrap_or_default(),
+    match content.as_str() {
+        Some(text) => vec![json!({"type": "text", "text": text})],
+        None => content.as_array().cloned().unwrap_or_default(),
     }
 }
 
@@ -353,7 +353,7 @@ fn plain(body: &Value) -> Value {
                 members.values_mut().for_each(strip);
             }
             Value::Array(items) => items.iter_mut().for_each(strip),
-            _ => {}
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
         }
     }
     let mut turns: Vec<Value> = Vec::new();

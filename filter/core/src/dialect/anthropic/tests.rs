@@ -435,7 +435,7 @@ fn calls_without_ids_of_their_own_are_told_apart() {
         write(OLD, &json!({"messages": [{"role": "user", "content": "q"}, turn("{}"), result, turn("{}"), result]}));
     let ids: Vec<&Value> = (1..5)
         .map(|turn| &body["messages"][turn]["content"][0])
-        .map(|block| block.get("id").or(block.get("tool_use_id")).unwrap())
+        .map(|block| block.get("id").or_else(|| block.get("tool_use_id")).unwrap())
         .collect();
     assert_eq!(ids, ["f", "f", "f_1", "f_1"]);
 }
@@ -544,10 +544,9 @@ fn streamed(stream: &str, length: usize) -> Result<(Vec<Value>, bool), u16> {
     let translation = Translation::new(&Anthropic, CLIENT, "p", identity(), true);
     let mut passage = Passage::new("p", Framing::Events, Box::new(translation));
     let mut out = Vec::new();
-    let mut pieces: Vec<&[u8]> = stream.as_bytes().chunks(length).collect();
-    pieces.push(&[]);
-    for (index, piece) in pieces.iter().enumerate() {
-        match passage.feed(piece, index + 1 == pieces.len()) {
+    let pieces = stream.as_bytes().chunks(length).map(|piece| (piece, false));
+    for (piece, end) in pieces.chain([(&[][..], true)]) {
+        match passage.feed(piece, end) {
             Fed::Go(Chunk::Replace(bytes)) => out.extend(bytes),
             Fed::Go(Chunk::Keep) => out.extend_from_slice(piece),
             Fed::Nothing => {}
@@ -562,7 +561,16 @@ fn streamed(stream: &str, length: usize) -> Result<(Vec<Value>, bool), u16> {
 }
 
 fn events(events: &[Value]) -> String {
-    events.iter().map(|event| alloc::format!("event: {}\ndata: {event}\n\n", event["type"].as_str().unwrap())).collect()
+    let lines = events.iter().flat_map(|event| {
+        [
+            "event: ".to_string(),
+            event["type"].as_str().unwrap().into(),
+            "\ndata: ".into(),
+            event.to_string(),
+            "\n\n".into(),
+        ]
+    });
+    lines.collect()
 }
 
 fn start() -> Value {
