@@ -86,7 +86,7 @@ fn ten_mistakes_are_ten_problems_each_with_its_place() {
         "version": 2,
         "listen": {"address": "localhost:8080", "concurency": 2},
         "providers": {
-            "openai": {"kind": "anthropic", "base_url": "ftp://x", "timeouts": {"idle": "60"}},
+            "openai": {"kind": "nobody", "base_url": "ftp://x", "timeouts": {"idle": "60"}},
             "models": {"kind": "openai"}
         },
         "keys": [
@@ -213,8 +213,10 @@ fn credentials_contradict_themselves_in_no_way() {
 
 #[test]
 fn a_kind_that_is_not_known_comes_with_those_that_are() {
-    let json = r#"{"providers": {"a": {"kind": "anthropic"}}}"#;
-    assert_eq!(problem(json), "/providers/a/kind: expected openai, found `anthropic`");
+    let others = crate::provider::OTHERS.iter().map(|(kind, _)| [", ", kind].concat());
+    let kinds = others.fold(crate::provider::FIRST.0.to_owned(), |kinds, other| kinds + &other);
+    let json = r#"{"providers": {"a": {"kind": "nobody"}}}"#;
+    assert_eq!(problem(json), format!("/providers/a/kind: expected one of {kinds}, found `nobody`"));
 }
 
 #[test]

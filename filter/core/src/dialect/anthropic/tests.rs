@@ -214,7 +214,7 @@ fn newer_models_sample_as_they_like() {
 
 #[test]
 fn thought_is_asked_for_in_the_words_of_the_model() {
-    let enabled = |budget: u64| json!({"type": "enabled", "budget_tokens": budget, "display": "summarized"});
+    let enabled = |budget: u64| json!({"type": "enabled", "budget_tokens": budget});
     let adaptive = json!({"type": "adaptive", "display": "summarized"});
     for (model, members, thinking, effort, left_out) in [
         (OLD, json!({"reasoning_effort": "low", "max_tokens": 9000}), enabled(2048), Value::Null, vec![]),
@@ -236,7 +236,7 @@ fn thought_is_asked_for_in_the_words_of_the_model() {
             Value::Null,
             vec!["temperature", "top_k"],
         ),
-        (MIDDLE, json!({"reasoning_effort": "xhigh"}), adaptive.clone(), json!("max"), vec![]),
+        (MIDDLE, json!({"reasoning_effort": "xhigh"}), json!({"type": "adaptive"}), json!("max"), vec![]),
         (MIDDLE, json!({"thinking": {"type": "enabled", "budget_tokens": 2000}}), enabled(2000), Value::Null, vec![]),
         (NEW, json!({"reasoning_effort": "minimal"}), adaptive.clone(), json!("low"), vec![]),
         (NEW, json!({"reasoning": {"max_tokens": 9000}}), adaptive.clone(), json!("high"), vec![]),
