@@ -85,7 +85,8 @@ fn each_answer_is_told_in_the_clients_words_however_it_is_cut() {
                 }
                 if let Some(stream) = &stream {
                     let told = format!("{}.stream.txt", provider.name);
-                    let status = if stream.status == 200 { String::new() } else { format!("status {}\n", stream.status) };
+                    let status =
+                        if stream.status == 200 { String::new() } else { format!("status {}\n", stream.status) };
                     book.expect(told_folder.join(told), &(status + stream.text()));
                 }
                 if let (Some(whole), Some(stream)) = (whole, stream) {

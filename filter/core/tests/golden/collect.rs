@@ -20,7 +20,10 @@ pub(crate) fn collect(stream: &str) -> Value {
             choices.resize_with(choices.len().max(index + 1), Map::new);
             let collected = &mut choices[index];
             add(collected, &choice["delta"]);
-            add(collected, &json!({"finish_reason": choice["finish_reason"], "logprobs": choice["logprobs"]["content"]}));
+            add(
+                collected,
+                &json!({"finish_reason": choice["finish_reason"], "logprobs": choice["logprobs"]["content"]}),
+            );
         }
     }
     json!({"choices": choices.into_iter().map(tidy).collect::<Vec<_>>(), "usage": usage})

@@ -47,8 +47,12 @@ pub(crate) fn sent(client: &str, provider: &Provider, target: &str, request: &Va
             // What was left out is told with the answer, whatever that is.
             let answer = sent.answered(500, &[("content-type", "application/json")], &[b"{}"]);
             assert_eq!(answer.header("x-dragoman-provider"), Some(provider.name));
-            let dropped: Vec<_> =
-                answer.header("x-dragoman-dropped").unwrap_or_default().split(", ").filter(|name| !name.is_empty()).collect();
+            let dropped: Vec<_> = answer
+                .header("x-dragoman-dropped")
+                .unwrap_or_default()
+                .split(", ")
+                .filter(|name| !name.is_empty())
+                .collect();
             json!({"path": path, "headers": headers, "dropped": dropped, "body": body})
         }
     }

@@ -34,7 +34,9 @@ fn table() -> String {
 fn cell(golden: &Value) -> String {
     if let Some(status) = golden["refused"].as_u64() {
         let field = golden["body"]["error"]["param"].as_str();
-        return format!("{status} {}", field.map(|field| format!("`{field}`")).unwrap_or_default()).trim_end().to_owned();
+        return format!("{status} {}", field.map(|field| format!("`{field}`")).unwrap_or_default())
+            .trim_end()
+            .to_owned();
     }
     let dropped = golden["dropped"].as_array().unwrap();
     let names: Vec<String> = dropped.iter().map(|name| format!("`{}`", name.as_str().unwrap())).collect();

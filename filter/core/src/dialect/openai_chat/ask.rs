@@ -249,12 +249,13 @@ pub(super) fn write(request: &Request<'_>, aim: &Aim<'_>) -> Result<Written, Err
 
 /// The word for how much to think: a budget in tokens is the word whose usual budget is nearest.
 fn effort(request: &Request<'_>) -> Option<&'static str> {
-    let effort = request.reasoning.effort.or(match request.reasoning.budget? {
-        0 => Some(Effort::None),
-        1..=2_048 => Some(Effort::Low),
-        2_049..=12_000 => Some(Effort::Medium),
-        _ => Some(Effort::High),
-    })?;
+    let nearest = |budget| match budget {
+        0 => Effort::None,
+        1..=2_048 => Effort::Low,
+        2_049..=12_000 => Effort::Medium,
+        _ => Effort::High,
+    };
+    let effort = request.reasoning.effort.or_else(|| request.reasoning.budget.map(nearest))?;
     Some(match effort {
         Effort::None => "none",
         Effort::Minimal => "minimal",

@@ -335,7 +335,7 @@ fn choice_of<'a>(index: usize, choice: &'a Choice<'a>) -> WireChoice<'a> {
                     match annotation(citation, characters) {
                         Ok(mut annotation) => {
                             // Where the provider does not say, the whole text part is meant.
-                            if annotation.url_citation.start_index == characters {
+                            if matches!(citation, Citation::Url { span: None, .. }) {
                                 annotation.url_citation.start_index = start;
                             }
                             message.annotations.push(annotation);

@@ -1,0 +1,50 @@
+//! Streams of every provider, cut anywhere, say what they say.
+
+use std::rc::Rc;
+
+use dragoman_core::gateway::Gateway;
+use proptest::{prelude::*, sample::Index};
+
+use crate::{
+    goldens,
+    stage::{self, ask, post},
+};
+
+const REQUEST: &[u8] = br#"{"model":"p/m","messages":[{"role":"user","content":"x"}],"stream":true}"#;
+
+fn gateway(kind: &str) -> Rc<Gateway> {
+    let document = format!(r#"{{"providers":{{"p":{{"kind":"{kind}","base_url":"http://127.0.0.1:1/v1"}}}}}}"#);
+    stage::gateway(&document)
+}
+
+fn told(gateway: &Rc<Gateway>, media_type: &str, pieces: &[&[u8]]) -> (u16, String) {
+    let sent = ask(gateway, post("/v1/chat/completions", &[]), &[REQUEST]).sent();
+    let answer = sent.answered(200, &[("content-type", media_type)], pieces);
+    // The line feed behind a last `\r\n\r` says nothing.
+    (answer.status, answer.text().trim_end().to_owned())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 32, ..ProptestConfig::default() })]
+
+    #[test]
+    fn cutting_any_stream_anywhere_changes_nothing(cuts in prop::collection::vec(any::<Index>(), 1..8)) {
+        for (kind, end, media_type) in [
+            ("openai", "/openai_chat.stream.txt", "text/event-stream"),
+            ("anthropic", "/anthropic.stream.txt", "text/event-stream"),
+            ("gemini", "/gemini.stream.txt", "text/event-stream"),
+            ("ollama", "/ollama.stream.txt", "application/x-ndjson"),
+        ] {
+            let gateway = gateway(kind);
+            for stream in goldens("answers", end) {
+                let mut places: Vec<usize> = cuts.iter().map(|cut| cut.index(stream.len() + 1)).collect();
+                places.push(stream.len());
+                places.sort_unstable();
+                let mut start = 0;
+                let pieces: Vec<&[u8]> =
+                    places.iter().map(|&end| &stream[std::mem::replace(&mut start, end)..end]).collect();
+                prop_assert_eq!(told(&gateway, media_type, &pieces), told(&gateway, media_type, &[&stream]));
+            }
+        }
+    }
+}
