@@ -78,3 +78,6 @@ impl Dropped {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
