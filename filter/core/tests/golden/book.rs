@@ -69,7 +69,8 @@ fn difference(expected: &str, got: &str) -> String {
     let same = old.iter().zip(&new).take_while(|(a, b)| a == b).count();
     let room = old.len().min(new.len()) - same;
     let tail = old.iter().rev().zip(new.iter().rev()).take(room).take_while(|(a, b)| a == b).count();
-    let mark = |sign: &str, lines: &[&str]| -> String { lines.iter().map(|line| format!("{sign} {line}\n")).collect() };
+    let mark =
+        |sign: &str, lines: &[&str]| -> String { lines.iter().flat_map(|line| [sign, " ", line, "\n"]).collect() };
     let before = mark(" ", &old[same.saturating_sub(CONTEXT)..same]);
     let after = mark(" ", &old[old.len() - tail..(old.len() - tail + CONTEXT).min(old.len())]);
     let (removed, added) = (mark("-", &old[same..old.len() - tail]), mark("+", &new[same..new.len() - tail]));

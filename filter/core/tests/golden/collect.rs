@@ -51,10 +51,10 @@ fn add(to: &mut Map<String, Value>, delta: &Value) {
             (Some(Value::String(_)), Value::String(_)) if matches!(name.as_str(), "role" | "type") => {}
             (Some(Value::String(old)), Value::String(new)) => old.push_str(new),
             (Some(Value::Object(old)), new @ Value::Object(_)) => add(old, new),
-            (Some(Value::Array(old)), Value::Array(new)) => new.iter().for_each(|item| join(old, item)),
+            (Some(Value::Array(list)), Value::Array(new)) => join(list, new),
             (_, Value::Array(new)) => {
                 let mut list = Vec::new();
-                new.iter().for_each(|item| join(&mut list, item));
+                join(&mut list, new);
                 to.insert(name.clone(), Value::Array(list));
             }
             (_, new) => drop(to.insert(name.clone(), new.clone())),
@@ -62,15 +62,17 @@ fn add(to: &mut Map<String, Value>, delta: &Value) {
     }
 }
 
-fn join(list: &mut Vec<Value>, item: &Value) {
-    let known = list.iter_mut().find(|known| !item["index"].is_null() && known["index"] == item["index"]);
-    match (known, item) {
-        (Some(Value::Object(known)), Value::Object(new)) => {
-            let mut new = new.clone();
-            new.remove("index");
-            add(known, &Value::Object(new));
+fn join(list: &mut Vec<Value>, items: &[Value]) {
+    for item in items {
+        let known = list.iter_mut().find(|known| !item["index"].is_null() && known["index"] == item["index"]);
+        match (known, item) {
+            (Some(Value::Object(known)), Value::Object(new)) => {
+                let mut new = new.clone();
+                new.remove("index");
+                add(known, &Value::Object(new));
+            }
+            _ => list.push(item.clone()),
         }
-        _ => list.push(item.clone()),
     }
 }
 

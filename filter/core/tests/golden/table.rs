@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 use crate::{
-    CLIENTS, PROVIDERS,
+    CLIENTS, PROVIDERS, Provider,
     book::{Book, names},
     requests,
 };
@@ -13,22 +13,22 @@ const BEGIN: &str = "<!-- goldens: begin -->\n";
 const END: &str = "<!-- goldens: end -->\n";
 
 fn table() -> String {
-    let mut table = String::from("| request |");
-    PROVIDERS.iter().for_each(|provider| table += &format!(" {} |", provider.name));
-    table += &format!("\n|---{}|\n", "|---".repeat(PROVIDERS.len()));
+    let mut rows = vec![row("request", PROVIDERS.iter().map(|provider| provider.name.to_owned()))];
+    rows.push(row("---", PROVIDERS.iter().map(|_| "---".to_owned())));
     for client in CLIENTS {
         for case in names(&requests::folder(client)) {
-            table += &format!("| {} |", case.replace('_', " "));
             let request = fs::read(requests::folder(client).join(&case).join("request.json")).unwrap();
             let request: Value = serde_json::from_slice(&request).unwrap();
-            for provider in PROVIDERS {
-                let golden = requests::sent(client, provider, &provider.target(&case), &request);
-                table += &format!(" {} |", cell(&golden));
-            }
-            table.push('\n');
+            let gets = |provider: &Provider| cell(&requests::sent(client, provider, &provider.target(&case), &request));
+            rows.push(row(&case.replace('_', " "), PROVIDERS.iter().map(gets)));
         }
     }
-    table
+    rows.concat()
+}
+
+fn row(head: &str, cells: impl Iterator<Item = String>) -> String {
+    let cells: Vec<String> = cells.collect();
+    format!("| {head} | {} |\n", cells.join(" | "))
 }
 
 fn cell(golden: &Value) -> String {
