@@ -2,7 +2,7 @@
 # scripts/doctor says what is missing.
 
 # Cargo's own dependency tracking decides what is stale, so the artefacts are phony.
-.PHONY: up test test-native test-envoy test-sdk check wasm cli envoy size render doctor clean
+.PHONY: up test test-native test-envoy test-sdk fuzz check wasm cli envoy size render doctor clean
 
 # 1.5 MB: what a mesh pulls for each workload.
 WASM_BYTES_MAX := 1500000
@@ -24,6 +24,10 @@ test-envoy: wasm cli envoy
 # The official SDK, pinned, against a real Envoy.
 test-sdk: wasm cli envoy
 	scripts/test-sdk
+
+# Each fuzz target for FUZZ_SECONDS (30), where cargo-fuzz and a nightly compiler are there; `make test` needs neither.
+fuzz: doctor
+	scripts/fuzz
 
 check: doctor wasm cli envoy
 	cargo fmt --all --check

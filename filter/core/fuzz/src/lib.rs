@@ -1,0 +1,70 @@
+//! What the fuzz targets share: all formats, and the whole exchange of the conversation tests.
+
+use std::rc::Rc;
+
+use dragoman_core::{
+    dialect::{
+        Aim, Downstream, Identity, Upstream, anthropic::Anthropic, gemini::Gemini, ollama::Ollama,
+        openai_chat::OpenAiChat,
+    },
+    gateway::Gateway,
+};
+use serde::de::IgnoredAny;
+
+#[allow(dead_code, reason = "the tests use the rest of it")]
+#[path = "../../tests/conversation/stage.rs"]
+mod stage;
+
+/// All formats that clients speak.
+pub const DOWNSTREAMS: &[&dyn Downstream] = &[&OpenAiChat];
+
+/// All formats that providers speak: the kind in the file, a model, the media type of streams.
+pub const UPSTREAMS: &[(&str, &dyn Upstream, &str, &str)] = &[
+    ("openai", &OpenAiChat, "gpt-5-mini", "text/event-stream"),
+    ("anthropic", &Anthropic, "claude-sonnet-4-5", "text/event-stream"),
+    ("gemini", &Gemini, "gemini-2.5-flash", "text/event-stream"),
+    ("ollama", &Ollama, "qwen3", "application/x-ndjson"),
+];
+
+/// A target.
+pub fn aim(model: &str) -> Aim<'_> {
+    Aim { model, max_output_tokens: None, exchange: "x" }
+}
+
+/// An exchange.
+pub fn identity() -> Identity {
+    Identity { exchange: "x".into(), created: 7, model: "asked".into() }
+}
+
+/// A gateway with one provider of each kind, named after it, and the key `test`.
+pub fn gateway() -> Rc<Gateway> {
+    let providers: Vec<String> = UPSTREAMS
+        .iter()
+        .map(|(kind, ..)| format!(r#""{kind}":{{"kind":"{kind}","base_url":"http://127.0.0.1:1/v1"}}"#))
+        .collect();
+    let key = r#"{"id":"k","sha256":"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}"#;
+    let document = format!(r#"{{"providers":{{{}}},"keys":[{key}],"max_body":100000}}"#, providers.join(","));
+    stage::gateway(&document)
+}
+
+/// Whether it is JSON by its grammar.
+pub fn is_json(document: &[u8]) -> bool {
+    serde_json::from_slice::<IgnoredAny>(document).is_ok()
+}
+
+/// A document in pieces, cut as its own bytes say.
+pub fn pieces(document: &[u8]) -> Vec<&[u8]> {
+    let seed = document
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    stage::pieces(document, seed)
+}
+
+/// What a client gets of this stream of a provider of this kind: the status and the body.
+pub fn told(gateway: &Rc<Gateway>, kind: &str, media_type: &str, pieces: &[&[u8]]) -> (u16, Vec<u8>) {
+    let head = stage::post("/v1/chat/completions", &[("authorization", b"Bearer test")]);
+    let request = format!(r#"{{"model":"{kind}/m","messages":[{{"role":"user","content":"x"}}],"stream":true}}"#);
+    let sent = stage::ask(gateway, head, &[request.as_bytes()]).sent();
+    let answer = sent.answered(200, &[("content-type", media_type)], pieces);
+    (answer.status, answer.body)
+}

@@ -1,0 +1,189 @@
+//! One exchange whose callbacks come in any order: it is sent on at most once and answered at most once, and never panics.
+#![no_main]
+
+use std::rc::Rc;
+
+use arbitrary::Arbitrary;
+use dragoman_core::{
+    attempt::{Attempt, Flow, Held, Progress},
+    exchange::{Exchange, LocalReply},
+    headers::Headers,
+    host::Clock,
+    plan::Plan,
+    step::Step,
+};
+use dragoman_fuzz::gateway;
+use libfuzzer_sys::fuzz_target;
+
+#[derive(Debug, Arbitrary)]
+enum Event {
+    Head {
+        path: Path,
+        key: bool,
+        headers: Vec<(Header, Vec<u8>)>,
+        end: bool,
+    },
+    /// A request that will do.
+    Ask(Provider, bool),
+    Chunk(Vec<u8>),
+    End,
+    LocalReply(u16, String),
+    Attempt,
+    Outgoing(Vec<u8>),
+    Answer {
+        status: u16,
+        headers: Vec<(Header, Vec<u8>)>,
+        end: bool,
+    },
+    AnswerChunk(Vec<u8>, bool),
+    AnswerEnd,
+}
+
+#[derive(Debug, Arbitrary)]
+enum Path {
+    Chat,
+    Query(String),
+    Any(String),
+}
+
+#[derive(Debug, Arbitrary)]
+enum Header {
+    Method,
+    ContentType,
+    ContentLength,
+    ContentEncoding,
+    RequestId,
+    Forged,
+}
+
+#[derive(Debug, Arbitrary)]
+enum Provider {
+    OpenAi,
+    Anthropic,
+    Gemini,
+    Ollama,
+}
+
+/// How far an attempt is.
+enum Try {
+    None,
+    Fresh(Attempt),
+    Held(Held),
+    Flow(Flow),
+}
+
+struct Epoch;
+
+impl Clock for Epoch {
+    fn epoch_seconds(&self) -> u64 {
+        1_767_225_600
+    }
+}
+
+fn map(headers: Vec<(Header, Vec<u8>)>) -> impl Iterator<Item = (String, Vec<u8>)> {
+    headers.into_iter().map(|(name, value)| {
+        let name = match name {
+            Header::Method => ":method",
+            Header::ContentType => "content-type",
+            Header::ContentLength => "content-length",
+            Header::ContentEncoding => "content-encoding",
+            Header::RequestId => "x-request-id",
+            Header::Forged => "x-dragoman-forged",
+        };
+        (name.to_owned(), value)
+    })
+}
+
+fn advance(progress: Progress) -> Try {
+    match progress {
+        Progress::Held(held) => Try::Held(held),
+        Progress::Released(_, flow) => Try::Flow(flow),
+    }
+}
+
+fuzz_target!(|events: Vec<Event>| {
+    let mut exchange = Exchange::new(gateway());
+    let (mut plan, mut attempt): (Option<Rc<Plan>>, Try) = (None, Try::None);
+    let mut is_answered = false;
+    let take = |step: Step, plan: &mut Option<Rc<Plan>>, is_answered: &mut bool| match step {
+        Step::Forward(made, _) => {
+            assert!(!*is_answered, "what is answered is not sent on");
+            assert!(plan.replace(made).is_none(), "it is sent on once");
+        }
+        Step::Reply(_) => *is_answered = true,
+        Step::Wait(_) => {}
+    };
+    for event in events {
+        match event {
+            Event::Head { path, key, headers, end } => {
+                let path = match path {
+                    Path::Chat => "/v1/chat/completions".to_owned(),
+                    Path::Query(query) => format!("/v1/chat/completions?{query}"),
+                    Path::Any(path) => path,
+                };
+                let mut head = vec![(":path".to_owned(), path.into_bytes()), (":method".to_owned(), b"POST".to_vec())];
+                if key {
+                    head.push(("authorization".to_owned(), b"Bearer test".to_vec()));
+                }
+                head.extend(map(headers));
+                // A stream has one head, and it comes first.
+                if plan.is_none() && !is_answered {
+                    take(exchange.request_head(Headers(&head), end, &Epoch), &mut plan, &mut is_answered);
+                }
+            }
+            Event::Ask(provider, stream) => {
+                let kind = match provider {
+                    Provider::OpenAi => "openai",
+                    Provider::Anthropic => "anthropic",
+                    Provider::Gemini => "gemini",
+                    Provider::Ollama => "ollama",
+                };
+                let body =
+                    format!(r#"{{"model":"{kind}/m","messages":[{{"role":"user","content":"x"}}],"stream":{stream}}}"#);
+                is_answered |= exchange.request_chunk(body.as_bytes()).is_some();
+            }
+            Event::Chunk(piece) => is_answered |= exchange.request_chunk(&piece).is_some(),
+            Event::End => take(exchange.request_end(), &mut plan, &mut is_answered),
+            Event::LocalReply(status, details) => {
+                is_answered |= exchange.response_head(|| LocalReply { status, details }).is_some();
+            }
+            Event::Attempt => {
+                attempt = plan.as_ref().and_then(|plan| Attempt::new(plan, 0)).map_or(Try::None, Try::Fresh);
+            }
+            Event::Outgoing(body) => {
+                if let Try::Fresh(attempt) = &mut attempt
+                    && let Err(error) = attempt.outgoing(|| body)
+                {
+                    drop(attempt.refusal(&error));
+                }
+            }
+            Event::Answer { status, headers, end } => {
+                let headers: Vec<_> = map(headers).collect();
+                attempt = match attempt {
+                    Try::Fresh(fresh) => advance(fresh.answer(status, Headers(&headers), end, &Epoch)),
+                    other => other,
+                };
+            }
+            Event::AnswerChunk(piece, end) => {
+                attempt = match attempt {
+                    Try::Held(held) => advance(held.chunk(&piece, end)),
+                    Try::Flow(mut flow) => {
+                        drop(flow.chunk(&piece, end));
+                        Try::Flow(flow)
+                    }
+                    other => other,
+                };
+            }
+            Event::AnswerEnd => {
+                attempt = match attempt {
+                    Try::Held(held) => advance(held.end_without_body()),
+                    Try::Flow(mut flow) => {
+                        let _: bool = flow.end_without_body();
+                        Try::Flow(flow)
+                    }
+                    other => other,
+                };
+            }
+        }
+    }
+});

@@ -1,0 +1,32 @@
+//! A request that is passed on: only what must change changes, and the result is JSON with the target's model.
+#![no_main]
+
+use dragoman_core::{
+    dialect::openai_chat::{ChatRequest, Habits, WANTED_OF_REQUEST},
+    json::{Scanner, members},
+};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|text: &str| {
+    let mut scanner = Scanner::new(WANTED_OF_REQUEST);
+    let fed = scanner.feed(text.as_bytes());
+    let Ok(request) = ChatRequest::read(fed.and_then(|()| scanner.finish()), text.len()) else { return };
+    for habits in [
+        Habits { takes_stream_options: true, max_tokens: None },
+        Habits { takes_stream_options: false, max_tokens: Some("max_tokens") },
+    ] {
+        let edits = request.edits("target", habits);
+        let mut body = text.as_bytes().to_vec();
+        edits.apply_in_place(&mut body);
+        assert_eq!(body.len(), edits.length_after(text.len()));
+        let body = String::from_utf8(body).expect("UTF-8 stays UTF-8");
+        let (before, after) = (members(text).expect("it was scanned"), members(&body).expect("JSON stays JSON"));
+        let touched = ["model", "stream_options", "max_completion_tokens", "max_tokens"];
+        let untouched = |name: &str| !touched.iter().any(|touched| name.eq_ignore_ascii_case(touched));
+        for (name, value) in before.iter().filter(|(name, _)| untouched(name)) {
+            assert!(after.iter().any(|(other, same)| **other == **name && same.get() == value.get()), "{}", &**name);
+        }
+        let model = after.iter().find(|(name, _)| &**name == "model").map(|(_, value)| value.get());
+        assert_eq!(model, Some("\"target\""));
+    }
+});
