@@ -34,7 +34,8 @@ mod tests {
 
     #[test]
     fn an_origin_names_the_port_only_where_it_is_unusual() {
-        let url = |tls, host: &str, port| BaseUrl { tls, host: host.into(), port, path: String::new(), api_version: None };
+        let url =
+            |tls, host: &str, port| BaseUrl { tls, host: host.into(), port, path: String::new(), api_version: None };
         assert_eq!(origin(&url(true, "api.openai.com", 443)), "https://api.openai.com");
         assert_eq!(origin(&url(false, "::1", 11434)), "http://[::1]:11434");
     }

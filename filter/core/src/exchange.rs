@@ -237,6 +237,12 @@ impl Exchange {
             let header = Name::Borrowed("x-envoy-upstream-rq-per-try-timeout-ms");
             edits.set.push((header, format!("{}", first_byte.as_millis())));
         }
+        if request.flex {
+            // The cluster's own bound is `total`, which may well be the shorter one.
+            let longest = provider.flex.saturating_add(provider.total);
+            let header = Name::Borrowed("x-envoy-upstream-stream-duration-ms");
+            edits.set.push((header, format!("{}", longest.as_millis())));
+        }
         Ok((Rc::new(Plan::new(request, &OpenAiChat, exchange, vec![target], shape, query)), edits))
     }
 }
