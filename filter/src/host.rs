@@ -4,6 +4,7 @@
 //! such a status when a header map or a buffer is touched in the wrong phase of a stream. So each stream carries its
 //! [`Phase`], every call asks it first, and a call in the wrong phase does nothing. Only the `_bytes` forms are used: the
 //! others panic on a header that is not UTF-8, which any client can send.
+#![expect(clippy::disallowed_methods, reason = "this is the one place where they are allowed")]
 
 use std::{cell::Cell, time::UNIX_EPOCH};
 

@@ -1,6 +1,8 @@
 //! Whole exchanges through the pure core: a client, the two roles, a provider.
 #![expect(
     clippy::arithmetic_side_effects,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
     clippy::expect_used,
     clippy::panic,
     clippy::print_stderr,
