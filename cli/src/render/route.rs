@@ -11,24 +11,12 @@ use std::time::Duration;
 
 use dragoman_core::{
     config::{Config, Provider},
+    headers::PRIVATE_HEADERS,
     plan::{FLEX_MARK, NEXT_PROPERTY},
 };
 use serde_json::{Map, Value, json};
 
 use super::{INGRESS_STATS, scheme::seconds};
-
-/// Headers about the client that are none of a provider's business. Applied after the ingress filter has read them.
-const PRIVATE_HEADERS: [&str; 9] = [
-    "cookie",
-    "forwarded",
-    "via",
-    "x-envoy-external-address",
-    "x-forwarded-for",
-    "x-forwarded-host",
-    "x-forwarded-port",
-    "x-forwarded-proto",
-    "x-real-ip",
-];
 
 /// So much later than the attempt's own time-out a silent stream ends, so that the attempt's is the one that is reported.
 const PATIENCE_MARGIN: Duration = Duration::from_secs(1);
@@ -41,6 +29,7 @@ pub(super) fn table(config: &Config, buffer_bytes: u64) -> Value {
             "domains": ["*"],
             // HTTP/2 requests are otherwise bounded by the stream window instead of the listener's limit.
             "request_body_buffer_limit": buffer_bytes,
+            // Once, before the first attempt: what an attempt sets stays.
             "request_headers_to_remove": PRIVATE_HEADERS,
             "routes": [flex(config), plan(config)],
         }],

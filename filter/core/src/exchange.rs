@@ -12,7 +12,7 @@ use crate::{
     dialect::openai_chat::{ChatRequest, OpenAiChat, WANTED_OF_REQUEST},
     error::{Error, Kind, Shape},
     gateway::Gateway,
-    headers::Headers,
+    headers::{Headers, PRIVATE_HEADERS},
     host::Clock,
     json::{Failure, Scanner},
     plan::{Outcome, Plan, Target},
@@ -58,22 +58,6 @@ pub struct LocalReply {
     /// Envoy's response code details.
     pub details: String,
 }
-
-/// Headers that never reach a provider: the caller's credentials and state, and what would make the answer unreadable.
-const PRIVATE: &[&str] = &[
-    "accept-encoding",
-    "api-key",
-    "authorization",
-    "cookie",
-    "forwarded",
-    "proxy-authorization",
-    "x-api-key",
-    "x-chalk-env-id",
-    "x-forwarded-for",
-    "x-forwarded-host",
-    "x-goog-api-key",
-    "x-real-ip",
-];
 
 /// Prefixes of headers that are the gateway's or Envoy's own: from a client they are forged.
 const INTERNAL: &[&str] = &["x-dragoman-", "x-envoy-"];
@@ -249,12 +233,13 @@ impl Exchange {
 
 /// The removals that every request needs, for the headers that it has.
 fn strip(headers: Headers<'_>) -> HeaderEdits {
-    let is_private = |name: &&str| PRIVATE.contains(name) || INTERNAL.iter().any(|prefix| name.starts_with(prefix));
+    let is_private =
+        |name: &&str| PRIVATE_HEADERS.contains(name) || INTERNAL.iter().any(|prefix| name.starts_with(prefix));
     let mut remove: Vec<Name> = Vec::new();
     for name in headers.names().filter(is_private) {
         if !remove.iter().any(|removed| removed == name) {
             remove.push(
-                PRIVATE
+                PRIVATE_HEADERS
                     .iter()
                     .find(|known| **known == name)
                     .map_or_else(|| Name::Owned(name.into()), |known| Name::Borrowed(known)),
