@@ -24,7 +24,7 @@ pub fn summarize(path: &Path, config: &Config) -> String {
             }
         }
         if let Err(missing) = provider.secrets(environment) {
-            let _ = writeln!(text, "    it is not configured and would not be asked: {missing}");
+            let _ = writeln!(text, "    it would not be asked: {missing}");
         }
     }
     let required = config.auth.required.unwrap_or(!config.keys.is_empty());
