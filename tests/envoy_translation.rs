@@ -145,3 +145,19 @@ fn memory_does_not_grow_with_the_length_of_a_stream() {
     }
     SCENE.assert_sound();
 }
+
+/// A whole answer is held until it can be written anew, pictures and all.
+#[test]
+fn a_whole_answer_of_many_megabytes_is_translated() {
+    let case = SCENE.case("large answer");
+    let text = "wörd ".repeat(2_000_000);
+    let answer = json!({"id": "msg_1", "type": "message", "role": "assistant", "model": "m", "stop_reason": "end_turn",
+        "content": [{"type": "text", "text": text}], "usage": {"input_tokens": 3, "output_tokens": 5}});
+    case.answer(Script::whole(http::StatusCode::OK, "application/json", answer.to_string()));
+    let mut body = hello(false);
+    body["model"] = "anthropic/claude-sonnet-4-5".into();
+    let answer = case.send(&case.chat(&body));
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.json()["choices"][0]["message"]["content"], text);
+    SCENE.assert_sound();
+}

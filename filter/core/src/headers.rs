@@ -2,6 +2,29 @@
 
 use alloc::{string::String, vec::Vec};
 
+/// Headers of a request that never reach a provider: the client's credentials and state, where it comes from, and what would
+/// make the answer unreadable. The ingress takes them off; where the route is rendered, it takes off what Envoy adds after.
+pub const PRIVATE_HEADERS: &[&str] = &[
+    "accept-encoding",
+    "api-key",
+    "authorization",
+    "cookie",
+    "forwarded",
+    "openai-organization",
+    "openai-project",
+    "proxy-authorization",
+    "via",
+    "x-api-key",
+    "x-chalk-env-id",
+    "x-envoy-external-address",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-port",
+    "x-forwarded-proto",
+    "x-goog-api-key",
+    "x-real-ip",
+];
+
 /// A borrowed header map.
 #[derive(Debug, Clone, Copy)]
 pub struct Headers<'a>(pub &'a [(String, Vec<u8>)]);
