@@ -30,7 +30,7 @@ pub(super) fn table(config: &Config, buffer_bytes: u64) -> Value {
             // HTTP/2 requests are otherwise bounded by the stream window instead of the listener's limit.
             "request_body_buffer_limit": buffer_bytes,
             // Once, before the first attempt: what an attempt sets stays.
-            "request_headers_to_remove": PRIVATE_HEADERS,
+            "request_headers_to_remove": ([PRIVATE_HEADERS, &["x-forwarded-proto"]].concat()),
             "routes": [flex(config), plan(config)],
         }],
     })

@@ -3,7 +3,9 @@
 use alloc::{string::String, vec::Vec};
 
 /// Headers of a request that never reach a provider: the client's credentials and state, where it comes from, and what would
-/// make the answer unreadable. The ingress takes them off; where the route is rendered, it takes off what Envoy adds after.
+/// make the answer unreadable. The ingress takes them off, and so does the rendered route with what Envoy has added.
+///
+/// Not `x-forwarded-proto`: without it Envoy finds no route, so that only the route itself can take it off.
 pub const PRIVATE_HEADERS: &[&str] = &[
     "accept-encoding",
     "api-key",
@@ -20,7 +22,6 @@ pub const PRIVATE_HEADERS: &[&str] = &[
     "x-forwarded-for",
     "x-forwarded-host",
     "x-forwarded-port",
-    "x-forwarded-proto",
     "x-goog-api-key",
     "x-real-ip",
 ];
