@@ -7,7 +7,7 @@
 use std::{fs, path::Path};
 
 use crate::stage::{Sent, ask, gateway, pieces, post};
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 
 #[derive(Deserialize)]
@@ -37,7 +37,8 @@ struct Response {
     body: Option<String>,
 }
 
-fn recordings() -> Vec<(String, Recording)> {
+/// The recorded exchanges of these APIs, each with its file.
+pub(crate) fn load<T: DeserializeOwned>(apis: &[&str]) -> Vec<(String, T)> {
     let folder = std::env::var_os("DRAGOMAN_FIXTURES").expect("DRAGOMAN_FIXTURES names the folder of recordings");
     let folder = Path::new(&folder);
     let index: Vec<Entry> = serde_json::from_slice(&fs::read(folder.join("index.json")).unwrap()).unwrap();
@@ -45,7 +46,11 @@ fn recordings() -> Vec<(String, Recording)> {
         let recording = serde_json::from_slice(&fs::read(folder.join(&entry.file)).unwrap()).unwrap();
         (entry.file, recording)
     };
-    index.into_iter().filter(|entry| entry.api == "chat").map(read).collect()
+    index.into_iter().filter(|entry| apis.contains(&entry.api.as_str())).map(read).collect()
+}
+
+fn recordings() -> Vec<(String, Recording)> {
+    load(&["chat"])
 }
 
 /// A gateway whose provider is called `p`.
