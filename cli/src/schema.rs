@@ -90,7 +90,9 @@ mod tests {
                 Value::Array(items) => items.iter().collect(),
                 Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Vec::new(),
             };
-            inner.into_iter().for_each(|inner| follow(inner, schema));
+            for inner in inner {
+                follow(inner, schema);
+            }
         }
         let schema: Value = serde_json::from_str(&document(&config::reference())).unwrap();
         follow(&schema, &schema);
