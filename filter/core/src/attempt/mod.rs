@@ -30,7 +30,7 @@ use crate::{
 use held::{Head, HeldBody};
 
 pub use flow::Flow;
-pub use held::{Held, Progress, Release};
+pub use held::{Held, MAX_TRANSLATED, Progress, Release};
 
 const NO_STREAM: &str = "answered a streaming request with something that is no event stream";
 

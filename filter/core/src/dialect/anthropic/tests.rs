@@ -1,4 +1,5 @@
 //! The dialect as its users see it: OpenAI's requests in, Anthropic's out, and the answers back.
+#![expect(clippy::disallowed_types, reason = "documents are compared by their meaning")]
 
 use alloc::{string::ToString, vec};
 use serde_json::{Value, json};

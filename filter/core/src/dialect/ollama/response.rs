@@ -188,6 +188,7 @@ pub(super) fn read_image(base64: Text<'_>) -> Source<'_> {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_types, reason = "documents are compared by their meaning")]
 mod tests {
     use super::*;
     use crate::dialect::{Downstream, Identity, openai_chat::OpenAiChat};
