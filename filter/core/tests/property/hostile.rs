@@ -67,7 +67,7 @@ fn write_request(document: &[u8]) {
     for (upstream, model) in UPSTREAMS {
         if let Ok(written) = upstream.write(&request, &aim(model)) {
             let body = serde_json::from_slice::<IgnoredAny>(&written.body);
-            assert!(body.is_ok(), "{}: {}", upstream.name(), String::from_utf8_lossy(&written.body));
+            assert!(body.is_ok(), "{}: {}", upstream.name(), written.body.escape_ascii());
             assert!(written.headers.iter().all(|(name, value)| is_header(name, value)));
         }
     }

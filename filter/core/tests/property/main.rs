@@ -2,17 +2,22 @@
 //! changes it, nothing that is sent makes a reader panic or a writer write what is no request.
 #![expect(
     clippy::arithmetic_side_effects,
+    clippy::disallowed_types,
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
     clippy::unwrap_used,
-    reason = "a test that cannot go on fails"
+    reason = "a test that cannot go on fails, and compares documents by meaning"
 )]
 
 mod answers;
 mod hostile;
 mod requests;
-#[expect(dead_code, reason = "the conversations use the rest of it")]
+#[expect(
+    dead_code,
+    clippy::disallowed_methods,
+    reason = "the conversations use the rest of it, and show bytes as they can"
+)]
 #[path = "../conversation/stage.rs"]
 mod stage;
 mod streams;
