@@ -36,15 +36,21 @@ pub fn identity() -> Identity {
     Identity { exchange: "x".into(), created: 7, model: "asked".into() }
 }
 
-/// A gateway with one provider of each kind, named after it, and the key `test`.
+thread_local! {
+    static GATEWAY: Rc<Gateway> = {
+        let providers: Vec<String> = UPSTREAMS
+            .iter()
+            .map(|(kind, ..)| format!(r#""{kind}":{{"kind":"{kind}","base_url":"http://127.0.0.1:1/v1"}}"#))
+            .collect();
+        let key = r#"{"id":"k","sha256":"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}"#;
+        let document = format!(r#"{{"providers":{{{}}},"keys":[{key}],"max_body":100000}}"#, providers.join(","));
+        stage::gateway(&document)
+    };
+}
+
+/// A gateway with one provider of each kind, named after it, and the key `test`; made once, because runs are many.
 pub fn gateway() -> Rc<Gateway> {
-    let providers: Vec<String> = UPSTREAMS
-        .iter()
-        .map(|(kind, ..)| format!(r#""{kind}":{{"kind":"{kind}","base_url":"http://127.0.0.1:1/v1"}}"#))
-        .collect();
-    let key = r#"{"id":"k","sha256":"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}"#;
-    let document = format!(r#"{{"providers":{{{}}},"keys":[{key}],"max_body":100000}}"#, providers.join(","));
-    stage::gateway(&document)
+    GATEWAY.with(Rc::clone)
 }
 
 /// Whether it is JSON by its grammar.
