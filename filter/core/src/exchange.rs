@@ -9,7 +9,7 @@ use core::mem;
 
 use crate::{
     auth::{Caller, Credential},
-    dialect::openai_chat::{ChatRequest, OpenAiChat, WANTED_OF_REQUEST},
+    dialect::openai_chat::{ChatRequest, OpenAiChat, scan_request},
     error::{Error, Kind, Shape},
     gateway::Gateway,
     headers::{Headers, PRIVATE_HEADERS},
@@ -71,6 +71,9 @@ impl Exchange {
 
     /// The request's head has come; `end` says that there is no body.
     pub fn request_head(&mut self, headers: Headers<'_>, end: bool, clock: &dyn Clock) -> Step {
+        if !matches!(self.state, State::Fresh) {
+            return self.request_end();
+        }
         let target = headers.text(":path").unwrap_or_default();
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let shape = Route::shape(path);
@@ -193,7 +196,7 @@ impl Exchange {
         }
         let query = Credential::strip(query);
         let exchange = headers.text("x-request-id").unwrap_or_default().replace('-', "");
-        let scanner = Ok(Scanner::new(WANTED_OF_REQUEST));
+        let scanner = Ok(scan_request());
         Ok(Reading { caller, query, exchange, shape, scanner, length: 0 })
     }
 

@@ -13,7 +13,7 @@ use alloc::{boxed::Box, format, rc::Rc, string::String, vec::Vec};
 use crate::{
     dialect::{
         Aim, Identity, Upstream, Written,
-        openai_chat::{Habits, WANTED_OF_ANSWER},
+        openai_chat::{ChatRequest, Habits, WANTED_OF_ANSWER, scan_request},
     },
     error::{Error, Kind},
     headers::Headers,
@@ -94,9 +94,9 @@ impl Attempt {
         // What another attempt has set is still there; one that has no successor and no predecessor need not look.
         let is_alone = plan.targets.len() == 1;
         let mut set = Vec::with_capacity(provider.headers.len().saturating_add(5));
-        let (path, body) = if self.is_native() {
-            let habits =
-                Habits { takes_stream_options: provider.takes_stream_options, max_tokens: provider.vendor.max_tokens };
+        let habits =
+            Habits { takes_stream_options: provider.takes_stream_options, max_tokens: provider.vendor.max_tokens };
+        let (path, body) = if self.is_native() && !provider.vendor.foreign.is_unwanted(&plan.request) {
             let edits = plan.request.edits(&self.target.model, habits);
             if !edits.is_empty() || !is_alone {
                 let length = edits.length_after(plan.request.length);
@@ -109,7 +109,15 @@ impl Attempt {
             let request = plan.downstream.read(text)?;
             let aim = Aim { model: &self.target.model, max_output_tokens: None, exchange: &plan.exchange };
             let upstream = self.upstream();
-            let Written { path, headers, body, dropped } = upstream.write(&request, &aim)?;
+            let Written { path, headers, mut body, dropped } = upstream.write(&request, &aim)?;
+            if self.is_native() {
+                // Written anew without what other providers' turns have left in it; the vendor's habits still hold.
+                let length = body.len();
+                let mut scanner = scan_request();
+                let fed = scanner.feed(&body);
+                let request = ChatRequest::read(fed.and_then(|()| scanner.finish()), length)?;
+                request.edits(&self.target.model, habits).apply_in_place(&mut body);
+            }
             let version = if provider.base_url.path.ends_with(upstream.version()) { "" } else { upstream.version() };
             self.dropped = tellable(dropped);
             set.push((Name::Borrowed("content-length"), format!("{}", body.len())));

@@ -10,6 +10,6 @@ mod splice;
 mod text;
 
 pub use object::members;
-pub use scan::{Failure, Fault, Found, MAX_DEPTH, Member, Scanner};
+pub use scan::{Failure, Fault, Found, MAX_DEPTH, Marks, Member, Scanner};
 pub use splice::{Edit, Edits};
 pub use text::Str;

@@ -5,7 +5,7 @@
 
 use alloc::string::String;
 
-use crate::config::BaseUrl;
+use crate::{config::BaseUrl, dialect::openai_chat::ChatRequest};
 
 /// A vendor's habits.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,8 +20,33 @@ pub struct Vendor {
     pub takes_stream_options: bool,
     /// What it calls `max_completion_tokens`, where it does not know that name.
     pub max_tokens: Option<&'static str>,
+    /// What it makes of a history that another provider began.
+    pub foreign: Foreign,
     /// Whether the path names the deployment and the query an API version, as Azure's older endpoints want it.
     pub has_deployments: bool,
+}
+
+/// What a vendor makes of cache breakpoints, thinking blocks and thought signatures in a history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Foreign {
+    /// It understands them, or passes them on to who does.
+    Taken,
+    /// Nobody knows: it gets what the client wrote, but nothing that the gateway itself has put into an id.
+    Unknown,
+    /// It refuses a request that has them.
+    Refused,
+}
+
+impl Foreign {
+    /// Whether a request has to be written anew, without them.
+    #[must_use]
+    pub fn is_unwanted(self, request: &ChatRequest) -> bool {
+        match self {
+            Self::Taken => false,
+            Self::Unknown => request.has_carried_signature,
+            Self::Refused => request.has_carried_signature || request.has_foreign_fields,
+        }
+    }
 }
 
 /// A vendor that is exactly like OpenAI.
@@ -31,12 +56,16 @@ const PLAIN: Vendor = Vendor {
     credential: None,
     takes_stream_options: true,
     max_tokens: None,
+    foreign: Foreign::Refused,
     has_deployments: false,
 };
 
 const fn plain(name: &'static str, hosts: &'static [&'static str]) -> Vendor {
-    Vendor { name, hosts, ..PLAIN }
+    Vendor { name, hosts, foreign: Foreign::Unknown, ..PLAIN }
 }
+
+/// Whoever has no row.
+static OTHER: Vendor = plain("compatible", &[]);
 
 /// The API version asked for where the file names none: the latest general one of Azure's dated API.
 const AZURE_API_VERSION: &str = "2024-10-21";
@@ -45,6 +74,7 @@ const AZURE_API_VERSION: &str = "2024-10-21";
 static AZURE: Vendor = Vendor {
     credential: Some(("api-key", "")),
     has_deployments: true,
+    foreign: Foreign::Refused,
     ..plain("azure", &[".openai.azure.com", ".services.ai.azure.com", ".cognitiveservices.azure.com"])
 };
 
@@ -52,7 +82,12 @@ static VENDORS: &[&Vendor] = &[
     &PLAIN,
     &AZURE,
     // 2026-11: refuses `stream_options` and `max_completion_tokens` with 422 "extra_forbidden"; the last chunk has the usage.
-    &Vendor { takes_stream_options: false, max_tokens: Some("max_tokens"), ..plain("mistral", &["api.mistral.ai"]) },
+    &Vendor {
+        takes_stream_options: false,
+        max_tokens: Some("max_tokens"),
+        foreign: Foreign::Refused,
+        ..plain("mistral", &["api.mistral.ai"])
+    },
     // 2026-08: each chunk has the usage so far; `stream_options` is not in its reference.
     &Vendor { takes_stream_options: false, ..plain("perplexity", &["api.perplexity.ai"]) },
     // 2026-11: the reference knows `max_tokens` only; the other name is ignored, and with it the limit.
@@ -60,12 +95,15 @@ static VENDORS: &[&Vendor] = &[
     &Vendor { max_tokens: Some("max_tokens"), ..plain("together", &["api.together.xyz", "api.together.ai"]) },
     &Vendor { max_tokens: Some("max_tokens"), ..plain("fireworks", &["api.fireworks.ai"]) },
     &Vendor { max_tokens: Some("max_tokens"), ..plain("zai", &["api.z.ai", "open.bigmodel.cn"]) },
-    &plain("groq", &["api.groq.com"]),
+    // 2026-11: refuses properties of messages that it does not know.
+    &Vendor { foreign: Foreign::Refused, ..plain("groq", &["api.groq.com"]) },
     &plain("xai", &["api.x.ai", ".api.x.ai"]),
-    &plain("openrouter", &["openrouter.ai"]),
+    // 2026-11: takes `cache_control` and signed reasoning for the models behind it.
+    &Vendor { foreign: Foreign::Taken, ..plain("openrouter", &["openrouter.ai"]) },
     &plain("cerebras", &["api.cerebras.ai"]),
     &plain("cohere", &["api.cohere.ai", "api.cohere.com"]),
-    &plain("google", &["generativelanguage.googleapis.com"]),
+    // 2026-11: `extra_content` is its own.
+    &Vendor { foreign: Foreign::Taken, ..plain("google", &["generativelanguage.googleapis.com"]) },
     &plain("huggingface", &["router.huggingface.co"]),
     &plain("nvidia", &["integrate.api.nvidia.com"]),
 ];
@@ -94,7 +132,7 @@ impl Vendor {
         let is_at = |vendor: &&Self| {
             vendor.hosts.iter().any(|known| if known.starts_with('.') { host.ends_with(known) } else { host == *known })
         };
-        VENDORS.iter().copied().find(is_at).unwrap_or(&PLAIN)
+        VENDORS.iter().copied().find(is_at).unwrap_or(&OTHER)
     }
 }
 
@@ -107,10 +145,10 @@ mod tests {
         for (host, name) in [
             ("api.mistral.ai", "mistral"),
             ("x.openai.azure.com", "azure"),
-            ("openai.azure.com", "openai"),
+            ("openai.azure.com", "compatible"),
             ("eu.api.x.ai", "xai"),
-            ("127.0.0.1", "openai"),
-            ("api.mistral.ai.evil.example", "openai"),
+            ("127.0.0.1", "compatible"),
+            ("api.mistral.ai.evil.example", "compatible"),
         ] {
             assert_eq!(Vendor::at(host).name, name, "{host}");
         }

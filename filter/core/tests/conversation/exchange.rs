@@ -281,3 +281,21 @@ fn what_a_target_did_not_get_is_listed_as_far_as_a_header_can_list_it() {
     let dropped: Vec<&str> = answer.header("x-dragoman-dropped").unwrap().split(", ").collect();
     assert_eq!((dropped.first(), dropped.len()), (Some(&"verbosity"), 32));
 }
+
+#[test]
+fn what_another_provider_left_in_a_history_does_not_reach_openai() {
+    let body = br#"{"model":"m","temperature":1.0,"x":[1.50],"messages":[
+        {"role":"user","content":[{"type":"text","text":"hi","cache_control":{"type":"ephemeral"}}]},
+        {"role":"assistant","content":null,"thinking_blocks":[{"type":"thinking","thinking":"hm","signature":"s"}],
+         "tool_calls":[{"id":"call_1__thought__abc","type":"function","function":{"name":"f","arguments":"{}"},
+                        "extra_content":{"google":{"thought_signature":"abc"}}}]},
+        {"role":"tool","tool_call_id":"call_1__thought__abc","content":"ok"}]}"#;
+    let sent = ask(&open(), post(CHAT, &[]), &[body]).sent();
+    let text = std::str::from_utf8(&sent.body).unwrap();
+    for foreign in ["cache_control", "thinking", "__thought__", "extra_content"] {
+        assert!(!text.contains(foreign), "{foreign}: {text}");
+    }
+    assert!(text.contains(r#""tool_call_id":"call_1""#) && text.contains(r#""x":[1.50]"#), "{text}");
+    let length = text.len().to_string();
+    assert_eq!(Headers(&sent.headers).text("content-length"), Some(length.as_str()));
+}

@@ -8,7 +8,7 @@ use alloc::borrow::Cow;
 
 use crate::chat::Text;
 
-const SEPARATOR: &str = "__thought__";
+pub(super) const SEPARATOR: &str = "__thought__";
 
 /// The id that the client sees.
 pub(super) fn join<'a>(id: &'a str, signature: Option<&str>) -> Text<'a> {

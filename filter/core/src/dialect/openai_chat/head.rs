@@ -8,19 +8,33 @@ use alloc::{
 use core::ops::Range;
 use serde_json::value::RawValue;
 
+use super::call_id;
 use crate::{
     error::{Error, Kind},
-    json::{Edit, Edits, Failure, Fault, Found, MAX_DEPTH, Member},
+    json::{Edit, Edits, Failure, Fault, Found, MAX_DEPTH, Marks, Member, Scanner},
 };
 
 /// The members that decide; the rest is the provider's business.
-pub const WANTED: &[&str] = &["model", "stream", "stream_options", "service_tier", "max_completion_tokens"];
+const WANTED: &[&str] = &["model", "stream", "stream_options", "service_tier", "max_completion_tokens", "temperature"];
 
 const MODEL: usize = 0;
 const STREAM: usize = 1;
 const STREAM_OPTIONS: usize = 2;
 const SERVICE_TIER: usize = 3;
 const MAX_COMPLETION_TOKENS: usize = 4;
+const TEMPERATURE: usize = 5;
+
+/// What only other providers understand, and OpenAI refuses: it comes from a history that one of them began.
+static FOREIGN: Marks = Marks {
+    names: &["cache_control", "thinking_blocks", "extra_content"],
+    carrier: ("tool_call_id", call_id::SEPARATOR.as_bytes()),
+};
+
+/// The scan that [`ChatRequest::read`] needs.
+#[must_use]
+pub fn scan() -> Scanner {
+    Scanner::new(WANTED).noticing(&FOREIGN)
+}
 
 /// Longest name of a model.
 const MAX_MODEL: usize = 256;
@@ -38,6 +52,10 @@ pub struct ChatRequest {
     pub flex: bool,
     /// The body's length.
     pub length: usize,
+    /// Whether it has fields that only some providers understand: cache breakpoints, signed thoughts.
+    pub has_foreign_fields: bool,
+    /// Whether a call's id carries what the gateway once put into it for Gemini.
+    pub has_carried_signature: bool,
     model_span: Range<usize>,
     /// The change that asks for usage.
     usage: Option<Edit>,
@@ -62,7 +80,7 @@ impl ChatRequest {
     /// # Errors
     /// A fault of the document, a missing model, or a field of the wrong type.
     pub fn read(scanned: Result<Found, Failure>, length: usize) -> Result<Self, Error> {
-        let Found { open, members } = scanned.map_err(describe)?;
+        let Found { open, members, noticed_name, noticed_text } = scanned.map_err(describe)?;
         let member = |index| members.iter().find(|member| member.index == index);
 
         let model = member(MODEL).ok_or_else(|| invalid("You must say which `model` to use.", "model"))?;
@@ -78,6 +96,11 @@ impl ChatRequest {
             Some(Some(b"true")) => true,
             Some(_) => return Err(invalid("`stream` must be a boolean.", "stream")),
         };
+        let temperature = member(TEMPERATURE).and_then(|member| member.text.as_deref());
+        let temperature: Option<f64> = temperature.and_then(|text| serde_json::from_slice(text).ok());
+        if temperature.is_some_and(|temperature| !(0.0..=2.0).contains(&temperature)) {
+            return Err(invalid("`temperature` must be between 0 and 2.", "temperature"));
+        }
         let flex = member(SERVICE_TIER).is_some_and(|tier| tier.text.as_deref() == Some(br#""flex""#));
         let (wants_usage, usage) = match (stream, member(STREAM_OPTIONS)) {
             (false, _) => (true, None),
@@ -93,6 +116,8 @@ impl ChatRequest {
             wants_usage,
             flex,
             length,
+            has_foreign_fields: noticed_name,
+            has_carried_signature: noticed_text,
             model_span: model.span.clone(),
             usage,
             options: member(STREAM_OPTIONS).map(|options| options.whole.clone()),
@@ -185,10 +210,9 @@ fn describe(Failure { fault, offset }: Failure) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::json::Scanner;
 
     fn read(body: &str) -> Result<ChatRequest, Error> {
-        let mut scanner = Scanner::new(WANTED);
+        let mut scanner = scan();
         let fed = scanner.feed(body.as_bytes());
         ChatRequest::read(fed.and_then(|()| scanner.finish()), body.len())
     }
@@ -257,6 +281,7 @@ mod tests {
             (r#"{"x":1}"#, Some("model")),
             (r#"{"model":1}"#, Some("model")),
             (r#"{"model":""}"#, Some("model")),
+            (r#"{"model":"m","temperature":2.5}"#, Some("temperature")),
             (r#"{"model":"m\r\nset-cookie: a=b"}"#, Some("model")),
             (r#"{"model":"modèle"}"#, Some("model")),
             (r#"{"model":"m","stream":"yes"}"#, Some("stream")),

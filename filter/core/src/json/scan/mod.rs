@@ -41,6 +41,15 @@ pub struct Member {
     pub text: Option<Vec<u8>>,
 }
 
+/// What a scan notices below the top level, wherever it stands: enough to know that a closer look is due.
+#[derive(Debug)]
+pub struct Marks {
+    /// Members of these names.
+    pub names: &'static [&'static str],
+    /// This text in the value of a member of this name.
+    pub carrier: (&'static str, &'static [u8]),
+}
+
 /// What a scan found.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Found {
@@ -48,6 +57,10 @@ pub struct Found {
     pub open: usize,
     /// The wanted members, in the order written.
     pub members: Vec<Member>,
+    /// Whether one of the marked names was noticed.
+    pub noticed_name: bool,
+    /// Whether the marked text was noticed in its carrier.
+    pub noticed_text: bool,
 }
 
 /// Why a document was refused, and where.
@@ -92,7 +105,19 @@ pub struct Scanner {
     name_span: Range<usize>,
     comma: Option<usize>,
     current: Option<Current>,
+    marks: Option<&'static Marks>,
+    carrier: Carrier,
     found: Found,
+}
+
+/// Whether the value of a carrier is being read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Carrier {
+    No,
+    /// Its name was read.
+    Named,
+    /// So many bytes of the text were seen just now.
+    Inside(usize),
 }
 
 /// The wanted value being read: its index, where it starts, and its text so far.
@@ -152,8 +177,16 @@ impl Scanner {
             name_span: 0..0,
             comma: None,
             current: None,
+            marks: None,
+            carrier: Carrier::No,
             found: Found::default(),
         }
+    }
+
+    /// Also notices these marks.
+    #[must_use]
+    pub fn noticing(self, marks: &'static Marks) -> Self {
+        Self { marks: Some(marks), ..self }
     }
 
     /// Reads the next piece of the document.
@@ -166,7 +199,7 @@ impl Scanner {
         while let Some((&byte, after)) = rest.split_first() {
             let at = base.saturating_add(piece.len().saturating_sub(rest.len()));
             self.offset = at;
-            if self.state == INSIDE_VALUE_TEXT && self.current.is_none() {
+            if self.state == INSIDE_VALUE_TEXT && self.current.is_none() && self.carrier == Carrier::No {
                 let left = skip_plain(rest);
                 if left.len() < rest.len() {
                     rest = left;
@@ -271,9 +304,12 @@ impl Scanner {
                 if text.is_name {
                     if self.depth == 1 {
                         self.name_span.end = at.saturating_add(1);
+                    } else {
+                        self.see_name();
                     }
                     self.state = State::Colon;
                 } else {
+                    self.carrier = Carrier::No;
                     self.end_value(at.saturating_add(1));
                 }
                 return Ok(());
@@ -282,8 +318,11 @@ impl Scanner {
         };
         self.capture(byte);
         // One byte more than any wanted name can have says that it is none of them.
-        if text.is_name && self.depth == 1 && self.name.len() <= MAX_NAME {
+        if text.is_name && (self.depth == 1 || self.marks.is_some()) && self.name.len() <= MAX_NAME {
             self.name.push(byte);
+        }
+        if let Carrier::Inside(seen) = self.carrier {
+            self.see_carried(seen, byte);
         }
         self.state = State::Text(Text { inside, ..text });
         Ok(())
@@ -299,6 +338,10 @@ impl Scanner {
             }
             self.current = Some(Current { index, start: at, text: Some(Vec::new()) });
         }
+        self.carrier = match self.carrier {
+            Carrier::Named if byte == b'"' => Carrier::Inside(0),
+            Carrier::Named | Carrier::No | Carrier::Inside(_) => Carrier::No,
+        };
         self.state = match byte {
             b'{' => return self.open(true, at),
             b'[' => return self.open(false, at),
@@ -347,6 +390,31 @@ impl Scanner {
             let whole = self.comma.unwrap_or(name.start)..end;
             self.found.members.push(Member { index, name, span: start..end, whole, text });
         }
+    }
+
+    /// A name below the top level was read.
+    fn see_name(&mut self) {
+        let Some(marks) = self.marks else { return };
+        self.found.noticed_name |= marks.names.iter().any(|name| name.as_bytes() == self.name);
+        if marks.carrier.0.as_bytes() == self.name {
+            self.carrier = Carrier::Named;
+        }
+    }
+
+    /// A byte of a carrier's value was read, after `seen` bytes of the text.
+    fn see_carried(&mut self, seen: usize, byte: u8) {
+        let Some(Marks { carrier: (_, text), .. }) = self.marks else { return };
+        let begun = usize::from(text.first() == Some(&byte));
+        let seen = match text.get(seen) {
+            Some(&wanted) if wanted == byte => seen.saturating_add(1),
+            // The text begins with a doubled byte: a third one leaves two.
+            Some(_) if begun == 1 && text.get(..seen).is_some_and(|part| part.iter().all(|&other| other == byte)) => {
+                seen
+            }
+            Some(_) | None => begun,
+        };
+        self.found.noticed_text |= seen == text.len();
+        self.carrier = Carrier::Inside(seen);
     }
 
     /// A comma between two top-level members. The first member goes with the comma behind it, the others with the one
@@ -439,6 +507,27 @@ mod tests {
             let bytes = body.as_bytes();
             assert_eq!(&bytes[name.clone()], br#""model""#);
             assert_eq!([&bytes[..whole.start], &bytes[whole.end..]].concat(), expected.as_bytes());
+        }
+    }
+
+    #[test]
+    fn marks_are_noticed_below_the_top_level() {
+        static MARKS: Marks = Marks { names: &["cache_control"], carrier: ("tool_call_id", b"__thought__") };
+        for (body, name, text) in [
+            (r#"{"cache_control":1,"a":"cache_control","b":["__thought__"]}"#, false, false),
+            (r#"{"a":[{"cache_control":null}]}"#, true, false),
+            (r#"{"a":[{"tool_call_id":"call_1"},{"id":"__thought__"}]}"#, false, false),
+            (r#"{"a":[{"tool_call_id":"call___thought__x"}]}"#, false, true),
+            (r#"{"a":[{"tool_call_id":"__th__thought__"}]}"#, false, true),
+            (r#"{"a":[{"tool_call_id":["__thought__"]}]}"#, false, false),
+        ] {
+            for cut in 0..body.len() {
+                let mut scanner = Scanner::new(WANTED).noticing(&MARKS);
+                let (a, b) = body.as_bytes().split_at(cut);
+                scanner.feed(a).and_then(|()| scanner.feed(b)).unwrap();
+                let found = scanner.finish().unwrap();
+                assert_eq!((found.noticed_name, found.noticed_text), (name, text), "{body}");
+            }
         }
     }
 
