@@ -9,6 +9,7 @@
     reason = "a test that cannot go on fails, and says what it skipped"
 )]
 
+mod anthropic;
 mod exchange;
 mod gemini;
 mod ollama;

@@ -85,7 +85,7 @@ pub(super) fn image<'r>(source: &'r Source<'_>, path: &str) -> Result<Data<'r>, 
             Ok(Data::Base64 { media_type, data: base64 })
         }
         Source::Url(url) => address(url, path),
-        Source::File(id) => Ok(Data::File { file_id: id }),
+        Source::File(id) => file(id, path),
     }
 }
 
@@ -103,8 +103,16 @@ pub(super) fn document<'r>(source: &'r Source<'_>, path: &str) -> Result<Data<'r
             Err(refuse(&["Files of type `", media_type, "` cannot be read by this model."], path))
         }
         Source::Url(url) => address(url, path),
-        Source::File(id) => Ok(Data::File { file_id: id }),
+        Source::File(id) => file(id, path),
     }
+}
+
+/// A file at the provider. OpenAI's ids look different, and its files are not here.
+fn file<'r>(id: &'r str, path: &str) -> Result<Data<'r>, Error> {
+    if id.starts_with("file-") {
+        return Err(refuse(&["The file `", id, "` is at another provider than this model."], path));
+    }
+    Ok(Data::File { file_id: id })
 }
 
 fn address<'r>(url: &'r Text<'_>, path: &str) -> Result<Data<'r>, Error> {

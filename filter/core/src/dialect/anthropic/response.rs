@@ -17,6 +17,8 @@ use crate::{
 /// A message, whole or as a stream begins it.
 #[derive(Deserialize)]
 pub(super) struct WireMessage<'a> {
+    #[serde(borrow, rename = "type", default)]
+    kind: Option<Str<'a>>,
     #[serde(borrow, default)]
     pub(super) id: Option<Str<'a>>,
     #[serde(borrow, default)]
@@ -191,29 +193,22 @@ pub(super) fn finish(reason: &str, calls: bool) -> Finish {
 
 /// Reads a whole answer.
 pub(super) fn read(body: &str) -> Option<Response<'_>> {
-    #[derive(Deserialize)]
-    struct Typed<'a> {
-        #[serde(borrow, rename = "type")]
-        kind: Str<'a>,
-    }
-    let Typed { kind } = serde_json::from_str(body).ok()?;
-    if &*kind != "message" {
-        return None;
-    }
-    let mut wire: WireMessage<'_> = serde_json::from_str(body).ok()?;
+    let wire: WireMessage<'_> = serde_json::from_str(body).ok()?;
+    let mut wire = wire.kind.as_deref().is_some_and(|kind| kind == "message").then_some(wire)?;
     let mut parts = Vec::with_capacity(wire.content.len());
-    let mut answer: Option<Text<'_>> = None;
+    let mut answer = None;
     for raw in &wire.content {
         let Some((kind, block)) = read_block(raw).ok()? else { continue };
-        match part_of(kind, block) {
-            Part::ToolCall(call) if call.name == JSON_TOOL => answer = Some(call.arguments),
-            part => parts.push(part),
+        if kind == BlockKind::ToolUse && block.name.as_deref() == Some(JSON_TOOL) {
+            answer = Some(block.input.map_or("{}", RawValue::get));
+        } else {
+            parts.push(part_of(kind, block));
         }
     }
     if let Some(text) = answer {
         // The answer is JSON and nothing else, whatever a model that was only asked to has said before it.
         parts.retain(|part| !matches!(part, Part::Text(_)));
-        parts.push(Part::Text(TextPart { text, ..TextPart::default() }));
+        parts.push(Part::Text(TextPart { text: Cow::Borrowed(text), ..TextPart::default() }));
     }
     let explanation = wire.stop_details.and_then(|details| details.explanation);
     parts.extend(explanation.map(|explanation| Part::Refusal(explanation.0)));

@@ -149,14 +149,15 @@ impl Narrowing {
     }
 
     fn describe(&mut self, description: Option<Str<'_>>, mut hints: String, start: usize) {
+        if !hints.is_empty() {
+            self.changed = true;
+            hints.push('}');
+        }
         let text = match (description, hints.is_empty()) {
             (None, true) => return,
+            (None, false) => hints,
             (Some(description), true) => description.0.into_owned(),
-            (description, false) => {
-                self.changed = true;
-                hints.push('}');
-                description.map_or(hints.clone(), |description| [&*description, "\n\n", &hints].concat())
-            }
+            (Some(description), false) => [&*description, "\n\n", &hints].concat(),
         };
         self.key("description", start);
         self.out.push_str(&serde_json::to_string(&text).unwrap_or_default());

@@ -16,11 +16,16 @@ use crate::chat::{Effort, Reasoning, Request};
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(super) enum Thinking {
     Disabled,
-    Enabled { budget_tokens: u64, display: Display },
-    Adaptive { display: Display },
+    Enabled {
+        budget_tokens: u64,
+    },
+    Adaptive {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        display: Option<Display>,
+    },
 }
 
-/// Newer models say nothing of their thoughts unless asked.
+/// Models that take no budget say nothing of their thoughts unless asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Display {
@@ -80,7 +85,6 @@ impl Mind {
             }
             return;
         }
-        let display = Display::Summarized;
         let by_budget = match ability {
             Ability::Never => return dropped.note(EFFORT),
             Ability::Budget => true,
@@ -89,10 +93,11 @@ impl Mind {
         };
         if !by_budget {
             let effort = wish.effort.unwrap_or_else(|| effort_of(wish.budget.unwrap_or_default()));
-            self.thinking = Some(Thinking::Adaptive { display });
-            self.effort = Some(word_for(effort, ability == Ability::Either));
+            let takes_budget = ability == Ability::Either;
+            self.thinking = Some(Thinking::Adaptive { display: (!takes_budget).then_some(Display::Summarized) });
+            self.effort = Some(word_for(effort, takes_budget));
         } else if let Some(budget_tokens) = self.budget(wish, is_bounded).filter(|_| allows_budget) {
-            self.thinking = Some(Thinking::Enabled { budget_tokens, display });
+            self.thinking = Some(Thinking::Enabled { budget_tokens });
         } else {
             dropped.note(EFFORT);
         }
@@ -120,14 +125,14 @@ impl Mind {
             }
             temperature.min(1.0)
         });
-        let refused = sampling == Sampling::Default || thinks;
+        let is_fixed = sampling == Sampling::Default;
         self.temperature = temperature.filter(|temperature| {
             // Only the usual temperature goes with thought.
             let is_usual = *temperature >= 1.0;
-            if refused && !is_usual {
+            if (is_fixed || thinks) && !is_usual {
                 dropped.note("temperature");
             }
-            !refused
+            !is_fixed && (!thinks || is_usual)
         });
         let excludes_top_p = sampling == Sampling::Either && self.temperature.is_some();
         self.top_p = request.top_p.filter(|top_p| {
@@ -143,10 +148,11 @@ impl Mind {
             fits
         });
         self.top_k = request.top_k.filter(|_| {
-            if refused {
+            let fits = !is_fixed && !thinks;
+            if !fits {
                 dropped.note("top_k");
             }
-            !refused
+            fits
         });
     }
 }
