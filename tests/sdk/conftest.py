@@ -1,4 +1,4 @@
-"""A gateway and a simulated provider for the SDK tests, started once a session from what `make` built.
+"""A gateway and its simulated providers for the SDK tests, started once a session from what `make` built.
 
 Both are started by `dragoman launch`, which ties a process to the one that started it: however pytest ends, they end. The
 ports are held by sockets of ours that never listen, so that nobody else can take them before Envoy binds them too.
@@ -17,12 +17,10 @@ from types import SimpleNamespace
 
 import openai
 import pytest
+from dialects import DIALECTS
 
 DIST = pathlib.Path(os.environ.get("DRAGOMAN_DIST", pathlib.Path(__file__).parents[2] / "dist"))
 READY_SECONDS = 60
-
-#: The pause between the events of a simulated stream: long enough to tell "now" from "at the end".
-PAUSE_SECONDS = 0.1
 
 KEYS = {
     "full": {"key": "sk-test-full"},
@@ -63,7 +61,7 @@ def gateway(tmp_path_factory):
     folder = tmp_path_factory.mktemp("gateway")
     provider = launch(
         *["simulate", "--listen", "127.0.0.1:0", "--require-key", "sk-upstream"],
-        *["--pause", f"{PAUSE_SECONDS * 1000:.0f}ms"],
+        *["--pause", "2ms"],
         stderr=subprocess.PIPE,
     )
     upstream = wait_for(provider, provider.stderr, r"on (http://\S+)")[1]
@@ -73,9 +71,13 @@ def gateway(tmp_path_factory):
         {"id": name, "sha256": hashlib.sha256(key["key"].encode()).hexdigest()} | {k: v for k, v in key.items() if k != "key"}
         for name, key in KEYS.items()
     ]
+    # One simulator plays them all: it knows by the path what is spoken.
+    kinds = [dialect.provider for dialect in DIALECTS]
     config = {
         "listen": {"address": address, "admin": admin_address},
-        "providers": {"openai": {"kind": "openai", "base_url": upstream, "credential": {"value": "sk-upstream"}}},
+        "providers": {
+            kind: {"kind": kind, "base_url": upstream, "credential": {"value": "sk-upstream"}} for kind in kinds
+        },
         "keys": keys,
     }
     file = folder / "dragoman.json"
@@ -114,3 +116,9 @@ def client_with(gateway):
 def async_client(gateway):
     """To be opened inside the event loop that uses it."""
     return lambda: openai.AsyncOpenAI(**options(gateway))
+
+
+@pytest.fixture(params=DIALECTS, ids=str)
+def dialect(request):
+    """Each of them in turn."""
+    return request.param
