@@ -12,14 +12,17 @@ up: wasm cli envoy
 
 test: test-native test-envoy test-sdk
 
+# Tests that replay recorded traffic are ignored without a folder of it.
+INCLUDE_IGNORED := $(if $(DRAGOMAN_FIXTURES),-- --include-ignored)
+
 # Pure tests and the real filter against the fake host: nothing to build first.
 test-native: doctor
-	cargo test -p dragoman-core -p dragoman
-	cargo test -p dragoman-tests --lib $(addprefix --test ,$(basename $(notdir $(wildcard tests/native_*.rs) tests/dependencies.rs)))
+	cargo test -p dragoman-core -p dragoman $(INCLUDE_IGNORED)
+	cargo test -p dragoman-tests --lib $(addprefix --test ,$(basename $(notdir $(wildcard tests/native_*.rs) tests/dependencies.rs))) $(INCLUDE_IGNORED)
 
 # A real Envoy.
 test-envoy: wasm cli envoy
-	$(if $(wildcard tests/envoy_*.rs),cargo test -p dragoman-tests $(addprefix --test ,$(basename $(notdir $(wildcard tests/envoy_*.rs)))))
+	$(if $(wildcard tests/envoy_*.rs),cargo test -p dragoman-tests $(addprefix --test ,$(basename $(notdir $(wildcard tests/envoy_*.rs)))) $(INCLUDE_IGNORED))
 
 # The official SDK, pinned, against a real Envoy.
 test-sdk: wasm cli envoy
@@ -31,6 +34,7 @@ check: doctor wasm cli envoy
 	scripts/wasm clippy
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc --workspace --no-deps --document-private-items
 	dist/dragoman render envoy --config config/dragoman.yaml --check envoy/standalone
+	dist/dragoman schema --check config/dragoman.schema.json
 	dist/envoy --mode validate --log-level warn -c envoy/standalone/envoy.yaml
 	scripts/size $(WASM_BYTES_MAX)
 
@@ -51,9 +55,10 @@ envoy: doctor
 size:
 	scripts/size $(WASM_BYTES_MAX)
 
-# envoy/: what the tool renders from the default configuration, checked in.
+# What is generated and checked in: envoy/ from the default configuration, and the schema of such files.
 render: cli
 	dist/dragoman render envoy --config config/dragoman.yaml --out envoy/standalone
+	dist/dragoman schema > config/dragoman.schema.json
 
 doctor:
 	@scripts/doctor

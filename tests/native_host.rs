@@ -93,10 +93,20 @@ fn a_configuration_that_is_no_json_is_refused_with_a_reason() {
 }
 
 #[test]
-fn a_hundred_vms_one_after_another_leave_nothing_behind() {
-    for _ in 0..100 {
-        let vm = Vm::new();
-        let mut exchange = Gateway::load(&vm, &config()).exchange();
-        assert!(matches!(exchange.request(head("/v1/chat/completions"), &[CHAT]), Outcome::Forwarded(_)));
-    }
+fn a_plan_lives_as_long_as_its_exchange() {
+    let vm = Vm::new();
+    let gateway = Gateway::load(&vm, &config());
+    let mut exchange = gateway.exchange();
+    let _ = exchange.request(head("/v1/chat/completions"), &[CHAT]).forwarded();
+    let next = exchange.client.filter_state("dragoman.next").expect("the plan has a name");
+    // Attempts of other streams that come by the same name.
+    let attempt = || {
+        let other = gateway.exchange();
+        other.attempt.set_property(&["dragoman.next"], &next);
+        other.attempt.request(head("/v1/chat/completions"), &[CHAT])
+    };
+    assert!(matches!(attempt(), Outcome::Forwarded(_)));
+    exchange.finish();
+    let reply = attempt().replied();
+    assert_eq!(reply.status(), 503, "{}", reply.text());
 }

@@ -2,7 +2,7 @@
 
 use std::{env, fmt::Write, path::Path};
 
-use dragoman_core::config::{Account, AuthMode, Config, Credential};
+use dragoman_core::config::Config;
 
 use crate::render::scheme;
 
@@ -19,9 +19,12 @@ pub fn summarize(path: &Path, config: &Config) -> String {
         let state = if provider.enabled { "" } else { " (disabled)" };
         let _ = writeln!(text, "  provider {} at {}{}{state}", provider.name, scheme::origin(url), url.path);
         for account in &provider.accounts {
-            if let Some(missing) = missing(account) {
+            if let Err(missing) = account.secret(environment) {
                 let _ = writeln!(text, "    account {} is not configured: {missing}", account.name);
             }
+        }
+        if let Err(missing) = provider.secrets(environment) {
+            let _ = writeln!(text, "    it would not be asked: {missing}");
         }
     }
     let required = config.auth.required.unwrap_or(!config.keys.is_empty());
@@ -34,11 +37,16 @@ pub fn summarize(path: &Path, config: &Config) -> String {
     text
 }
 
-/// Why the account would be skipped.
-fn missing(account: &Account) -> Option<String> {
-    match (&account.credential, account.auth) {
-        (Some(Credential::Env(name)), _) => env::var_os(name).is_none().then(|| format!("{name} is not set")),
-        (None, AuthMode::ApiKey) => Some("it has no credential".into()),
-        (Some(Credential::Value(_)), _) | (None, AuthMode::None) => None,
-    }
+/// One line for each provider that would not be asked, and why.
+pub fn unconfigured(config: &Config) -> impl Iterator<Item = String> {
+    let enabled = config.providers.iter().filter(|provider| provider.enabled);
+    enabled.filter_map(|provider| {
+        let missing = provider.secrets(environment).err()?;
+        Some(format!("the provider {} is not configured and will not be asked: {missing}", provider.name))
+    })
+}
+
+/// What the module would find there: it reads UTF-8 only.
+fn environment(name: &str) -> Option<String> {
+    env::var(name).ok()
 }

@@ -6,5 +6,6 @@ pub mod check;
 pub mod document;
 pub mod key;
 pub mod render;
+pub mod schema;
 pub mod simulate;
 pub mod up;

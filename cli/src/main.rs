@@ -16,9 +16,10 @@ use clap::{Args, Parser, Subcommand};
 use dragoman::{
     check, document,
     document::BadFile,
-    key, render, simulate,
+    key, render, schema, simulate,
     up::{self, launch},
 };
+use dragoman_core::config;
 
 /// Makes any Envoy an LLM gateway.
 #[derive(Parser)]
@@ -35,6 +36,8 @@ enum Verb {
     /// Render configuration for the proxy
     #[command(subcommand)]
     Render(RenderVerb),
+    /// Print the JSON Schema of the configuration file
+    Schema(SchemaArgs),
     /// Make and hash client keys
     #[command(subcommand)]
     Key(KeyVerb),
@@ -77,6 +80,13 @@ struct RenderArgs {
     /// Path of the module as Envoy will open it
     #[arg(long, value_name = "PATH", default_value = "dist/dragoman.wasm")]
     wasm: String,
+}
+
+#[derive(Args)]
+struct SchemaArgs {
+    /// Print nothing; fail if this file differs
+    #[arg(long, value_name = "FILE")]
+    check: Option<PathBuf>,
 }
 
 #[derive(Subcommand)]
@@ -138,6 +148,10 @@ fn run(verb: Verb) -> anyhow::Result<()> {
             print(&check::summarize(&path, &config))
         }
         Verb::Render(RenderVerb::Envoy(args)) => render_envoy(&args),
+        Verb::Schema(SchemaArgs { check }) => {
+            let schema = schema::document(&config::reference());
+            check.map_or_else(|| print(&schema), |path| compare(&path, &schema))
+        }
         Verb::Key(KeyVerb::New { id }) => print(&key::announce(&key::generate()?, &id)),
         Verb::Key(KeyVerb::Hash { key }) => {
             let key = key.map_or_else(read_key, Ok)?;

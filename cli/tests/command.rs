@@ -67,6 +67,14 @@ fn the_checked_in_bootstrap_is_the_rendered_default() {
 }
 
 #[test]
+fn the_checked_in_schema_is_that_of_the_file() {
+    let same = dragoman(["schema", "--check", "config/dragoman.schema.json"]);
+    assert!(same.status.success(), "{}", text(&same.stderr));
+    let other = dragoman(["schema", "--check", "config/dragoman.yaml"]);
+    assert_eq!(other.status.code(), Some(1));
+}
+
+#[test]
 fn a_differing_bootstrap_is_named_with_its_first_line() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().to_str().unwrap();
@@ -141,6 +149,27 @@ fn inline_credentials_are_rendered_as_variables_and_named() {
     for variable in ["DRAGOMAN_CREDENTIAL_A_B_DEFAULT", "DRAGOMAN_CREDENTIAL_A_B_DEFAULT_2"] {
         assert!(rendering.contains(&format!("- {variable}\n")), "{rendering}");
         assert!(text(&output.stderr).contains(variable));
+    }
+}
+
+#[test]
+fn a_provider_that_lacks_something_is_named_with_what_it_lacks() {
+    let (_folder, path) = file(
+        "providers:\n  a: {kind: openai, credential: {env: BAD}}\n  b: {kind: openai, auth: none, headers: {x-a: {env: UNSET}}}\n",
+    );
+    let check = command(["check", &path]).env("BAD", "sk-secret\n").output().unwrap();
+    let summary = text(&check.stdout);
+    assert!(check.status.success() && !summary.contains("sk-secret"), "{summary}");
+    for line in [
+        "account default is not configured: the environment variable BAD holds characters that a header cannot",
+        "it would not be asked: the environment variable UNSET is not set",
+    ] {
+        assert!(summary.contains(line), "{summary}");
+    }
+    // It warns, and goes on to what it cannot do without.
+    let up = command(["up", "--config", &path]).env("PATH", "").output().unwrap();
+    for name in ["a", "b"] {
+        assert!(text(&up.stderr).contains(&format!("the provider {name} is not configured")), "{}", text(&up.stderr));
     }
 }
 

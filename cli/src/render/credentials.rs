@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use dragoman_core::config::{Account, Config, Credential};
+use dragoman_core::config::{Config, Credential, Provider};
 
-/// An inline credential and the variable that carries it to the module.
+/// An inline secret and the variable that carries it to the module.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Handover {
     /// Name of the variable.
@@ -19,17 +19,27 @@ impl std::fmt::Debug for Handover {
     }
 }
 
-/// The file with each inline credential replaced by a variable of its own.
+/// The file with each inline secret replaced by a variable of its own. Headers count as secrets, whatever is in them: which
+/// of them are cannot be told.
 pub(super) fn hand_over(config: &Config) -> (Config, Vec<Handover>) {
     let mut config = config.clone();
     let mut taken: BTreeSet<String> = variables(&config).into_iter().collect();
     let mut handovers = Vec::new();
-    for provider in &mut config.providers {
-        for account in &mut provider.accounts {
-            let Some(Credential::Value(value)) = &account.credential else { continue };
-            let variable = unused(&format!("DRAGOMAN_CREDENTIAL_{}_{}", provider.name, account.name), &mut taken);
+    let mut take = |secret: &mut Credential, kind: &str, provider: &str, name: &str| {
+        if let Credential::Value(value) = secret {
+            let variable = unused(&format!("DRAGOMAN_{kind}_{provider}_{name}"), &mut taken);
             handovers.push(Handover { variable: variable.clone(), value: value.clone() });
-            account.credential = Some(Credential::Env(variable));
+            *secret = Credential::Env(variable);
+        }
+    };
+    for Provider { name, accounts, headers, .. } in &mut config.providers {
+        for account in accounts {
+            if let Some(secret) = &mut account.credential {
+                take(secret, "CREDENTIAL", name, &account.name);
+            }
+        }
+        for (header, secret) in headers {
+            take(secret, "HEADER", name, header);
         }
     }
     (config, handovers)
@@ -37,15 +47,17 @@ pub(super) fn hand_over(config: &Config) -> (Config, Vec<Handover>) {
 
 /// The variables that the file refers to, sorted and once each.
 pub(super) fn variables(config: &Config) -> Vec<String> {
-    let accounts = config.providers.iter().flat_map(|provider| &provider.accounts);
-    accounts.filter_map(variable).collect::<BTreeSet<_>>().into_iter().map(str::to_owned).collect()
+    let variable = |secret: &Credential| match secret {
+        Credential::Env(name) => Some(name.clone()),
+        Credential::Value(_) => None,
+    };
+    let names: BTreeSet<_> = config.providers.iter().flat_map(secrets).filter_map(variable).collect();
+    names.into_iter().collect()
 }
 
-fn variable(account: &Account) -> Option<&str> {
-    match account.credential.as_ref()? {
-        Credential::Env(name) => Some(name),
-        Credential::Value(_) => None,
-    }
+fn secrets(provider: &Provider) -> impl Iterator<Item = &Credential> {
+    let credentials = provider.accounts.iter().filter_map(|account| account.credential.as_ref());
+    credentials.chain(provider.headers.iter().map(|(_, secret)| secret))
 }
 
 /// `wanted` as the name of a variable, numbered where taken: `a-b` and `a_b` are two providers but one such name.

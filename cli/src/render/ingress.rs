@@ -2,19 +2,26 @@
 
 use std::time::Duration;
 
-use dragoman_core::config::{Config, Plugin, Provider};
+use dragoman_core::{
+    attempt::MAX_TRANSLATED,
+    config::{Config, Plugin, Provider},
+    sse::MAX_FRAME,
+};
 use serde_json::{Value, json};
 
 use super::{listener, listener::INGRESS_LISTENER, route, scheme::seconds, wasm::Module};
 
-/// Added to `max_body`: the module answers 413 itself, in the caller's dialect, so Envoy's limit must be the later one;
-/// and a held answer or an expanded request may be somewhat larger than what came in.
-const BUFFER_MARGIN_BYTES: u64 = 1 << 20;
+/// Added to what the module holds at most: it answers 413 itself, in the caller's dialect, so Envoy's limit must be the
+/// later one; and what one read of the socket brings is in Envoy's buffer before the module has seen it.
+const BUFFER_MARGIN_BYTES: u64 = 4 << 20;
+/// What a connection may buffer without a request's own limit: a client that reads slowly holds so much of a stream, and one
+/// read brings no more.
+const CONNECTION_BUFFER_BYTES: u32 = 1 << 20;
 /// Added to the longest wait that the file allows, so that the module's own time-out always comes first.
 const IDLE_MARGIN: Duration = Duration::from_secs(30);
 
 pub(super) fn listener(config: &Config, module: &Module<'_>) -> Value {
-    let buffer_bytes = config.max_body.saturating_add(BUFFER_MARGIN_BYTES);
+    let buffer_bytes = buffer_bytes(config);
     let manager = json!({
         "codec_type": "AUTO",
         // The client's own address counts, and none of its forwarding headers.
@@ -32,7 +39,12 @@ pub(super) fn listener(config: &Config, module: &Module<'_>) -> Value {
         "request_timeout": "300s",
         "stream_idle_timeout": seconds(longest_wait(config).saturating_add(IDLE_MARGIN)),
         "max_request_headers_kb": 60,
-        "common_http_protocol_options": { "max_headers_count": 100, "idle_timeout": "300s" },
+        "common_http_protocol_options": {
+            "max_headers_count": 100,
+            "idle_timeout": "300s",
+            // Many servers read `x_a` as `x-a`, so that a name in one spelling could pass where the other is stripped.
+            "headers_with_underscores_action": "REJECT_REQUEST",
+        },
         "http2_protocol_options": {
             "max_concurrent_streams": 128,
             "initial_stream_window_size": 1 << 20,
@@ -42,7 +54,14 @@ pub(super) fn listener(config: &Config, module: &Module<'_>) -> Value {
         "route_config": route::table(config, buffer_bytes),
         "http_filters": [module.ingress(&Plugin::Ingress(Box::new(config.clone()))), listener::router()],
     });
-    listener::http(INGRESS_LISTENER, config.listen.address, u32::try_from(buffer_bytes).unwrap_or(u32::MAX), manager)
+    listener::http(INGRESS_LISTENER, config.listen.address, CONNECTION_BUFFER_BYTES, manager)
+}
+
+/// What Envoy may buffer of one request, and of its answer: the limit is one for both, and over it a held answer is Envoy's
+/// own 500.
+pub(super) fn buffer_bytes(config: &Config) -> u64 {
+    let held = [MAX_TRANSLATED, MAX_FRAME].map(|bytes| u64::try_from(bytes).unwrap_or(u64::MAX));
+    held.into_iter().fold(config.max_body, u64::max).saturating_add(BUFFER_MARGIN_BYTES)
 }
 
 fn longest_wait(config: &Config) -> Duration {

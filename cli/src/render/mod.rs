@@ -4,7 +4,7 @@
 //! configuration is defined, and written as YAML in one place. The rendering is a function of the file and of [`Target`]
 //! alone, so that a checked-in rendering can be compared byte for byte.
 //!
-//! Invariant: no secret is in the rendering. Inline credentials become references to environment variables, which are
+//! Invariant: no secret is in the rendering. Inline credentials and headers become references to environment variables, which are
 //! handed back; Envoy shows its whole configuration, the module's included, to whoever reads its `/config_dump`.
 
 mod cluster;
@@ -46,7 +46,7 @@ pub struct Target<'a> {
 pub struct Rendering {
     /// The document.
     pub yaml: String,
-    /// Inline credentials of the file, by the variable that must carry them.
+    /// Inline secrets of the file, by the variable that must carry them.
     pub handovers: Vec<Handover>,
     /// Every variable that the module reads, sorted.
     pub variables: Vec<String>,
@@ -62,7 +62,7 @@ pub fn envoy(config: &Config, target: Target<'_>) -> anyhow::Result<Rendering> {
     let module = Module { path: target.wasm, variables: &variables };
     let mut bootstrap = json!({
         "node": { "id": "dragoman", "cluster": "dragoman" },
-        "overload_manager": overload::manager(),
+        "overload_manager": overload::manager(ingress::buffer_bytes(&config)),
         "static_resources": {
             "listeners": [ingress::listener(&config, &module), listener::admin(config.listen.admin)],
             "clusters": config.providers.iter().map(|provider| cluster::of(provider, &config.tls, &module)).collect::<Vec<_>>(),
@@ -146,6 +146,17 @@ mod tests {
     }
 
     #[test]
+    fn a_header_leaves_the_rendering_as_a_credential_does() {
+        let file = r#"{"providers": {"a": {"kind": "openai", "auth": "none", "headers":
+            {"x-project": "project-secret", "x-b": {"value": "b-secret"}, "x-c": {"env": "C"}}}}}"#;
+        let (rendering, _) = render(file, TARGET);
+        assert!(!rendering.yaml.contains("-secret"));
+        let handed: Vec<_> = rendering.handovers.iter().map(|h| (h.variable.as_str(), h.value.as_str())).collect();
+        assert_eq!(handed, [("DRAGOMAN_HEADER_A_X_PROJECT", "project-secret"), ("DRAGOMAN_HEADER_A_X_B", "b-secret")]);
+        assert_eq!(rendering.variables, ["C", "DRAGOMAN_HEADER_A_X_B", "DRAGOMAN_HEADER_A_X_PROJECT"]);
+    }
+
+    #[test]
     fn a_variable_of_the_file_is_never_reused_for_another_credential() {
         let file = r#"{"providers": {"a": {"kind": "openai", "accounts": [
             {"name": "one", "credential": {"env": "DRAGOMAN_CREDENTIAL_A_TWO"}},
@@ -182,15 +193,16 @@ mod tests {
     }
 
     #[test]
-    fn waits_of_the_file_bound_the_listener_the_route_and_the_cluster() {
+    fn waits_of_the_file_bound_the_listener_the_routes_and_the_cluster() {
         let (_, bootstrap) = render(
-            r#"{"retry": {"deadline": "10s"}, "providers": {"a": {"kind": "openai",
+            r#"{"retry": {"deadline": "45s"}, "providers": {"a": {"kind": "openai",
                 "timeouts": {"first_byte": "50s", "idle": "40s", "total": "70s", "flex": "60s"}}}}"#,
             TARGET,
         );
         assert_eq!(all(&bootstrap["static_resources"]["listeners"][0], "stream_idle_timeout"), ["90s"]);
-        assert_eq!(all(&bootstrap, "per_try_timeout"), ["50s"]);
-        assert_eq!(all(&bootstrap, "per_try_idle_timeout"), ["50s"]);
+        // For the flex tier, then for all others, which the deadline bounds.
+        assert_eq!(all(&bootstrap, "per_try_timeout"), ["60s", "45s"]);
+        assert_eq!(all(&bootstrap["static_resources"]["listeners"][0], "idle_timeout"), ["300s", "61s", "46s"]);
         assert_eq!(all(&bootstrap, "max_stream_duration"), ["70s"]);
     }
 
@@ -203,10 +215,12 @@ mod tests {
     }
 
     #[test]
-    fn a_body_at_the_limit_reaches_the_module_so_that_it_can_refuse_the_next_byte() {
-        let (_, bootstrap) = render(r#"{"max_body": "4MiB", "providers": {"a": {"kind": "openai"}}}"#, TARGET);
-        let limit = 5 << 20;
-        assert_eq!(bootstrap["static_resources"]["listeners"][0]["per_connection_buffer_limit_bytes"], limit);
-        assert_eq!(all(&bootstrap, "request_body_buffer_limit"), [limit]);
+    fn whatever_the_module_holds_reaches_it_so_that_it_can_refuse_the_next_byte() {
+        for (max_body, limit) in [("4MiB", 36_u64 << 20), ("64MiB", 68 << 20)] {
+            let file = format!(r#"{{"max_body": "{max_body}", "providers": {{"a": {{"kind": "openai"}}}}}}"#);
+            let (_, bootstrap) = render(&file, TARGET);
+            assert_eq!(all(&bootstrap, "request_body_buffer_limit"), [limit]);
+            assert_eq!(all(&bootstrap, "max_heap_size_bytes"), [64 * limit]);
+        }
     }
 }

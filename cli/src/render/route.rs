@@ -1,4 +1,7 @@
-//! The one route: the module names the cluster of each attempt, Envoy retries and streams.
+//! The routes: the module names the cluster of each attempt, Envoy retries and streams.
+//!
+//! There are two, equal but for how long a stream may be silent. That is a property of the route, and it runs while the answer
+//! is awaited, too: with one route for all, the patience that the flex tier needs would keep every stalled stream open.
 //!
 //! The obvious `cluster_header` is resolved once per request, so that a retry stays with the first provider. The matcher
 //! specifier with `refresh_cluster_on_retry` (Envoy 1.39) is asked again before each attempt, and reads filter state, which
@@ -8,24 +11,15 @@ use std::time::Duration;
 
 use dragoman_core::{
     config::{Config, Provider},
-    plan::NEXT_PROPERTY,
+    headers::PRIVATE_HEADERS,
+    plan::{FLEX_MARK, NEXT_PROPERTY},
 };
 use serde_json::{Map, Value, json};
 
 use super::{INGRESS_STATS, scheme::seconds};
 
-/// Headers about the client that are none of a provider's business. Applied after the ingress filter has read them.
-const PRIVATE_HEADERS: [&str; 9] = [
-    "cookie",
-    "forwarded",
-    "via",
-    "x-envoy-external-address",
-    "x-forwarded-for",
-    "x-forwarded-host",
-    "x-forwarded-port",
-    "x-forwarded-proto",
-    "x-real-ip",
-];
+/// So much later than the attempt's own time-out a silent stream ends, so that the attempt's is the one that is reported.
+const PATIENCE_MARGIN: Duration = Duration::from_secs(1);
 
 pub(super) fn table(config: &Config, buffer_bytes: u64) -> Value {
     json!({
@@ -35,19 +29,49 @@ pub(super) fn table(config: &Config, buffer_bytes: u64) -> Value {
             "domains": ["*"],
             // HTTP/2 requests are otherwise bounded by the stream window instead of the listener's limit.
             "request_body_buffer_limit": buffer_bytes,
-            "routes": [{
-                "name": "plan",
-                "match": { "prefix": "/" },
-                "request_headers_to_remove": PRIVATE_HEADERS,
-                "route": {
-                    // It would span all attempts and the stream; each attempt is bounded by its cluster instead.
-                    "timeout": "0s",
-                    "inline_cluster_specifier_plugin": specifier(&config.providers),
-                    "retry_policy": retry_policy(config),
-                },
-            }],
+            // Once, before the first attempt: what an attempt sets stays.
+            "request_headers_to_remove": ([PRIVATE_HEADERS, &["x-forwarded-proto"]].concat()),
+            "routes": [flex(config), plan(config)],
         }],
     })
+}
+
+/// Requests of the flex tier, once the module has read that they are.
+fn flex(config: &Config) -> Value {
+    let is_flex = json!({ "key": next_key(), "string_match": { "suffix": FLEX_MARK } });
+    let patience = longest(config, |provider| provider.timeouts.flex);
+    json!({
+        "name": "flex",
+        "match": { "prefix": "/", "filter_state": [is_flex] },
+        "route": action(config, patience),
+    })
+}
+
+/// All others.
+fn plan(config: &Config) -> Value {
+    json!({ "name": "plan", "match": { "prefix": "/" }, "route": action(config, config.longest_first_byte()) })
+}
+
+fn action(config: &Config, patience: Duration) -> Value {
+    let idle = longest(config, |provider| provider.timeouts.idle);
+    json!({
+        // It would span all attempts and the stream; each attempt is bounded by its cluster instead.
+        "timeout": "0s",
+        // `per_try_idle_timeout` seems made for it, but Envoy 1.40 forgets it with the answer's head where there is a
+        // `per_try_timeout`, too. This one also runs while the first content is awaited, so it may not be the shorter one.
+        "idle_timeout": seconds(idle.max(patience.saturating_add(PATIENCE_MARGIN))),
+        "inline_cluster_specifier_plugin": specifier(&config.providers),
+        "retry_policy": retry_policy(config, patience),
+    })
+}
+
+fn next_key() -> String {
+    format!("wasm.{NEXT_PROPERTY}")
+}
+
+fn longest(config: &Config, of: fn(&Provider) -> Duration) -> Duration {
+    let enabled = config.providers.iter().filter(|provider| provider.enabled);
+    enabled.map(of).max().unwrap_or_default()
 }
 
 fn specifier(providers: &[Provider]) -> Value {
@@ -71,7 +95,7 @@ fn specifier(providers: &[Provider]) -> Value {
                     "name": "next",
                     "typed_config": {
                         "@type": "type.googleapis.com/envoy.extensions.matching.common_inputs.network.v3.FilterStateInput",
-                        "key": format!("wasm.{NEXT_PROPERTY}"),
+                        "key": next_key(),
                     },
                 },
                 "prefix_match_map": { "map": providers.iter().map(action).collect::<Map<_, _>>() },
@@ -80,21 +104,15 @@ fn specifier(providers: &[Provider]) -> Value {
     }})
 }
 
-fn retry_policy(config: &Config) -> Value {
-    let longest = |of: fn(&Provider) -> Duration| config.providers.iter().map(of).max().unwrap_or_default();
-    let first_byte = longest(|provider| provider.timeouts.first_byte);
-    let idle = longest(|provider| provider.timeouts.idle);
+fn retry_policy(config: &Config, patience: Duration) -> Value {
     json!({
-        "retry_on": "reset,connect-failure,refused-stream,retriable-status-codes,retriable-headers",
+        "retry_on": "reset,connect-failure,refused-stream,retriable-status-codes",
         "retriable_status_codes": config.retry.statuses,
-        // Set by the attempt on an answer that is a failure whatever its status.
-        "retriable_headers": [{ "name": "x-dragoman-retry", "present_match": true }],
         // The module sets x-envoy-max-retries from its plan; without a plan nothing is tried twice.
         "num_retries": 0,
-        // Ends with the first content: until then the attempt holds the answer.
-        "per_try_timeout": seconds(first_byte),
-        // Also runs while the first byte is awaited, so it may not be the shorter one.
-        "per_try_idle_timeout": seconds(idle.max(first_byte)),
+        // Ends with the first content: until then the attempt holds the answer. The module shortens it for a provider with
+        // less patience.
+        "per_try_timeout": seconds(patience),
         // The next target is another provider; there is nothing to wait for.
         "retry_back_off": { "base_interval": "0.001s", "max_interval": "0.001s" },
         "refresh_cluster_on_retry": true,

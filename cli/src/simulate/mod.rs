@@ -24,6 +24,7 @@ mod wire;
 use std::{io, net::SocketAddr, time::Duration};
 
 use anyhow::Context as _;
+use dragoman_core::config::parse_duration;
 use tokio::signal::unix::{SignalKind, signal};
 
 pub use self::{
@@ -69,16 +70,9 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     })
 }
 
-/// A duration as the configuration file writes it: `250ms`, `30s`, `5m`; a bare number is milliseconds.
+/// A duration as the configuration file writes it.
 fn duration(text: &str) -> Result<Duration, String> {
-    let digits = text.trim_end_matches(|character: char| character.is_ascii_alphabetic());
-    let number: u64 = digits.parse().map_err(|_| format!("`{text}` is not a duration such as 30ms"))?;
-    match text.strip_prefix(digits) {
-        Some("ms" | "") => Ok(Duration::from_millis(number)),
-        Some("s") => Ok(Duration::from_secs(number)),
-        Some("m") => Ok(Duration::from_secs(number.saturating_mul(60))),
-        _ => Err(format!("`{text}` has no unit of ms, s, m")),
-    }
+    parse_duration(text).map_err(|wrong| format!("it {wrong}; expected a duration such as 30ms"))
 }
 
 #[cfg(test)]

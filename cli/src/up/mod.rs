@@ -29,7 +29,7 @@ use tokio::{
 
 use self::{admin::Interface, process::Envoy};
 use crate::{
-    document,
+    check, document,
     render::{self, ADMIN_LISTENER, INGRESS_LISTENER, Rendering},
 };
 
@@ -65,6 +65,9 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
 async fn serve(options: &Options) -> anyhow::Result<()> {
     let mut signals = Signals::new()?;
     let config = configure(options)?;
+    for line in check::unconfigured(&config) {
+        writeln!(std::io::stderr(), "dragoman: {line}")?;
+    }
     let binary = files::envoy(options.envoy.as_deref())?;
     let module = files::module(options.wasm.as_deref())?;
     files::authorities(&config)?;

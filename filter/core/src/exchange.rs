@@ -12,7 +12,7 @@ use crate::{
     dialect::openai_chat::{ChatRequest, OpenAiChat, WANTED_OF_REQUEST},
     error::{Error, Kind, Shape},
     gateway::Gateway,
-    headers::Headers,
+    headers::{Headers, PRIVATE_HEADERS},
     host::Clock,
     json::{Failure, Scanner},
     plan::{Outcome, Plan, Target},
@@ -58,25 +58,6 @@ pub struct LocalReply {
     /// Envoy's response code details.
     pub details: String,
 }
-
-/// Headers that never reach a provider: the caller's credentials and state, and what would make the answer unreadable. The account
-/// is the gateway's, so its organization and project are too.
-const PRIVATE: &[&str] = &[
-    "accept-encoding",
-    "api-key",
-    "authorization",
-    "cookie",
-    "forwarded",
-    "openai-organization",
-    "openai-project",
-    "proxy-authorization",
-    "x-api-key",
-    "x-chalk-env-id",
-    "x-forwarded-for",
-    "x-forwarded-host",
-    "x-goog-api-key",
-    "x-real-ip",
-];
 
 /// Prefixes of headers that are the gateway's or Envoy's own: from a client they are forged.
 const INTERNAL: &[&str] = &["x-dragoman-", "x-envoy-"];
@@ -241,18 +222,25 @@ impl Exchange {
             let header = Name::Borrowed("x-envoy-upstream-rq-per-try-timeout-ms");
             edits.set.push((header, format!("{}", first_byte.as_millis())));
         }
+        if request.flex {
+            // The cluster's own bound is `total`, which may well be the shorter one.
+            let longest = provider.flex.saturating_add(provider.total);
+            let header = Name::Borrowed("x-envoy-upstream-stream-duration-ms");
+            edits.set.push((header, format!("{}", longest.as_millis())));
+        }
         Ok((Rc::new(Plan::new(request, &OpenAiChat, exchange, vec![target], shape, query)), edits))
     }
 }
 
 /// The removals that every request needs, for the headers that it has.
 fn strip(headers: Headers<'_>) -> HeaderEdits {
-    let is_private = |name: &&str| PRIVATE.contains(name) || INTERNAL.iter().any(|prefix| name.starts_with(prefix));
+    let is_private =
+        |name: &&str| PRIVATE_HEADERS.contains(name) || INTERNAL.iter().any(|prefix| name.starts_with(prefix));
     let mut remove: Vec<Name> = Vec::new();
     for name in headers.names().filter(is_private) {
         if !remove.iter().any(|removed| removed == name) {
             remove.push(
-                PRIVATE
+                PRIVATE_HEADERS
                     .iter()
                     .find(|known| **known == name)
                     .map_or_else(|| Name::Owned(name.into()), |known| Name::Borrowed(known)),

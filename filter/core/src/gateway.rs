@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use crate::{
     auth::KeyTable,
-    config::{Account, AuthMode, BaseUrl, Config, Credential, Provider as Section, StreamUsage},
+    config::{BaseUrl, Config, Provider as Section, StreamUsage},
     error::{Error, Kind},
     provider::{Spec, Vendor, authorization},
     step::Name,
@@ -47,7 +47,9 @@ pub struct Provider {
     pub first_byte: Duration,
     /// Replaces `first_byte` for the flex tier.
     pub flex: Duration,
-    /// The environment variable that would configure it, where it is not.
+    /// Of the whole exchange.
+    pub total: Duration,
+    /// What it lacks, where it is not configured.
     pub missing: Option<String>,
 }
 
@@ -58,7 +60,7 @@ impl Gateway {
         let providers = config.providers.iter().filter(|provider| provider.enabled);
         Self {
             keys: KeyTable::new(&config.auth, &config.keys),
-            providers: providers.map(|provider| Rc::new(Provider::new(provider, &environment))).collect(),
+            providers: providers.map(|provider| Rc::new(Provider::new(config, provider, &environment))).collect(),
             max_body: config.max_body,
             default_first_byte: config.longest_first_byte(),
         }
@@ -103,21 +105,17 @@ impl Gateway {
 }
 
 impl Provider {
-    fn new(section: &Section, environment: &impl Fn(&str) -> Option<String>) -> Self {
+    fn new(config: &Config, section: &Section, environment: &impl Fn(&str) -> Option<String>) -> Self {
         let (spec, vendor) = (section.kind.0, Vendor::of(&section.base_url));
-        let mut headers: Vec<_> =
-            section.headers.iter().map(|(name, value)| (Name::Owned(name.clone()), value.clone())).collect();
-        let mut secrets = section.accounts.iter().map(|account| secret(account, environment));
-        // The first account that is configured; where none is, what the first one lacks.
-        let chosen = secrets.next().map(|first| secrets.fold(first, Result::or));
-        let missing = match chosen {
-            Some(Ok(secret)) => {
+        let mut headers: Vec<(Name, String)> = Vec::new();
+        let missing = match section.secrets(environment) {
+            Ok(secrets) => {
+                headers.extend(secrets.headers.into_iter().map(|(name, value)| (Name::Owned(name), value)));
                 let place = vendor.credential.unwrap_or(spec.credential);
-                headers.extend(secret.map(|secret| authorization(place, &secret)));
+                headers.extend(secrets.credential.map(|secret| authorization(place, &secret)));
                 None
             }
-            Some(Err(missing)) => Some(missing),
-            None => Some("it has no account".into()),
+            Err(missing) => Some(missing),
         };
         Self {
             name: section.name.clone(),
@@ -132,31 +130,10 @@ impl Provider {
                 None => vendor.takes_stream_options,
             },
             headers,
-            first_byte: section.timeouts.first_byte,
+            first_byte: config.first_byte(section),
             flex: section.timeouts.flex,
+            total: section.timeouts.total,
             missing,
         }
-    }
-}
-
-/// The secret of an account, none where none is sent, or what is missing.
-fn secret(account: &Account, environment: &impl Fn(&str) -> Option<String>) -> Result<Option<String>, String> {
-    match (account.auth, &account.credential) {
-        (AuthMode::None, _) => Ok(None),
-        (AuthMode::ApiKey, Some(Credential::Value(value))) => Ok(Some(value.clone())),
-        (AuthMode::ApiKey, Some(Credential::Env(name))) => match environment(name).filter(|value| !value.is_empty()) {
-            Some(value) => Ok(Some(value)),
-            None => Err(format!("the environment variable {name} is not set")),
-        },
-        (AuthMode::ApiKey, None) => Err("it has no credential".into()),
-    }
-}
-
-impl Config {
-    /// The longest `first_byte` of the enabled providers: the per-try time-out of the rendered route.
-    #[must_use]
-    pub fn longest_first_byte(&self) -> Duration {
-        let enabled = self.providers.iter().filter(|provider| provider.enabled);
-        enabled.map(|provider| provider.timeouts.first_byte).max().unwrap_or_default()
     }
 }

@@ -2,6 +2,30 @@
 
 use alloc::{string::String, vec::Vec};
 
+/// Headers of a request that never reach a provider: the client's credentials and state, where it comes from, and what would
+/// make the answer unreadable. The ingress takes them off, and so does the rendered route with what Envoy has added.
+///
+/// Not `x-forwarded-proto`: without it Envoy finds no route, so that only the route itself can take it off.
+pub const PRIVATE_HEADERS: &[&str] = &[
+    "accept-encoding",
+    "api-key",
+    "authorization",
+    "cookie",
+    "forwarded",
+    "openai-organization",
+    "openai-project",
+    "proxy-authorization",
+    "via",
+    "x-api-key",
+    "x-chalk-env-id",
+    "x-envoy-external-address",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-port",
+    "x-goog-api-key",
+    "x-real-ip",
+];
+
 /// A borrowed header map.
 #[derive(Debug, Clone, Copy)]
 pub struct Headers<'a>(pub &'a [(String, Vec<u8>)]);

@@ -23,6 +23,10 @@ use crate::{
 /// because each costs about a microsecond to set and another to read.
 pub const NEXT_PROPERTY: &str = "dragoman.next";
 
+/// Ends the value of [`NEXT_PROPERTY`] where the client asked for the flex tier: such a request has a route of its own,
+/// because how long an attempt may be silent is a matter of the route and can be set by no header.
+pub const FLEX_MARK: &str = "#flex";
+
 /// See the module's documentation.
 #[derive(Debug)]
 pub struct Plan {
@@ -84,13 +88,15 @@ impl Plan {
     /// The value of [`NEXT_PROPERTY`] for the target with this index; `None` past the end.
     #[must_use]
     pub fn next(&self, index: usize, token: u32) -> Option<String> {
-        self.targets.get(index).map(|target| format!("{}#{token}", target.provider.cluster))
+        let mark = if self.request.flex { FLEX_MARK } else { "" };
+        self.targets.get(index).map(|target| format!("{}#{token}{mark}", target.provider.cluster))
     }
 
     /// The token in a value of [`NEXT_PROPERTY`].
     #[must_use]
     pub fn token(next: &[u8]) -> Option<u32> {
-        let (_, token) = core::str::from_utf8(next).ok()?.rsplit_once('#')?;
+        let next = core::str::from_utf8(next).ok()?;
+        let (_, token) = next.strip_suffix(FLEX_MARK).unwrap_or(next).rsplit_once('#')?;
         token.parse().ok()
     }
 

@@ -25,7 +25,7 @@ const NOT_JSON: &str = "sent an answer that is not valid JSON";
 const MAX_HELD: usize = 512 * 1024;
 
 /// Most bytes of a whole answer that is translated: pictures stand in it as base64.
-const MAX_TRANSLATED: usize = 32 * 1024 * 1024;
+pub const MAX_TRANSLATED: usize = 32 * 1024 * 1024;
 
 /// An answer being judged.
 #[derive(Debug)]

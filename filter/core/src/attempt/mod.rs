@@ -30,7 +30,7 @@ use crate::{
 use held::{Head, HeldBody};
 
 pub use flow::Flow;
-pub use held::{Held, Progress, Release};
+pub use held::{Held, MAX_TRANSLATED, Progress, Release};
 
 const NO_STREAM: &str = "answered a streaming request with something that is no event stream";
 
@@ -111,7 +111,7 @@ impl Attempt {
             let upstream = self.upstream();
             let Written { path, headers, body, dropped } = upstream.write(&request, &aim)?;
             let version = if provider.base_url.path.ends_with(upstream.version()) { "" } else { upstream.version() };
-            self.dropped = dropped;
+            self.dropped = tellable(dropped);
             set.push((Name::Borrowed("content-length"), format!("{}", body.len())));
             set.push((Name::Borrowed("content-type"), "application/json".into()));
             set.extend(headers);
@@ -223,4 +223,13 @@ impl Attempt {
     fn error(&self, what: &str) -> Error {
         Error::new(Kind::BadUpstream, format!("The provider `{}` {what}.", self.target.provider.name))
     }
+}
+
+/// The names that a header can list: some are the client's own.
+fn tellable(names: Vec<String>) -> Vec<String> {
+    const MAX_NAMES: usize = 32;
+    const MAX_LENGTH: usize = 64;
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.[]*".contains(&byte);
+    let is_name = |name: &String| name.len() <= MAX_LENGTH && name.bytes().all(is_part);
+    names.into_iter().filter(is_name).take(MAX_NAMES).collect()
 }

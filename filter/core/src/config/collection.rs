@@ -135,7 +135,7 @@ fn read_members<'a>(
     for (written, value) in members {
         let name = (rule.parse)(&written).unwrap_or_else(|wrong| {
             reader.report_under(&step(&written), format!("the name {wrong}; expected {}", rule.what));
-            written.into_owned()
+            written.0.into_owned()
         });
         if read.iter().any(|(other, _)| *other == name) {
             reader.report_under(&step(&name), "is written twice");

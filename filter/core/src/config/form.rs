@@ -78,7 +78,7 @@ impl<T: Copy + Into<u64> + TryFrom<u64>> Form for Whole<T> {
         let node = reader.open(raw)?;
         let text = match &node {
             Node::Number(text) => text,
-            Node::Text(text) => text.as_ref(),
+            Node::Text(text) => &**text,
             Node::Null | Node::Flag(_) | Node::List(_) | Node::Object(_) => {
                 reader.report(format!("expected {expected}, found {}", node.noun()));
                 return None;
@@ -128,7 +128,7 @@ impl<T: Copy + PartialEq> Form for Choice<T> {
     fn read(&self, raw: &RawValue, reader: &mut Reader) -> Option<T> {
         let node = reader.open(raw)?;
         let found = match &node {
-            Node::Text(text) => match self.options().find(|(word, _)| word == text) {
+            Node::Text(text) => match self.options().find(|(word, _)| *word == &**text) {
                 Some((_, value)) => return Some(*value),
                 None => quoted(text),
             },
@@ -184,7 +184,7 @@ impl<T> Form for Parsed<T> {
     fn read(&self, raw: &RawValue, reader: &mut Reader) -> Option<T> {
         let node = reader.open(raw)?;
         let text = match (&node, self.bare) {
-            (Node::Text(text), _) => text.as_ref(),
+            (Node::Text(text), _) => &**text,
             (Node::Number(text), Bare::Number) => text,
             (Node::Flag(false), Bare::Off) => "off",
             (Node::Number(_), _) => {
@@ -224,21 +224,8 @@ impl<T> Form for Parsed<T> {
 
 /// A JSON string.
 pub(super) fn write_text(text: &str, out: &mut String) {
-    out.push('"');
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\0'..='\u{1f}' | '\u{7f}' => {
-                out.push_str("\\u00");
-                out.extend(
-                    [u32::from(c) >> 4, u32::from(c) & 0xf].iter().filter_map(|digit| char::from_digit(*digit, 16)),
-                );
-            }
-            _ => out.push(c),
-        }
-    }
-    out.push('"');
+    // Writing a string to memory cannot fail.
+    out.push_str(&serde_json::to_string(text).unwrap_or_default());
 }
 
 /// Decimal digits and nothing else; `str::parse` would take a sign.

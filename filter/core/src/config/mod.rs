@@ -2,6 +2,7 @@
 
 mod check;
 mod collection;
+mod credential;
 mod fields;
 mod form;
 mod node;
@@ -27,12 +28,14 @@ use self::{
 };
 
 pub use self::{
+    credential::Secrets,
     plugin::Plugin,
     raw::{
         Account, Auth, AuthMode, BaseUrl, Config, Credential, EnvoyAdmin, Key, Listen, Provider, Retry, StreamUsage,
         Timeouts, Tls,
     },
     reference::{Field, Reference, SectionReference, Shape},
+    time::parse_duration,
 };
 
 /// One thing wrong with the file: where, as a JSON pointer, and what.

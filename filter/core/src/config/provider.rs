@@ -3,16 +3,17 @@
 //! A provider with one credential is written without `accounts`; both spellings are read into one list here, so that nobody
 //! after this knows the difference.
 
-use alloc::{borrow::ToOwned, format, string::String, vec, vec::Vec};
+use alloc::{borrow::ToOwned, format, vec, vec::Vec};
 use core::time::Duration;
 
 use super::{
     check::repeats,
     collection::{List, Named, Pairs},
+    credential::HeaderSource,
     fields::{Fields, Nested, Section},
     form::{Choice, Flag},
     raw::{Account, AuthMode, BaseUrl, Credential, Provider, StreamUsage, Timeouts},
-    text::{HEADER_NAME, HEADER_VALUE, LABEL, SECRET, VARIABLE},
+    text::{HEADER_NAME, LABEL},
     time::TIMEOUT,
     url::BASE_URL,
 };
@@ -61,7 +62,7 @@ impl Section for Provider {
             &List(Nested::new()),
             Vec::new(),
             |provider| &provider.accounts,
-            "Several credentials.",
+            "Several credentials. The first that is configured is used; the others are its spares.",
         );
         let stream_usage = fields.optional(
             "stream_usage",
@@ -72,10 +73,10 @@ impl Section for Provider {
         let timeouts = fields.section("timeouts", |provider| &provider.timeouts, "How long to wait.");
         let headers = fields.defaulted(
             "headers",
-            &Pairs { name: HEADER_NAME, value: HEADER_VALUE },
+            &Pairs { name: HEADER_NAME, value: HeaderSource },
             Vec::new(),
             |provider| &provider.headers,
-            "Headers added to each request.",
+            "Headers added to each request: text, or where a secret is found.",
         );
         let enabled = fields.defaulted("enabled", &Flag, true, |provider| &provider.enabled, "Whether it takes part.");
 
@@ -165,46 +166,6 @@ impl Section for Account {
     }
 }
 
-impl Section for Credential {
-    const NAME: &'static str = "credential";
-    const DOC: &'static str = "Where a secret is found: exactly one of its fields.";
-
-    fn declare(fields: &mut Fields<'_, Self>) -> Self {
-        let env = fields.optional(
-            "env",
-            &VARIABLE,
-            |credential| match credential {
-                Self::Env(name) => Some(name),
-                Self::Value(_) => None,
-            },
-            "In this environment variable.",
-        );
-        let value = fields.optional(
-            "value",
-            &SECRET,
-            |credential| match credential {
-                Self::Value(value) => Some(value),
-                Self::Env(_) => None,
-            },
-            "The secret itself.",
-        );
-        match (env, value) {
-            (Some(env), None) => Self::Env(env),
-            (None, Some(value)) => Self::Value(value),
-            (Some(env), Some(_)) => {
-                fields.report("", "has both `env` and `value`");
-                Self::Env(env)
-            }
-            (None, None) => {
-                if fields.is_sound("/env") && fields.is_sound("/value") {
-                    fields.report("", "has neither `env` nor `value`");
-                }
-                Self::Env(String::new())
-            }
-        }
-    }
-}
-
 impl Section for Timeouts {
     const NAME: &'static str = "timeouts";
     const DOC: &'static str = "How long to wait for a provider.";
@@ -231,14 +192,14 @@ impl Section for Timeouts {
                 &TIMEOUT,
                 minutes(10),
                 |timeouts| &timeouts.total,
-                "Of the whole exchange.",
+                "Of the whole exchange; for `service_tier: flex`, after `flex`.",
             ),
             flex: fields.defaulted(
                 "flex",
                 &TIMEOUT,
                 minutes(15),
                 |timeouts| &timeouts.flex,
-                "Replaces `first_byte` for `service_tier: flex`.",
+                "Replaces `first_byte` for `service_tier: flex`, whatever `retry.deadline` says.",
             ),
         }
     }

@@ -68,14 +68,15 @@ pub struct Provider {
     pub kind: Kind,
     /// Where it is; the kind's own public address where not written.
     pub base_url: BaseUrl,
-    /// Credentials, at least one. A provider's own `credential` is the account `default`.
+    /// Credentials, at least one. A provider's own `credential` is the account `default`. The first that is configured is
+    /// used; those after it are spares for when it is not.
     pub accounts: Vec<Account>,
     /// Whether streams are asked for their usage; where absent, as its vendor takes it.
     pub stream_usage: Option<StreamUsage>,
     /// How long to wait.
     pub timeouts: Timeouts,
     /// Headers added to each request, lower-case names.
-    pub headers: Vec<(String, String)>,
+    pub headers: Vec<(String, Credential)>,
     /// Whether it takes part.
     pub enabled: bool,
 }
@@ -140,9 +141,9 @@ pub struct Timeouts {
     pub first_byte: Duration,
     /// Between two pieces of a stream; default 60 s.
     pub idle: Duration,
-    /// Of the whole exchange; default 10 min.
+    /// Of the whole exchange; default 10 min. For `service_tier: flex` it begins after `flex`.
     pub total: Duration,
-    /// Replaces `first_byte` for `service_tier: flex`; default 15 min.
+    /// Replaces `first_byte` for `service_tier: flex`, whatever `retry.deadline` says; default 15 min.
     pub flex: Duration,
 }
 
@@ -193,11 +194,17 @@ impl Provider {
     }
 }
 
-impl core::fmt::Debug for Credential {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        match self {
-            Self::Env(name) => f.debug_tuple("Env").field(name).finish(),
-            Self::Value(_) => f.write_str("Value(…)"),
-        }
+impl Config {
+    /// How long a target may take to the first content: a plan has one target, so that `retry.deadline` bounds it, too.
+    #[must_use]
+    pub fn first_byte(&self, provider: &Provider) -> Duration {
+        provider.timeouts.first_byte.min(self.retry.deadline)
+    }
+
+    /// The longest of the enabled providers' [`Config::first_byte`]: the per-try time-out of the rendered route.
+    #[must_use]
+    pub fn longest_first_byte(&self) -> Duration {
+        let enabled = self.providers.iter().filter(|provider| provider.enabled);
+        enabled.map(|provider| self.first_byte(provider)).max().unwrap_or_default()
     }
 }

@@ -52,7 +52,11 @@ impl Reader {
             self.report(format!("nested deeper than {MAX_DEPTH} levels"));
             return None;
         }
-        Node::open(raw).map_err(|_| self.report("a string in it has an escape that is no character")).ok()
+        let node = Node::open(raw);
+        if node.is_none() {
+            self.report("a string in it has an escape that is no character");
+        }
+        node
     }
 
     /// Notes a problem here.

@@ -67,6 +67,8 @@ pub enum Shape {
         /// What stands under it.
         value: Box<Self>,
     },
+    /// One of several.
+    Either(Vec<Self>),
     /// The section of this name.
     Section(&'static str),
 }

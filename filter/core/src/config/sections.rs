@@ -177,7 +177,7 @@ impl Section for Retry {
                 &TIMEOUT,
                 Duration::from_mins(1),
                 |retry| &retry.deadline,
-                "Bound of the time to the first byte, over all tries.",
+                "Bound of the time to the first content, over all tries.",
             ),
         }
     }

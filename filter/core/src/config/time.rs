@@ -40,7 +40,11 @@ pub(super) const TIME: Parsed<u64> = Parsed {
     stand_in: || 0,
 };
 
-fn parse_duration(text: &str) -> Result<Duration, &'static str> {
+/// A duration as the file writes it, up to a year.
+///
+/// # Errors
+/// What is wrong with it, as the rest of the sentence "`…` …".
+pub fn parse_duration(text: &str) -> Result<Duration, &'static str> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let unit = text.strip_prefix(digits).unwrap_or_default();
     let amount = whole(digits).ok_or("is not a duration")?;

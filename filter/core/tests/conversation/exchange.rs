@@ -220,7 +220,7 @@ fn each_bad_request_gets_its_own_answer() {
         ("POST", "/v1/messages", &[], b"{}", 501),
         ("POST", "/router/x/chat/completions", &[], b"{}", 501),
         ("POST", CHAT, &[("content-encoding", b"gzip".as_slice())], b"\x1f\x8b", 415),
-        ("POST", CHAT, &[("content-type", b"text/plain".as_slice())], b"{}", 400),
+        ("POST", CHAT, &[("content-type", b"text/plain".as_slice())], b"{}", 415),
         ("POST", CHAT, &[("content-length", b"999999999".as_slice())], b"{}", 413),
         ("POST", CHAT, &[], b"", 400),
         ("POST", CHAT, &[], b"\xef\xbb\xbf{}", 400),
@@ -266,4 +266,18 @@ fn a_provider_without_its_credential_is_said_to_be_unconfigured() {
         ask(gateway, headers, &[]).refused().status
     };
     assert_eq!((ready(&gateway), ready(&open())), (503, 200));
+}
+
+#[test]
+fn what_a_target_did_not_get_is_listed_as_far_as_a_header_can_list_it() {
+    let gateway = gateway(r#"{"providers":{"a":{"kind":"anthropic","credential":{"env":"A"}}}}"#);
+    let many: Vec<String> = (0..100).map(|index| format!(r#","field_{index}":1"#)).collect();
+    let many = many.concat();
+    let body = format!(
+        r#"{{"model":"a/m","messages":[{{"role":"user","content":"hi"}}],"verbosity":"low","a\r\nset-cookie: b":1,"ä":2{many}}}"#
+    );
+    let sent = ask(&gateway, post(CHAT, &[]), &[body.as_bytes()]).sent();
+    let answer = sent.answered(200, JSON, &[br#"{"type":"message","role":"assistant","content":[]}"#]);
+    let dropped: Vec<&str> = answer.header("x-dragoman-dropped").unwrap().split(", ").collect();
+    assert_eq!((dropped.first(), dropped.len()), (Some(&"verbosity"), 32));
 }

@@ -1,12 +1,13 @@
 //! Whole exchanges through the pure core: a client, the two roles, a provider.
 #![expect(
     clippy::arithmetic_side_effects,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
-    clippy::print_stderr,
     clippy::unwrap_used,
-    reason = "a test that cannot go on fails, and says what it skipped"
+    reason = "a test that cannot go on fails, and reads files and bytes as it likes"
 )]
 
 mod anthropic;

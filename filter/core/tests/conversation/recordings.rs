@@ -1,10 +1,13 @@
 //! Recorded traffic of OpenAI-compatible providers, read where `DRAGOMAN_FIXTURES` says: requests and answers must pass byte
 //! for byte outside the spliced places, however they are cut.
+//!
+//! The recordings are not part of the repository. Without them these tests are ignored, which the harness counts and shows,
+//! rather than passed; `make test` asks for them where the variable is set.
 
 use std::{fs, path::Path};
 
 use crate::stage::{Sent, ask, gateway, pieces, post};
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 
 #[derive(Deserialize)]
@@ -34,22 +37,20 @@ struct Response {
     body: Option<String>,
 }
 
-fn recordings() -> Option<Vec<(String, Recording)>> {
-    let Some(folder) = std::env::var_os("DRAGOMAN_FIXTURES") else {
-        eprintln!("SKIPPED: DRAGOMAN_FIXTURES is not set, no recording was replayed");
-        return None;
-    };
+/// The recorded exchanges of these APIs, each with its file.
+pub(crate) fn load<T: DeserializeOwned>(apis: &[&str]) -> Vec<(String, T)> {
+    let folder = std::env::var_os("DRAGOMAN_FIXTURES").expect("DRAGOMAN_FIXTURES names the folder of recordings");
     let folder = Path::new(&folder);
     let index: Vec<Entry> = serde_json::from_slice(&fs::read(folder.join("index.json")).unwrap()).unwrap();
-    let chats = index.into_iter().filter(|entry| entry.api == "chat");
-    Some(
-        chats
-            .map(|entry| {
-                let recording = serde_json::from_slice(&fs::read(folder.join(&entry.file)).unwrap()).unwrap();
-                (entry.file, recording)
-            })
-            .collect(),
-    )
+    let read = |entry: Entry| {
+        let recording = serde_json::from_slice(&fs::read(folder.join(&entry.file)).unwrap()).unwrap();
+        (entry.file, recording)
+    };
+    index.into_iter().filter(|entry| apis.contains(&entry.api.as_str())).map(read).collect()
+}
+
+fn recordings() -> Vec<(String, Recording)> {
+    load(&["chat"])
 }
 
 /// A gateway whose provider is called `p`.
@@ -75,10 +76,10 @@ struct Options {
 }
 
 #[test]
+#[ignore = "needs DRAGOMAN_FIXTURES"]
 fn requests_pass_byte_for_byte_outside_the_spliced_places() {
-    let Some(recordings) = recordings() else { return };
     let mut replayed = 0;
-    for (file, recording) in &recordings {
+    for (file, recording) in &recordings() {
         let Some(body) = recording.request.body.as_ref().map(|body| body.get()).filter(|body| body.starts_with('{'))
         else {
             continue;
@@ -107,15 +108,14 @@ fn requests_pass_byte_for_byte_outside_the_spliced_places() {
         }
         replayed += 1;
     }
-    eprintln!("{replayed} recorded requests replayed");
     assert!(replayed > 0);
 }
 
 #[test]
+#[ignore = "needs DRAGOMAN_FIXTURES"]
 fn answers_pass_byte_for_byte_however_they_are_cut() {
-    let Some(recordings) = recordings() else { return };
     let mut replayed = 0;
-    for (file, recording) in &recordings {
+    for (file, recording) in &recordings() {
         let Some(body) = &recording.response.body else { continue };
         let header = |name: &str| {
             recording
@@ -153,6 +153,5 @@ fn answers_pass_byte_for_byte_however_they_are_cut() {
         }
         replayed += 1;
     }
-    eprintln!("{replayed} recorded answers replayed");
     assert!(replayed > 0);
 }

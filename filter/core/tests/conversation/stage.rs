@@ -70,7 +70,8 @@ pub(crate) fn post(path: &str, more: &[(&str, &[u8])]) -> HeaderMap {
         (":authority", b"gw"),
         ("content-type", b"application/json"),
     ];
-    usual.iter().chain(more).map(|(name, value)| ((*name).to_owned(), value.to_vec())).collect()
+    let kept = usual.iter().filter(|(name, _)| !more.iter().any(|(other, _)| other == name));
+    kept.chain(more).map(|(name, value)| ((*name).to_owned(), value.to_vec())).collect()
 }
 
 /// Sends a request in these pieces.

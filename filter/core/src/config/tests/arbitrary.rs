@@ -33,11 +33,13 @@ fn duration() -> impl Strategy<Value = Duration> {
     (1..=31_622_400_000_u64).prop_map(Duration::from_millis)
 }
 
+fn credential() -> impl Strategy<Value = Credential> {
+    prop_oneof!["[A-Z_][A-Z0-9_]{0,8}".prop_map(Credential::Env), "[!-~]{1,40}".prop_map(Credential::Value)]
+}
+
 fn account() -> impl Strategy<Value = Account> {
-    let credential =
-        prop_oneof!["[A-Z_][A-Z0-9_]{0,8}".prop_map(Credential::Env), "[!-~]{1,40}".prop_map(Credential::Value)];
     prop_oneof![
-        proptest::option::of(credential).prop_map(|credential| (credential, AuthMode::ApiKey)),
+        proptest::option::of(credential()).prop_map(|credential| (credential, AuthMode::ApiKey)),
         Just((None, AuthMode::None))
     ]
     .prop_flat_map(|(credential, auth)| {
@@ -61,7 +63,7 @@ fn some_provider() -> impl Strategy<Value = Provider> {
         .prop_map(|[first_byte, idle, total, flex]| Timeouts { first_byte, idle, total, flex });
     let accounts = proptest::collection::vec(account(), 1..4)
         .prop_filter("repeated names", |accounts| check::repeats(accounts, |account| &account.name).is_empty());
-    let headers = proptest::collection::btree_map("x-[a-z0-9]{1,8}", "[!-~]{0,20}", 0..3);
+    let headers = proptest::collection::btree_map("x-[a-z0-9]{1,8}", credential(), 0..3);
     (name(), base_url(), accounts, timeouts, headers).prop_map(|(name, base_url, accounts, timeouts, headers)| {
         Provider {
             name,

@@ -67,19 +67,13 @@ impl Upstream for Anthropic {
     }
 }
 
-/// What had to be left out of a request, each name once. The names become a header, and clients may send any: those that
-/// are no names, and those beyond a number that no sane request has, are left unsaid.
+/// What had to be left out of a request, each name once.
 #[derive(Debug, Default)]
 struct Dropped(Vec<String>);
 
 impl Dropped {
-    const MAX_NAMES: usize = 32;
-    const MAX_LENGTH: usize = 64;
-
     fn note(&mut self, field: &str) {
-        let is_part = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'[' | b']');
-        let is_name = field.len() <= Self::MAX_LENGTH && field.bytes().all(is_part);
-        if is_name && self.0.len() < Self::MAX_NAMES && !self.0.iter().any(|known| known == field) {
+        if !self.0.iter().any(|known| known == field) {
             self.0.push(field.into());
         }
     }

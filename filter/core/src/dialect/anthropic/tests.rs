@@ -1,4 +1,5 @@
 //! The dialect as its users see it: OpenAI's requests in, Anthropic's out, and the answers back.
+#![expect(clippy::disallowed_types, reason = "documents are compared by their meaning")]
 
 use alloc::{string::ToString, vec};
 use serde_json::{Value, json};
@@ -192,14 +193,6 @@ fn fields_are_mapped_or_listed() {
         left_out.sort_unstable();
         assert_eq!(dropped, left_out, "{members}");
     }
-}
-
-#[test]
-fn what_is_listed_can_stand_in_a_header() {
-    let (_, dropped) = asked(OLD, &json!({"a\r\nset-cookie: b": 1, "ä": 1, "verbosity": "low"}));
-    assert_eq!(dropped, ["verbosity"]);
-    let many: serde_json::Map<String, Value> = (0..99).map(|number| (alloc::format!("f{number}"), json!(1))).collect();
-    assert_eq!(asked(OLD, &many.into()).1.len(), 32);
 }
 
 #[test]

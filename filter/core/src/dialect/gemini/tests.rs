@@ -1,4 +1,5 @@
 //! OpenAI's chat, there and back: a request as Gemini gets it, an answer as the client gets it.
+#![expect(clippy::disallowed_types, reason = "documents are compared by their meaning")]
 
 use alloc::{
     string::{String, ToString},

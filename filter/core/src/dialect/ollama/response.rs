@@ -187,6 +187,7 @@ fn read_image(base64: Text<'_>) -> Part<'_> {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_types, reason = "documents are compared by their meaning")]
 mod tests {
     use super::*;
     use crate::dialect::{Downstream, Identity, openai_chat::OpenAiChat};

@@ -73,6 +73,7 @@ impl StreamReader {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_types, reason = "documents are compared by their meaning")]
 mod tests {
     use alloc::{boxed::Box, string::String, vec::Vec};
 

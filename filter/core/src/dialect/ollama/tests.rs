@@ -1,4 +1,5 @@
 //! Requests of OpenAI's clients, as Ollama gets them: each case is the members that matter, in and out.
+#![expect(clippy::disallowed_types, reason = "documents are compared by their meaning")]
 
 use super::*;
 use crate::dialect::{Downstream, openai_chat::OpenAiChat};

@@ -1,0 +1,80 @@
+//! How long a provider is waited for, through a real Envoy: each time-out ends what it is for and nothing else.
+#![cfg(test)]
+
+use dragoman::simulate::{Options, Simulator};
+use dragoman_tests::envoy::Gateway;
+use dragoman_tests::http::{Request, Response};
+use serde_json::json;
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
+
+/// Neither is ever dropped.
+static GATEWAY: LazyLock<(Simulator, Gateway)> = LazyLock::new(|| {
+    let simulator = Simulator::start(Options::default()).unwrap();
+    let base_url = format!("http://{}/v1", simulator.addr());
+    let timeouts = json!({"first_byte": "1s", "idle": "2s", "total": "5s", "flex": "6s"});
+    let gateway = Gateway::start(json!({
+        "providers": {"openai": {"kind": "openai", "base_url": base_url, "timeouts": timeouts}},
+    }));
+    (simulator, gateway)
+});
+
+fn ask(tier: &str, stream: bool, faults: &str) -> (Response, Duration) {
+    let messages = json!([{"role": "user", "content": "Hello"}]);
+    let body = json!({"model": "openai/gpt-4o", "stream": stream, "service_tier": tier, "messages": messages});
+    let request = Request::post("/v1/chat/completions", &body).header("x-simulate", faults);
+    let (gateway, begun) = (&GATEWAY.1, Instant::now());
+    let answer = gateway.send(&request);
+    (answer, begun.elapsed())
+}
+
+#[track_caller]
+fn assert_lasts(lasted: Duration, wanted_ms: u128) {
+    // Envoy closes a connection of HTTP/1.1 a second after it has ended the stream.
+    let late_ms = 1_900;
+    let (lasted_ms, early_ms) = (lasted.as_millis(), 50);
+    let is_late = lasted_ms > wanted_ms.saturating_add(late_ms);
+    assert!(!is_late && lasted_ms >= wanted_ms.saturating_sub(early_ms), "{lasted_ms} ms are not {wanted_ms} ms");
+}
+
+#[test]
+fn a_provider_that_never_answers_is_given_up_after_first_byte() {
+    let (answer, lasted) = ask("default", false, "hang");
+    assert_eq!(answer.status, 504, "{}", answer.text());
+    assert_lasts(lasted, 1_000);
+}
+
+#[test]
+fn the_flex_tier_is_given_up_after_flex() {
+    let (answer, lasted) = ask("flex", true, "hang");
+    assert_eq!(answer.status, 504, "{}", answer.text());
+    assert_lasts(lasted, 6_000);
+}
+
+#[test]
+fn the_flex_tier_is_answered_late_and_then_has_as_long_as_any_other() {
+    for stream in [false, true] {
+        let (answer, lasted) = ask("flex", stream, "delay=5500");
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        assert!(answer.complete && lasted > Duration::from_millis(5_450));
+    }
+    let (answer, lasted) = ask("flex", true, "delay=4500; slow=200");
+    assert_eq!(answer.events().last().map(String::as_str), Some("[DONE]"), "{}", answer.text());
+    assert!(lasted > Duration::from_secs(5), "{lasted:?} is not longer than `total`");
+}
+
+#[test]
+fn a_stream_that_falls_silent_is_cut_after_idle() {
+    let (answer, lasted) = ask("default", true, "hang-after=4");
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert!(!answer.text().contains("[DONE]"), "{}", answer.text());
+    assert_lasts(lasted, 2_000);
+}
+
+#[test]
+fn a_stream_that_goes_on_and_on_is_cut_after_total() {
+    let (answer, lasted) = ask("default", true, "slow=900");
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert!(!answer.text().contains("[DONE]"), "{}", answer.text());
+    assert_lasts(lasted, 5_000);
+}
