@@ -38,7 +38,14 @@ GEMINI = Dialect(
     "gemini/gemini-2.5-flash",
     thinkers=("gemini/gemini-2.5-flash", "gemini/gemini-3-flash-preview"),
 )
-OLLAMA = Dialect("ollama", "ollama/llama3.2", thinkers=("ollama/qwen3:8b",), image_urls=False, documents=False, forces_tools=False)
+OLLAMA = Dialect(
+    "ollama",
+    "ollama/llama3.2",
+    thinkers=("ollama/qwen3:8b",),
+    image_urls=False,
+    documents=False,
+    forces_tools=False,
+)
 
 DIALECTS = (OPENAI, ANTHROPIC, GEMINI, OLLAMA)
 THINKERS = tuple(model for dialect in DIALECTS for model in dialect.thinkers)

@@ -39,7 +39,8 @@ TOOLS = {"weather": weather, "clock": clock}
 
 
 def results(message):
-    return [ToolMessage(TOOLS[call["name"]].invoke(call["args"]), tool_call_id=call["id"]) for call in message.tool_calls]
+    calls = message.tool_calls
+    return [ToolMessage(TOOLS[call["name"]].invoke(call["args"]), tool_call_id=call["id"]) for call in calls]
 
 
 def assembled(chunks):
@@ -87,7 +88,8 @@ def test_tools_are_called_in_parallel_and_over_turns(chat, dialect, streamed):
     for question in ["In parallel, please", "Once more, in parallel"]:
         messages.append(HumanMessage(question))
         called = ask(messages)
-        assert [(call["name"], call["args"]) for call in called.tool_calls] == [("weather", {"city": "Paris"}), ("clock", {})]
+        calls = [(call["name"], call["args"]) for call in called.tool_calls]
+        assert calls == [("weather", {"city": "Paris"}), ("clock", {})]
         messages += [called, *results(called)]
         said = ask(messages)
         assert "sunny in Paris" in said.content and "noon" in said.content

@@ -76,7 +76,8 @@ def test_a_thinking_model_takes_its_tools_results(client, thinker, streamed, his
     assert message.reasoning_content
     assert [call.function.name for call in message.tool_calls] == ["weather", "clock"]
     messages.append(message if history == "whole" else plain(message))
-    messages += [{"role": "tool", "tool_call_id": call.id, "content": f"{call.function.name} done"} for call in message.tool_calls]
+    for call in message.tool_calls:
+        messages.append({"role": "tool", "tool_call_id": call.id, "content": f"{call.function.name} done"})
     second = ask(client, streamed, messages=messages, **options).choices[0]
     assert "weather done" in second.message.content and "clock done" in second.message.content
 
