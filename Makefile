@@ -24,7 +24,7 @@ test-native: doctor
 test-envoy: wasm cli envoy
 	$(if $(wildcard tests/envoy_*.rs),cargo test -p dragoman-tests $(addprefix --test ,$(basename $(notdir $(wildcard tests/envoy_*.rs)))) $(INCLUDE_IGNORED))
 
-# The official SDK, pinned, against a real Envoy.
+# The official SDKs, pinned, against a real Envoy.
 test-sdk: wasm cli envoy
 	scripts/test-sdk
 

@@ -1,4 +1,4 @@
-"""A gateway and a simulated provider for the SDK tests, started once a session from what `make` built.
+"""A gateway and its simulated providers for the SDK tests, started once a session from what `make` built.
 
 Both are started by `dragoman launch`, which ties a process to the one that started it: however pytest ends, they end. The
 ports are held by sockets of ours that never listen, so that nobody else can take them before Envoy binds them too.
@@ -9,7 +9,6 @@ import json
 import os
 import pathlib
 import re
-import select
 import socket
 import subprocess
 import time
@@ -17,12 +16,10 @@ from types import SimpleNamespace
 
 import openai
 import pytest
+from dialects import DIALECTS
 
 DIST = pathlib.Path(os.environ.get("DRAGOMAN_DIST", pathlib.Path(__file__).parents[2] / "dist"))
 READY_SECONDS = 60
-
-#: The pause between the events of a simulated stream: long enough to tell "now" from "at the end".
-PAUSE_SECONDS = 0.1
 
 KEYS = {
     "full": {"key": "sk-test-full"},
@@ -31,21 +28,22 @@ KEYS = {
 }
 
 
-def launch(*arguments, **options):
+def launch(log, *arguments, **options):
     tool = str(DIST / "dragoman")
-    return subprocess.Popen([tool, "launch", str(os.getpid()), tool, *map(str, arguments)], text=True, **options)
+    command = [tool, "launch", str(os.getpid()), tool, *map(str, arguments)]
+    with open(log, "w", encoding="utf-8") as file:
+        return subprocess.Popen(command, stdout=file, stderr=file, **options)
 
 
-def wait_for(process, stream, pattern):
-    """The match in the first line that has one."""
+def wait_for(process, log, pattern):
+    """The match in what a process has written to its log: a file, because a pipe that nobody reads stops who writes."""
     deadline = time.monotonic() + READY_SECONDS
     while time.monotonic() < deadline:
-        if select.select([stream], [], [], 1)[0]:
-            line = stream.readline()
-            if not line:
-                pytest.fail(f"{process.args[3:]} ended with {process.wait()}")
-            if found := re.search(pattern, line):
-                return found
+        if found := re.search(pattern, log.read_text(encoding="utf-8"), re.MULTILINE):
+            return found
+        if process.poll() is not None:
+            pytest.fail(f"{process.args[3:]} ended with {process.wait()}")
+        time.sleep(0.02)
     pytest.fail(f"{process.args[3:]} is not ready after {READY_SECONDS} s")
 
 
@@ -61,28 +59,29 @@ def hold_port():
 def gateway(tmp_path_factory):
     """`url`, as an SDK wants it, and `keys`, by name."""
     folder = tmp_path_factory.mktemp("gateway")
-    provider = launch(
-        *["simulate", "--listen", "127.0.0.1:0", "--require-key", "sk-upstream"],
-        *["--pause", f"{PAUSE_SECONDS * 1000:.0f}ms"],
-        stderr=subprocess.PIPE,
-    )
-    upstream = wait_for(provider, provider.stderr, r"on (http://\S+)")[1]
+    seen = folder / "provider.log"
+    provider = launch(seen, "simulate", "--listen", "127.0.0.1:0", "--require-key", "sk-upstream", "--pause", "2ms")
+    upstream = wait_for(provider, seen, r"on (http://\S+)$")[1]
 
     (ingress, address), (admin, admin_address) = hold_port(), hold_port()
     keys = [
         {"id": name, "sha256": hashlib.sha256(key["key"].encode()).hexdigest()} | {k: v for k, v in key.items() if k != "key"}
         for name, key in KEYS.items()
     ]
+    # One simulator plays them all: it knows by the path what is spoken.
+    kinds = [dialect.provider for dialect in DIALECTS]
     config = {
         "listen": {"address": address, "admin": admin_address},
-        "providers": {"openai": {"kind": "openai", "base_url": upstream, "credential": {"value": "sk-upstream"}}},
+        "providers": {
+            kind: {"kind": kind, "base_url": upstream, "credential": {"value": "sk-upstream"}} for kind in kinds
+        },
         "keys": keys,
     }
     file = folder / "dragoman.json"
     file.write_text(json.dumps(config))
-    with open(folder / "log", "w", encoding="utf-8") as log:
-        up = launch("up", "--config", file, stdout=subprocess.PIPE, stderr=log, env=os.environ | {"TMPDIR": str(folder)})
-    wait_for(up, up.stdout, r"^ready ")
+    log = folder / "gateway.log"
+    up = launch(log, "up", "--config", file, env=os.environ | {"TMPDIR": str(folder)})
+    wait_for(up, log, r"^ready .*$")
 
     yield SimpleNamespace(url=f"http://{address}/v1", keys={name: key["key"] for name, key in KEYS.items()})
 
@@ -114,3 +113,9 @@ def client_with(gateway):
 def async_client(gateway):
     """To be opened inside the event loop that uses it."""
     return lambda: openai.AsyncOpenAI(**options(gateway))
+
+
+@pytest.fixture(params=DIALECTS, ids=str)
+def dialect(request):
+    """Each of them in turn."""
+    return request.param

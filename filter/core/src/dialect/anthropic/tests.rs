@@ -415,17 +415,34 @@ fn the_second_turn_of_a_tool_loop_has_its_thoughts_calls_and_results() {
 
 #[test]
 fn a_client_that_lost_the_thoughts_can_go_on() {
-    let request = json!({"reasoning_effort": "low", "messages": [
-        {"role": "user", "content": "weather?"},
-        {"role": "assistant", "reasoning_content": "hm", "tool_calls": [
-            {"id": "a", "type": "function", "function": {"name": "weather", "arguments": "{}"}}]},
-        {"role": "tool", "tool_call_id": "a", "content": "rain"},
-    ]});
-    let (body, dropped) = write(OLD, &request);
-    assert_eq!(body.get("thinking"), None);
-    assert_eq!(dropped, ["messages[].reasoning_content", "reasoning_effort"]);
-    let (body, _) = write(NEW, &request);
-    assert_eq!(body["thinking"]["type"], "adaptive");
+    // Or kept no more of them than their last piece.
+    for torn in [json!(null), json!([]), json!([{"index": 0, "type": "thinking", "thinking": "", "signature": "s"}])] {
+        let request = json!({"reasoning_effort": "low", "messages": [
+            {"role": "user", "content": "weather?"},
+            {"role": "assistant", "reasoning_content": "hm", "thinking_blocks": torn, "tool_calls": [
+                {"id": "a", "type": "function", "function": {"name": "weather", "arguments": "{}"}}]},
+            {"role": "tool", "tool_call_id": "a", "content": "rain"},
+        ]});
+        let (body, dropped) = write(OLD, &request);
+        assert_eq!(body.get("thinking"), None);
+        assert_eq!(dropped, ["messages[].reasoning_content", "reasoning_effort"]);
+        let (body, _) = write(NEW, &request);
+        assert_eq!(body["thinking"]["type"], "adaptive");
+        assert_eq!(body["messages"][1]["content"][0]["type"], "tool_use");
+    }
+}
+
+#[test]
+fn a_thought_that_was_never_shown_comes_back_by_its_signature() {
+    let (body, _) = write(
+        NEW,
+        &json!({"messages": [
+            {"role": "user", "content": "weather?"},
+            {"role": "assistant", "content": "rain", "thinking_blocks": [{"type": "thinking", "thinking": "", "signature": "s"}]},
+            {"role": "user", "content": "and?"},
+        ]}),
+    );
+    assert_eq!(body["messages"][1]["content"][0], json!({"type": "thinking", "thinking": "", "signature": "s"}));
 }
 
 #[test]

@@ -174,12 +174,12 @@ fn read_messages(raw: &RawValue) -> Result<Vec<Message<'_>>, Error> {
 
 fn read_turn<'a>(wire: WireMessage<'a>, role: Role, path: &str) -> Result<Message<'a>, Error> {
     let mut parts = Vec::new();
+    let thought = wire.reasoning_content.filter(|text| !text.is_empty());
     match wire.thinking_blocks {
-        Some(blocks) if !blocks.is_empty() => read_thoughts(blocks, &mut parts),
-        Some(_) | None => {
-            let thought = wire.reasoning_content.filter(|text| !text.is_empty());
-            parts.extend(thought.map(|text| Part::Thinking { text: text.0, signature: None }));
+        Some(blocks) if !blocks.is_empty() && (thought.is_none() || is_whole(&blocks)) => {
+            read_thoughts(blocks, &mut parts);
         }
+        Some(_) | None => parts.extend(thought.map(|text| Part::Thinking { text: text.0, signature: None })),
     }
     if let Some(raw) = wire.content {
         content::read(raw, &format!("{path}.content"), &mut parts)?;
@@ -219,6 +219,12 @@ fn read_turn<'a>(wire: WireMessage<'a>, role: Role, path: &str) -> Result<Messag
         text.signature = Some(signature);
     }
     Ok(Message { role, name: wire.name.map(|name| name.0), parts })
+}
+
+/// Whether blocks say what was thought. The Node SDK's helper for streams keeps the last piece of a list that it does not know
+/// (openai 6.49, 2026), here a signature without what it signs, which no provider takes.
+fn is_whole(blocks: &[WireThought<'_>]) -> bool {
+    blocks.iter().any(|block| block.thinking.as_ref().is_some_and(|text| !text.is_empty()))
 }
 
 /// Thoughts as they were sent in an answer. Clients that collect a stream's pieces without joining them send many pieces,
