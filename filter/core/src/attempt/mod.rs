@@ -96,7 +96,7 @@ impl Attempt {
         let mut set = Vec::with_capacity(provider.headers.len().saturating_add(5));
         let habits =
             Habits { takes_stream_options: provider.takes_stream_options, max_tokens: provider.vendor.max_tokens };
-        let (path, body) = if self.is_native() && !provider.vendor.foreign.is_unwanted(&plan.request) {
+        let (path, body) = if self.is_native() && !provider.vendor.foreign.is_unwanted(plan.request.history) {
             let edits = plan.request.edits(&self.target.model, habits);
             if !edits.is_empty() || !is_alone {
                 let length = edits.length_after(plan.request.length);

@@ -5,7 +5,7 @@
 
 use alloc::string::String;
 
-use crate::{config::BaseUrl, dialect::openai_chat::ChatRequest};
+use crate::{config::BaseUrl, dialect::openai_chat::History};
 
 /// A vendor's habits.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,11 +40,11 @@ pub enum Foreign {
 impl Foreign {
     /// Whether a request has to be written anew, without them.
     #[must_use]
-    pub fn is_unwanted(self, request: &ChatRequest) -> bool {
+    pub fn is_unwanted(self, history: History) -> bool {
         match self {
             Self::Taken => false,
-            Self::Unknown => request.has_carried_signature,
-            Self::Refused => request.has_carried_signature || request.has_foreign_fields,
+            Self::Unknown => history.has_carried_signature,
+            Self::Refused => history.has_carried_signature || history.has_foreign_fields,
         }
     }
 }

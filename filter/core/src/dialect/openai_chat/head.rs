@@ -52,10 +52,8 @@ pub struct ChatRequest {
     pub flex: bool,
     /// The body's length.
     pub length: usize,
-    /// Whether it has fields that only some providers understand: cache breakpoints, signed thoughts.
-    pub has_foreign_fields: bool,
-    /// Whether a call's id carries what the gateway once put into it for Gemini.
-    pub has_carried_signature: bool,
+    /// What another provider has left in it.
+    pub history: History,
     model_span: Range<usize>,
     /// The change that asks for usage.
     usage: Option<Edit>,
@@ -63,6 +61,15 @@ pub struct ChatRequest {
     options: Option<Range<usize>>,
     /// The name `max_completion_tokens`.
     max_tokens_name: Option<Range<usize>>,
+}
+
+/// What another provider may have left in a conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct History {
+    /// Fields that only some providers understand: cache breakpoints, signed thoughts.
+    pub has_foreign_fields: bool,
+    /// A call's id that carries what the gateway once put into it for Gemini.
+    pub has_carried_signature: bool,
 }
 
 /// In what a target differs from OpenAI.
@@ -116,8 +123,7 @@ impl ChatRequest {
             wants_usage,
             flex,
             length,
-            has_foreign_fields: noticed_name,
-            has_carried_signature: noticed_text,
+            history: History { has_foreign_fields: noticed_name, has_carried_signature: noticed_text },
             model_span: model.span.clone(),
             usage,
             options: member(STREAM_OPTIONS).map(|options| options.whole.clone()),

@@ -22,7 +22,7 @@ use crate::{
     error::Error,
 };
 
-pub use head::{ChatRequest, Habits, scan as scan_request};
+pub use head::{ChatRequest, Habits, History, scan as scan_request};
 pub use response::{WANTED as WANTED_OF_ANSWER, Whole, error_body, error_status};
 pub use tap::{Event, StreamTap, error_event};
 
