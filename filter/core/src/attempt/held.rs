@@ -11,7 +11,7 @@ use crate::{
         Identity,
         openai_chat::{Whole, error_body, error_status},
     },
-    error::Error,
+    error::{Error, Kind},
     json::Scanner,
     passage::{Failure, Fed, Passage},
     plan::Outcome,
@@ -181,7 +181,7 @@ impl Head {
     }
 
     /// Lets the provider's refusal go, in the client's format.
-    fn refuse(self, body: &[u8]) -> Progress {
+    fn refuse(mut self, body: &[u8]) -> Progress {
         let status = self.status;
         let provider = &self.attempt.target.provider.name;
         let (told, body) = if self.attempt.is_native() {
@@ -190,8 +190,11 @@ impl Head {
                 None => return self.pass(Chunk::Keep, FlowBody::Plain),
             }
         } else {
-            let fault = self.attempt.upstream().fault(status, body);
-            self.attempt.plan.downstream.fault(provider, &fault)
+            let upstream = self.attempt.upstream();
+            if let Some(seconds) = upstream.retry_after(body) {
+                self.edits.set.push((Name::Borrowed("retry-after"), format!("{seconds}")));
+            }
+            self.attempt.plan.downstream.fault(provider, &upstream.fault(status, body))
         };
         self.replace(told, body, Outcome::Answered(status))
     }
@@ -199,7 +202,15 @@ impl Head {
     /// Lets a whole answer go, in the client's format.
     fn translate(self, body: &[u8], identity: &Identity) -> Progress {
         let read = core::str::from_utf8(body).ok().and_then(|text| self.attempt.upstream().read(text));
-        let Some(response) = read else { return self.fail_as("sent an answer that is not of its format") };
+        let Some(response) = read else {
+            let fault = self.attempt.upstream().fault(Kind::BadUpstream.status(), body);
+            if fault.message.is_none() {
+                return self.fail_as("sent an answer that is not of its format");
+            }
+            // An error that calls itself a success.
+            let (status, body) = self.attempt.plan.downstream.fault(&self.attempt.target.provider.name, &fault);
+            return self.replace(status, body, Outcome::Unusable(status));
+        };
         let plan = &self.attempt.plan;
         plan.note_usage(response.usage);
         let body = plan.downstream.write(&response, identity);

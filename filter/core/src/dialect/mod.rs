@@ -46,6 +46,11 @@ pub trait Upstream: Debug + Sync {
     /// Reads an error.
     fn fault(&self, status: u16, body: &[u8]) -> Fault;
 
+    /// For how many seconds an error asks to wait, where its body says so and no header does.
+    fn retry_after(&self, _body: &[u8]) -> Option<u64> {
+        None
+    }
+
     /// The provider's rate limits in `OpenAI`'s headers; `now` is in seconds since the epoch.
     fn rate_limits(&self, headers: Headers<'_>, now: u64) -> Vec<(Name, String)>;
 }

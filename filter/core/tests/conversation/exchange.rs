@@ -299,3 +299,24 @@ fn what_another_provider_left_in_a_history_does_not_reach_openai() {
     let length = text.len().to_string();
     assert_eq!(Headers(&sent.headers).text("content-length"), Some(length.as_str()));
 }
+
+#[test]
+fn what_only_the_body_of_an_error_says_reaches_the_client() {
+    let gateway = gateway(
+        r#"{"providers":{"g":{"kind":"gemini","credential":{"env":"A"}},"a":{"kind":"anthropic","credential":{"env":"A"}}}}"#,
+    );
+    let sent = |model: &str| {
+        let body = format!(r#"{{"model":"{model}","messages":[{{"role":"user","content":"hi"}}]}}"#);
+        ask(&gateway, post(CHAT, &[]), &[body.as_bytes()]).sent()
+    };
+    let limited = br#"{"error":{"code":429,"message":"slow down","status":"RESOURCE_EXHAUSTED",
+        "details":[{"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"34.074s"}]}}"#;
+    let answer = sent("g/gemini-2.5-flash").answered(429, JSON, &[limited]);
+    assert_eq!((answer.status, answer.header("retry-after")), (429, Some("35")));
+    let broke = sent("g/gemini-2.5-flash").answered(402, JSON, &[br#"{"error":{"code":402,"message":"no money"}}"#]);
+    assert_eq!(broke.status, 429);
+    assert!(broke.text().contains("insufficient_quota"));
+    let overloaded = br#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#;
+    let answer = sent("a/claude-x").answered(200, JSON, &[overloaded]);
+    assert!(answer.status >= 500 && answer.text().contains("Overloaded"), "{} {}", answer.status, answer.text());
+}

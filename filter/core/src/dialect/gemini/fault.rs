@@ -39,10 +39,31 @@ pub(super) struct Status<'a> {
 struct Detail<'a> {
     #[serde(borrow, default)]
     reason: Option<Str<'a>>,
+    /// Of `google.rpc.RetryInfo`: seconds, with a fraction and an `s`.
+    #[serde(borrow, default, rename = "retryDelay")]
+    retry_delay: Option<Str<'a>>,
 }
 
 /// Reads an error's body.
 pub(super) fn read(status: u16, body: &[u8]) -> Fault {
+    match parse(body) {
+        Some(error) => of(&error, status),
+        None => Fault { status, reason: None, message: None },
+    }
+}
+
+/// For how many whole seconds an error's body asks to wait.
+pub(super) fn retry_after(body: &[u8]) -> Option<u64> {
+    let delays = parse(body)?.details.into_iter().flatten().filter_map(|detail| detail.retry_delay);
+    let mut delays = delays;
+    delays.find_map(|delay| {
+        let (whole, fraction) = delay.strip_suffix('s').map(|delay| delay.split_once('.').unwrap_or((delay, "")))?;
+        let more = u64::from(fraction.bytes().any(|digit| digit != b'0'));
+        whole.parse::<u64>().ok().map(|whole| whole.saturating_add(more))
+    })
+}
+
+fn parse(body: &[u8]) -> Option<Status<'_>> {
     let text = core::str::from_utf8(body).unwrap_or_default().trim();
     let wire = if text.starts_with('[') {
         // A stream that was not asked for as events is a list, errors included.
@@ -50,10 +71,7 @@ pub(super) fn read(status: u16, body: &[u8]) -> Fault {
     } else {
         serde_json::from_str(text).ok()
     };
-    match wire {
-        Some(Wire { error }) => of(&error, status),
-        None => Fault { status, reason: None, message: None },
-    }
+    wire.map(|Wire { error }| error)
 }
 
 /// Reads an error in a stream.
@@ -79,6 +97,7 @@ fn of(error: &Status<'_>, status: u16) -> Fault {
 fn reason(status: u16, message: &str) -> Option<Reason> {
     let says = |words: &[&str]| words.iter().all(|word| message.contains(word));
     match status {
+        402 => Some(Reason::Quota),
         400 if says(&["token count", "exceeds"]) || says(&["context", "too long"]) => Some(Reason::ContextLength),
         400 if says(&["prohibited use policy"]) || says(&["blocked", "safety"]) => Some(Reason::ContentPolicy),
         404 if says(&["model"]) => Some(Reason::ModelNotFound),

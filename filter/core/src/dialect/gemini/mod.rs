@@ -64,6 +64,10 @@ impl Upstream for Gemini {
         fault::read(status, body)
     }
 
+    fn retry_after(&self, body: &[u8]) -> Option<u64> {
+        fault::retry_after(body)
+    }
+
     /// Google tells its limits only in errors.
     fn rate_limits(&self, _headers: Headers<'_>, _now: u64) -> Vec<(Name, String)> {
         Vec::new()

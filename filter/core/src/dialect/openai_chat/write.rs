@@ -215,7 +215,12 @@ struct WireError<'a> {
 pub(super) fn fault(provider: &str, fault: &Fault) -> (u16, Vec<u8>) {
     const INVALID: &str = "invalid_request_error";
     // Anthropic's "overloaded"; clients of OpenAI know no 529.
-    let status = if fault.status == 529 { 503 } else { fault.status };
+    let status = match (fault.status, fault.reason) {
+        (529, _) => 503,
+        // Money that is gone is a rate limit there, too.
+        (402, Some(Reason::Quota)) => 429,
+        (status, _) => status,
+    };
     let (kind, code) = match (fault.reason, status) {
         (Some(Reason::ContextLength), _) => (INVALID, Some("context_length_exceeded")),
         (Some(Reason::ContentPolicy), _) => (INVALID, Some("content_policy_violation")),
@@ -228,7 +233,8 @@ pub(super) fn fault(provider: &str, fault: &Fault) -> (u16, Vec<u8>) {
     };
     let unsaid = format!("The provider `{provider}` answered with status {}.", fault.status);
     let message = fault.message.as_deref().unwrap_or(&unsaid);
-    let wire = WireFault { error: WireError { message, kind, param: None, code } };
+    let param = matches!(fault.reason, Some(Reason::ContextLength)).then_some("messages");
+    let wire = WireFault { error: WireError { message, kind, param, code } };
     // Strings: nothing here can fail to be written.
     (status, serde_json::to_vec(&wire).unwrap_or_default())
 }
