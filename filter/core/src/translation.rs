@@ -83,6 +83,8 @@ impl Conduit for Translation {
             match &delta {
                 Delta::Usage(counted) => *usage = Some(*counted),
                 Delta::Finish { reason, .. } => *finish = Some(*reason),
+                // Without a reason it is a cut that looks like an end.
+                Delta::End if finish.is_none() => return,
                 Delta::End => *is_over = true,
                 Delta::Fault(said) => {
                     fault = Some(said.clone());

@@ -228,6 +228,16 @@ impl Attempt {
         }
     }
 
+    /// Whether a text holds one of the values that the provider is sent in headers, such as its credential.
+    fn names_secret(&self, text: &[u8]) -> bool {
+        // Shorter values are switches and versions.
+        const MIN_SECRET: usize = 8;
+        self.target.provider.headers.iter().any(|(_, value)| {
+            let secret = value.strip_prefix("Bearer ").unwrap_or(value).as_bytes();
+            secret.len() >= MIN_SECRET && text.windows(secret.len()).any(|part| part == secret)
+        })
+    }
+
     fn error(&self, what: &str) -> Error {
         Error::new(Kind::BadUpstream, format!("The provider `{}` {what}.", self.target.provider.name))
     }

@@ -320,3 +320,28 @@ fn what_only_the_body_of_an_error_says_reaches_the_client() {
     let answer = sent("a/claude-x").answered(200, JSON, &[overloaded]);
     assert!(answer.status >= 500 && answer.text().contains("Overloaded"), "{} {}", answer.status, answer.text());
 }
+
+#[test]
+fn a_credential_that_a_provider_repeats_is_not_repeated() {
+    let body = br#"{"error":{"message":"bad key secret-OPENAI_API_KEY given"}}"#;
+    let sent = ask(&open(), post(CHAT, &[]), &[br#"{"model":"m"}"#]).sent();
+    let answer = sent.answered(400, JSON, &[body]);
+    assert_eq!(answer.status, 400);
+    assert!(!answer.text().contains("secret-"), "{}", answer.text());
+}
+
+#[test]
+fn a_long_history_takes_no_longer_than_its_length() {
+    let gateway = gateway(r#"{"providers":{"a":{"kind":"ollama","base_url":"http://127.0.0.1:1"}}}"#);
+    let many = |message: &str| {
+        let messages = vec![message; 50_000].join(",");
+        format!(r#"{{"model":"a/m","messages":[{{"role":"user","content":"a"}},{messages}]}}"#)
+    };
+    // Quadratic, each would take minutes in this build.
+    ask(&gateway, post(CHAT, &[]), &[many(r#"{"role":"tool","tool_call_id":"x","content":""}"#).as_bytes()]).sent();
+    let pieces = vec![r#"{"type":"thinking","thinking":"0123456789"}"#; 50_000].join(",");
+    let thoughts = format!(
+        r#"{{"model":"a/m","messages":[{{"role":"user","content":"a"}},{{"role":"assistant","content":"b","thinking_blocks":[{pieces}]}}]}}"#
+    );
+    ask(&gateway, post(CHAT, &[]), &[thoughts.as_bytes()]).sent();
+}

@@ -86,8 +86,9 @@ pub(super) fn write(request: &Request<'_>, aim: &Aim<'_>) -> Result<Written, Err
     if let Some(instruction) = toolbox.instruction.take() {
         system.push(Block::Text { text: Cow::Owned(instruction), cache_control: None });
     }
-    let allows_budget = !toolbox.forces() && conversation::allows_budget(&turns);
-    let mind = Mind::new(request, abilities, aim.max_output_tokens, allows_budget, &mut dropped);
+    let allows_budget = conversation::allows_budget(&turns);
+    let forces_tool = toolbox.forces();
+    let mind = Mind::new(request, abilities, aim.max_output_tokens, allows_budget, forces_tool, &mut dropped);
     let body = Body {
         model: aim.model,
         max_tokens: mind.max_tokens,

@@ -51,19 +51,34 @@ const MIN_BUDGET_TOKENS: u64 = 1024;
 const EFFORT: &str = "reasoning_effort";
 
 impl Mind {
-    /// `allows_budget` says that nothing else of the request forbids a budget.
+    /// `allows_budget` says that nothing else of the request forbids a budget, `forces_tool` that a tool must be called.
     pub(super) fn new(
         request: &Request<'_>,
         abilities: Abilities,
         max_output_tokens: Option<u64>,
         allows_budget: bool,
+        forces_tool: bool,
         dropped: &mut Dropped,
     ) -> Self {
         let max_tokens = request.max_tokens.or(max_output_tokens);
         let mut mind = Self { max_tokens: max_tokens.unwrap_or(USUAL_MAX_TOKENS), ..Self::default() };
-        mind.think(&request.reasoning, abilities.thinking, max_tokens.is_some(), allows_budget, dropped);
+        if forces_tool && mind.leaves_thought_out(&request.reasoning, abilities.thinking) {
+            dropped.note(EFFORT);
+        } else {
+            mind.think(&request.reasoning, abilities.thinking, max_tokens.is_some(), allows_budget, dropped);
+        }
         mind.sample(request, abilities.sampling, dropped);
         mind
+    }
+
+    /// A forced tool and thought exclude each other; the tool is what the client relies on. True where thought was wished.
+    fn leaves_thought_out(&mut self, wish: &Reasoning<'_>, ability: Ability) -> bool {
+        let forbids = wish.budget == Some(0) || wish.effort == Some(Effort::None);
+        let wishes = wish.budget.is_some() || wish.effort.is_some();
+        if ability == Ability::Effort(Habit::On) {
+            self.thinking = Some(Thinking::Disabled);
+        }
+        wishes && !forbids
     }
 
     fn think(

@@ -7,10 +7,12 @@ mod ask;
 mod call_id;
 mod content;
 mod head;
+mod message;
 mod read;
 mod response;
 mod stream;
 mod tap;
+mod tool;
 mod upstream;
 mod write;
 

@@ -1,0 +1,188 @@
+//! What comes back: whole, step by step, or as an error.
+
+use alloc::{string::String, vec::Vec};
+
+use super::{Citation, Part, Source, Text, ToolCall};
+use crate::usage::Usage;
+
+/// A whole answer.
+#[derive(Debug, Clone, Default)]
+pub struct Response<'a> {
+    /// The provider's id of it, where it has one.
+    pub id: Option<Text<'a>>,
+    /// The model that answered, where the provider says it.
+    pub model: Option<Text<'a>>,
+    /// The answers.
+    pub choices: Vec<Choice<'a>>,
+    /// Tokens.
+    pub usage: Option<Usage>,
+    /// The tier that served.
+    pub service_tier: Option<Text<'a>>,
+}
+
+/// One answer.
+#[derive(Debug, Clone, Default)]
+pub struct Choice<'a> {
+    /// What is said, in order.
+    pub parts: Vec<Part<'a>>,
+    /// Why it ended.
+    pub finish: Option<Finish>,
+    /// Log probabilities of its tokens, where asked for.
+    pub logprobs: Vec<TokenLogprob<'a>>,
+}
+
+/// Why an answer ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Finish {
+    /// It was complete, or a stop text came.
+    Stop,
+    /// No more tokens were allowed.
+    Length,
+    /// Tools are called.
+    ToolCalls,
+    /// The provider holds it back.
+    ContentFilter,
+}
+
+/// A token with its log probability.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TokenLogprob<'a> {
+    /// The token.
+    pub token: Text<'a>,
+    /// Its log probability.
+    pub logprob: f64,
+    /// The likeliest tokens in its place.
+    pub top: Vec<(Text<'a>, f64)>,
+}
+
+/// A step of a streamed answer. `choice` counts the answers from 0, `call` the tool calls of one answer from 0.
+#[derive(Debug, Clone)]
+pub enum Delta<'a> {
+    /// The answer begins. Whatever the provider does not say is absent.
+    Start {
+        /// The provider's id of it.
+        id: Option<Text<'a>>,
+        /// The model that answers.
+        model: Option<Text<'a>>,
+        /// The tier that serves.
+        service_tier: Option<Text<'a>>,
+    },
+    /// More text.
+    Text {
+        /// Of which answer.
+        choice: u32,
+        /// The text.
+        text: Text<'a>,
+    },
+    /// Gemini's thought signature on the text that was told so far.
+    TextSignature {
+        /// Of which answer.
+        choice: u32,
+        /// The signature.
+        signature: Text<'a>,
+    },
+    /// A picture.
+    Image {
+        /// Of which answer.
+        choice: u32,
+        /// Where it is.
+        source: Source<'a>,
+    },
+    /// More of what the model thinks.
+    Thinking {
+        /// Of which answer.
+        choice: u32,
+        /// The text.
+        text: Text<'a>,
+    },
+    /// The thought that was told so far is complete, and this proves it.
+    Signature {
+        /// Of which answer.
+        choice: u32,
+        /// The signature.
+        signature: Text<'a>,
+    },
+    /// An encrypted thought.
+    RedactedThinking {
+        /// Of which answer.
+        choice: u32,
+        /// The data.
+        data: Text<'a>,
+    },
+    /// More of a refusal.
+    Refusal {
+        /// Of which answer.
+        choice: u32,
+        /// The text.
+        text: Text<'a>,
+    },
+    /// A tool call begins; its arguments may already stand in it, whole or in part.
+    ToolCall {
+        /// Of which answer.
+        choice: u32,
+        /// Which call.
+        call: u32,
+        /// Id, name, arguments so far, signature.
+        begun: ToolCall<'a>,
+    },
+    /// More of a tool call's arguments.
+    Arguments {
+        /// Of which answer.
+        choice: u32,
+        /// Which call.
+        call: u32,
+        /// A piece of JSON.
+        json: Text<'a>,
+    },
+    /// Where the text is from.
+    Citation {
+        /// Of which answer.
+        choice: u32,
+        /// The place.
+        citation: Citation<'a>,
+    },
+    /// Log probabilities of the tokens that came with the last text.
+    Logprobs {
+        /// Of which answer.
+        choice: u32,
+        /// The tokens.
+        tokens: Vec<TokenLogprob<'a>>,
+    },
+    /// An answer ends.
+    Finish {
+        /// Which answer.
+        choice: u32,
+        /// Why.
+        reason: Finish,
+    },
+    /// Tokens; each time the whole count so far.
+    Usage(Usage),
+    /// The provider gives up.
+    Fault(Fault),
+    /// Nothing follows.
+    End,
+}
+
+/// What a provider says when it will not or cannot answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// The status it stands for.
+    pub status: u16,
+    /// What it means, where the provider's words tell more than its status.
+    pub reason: Option<Reason>,
+    /// What it said, bounded; `None` where it said nothing that can be passed on.
+    pub message: Option<String>,
+}
+
+/// What a refusal means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// The conversation is longer than the model can read.
+    ContextLength,
+    /// The provider's policy forbids the content.
+    ContentPolicy,
+    /// The provider's account has no money left.
+    Quota,
+    /// No such model.
+    ModelNotFound,
+}

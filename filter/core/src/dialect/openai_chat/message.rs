@@ -1,0 +1,222 @@
+//! The messages of a chat request: turns, what is thought and called in them, and what tools answered.
+
+use alloc::{borrow::Cow, format, vec::Vec};
+use hashbrown::HashMap;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::{
+    call_id, content,
+    read::{invalid, typed},
+};
+use crate::{
+    chat::{Message, Part, Role, Text, ToolCall, ToolResult},
+    error::Error,
+    json::Str,
+};
+
+#[derive(Deserialize)]
+struct WireMessage<'a> {
+    #[serde(borrow)]
+    role: Str<'a>,
+    #[serde(borrow, default)]
+    content: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    name: Option<Str<'a>>,
+    #[serde(borrow, default)]
+    tool_calls: Option<Vec<WireCall<'a>>>,
+    #[serde(borrow, default)]
+    function_call: Option<WireCalled<'a>>,
+    #[serde(borrow, default)]
+    tool_call_id: Option<Str<'a>>,
+    #[serde(default)]
+    is_error: Option<bool>,
+    #[serde(borrow, default)]
+    refusal: Option<Str<'a>>,
+    #[serde(borrow, default)]
+    reasoning_content: Option<Str<'a>>,
+    #[serde(borrow, default)]
+    thinking_blocks: Option<Vec<WireThought<'a>>>,
+    #[serde(borrow, default)]
+    extra_content: Option<Extra<'a>>,
+    #[serde(borrow, default)]
+    cache_control: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct WireCall<'a> {
+    #[serde(borrow, default)]
+    id: Option<Str<'a>>,
+    #[serde(borrow, default)]
+    function: Option<WireCalled<'a>>,
+    #[serde(borrow, default)]
+    extra_content: Option<Extra<'a>>,
+}
+
+#[derive(Deserialize)]
+struct WireCalled<'a> {
+    #[serde(borrow)]
+    name: Str<'a>,
+    #[serde(borrow, default)]
+    arguments: Option<Str<'a>>,
+}
+
+#[derive(Deserialize)]
+struct WireThought<'a> {
+    #[serde(borrow, default)]
+    thinking: Option<Str<'a>>,
+    #[serde(borrow, default)]
+    signature: Option<Str<'a>>,
+    #[serde(borrow, default)]
+    data: Option<Str<'a>>,
+}
+
+/// <https://ai.google.dev/gemini-api/docs/thought-signatures#openai>
+#[derive(Deserialize, Clone)]
+struct Extra<'a> {
+    #[serde(borrow, default)]
+    google: Option<Google<'a>>,
+}
+
+#[derive(Deserialize, Clone)]
+struct Google<'a> {
+    #[serde(borrow, default)]
+    thought_signature: Option<Str<'a>>,
+}
+
+impl<'a> Extra<'a> {
+    fn signature(self) -> Option<Text<'a>> {
+        self.google.and_then(|google| google.thought_signature).map(|signature| signature.0)
+    }
+}
+
+/// Reads the conversation.
+pub(super) fn read_messages(raw: &RawValue) -> Result<Vec<Message<'_>>, Error> {
+    let raws: Vec<&RawValue> = typed("messages", raw)?;
+    let mut messages: Vec<Message<'_>> = Vec::with_capacity(raws.len());
+    // By the call's id, the name of the tool that was called last under it.
+    let mut called: HashMap<Text<'_>, Text<'_>> = HashMap::new();
+    for (index, raw) in raws.into_iter().enumerate() {
+        let path = format!("messages[{index}]");
+        let wire: WireMessage<'_> = typed(&path, raw)?;
+        let role = match &*wire.role {
+            "system" => Role::System,
+            "developer" => Role::Developer,
+            "user" => Role::User,
+            "assistant" => Role::Assistant,
+            "tool" | "function" => Role::Tool,
+            other => {
+                let message = format!("`{other}` is no role: system, developer, user, assistant or tool is expected.");
+                return Err(invalid(message, format!("{path}.role")));
+            }
+        };
+        let message =
+            if role == Role::Tool { read_tool_message(wire, &called, &path)? } else { read_turn(wire, role, &path)? };
+        for part in &message.parts {
+            if let Part::ToolCall(call) = part {
+                called.insert(call.id.clone(), call.name.clone());
+            }
+        }
+        messages.push(message);
+    }
+    Ok(messages)
+}
+
+fn read_turn<'a>(wire: WireMessage<'a>, role: Role, path: &str) -> Result<Message<'a>, Error> {
+    let mut parts = Vec::new();
+    let thought = wire.reasoning_content.filter(|text| !text.is_empty());
+    match wire.thinking_blocks {
+        Some(blocks) if !blocks.is_empty() && (thought.is_none() || is_whole(&blocks)) => {
+            read_thoughts(blocks, &mut parts);
+        }
+        Some(_) | None => parts.extend(thought.map(|text| Part::Thinking { text: text.0, signature: None })),
+    }
+    if let Some(raw) = wire.content {
+        content::read(raw, &format!("{path}.content"), &mut parts)?;
+    }
+    if let Some(cache) = wire.cache_control {
+        content::mark(&mut parts, cache);
+    }
+    parts.extend(wire.refusal.map(|refusal| Part::Refusal(refusal.0)));
+    let calls = wire.tool_calls.into_iter().flatten();
+    for (index, call) in calls.enumerate() {
+        let Some(WireCalled { name, arguments }) = call.function else {
+            let message = "Only calls of functions can be translated for this model.";
+            return Err(invalid(message, format!("{path}.tool_calls[{index}]")));
+        };
+        let (id, carried) = call_id::split(call.id.map(|id| id.0).unwrap_or_default());
+        let signature = call.extra_content.and_then(Extra::signature).or(carried);
+        parts.push(Part::ToolCall(ToolCall {
+            id,
+            name: name.0,
+            arguments: arguments.unwrap_or_default().0,
+            signature,
+        }));
+    }
+    if let Some(WireCalled { name, arguments }) = wire.function_call {
+        // The legacy form has no id: the function's name stands in for it, in the answer too.
+        let id = name.0.clone();
+        parts.push(Part::ToolCall(ToolCall {
+            id,
+            name: name.0,
+            arguments: arguments.unwrap_or_default().0,
+            signature: None,
+        }));
+    }
+    if let Some(signature) = wire.extra_content.and_then(Extra::signature)
+        && let Some(Part::Text(text)) = parts.iter_mut().rev().find(|part| matches!(part, Part::Text(_)))
+    {
+        text.signature = Some(signature);
+    }
+    Ok(Message { role, name: wire.name.map(|name| name.0), parts })
+}
+
+/// Whether blocks say what was thought. The Node SDK's helper for streams keeps the last piece of a list that it does not know
+/// (openai 6.49, 2026), here a signature without what it signs, which no provider takes.
+fn is_whole(blocks: &[WireThought<'_>]) -> bool {
+    blocks.iter().any(|block| block.thinking.as_ref().is_some_and(|text| !text.is_empty()))
+}
+
+/// Thoughts as they were sent in an answer. Clients that collect a stream's pieces without joining them send many pieces,
+/// of which the last one is signed.
+fn read_thoughts<'a>(blocks: Vec<WireThought<'a>>, parts: &mut Vec<Part<'a>>) {
+    let mut open: Option<Text<'a>> = None;
+    for block in blocks {
+        if let Some(data) = block.data {
+            parts.push(Part::RedactedThinking(data.0));
+            continue;
+        }
+        let piece = block.thinking.unwrap_or_default().0;
+        let text = match open.take() {
+            None => piece,
+            Some(begun) => {
+                let mut begun = begun.into_owned();
+                begun.push_str(&piece);
+                Cow::Owned(begun)
+            }
+        };
+        match block.signature.filter(|signature| !signature.is_empty()) {
+            Some(signature) => parts.push(Part::Thinking { text, signature: Some(signature.0) }),
+            None => open = Some(text),
+        }
+    }
+    parts.extend(open.map(|text| Part::Thinking { text, signature: None }));
+}
+
+fn read_tool_message<'a>(
+    wire: WireMessage<'a>,
+    called: &HashMap<Text<'a>, Text<'a>>,
+    path: &str,
+) -> Result<Message<'a>, Error> {
+    let id = match wire.tool_call_id.or_else(|| wire.name.clone()) {
+        Some(id) => call_id::split(id.0).0,
+        None => return Err(invalid("A tool message needs a `tool_call_id`.", format!("{path}.tool_call_id"))),
+    };
+    let mut parts = Vec::new();
+    if let Some(raw) = wire.content {
+        content::read(raw, &format!("{path}.content"), &mut parts)?;
+    }
+    let name = wire.name.map(|name| name.0).filter(|name| !name.is_empty()).or_else(|| called.get(&id).cloned());
+    let result = ToolResult { id, name, parts, is_error: wire.is_error.unwrap_or(false), cache: wire.cache_control };
+    Ok(Message { role: Role::Tool, name: None, parts: alloc::vec![Part::ToolResult(result)] })
+}

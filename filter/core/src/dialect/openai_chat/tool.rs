@@ -1,0 +1,120 @@
+//! The tools of a chat request, and which of them may be called.
+
+use alloc::{format, vec::Vec};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::read::{invalid, typed};
+use crate::{
+    chat::{Tool, ToolChoice},
+    error::Error,
+    json::Str,
+};
+
+#[derive(Deserialize)]
+struct WireTool<'a> {
+    #[serde(borrow, rename = "type", default)]
+    kind: Option<Str<'a>>,
+    #[serde(borrow, default)]
+    function: Option<WireFunction<'a>>,
+    #[serde(borrow, default)]
+    cache_control: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct WireFunction<'a> {
+    #[serde(borrow)]
+    name: Str<'a>,
+    #[serde(borrow, default)]
+    description: Option<Str<'a>>,
+    #[serde(borrow, default)]
+    parameters: Option<&'a RawValue>,
+    #[serde(default)]
+    strict: Option<bool>,
+    #[serde(borrow, default)]
+    cache_control: Option<&'a RawValue>,
+}
+
+impl<'a> WireFunction<'a> {
+    fn tool(self, cache: Option<&'a RawValue>) -> Tool<'a> {
+        Tool {
+            name: self.name.0,
+            description: self.description.map(|description| description.0),
+            parameters: self.parameters,
+            strict: self.strict,
+            cache: cache.or(self.cache_control),
+        }
+    }
+}
+
+/// Reads `tools`.
+pub(super) fn read_tools(raw: &RawValue) -> Result<Vec<Tool<'_>>, Error> {
+    let wires: Vec<WireTool<'_>> = typed("tools", raw)?;
+    let tools = wires.into_iter().enumerate().map(|(index, wire)| {
+        let Some(function) = wire.function else {
+            let kind = wire.kind.unwrap_or_default();
+            let message = format!("A tool of type `{}` cannot be translated for this model; use functions.", &*kind);
+            return Err(invalid(message, format!("tools[{index}].type")));
+        };
+        Ok(function.tool(wire.cache_control))
+    });
+    tools.collect()
+}
+
+/// Reads `functions`, the form before `tools`.
+pub(super) fn read_functions(raw: &RawValue) -> Result<Vec<Tool<'_>>, Error> {
+    let functions: Vec<WireFunction<'_>> = typed("functions", raw)?;
+    Ok(functions.into_iter().map(|function| function.tool(None)).collect())
+}
+
+#[derive(Deserialize)]
+struct WireChoice<'a> {
+    #[serde(borrow, default)]
+    function: Option<WireName<'a>>,
+    #[serde(borrow, default)]
+    allowed_tools: Option<WireAllowed<'a>>,
+}
+
+#[derive(Deserialize)]
+struct WireName<'a> {
+    #[serde(borrow)]
+    name: Str<'a>,
+}
+
+#[derive(Deserialize)]
+struct WireAllowed<'a> {
+    #[serde(borrow, default)]
+    mode: Option<Str<'a>>,
+    #[serde(borrow)]
+    tools: Vec<WireChoice<'a>>,
+}
+
+/// Reads `tool_choice`.
+pub(super) fn read_tool_choice(raw: &RawValue) -> Result<ToolChoice<'_>, Error> {
+    let wrong = || invalid("`tool_choice` must be none, auto, required, a function or allowed tools.", "tool_choice");
+    match raw.get() {
+        r#""auto""# => return Ok(ToolChoice::Auto),
+        r#""none""# => return Ok(ToolChoice::None),
+        r#""required""# => return Ok(ToolChoice::Required),
+        _ => {}
+    }
+    let wire: WireChoice<'_> = serde_json::from_str(raw.get()).map_err(|_| wrong())?;
+    match (wire.function, wire.allowed_tools) {
+        (Some(function), _) => Ok(ToolChoice::Named(function.name.0)),
+        (None, Some(allowed)) => {
+            let names = allowed.tools.into_iter().map(|tool| tool.function.map(|function| function.name.0));
+            let names = names.collect::<Option<Vec<_>>>().ok_or_else(wrong)?;
+            Ok(ToolChoice::Allowed { names, required: allowed.mode.as_deref() == Some("required") })
+        }
+        (None, None) => Err(wrong()),
+    }
+}
+
+/// Reads `function_call`.
+pub(super) fn read_legacy_call(raw: &RawValue) -> Result<ToolChoice<'_>, Error> {
+    match raw.get() {
+        r#""auto""# => Ok(ToolChoice::Auto),
+        r#""none""# => Ok(ToolChoice::None),
+        _ => typed::<WireName<'_>>("function_call", raw).map(|named| ToolChoice::Named(named.name.0)),
+    }
+}
