@@ -96,34 +96,28 @@ impl Attempt {
         let mut set = Vec::with_capacity(provider.headers.len().saturating_add(5));
         let habits =
             Habits { takes_stream_options: provider.takes_stream_options, max_tokens: provider.vendor.max_tokens };
-        let (path, body) = if self.is_native() && !provider.vendor.foreign.is_unwanted(plan.request.history) {
+        let is_unwanted = provider.vendor.foreign.is_unwanted(plan.request.history);
+        let written = match (self.is_native(), is_unwanted) {
+            (true, false) => None,
+            // What cannot be written anew is the provider's to judge.
+            (true, true) => self.write(&body(), Some(habits)).ok(),
+            (false, _) => Some(self.write(&body(), None)?),
+        };
+        let (path, body) = if let Some(Written { path, headers, body, dropped }) = written {
+            let version = self.upstream().version();
+            let version = if provider.base_url.path.ends_with(version) { "" } else { version };
+            self.dropped = tellable(dropped);
+            set.push((Name::Borrowed("content-length"), format!("{}", body.len())));
+            set.push((Name::Borrowed("content-type"), "application/json".into()));
+            set.extend(headers);
+            ([version, &path].concat(), OutgoingBody::Whole(body))
+        } else {
             let edits = plan.request.edits(&self.target.model, habits);
             if !edits.is_empty() || !is_alone {
                 let length = edits.length_after(plan.request.length);
                 set.push((Name::Borrowed("content-length"), format!("{length}")));
             }
             ("/chat/completions".into(), OutgoingBody::Edited(edits))
-        } else {
-            let body = body();
-            let text = core::str::from_utf8(&body).unwrap_or_default();
-            let request = plan.downstream.read(text)?;
-            let aim = Aim { model: &self.target.model, max_output_tokens: None, exchange: &plan.exchange };
-            let upstream = self.upstream();
-            let Written { path, headers, mut body, dropped } = upstream.write(&request, &aim)?;
-            if self.is_native() {
-                // Written anew without what other providers' turns have left in it; the vendor's habits still hold.
-                let length = body.len();
-                let mut scanner = scan_request();
-                let fed = scanner.feed(&body);
-                let request = ChatRequest::read(fed.and_then(|()| scanner.finish()), length)?;
-                request.edits(&self.target.model, habits).apply_in_place(&mut body);
-            }
-            let version = if provider.base_url.path.ends_with(upstream.version()) { "" } else { upstream.version() };
-            self.dropped = tellable(dropped);
-            set.push((Name::Borrowed("content-length"), format!("{}", body.len())));
-            set.push((Name::Borrowed("content-type"), "application/json".into()));
-            set.extend(headers);
-            ([version, &path].concat(), OutgoingBody::Whole(body))
         };
         let mut path = provider.vendor.path(&provider.base_url, &path, &self.target.model);
         if self.is_native() && !plan.query.is_empty() {
@@ -140,6 +134,21 @@ impl Attempt {
             remove.extend(others.map(|(name, _)| name.clone()));
         }
         Ok(Outgoing { headers: HeaderEdits { remove, set }, body })
+    }
+
+    /// The client's request in the provider's format; `habits` are those of a vendor who speaks the client's own.
+    fn write(&self, body: &[u8], habits: Option<Habits>) -> Result<Written, Error> {
+        let text = core::str::from_utf8(body).unwrap_or_default();
+        let request = self.plan.downstream.read(text)?;
+        let aim = Aim { model: &self.target.model, max_output_tokens: None, exchange: &self.plan.exchange };
+        let mut written = self.upstream().write(&request, &aim)?;
+        if let Some(habits) = habits {
+            let mut scanner = scan_request();
+            let fed = scanner.feed(&written.body);
+            let request = ChatRequest::read(fed.and_then(|()| scanner.finish()), written.body.len())?;
+            request.edits(&self.target.model, habits).apply_in_place(&mut written.body);
+        }
+        Ok(written)
     }
 
     /// The answer to a request that this target cannot do.

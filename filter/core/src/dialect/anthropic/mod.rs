@@ -72,8 +72,11 @@ impl Upstream for Anthropic {
 struct Dropped(Vec<String>);
 
 impl Dropped {
+    /// More names than a header lists need not be told apart.
+    const MAX_NAMES: usize = 64;
+
     fn note(&mut self, field: &str) {
-        if !self.0.iter().any(|known| known == field) {
+        if self.0.len() < Self::MAX_NAMES && !self.0.iter().any(|known| known == field) {
             self.0.push(field.into());
         }
     }

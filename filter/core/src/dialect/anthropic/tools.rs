@@ -2,6 +2,7 @@
 //! express is a tool that must be called.
 
 use alloc::{borrow::Cow, string::String, vec::Vec};
+use hashbrown::HashSet;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -97,7 +98,9 @@ impl<'r> Toolbox<'r> {
         let mut toolbox = Self::default();
         let takes_strict =
             abilities.schemas && request.tools.iter().filter(|tool| tool.strict == Some(true)).count() <= MAX_STRICT;
-        let tools = request.tools.iter().filter(|tool| is_allowed(tool, request.tool_choice.as_ref()));
+        let allowed = allowed(request.tool_choice.as_ref());
+        let is_allowed = |tool: &&Tool<'_>| allowed.as_ref().is_none_or(|names| names.contains(&*tool.name));
+        let tools = request.tools.iter().filter(is_allowed);
         toolbox.tools = tools.map(|tool| function(tool, takes_strict, dropped)).collect();
         toolbox.choice = toolbox.choice_of(request);
         toolbox.shape(request, abilities);
@@ -199,17 +202,18 @@ impl WireTool<'_> {
     }
 }
 
-fn is_allowed(tool: &Tool<'_>, choice: Option<&ToolChoice<'_>>) -> bool {
+/// The names that a choice allows; `None` where it allows all.
+fn allowed<'r>(choice: Option<&'r ToolChoice<'_>>) -> Option<HashSet<&'r str>> {
     match choice {
-        Some(ToolChoice::Allowed { names, .. }) => names.contains(&tool.name),
-        Some(ToolChoice::Auto | ToolChoice::None | ToolChoice::Required | ToolChoice::Named(_)) | None => true,
+        Some(ToolChoice::Allowed { names, .. }) => Some(names.iter().map(AsRef::as_ref).collect()),
+        Some(ToolChoice::Auto | ToolChoice::None | ToolChoice::Required | ToolChoice::Named(_)) | None => None,
     }
 }
 
 fn function<'r>(tool: &'r Tool<'_>, takes_strict: bool, dropped: &mut Dropped) -> WireTool<'r> {
     let narrowed = match (tool.strict, tool.parameters) {
         (Some(true), Some(parameters)) => {
-            let narrowed = schema::narrow(parameters).filter(|_| takes_strict);
+            let narrowed = takes_strict.then(|| schema::narrow(parameters)).flatten();
             if narrowed.is_none() {
                 dropped.note("tools[].function.strict");
             }

@@ -187,7 +187,13 @@ fn tool_config<'a>(
         Some(ToolChoice::Required) => ("ANY", Vec::new()),
         Some(ToolChoice::Named(name)) => ("ANY", alloc::vec![name.as_ref()]),
         Some(ToolChoice::Allowed { names, required }) => {
-            (if *required { "ANY" } else { "VALIDATED" }, names.iter().map(AsRef::as_ref).collect())
+            let mode = match (*required, family) {
+                (true, _) => "ANY",
+                // It knows no mode that both restricts and leaves free: it is left free.
+                (false, Family::Plain) => return Ok(None),
+                (false, _) => "VALIDATED",
+            };
+            (mode, names.iter().map(AsRef::as_ref).collect())
         }
         Some(ToolChoice::Auto) | None if is_strict && family != Family::Plain => ("VALIDATED", Vec::new()),
         choice => {

@@ -64,7 +64,7 @@ struct Other<'a>(&'a [(Cow<'a, str>, &'a RawValue)]);
 impl Serialize for Other<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.0.len()))?;
-        for (name, raw) in self.0 {
+        for (name, raw) in self.0.iter().filter(|(name, _)| name != "cache_control") {
             map.serialize_entry(name, raw)?;
         }
         map.end()

@@ -39,8 +39,9 @@ pub(super) struct StreamWriter {
 struct Sent {
     role: bool,
     finish: bool,
-    /// Thoughts that are complete, and whether one is open.
+    /// Thoughts that are complete.
     thoughts: u32,
+    /// Whether a piece of the next one was sent.
     thought_is_open: bool,
     annotations: u32,
     images: u32,
@@ -225,6 +226,10 @@ impl Writer for StreamWriter {
                 self.thought_delta(choice, piece, out);
             }
             Delta::RedactedThinking { choice, data } => {
+                // An unsigned thought before it is another one.
+                if self.sent(choice).is_some_and(|sent| sent.thought_is_open) {
+                    self.thought(choice, true);
+                }
                 let index = Some(self.thought(choice, true));
                 let (kind, data) = ("redacted_thinking", Some(data.as_ref()));
                 self.thought_delta(choice, WireThought { index, kind, thinking: None, signature: None, data }, out);

@@ -41,7 +41,7 @@ pub struct Member {
     pub text: Option<Vec<u8>>,
 }
 
-/// What a scan notices below the top level, wherever it stands: enough to know that a closer look is due.
+/// What a scan notices wherever it stands: enough to know that a closer look is due.
 #[derive(Debug)]
 pub struct Marks {
     /// Members of these names.
@@ -304,9 +304,8 @@ impl Scanner {
                 if text.is_name {
                     if self.depth == 1 {
                         self.name_span.end = at.saturating_add(1);
-                    } else {
-                        self.see_name();
                     }
+                    self.see_name();
                     self.state = State::Colon;
                 } else {
                     self.carrier = Carrier::No;
@@ -392,7 +391,7 @@ impl Scanner {
         }
     }
 
-    /// A name below the top level was read.
+    /// A name was read.
     fn see_name(&mut self) {
         let Some(marks) = self.marks else { return };
         self.found.noticed_name |= marks.names.iter().any(|name| name.as_bytes() == self.name);
@@ -511,10 +510,11 @@ mod tests {
     }
 
     #[test]
-    fn marks_are_noticed_below_the_top_level() {
+    fn marks_are_noticed_wherever_they_stand() {
         static MARKS: Marks = Marks { names: &["cache_control"], carrier: ("tool_call_id", b"__thought__") };
         for (body, name, text) in [
-            (r#"{"cache_control":1,"a":"cache_control","b":["__thought__"]}"#, false, false),
+            (r#"{"a":"cache_control","b":["__thought__"]}"#, false, false),
+            (r#"{"cache_control":1}"#, true, false),
             (r#"{"a":[{"cache_control":null}]}"#, true, false),
             (r#"{"a":[{"tool_call_id":"call_1"},{"id":"__thought__"}]}"#, false, false),
             (r#"{"a":[{"tool_call_id":"call___thought__x"}]}"#, false, true),
