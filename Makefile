@@ -2,7 +2,7 @@
 # scripts/doctor says what is missing.
 
 # Cargo's own dependency tracking decides what is stale, so the artefacts are phony.
-.PHONY: up test test-native test-envoy test-sdk fuzz check wasm cli envoy size render doctor clean
+.PHONY: up test test-native test-envoy test-sdk test-up fuzz check wasm cli envoy size render doctor clean
 
 # 1.5 MB: what a mesh pulls for each workload.
 WASM_BYTES_MAX := 1500000
@@ -10,7 +10,7 @@ WASM_BYTES_MAX := 1500000
 up: wasm cli envoy
 	scripts/up
 
-test: test-native test-envoy test-sdk
+test: test-native test-envoy test-sdk test-up
 
 # Tests that replay recorded traffic are ignored without a folder of it.
 INCLUDE_IGNORED := $(if $(DRAGOMAN_FIXTURES),-- --include-ignored)
@@ -31,6 +31,10 @@ test-sdk: wasm cli envoy
 # Each fuzz target for FUZZ_SECONDS (30), where cargo-fuzz and a nightly compiler are there; `make test` needs neither.
 fuzz: doctor
 	scripts/fuzz
+
+# The promise of the README: `make up`, and the lines that it prints.
+test-up: wasm cli envoy
+	scripts/test-up
 
 check: doctor wasm cli envoy
 	cargo fmt --all --check

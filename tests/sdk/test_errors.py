@@ -208,6 +208,22 @@ def test_an_answer_without_usage_is_one(client, dialect):
     assert list(ask(client, dialect.fault("no-usage"), stream=True))[-1].choices[0].finish_reason == "stop"
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_temperature_above_two_is_refused_for_every_provider(client, dialect, stream):
+    with pytest.raises(openai.BadRequestError) as caught:
+        ask(client, dialect.model, temperature=2.5, stream=stream)
+    assert caught.value.param == "temperature"
+
+
+def test_what_only_the_body_says_is_told_when_to_come_back_and_that_the_money_is_gone(client):
+    with pytest.raises(openai.RateLimitError) as caught:
+        ask(client, GEMINI.fault("status-429"))
+    assert caught.value.response.headers["retry-after"] == "35"
+    with pytest.raises(openai.RateLimitError) as caught:
+        ask(client, GEMINI.fault("status-402"))
+    assert caught.value.code == "insufficient_quota"
+
+
 def test_after_all_that_the_gateway_answers_as_before(client):
     for dialect in DIALECTS:
         assert ask(client, dialect.model).choices[0].finish_reason == "stop"
