@@ -8,6 +8,7 @@
 //! Nearly all bytes of a large body stand inside strings, so strings have a fast path: blocks of 32 bytes are tested as a
 //! whole, in a form that compilers turn into vector instructions.
 
+mod found;
 mod number;
 mod text;
 
@@ -17,6 +18,8 @@ use core::ops::Range;
 use number::Number;
 use text::{Inside, skip_plain};
 
+pub use found::{Failure, Fault, Found, Marks, Member};
+
 /// Objects and arrays open at one time; a bit each in [`Scanner::kinds`].
 pub const MAX_DEPTH: u32 = 128;
 
@@ -25,71 +28,6 @@ const MAX_CAPTURE: usize = 16 * 1024;
 
 /// Longest spelling of a name that can still be a wanted one: every character written as `\uXXXX`.
 const MAX_NAME: usize = 6 * 40;
-
-/// A wanted member that was found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Member {
-    /// Its place in the list of wanted names.
-    pub index: usize,
-    /// Where its name stands in the document, with its quotes.
-    pub name: Range<usize>,
-    /// Where its value stands in the document.
-    pub span: Range<usize>,
-    /// What to cut out to remove it: name and value, with one comma where there are other members.
-    pub whole: Range<usize>,
-    /// The value as written; `None` when longer than 16 KiB.
-    pub text: Option<Vec<u8>>,
-}
-
-/// What a scan notices wherever it stands: enough to know that a closer look is due.
-#[derive(Debug)]
-pub struct Marks {
-    /// Members of these names.
-    pub names: &'static [&'static str],
-    /// This text in the value of a member of this name.
-    pub carrier: (&'static str, &'static [u8]),
-}
-
-/// What a scan found.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Found {
-    /// Where the object's `{` stands.
-    pub open: usize,
-    /// The wanted members, in the order written.
-    pub members: Vec<Member>,
-    /// Whether one of the marked names was noticed.
-    pub noticed_name: bool,
-    /// Whether the marked text was noticed in its carrier.
-    pub noticed_text: bool,
-}
-
-/// Why a document was refused, and where.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Failure {
-    /// What is wrong.
-    pub fault: Fault,
-    /// Byte offset of the first byte that cannot stand where it does; the document's length when it ends too early.
-    pub offset: usize,
-}
-
-/// What is wrong with a document.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
-    /// It ends inside a value.
-    Truncated,
-    /// There is nothing but white space.
-    Empty,
-    /// A byte stands where the grammar does not allow it.
-    Syntax,
-    /// A string is not UTF-8.
-    Utf8,
-    /// Nested deeper than [`MAX_DEPTH`].
-    TooDeep,
-    /// The document is valid so far but not an object.
-    NotAnObject,
-    /// The wanted name with this index stands twice, or once in another case.
-    Duplicate(usize),
-}
 
 /// The scan; see the module's documentation.
 #[derive(Debug)]
