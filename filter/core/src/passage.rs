@@ -125,8 +125,8 @@ impl Passage {
             return Fed::Go(Chunk::Replace(Vec::new()));
         }
         if matches!(lane.stage, Stage::Going) {
-            // What was carried over has been taken out of an earlier piece.
-            lane.changed = decoder.carried() > 0;
+            // What was carried over has been taken out of an earlier piece; of a translation nothing is the provider's.
+            lane.changed = decoder.carried() > 0 || !lane.conduit.is_verbatim();
         }
         if decoder.feed(piece, |frame| lane.pass(frame)).is_err() {
             lane.fail("sent an event that is too long");
