@@ -12,7 +12,7 @@ use alloc::{boxed::Box, format, rc::Rc, string::String, vec::Vec};
 
 use crate::{
     dialect::{
-        Aim, Identity, Upstream, Written,
+        Aim, Dropped, Identity, Upstream, Written,
         openai_chat::{ChatRequest, Habits, WANTED_OF_ANSWER, scan_request},
     },
     error::{Error, Kind},
@@ -106,7 +106,7 @@ impl Attempt {
         let (path, body) = if let Some(Written { path, headers, body, dropped }) = written {
             let version = self.upstream().version();
             let version = if provider.base_url.path.ends_with(version) { "" } else { version };
-            self.dropped = tellable(dropped);
+            self.dropped = tellable(&dropped);
             set.push((Name::Borrowed("content-length"), format!("{}", body.len())));
             set.push((Name::Borrowed("content-type"), "application/json".into()));
             set.extend(headers);
@@ -253,10 +253,10 @@ impl Attempt {
 }
 
 /// The names that a header can list: some are the client's own.
-fn tellable(names: Vec<String>) -> Vec<String> {
+fn tellable(dropped: &Dropped) -> Vec<String> {
     const MAX_NAMES: usize = 32;
     const MAX_LENGTH: usize = 64;
     let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.[]*".contains(&byte);
-    let is_name = |name: &String| name.len() <= MAX_LENGTH && name.bytes().all(is_part);
-    names.into_iter().filter(is_name).take(MAX_NAMES).collect()
+    let is_name = |name: &&String| name.len() <= MAX_LENGTH && name.bytes().all(is_part);
+    dropped.names().iter().filter(is_name).take(MAX_NAMES).cloned().collect()
 }
