@@ -53,6 +53,19 @@ pub struct Provider {
     pub missing: Option<String>,
 }
 
+impl Provider {
+    /// Whether a text holds one of the values that it is sent in headers, such as its credential.
+    #[must_use]
+    pub fn names_secret(&self, text: &[u8]) -> bool {
+        // Shorter values are switches and versions.
+        const MIN_SECRET: usize = 8;
+        self.headers.iter().any(|(_, value)| {
+            let secret = value.strip_prefix("Bearer ").unwrap_or(value).as_bytes();
+            secret.len() >= MIN_SECRET && text.windows(secret.len()).any(|part| part == secret)
+        })
+    }
+}
+
 impl Gateway {
     /// Builds the gateway; `environment` resolves credentials.
     #[must_use]
