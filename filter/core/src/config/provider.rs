@@ -108,7 +108,7 @@ impl Section for Provider {
         }
         let local = base_url.is_some();
         Self {
-            name: fields.name().to_owned(),
+            name: fields.name(),
             kind,
             base_url: base_url.unwrap_or_else(|| public_address(kind)),
             accounts: gather_accounts(fields, credential, auth, accounts, local),
