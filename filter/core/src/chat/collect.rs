@@ -40,7 +40,7 @@ impl<'a> Collected<'a> {
                 _ => self.push(choice, Part::Thinking { text, signature: None }),
             },
             Delta::Signature { choice, signature } => match self.last(choice) {
-                Some(Part::Thinking { signature: proof, .. }) => *proof = Some(signature),
+                Some(Part::Thinking { signature: proof @ None, .. }) => *proof = Some(signature),
                 _ => self.push(choice, Part::Thinking { text: Cow::Borrowed(""), signature: Some(signature) }),
             },
             Delta::RedactedThinking { choice, data } => self.push(choice, Part::RedactedThinking(data)),
