@@ -22,8 +22,9 @@ use crate::{
     json::Str,
 };
 
-/// Most blocks that are open at a time; the API opens one after the other. The first of more is taken to have stopped.
-const MAX_OPEN: usize = 64;
+/// Most calls that are open at a time; the API opens one after the other. More are no answer, for their arguments would be
+/// lost.
+const MAX_OPEN: usize = 1024;
 /// Most pages of one block that wait for its end.
 const MAX_CITATIONS: usize = 64;
 
@@ -79,11 +80,12 @@ impl Answer {
     }
 
     pub(super) fn start_block<'a>(&mut self, index: u64, block: &'a RawValue, each: &mut Each<'_, 'a>) -> Told {
+        self.settle(each);
         let Some((kind, block)) = WireBlock::read(block).map_err(|_| Broken::Malformed)? else { return Ok(()) };
         match kind {
             BlockKind::Text => {
                 let rest = Rest::Sources { start: self.characters, pages: Vec::new() };
-                self.open(Open { index, rest }, each);
+                self.open(Open { index, rest })?;
                 self.text(block.text, each);
                 for raw in block.citations.into_iter().flatten() {
                     self.cite(index, raw, each);
@@ -103,6 +105,7 @@ impl Answer {
         let name = block.name.filter(|name| !name.is_empty()).ok_or(Broken::Malformed)?.0;
         let input = match block.input.map(RawValue::get) {
             None | Some("null") => String::new(),
+            Some(input) if is_empty(input) => String::new(),
             Some(input) if input.starts_with('{') => input.to_owned(),
             Some(_) => return Err(Broken::Malformed),
         };
@@ -120,8 +123,7 @@ impl Answer {
             each(Delta::ToolCall { choice: 0, call, begun });
             To::Call(call)
         };
-        self.open(Open { index, rest: Rest::Input { to, input } }, each);
-        Ok(())
+        self.open(Open { index, rest: Rest::Input { to, input } })
     }
 
     pub(super) fn grow_block<'a>(&mut self, index: u64, delta: BlockDelta<'a>, each: &mut Each<'_, 'a>) -> Told {
@@ -195,12 +197,24 @@ impl Answer {
         }
     }
 
-    fn open(&mut self, open: Open, each: &mut Each<'_, '_>) {
+    fn open(&mut self, open: Open) -> Told {
         if self.open.len() >= MAX_OPEN {
-            let first = self.open.remove(0);
-            self.close(first, each);
+            return Err(Broken::Malformed);
         }
         self.open.push(open);
+        Ok(())
+    }
+
+    /// Tells what the last block holds, for another one starts. Only calls without arguments so far may go on beside it.
+    fn settle(&mut self, each: &mut Each<'_, '_>) {
+        let holds = |open: &mut Open| match &open.rest {
+            Rest::Sources { .. } => true,
+            Rest::Input { input, .. } => !input.is_empty(),
+            Rest::Told(_) => false,
+        };
+        if let Some(open) = self.open.pop_if(holds) {
+            self.close(open, each);
+        }
     }
 
     fn close(&mut self, open: Open, each: &mut Each<'_, '_>) {
@@ -258,6 +272,11 @@ impl Answer {
             each(Delta::Usage(self.tally.usage()));
         }
     }
+}
+
+/// Whether an input is an object without members.
+fn is_empty(input: &str) -> bool {
+    input.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).is_some_and(|members| members.trim().is_empty())
 }
 
 /// Gives a text on, unless there is none.

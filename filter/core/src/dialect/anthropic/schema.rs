@@ -285,6 +285,8 @@ mod tests {
         for schema in [
             r#"{"type":"object"}"#,
             r#"{"type":"object","additionalProperties":{"type":"string"}}"#,
+            r#"{"type":"object","properties":{"a":{"type":"null"}},"additionalProperties":true}"#,
+            r#"{"oneOf":[{"type":"string"}],"anyOf":[{"type":"null"}]}"#,
             r#"{"type":"object","properties":{"a":true}}"#,
             r##"{"$ref":"#"}"##,
             r#"{"$ref":"https://example.com/schema"}"#,
