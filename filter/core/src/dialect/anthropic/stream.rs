@@ -52,7 +52,7 @@ impl Reader for StreamReader {
                 let block = event.content_block.ok_or(Broken::Malformed)?;
                 answer.start_block(required(event.index)?, block, each)?;
             }
-            "content_block_delta" => answer.grow_block(required(event.index)?, required(event.delta)?, each)?,
+            "content_block_delta" => answer.grow_block(required(event.index)?, &required(event.delta)?, each)?,
             "content_block_stop" => answer.stop_block(required(event.index)?, each),
             "message_delta" => {
                 let delta: MessageDelta<'_> = required(event.delta)?;

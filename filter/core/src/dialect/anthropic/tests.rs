@@ -844,16 +844,19 @@ fn bits(index: u64, block: &Value) -> Vec<Value> {
 fn gist(choices: &[Value], member: &str) -> Value {
     let said = |name: &str| -> String { choices.iter().filter_map(|choice| choice[member][name].as_str()).collect() };
     let mut calls: Vec<Value> = Vec::new();
-    for call in choices.iter().flat_map(|choice| choice[member]["tool_calls"].as_array()).flatten() {
+    for call in choices.iter().filter_map(|choice| choice[member]["tool_calls"].as_array()).flatten() {
         let (function, id) = (&call["function"], &call["id"]);
         if id.is_string() {
             calls.push(json!([id, function["name"], ""]));
         }
-        let place = call["index"].as_u64().map_or(calls.len() - 1, |index| usize::try_from(index).unwrap());
+        let place = call["index"]
+            .as_u64()
+            .and_then(|index| usize::try_from(index).ok())
+            .unwrap_or_else(|| calls.len().saturating_sub(1));
         let arguments = &mut calls[place][2];
         *arguments = [arguments.as_str().unwrap(), function["arguments"].as_str().unwrap()].concat().into();
     }
-    let annotations = choices.iter().flat_map(|choice| choice[member]["annotations"].as_array()).flatten();
+    let annotations = choices.iter().filter_map(|choice| choice[member]["annotations"].as_array()).flatten();
     let pages: Vec<&Value> = annotations.map(|annotation| &annotation["url_citation"]).collect();
     let finish = choices.iter().find_map(|choice| choice["finish_reason"].as_str());
     json!({"content": said("content"), "refusal": said("refusal"), "calls": calls, "pages": pages, "finish_reason": finish})

@@ -38,14 +38,7 @@ pub(super) struct WireMessage<'a> {
 #[derive(Deserialize)]
 pub(super) struct StopDetails<'a> {
     #[serde(borrow, default)]
-    explanation: Option<Str<'a>>,
-}
-
-impl<'a> StopDetails<'a> {
-    /// The explanation, where there is one.
-    pub(super) fn read(raw: Option<&'a RawValue>) -> Option<Str<'a>> {
-        optional::<Self>(raw)?.explanation
-    }
+    pub(super) explanation: Option<Str<'a>>,
 }
 
 /// A block of a known kind. The members of other kinds may be of any type.
@@ -156,10 +149,6 @@ impl Tally {
 }
 
 impl<'a> WireUsage<'a> {
-    pub(super) fn read(raw: Option<&'a RawValue>) -> Option<Self> {
-        optional(raw)
-    }
-
     /// The tier that served, in OpenAI's words.
     pub(super) fn service_tier(&self) -> Option<Text<'a>> {
         let tier = self.service_tier.clone()?.0;
@@ -225,6 +214,6 @@ pub(super) fn required<'a, T: Deserialize<'a>>(raw: Option<&'a RawValue>) -> Res
 }
 
 /// Reads what the answer does without.
-fn optional<'a, T: Deserialize<'a>>(raw: Option<&'a RawValue>) -> Option<T> {
+pub(super) fn optional<'a, T: Deserialize<'a>>(raw: Option<&'a RawValue>) -> Option<T> {
     serde_json::from_str(raw?.get()).ok()
 }
