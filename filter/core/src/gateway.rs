@@ -53,6 +53,19 @@ pub struct Provider {
     pub missing: Option<String>,
 }
 
+impl Provider {
+    /// Whether a text holds one of the values that it is sent in headers, such as its credential.
+    #[must_use]
+    pub fn names_secret(&self, text: &[u8]) -> bool {
+        // Shorter values are switches and versions.
+        const MIN_SECRET: usize = 8;
+        self.headers.iter().any(|(_, value)| {
+            let secret = value.strip_prefix("Bearer ").unwrap_or(value).as_bytes();
+            secret.len() >= MIN_SECRET && text.windows(secret.len()).any(|part| part == secret)
+        })
+    }
+}
+
 impl Gateway {
     /// Builds the gateway; `environment` resolves credentials.
     #[must_use]
@@ -135,5 +148,15 @@ impl Provider {
             total: section.timeouts.total,
             missing,
         }
+    }
+}
+
+#[cfg(test)]
+impl Provider {
+    /// A provider for tests that need one, whichever it is.
+    pub(crate) fn any() -> Rc<Self> {
+        let file = r#"{"providers":{"p":{"kind":"ollama","base_url":"http://127.0.0.1:1"}}}"#;
+        let config = crate::config::parse(file).unwrap();
+        Rc::clone(Gateway::new(&config, |_| None).provider("p").unwrap())
     }
 }

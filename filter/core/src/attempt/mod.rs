@@ -218,15 +218,16 @@ impl Attempt {
 
     fn passthrough(&self) -> Passage {
         let conduit = Passthrough::new(!self.plan.request.wants_usage);
-        Passage::new(&self.target.provider.name, Framing::Events, Box::new(conduit))
+        Passage::new(&self.target.provider, Framing::Events, Box::new(conduit))
     }
 
     fn translation(&self, clock: &dyn Clock) -> Passage {
         let upstream = self.upstream();
-        let name = &self.target.provider.name;
+        let provider = &self.target.provider;
         let wants_usage = self.plan.request.wants_usage;
-        let conduit = Translation::new(upstream, self.plan.downstream, name, self.identity(clock), wants_usage);
-        Passage::new(name, upstream.framing().0, Box::new(conduit))
+        let conduit =
+            Translation::new(upstream, self.plan.downstream, &provider.name, self.identity(clock), wants_usage);
+        Passage::new(provider, upstream.framing().0, Box::new(conduit))
     }
 
     fn identity(&self, clock: &dyn Clock) -> Identity {
@@ -235,16 +236,6 @@ impl Attempt {
             created: clock.epoch_seconds(),
             model: self.target.model.clone(),
         }
-    }
-
-    /// Whether a text holds one of the values that the provider is sent in headers, such as its credential.
-    fn names_secret(&self, text: &[u8]) -> bool {
-        // Shorter values are switches and versions.
-        const MIN_SECRET: usize = 8;
-        self.target.provider.headers.iter().any(|(_, value)| {
-            let secret = value.strip_prefix("Bearer ").unwrap_or(value).as_bytes();
-            secret.len() >= MIN_SECRET && text.windows(secret.len()).any(|part| part == secret)
-        })
     }
 
     fn error(&self, what: &str) -> Error {
