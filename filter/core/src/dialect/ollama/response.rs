@@ -162,7 +162,9 @@ impl Told {
                 _ => Finish::Stop,
             };
             each(Delta::Finish { choice, reason });
-            usage.into_iter().for_each(|usage| each(Delta::Usage(usage)));
+            if let Some(usage) = usage {
+                each(Delta::Usage(usage));
+            }
             each(Delta::End);
         }
     }
