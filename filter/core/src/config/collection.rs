@@ -2,13 +2,13 @@
 //!
 //! A refused value leaves its stand-in, so that positions stay those of the file while the rest is read and checked.
 
-use alloc::{boxed::Box, format, string::String, vec::Vec};
+use alloc::{boxed::Box, format, string::String, vec, vec::Vec};
 
 use serde_json::value::RawValue;
 
 use super::{
     fields::{Nested, Section},
-    form::{Form, Parsed, write_text},
+    form::{Form, Parsed, Writer, write_text},
     node::Node,
     reader::{Reader, step},
     reference::{Reference, Shape},
@@ -33,7 +33,7 @@ impl<F: Form> Form for List<F> {
         Some(elements.iter().enumerate().map(read).collect())
     }
 
-    fn write(&self, value: &Self::Value, out: &mut String) {
+    fn write(&self, value: &Self::Value, out: &mut Writer) {
         out.push('[');
         for (index, element) in value.iter().enumerate() {
             if index > 0 {
@@ -46,6 +46,38 @@ impl<F: Form> Form for List<F> {
 
     fn shape(&self, reference: &mut Reference) -> Shape {
         Shape::List(Box::new(self.0.shape(reference)))
+    }
+
+    fn stand_in(&self) -> Self::Value {
+        Vec::new()
+    }
+}
+
+/// One value, or a list of such; written as a list.
+pub(super) struct OneOrMany<F>(pub(super) F);
+
+impl<F: Form> OneOrMany<F> {
+    fn list(&self) -> List<&F> {
+        List(&self.0)
+    }
+}
+
+impl<F: Form> Form for OneOrMany<F> {
+    type Value = Vec<F::Value>;
+
+    fn read(&self, raw: &RawValue, reader: &mut Reader) -> Option<Self::Value> {
+        match Node::open(raw) {
+            Some(Node::List(_)) => self.list().read(raw, reader),
+            _ => self.0.read(raw, reader).map(|value| vec![value]),
+        }
+    }
+
+    fn write(&self, value: &Self::Value, out: &mut Writer) {
+        self.list().write(value, out);
+    }
+
+    fn shape(&self, reference: &mut Reference) -> Shape {
+        Shape::Either([self.0.shape(reference), self.list().shape(reference)].into())
     }
 
     fn stand_in(&self) -> Self::Value {
@@ -76,7 +108,7 @@ impl<S: Named> Form for ByName<S> {
         Some(members.into_iter().map(read).collect())
     }
 
-    fn write(&self, value: &Vec<S>, out: &mut String) {
+    fn write(&self, value: &Vec<S>, out: &mut Writer) {
         write_members(value.iter().map(|section| (section.name(), section)), &self.section, out);
     }
 
@@ -107,7 +139,7 @@ impl<F: Form> Form for Pairs<F> {
         Some(members.into_iter().map(read).collect())
     }
 
-    fn write(&self, value: &Self::Value, out: &mut String) {
+    fn write(&self, value: &Self::Value, out: &mut Writer) {
         write_members(value.iter().map(|(name, value)| (name.as_str(), value)), &self.value, out);
     }
 
@@ -149,7 +181,7 @@ fn read_members<'a>(
 fn write_members<'v, F: Form<Value: 'v>>(
     members: impl Iterator<Item = (&'v str, &'v F::Value)>,
     form: &F,
-    out: &mut String,
+    out: &mut Writer,
 ) {
     out.push('{');
     for (index, (name, value)) in members.enumerate() {

@@ -18,6 +18,24 @@ use super::{
     reference::{Reference, Shape},
 };
 
+/// The document that is being written.
+#[derive(Debug, Default)]
+pub(super) struct Writer {
+    pub(super) text: String,
+    /// Whether what is as by default is left out.
+    pub(super) brief: bool,
+}
+
+impl Writer {
+    pub(super) fn push(&mut self, character: char) {
+        self.text.push(character);
+    }
+
+    pub(super) fn push_str(&mut self, text: &str) {
+        self.text.push_str(text);
+    }
+}
+
 /// How a value is written.
 pub(super) trait Form {
     type Value;
@@ -26,13 +44,33 @@ pub(super) trait Form {
     fn read(&self, raw: &RawValue, reader: &mut Reader) -> Option<Self::Value>;
 
     /// Writes the canonical spelling, which `read` takes back.
-    fn write(&self, value: &Self::Value, out: &mut String);
+    fn write(&self, value: &Self::Value, out: &mut Writer);
 
     /// What may be written, for the reference.
     fn shape(&self, reference: &mut Reference) -> Shape;
 
     /// Takes the place of a refused value, so that the rest can be read.
     fn stand_in(&self) -> Self::Value;
+}
+
+impl<F: Form> Form for &F {
+    type Value = F::Value;
+
+    fn read(&self, raw: &RawValue, reader: &mut Reader) -> Option<F::Value> {
+        (**self).read(raw, reader)
+    }
+
+    fn write(&self, value: &F::Value, out: &mut Writer) {
+        (**self).write(value, out);
+    }
+
+    fn shape(&self, reference: &mut Reference) -> Shape {
+        (**self).shape(reference)
+    }
+
+    fn stand_in(&self) -> F::Value {
+        (**self).stand_in()
+    }
 }
 
 /// `true` or `false`.
@@ -50,7 +88,7 @@ impl Form for Flag {
         Some(flag)
     }
 
-    fn write(&self, value: &bool, out: &mut String) {
+    fn write(&self, value: &bool, out: &mut Writer) {
         out.push_str(if *value { "true" } else { "false" });
     }
 
@@ -92,7 +130,7 @@ impl<T: Copy + Into<u64> + TryFrom<u64>> Form for Whole<T> {
         number
     }
 
-    fn write(&self, value: &T, out: &mut String) {
+    fn write(&self, value: &T, out: &mut Writer) {
         let number: u64 = (*value).into();
         out.push_str(&number.to_string());
     }
@@ -122,16 +160,24 @@ impl<T> Choice<T> {
     }
 }
 
+impl<T: Copy> Choice<T> {
+    fn find(&self, text: &str) -> Option<T> {
+        self.options().find(|(word, _)| *word == text).map(|(_, value)| *value)
+    }
+}
+
 impl<T: Copy + PartialEq> Form for Choice<T> {
     type Value = T;
 
     fn read(&self, raw: &RawValue, reader: &mut Reader) -> Option<T> {
         let node = reader.open(raw)?;
         let found = match &node {
-            Node::Text(text) => match self.options().find(|(word, _)| *word == &**text) {
-                Some((_, value)) => return Some(*value),
+            Node::Text(text) => match self.find(text) {
+                Some(value) => return Some(value),
                 None => quoted(text),
             },
+            // YAML 1.1 reads a bare `off` as `false`.
+            Node::Flag(false) if self.find("off").is_some() => return self.find("off"),
             Node::Null | Node::Flag(_) | Node::Number(_) | Node::List(_) | Node::Object(_) => node.noun().to_owned(),
         };
         let words = self.words();
@@ -140,7 +186,7 @@ impl<T: Copy + PartialEq> Form for Choice<T> {
         None
     }
 
-    fn write(&self, value: &T, out: &mut String) {
+    fn write(&self, value: &T, out: &mut Writer) {
         let word = self.options().find(|(_, other)| other == value).map_or(self.first.0, |(word, _)| *word);
         write_text(word, out);
     }
@@ -209,7 +255,7 @@ impl<T> Form for Parsed<T> {
         }
     }
 
-    fn write(&self, value: &T, out: &mut String) {
+    fn write(&self, value: &T, out: &mut Writer) {
         write_text(&(self.print)(value), out);
     }
 
@@ -223,7 +269,7 @@ impl<T> Form for Parsed<T> {
 }
 
 /// A JSON string.
-pub(super) fn write_text(text: &str, out: &mut String) {
+pub(super) fn write_text(text: &str, out: &mut Writer) {
     // Writing a string to memory cannot fail.
     out.push_str(&serde_json::to_string(text).unwrap_or_default());
 }
@@ -234,7 +280,7 @@ pub(super) fn whole(digits: &str) -> Option<u64> {
 }
 
 /// A value for a message, cut where it is long.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     const SHOWN_CHARS: usize = 60;
     let mut shown: String = text.chars().take(SHOWN_CHARS).map(|c| if c.is_control() { '·' } else { c }).collect();
     if text.chars().nth(SHOWN_CHARS).is_some() {
