@@ -5,6 +5,7 @@
 
 use alloc::{format, string::String, vec, vec::Vec};
 
+use hashbrown::HashSet;
 use serde_json::value::RawValue;
 
 use super::{Problem, node::Node};
@@ -18,6 +19,8 @@ pub(super) struct Reader {
     pointer: String,
     depth: usize,
     problems: Vec<Problem>,
+    /// The pointers of the problems and of all above them.
+    unsound: HashSet<String>,
 }
 
 impl Reader {
@@ -61,20 +64,20 @@ impl Reader {
 
     /// Notes a problem here.
     pub(super) fn report(&mut self, message: impl Into<String>) {
-        self.problems.push(Problem { pointer: self.pointer.clone(), message: message.into() });
+        self.report_under("", message);
     }
 
     /// Notes a problem at `pointer`, relative to here: `/keys/0/id`.
     pub(super) fn report_under(&mut self, pointer: &str, message: impl Into<String>) {
-        self.problems.push(Problem { pointer: format!("{}{pointer}", self.pointer), message: message.into() });
+        let pointer = format!("{}{pointer}", self.pointer);
+        let above = pointer.match_indices('/').filter_map(|(at, _)| pointer.get(..at));
+        self.unsound.extend(above.chain([pointer.as_str()]).map(String::from));
+        self.problems.push(Problem { pointer, message: message.into() });
     }
 
     /// Whether nothing was wrong at `pointer`, relative to here, or below it.
     pub(super) fn is_sound(&self, pointer: &str) -> bool {
-        let whole = format!("{}{pointer}", self.pointer);
-        !self.problems.iter().any(|problem| {
-            problem.pointer.strip_prefix(&whole).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        })
+        !self.unsound.contains(&format!("{}{pointer}", self.pointer))
     }
 }
 
