@@ -3,8 +3,6 @@
 //! A limit's value and its switch are separate, so that one that is switched off keeps its value; the short spelling is the
 //! value alone.
 
-use alloc::string::String;
-
 use serde_json::value::RawValue;
 
 use super::{

@@ -1,6 +1,6 @@
 //! The sections of models: what the file adds to the built-in catalogue or says otherwise.
 
-use alloc::{borrow::ToOwned, string::String, vec::Vec};
+use alloc::{string::String, vec::Vec};
 
 use super::{
     collection::{List, Named},
@@ -102,7 +102,7 @@ impl Section for Model {
     fn declare<F: Fields<Self>>(fields: &mut F) -> Self {
         let tokens = Whole { min: 1, max: u64::MAX };
         Self {
-            name: fields.name().to_owned(),
+            name: fields.name(),
             id: fields.optional(
                 "id",
                 &MODEL,

@@ -21,16 +21,13 @@ impl<F: Form> Form for List<F> {
     type Value = Vec<F::Value>;
 
     fn read(&self, raw: &RawValue, reader: &mut Reader) -> Option<Self::Value> {
-        let node = reader.open(raw)?;
-        let Node::List(elements) = node else {
-            reader.report(format!("expected a list, found {}", node.noun()));
-            return None;
-        };
-        let read = |(index, element): (usize, &&RawValue)| {
-            let value = reader.within(&format!("{index}"), |reader| self.0.read(element, reader));
-            value.unwrap_or_else(|| self.0.stand_in())
-        };
-        Some(elements.iter().enumerate().map(read).collect())
+        let elements = read_elements(raw, reader)?;
+        let mut values = Vec::with_capacity(elements.len());
+        for (index, element) in elements {
+            let value = reader.within(&index, |reader| self.0.read(element, reader));
+            values.push(value.unwrap_or_else(|| self.0.stand_in()));
+        }
+        Some(values)
     }
 
     fn write(&self, value: &Self::Value, out: &mut Writer) {
@@ -101,11 +98,12 @@ impl<S: Named> Form for ByName<S> {
 
     fn read(&self, raw: &RawValue, reader: &mut Reader) -> Option<Vec<S>> {
         let members = read_members(raw, reader, &self.name)?;
-        let read = |(name, value): (String, &RawValue)| {
+        let mut sections = Vec::with_capacity(members.len());
+        for (name, value) in members {
             let section = reader.within(&name, |reader| Nested::<S>::read_named(&name, value, reader));
-            section.unwrap_or_else(|| self.section.stand_in())
-        };
-        Some(members.into_iter().map(read).collect())
+            sections.push(section.unwrap_or_else(|| Nested::<S>::imagine(&name)));
+        }
+        Some(sections)
     }
 
     fn write(&self, value: &Vec<S>, out: &mut Writer) {
@@ -132,11 +130,12 @@ impl<F: Form> Form for Pairs<F> {
 
     fn read(&self, raw: &RawValue, reader: &mut Reader) -> Option<Self::Value> {
         let members = read_members(raw, reader, &self.name)?;
-        let read = |(name, value): (String, &RawValue)| {
+        let mut pairs = Vec::with_capacity(members.len());
+        for (name, value) in members {
             let value = reader.within(&name, |reader| self.value.read(value, reader));
-            (name, value.unwrap_or_else(|| self.value.stand_in()))
-        };
-        Some(members.into_iter().map(read).collect())
+            pairs.push((name, value.unwrap_or_else(|| self.value.stand_in())));
+        }
+        Some(pairs)
     }
 
     fn write(&self, value: &Self::Value, out: &mut Writer) {
@@ -152,7 +151,22 @@ impl<F: Form> Form for Pairs<F> {
     }
 }
 
+/// The elements of a list, each with its place as a pointer says it.
+#[inline(never)]
+fn read_elements<'a>(raw: &'a RawValue, reader: &mut Reader) -> Option<Vec<(String, &'a RawValue)>> {
+    match reader.open(raw)? {
+        Node::List(elements) => {
+            Some(elements.into_iter().enumerate().map(|(index, element)| (format!("{index}"), element)).collect())
+        }
+        node @ (Node::Null | Node::Flag(_) | Node::Number(_) | Node::Text(_) | Node::Object(_)) => {
+            reader.expected("a list", &node);
+            None
+        }
+    }
+}
+
 /// The members of a mapping with free names: each name parsed, each once. A refused name keeps its value's place.
+#[inline(never)]
 fn read_members<'a>(
     raw: &'a RawValue,
     reader: &mut Reader,
@@ -160,7 +174,7 @@ fn read_members<'a>(
 ) -> Option<Vec<(String, &'a RawValue)>> {
     let node = reader.open(raw)?;
     let Node::Object(members) = node else {
-        reader.report(format!("expected a mapping, found {}", node.noun()));
+        reader.expected("a mapping", &node);
         return None;
     };
     let mut read: Vec<(String, &RawValue)> = Vec::with_capacity(members.len());

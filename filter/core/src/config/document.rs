@@ -44,6 +44,7 @@ impl Section for Config {
         ("log", Silence::Harmless),
     ];
 
+    #[expect(clippy::too_many_lines, reason = "one field after the other, as they stand in the file")]
     fn declare<F: Fields<Self>>(fields: &mut F) -> Self {
         let _: Option<u64> =
             fields.optional("version", &Whole { min: 1, max: 1 }, |_| Some(&1), "The version of this format.");

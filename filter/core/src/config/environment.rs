@@ -1,6 +1,6 @@
 //! Environments: what is otherwise for requests that name one.
 
-use alloc::{borrow::ToOwned, string::String, vec::Vec};
+use alloc::{string::String, vec::Vec};
 
 use super::{
     collection::{ByName, List, Named},
@@ -62,7 +62,7 @@ impl Section for Environment {
 
     fn declare<F: Fields<Self>>(fields: &mut F) -> Self {
         Self {
-            name: fields.name().to_owned(),
+            name: fields.name(),
             keys: fields.many("keys", &List(Nested::new()), |other| &other.keys, "Keys that exist only in it."),
             teams: fields.many(
                 "teams",
@@ -110,7 +110,7 @@ impl Section for ProviderOverride {
 
     fn declare<F: Fields<Self>>(fields: &mut F) -> Self {
         Self {
-            name: fields.name().to_owned(),
+            name: fields.name(),
             base_url: fields.optional("base_url", &BASE_URL, |other| other.base_url.as_ref(), "Where it is."),
             credential: fields.optional(
                 "credential",

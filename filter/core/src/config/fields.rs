@@ -62,8 +62,8 @@ pub(super) trait Fields<S> {
     fn rest(&mut self, get: impl FnOnce(&S) -> &Vec<(String, String)>) -> Vec<(String, String)>;
 
     /// The key under which the section stands in a mapping by name; empty where it does not.
-    fn name(&self) -> &str {
-        ""
+    fn name(&self) -> String {
+        String::new()
     }
 
     /// Notes what is wrong between fields, at `pointer` relative to the section; empty for the section as a whole.
@@ -150,6 +150,7 @@ impl<'f> Reading<'f> {
     }
 
     /// Reports what no field has taken.
+    #[inline(never)]
     fn finish(self) {
         for (name, _) in self.members {
             self.reader.report_under(&step(&name), unknown_field(&name, &self.known));
@@ -175,8 +176,8 @@ impl<S> Fields<S> for Reading<'_> {
         members.into_iter().map(|(name, value)| (name.to_string(), value.get().to_owned())).collect()
     }
 
-    fn name(&self) -> &str {
-        self.name
+    fn name(&self) -> String {
+        self.name.to_owned()
     }
 
     fn report(&mut self, pointer: &str, message: &str) {
@@ -272,19 +273,22 @@ impl<S: Section> Nested<S> {
 
     /// Reads the section that stands under `name` in a mapping by name.
     pub(super) fn read_named(name: &str, raw: &RawValue, reader: &mut Reader) -> Option<S> {
-        let members = match reader.open(raw)? {
-            Node::Object(members) => members,
-            Node::Null => Vec::new(),
-            other @ (Node::Flag(_) | Node::Number(_) | Node::Text(_) | Node::List(_)) => {
-                reader.report(format!("expected a mapping ({}), found {}", S::NAME, other.noun()));
-                return None;
-            }
-        };
-        let members = without_duplicates(members, reader);
+        let members = open_section(raw, S::NAME, reader)?;
+        Some(Self::read_members(name, members, reader))
+    }
+
+    /// An empty mapping under `name`, with all its defaults; what it lacks is not reported.
+    pub(super) fn imagine(name: &str) -> S {
+        Self::read_members(name, Vec::new(), &mut Reader::default())
+    }
+
+    // Once for each section: it is most of what reading is.
+    #[inline(never)]
+    fn read_members(name: &str, members: Vec<Member<'_>>, reader: &mut Reader) -> S {
         let mut fields = Reading { name, members, known: Vec::new(), reader };
         let section = S::declare(&mut fields);
         fields.finish();
-        Some(section)
+        section
     }
 }
 
@@ -311,10 +315,8 @@ impl<S: Section> Form for Nested<S> {
         Shape::Section(S::NAME)
     }
 
-    /// An empty mapping; that something in it is required was said or will be.
     fn stand_in(&self) -> S {
-        let mut reader = Reader::default();
-        S::declare(&mut Reading { name: "", members: Vec::new(), known: Vec::new(), reader: &mut reader })
+        Self::imagine("")
     }
 }
 
@@ -327,6 +329,18 @@ fn same_name(written: &str, name: &str) -> bool {
 /// An empty value, as YAML makes it of `keys:` with all its entries commented out, counts as not written.
 fn is_null(value: &RawValue) -> bool {
     value.get() == "null"
+}
+
+#[inline(never)]
+fn open_section<'a>(raw: &'a RawValue, name: &str, reader: &mut Reader) -> Option<Vec<Member<'a>>> {
+    match reader.open(raw)? {
+        Node::Object(members) => Some(without_duplicates(members, reader)),
+        Node::Null => Some(Vec::new()),
+        other @ (Node::Flag(_) | Node::Number(_) | Node::Text(_) | Node::List(_)) => {
+            reader.expected(&format!("a mapping ({name})"), &other);
+            None
+        }
+    }
 }
 
 fn without_duplicates<'a>(members: Vec<Member<'a>>, reader: &mut Reader) -> Vec<Member<'a>> {

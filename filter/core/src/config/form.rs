@@ -82,7 +82,7 @@ impl Form for Flag {
     fn read(&self, raw: &RawValue, reader: &mut Reader) -> Option<bool> {
         let node = reader.open(raw)?;
         let Node::Flag(flag) = node else {
-            reader.report(format!("expected true or false, found {}", node.noun()));
+            reader.expected("true or false", &node);
             return None;
         };
         Some(flag)
@@ -111,23 +111,7 @@ impl<T: Copy + Into<u64> + TryFrom<u64>> Form for Whole<T> {
     type Value = T;
 
     fn read(&self, raw: &RawValue, reader: &mut Reader) -> Option<T> {
-        let (min, max): (u64, u64) = (self.min.into(), self.max.into());
-        let expected = if min == max { format!("{min}") } else { format!("a whole number from {min} to {max}") };
-        let node = reader.open(raw)?;
-        let text = match &node {
-            Node::Number(text) => text,
-            Node::Text(text) => &**text,
-            Node::Null | Node::Flag(_) | Node::List(_) | Node::Object(_) => {
-                reader.report(format!("expected {expected}, found {}", node.noun()));
-                return None;
-            }
-        };
-        let number =
-            whole(text).filter(|number| (min..=max).contains(number)).and_then(|number| number.try_into().ok());
-        if number.is_none() {
-            reader.report(format!("expected {expected}, found {}", quoted(text)));
-        }
-        number
+        read_whole(raw, self.min.into(), self.max.into(), reader)?.try_into().ok()
     }
 
     fn write(&self, value: &T, out: &mut Writer) {
@@ -171,19 +155,17 @@ impl<T: Copy + PartialEq> Form for Choice<T> {
 
     fn read(&self, raw: &RawValue, reader: &mut Reader) -> Option<T> {
         let node = reader.open(raw)?;
-        let found = match &node {
-            Node::Text(text) => match self.find(text) {
-                Some(value) => return Some(value),
-                None => quoted(text),
-            },
+        let word = match &node {
+            Node::Text(text) => &**text,
             // YAML 1.1 reads a bare `off` as `false`.
-            Node::Flag(false) if self.find("off").is_some() => return self.find("off"),
-            Node::Null | Node::Flag(_) | Node::Number(_) | Node::List(_) | Node::Object(_) => node.noun().to_owned(),
+            Node::Flag(false) => "off",
+            Node::Null | Node::Flag(true) | Node::Number(_) | Node::List(_) | Node::Object(_) => "",
         };
-        let words = self.words();
-        let expected = if words.len() == 1 { "expected" } else { "expected one of" };
-        reader.report(format!("{expected} {}, found {found}", words.join(", ")));
-        None
+        let value = self.find(word);
+        if value.is_none() {
+            refuse_word(&node, &self.words(), reader);
+        }
+        value
     }
 
     fn write(&self, value: &T, out: &mut Writer) {
@@ -229,27 +211,11 @@ impl<T> Form for Parsed<T> {
 
     fn read(&self, raw: &RawValue, reader: &mut Reader) -> Option<T> {
         let node = reader.open(raw)?;
-        let text = match (&node, self.bare) {
-            (Node::Text(text), _) => &**text,
-            (Node::Number(text), Bare::Number) => text,
-            (Node::Flag(false), Bare::Off) => "off",
-            (Node::Number(_), _) => {
-                reader.report(format!(
-                    "expected {}, found a number; text that looks like a number needs quotes",
-                    self.what
-                ));
-                return None;
-            }
-            _ => {
-                reader.report(format!("expected {}, found {}", self.what, node.noun()));
-                return None;
-            }
-        };
+        let text = bare_text(&node, self.what, self.bare, reader)?;
         match (self.parse)(text) {
             Ok(value) => Some(value),
             Err(wrong) => {
-                let subject = if self.secret { "the value".to_owned() } else { quoted(text) };
-                reader.report(format!("{subject} {wrong}; expected {}", self.what));
+                refuse_text(text, wrong, self.what, self.secret, reader);
                 None
             }
         }
@@ -266,6 +232,60 @@ impl<T> Form for Parsed<T> {
     fn stand_in(&self) -> T {
         (self.stand_in)()
     }
+}
+
+// What follows is apart from the forms, which are compiled for each type of value.
+
+#[inline(never)]
+fn read_whole(raw: &RawValue, min: u64, max: u64, reader: &mut Reader) -> Option<u64> {
+    let expected = if min == max { format!("{min}") } else { format!("a whole number from {min} to {max}") };
+    let node = reader.open(raw)?;
+    let text = number_text(&node, &expected, reader)?;
+    let number = whole(text).filter(|number| (min..=max).contains(number));
+    if number.is_none() {
+        reader.report(format!("expected {expected}, found {}", quoted(text)));
+    }
+    number
+}
+
+/// The spelling of a number, bare or as text.
+#[inline(never)]
+pub(super) fn number_text<'n>(node: &'n Node<'_>, what: &str, reader: &mut Reader) -> Option<&'n str> {
+    match node {
+        Node::Number(text) => Some(text),
+        Node::Text(text) => Some(text),
+        Node::Null | Node::Flag(_) | Node::List(_) | Node::Object(_) => {
+            reader.expected(what, node);
+            None
+        }
+    }
+}
+
+#[inline(never)]
+fn bare_text<'n>(node: &'n Node<'_>, what: &str, bare: Bare, reader: &mut Reader) -> Option<&'n str> {
+    match (node, bare) {
+        (Node::Text(text), _) => return Some(text),
+        (Node::Number(text), Bare::Number) => return Some(text),
+        (Node::Flag(false), Bare::Off) => return Some("off"),
+        (Node::Number(_), _) => {
+            reader.report(format!("expected {what}, found a number; text that looks like a number needs quotes"));
+        }
+        _ => reader.expected(what, node),
+    }
+    None
+}
+
+#[inline(never)]
+fn refuse_text(text: &str, wrong: &str, what: &str, secret: bool, reader: &mut Reader) {
+    let subject = if secret { "the value".to_owned() } else { quoted(text) };
+    reader.report(format!("{subject} {wrong}; expected {what}"));
+}
+
+#[inline(never)]
+fn refuse_word(node: &Node<'_>, words: &[&str], reader: &mut Reader) {
+    let found = if let Node::Text(text) = node { quoted(text) } else { node.noun().to_owned() };
+    let expected = if words.len() == 1 { "expected" } else { "expected one of" };
+    reader.report(format!("{expected} {}, found {found}", words.join(", ")));
 }
 
 /// A JSON string.

@@ -1,6 +1,6 @@
 //! The sections of those who ask: keys and teams.
 
-use alloc::{borrow::ToOwned, string::String, vec::Vec};
+use alloc::{string::String, vec::Vec};
 
 use serde_json::value::RawValue;
 
@@ -138,7 +138,7 @@ impl Section for Team {
 
     fn declare<F: Fields<Self>>(fields: &mut F) -> Self {
         Self {
-            name: fields.name().to_owned(),
+            name: fields.name(),
             description: fields.defaulted("description", &TEXT, String::new(), |team| &team.description, "Free text."),
             budgets: fields.section("budgets", |team| &team.budgets, "What all its keys may spend together."),
         }

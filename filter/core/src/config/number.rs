@@ -3,17 +3,13 @@
 //! Not floating point: a price is multiplied by millions of tokens and compared with a budget, and what an operator writes as
 //! `0.1` has to be it. A number that does not fit into billionths is a problem, not rounded.
 
-use alloc::{
-    format,
-    string::{String, ToString},
-};
+use alloc::{format, string::ToString};
 use core::fmt;
 
 use serde_json::value::RawValue;
 
 use super::{
-    form::{Form, Writer, quoted, whole},
-    node::Node,
+    form::{Form, Writer, number_text, quoted, whole},
     reader::Reader,
     reference::{Reference, Shape},
 };
@@ -107,14 +103,7 @@ impl Form for Ranged {
 
     fn read(&self, raw: &RawValue, reader: &mut Reader) -> Option<Decimal> {
         let node = reader.open(raw)?;
-        let text = match &node {
-            Node::Number(text) => text,
-            Node::Text(text) => &**text,
-            Node::Null | Node::Flag(_) | Node::List(_) | Node::Object(_) => {
-                reader.report(format!("expected {}, found {}", self.what, node.noun()));
-                return None;
-            }
-        };
+        let text = number_text(&node, self.what, reader)?;
         let number = Decimal::parse(text).filter(|number| (self.min..=self.max).contains(number));
         if number.is_none() {
             reader.report(format!("expected {}, found {}", self.what, quoted(text)));

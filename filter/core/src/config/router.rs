@@ -137,7 +137,7 @@ impl Section for Router {
 
     fn declare<F: Fields<Self>>(fields: &mut F) -> Self {
         Self {
-            name: fields.name().to_owned(),
+            name: fields.name(),
             load_balance: fields.section(
                 "load_balance",
                 |router| &router.load_balance,

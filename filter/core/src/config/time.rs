@@ -43,7 +43,7 @@ pub(super) const DATE: Parsed<u64> = Parsed {
     },
     print: |time| {
         let time = print_time(*time);
-        time.strip_suffix("T00:00:00Z").map_or(time.clone(), ToOwned::to_owned)
+        time.strip_suffix("T00:00:00Z").map_or_else(|| time.clone(), ToOwned::to_owned)
     },
     ..TIME
 };
