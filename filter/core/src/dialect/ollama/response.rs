@@ -78,14 +78,7 @@ struct WireLogprob<'a> {
     token: Str<'a>,
     logprob: f64,
     #[serde(borrow, default)]
-    top_logprobs: Option<Vec<WireAlternative<'a>>>,
-}
-
-#[derive(Deserialize)]
-struct WireAlternative<'a> {
-    #[serde(borrow)]
-    token: Str<'a>,
-    logprob: f64,
+    top_logprobs: Option<Vec<Self>>,
 }
 
 /// A number of tokens, as a string and with a fraction too; what is no number is none.
