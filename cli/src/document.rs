@@ -64,8 +64,8 @@ pub fn parse(text: &str) -> Result<Config, Vec<Problem>> {
 ///
 /// # Errors
 /// With every problem that the change brought.
-pub fn recheck(path: &Path, changed: &Config) -> Result<Config, BadFile> {
-    config::parse(&config::to_json(changed)).map_err(|problems| BadFile { path: path.to_owned(), problems })
+pub fn recheck(changed: &Config) -> Result<Config, Vec<Problem>> {
+    config::parse(&config::to_json(changed))
 }
 
 fn whole(message: String) -> Vec<Problem> {

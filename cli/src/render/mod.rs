@@ -9,9 +9,11 @@
 
 mod cluster;
 mod credentials;
+pub mod discovery;
 mod ingress;
 mod listener;
 mod overload;
+mod reload;
 mod route;
 pub mod scheme;
 mod wasm;
@@ -19,7 +21,7 @@ mod yaml;
 
 use std::{net::SocketAddr, path::Path};
 
-use dragoman_core::config::{Config, EnvoyAdmin};
+use dragoman_core::config::{Config, EnvoyAdmin, Plugin};
 use serde_json::{Value, json};
 
 use self::wasm::Module;
@@ -27,6 +29,8 @@ pub use self::{
     cluster::SYSTEM_CA_FILE,
     credentials::Handover,
     listener::{ADMIN_LISTENER, INGRESS_LISTENER},
+    reload::{NeedsRestart, Reloadable},
+    wasm::INGRESS_FILTER,
 };
 
 /// The statistics prefix of the ingress: its request gauge is `http.ingress.downstream_rq_active`.
@@ -60,20 +64,26 @@ pub fn envoy(config: &Config, target: Target<'_>) -> anyhow::Result<Rendering> {
     let (config, handovers) = credentials::hand_over(config);
     let variables = credentials::variables(&config);
     let module = Module { path: target.wasm, variables: &variables };
+    let ingress = module.ingress(&Plugin::Ingress(Box::new(config.clone())));
+    let yaml = yaml::write(&bootstrap(&config, target, &module, &ingress))?;
+    Ok(Rendering { yaml, handovers, variables })
+}
+
+/// The document; `ingress` is the filter of that role, or where it is found.
+fn bootstrap(config: &Config, target: Target<'_>, module: &Module<'_>, ingress: &Value) -> Value {
     let rendered = config.providers.iter().filter(|provider| provider.cluster.is_none());
     let mut bootstrap = json!({
         "node": { "id": "dragoman", "cluster": "dragoman" },
-        "overload_manager": overload::manager(ingress::buffer_bytes(&config)),
+        "overload_manager": overload::manager(ingress::buffer_bytes(config)),
         "static_resources": {
-            "listeners": [ingress::listener(&config, &module), listener::admin(config.listen.admin)],
-            "clusters": rendered.map(|provider| cluster::of(provider, &config, &module)).collect::<Vec<_>>(),
+            "listeners": [ingress::listener(config, ingress), listener::admin(config.listen.admin)],
+            "clusters": rendered.map(|provider| cluster::of(provider, config, module)).collect::<Vec<_>>(),
         },
     });
     if let (Some(address), Some(top)) = (admin_address(config.listen.envoy_admin, target), bootstrap.as_object_mut()) {
         top.insert("admin".into(), json!({ "address": address }));
     }
-    let yaml = yaml::write(&bootstrap)?;
-    Ok(Rendering { yaml, handovers, variables })
+    bootstrap
 }
 
 fn admin_address(wanted: EnvoyAdmin, target: Target<'_>) -> Option<Value> {
