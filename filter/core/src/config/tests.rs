@@ -1,6 +1,7 @@
 //! The file as a whole: read, refused, printed and described.
 
 mod arbitrary;
+mod references;
 
 use alloc::{
     borrow::ToOwned,
@@ -119,6 +120,37 @@ fn ten_mistakes_are_ten_problems_each_with_its_place() {
             "/max_body",
             "/keys/1/id",
             "/keys/0/providers/0",
+        ]
+    );
+}
+
+#[test]
+fn mistakes_in_ten_sections_are_ten_problems() {
+    let json = with(
+        r#""teams": {"ml": {"budget": {}}},
+        "limits": [{"name": "a", "of": "token", "per": "minute", "max": "many"}],
+        "retry": {"attempts": -1},
+        "routing": {"r": {"strategy": "splitt", "targets": ["gpt-*"]}},
+        "routers": {"r": {"load_balance": {"chats": {}}}},
+        "auto": {"task_routes": {"coding": {"hihg": ["m"]}}},
+        "policy": {"alpha": 1.5},
+        "log": {"content": "all"},
+        "models": {"gpt-4o": {}}"#,
+    );
+    assert_eq!(
+        pointers(&json),
+        [
+            "/models/gpt-4o",
+            "/teams/ml/budget",
+            "/limits/0/of",
+            "/limits/0/max",
+            "/retry/attempts",
+            "/routing/r/strategy",
+            "/routing/r/targets/0",
+            "/routers/r/load_balance/chats",
+            "/auto/task_routes/coding/hihg",
+            "/policy/alpha",
+            "/log/content",
         ]
     );
 }
@@ -442,6 +474,20 @@ proptest! {
     }
 
     #[test]
+    fn a_document_with_parts_left_out_is_refused_or_printed_as_it_is_read(kept in prop::collection::vec(prop::bool::weighted(0.9), 400)) {
+        let mut kept = kept.into_iter();
+        let mut document = serde_json::from_str(FULL).unwrap();
+        leave_out(&mut document, &mut || kept.next().unwrap_or(true));
+        match parse(&document.to_string()) {
+            Ok(config) => {
+                prop_assert_eq!(parse(&to_json(&config)), Ok(config.clone()));
+                prop_assert_eq!(parse(&to_brief_json(&config)), Ok(config));
+            }
+            Err(problems) => prop_assert!(!problems.is_empty()),
+        }
+    }
+
+    #[test]
     fn any_text_is_read_or_refused(json in any::<String>()) {
         let _ = parse(&json);
     }
@@ -468,6 +514,25 @@ proptest! {
         } else {
             prop_assert!(document.contains("\"description\": \"\\u0000\""));
         }
+    }
+}
+
+/// Leaves out what is not to be kept, but for the providers: nearly all else refers to them.
+fn leave_out(value: &mut serde_json::Value, keep: &mut impl FnMut() -> bool) {
+    match value {
+        serde_json::Value::Object(members) => {
+            members
+                .retain(|name, _| matches!(name.as_str(), "providers" | "kind" | "strategy" | "name" | "id") || keep());
+            members.values_mut().for_each(|value| leave_out(value, keep));
+        }
+        serde_json::Value::Array(values) => {
+            values.retain(|_| keep());
+            values.iter_mut().for_each(|value| leave_out(value, keep));
+        }
+        serde_json::Value::Null
+        | serde_json::Value::Bool(_)
+        | serde_json::Value::Number(_)
+        | serde_json::Value::String(_) => {}
     }
 }
 
