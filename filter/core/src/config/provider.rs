@@ -40,8 +40,7 @@ impl Named for Provider {
 impl Section for Provider {
     const NAME: &'static str = "provider";
     const DOC: &'static str = "One provider: who is spoken to, and with which credentials.";
-    const PENDING: &'static [(&'static str, Silence)] =
-        &[("cluster", Silence::Harmless), ("upstream_filter", Silence::Harmless), ("dialect", Silence::Harmless)];
+    const PENDING: &'static [(&'static str, Silence)] = &[("dialect", Silence::Harmless)];
 
     fn declare<F: Fields<Self>>(fields: &mut F) -> Self {
         let kind = fields.required("kind", &KIND, |provider| &provider.kind, "What it is.");

@@ -24,7 +24,7 @@ use super::{
     router::{ModelMapping, Router},
     routing::Routing,
 };
-use crate::provider::Kind;
+use crate::{plan::Mode, provider::Kind};
 
 /// By the name or pattern of a model, the models that stand in for it.
 pub type ModelLists = Vec<(String, Vec<String>)>;
@@ -298,10 +298,22 @@ pub struct Retry {
 }
 
 impl Provider {
-    /// The name of the Envoy cluster of this provider: renderer and module derive it alike.
+    /// The name of the Envoy cluster of this provider: the operator's, else the rendered one, which renderer and module derive
+    /// alike.
     #[must_use]
     pub fn cluster(&self) -> String {
-        alloc::format!("dragoman_{}", self.name)
+        self.cluster.clone().unwrap_or_else(|| alloc::format!("dragoman_{}", self.name))
+    }
+
+    /// Where attempts at it run. A cluster that somebody else wrote carries the module only if the file says so.
+    #[must_use]
+    pub fn mode(&self, retry: &Retry) -> Mode {
+        let carries_module = self.cluster.is_none() || self.upstream_filter == Some(true);
+        match retry.mode {
+            RetryMode::Native => Mode::Native,
+            RetryMode::Auto if carries_module => Mode::Native,
+            RetryMode::Auto | RetryMode::Dispatch => Mode::Dispatch,
+        }
     }
 }
 

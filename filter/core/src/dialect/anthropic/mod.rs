@@ -3,21 +3,22 @@
 //! What a request may ask for depends on the model's generation ([`model`]): newer ones refuse fields that older ones need.
 //! A wish for JSON that the format itself cannot express is the input of a tool ([`JSON_TOOL`]), in both directions.
 
+mod answer;
 mod block;
 mod conversation;
 mod fault;
 mod limits;
 mod model;
 mod request;
-mod response;
 mod schema;
 mod stream;
 mod thinking;
 mod tools;
+mod wire;
 
 use alloc::{boxed::Box, string::String, vec::Vec};
 
-use super::{Aim, Reader, Upstream, Written};
+use super::{Aim, Dropped, Reader, Upstream, Written};
 use crate::{
     chat::{Fault, Request, Response},
     error::Error,
@@ -47,7 +48,7 @@ impl Upstream for Anthropic {
     }
 
     fn read<'a>(&self, body: &'a str) -> Option<Response<'a>> {
-        response::read(body)
+        wire::read(body)
     }
 
     fn framing(&self) -> (Framing, &'static str) {
@@ -64,21 +65,6 @@ impl Upstream for Anthropic {
 
     fn rate_limits(&self, headers: Headers<'_>, now: u64) -> Vec<(Name, String)> {
         limits::read(headers, now)
-    }
-}
-
-/// What had to be left out of a request, each name once.
-#[derive(Debug, Default)]
-struct Dropped(Vec<String>);
-
-impl Dropped {
-    /// More names than a header lists need not be told apart.
-    const MAX_NAMES: usize = 64;
-
-    fn note(&mut self, field: &str) {
-        if self.0.len() < Self::MAX_NAMES && !self.0.iter().any(|known| known == field) {
-            self.0.push(field.into());
-        }
     }
 }
 

@@ -18,6 +18,8 @@ pub(super) enum Thinking {
     Disabled,
     Enabled {
         budget_tokens: u64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        display: Option<Display>,
     },
     Adaptive {
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -30,6 +32,7 @@ pub(super) enum Thinking {
 #[serde(rename_all = "snake_case")]
 pub(super) enum Display {
     Summarized,
+    Omitted,
 }
 
 /// What is sent about thought and sampling.
@@ -43,12 +46,13 @@ pub(super) struct Mind {
     pub(super) top_k: Option<u64>,
 }
 
+/// Anthropic's own way to say whether thoughts are told.
+pub(super) const DISPLAY: &str = "thinking.display";
+
 /// What an answer may take where neither the client nor the catalogue says it.
 const USUAL_MAX_TOKENS: u64 = 4096;
 /// The API's smallest budget.
 const MIN_BUDGET_TOKENS: u64 = 1024;
-
-const EFFORT: &str = "reasoning_effort";
 
 impl Mind {
     /// `allows_budget` says that nothing else of the request forbids a budget, `forces_tool` that a tool must be called.
@@ -63,22 +67,21 @@ impl Mind {
         let max_tokens = request.max_tokens.or(max_output_tokens);
         let mut mind = Self { max_tokens: max_tokens.unwrap_or(USUAL_MAX_TOKENS), ..Self::default() };
         if forces_tool && mind.leaves_thought_out(&request.reasoning, abilities.thinking) {
-            dropped.note(EFFORT);
+            note(&request.reasoning, dropped);
         } else {
             mind.think(&request.reasoning, abilities.thinking, max_tokens.is_some(), allows_budget, dropped);
         }
+        mind.show(request, dropped);
         mind.sample(request, abilities.sampling, dropped);
         mind
     }
 
     /// A forced tool and thought exclude each other; the tool is what the client relies on. True where thought was wished.
     fn leaves_thought_out(&mut self, wish: &Reasoning<'_>, ability: Ability) -> bool {
-        let forbids = wish.budget == Some(0) || wish.effort == Some(Effort::None);
-        let wishes = wish.budget.is_some() || wish.effort.is_some();
         if ability == Ability::Effort(Habit::On) {
             self.thinking = Some(Thinking::Disabled);
         }
-        wishes && !forbids
+        wish.is_wanted()
     }
 
     fn think(
@@ -92,29 +95,29 @@ impl Mind {
         if wish.effort.is_none() && wish.budget.is_none() {
             return;
         }
-        if wish.budget == Some(0) || wish.budget.is_none() && wish.effort == Some(Effort::None) {
+        if wish.is_forbidden() {
             match ability {
                 Ability::Effort(Habit::On) => self.thinking = Some(Thinking::Disabled),
-                Ability::Effort(Habit::Always) => dropped.note(EFFORT),
+                Ability::Effort(Habit::Always) => note(wish, dropped),
                 Ability::Never | Ability::Budget | Ability::Either | Ability::Effort(Habit::Off) => {}
             }
             return;
         }
         let by_budget = match ability {
-            Ability::Never => return dropped.note(EFFORT),
+            Ability::Never => return note(wish, dropped),
             Ability::Budget => true,
             Ability::Either => wish.budget.is_some() && allows_budget,
             Ability::Effort(_) => false,
         };
         if !by_budget {
-            let effort = wish.effort.unwrap_or_else(|| effort_of(wish.budget.unwrap_or_default()));
+            let effort = wish.effort.unwrap_or_else(|| Effort::of_budget(wish.budget.unwrap_or_default()));
             let takes_budget = ability == Ability::Either;
             self.thinking = Some(Thinking::Adaptive { display: (!takes_budget).then_some(Display::Summarized) });
             self.effort = Some(word_for(effort, takes_budget));
         } else if let Some(budget_tokens) = self.budget(wish, is_bounded).filter(|_| allows_budget) {
-            self.thinking = Some(Thinking::Enabled { budget_tokens });
+            self.thinking = Some(Thinking::Enabled { budget_tokens, display: None });
         } else {
-            dropped.note(EFFORT);
+            note(wish, dropped);
         }
     }
 
@@ -127,9 +130,28 @@ impl Mind {
                 }
                 budget.max(MIN_BUDGET_TOKENS).min(self.max_tokens.saturating_sub(1))
             }
-            None => budget_of(wish.effort.unwrap_or(Effort::Medium)).min(self.max_tokens / 2),
+            None => wish.effort.unwrap_or(Effort::Medium).budget().min(self.max_tokens / 2),
         };
         (budget >= MIN_BUDGET_TOKENS).then_some(budget)
+    }
+
+    /// Whether the thoughts are told. A summary is told, but not of which kind.
+    fn show(&mut self, request: &Request<'_>, dropped: &mut Dropped) {
+        let asked = request.other.iter().find(|(name, _)| name == DISPLAY).map(|(_, raw)| raw.get());
+        let wish = match asked {
+            Some(r#""summarized""#) => Some(Display::Summarized),
+            Some(r#""omitted""#) => Some(Display::Omitted),
+            Some(_) | None => None,
+        };
+        let summary = request.reasoning.summary.as_deref();
+        if let Some(Thinking::Enabled { display, .. } | Thinking::Adaptive { display }) = &mut self.thinking {
+            *display = wish.or(*display);
+            dropped.note_if(asked.is_some() && wish.is_none(), DISPLAY);
+            dropped.note_if(summary.is_some_and(|kind| kind != "auto"), "reasoning.summary");
+        } else {
+            dropped.note_if(asked.is_some(), DISPLAY);
+            dropped.note_if(summary.is_some(), "reasoning.summary");
+        }
     }
 
     fn sample(&mut self, request: &Request<'_>, sampling: Sampling, dropped: &mut Dropped) {
@@ -172,25 +194,9 @@ impl Mind {
     }
 }
 
-/// The effort that a budget stands for.
-fn effort_of(budget: u64) -> Effort {
-    match budget {
-        0..=2048 => Effort::Low,
-        2049..=8192 => Effort::Medium,
-        8193..=24_576 => Effort::High,
-        _ => Effort::Xhigh,
-    }
-}
-
-/// The budget that an effort stands for.
-fn budget_of(effort: Effort) -> u64 {
-    match effort {
-        Effort::None | Effort::Minimal => MIN_BUDGET_TOKENS,
-        Effort::Low => 2048,
-        Effort::Medium => 8192,
-        Effort::High => 16_384,
-        Effort::Xhigh => 32_768,
-    }
+/// Notes that the model will not think as it was asked to.
+fn note(wish: &Reasoning<'_>, dropped: &mut Dropped) {
+    wish.members.iter().for_each(|member| dropped.note(member));
 }
 
 /// Anthropic's word for an effort. The models that also take budgets have `max`, but no `xhigh`.

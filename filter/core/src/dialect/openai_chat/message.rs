@@ -5,10 +5,7 @@ use hashbrown::HashMap;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{
-    call_id, content,
-    read::{invalid, typed},
-};
+use super::{call_id, content, read::typed};
 use crate::{
     chat::{Message, Part, Role, Text, ToolCall, ToolResult},
     error::Error,
@@ -107,7 +104,7 @@ pub(super) fn read_messages(raw: &RawValue) -> Result<Vec<Message<'_>>, Error> {
             "tool" | "function" => Role::Tool,
             other => {
                 let message = format!("`{other}` is no role: system, developer, user, assistant or tool is expected.");
-                return Err(invalid(message, format!("{path}.role")));
+                return Err(Error::refusing(message, format!("{path}.role")));
             }
         };
         let message =
@@ -134,15 +131,12 @@ fn read_turn<'a>(wire: WireMessage<'a>, role: Role, path: &str) -> Result<Messag
     if let Some(raw) = wire.content {
         content::read(raw, &format!("{path}.content"), &mut parts)?;
     }
-    if let Some(cache) = wire.cache_control {
-        content::mark(&mut parts, cache);
-    }
     parts.extend(wire.refusal.map(|refusal| Part::Refusal(refusal.0)));
     let calls = wire.tool_calls.into_iter().flatten();
     for (index, call) in calls.enumerate() {
         let Some(WireCalled { name, arguments }) = call.function else {
             let message = "Only calls of functions can be translated for this model.";
-            return Err(invalid(message, format!("{path}.tool_calls[{index}]")));
+            return Err(Error::refusing(message, format!("{path}.tool_calls[{index}]")));
         };
         let (id, carried) = call_id::split(call.id.map(|id| id.0).unwrap_or_default());
         let signature = call.extra_content.and_then(Extra::signature).or(carried);
@@ -168,7 +162,7 @@ fn read_turn<'a>(wire: WireMessage<'a>, role: Role, path: &str) -> Result<Messag
     {
         text.signature = Some(signature);
     }
-    Ok(Message { role, name: wire.name.map(|name| name.0), parts })
+    Ok(Message { role, name: wire.name.map(|name| name.0), parts, cache: wire.cache_control })
 }
 
 /// Whether blocks say what was thought. The Node SDK's helper for streams keeps the last piece of a list that it does not know
@@ -210,7 +204,7 @@ fn read_tool_message<'a>(
 ) -> Result<Message<'a>, Error> {
     let id = match wire.tool_call_id.or_else(|| wire.name.clone()) {
         Some(id) => call_id::split(id.0).0,
-        None => return Err(invalid("A tool message needs a `tool_call_id`.", format!("{path}.tool_call_id"))),
+        None => return Err(Error::refusing("A tool message needs a `tool_call_id`.", format!("{path}.tool_call_id"))),
     };
     let mut parts = Vec::new();
     if let Some(raw) = wire.content {
@@ -218,5 +212,5 @@ fn read_tool_message<'a>(
     }
     let name = wire.name.map(|name| name.0).filter(|name| !name.is_empty()).or_else(|| called.get(&id).cloned());
     let result = ToolResult { id, name, parts, is_error: wire.is_error.unwrap_or(false), cache: wire.cache_control };
-    Ok(Message { role: Role::Tool, name: None, parts: alloc::vec![Part::ToolResult(result)] })
+    Ok(Message { role: Role::Tool, name: None, parts: alloc::vec![Part::ToolResult(result)], cache: None })
 }
