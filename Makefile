@@ -45,6 +45,7 @@ check: doctor wasm cli envoy
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc --workspace --no-deps --document-private-items
 	dist/dragoman render envoy --config config/dragoman.yaml --check envoy/standalone
 	dist/dragoman schema --check config/dragoman.schema.json
+	dist/dragoman reference --check docs/configuration.md
 	dist/envoy --mode validate --log-level warn -c envoy/standalone/envoy.yaml
 	scripts/size $(WASM_BYTES_MAX)
 
@@ -65,10 +66,11 @@ envoy: doctor
 size:
 	scripts/size $(WASM_BYTES_MAX)
 
-# What is generated and checked in: envoy/ from the default configuration, and the schema of such files.
+# What is generated and checked in: envoy/ from the default configuration, and the schema and reference of such files.
 render: cli
 	dist/dragoman render envoy --config config/dragoman.yaml --out envoy/standalone
 	dist/dragoman schema > config/dragoman.schema.json
+	dist/dragoman reference > docs/configuration.md
 
 doctor:
 	@scripts/doctor
