@@ -431,7 +431,7 @@ fn an_answer_is_told_in_openais_words() {
             "candidatesTokenCount": 3, "thoughtsTokenCount": 5, "totalTokenCount": 20, "serviceTier": "standard",
             "promptTokensDetails": [{"modality": "TEXT", "tokenCount": 9}, {"modality": "AUDIO", "tokenCount": 1}],
         },
-        "modelVersion": "models/gemini-x", "responseId": "r", "unknown": [],
+        "modelVersion": "gemini-x", "responseId": "r", "unknown": [],
     });
     let pretty = serde_json::to_string_pretty(&answer).unwrap();
     let got: Value = serde_json::from_slice(&OPENAI.write(&Gemini.read(&pretty).unwrap(), &identity())).unwrap();
