@@ -150,3 +150,13 @@ impl Provider {
         }
     }
 }
+
+#[cfg(test)]
+impl Provider {
+    /// A provider for tests that need one, whichever it is.
+    pub(crate) fn any() -> Rc<Self> {
+        let file = r#"{"providers":{"p":{"kind":"ollama","base_url":"http://127.0.0.1:1"}}}"#;
+        let config = crate::config::parse(file).unwrap();
+        Rc::clone(Gateway::new(&config, |_| None).provider("p").unwrap())
+    }
+}

@@ -378,6 +378,10 @@ fn write_part<'a>(part: &'a Part<'a>, path: &str, dropped: &mut Dropped) -> Resu
             WirePart::File { file: WireFile { file_data, file_id, filename: name.as_deref() } }
         }
         Part::Audio { format, data } => WirePart::InputAudio { input_audio: WireAudio { data, format } },
+        Part::Thinking { signature: None, .. } => {
+            dropped.note("messages[].reasoning_content");
+            return Ok(None);
+        }
         Part::Thinking { .. } | Part::RedactedThinking(_) => {
             dropped.note("messages[].thinking_blocks");
             return Ok(None);
