@@ -21,8 +21,14 @@ use crate::{
 };
 
 /// Reasons why Google holds back what the model said. These and the next as of November 2026:
-/// <https://ai.google.dev/api/generate-content#FinishReason>, and Vertex AI's.
+/// <https://ai.google.dev/api/generate-content#FinishReason>, and Vertex AI's. Some recorded answers have numbers for words; the
+/// two APIs agree on what these mean, but not on those from 9 on.
 const WITHHELD: &[&str] = &[
+    "3",
+    "4",
+    "6",
+    "7",
+    "8",
     "BLOCKLIST",
     "ESCALATION",
     "IMAGE_PROHIBITED_CONTENT",
@@ -38,6 +44,7 @@ const WITHHELD: &[&str] = &[
 
 /// Reasons why there is nothing, or nothing more, to be said: the model has failed.
 const FAILED: &[&str] = &[
+    "5",
     "IMAGE_OTHER",
     "MALFORMED_FUNCTION_CALL",
     "MALFORMED_RESPONSE",
@@ -80,7 +87,7 @@ pub(super) struct Answer<'a> {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", bound(deserialize = "'de: 'a"))]
 pub(super) struct PromptFeedback<'a> {
-    block_reason: Option<Str<'a>>,
+    block_reason: Option<&'a RawValue>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -152,10 +159,15 @@ struct Token<'a> {
     log_probability: Number<f64>,
 }
 
+/// One of several words, or its number.
+pub(super) fn word(raw: Option<&RawValue>) -> Option<&str> {
+    raw.map(|raw| raw.get().trim_matches('"'))
+}
+
 impl PromptFeedback<'_> {
     /// Why the prompt was refused, for the user.
     pub(super) fn refusal(&self) -> Option<String> {
-        Some(format!("The provider blocked the prompt: {}.", &**self.block_reason.as_ref()?))
+        Some(format!("The provider blocked the prompt: {}.", word(self.block_reason)?))
     }
 }
 
@@ -184,7 +196,7 @@ impl<'a> Candidate<'a> {
     }
 
     fn reason(&self) -> &'a str {
-        self.finish_reason.map_or("", |reason| reason.get().trim_matches('"'))
+        word(self.finish_reason).unwrap_or_default()
     }
 
     /// Why the model has failed, if it has.
@@ -202,8 +214,8 @@ impl<'a> Candidate<'a> {
     /// its own here.
     pub(super) fn end(&self, has_calls: bool) -> Option<(Finish, Option<Text<'a>>)> {
         Some(match self.reason() {
-            "" | "FINISH_REASON_UNSPECIFIED" => return None,
-            "MAX_TOKENS" => (Finish::Length, None),
+            "" | "0" | "FINISH_REASON_UNSPECIFIED" => return None,
+            "2" | "MAX_TOKENS" => (Finish::Length, None),
             reason if WITHHELD.contains(&reason) => (Finish::ContentFilter, self.explanation()),
             _ if has_calls => (Finish::ToolCalls, self.failure()),
             _ => (Finish::Stop, self.failure()),

@@ -13,7 +13,7 @@ use super::{
     citation::{self, Place, Ruler},
     fault,
     partial::Document,
-    response::{Answer, Call, Candidate, Part, PromptFeedback, call_id, compact},
+    response::{Answer, Blob, Call, Candidate, Part, PromptFeedback, call_id, compact},
     usage::{self, Counts},
 };
 use crate::{
@@ -156,7 +156,7 @@ impl Progress {
             let is_thought = part.thought == Some(true);
             each(if is_thought { Delta::Thinking { choice, text } } else { Delta::Text { choice, text } });
         }
-        if let Some(source) = part.inline_data.and_then(|blob| blob.picture()) {
+        if let Some(source) = part.inline_data.and_then(Blob::picture) {
             each(Delta::Image { choice, source });
         }
         match (part.function_call, signature) {

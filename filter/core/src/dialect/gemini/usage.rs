@@ -4,8 +4,9 @@
 
 use alloc::vec::Vec;
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
-use super::response::Number;
+use super::response::{Number, word};
 use crate::{chat::Text, json::Str, usage::Usage};
 
 /// Tokens as they are told.
@@ -32,7 +33,7 @@ pub(super) struct Metadata<'a> {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", bound(deserialize = "'de: 'a"))]
 struct Modal<'a> {
-    modality: Option<Str<'a>>,
+    modality: Option<&'a RawValue>,
     #[serde(default)]
     token_count: Number<u64>,
 }
@@ -88,6 +89,6 @@ pub(super) fn service_tier<'a>(told: Option<&Metadata<'a>>) -> Option<Text<'a>> 
 }
 
 fn sound(details: Option<&[Modal<'_>]>) -> Option<u64> {
-    let is_sound = |modal: &&Modal<'_>| modal.modality.as_deref() == Some("AUDIO");
+    let is_sound = |modal: &&Modal<'_>| matches!(word(modal.modality), Some("AUDIO" | "4"));
     details?.iter().find(is_sound)?.token_count.0
 }
