@@ -28,6 +28,7 @@ pub(crate) struct AttemptStream {
 }
 
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "it is not moved, and each stream is a box of its own")]
 enum State {
     /// The request has not come whole: so many bytes of its body have.
     Preparing(usize),

@@ -5,11 +5,12 @@
 //! client's, and the ingress runs the same code. What differs between the two stays with them: how they find the plan, and
 //! what happens when there is no answer.
 
-use std::mem;
+use std::{mem, rc::Rc};
 
 use dragoman_core::{
     attempt::{Attempt, Flow, Held, Outgoing, OutgoingBody, Progress, Release},
     headers::Headers,
+    plan::Plan,
     step::Chunk,
 };
 use proxy_wasm::types::Action;
@@ -19,7 +20,17 @@ use crate::host::{self, HostClock, Stream};
 /// See the module's documentation.
 #[derive(Debug)]
 pub(crate) struct Courier {
+    role: Role,
     state: State,
+}
+
+/// Whose stream it is.
+#[derive(Debug)]
+enum Role {
+    /// The client's.
+    Ingress,
+    /// The attempt's own, behind the client's.
+    Upstream(Rc<Plan>),
 }
 
 #[derive(Debug)]
@@ -37,17 +48,27 @@ enum State {
 impl Courier {
     /// Makes the held request, `length` bytes of body, the one for the attempt's target and lets it go. Where the target cannot
     /// do what is asked for, that is answered instead.
-    pub(crate) fn send(stream: &Stream, mut attempt: Attempt, length: usize) -> (Self, Action) {
+    pub(crate) fn send(stream: &Stream, attempt: Attempt, length: usize) -> (Self, Action) {
+        let plan = Rc::clone(attempt.plan());
+        Self::start(stream, attempt, length, Role::Upstream(plan))
+    }
+
+    /// The same on the client's own stream.
+    pub(crate) fn send_on(stream: &Stream, attempt: Attempt, length: usize) -> (Self, Action) {
+        Self::start(stream, attempt, length, Role::Ingress)
+    }
+
+    fn start(stream: &Stream, mut attempt: Attempt, length: usize, role: Role) -> (Self, Action) {
         let Outgoing { headers, body } = match attempt.outgoing(|| stream.request_body(0, length)) {
             Ok(outgoing) => outgoing,
-            Err(error) => return (Self { state: State::Settled }, stream.reply(&attempt.refusal(&error))),
+            Err(error) => return (Self { role, state: State::Settled }, stream.reply(&attempt.refusal(&error))),
         };
         stream.edit_request_headers(&headers);
         match body {
             OutgoingBody::Edited(edits) => stream.edit_request_body(&edits),
             OutgoingBody::Whole(body) => stream.replace_request_body(length, &body),
         }
-        (Self { state: State::Asking(attempt) }, stream.forward())
+        (Self { role, state: State::Asking(attempt) }, stream.forward())
     }
 
     /// The answer's head has come.
@@ -114,6 +135,15 @@ impl Courier {
                 self.state = State::Flowing(flow);
                 stream.release()
             }
+            Progress::Instead(reply) => match &self.role {
+                Role::Ingress => stream.reply(&reply),
+                // Only the ingress can answer at this point; it sees the head of this answer next.
+                Role::Upstream(plan) => {
+                    stream.set_status(reply.status);
+                    plan.defer(reply);
+                    stream.release()
+                }
+            },
         }
     }
 }

@@ -7,6 +7,7 @@ use crate::{
     auth::KeyTable,
     config::{BaseUrl, Config, Provider as Section, StreamUsage},
     error::{Error, Kind},
+    plan::Mode,
     provider::{Spec, Vendor, authorization},
     step::Name,
 };
@@ -35,6 +36,8 @@ pub struct Provider {
     pub vendor: &'static Vendor,
     /// Its Envoy cluster.
     pub cluster: String,
+    /// Where attempts at it run.
+    pub mode: Mode,
     /// The `:authority` it expects.
     pub authority: String,
     /// Where it is.
@@ -135,6 +138,7 @@ impl Provider {
             spec,
             vendor,
             cluster: section.cluster(),
+            mode: section.mode(&config.retry),
             authority: section.base_url.authority(),
             base_url: section.base_url.clone(),
             takes_stream_options: match section.stream_usage {

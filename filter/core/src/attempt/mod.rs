@@ -83,6 +83,12 @@ impl Attempt {
         Some(Self { plan: Rc::clone(plan), target, dropped: Vec::new() })
     }
 
+    /// The plan that it is part of.
+    #[must_use]
+    pub fn plan(&self) -> &Rc<Plan> {
+        &self.plan
+    }
+
     /// The request as the target must get it. All attempts share one header map: everything that an attempt owns is set.
     /// `body` reads the client's body, which is needed only where it is translated.
     ///
