@@ -2,7 +2,8 @@
 //!
 //! Efforts become budgets and levels as Google's own OpenAI-compatible endpoint maps them
 //! (<https://ai.google.dev/gemini-api/docs/openai#thinking>); where a model lacks a level, the next higher stands for it. Budgets go
-//! as they are to models with levels, too: those still take them. Whoever asks for thought gets it told.
+//! as they are to models with levels, too, which take them "for backwards compatibility"
+//! (<https://ai.google.dev/gemini-api/docs/thinking>). Whoever asks for thought gets it told.
 
 use serde::Serialize;
 
