@@ -161,6 +161,7 @@ fn sign(content: &mut Content<'_>) {
 impl<'a> Draft<'a, '_> {
     fn message(&mut self, message: &'a Message<'_>, index: usize) -> Result<(), Error> {
         self.dropped.note_if(message.name.is_some(), "messages[].name");
+        self.note_cache(message.cache);
         let mut pieces = Vec::with_capacity(message.parts.len());
         for (place, part) in message.parts.iter().enumerate() {
             if let Part::ToolResult(result) = part {

@@ -497,6 +497,7 @@ fn an_answer_is_told_in_openais_words() {
                 {"text": "a"},
                 {"newKind": {"x": 1}},
                 {"text": "ü", "thoughtSignature": "S"},
+                {"text": "", "thoughtSignature": "T"},
                 {"inlineData": {"mimeType": "image/png", "data": "AA"}},
                 {"functionCall": {"id": "own", "name": "f", "args": {"q": "a  \\\" b", "r": [1, 2.50]}}},
                 {"functionCall": {"name": "g"}},

@@ -94,6 +94,7 @@ pub(super) fn write<'a>(messages: &'a [Message<'_>], dropped: &mut Dropped) -> R
     for (index, message) in messages.iter().enumerate() {
         let path = format!("messages[{index}]");
         dropped.note_if(message.name.is_some(), "messages[].name");
+        dropped.note_if(message.cache.is_some(), "cache_control");
         match message.role {
             Role::System | Role::Developer => write_turn("system", "\n", message, &path, dropped, &mut wires)?,
             Role::User => write_turn("user", "\n", message, &path, dropped, &mut wires)?,
