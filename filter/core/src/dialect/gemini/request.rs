@@ -3,7 +3,7 @@
 //! Everything is borrowed from the canonical request, so that a picture is copied once, into the body. JSON Schemas go
 //! unchanged into the fields that take JSON Schema; the older `parameters` and `responseSchema` know a part of it only.
 
-use alloc::{format, string::String, vec::Vec};
+use alloc::{collections::BTreeSet, format, string::String, vec::Vec};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -183,7 +183,8 @@ fn functions<'a>(
         Some(ToolChoice::Allowed { names, .. }) => names.iter().map(AsRef::as_ref).collect(),
         Some(ToolChoice::Auto | ToolChoice::None | ToolChoice::Required) | None => Vec::new(),
     };
-    if let Some(name) = names.iter().find(|name| tools.iter().all(|tool| tool.name != **name)) {
+    let known: BTreeSet<&str> = tools.iter().map(|tool| tool.name.as_ref()).collect();
+    if let Some(name) = names.iter().find(|name| !known.contains(*name)) {
         return refused(format!("`{name}` is none of the `tools`."));
     }
     let mode = match &request.tool_choice {
@@ -207,7 +208,8 @@ fn functions<'a>(
     dropped.note_if(tools.iter().any(|tool| tool.cache.is_some()), "cache_control");
     dropped.note_if(is_strict && mode == AUTO, "tools[].function.strict");
     // That mode restricts nothing: what may not be called is not declared.
-    let is_declared = |tool: &&Tool<'_>| mode != AUTO || names.is_empty() || names.contains(&tool.name.as_ref());
+    let allowed: BTreeSet<&str> = names.iter().copied().collect();
+    let is_declared = |tool: &&Tool<'_>| mode != AUTO || allowed.is_empty() || allowed.contains(tool.name.as_ref());
     let declarations = tools.iter().filter(is_declared).map(|tool| Declaration {
         name: &tool.name,
         description: tool.description.as_deref(),

@@ -24,7 +24,7 @@ use crate::{
     sse::Frame,
 };
 
-/// Most answers that are told apart.
+/// Most answers that are told; OpenAI's API takes no more in one request.
 const MAX_CHOICES: usize = 128;
 
 /// See the module's documentation.
@@ -117,12 +117,12 @@ impl Steps {
 
     fn candidate<'a>(&mut self, mut candidate: Candidate<'a>, each: Each<'_, 'a>) -> Result<(), Broken> {
         let choice = candidate.index.0.unwrap_or(0);
-        let index = usize::try_from(choice).ok().filter(|index| *index < MAX_CHOICES).ok_or(Broken::Malformed)?;
+        let index = usize::try_from(choice).unwrap_or(MAX_CHOICES);
         let Self { id, choices, .. } = self;
         if index >= choices.len() {
-            choices.resize_with(index.saturating_add(1), Progress::default);
+            choices.resize_with(index.saturating_add(1).min(MAX_CHOICES), Progress::default);
         }
-        let progress = choices.get_mut(index).ok_or(Broken::Malformed)?;
+        let Some(progress) = choices.get_mut(index) else { return Ok(()) };
         let parts = candidate.take_parts();
         let has_sources = candidate.grounding_metadata.is_some() || candidate.citation_metadata.is_some();
         let ruler = has_sources.then(|| Ruler::new(progress.end, parts.iter().map(Part::text).collect()));
