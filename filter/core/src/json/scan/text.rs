@@ -56,6 +56,9 @@ fn utf8_lead(byte: u8) -> Option<Inside> {
     Some(Inside::Utf8 { left, low, high })
 }
 
+/// As many bytes as are looked at one by one before they are in blocks.
+const SHORT: usize = 12;
+
 /// Whether a byte is ordinary ASCII text inside a string.
 fn is_plain(byte: u8) -> bool {
     (0x20..0x80).contains(&byte) && byte != b'"' && byte != b'\\'
@@ -63,7 +66,12 @@ fn is_plain(byte: u8) -> bool {
 
 /// What is left of `bytes` from the first byte on that is not plain.
 pub(super) fn skip_plain(bytes: &[u8]) -> &[u8] {
-    let mut rest = bytes;
+    // Names are short, and a block that is not plain as a whole would be looked at twice.
+    let (opening, mut rest) = bytes.split_at_checked(SHORT).unwrap_or((bytes, &[]));
+    let plain = count_plain(opening);
+    if plain < opening.len() {
+        return bytes.get(plain..).unwrap_or_default();
+    }
     while let Some((block, after)) = rest.split_first_chunk::<32>() {
         // No early exit inside the block: the whole test becomes a few vector instructions.
         if !block.iter().fold(true, |plain, &byte| plain & is_plain(byte)) {
@@ -71,6 +79,9 @@ pub(super) fn skip_plain(bytes: &[u8]) -> &[u8] {
         }
         rest = after;
     }
-    let plain = rest.iter().take_while(|&&byte| is_plain(byte)).count();
-    rest.get(plain..).unwrap_or_default()
+    rest.get(count_plain(rest)..).unwrap_or_default()
+}
+
+fn count_plain(bytes: &[u8]) -> usize {
+    bytes.iter().take_while(|&&byte| is_plain(byte)).count()
 }
