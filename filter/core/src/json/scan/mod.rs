@@ -8,7 +8,7 @@
 //! A little over 400 lines, because the automaton's states and steps are read together or not at all.
 //!
 //! Nearly all bytes of a large body stand inside strings, so strings have a fast path: blocks of 32 bytes are tested as a
-//! whole, in a form that compilers turn into vector instructions. Names and wanted values are not gathered byte by byte but cut
+//! whole, in a form that compilers turn into vector instructions, and the common escapes and letters pass with them. Names and wanted values are not gathered byte by byte but cut
 //! out of the piece when they end, or it does.
 
 mod found;
@@ -19,7 +19,7 @@ use alloc::vec::Vec;
 use core::ops::Range;
 
 use number::Number;
-use text::{Inside, skip_plain};
+use text::{Inside, skip_common};
 
 pub use found::{Failure, Fault, Found, Marks, Member};
 
@@ -161,7 +161,7 @@ impl Scanner {
             if matches!(self.state, State::Text(Text { inside: Inside::Plain, .. }))
                 && !matches!(self.carrier, Carrier::Inside(_))
             {
-                let left = skip_plain(rest);
+                let left = skip_common(rest);
                 if left.len() < rest.len() {
                     rest = left;
                     continue;
