@@ -47,6 +47,8 @@ check: doctor wasm cli envoy
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	scripts/wasm clippy
+	# They only run with a nightly compiler and libFuzzer; that they fit the crate is checked without either.
+	CUSTOM_LIBFUZZER_PATH=none/libfuzzer.a cargo check --quiet --manifest-path filter/core/fuzz/Cargo.toml --target-dir target/fuzz
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc --workspace --no-deps --document-private-items
 	dist/dragoman render envoy --config config/dragoman.yaml --check envoy/standalone
 	dist/dragoman schema --check config/dragoman.schema.json

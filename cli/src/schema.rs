@@ -30,7 +30,7 @@ fn object(section: &SectionReference) -> Value {
         "type": "object",
         "properties": section.fields.iter().flat_map(spellings).collect::<Map<_, _>>(),
         "required": required,
-        "additionalProperties": false,
+        "additionalProperties": section.open,
     })
 }
 
@@ -60,6 +60,7 @@ fn shape(shape: &Shape) -> Value {
         Shape::Whole { min, max } => {
             json!({ "type": ["integer", "string"], "minimum": min, "maximum": max, "pattern": "^[0-9]+$" })
         }
+        Shape::Number { what } => json!({ "type": ["number", "string"], "title": what }),
         Shape::Text { what, number: false } => json!({ "type": "string", "title": what }),
         Shape::Text { what, number: true } => json!({ "type": ["string", "number"], "title": what }),
         Shape::Choice(words) => json!({ "enum": words }),

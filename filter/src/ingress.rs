@@ -3,10 +3,11 @@
 use std::rc::Rc;
 
 use dragoman_core::{
-    exchange::{Exchange, LocalReply},
+    attempt::Attempt,
+    exchange::{Arrival, Exchange, LocalReply},
     gateway::Gateway,
     headers::Headers,
-    plan::NEXT_PROPERTY,
+    plan::{Mode, NEXT_PROPERTY},
     step::Step,
 };
 use proxy_wasm::{
@@ -15,6 +16,7 @@ use proxy_wasm::{
 };
 
 use crate::{
+    courier::Courier,
     host::{self, HostClock, Stream},
     plans::{self, Place},
     watch::{self, Watch},
@@ -22,6 +24,9 @@ use crate::{
 
 /// Largest piece of a body that is read at once: the module's memory never shrinks again.
 const PIECE: usize = 256 * 1024;
+
+/// The token of a plan that no other stream looks for.
+const NO_PLAN: u32 = 0;
 
 /// See the module's documentation.
 #[derive(Debug)]
@@ -31,12 +36,24 @@ pub(crate) struct IngressStream {
     exchange: Exchange,
     /// How much of the body the exchange has seen.
     seen: usize,
-    place: Option<Place>,
+    course: Course,
+}
+
+/// Who makes the attempts.
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "it is not moved, and each stream is a box of its own")]
+enum Course {
+    /// Nobody: there is no plan.
+    Open,
+    /// Streams of their own, which find the plan there.
+    Handed { _plan: Place },
+    /// This stream.
+    Carried(Courier),
 }
 
 impl IngressStream {
     pub(crate) fn new(id: u32, gateway: Rc<Gateway>, watch: Rc<Watch>) -> Self {
-        Self { stream: Stream::new(id), watch, exchange: Exchange::new(gateway), seen: 0, place: None }
+        Self { stream: Stream::new(id), watch, exchange: Exchange::new(gateway), seen: 0, course: Course::Open }
     }
 
     fn act(&mut self, step: Step) -> Action {
@@ -49,12 +66,23 @@ impl IngressStream {
                     self.stream.reply(&watch::explanation().reply(dragoman_core::error::Shape::OpenAi))
                 }
             }
+            Step::Forward(plan, edits) if plan.mode == Mode::Dispatch => {
+                // Which kind of route it is under the filter cannot know: one reads the header, the other the property.
+                if let Some(next) = plan.next(0, NO_PLAN) {
+                    host::set_property(NEXT_PROPERTY, &next);
+                }
+                self.stream.edit_request_headers(&edits);
+                let Some(attempt) = Attempt::new(&plan, 0) else { return Action::Continue };
+                let (courier, action) = Courier::send_on(&self.stream, attempt, self.seen);
+                self.course = Course::Carried(courier);
+                action
+            }
             Step::Forward(plan, edits) => {
                 let place = plans::publish(Rc::clone(&plan));
                 if let Some(next) = plan.next(0, place.token()) {
                     host::set_property(NEXT_PROPERTY, &next);
                 }
-                self.place = Some(place);
+                self.course = Course::Handed { _plan: place };
                 // Only after the property: Envoy chooses the route anew when a header changes, and each plan changes one.
                 self.stream.edit_request_headers(&edits);
                 self.stream.forward()
@@ -100,7 +128,7 @@ impl HttpContext for IngressStream {
         self.act(step)
     }
 
-    fn on_http_response_headers(&mut self, _: usize, _: bool) -> Action {
+    fn on_http_response_headers(&mut self, _: usize, end: bool) -> Action {
         // A reply of our own to a request passes here too.
         if self.stream.has_ended() || self.watch.has_failed() {
             return Action::Continue;
@@ -113,9 +141,24 @@ impl HttpContext for IngressStream {
                 .and_then(|details| String::from_utf8(details).ok())
                 .unwrap_or_default(),
         };
-        match self.exchange.response_head(local) {
-            Some(reply) => self.stream.reply(&reply),
-            None => self.stream.release(),
+        match (self.exchange.response_head(local), &mut self.course) {
+            (Arrival::Instead(reply), _) => self.stream.reply(&reply),
+            (Arrival::Provider, Course::Carried(courier)) => courier.answer(&self.stream, end),
+            (Arrival::Provider | Arrival::Judged, _) => self.stream.release(),
+        }
+    }
+
+    fn on_http_response_body(&mut self, length: usize, end: bool) -> Action {
+        match &mut self.course {
+            Course::Carried(courier) if !self.stream.has_ended() => courier.read(&self.stream, length, end),
+            Course::Carried(_) | Course::Handed { .. } | Course::Open => Action::Continue,
+        }
+    }
+
+    fn on_http_response_trailers(&mut self, _: usize) -> Action {
+        match &mut self.course {
+            Course::Carried(courier) if !self.stream.has_ended() => courier.end(&self.stream),
+            Course::Carried(_) | Course::Handed { .. } | Course::Open => Action::Continue,
         }
     }
 

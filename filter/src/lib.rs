@@ -5,6 +5,7 @@
 //! (one provider, one try). Both run in one VM of a worker, so that a plan is handed over by reference.
 
 mod attempt;
+mod courier;
 mod host;
 mod ingress;
 mod plans;

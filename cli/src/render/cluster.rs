@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use dragoman_core::config::{BaseUrl, Provider, Tls};
+use dragoman_core::{
+    config::{BaseUrl, Config, Provider, Tls},
+    plan::Mode,
+};
 use serde_json::{Value, json};
 
 use super::{
@@ -16,7 +19,7 @@ pub const SYSTEM_CA_FILE: &str = "/etc/ssl/certs/ca-certificates.crt";
 /// Providers close idle connections after a minute or so; a request that races with it is lost. Being first avoids that.
 const IDLE_CONNECTION: Duration = Duration::from_secs(30);
 
-pub(super) fn of(provider: &Provider, tls: &Tls, module: &Module<'_>) -> Value {
+pub(super) fn of(provider: &Provider, config: &Config, module: &Module<'_>) -> Value {
     let url = &provider.base_url;
     let name = provider.cluster();
     let mut cluster = json!({
@@ -36,7 +39,7 @@ pub(super) fn of(provider: &Provider, tls: &Tls, module: &Module<'_>) -> Value {
             "tcp_keepalive": { "keepalive_time": 60, "keepalive_interval": 15, "keepalive_probes": 4 },
         },
         "typed_extension_protocol_options": {
-            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": protocol(provider, module),
+            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": protocol(provider, config, module),
         },
     });
     if let Some(fields) = cluster.as_object_mut() {
@@ -45,7 +48,7 @@ pub(super) fn of(provider: &Provider, tls: &Tls, module: &Module<'_>) -> Value {
             fields.insert("dns_lookup_family".into(), "V4_PREFERRED".into());
         }
         if url.tls {
-            fields.insert("transport_socket".into(), transport_socket(url, tls));
+            fields.insert("transport_socket".into(), transport_socket(url, &config.tls));
         }
     }
     cluster
@@ -66,22 +69,13 @@ fn endpoints(url: &BaseUrl) -> Value {
     json!([provider, { "priority": 1, "lb_endpoints": endpoint("127.0.0.1", 9) }])
 }
 
-fn protocol(provider: &Provider, module: &Module<'_>) -> Value {
+fn protocol(provider: &Provider, config: &Config, module: &Module<'_>) -> Value {
     let mut protocol = json!({
         "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
         "common_http_protocol_options": {
             "idle_timeout": seconds(IDLE_CONNECTION),
             "max_stream_duration": seconds(provider.timeouts.total),
         },
-        "http_filters": [
-            module.attempt(),
-            {
-                "name": "envoy.filters.http.upstream_codec",
-                "typed_config": {
-                    "@type": "type.googleapis.com/envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec",
-                },
-            },
-        ],
     });
     // ALPN decides under TLS; cleartext has nothing to decide with.
     let (choice, options) = if provider.base_url.tls {
@@ -92,6 +86,15 @@ fn protocol(provider: &Provider, module: &Module<'_>) -> Value {
     };
     if let Some(fields) = protocol.as_object_mut() {
         fields.insert(choice.into(), options);
+        if provider.mode(&config.retry) == Mode::Native {
+            let codec = json!({
+                "name": "envoy.filters.http.upstream_codec",
+                "typed_config": {
+                    "@type": "type.googleapis.com/envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec",
+                },
+            });
+            fields.insert("http_filters".into(), json!([module.attempt(), codec]));
+        }
     }
     protocol
 }

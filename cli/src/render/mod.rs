@@ -60,12 +60,13 @@ pub fn envoy(config: &Config, target: Target<'_>) -> anyhow::Result<Rendering> {
     let (config, handovers) = credentials::hand_over(config);
     let variables = credentials::variables(&config);
     let module = Module { path: target.wasm, variables: &variables };
+    let rendered = config.providers.iter().filter(|provider| provider.cluster.is_none());
     let mut bootstrap = json!({
         "node": { "id": "dragoman", "cluster": "dragoman" },
         "overload_manager": overload::manager(ingress::buffer_bytes(&config)),
         "static_resources": {
             "listeners": [ingress::listener(&config, &module), listener::admin(config.listen.admin)],
-            "clusters": config.providers.iter().map(|provider| cluster::of(provider, &config.tls, &module)).collect::<Vec<_>>(),
+            "clusters": rendered.map(|provider| cluster::of(provider, &config, &module)).collect::<Vec<_>>(),
         },
     });
     if let (Some(address), Some(top)) = (admin_address(config.listen.envoy_admin, target), bootstrap.as_object_mut()) {

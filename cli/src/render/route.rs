@@ -5,14 +5,14 @@
 //!
 //! The obvious `cluster_header` is resolved once per request, so that a retry stays with the first provider. The matcher
 //! specifier with `refresh_cluster_on_retry` (Envoy 1.39) is asked again before each attempt, and reads filter state, which
-//! unlike a header neither comes from the client nor reaches a provider.
+//! unlike a header neither comes from the client nor reaches a provider. Where the router makes no attempt but the first
+//! (`retry.mode: dispatch`), the header is enough, and every Envoy knows it.
 
 use std::time::Duration;
 
 use dragoman_core::{
-    config::{Config, Provider},
-    headers::PRIVATE_HEADERS,
-    plan::{FLEX_MARK, NEXT_PROPERTY},
+    config::{Config, Provider, RetryMode},
+    plan::{CLUSTER_HEADER, FLEX_MARK, NEXT_PROPERTY},
 };
 use serde_json::{Map, Value, json};
 
@@ -29,8 +29,8 @@ pub(super) fn table(config: &Config, buffer_bytes: u64) -> Value {
             "domains": ["*"],
             // HTTP/2 requests are otherwise bounded by the stream window instead of the listener's limit.
             "request_body_buffer_limit": buffer_bytes,
-            // Once, before the first attempt: what an attempt sets stays.
-            "request_headers_to_remove": ([PRIVATE_HEADERS, &["x-forwarded-proto"]].concat()),
+            // What the route itself is found by; all else that a provider must not see the module takes off.
+            "request_headers_to_remove": ["x-forwarded-proto", CLUSTER_HEADER],
             "routes": [flex(config), plan(config)],
         }],
     })
@@ -54,15 +54,22 @@ fn plan(config: &Config) -> Value {
 
 fn action(config: &Config, patience: Duration) -> Value {
     let idle = longest(config, |provider| provider.timeouts.idle);
-    json!({
+    let mut action = json!({
         // It would span all attempts and the stream; each attempt is bounded by its cluster instead.
         "timeout": "0s",
         // `per_try_idle_timeout` seems made for it, but Envoy 1.40 forgets it with the answer's head where there is a
         // `per_try_timeout`, too. This one also runs while the first content is awaited, so it may not be the shorter one.
         "idle_timeout": seconds(idle.max(patience.saturating_add(PATIENCE_MARGIN))),
-        "inline_cluster_specifier_plugin": specifier(&config.providers),
         "retry_policy": retry_policy(config, patience),
-    })
+    });
+    if let Some(fields) = action.as_object_mut() {
+        if config.retry.mode == RetryMode::Dispatch {
+            fields.insert("cluster_header".into(), CLUSTER_HEADER.into());
+        } else {
+            fields.insert("inline_cluster_specifier_plugin".into(), specifier(&config.providers));
+        }
+    }
+    action
 }
 
 fn next_key() -> String {
@@ -105,7 +112,7 @@ fn specifier(providers: &[Provider]) -> Value {
 }
 
 fn retry_policy(config: &Config, patience: Duration) -> Value {
-    json!({
+    let mut policy = json!({
         "retry_on": "reset,connect-failure,refused-stream,retriable-status-codes",
         "retriable_status_codes": config.retry.statuses,
         // The module sets x-envoy-max-retries from its plan; without a plan nothing is tried twice.
@@ -115,6 +122,10 @@ fn retry_policy(config: &Config, patience: Duration) -> Value {
         "per_try_timeout": seconds(patience),
         // The next target is another provider; there is nothing to wait for.
         "retry_back_off": { "base_interval": "0.001s", "max_interval": "0.001s" },
-        "refresh_cluster_on_retry": true,
-    })
+    });
+    // Unknown before Envoy 1.39.
+    if let Some(fields) = policy.as_object_mut().filter(|_| config.retry.mode != RetryMode::Dispatch) {
+        fields.insert("refresh_cluster_on_retry".into(), true.into());
+    }
+    policy
 }

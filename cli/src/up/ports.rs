@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     fn listen(address: SocketAddr, admin: SocketAddr) -> Listen {
-        Listen { address, admin, concurrency: 1, envoy_admin: EnvoyAdmin::FreePort }
+        Listen { address, admin, concurrency: 1, envoy_admin: EnvoyAdmin::FreePort, cors: None }
     }
 
     #[test]

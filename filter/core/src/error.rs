@@ -104,6 +104,12 @@ impl Error {
         Self { kind, message: message.into(), param: None }
     }
 
+    /// Refuses a request for one of its fields.
+    #[must_use]
+    pub fn refusing(message: impl Into<String>, param: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(Kind::InvalidRequest, message).blaming(param)
+    }
+
     /// Blames a field of the request.
     #[must_use]
     pub fn blaming(self, param: impl Into<Cow<'static, str>>) -> Self {

@@ -5,17 +5,17 @@
 //! that says so, it cannot panic.
 
 use alloc::{boxed::Box, format, rc::Rc, string::String, vec, vec::Vec};
-use core::mem;
+use core::{mem, time::Duration};
 
 use crate::{
     auth::{Caller, Credential},
     dialect::openai_chat::{ChatRequest, OpenAiChat, scan_request},
     error::{Error, Kind, Shape},
-    gateway::Gateway,
+    gateway::{Gateway, Provider},
     headers::{Headers, PRIVATE_HEADERS},
     host::Clock,
     json::{Failure, Scanner},
-    plan::{Outcome, Plan, Target},
+    plan::{CLUSTER_HEADER, Mode, Outcome, Plan, Target},
     step::{HeaderEdits, Name, Reply, Step},
     surface::{Endpoint, Route},
 };
@@ -58,6 +58,20 @@ pub struct LocalReply {
     /// Envoy's response code details.
     pub details: String,
 }
+
+/// What a response head on the client's stream is.
+#[derive(Debug)]
+pub enum Arrival {
+    /// An attempt, or the gateway itself, has seen to it.
+    Judged,
+    /// The provider's own, and nobody has: the attempt runs on this stream.
+    Provider,
+    /// Envoy's, or one that could not be said where it was judged: this is to be answered instead.
+    Instead(Reply),
+}
+
+/// Envoy's response code details of an answer that a provider gave.
+const VIA_UPSTREAM: &str = "via_upstream";
 
 /// Prefixes of headers that are the gateway's or Envoy's own: from a client they are forged.
 const INTERNAL: &[&str] = &["x-dragoman-", "x-envoy-"];
@@ -132,35 +146,36 @@ impl Exchange {
         }
     }
 
-    /// A response head reaches the client. Where no attempt made it, Envoy did: `local` reads it, and the answer says the
-    /// same in the caller's dialect.
-    pub fn response_head(&mut self, local: impl FnOnce() -> LocalReply) -> Option<Reply> {
+    /// A response head reaches the client's stream. Where no attempt made it, Envoy did: `local` reads it, and the answer says
+    /// the same in the caller's dialect.
+    pub fn response_head(&mut self, local: impl FnOnce() -> LocalReply) -> Arrival {
         match mem::replace(&mut self.state, State::Settled) {
             State::Forwarded(plan) if plan.has_answer() => {
                 let deferred = plan.take_deferred();
                 self.state = State::Forwarded(plan);
-                deferred
+                deferred.map_or(Arrival::Judged, Arrival::Instead)
             }
             State::Forwarded(plan) => {
                 let LocalReply { status, details } = local();
-                if details.is_empty() {
-                    // Envoy gives its reasons; this one is the attempt's own, made where it could not find the plan.
+                // Envoy gives its reasons; without one it is the attempt's own, made where it could not find the plan.
+                let is_providers = details == VIA_UPSTREAM && plan.mode == Mode::Dispatch;
+                if is_providers || details.is_empty() {
                     self.state = State::Forwarded(plan);
-                    return None;
+                    return if is_providers { Arrival::Provider } else { Arrival::Judged };
                 }
                 plan.note(Outcome::Unusable(status));
-                Some(plan.with_served(plan.local_error(status, &details).reply(plan.shape)))
+                Arrival::Instead(plan.with_served(plan.local_error(status, &details).reply(plan.shape)))
             }
             State::Reading(reading) => {
                 let LocalReply { status, .. } = local();
                 if status == 413 {
                     // Envoy's own buffer is smaller than `max_body`.
-                    return Some(too_large(self.gateway.max_body).reply(reading.shape));
+                    return Arrival::Instead(too_large(self.gateway.max_body).reply(reading.shape));
                 }
                 let error = Error::new(Kind::InvalidRequest, "The request was ended before it was complete.");
-                Some(Reply { status, ..error.reply(reading.shape) })
+                Arrival::Instead(Reply { status, ..error.reply(reading.shape) })
             }
-            State::Fresh | State::Settled => None,
+            State::Fresh | State::Settled => Arrival::Judged,
         }
     }
 
@@ -217,21 +232,33 @@ impl Exchange {
             let message = format!("The provider `{}` is not configured: {missing}.", provider.name);
             return Err(Error::new(Kind::UpstreamUnavailable, message));
         }
+        let edits = self.steer(provider, request.flex);
         let target = Target { provider: Rc::clone(provider), model: id.into() };
-        let first_byte = if request.flex { provider.flex } else { provider.first_byte };
+        let plan = Plan::new(provider.mode, request, &OpenAiChat, exchange, vec![target], shape, query);
+        Ok((Rc::new(plan), edits))
+    }
+
+    /// What Envoy's router must know of the first target. Under a route that was rendered for it most is known already.
+    fn steer(&self, provider: &Provider, is_flex: bool) -> HeaderEdits {
         let mut edits = HeaderEdits::default();
-        edits.set.push((Name::Borrowed("x-envoy-max-retries"), "0".into()));
-        if first_byte != self.gateway.default_first_byte {
-            let header = Name::Borrowed("x-envoy-upstream-rq-per-try-timeout-ms");
-            edits.set.push((header, format!("{}", first_byte.as_millis())));
+        let mut set = |name: &'static str, value: String| edits.set.push((Name::Borrowed(name), value));
+        let milliseconds = |duration: Duration| format!("{}", duration.as_millis());
+        let first_byte = if is_flex { provider.flex } else { provider.first_byte };
+        // The cluster's own bound is `total`, which may well be shorter than the patience that the flex tier needs.
+        let longest = if is_flex { provider.flex.saturating_add(provider.total) } else { provider.total };
+        set("x-envoy-max-retries", "0".into());
+        if provider.mode == Mode::Dispatch {
+            set(CLUSTER_HEADER, provider.cluster.clone());
+            // Envoy's own default, 15 s, would cut most answers.
+            set("x-envoy-upstream-rq-timeout-ms", milliseconds(longest));
         }
-        if request.flex {
-            // The cluster's own bound is `total`, which may well be the shorter one.
-            let longest = provider.flex.saturating_add(provider.total);
-            let header = Name::Borrowed("x-envoy-upstream-stream-duration-ms");
-            edits.set.push((header, format!("{}", longest.as_millis())));
+        if provider.mode == Mode::Dispatch || first_byte != self.gateway.default_first_byte {
+            set("x-envoy-upstream-rq-per-try-timeout-ms", milliseconds(first_byte));
         }
-        Ok((Rc::new(Plan::new(request, &OpenAiChat, exchange, vec![target], shape, query)), edits))
+        if provider.mode == Mode::Native && is_flex {
+            set("x-envoy-upstream-stream-duration-ms", milliseconds(longest));
+        }
+        edits
     }
 }
 

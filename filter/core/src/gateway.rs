@@ -7,6 +7,7 @@ use crate::{
     auth::KeyTable,
     config::{BaseUrl, Config, Provider as Section, StreamUsage},
     error::{Error, Kind},
+    plan::Mode,
     provider::{Spec, Vendor, authorization},
     step::Name,
 };
@@ -35,6 +36,8 @@ pub struct Provider {
     pub vendor: &'static Vendor,
     /// Its Envoy cluster.
     pub cluster: String,
+    /// Where attempts at it run.
+    pub mode: Mode,
     /// The `:authority` it expects.
     pub authority: String,
     /// Where it is.
@@ -51,6 +54,19 @@ pub struct Provider {
     pub total: Duration,
     /// What it lacks, where it is not configured.
     pub missing: Option<String>,
+}
+
+impl Provider {
+    /// Whether a text holds one of the values that it is sent in headers, such as its credential.
+    #[must_use]
+    pub fn names_secret(&self, text: &[u8]) -> bool {
+        // Shorter values are switches and versions.
+        const MIN_SECRET: usize = 8;
+        self.headers.iter().any(|(_, value)| {
+            let secret = value.strip_prefix("Bearer ").unwrap_or(value).as_bytes();
+            secret.len() >= MIN_SECRET && text.windows(secret.len()).any(|part| part == secret)
+        })
+    }
 }
 
 impl Gateway {
@@ -122,6 +138,7 @@ impl Provider {
             spec,
             vendor,
             cluster: section.cluster(),
+            mode: section.mode(&config.retry),
             authority: section.base_url.authority(),
             base_url: section.base_url.clone(),
             takes_stream_options: match section.stream_usage {
@@ -135,5 +152,15 @@ impl Provider {
             total: section.timeouts.total,
             missing,
         }
+    }
+}
+
+#[cfg(test)]
+impl Provider {
+    /// A provider for tests that need one, whichever it is.
+    pub(crate) fn any() -> Rc<Self> {
+        let file = r#"{"providers":{"p":{"kind":"ollama","base_url":"http://127.0.0.1:1"}}}"#;
+        let config = crate::config::parse(file).unwrap();
+        Rc::clone(Gateway::new(&config, |_| None).provider("p").unwrap())
     }
 }

@@ -3,7 +3,7 @@
 use alloc::{string::String, vec::Vec};
 
 /// Headers of a request that never reach a provider: the client's credentials and state, where it comes from, and what would
-/// make the answer unreadable. The ingress takes them off, and so does the rendered route with what Envoy has added.
+/// make the answer unreadable. The ingress takes them off.
 ///
 /// Not `x-forwarded-proto`: without it Envoy finds no route, so that only the route itself can take it off.
 pub const PRIVATE_HEADERS: &[&str] = &[

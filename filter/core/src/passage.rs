@@ -4,11 +4,12 @@
 //! answer. Afterwards a failure can only be said in the stream: the error is its last event. What a frame becomes is a
 //! [`Conduit`]'s business: the same bytes ([`crate::passthrough`]) or another format's ([`crate::translation`]).
 
-use alloc::{boxed::Box, format, string::String, vec::Vec};
+use alloc::{boxed::Box, format, rc::Rc, vec::Vec};
 use core::{fmt::Debug, mem};
 
 use crate::{
     error::{Error, Kind},
+    gateway::Provider,
     sse::{Decoder, Frame, Framing},
     step::Chunk,
     usage::Usage,
@@ -76,7 +77,7 @@ struct Lane {
     /// Whether `out` differs from what the provider sent.
     changed: bool,
     /// Who is to blame.
-    provider: String,
+    provider: Rc<Provider>,
     /// Whether nothing has failed.
     is_sound: bool,
 }
@@ -106,13 +107,13 @@ pub(crate) enum Fed {
 
 impl Passage {
     /// A stream of this provider, led through `conduit`.
-    pub(crate) fn new(provider: &str, framing: Framing, conduit: Box<dyn Conduit>) -> Self {
+    pub(crate) fn new(provider: &Rc<Provider>, framing: Framing, conduit: Box<dyn Conduit>) -> Self {
         let lane = Lane {
             conduit,
             stage: Stage::KeptBack,
             out: Vec::new(),
             changed: false,
-            provider: provider.into(),
+            provider: Rc::clone(provider),
             is_sound: true,
         };
         Self { decoder: Decoder::new(framing), lane }
@@ -174,7 +175,7 @@ impl Lane {
         match seen {
             Seen::Preamble => {}
             Seen::Content => self.stage = Stage::Going,
-            Seen::Failure(failure) => self.fail_with(failure),
+            Seen::Failure(failure) => self.fail_as_told(failure),
             Seen::Malformed => self.fail("sent a malformed event"),
         }
     }
@@ -185,7 +186,7 @@ impl Lane {
         if !left.trim_ascii().is_empty() && matches!(self.stage, Stage::KeptBack | Stage::Going) {
             match self.conduit.pass(Frame { raw: left }, &mut self.out) {
                 Seen::Content => self.stage = Stage::Going,
-                Seen::Failure(failure) => self.fail_with(failure),
+                Seen::Failure(failure) => self.fail_as_told(failure),
                 Seen::Preamble | Seen::Malformed => self.changed = true,
             }
         }
@@ -203,8 +204,17 @@ impl Lane {
         }
     }
 
+    /// A provider that repeats the gateway's credential is not repeated.
+    fn fail_as_told(&mut self, failure: Failure) {
+        if self.provider.names_secret(&failure.event) {
+            self.fail("reported an error");
+        } else {
+            self.fail_with(failure);
+        }
+    }
+
     fn fail(&mut self, what: &str) {
-        let error = Error::new(Kind::BadUpstream, format!("The provider `{}` {what}.", self.provider));
+        let error = Error::new(Kind::BadUpstream, format!("The provider `{}` {what}.", self.provider.name));
         let failure = self.conduit.failure(&error);
         self.fail_with(failure);
     }

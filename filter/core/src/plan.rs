@@ -27,9 +27,24 @@ pub const NEXT_PROPERTY: &str = "dragoman.next";
 /// because how long an attempt may be silent is a matter of the route and can be set by no header.
 pub const FLEX_MARK: &str = "#flex";
 
+/// The request header that names the cluster, for routes that have no other way to know it (`cluster_header`): those of an
+/// Envoy that was there before the gateway, and of all before 1.39.
+pub const CLUSTER_HEADER: &str = "x-dragoman-cluster";
+
+/// Where the attempts run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Behind Envoy's router: each target's cluster carries the module in its attempt role.
+    Native,
+    /// On the client's own stream: the clusters carry nothing. Only the first target is asked through the router.
+    Dispatch,
+}
+
 /// See the module's documentation.
 #[derive(Debug)]
 pub struct Plan {
+    /// Where the attempts run.
+    pub mode: Mode,
     /// What the client asked.
     pub request: ChatRequest,
     /// Whom to ask, in order.
@@ -75,6 +90,7 @@ impl Plan {
     /// A plan that nobody has worked on.
     #[must_use]
     pub fn new(
+        mode: Mode,
         request: ChatRequest,
         downstream: &'static dyn Downstream,
         exchange: String,
@@ -82,7 +98,7 @@ impl Plan {
         shape: Shape,
         query: String,
     ) -> Self {
-        Self { request, targets, downstream, exchange, shape, query, progress: Progress::default() }
+        Self { mode, request, targets, downstream, exchange, shape, query, progress: Progress::default() }
     }
 
     /// The value of [`NEXT_PROPERTY`] for the target with this index; `None` past the end.

@@ -5,8 +5,8 @@
 use alloc::{boxed::Box, string::String, vec::Vec};
 
 use crate::{
-    chat::{Delta, Fault, Finish},
-    dialect::{Downstream, Identity, Malformed, Reader, Upstream, Writer},
+    chat::{Delta, Progress},
+    dialect::{Broken, Downstream, Identity, Reader, Upstream, Writer},
     error::{Error, Shape},
     passage::{Conduit, Failure, Seen},
     sse::Frame,
@@ -21,8 +21,8 @@ pub(crate) struct Translation {
     downstream: &'static dyn Downstream,
     provider: String,
     usage: Option<Usage>,
-    /// Why the answer ended, for an end that the provider does not say itself.
-    finish: Option<Finish>,
+    /// What has ended, for an end that the provider does not say itself.
+    progress: Progress,
     is_over: bool,
 }
 
@@ -40,7 +40,7 @@ impl Translation {
             downstream,
             provider: provider.into(),
             usage: None,
-            finish: None,
+            progress: Progress::default(),
             is_over: false,
         }
     }
@@ -49,12 +49,9 @@ impl Translation {
 /// Whether a step carries something that a client could show, or ends the answer.
 fn is_content(delta: &Delta<'_>) -> bool {
     match delta {
-        Delta::Start { .. }
-        | Delta::Usage(_)
-        | Delta::Signature { .. }
-        | Delta::TextSignature { .. }
-        | Delta::Fault(_)
-        | Delta::End => false,
+        Delta::Start { .. } | Delta::Usage(_) | Delta::Signature { .. } | Delta::TextSignature { .. } | Delta::End => {
+            false
+        }
         Delta::Text { text, .. }
         | Delta::Thinking { text, .. }
         | Delta::Refusal { text, .. }
@@ -73,51 +70,44 @@ impl Conduit for Translation {
         if self.is_over {
             return Seen::Preamble;
         }
-        let Self { reader, writer, usage, finish, is_over, .. } = self;
-        let (mut fault, mut content): (Option<Fault>, bool) = (None, false);
+        let Self { reader, writer, usage, progress, is_over, .. } = self;
+        let mut content = false;
         let read = reader.read(frame, &mut |delta| {
-            if fault.is_some() {
-                return;
-            }
             content |= is_content(&delta);
             match &delta {
                 Delta::Usage(counted) => *usage = Some(*counted),
-                Delta::Finish { reason, .. } => *finish = Some(*reason),
+                Delta::Finish { choice, .. } => progress.end(*choice),
                 // Without a reason it is a cut that looks like an end.
-                Delta::End if finish.is_none() => return,
+                Delta::End if !progress.is_complete() => return,
                 Delta::End => *is_over = true,
-                Delta::Fault(said) => {
-                    fault = Some(said.clone());
-                    return;
-                }
-                Delta::Start { .. }
-                | Delta::Text { .. }
-                | Delta::Thinking { .. }
-                | Delta::Signature { .. }
-                | Delta::TextSignature { .. }
-                | Delta::Image { .. }
-                | Delta::RedactedThinking { .. }
-                | Delta::Refusal { .. }
-                | Delta::ToolCall { .. }
-                | Delta::Arguments { .. }
-                | Delta::Citation { .. }
-                | Delta::Logprobs { .. } => {}
+                Delta::Start { .. } => {}
+                Delta::Text { choice, .. }
+                | Delta::Thinking { choice, .. }
+                | Delta::Signature { choice, .. }
+                | Delta::TextSignature { choice, .. }
+                | Delta::Image { choice, .. }
+                | Delta::RedactedThinking { choice, .. }
+                | Delta::Refusal { choice, .. }
+                | Delta::ToolCall { choice, .. }
+                | Delta::Arguments { choice, .. }
+                | Delta::Citation { choice, .. }
+                | Delta::Logprobs { choice, .. } => progress.note(*choice),
             }
             writer.write(delta, out);
         });
-        match (read, fault) {
-            (Err(Malformed), _) => Seen::Malformed,
-            (Ok(()), Some(fault)) => {
+        match read {
+            Err(Broken::Malformed) => Seen::Malformed,
+            Err(Broken::Fault(fault)) => {
                 let (status, body) = self.downstream.fault(&self.provider, &fault);
                 Seen::Failure(self.tell(status, body))
             }
-            (Ok(()), None) if content => Seen::Content,
-            (Ok(()), None) => Seen::Preamble,
+            Ok(()) if content => Seen::Content,
+            Ok(()) => Seen::Preamble,
         }
     }
 
     fn finish(&mut self, out: &mut Vec<u8>) -> bool {
-        if !self.is_over && self.finish.is_some() {
+        if !self.is_over && self.progress.is_complete() {
             self.writer.write(Delta::End, out);
             self.is_over = true;
         }

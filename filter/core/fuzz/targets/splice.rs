@@ -2,13 +2,13 @@
 #![no_main]
 
 use dragoman_core::{
-    dialect::openai_chat::{ChatRequest, Habits, WANTED_OF_REQUEST},
-    json::{Scanner, members},
+    dialect::openai_chat::{ChatRequest, Habits, scan_request},
+    json::members,
 };
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
-    let mut scanner = Scanner::new(WANTED_OF_REQUEST);
+    let mut scanner = scan_request();
     let fed = scanner.feed(text.as_bytes());
     let Ok(request) = ChatRequest::read(fed.and_then(|()| scanner.finish()), text.len()) else { return };
     for habits in [

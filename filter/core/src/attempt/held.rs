@@ -1,6 +1,6 @@
 //! An answer that is not let go yet.
 
-use alloc::{format, rc::Rc, vec::Vec};
+use alloc::{format, vec::Vec};
 
 use super::{
     Attempt, NO_STREAM,
@@ -34,6 +34,8 @@ pub enum Progress {
     Held(Held),
     /// It is let go; the rest goes through the flow.
     Released(Release, Flow),
+    /// It has ended without a body, and Envoy takes none for it: this is to be answered instead.
+    Instead(Reply),
 }
 
 /// An answer that is not let go yet.
@@ -80,21 +82,18 @@ pub struct Release {
 }
 
 impl Held {
-    /// The answer ends without a body, and Envoy takes none for it: what is to be said instead is left to the ingress.
+    /// The answer ends without a body.
     #[must_use]
     pub fn end_without_body(self) -> Progress {
-        let plan = Rc::clone(&self.head.attempt.plan);
         let own = self.head.status;
         match self.chunk(&[], true) {
             Progress::Released(release, flow) => {
                 let Chunk::Replace(body) = release.body else { return Progress::Released(release, flow) };
                 let status = release.status.unwrap_or(own);
                 let told = release.headers.set.into_iter().filter(|(name, _)| name != "content-length").collect();
-                plan.defer(Reply { status, headers: told, body });
-                let nothing = Release { status: Some(status), headers: HeaderEdits::default(), body: Chunk::Keep };
-                Progress::Released(nothing, flow)
+                Progress::Instead(Reply { status, headers: told, body })
             }
-            held @ Progress::Held(_) => held,
+            other @ (Progress::Held(_) | Progress::Instead(_)) => other,
         }
     }
 
@@ -184,7 +183,7 @@ impl Head {
     fn refuse(mut self, body: &[u8]) -> Progress {
         let status = self.status;
         // A provider that repeats the gateway's credential is not repeated.
-        let body = if self.attempt.names_secret(body) { &[] } else { body };
+        let body = if self.attempt.target.provider.names_secret(body) { &[] } else { body };
         let provider = &self.attempt.target.provider.name;
         let (told, body) = if self.attempt.is_native() {
             match error_body(provider, status, body) {

@@ -12,7 +12,7 @@ use alloc::{boxed::Box, format, rc::Rc, string::String, vec::Vec};
 
 use crate::{
     dialect::{
-        Aim, Identity, Upstream, Written,
+        Aim, Dropped, Identity, Upstream, Written,
         openai_chat::{ChatRequest, Habits, WANTED_OF_ANSWER, scan_request},
     },
     error::{Error, Kind},
@@ -83,6 +83,12 @@ impl Attempt {
         Some(Self { plan: Rc::clone(plan), target, dropped: Vec::new() })
     }
 
+    /// The plan that it is part of.
+    #[must_use]
+    pub fn plan(&self) -> &Rc<Plan> {
+        &self.plan
+    }
+
     /// The request as the target must get it. All attempts share one header map: everything that an attempt owns is set.
     /// `body` reads the client's body, which is needed only where it is translated.
     ///
@@ -106,7 +112,7 @@ impl Attempt {
         let (path, body) = if let Some(Written { path, headers, body, dropped }) = written {
             let version = self.upstream().version();
             let version = if provider.base_url.path.ends_with(version) { "" } else { version };
-            self.dropped = tellable(dropped);
+            self.dropped = tellable(&dropped);
             set.push((Name::Borrowed("content-length"), format!("{}", body.len())));
             set.push((Name::Borrowed("content-type"), "application/json".into()));
             set.extend(headers);
@@ -218,15 +224,16 @@ impl Attempt {
 
     fn passthrough(&self) -> Passage {
         let conduit = Passthrough::new(!self.plan.request.wants_usage);
-        Passage::new(&self.target.provider.name, Framing::Events, Box::new(conduit))
+        Passage::new(&self.target.provider, Framing::Events, Box::new(conduit))
     }
 
     fn translation(&self, clock: &dyn Clock) -> Passage {
         let upstream = self.upstream();
-        let name = &self.target.provider.name;
+        let provider = &self.target.provider;
         let wants_usage = self.plan.request.wants_usage;
-        let conduit = Translation::new(upstream, self.plan.downstream, name, self.identity(clock), wants_usage);
-        Passage::new(name, upstream.framing().0, Box::new(conduit))
+        let conduit =
+            Translation::new(upstream, self.plan.downstream, &provider.name, self.identity(clock), wants_usage);
+        Passage::new(provider, upstream.framing().0, Box::new(conduit))
     }
 
     fn identity(&self, clock: &dyn Clock) -> Identity {
@@ -237,26 +244,16 @@ impl Attempt {
         }
     }
 
-    /// Whether a text holds one of the values that the provider is sent in headers, such as its credential.
-    fn names_secret(&self, text: &[u8]) -> bool {
-        // Shorter values are switches and versions.
-        const MIN_SECRET: usize = 8;
-        self.target.provider.headers.iter().any(|(_, value)| {
-            let secret = value.strip_prefix("Bearer ").unwrap_or(value).as_bytes();
-            secret.len() >= MIN_SECRET && text.windows(secret.len()).any(|part| part == secret)
-        })
-    }
-
     fn error(&self, what: &str) -> Error {
         Error::new(Kind::BadUpstream, format!("The provider `{}` {what}.", self.target.provider.name))
     }
 }
 
 /// The names that a header can list: some are the client's own.
-fn tellable(names: Vec<String>) -> Vec<String> {
+fn tellable(dropped: &Dropped) -> Vec<String> {
     const MAX_NAMES: usize = 32;
     const MAX_LENGTH: usize = 64;
     let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.[]*".contains(&byte);
-    let is_name = |name: &String| name.len() <= MAX_LENGTH && name.bytes().all(is_part);
-    names.into_iter().filter(is_name).take(MAX_NAMES).collect()
+    let is_name = |name: &&String| name.len() <= MAX_LENGTH && name.bytes().all(is_part);
+    dropped.names().iter().filter(is_name).take(MAX_NAMES).cloned().collect()
 }

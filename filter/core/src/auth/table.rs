@@ -172,17 +172,13 @@ mod tests {
             id: "k".into(),
             name: "k".into(),
             sha256: Sha256::digest(secret).into(),
-            description: String::new(),
-            providers: None,
-            models: None,
-            not_before: None,
-            expires: None,
             enabled: true,
+            ..config::Key::default()
         }
     }
 
     fn admit(required: Option<bool>, key: config::Key, presented: Option<&str>, now: u64) -> Result<Caller, Refusal> {
-        let table = KeyTable::new(&config::Auth { required }, &[key]);
+        let table = KeyTable::new(&config::Auth { required, jwt: None }, &[key]);
         table.admit(presented.map(|text| Credential(text.as_bytes())), &At(now))
     }
 
@@ -212,7 +208,7 @@ mod tests {
 
     #[test]
     fn without_keys_the_gateway_is_open() {
-        let table = KeyTable::new(&config::Auth { required: None }, &[]);
+        let table = KeyTable::new(&config::Auth::default(), &[]);
         assert!(matches!(table.admit(Some(Credential(b"any")), &At(0)), Ok(Caller::Anonymous)));
     }
 

@@ -157,8 +157,6 @@ pub enum Delta<'a> {
     },
     /// Tokens; each time the whole count so far.
     Usage(Usage),
-    /// The provider gives up.
-    Fault(Fault),
     /// Nothing follows.
     End,
 }
@@ -174,6 +172,26 @@ pub struct Fault {
     pub message: Option<String>,
 }
 
+impl Fault {
+    /// Longest message that is passed on, in characters.
+    const MAX_MESSAGE: usize = 500;
+
+    /// How credentials begin, and what names whose they are.
+    const PRIVATE: &[&str] = &["sk-", "AIza", "ya29.", "Bearer ", "api_key:", "project_number:"];
+
+    /// A fault, with what of its message can be passed on: not too much of it, and nothing that looks like a credential.
+    #[must_use]
+    pub fn new(status: u16, reason: Option<Reason>, message: &str) -> Self {
+        let message = message.trim();
+        let is_word = |before: &str| before.ends_with(|character: char| character.is_ascii_alphanumeric());
+        let is_private =
+            |mark: &&str| message.match_indices(*mark).any(|(at, _)| !is_word(message.get(..at).unwrap_or("")));
+        let is_tellable = !message.is_empty() && !Self::PRIVATE.iter().any(is_private);
+        let message = is_tellable.then(|| message.chars().take(Self::MAX_MESSAGE).collect());
+        Self { status, reason, message }
+    }
+}
+
 /// What a refusal means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
@@ -185,4 +203,23 @@ pub enum Reason {
     Quota,
     /// No such model.
     ModelNotFound,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_passed_on_unless_it_shows_a_credential() {
+        for (message, is_told) in [
+            ("The task-list is too long.", true),
+            ("Incorrect API key provided: sk-proj-1234.", false),
+            ("Consumer 'api_key:AIzaSyX' has been suspended.", false),
+            ("  ", false),
+        ] {
+            assert_eq!(Fault::new(400, None, message).message.is_some(), is_told, "{message}");
+        }
+        let long = Fault::new(400, None, &"ä".repeat(600)).message.unwrap();
+        assert_eq!(long.chars().count(), Fault::MAX_MESSAGE);
+    }
 }

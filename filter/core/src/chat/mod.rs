@@ -5,11 +5,16 @@
 //! field here. What only one dialect has stands in [`Request::other`], by name, for the writer to drop or to refuse.
 
 mod answer;
+mod collect;
+mod progress;
 
 use alloc::{borrow::Cow, vec::Vec};
+use serde::Serialize;
 use serde_json::value::RawValue;
 
 pub use answer::{Choice, Delta, Fault, Finish, Reason, Response, TokenLogprob};
+pub use collect::Collected;
+pub use progress::Progress;
 
 /// Text, borrowed where it can be.
 pub type Text<'a> = Cow<'a, str>;
@@ -49,14 +54,49 @@ pub struct Request<'a> {
     pub logprobs: Option<u32>,
     /// How much to think.
     pub reasoning: Reasoning<'a>,
+    /// Tokens made likelier or unlikelier; only where there are any.
+    pub logit_bias: Option<&'a RawValue>,
+    /// What the answer consists of; empty where nothing is said.
+    pub modalities: Vec<Modality>,
+    /// The web may be searched.
+    pub web_search: Option<WebSearch<'a>>,
     /// Whom the application serves.
-    pub user: Option<Text<'a>>,
+    pub user: Option<User<'a>>,
     /// Which service tier is asked for.
     pub service_tier: Option<Text<'a>>,
     /// Whether the answer is to be streamed.
     pub stream: bool,
     /// Members that have no place here, as they came.
     pub other: Vec<(Text<'a>, &'a RawValue)>,
+}
+
+/// What an answer may consist of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Modality {
+    /// Text.
+    Text,
+    /// Sound.
+    Audio,
+    /// Pictures.
+    Image,
+}
+
+/// How the web is to be searched.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct WebSearch<'a> {
+    /// How much of it: `low`, `medium`, `high`.
+    pub context_size: Option<&'a RawValue>,
+    /// Where the user is, as `OpenAI` writes it.
+    pub user_location: Option<&'a RawValue>,
+}
+
+/// Whom the application serves.
+#[derive(Debug, Clone)]
+pub struct User<'a> {
+    /// An id, of no meaning to others.
+    pub id: Text<'a>,
+    /// The member that says it: there are an older and a newer one.
+    pub member: &'static str,
 }
 
 /// How much to think.
@@ -68,6 +108,22 @@ pub struct Reasoning<'a> {
     pub budget: Option<u64>,
     /// Whether the thoughts are to be shown; a summary's kind for dialects that have several.
     pub summary: Option<Text<'a>>,
+    /// The members that say it, of which clients know several.
+    pub members: Vec<&'static str>,
+}
+
+impl Reasoning<'_> {
+    /// Whether thought is forbidden.
+    #[must_use]
+    pub fn is_forbidden(&self) -> bool {
+        self.budget == Some(0) || self.budget.is_none() && self.effort == Some(Effort::None)
+    }
+
+    /// Whether thought is asked for.
+    #[must_use]
+    pub fn is_wanted(&self) -> bool {
+        !self.is_forbidden() && (self.budget.is_some() || self.effort.is_some())
+    }
 }
 
 /// How much to think, in words, from none on.
@@ -85,6 +141,26 @@ pub enum Effort {
     High,
     /// As much as the model can.
     Xhigh,
+}
+
+/// Budgets in tokens and the efforts that they stand for, after Google's own mapping of the one to the other
+/// (<https://ai.google.dev/gemini-api/docs/openai#thinking>), continued. An effort takes the whole of its budget.
+const BUDGETS: &[(u64, Effort)] =
+    &[(0, Effort::None), (1024, Effort::Low), (8192, Effort::Medium), (24_576, Effort::High), (32_768, Effort::Xhigh)];
+
+impl Effort {
+    /// The budget in tokens that it stands for.
+    #[must_use]
+    pub fn budget(self) -> u64 {
+        let effort = if self == Self::Minimal { Self::Low } else { self };
+        BUDGETS.iter().find(|(_, known)| *known == effort).map_or(0, |(budget, _)| *budget)
+    }
+
+    /// What a budget in tokens stands for.
+    #[must_use]
+    pub fn of_budget(budget: u64) -> Self {
+        BUDGETS.iter().find(|(most, _)| budget <= *most).map_or(Self::Xhigh, |(_, effort)| *effort)
+    }
 }
 
 /// One turn.
@@ -216,6 +292,36 @@ pub struct ToolCall<'a> {
     pub arguments: Text<'a>,
     /// Gemini's thought signature.
     pub signature: Option<Text<'a>>,
+}
+
+/// The arguments of a call as an object, for dialects that want one.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum Input<'a> {
+    /// As the model wrote them.
+    Object(&'a RawValue),
+    /// It wrote none.
+    None {},
+    /// It wrote something else. The conversation about it must be able to go on.
+    Malformed {
+        /// What it wrote.
+        arguments: &'a str,
+    },
+}
+
+impl ToolCall<'_> {
+    /// The arguments as an object.
+    #[must_use]
+    pub fn input(&self) -> Input<'_> {
+        let arguments = self.arguments.trim();
+        if arguments.is_empty() {
+            return Input::None {};
+        }
+        match serde_json::from_str::<&RawValue>(arguments) {
+            Ok(raw) if raw.get().starts_with('{') => Input::Object(raw),
+            Ok(_) | Err(_) => Input::Malformed { arguments },
+        }
+    }
 }
 
 /// What a tool answered.

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 
 use super::{
     fields::{Fields, Nested, Section},
-    form::{Form, Parsed},
+    form::{Form, Parsed, Writer},
     node::Node,
     raw::{Account, AuthMode, Credential, Provider},
     reader::Reader,
@@ -51,8 +51,12 @@ impl Account {
     /// # Errors
     /// What is missing, as the end of a sentence.
     pub fn secret(&self, environment: impl Fn(&str) -> Option<String>) -> Result<Option<String>, String> {
+        if !self.enabled {
+            return Err("it is disabled".into());
+        }
         match (self.auth, &self.credential) {
             (AuthMode::None, _) => Ok(None),
+            (AuthMode::Oauth, _) => Err("signing in (`auth: oauth`) is not acted on yet".into()),
             (AuthMode::ApiKey, Some(credential)) => credential.resolve(&SECRET, environment).map(Some),
             (AuthMode::ApiKey, None) => Err("it has no credential".into()),
         }
@@ -76,7 +80,7 @@ impl Section for Credential {
     const NAME: &'static str = "credential";
     const DOC: &'static str = "Where a secret is found: exactly one of its fields.";
 
-    fn declare(fields: &mut Fields<'_, Self>) -> Self {
+    fn declare<F: Fields<Self>>(fields: &mut F) -> Self {
         let env = fields.optional(
             "env",
             &VARIABLE,
@@ -125,7 +129,7 @@ impl Form for HeaderSource {
         }
     }
 
-    fn write(&self, value: &Credential, out: &mut String) {
+    fn write(&self, value: &Credential, out: &mut Writer) {
         match value {
             Credential::Value(text) => HEADER_VALUE.write(text, out),
             Credential::Env(_) => Nested::new().write(value, out),

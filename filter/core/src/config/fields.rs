@@ -1,19 +1,27 @@
 //! One description of a section, used three ways: to read it, to write it, and to list its fields for schema and reference.
 //!
 //! A derive would split a field's facts over attributes, a parser and a document; here one call states the name, form,
-//! default, accessor and meaning, and whichever task runs takes what it needs. A section declares all its fields, always in
-//! the same order, before it looks at their values: what is declared only sometimes would be "unknown" at other times.
+//! default, accessor and meaning, and whichever task runs takes what it needs. The tasks are types, not variants of one: what
+//! nobody asks for is not compiled, so that the module, which only reads, carries no word of the documentation.
+//!
+//! A section declares all its fields, always in the same order, before it looks at their values: what is declared only
+//! sometimes would be "unknown" at other times.
 
-use alloc::{format, string::String, vec::Vec};
+use alloc::{
+    borrow::ToOwned,
+    format,
+    string::{String, ToString},
+    vec::Vec,
+};
 use core::marker::PhantomData;
 
 use serde_json::value::RawValue;
 
 use super::{
-    form::{Form, write_text},
+    form::{Form, Writer, write_text},
     node::{Member, Node},
     reader::{Reader, step, suggest},
-    reference::{Field, Reference, Shape},
+    reference::{Field, Reference, Shape, Silence},
 };
 
 /// A mapping with a fixed set of fields.
@@ -22,55 +30,64 @@ pub(super) trait Section: Sized {
     const NAME: &'static str;
     /// What it is for, one line.
     const DOC: &'static str;
+    /// The fields that are read and checked, and not acted on yet.
+    const PENDING: &'static [(&'static str, Silence)] = &[];
 
     /// Declares every field and makes the section of their values.
-    fn declare(fields: &mut Fields<'_, Self>) -> Self;
+    fn declare<F: Fields<Self>>(fields: &mut F) -> Self;
+}
+
+/// Whether a field must be written, and what holds where it is not.
+pub(super) enum Presence<'v, V> {
+    Required,
+    Default(&'v V),
+    /// All the defaults of the section that it is.
+    Defaults,
+    Optional,
 }
 
 /// The fields of one section, under one task.
-pub(super) struct Fields<'f, S> {
-    task: Task<'f, S>,
-}
+pub(super) trait Fields<S> {
+    /// One field, however it may be absent; `None` where the task has no value for it.
+    fn field<F: Form>(
+        &mut self,
+        name: &'static str,
+        form: &F,
+        get: impl FnOnce(&S) -> Option<&F::Value>,
+        presence: Presence<'_, F::Value>,
+        doc: &'static str,
+    ) -> Option<F::Value>;
 
-enum Task<'f, S> {
-    Read {
-        name: &'f str,
-        members: Vec<Member<'f>>,
-        known: Vec<&'static str>,
-        reader: &'f mut Reader,
-    },
-    Write {
-        section: &'f S,
-        out: &'f mut String,
-    },
-    Describe {
-        fields: Vec<Field>,
-        reference: &'f mut Reference,
-    },
-    /// Takes every default and stands in for what has none.
-    Imagine,
-}
+    /// The members that no field has taken, as they are: what follows is kept and not checked. Declared last.
+    fn rest(&mut self, get: impl FnOnce(&S) -> &Vec<(String, String)>) -> Vec<(String, String)>;
 
-impl<S: Section> Fields<'_, S> {
+    /// The key under which the section stands in a mapping by name; empty where it does not.
+    fn name(&self) -> String {
+        String::new()
+    }
+
+    /// Notes what is wrong between fields, at `pointer` relative to the section; empty for the section as a whole.
+    fn report(&mut self, _pointer: &str, _message: &str) {}
+
+    /// Whether what was read at `pointer`, relative to the section, was well.
+    fn is_sound(&self, _pointer: &str) -> bool {
+        true
+    }
+
     /// A field that must be written.
-    pub(super) fn required<F: Form>(
+    fn required<F: Form>(
         &mut self,
         name: &'static str,
         form: &F,
         get: impl FnOnce(&S) -> &F::Value,
         doc: &'static str,
     ) -> F::Value {
-        if let Task::Read { members, reader, .. } = &mut self.task
-            && !members.iter().any(|(member, value)| same_name(member, name) && !is_null(value))
-        {
-            reader.report_under(&step(name), "is required");
-        }
-        let value = self.field(name, form, |section| Some(get(section)), || Presence::Required, doc);
+        let value = self.field(name, form, |section| Some(get(section)), Presence::Required, doc);
         value.unwrap_or_else(|| form.stand_in())
     }
 
     /// A field with a default.
-    pub(super) fn defaulted<F: Form>(
+    fn defaulted<F: Form>(
         &mut self,
         name: &'static str,
         form: &F,
@@ -78,95 +95,172 @@ impl<S: Section> Fields<'_, S> {
         get: impl FnOnce(&S) -> &F::Value,
         doc: &'static str,
     ) -> F::Value {
-        let presence = || Presence::Default(written(form, &default));
-        self.field(name, form, |section| Some(get(section)), presence, doc).unwrap_or(default)
+        self.field(name, form, |section| Some(get(section)), Presence::Default(&default), doc).unwrap_or(default)
     }
 
     /// A field that may be absent.
-    pub(super) fn optional<F: Form>(
+    fn optional<F: Form>(
         &mut self,
         name: &'static str,
         form: &F,
         get: impl FnOnce(&S) -> Option<&F::Value>,
         doc: &'static str,
     ) -> Option<F::Value> {
-        self.field(name, form, get, || Presence::Optional, doc)
+        self.field(name, form, get, Presence::Optional, doc)
     }
 
     /// A section within; where absent, all its defaults.
-    pub(super) fn section<T: Section>(
+    fn section<T: Section>(&mut self, name: &'static str, get: impl FnOnce(&S) -> &T, doc: &'static str) -> T {
+        let form = Nested::<T>::new();
+        let value = self.field(name, &form, |section| Some(get(section)), Presence::Defaults, doc);
+        value.unwrap_or_else(|| form.stand_in())
+    }
+
+    /// A list or mapping; empty where absent.
+    fn many<F: Form<Value: Default>>(
         &mut self,
         name: &'static str,
-        get: impl FnOnce(&S) -> &T,
+        form: &F,
+        get: impl FnOnce(&S) -> &F::Value,
         doc: &'static str,
-    ) -> T {
-        let form = Nested::<T>::new();
-        self.optional(name, &form, |section| Some(get(section)), doc).unwrap_or_else(|| form.stand_in())
+    ) -> F::Value {
+        self.defaulted(name, form, F::Value::default(), get, doc)
+    }
+}
+
+/// The task of reading.
+struct Reading<'f> {
+    name: &'f str,
+    members: Vec<Member<'f>>,
+    known: Vec<&'static str>,
+    reader: &'f mut Reader,
+}
+
+impl<'f> Reading<'f> {
+    /// The value of a member, `null` counting as not written. Apart from [`Fields::field`], which is compiled for each form.
+    #[inline(never)]
+    fn take(&mut self, name: &'static str, required: bool) -> Option<&'f RawValue> {
+        self.known.push(name);
+        let at = self.members.iter().position(|(member, _)| same_name(member, name));
+        let value = at.map(|at| self.members.remove(at).1).filter(|value| !is_null(value));
+        if value.is_none() && required {
+            self.reader.report_under(&step(name), "is required");
+        }
+        value
     }
 
-    /// The key under which the section stands in a mapping by name; empty where it does not.
-    pub(super) fn name(&self) -> &str {
-        match &self.task {
-            Task::Read { name, .. } => name,
-            Task::Write { .. } | Task::Describe { .. } | Task::Imagine => "",
+    /// Reports what no field has taken.
+    #[inline(never)]
+    fn finish(self) {
+        for (name, _) in self.members {
+            self.reader.report_under(&step(&name), unknown_field(&name, &self.known));
         }
     }
+}
 
-    /// Notes what is wrong between fields, at `pointer` relative to the section; empty for the section as a whole.
-    pub(super) fn report(&mut self, pointer: &str, message: &str) {
-        if let Task::Read { reader, .. } = &mut self.task {
-            reader.report_under(pointer, message);
-        }
+impl<S> Fields<S> for Reading<'_> {
+    fn field<F: Form>(
+        &mut self,
+        name: &'static str,
+        form: &F,
+        _: impl FnOnce(&S) -> Option<&F::Value>,
+        presence: Presence<'_, F::Value>,
+        _: &'static str,
+    ) -> Option<F::Value> {
+        let value = self.take(name, matches!(presence, Presence::Required))?;
+        self.reader.within(name, |reader| form.read(value, reader))
     }
 
-    /// Whether what was read at `pointer`, relative to the section, was well.
-    pub(super) fn is_sound(&self, pointer: &str) -> bool {
-        match &self.task {
-            Task::Read { reader, .. } => reader.is_sound(pointer),
-            Task::Write { .. } | Task::Describe { .. } | Task::Imagine => true,
-        }
+    fn rest(&mut self, _: impl FnOnce(&S) -> &Vec<(String, String)>) -> Vec<(String, String)> {
+        let members = core::mem::take(&mut self.members);
+        members.into_iter().map(|(name, value)| (name.to_string(), value.get().to_owned())).collect()
     }
 
+    fn name(&self) -> String {
+        self.name.to_owned()
+    }
+
+    fn report(&mut self, pointer: &str, message: &str) {
+        self.reader.report_under(pointer, message);
+    }
+
+    fn is_sound(&self, pointer: &str) -> bool {
+        self.reader.is_sound(pointer)
+    }
+}
+
+/// The task of writing.
+struct Writing<'f, S> {
+    section: &'f S,
+    out: &'f mut Writer,
+}
+
+impl<S> Fields<S> for Writing<'_, S> {
     fn field<F: Form>(
         &mut self,
         name: &'static str,
         form: &F,
         get: impl FnOnce(&S) -> Option<&F::Value>,
-        presence: impl FnOnce() -> Presence,
-        doc: &'static str,
+        presence: Presence<'_, F::Value>,
+        _: &'static str,
     ) -> Option<F::Value> {
-        match &mut self.task {
-            Task::Read { members, known, reader, .. } => {
-                known.push(name);
-                let at = members.iter().position(|(member, _)| same_name(member, name))?;
-                let (_, value) = members.remove(at);
-                if is_null(value) { None } else { reader.within(name, |reader| form.read(value, reader)) }
-            }
-            Task::Write { section, out } => {
-                if let Some(value) = get(section) {
-                    write_member(name, form, value, out);
-                }
-                None
-            }
-            Task::Describe { fields, reference } => {
-                let shape = form.shape(reference);
-                let (default, required) = match presence() {
-                    Presence::Required => (None, true),
-                    Presence::Default(json) => (Some(json), false),
-                    Presence::Optional => (None, false),
-                };
-                fields.push(Field { name, shape, default, required, doc });
-                None
-            }
-            Task::Imagine => None,
+        let value = get(self.section)?;
+        let before = self.out.text.len();
+        begin_member(name, self.out);
+        let start = self.out.text.len();
+        form.write(value, self.out);
+        let written = self.out.text.get(start..).unwrap_or_default();
+        let is_usual = match presence {
+            Presence::Default(default) => self::written(form, default, self.out.brief) == written,
+            Presence::Defaults => written == "{}",
+            Presence::Required | Presence::Optional => false,
+        };
+        if self.out.brief && is_usual {
+            self.out.text.truncate(before);
         }
+        None
+    }
+
+    fn rest(&mut self, get: impl FnOnce(&S) -> &Vec<(String, String)>) -> Vec<(String, String)> {
+        for (name, value) in get(self.section) {
+            begin_member(name, self.out);
+            self.out.push_str(value);
+        }
+        Vec::new()
     }
 }
 
-enum Presence {
-    Required,
-    Default(String),
-    Optional,
+/// The task of describing.
+struct Describing<'f> {
+    fields: Vec<Field>,
+    open: bool,
+    reference: &'f mut Reference,
+}
+
+impl<S: Section> Fields<S> for Describing<'_> {
+    fn field<F: Form>(
+        &mut self,
+        name: &'static str,
+        form: &F,
+        _: impl FnOnce(&S) -> Option<&F::Value>,
+        presence: Presence<'_, F::Value>,
+        doc: &'static str,
+    ) -> Option<F::Value> {
+        let shape = form.shape(self.reference);
+        let (default, required) = match presence {
+            Presence::Required => (None, true),
+            Presence::Default(value) => (Some(written(form, value, false)), false),
+            Presence::Defaults | Presence::Optional => (None, false),
+        };
+        let pending = S::PENDING.iter().find(|(pending, _)| *pending == name).map(|(_, silence)| *silence);
+        self.fields.push(Field { name, shape, default, required, doc, pending });
+        None
+    }
+
+    fn rest(&mut self, _: impl FnOnce(&S) -> &Vec<(String, String)>) -> Vec<(String, String)> {
+        self.open = true;
+        Vec::new()
+    }
 }
 
 /// A section as the form of a field, an element or an entry.
@@ -179,23 +273,22 @@ impl<S: Section> Nested<S> {
 
     /// Reads the section that stands under `name` in a mapping by name.
     pub(super) fn read_named(name: &str, raw: &RawValue, reader: &mut Reader) -> Option<S> {
-        let members = match reader.open(raw)? {
-            Node::Object(members) => members,
-            Node::Null => Vec::new(),
-            other @ (Node::Flag(_) | Node::Number(_) | Node::Text(_) | Node::List(_)) => {
-                reader.report(format!("expected a mapping ({}), found {}", S::NAME, other.noun()));
-                return None;
-            }
-        };
-        let members = without_duplicates(members, reader);
-        let mut fields = Fields { task: Task::Read { name, members, known: Vec::new(), reader } };
+        let members = open_section(raw, S::NAME, reader)?;
+        Some(Self::read_members(name, members, reader))
+    }
+
+    /// An empty mapping under `name`, with all its defaults; what it lacks is not reported.
+    pub(super) fn imagine(name: &str) -> S {
+        Self::read_members(name, Vec::new(), &mut Reader::default())
+    }
+
+    // Once for each section: it is most of what reading is.
+    #[inline(never)]
+    fn read_members(name: &str, members: Vec<Member<'_>>, reader: &mut Reader) -> S {
+        let mut fields = Reading { name, members, known: Vec::new(), reader };
         let section = S::declare(&mut fields);
-        if let Task::Read { members, known, reader, .. } = fields.task {
-            for (name, _) in members {
-                reader.report_under(&step(&name), unknown_field(&name, &known));
-            }
-        }
-        Some(section)
+        fields.finish();
+        section
     }
 }
 
@@ -206,25 +299,24 @@ impl<S: Section> Form for Nested<S> {
         Self::read_named("", raw, reader)
     }
 
-    fn write(&self, section: &S, out: &mut String) {
+    fn write(&self, section: &S, out: &mut Writer) {
         out.push('{');
-        S::declare(&mut Fields { task: Task::Write { section, out } });
+        S::declare(&mut Writing { section, out });
         out.push('}');
     }
 
     fn shape(&self, reference: &mut Reference) -> Shape {
         if let Some(place) = reference.enter(S::NAME, S::DOC) {
-            let mut fields = Fields::<S> { task: Task::Describe { fields: Vec::new(), reference } };
+            let mut fields = Describing { fields: Vec::new(), open: false, reference };
             S::declare(&mut fields);
-            if let Task::Describe { fields, reference } = fields.task {
-                reference.fill(place, fields);
-            }
+            let Describing { fields, open, reference } = fields;
+            reference.fill(place, fields, open);
         }
         Shape::Section(S::NAME)
     }
 
     fn stand_in(&self) -> S {
-        S::declare(&mut Fields { task: Task::Imagine })
+        Self::imagine("")
     }
 }
 
@@ -237,6 +329,18 @@ fn same_name(written: &str, name: &str) -> bool {
 /// An empty value, as YAML makes it of `keys:` with all its entries commented out, counts as not written.
 fn is_null(value: &RawValue) -> bool {
     value.get() == "null"
+}
+
+#[inline(never)]
+fn open_section<'a>(raw: &'a RawValue, name: &str, reader: &mut Reader) -> Option<Vec<Member<'a>>> {
+    match reader.open(raw)? {
+        Node::Object(members) => Some(without_duplicates(members, reader)),
+        Node::Null => Some(Vec::new()),
+        other @ (Node::Flag(_) | Node::Number(_) | Node::Text(_) | Node::List(_)) => {
+            reader.expected(&format!("a mapping ({name})"), &other);
+            None
+        }
+    }
 }
 
 fn without_duplicates<'a>(members: Vec<Member<'a>>, reader: &mut Reader) -> Vec<Member<'a>> {
@@ -258,19 +362,18 @@ fn unknown_field(name: &str, known: &[&str]) -> String {
     }
 }
 
-fn write_member<F: Form>(name: &str, form: &F, value: &F::Value, out: &mut String) {
+fn begin_member(name: &str, out: &mut Writer) {
     // No value ends with an opening brace.
-    if !out.ends_with('{') {
+    if !out.text.ends_with('{') {
         out.push(',');
     }
     write_text(name, out);
     out.push(':');
-    form.write(value, out);
 }
 
-/// A value as JSON.
-pub(super) fn written<F: Form>(form: &F, value: &F::Value) -> String {
-    let mut out = String::new();
+/// A value as JSON, with all that is as by default, or brief without it.
+pub(super) fn written<F: Form>(form: &F, value: &F::Value, brief: bool) -> String {
+    let mut out = Writer { text: String::new(), brief };
     form.write(value, &mut out);
-    out
+    out.text
 }

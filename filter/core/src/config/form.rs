@@ -18,6 +18,24 @@ use super::{
     reference::{Reference, Shape},
 };
 
+/// The document that is being written.
+#[derive(Debug, Default)]
+pub(super) struct Writer {
+    pub(super) text: String,
+    /// Whether what is as by default is left out.
+    pub(super) brief: bool,
+}
+
+impl Writer {
+    pub(super) fn push(&mut self, character: char) {
+        self.text.push(character);
+    }
+
+    pub(super) fn push_str(&mut self, text: &str) {
+        self.text.push_str(text);
+    }
+}
+
 /// How a value is written.
 pub(super) trait Form {
     type Value;
@@ -26,13 +44,33 @@ pub(super) trait Form {
     fn read(&self, raw: &RawValue, reader: &mut Reader) -> Option<Self::Value>;
 
     /// Writes the canonical spelling, which `read` takes back.
-    fn write(&self, value: &Self::Value, out: &mut String);
+    fn write(&self, value: &Self::Value, out: &mut Writer);
 
     /// What may be written, for the reference.
     fn shape(&self, reference: &mut Reference) -> Shape;
 
     /// Takes the place of a refused value, so that the rest can be read.
     fn stand_in(&self) -> Self::Value;
+}
+
+impl<F: Form> Form for &F {
+    type Value = F::Value;
+
+    fn read(&self, raw: &RawValue, reader: &mut Reader) -> Option<F::Value> {
+        (**self).read(raw, reader)
+    }
+
+    fn write(&self, value: &F::Value, out: &mut Writer) {
+        (**self).write(value, out);
+    }
+
+    fn shape(&self, reference: &mut Reference) -> Shape {
+        (**self).shape(reference)
+    }
+
+    fn stand_in(&self) -> F::Value {
+        (**self).stand_in()
+    }
 }
 
 /// `true` or `false`.
@@ -44,13 +82,13 @@ impl Form for Flag {
     fn read(&self, raw: &RawValue, reader: &mut Reader) -> Option<bool> {
         let node = reader.open(raw)?;
         let Node::Flag(flag) = node else {
-            reader.report(format!("expected true or false, found {}", node.noun()));
+            reader.expected("true or false", &node);
             return None;
         };
         Some(flag)
     }
 
-    fn write(&self, value: &bool, out: &mut String) {
+    fn write(&self, value: &bool, out: &mut Writer) {
         out.push_str(if *value { "true" } else { "false" });
     }
 
@@ -73,26 +111,10 @@ impl<T: Copy + Into<u64> + TryFrom<u64>> Form for Whole<T> {
     type Value = T;
 
     fn read(&self, raw: &RawValue, reader: &mut Reader) -> Option<T> {
-        let (min, max): (u64, u64) = (self.min.into(), self.max.into());
-        let expected = if min == max { format!("{min}") } else { format!("a whole number from {min} to {max}") };
-        let node = reader.open(raw)?;
-        let text = match &node {
-            Node::Number(text) => text,
-            Node::Text(text) => &**text,
-            Node::Null | Node::Flag(_) | Node::List(_) | Node::Object(_) => {
-                reader.report(format!("expected {expected}, found {}", node.noun()));
-                return None;
-            }
-        };
-        let number =
-            whole(text).filter(|number| (min..=max).contains(number)).and_then(|number| number.try_into().ok());
-        if number.is_none() {
-            reader.report(format!("expected {expected}, found {}", quoted(text)));
-        }
-        number
+        read_whole(raw, self.min.into(), self.max.into(), reader)?.try_into().ok()
     }
 
-    fn write(&self, value: &T, out: &mut String) {
+    fn write(&self, value: &T, out: &mut Writer) {
         let number: u64 = (*value).into();
         out.push_str(&number.to_string());
     }
@@ -122,25 +144,31 @@ impl<T> Choice<T> {
     }
 }
 
+impl<T: Copy> Choice<T> {
+    fn find(&self, text: &str) -> Option<T> {
+        self.options().find(|(word, _)| *word == text).map(|(_, value)| *value)
+    }
+}
+
 impl<T: Copy + PartialEq> Form for Choice<T> {
     type Value = T;
 
     fn read(&self, raw: &RawValue, reader: &mut Reader) -> Option<T> {
         let node = reader.open(raw)?;
-        let found = match &node {
-            Node::Text(text) => match self.options().find(|(word, _)| *word == &**text) {
-                Some((_, value)) => return Some(*value),
-                None => quoted(text),
-            },
-            Node::Null | Node::Flag(_) | Node::Number(_) | Node::List(_) | Node::Object(_) => node.noun().to_owned(),
+        let word = match &node {
+            Node::Text(text) => &**text,
+            // YAML 1.1 reads a bare `off` as `false`.
+            Node::Flag(false) => "off",
+            Node::Null | Node::Flag(true) | Node::Number(_) | Node::List(_) | Node::Object(_) => "",
         };
-        let words = self.words();
-        let expected = if words.len() == 1 { "expected" } else { "expected one of" };
-        reader.report(format!("{expected} {}, found {found}", words.join(", ")));
-        None
+        let value = self.find(word);
+        if value.is_none() {
+            refuse_word(&node, &self.words(), reader);
+        }
+        value
     }
 
-    fn write(&self, value: &T, out: &mut String) {
+    fn write(&self, value: &T, out: &mut Writer) {
         let word = self.options().find(|(_, other)| other == value).map_or(self.first.0, |(word, _)| *word);
         write_text(word, out);
     }
@@ -183,33 +211,17 @@ impl<T> Form for Parsed<T> {
 
     fn read(&self, raw: &RawValue, reader: &mut Reader) -> Option<T> {
         let node = reader.open(raw)?;
-        let text = match (&node, self.bare) {
-            (Node::Text(text), _) => &**text,
-            (Node::Number(text), Bare::Number) => text,
-            (Node::Flag(false), Bare::Off) => "off",
-            (Node::Number(_), _) => {
-                reader.report(format!(
-                    "expected {}, found a number; text that looks like a number needs quotes",
-                    self.what
-                ));
-                return None;
-            }
-            _ => {
-                reader.report(format!("expected {}, found {}", self.what, node.noun()));
-                return None;
-            }
-        };
+        let text = bare_text(&node, self.what, self.bare, reader)?;
         match (self.parse)(text) {
             Ok(value) => Some(value),
             Err(wrong) => {
-                let subject = if self.secret { "the value".to_owned() } else { quoted(text) };
-                reader.report(format!("{subject} {wrong}; expected {}", self.what));
+                refuse_text(text, wrong, self.what, self.secret, reader);
                 None
             }
         }
     }
 
-    fn write(&self, value: &T, out: &mut String) {
+    fn write(&self, value: &T, out: &mut Writer) {
         write_text(&(self.print)(value), out);
     }
 
@@ -222,8 +234,62 @@ impl<T> Form for Parsed<T> {
     }
 }
 
+// What follows is apart from the forms, which are compiled for each type of value.
+
+#[inline(never)]
+fn read_whole(raw: &RawValue, min: u64, max: u64, reader: &mut Reader) -> Option<u64> {
+    let expected = if min == max { format!("{min}") } else { format!("a whole number from {min} to {max}") };
+    let node = reader.open(raw)?;
+    let text = number_text(&node, &expected, reader)?;
+    let number = whole(text).filter(|number| (min..=max).contains(number));
+    if number.is_none() {
+        reader.report(format!("expected {expected}, found {}", quoted(text)));
+    }
+    number
+}
+
+/// The spelling of a number, bare or as text.
+#[inline(never)]
+pub(super) fn number_text<'n>(node: &'n Node<'_>, what: &str, reader: &mut Reader) -> Option<&'n str> {
+    match node {
+        Node::Number(text) => Some(text),
+        Node::Text(text) => Some(text),
+        Node::Null | Node::Flag(_) | Node::List(_) | Node::Object(_) => {
+            reader.expected(what, node);
+            None
+        }
+    }
+}
+
+#[inline(never)]
+fn bare_text<'n>(node: &'n Node<'_>, what: &str, bare: Bare, reader: &mut Reader) -> Option<&'n str> {
+    match (node, bare) {
+        (Node::Text(text), _) => return Some(text),
+        (Node::Number(text), Bare::Number) => return Some(text),
+        (Node::Flag(false), Bare::Off) => return Some("off"),
+        (Node::Number(_), _) => {
+            reader.report(format!("expected {what}, found a number; text that looks like a number needs quotes"));
+        }
+        _ => reader.expected(what, node),
+    }
+    None
+}
+
+#[inline(never)]
+fn refuse_text(text: &str, wrong: &str, what: &str, secret: bool, reader: &mut Reader) {
+    let subject = if secret { "the value".to_owned() } else { quoted(text) };
+    reader.report(format!("{subject} {wrong}; expected {what}"));
+}
+
+#[inline(never)]
+fn refuse_word(node: &Node<'_>, words: &[&str], reader: &mut Reader) {
+    let found = if let Node::Text(text) = node { quoted(text) } else { node.noun().to_owned() };
+    let expected = if words.len() == 1 { "expected" } else { "expected one of" };
+    reader.report(format!("{expected} {}, found {found}", words.join(", ")));
+}
+
 /// A JSON string.
-pub(super) fn write_text(text: &str, out: &mut String) {
+pub(super) fn write_text(text: &str, out: &mut Writer) {
     // Writing a string to memory cannot fail.
     out.push_str(&serde_json::to_string(text).unwrap_or_default());
 }
@@ -234,7 +300,7 @@ pub(super) fn whole(digits: &str) -> Option<u64> {
 }
 
 /// A value for a message, cut where it is long.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     const SHOWN_CHARS: usize = 60;
     let mut shown: String = text.chars().take(SHOWN_CHARS).map(|c| if c.is_control() { '·' } else { c }).collect();
     if text.chars().nth(SHOWN_CHARS).is_some() {

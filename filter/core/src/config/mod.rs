@@ -1,17 +1,31 @@
 //! The configuration file: read with all its problems at once, checked, and typed.
 
+mod auth;
+mod auto;
+mod budget;
+mod catalogue;
 mod check;
 mod collection;
 mod credential;
+mod document;
+mod environment;
 mod fields;
 mod form;
+mod key;
+mod limit;
+mod listen;
 mod node;
+mod number;
+mod observe;
 mod plugin;
 mod provider;
 mod raw;
 mod reader;
 mod reference;
-mod sections;
+mod retry;
+mod router;
+mod routing;
+mod rule;
 mod text;
 mod time;
 mod url;
@@ -23,18 +37,32 @@ use serde_json::value::RawValue;
 
 use self::{
     fields::{Nested, written},
-    form::Form,
+    form::{Form, Writer},
     reader::Reader,
 };
 
 pub use self::{
+    auth::{Admin, AdminKey, Algorithm, Console, ConsoleUser, Jwt, JwtClaims, JwtKeys, JwtScopes, Role},
+    auto::{Auto, Levels, TaskRoutes},
+    budget::{Budgets, Ceiling, HourlyBudgets},
+    catalogue::{Catalogue, Model, Price},
     credential::Secrets,
+    environment::{Environment, ProviderOverride},
+    key::{Byok, KeyRouting, Team},
+    limit::{Limit, LimitTarget, LimitsBackend, Measure, OnError, Period, RatelimitService, Scope},
+    listen::Cors,
+    number::Decimal,
+    observe::{Adjust, Audit, Cache, Content, Log, Policy},
     plugin::Plugin,
     raw::{
-        Account, Auth, AuthMode, BaseUrl, Config, Credential, EnvoyAdmin, Key, Listen, Provider, Retry, StreamUsage,
-        Timeouts, Tls,
+        Account, Auth, AuthMode, BaseUrl, Config, Credential, EnvoyAdmin, Key, Listen, ModelLists, Provider, Retry,
+        SpokenDialect, StreamUsage, Timeouts, Tls,
     },
-    reference::{Field, Reference, SectionReference, Shape},
+    reference::{Field, Reference, SectionReference, Shape, Silence},
+    retry::{Backoff, Cooldown, RetryMode, RetryOverride},
+    router::{CacheDirective, LoadBalance, ModelMapping, RateLimit, Refill, Router, RouterCache},
+    routing::{Destination, Routing, Sticky, Strategy, StrategyKind, Target},
+    rule::{Bounds, Rule, TimeSpan, When},
     time::parse_duration,
 };
 
@@ -67,7 +95,7 @@ pub fn parse(json: &str) -> Result<Config, Vec<Problem>> {
 /// Secrets that stand in the file stand in it, too.
 #[must_use]
 pub fn to_json(config: &Config) -> String {
-    written(&Document, config)
+    written(&Document, config, false)
 }
 
 /// What can be written in the file.
@@ -90,7 +118,7 @@ impl Form for Document {
         Some(config)
     }
 
-    fn write(&self, config: &Config, out: &mut String) {
+    fn write(&self, config: &Config, out: &mut Writer) {
         Nested::new().write(config, out);
     }
 

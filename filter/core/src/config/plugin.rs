@@ -38,10 +38,10 @@ impl Plugin {
         Reader::document(json, |raw, reader| Nested::new().read(raw, reader))
     }
 
-    /// What [`Plugin::parse`] takes back unchanged.
+    /// What [`Plugin::parse`] takes back unchanged, without what is as by default: Envoy shows it to people.
     #[must_use]
     pub fn to_json(&self) -> String {
-        written(&Nested::new(), self)
+        written(&Nested::new(), self, true)
     }
 
     const fn role(&self) -> &Role {
@@ -63,7 +63,7 @@ impl Section for Plugin {
     const NAME: &'static str = "plugin";
     const DOC: &'static str = "The configuration of one instance of the module.";
 
-    fn declare(fields: &mut Fields<'_, Self>) -> Self {
+    fn declare<F: Fields<Self>>(fields: &mut F) -> Self {
         let role = fields.required("role", &ROLE, Self::role, "What the instance is for.");
         let config = fields.optional("config", &Document, Self::config, "The document; only for the ingress.");
         match (role, config) {

@@ -12,8 +12,10 @@ use super::{
     credential::HeaderSource,
     fields::{Fields, Nested, Section},
     form::{Choice, Flag},
-    raw::{Account, AuthMode, BaseUrl, Credential, Provider, StreamUsage, Timeouts},
-    text::{HEADER_NAME, LABEL},
+    number::{Decimal, WEIGHT},
+    raw::{Account, AuthMode, BaseUrl, Credential, Provider, SpokenDialect, StreamUsage, Timeouts},
+    reference::Silence,
+    text::{HEADER_NAME, LABEL, MODEL_GLOB},
     time::TIMEOUT,
     url::BASE_URL,
 };
@@ -25,7 +27,9 @@ const OWN_ACCOUNT: &str = "default";
 const KIND: Choice<Kind> = Choice { first: provider::FIRST, rest: provider::OTHERS };
 const STREAM_USAGE: Choice<StreamUsage> =
     Choice { first: ("ask", StreamUsage::Ask), rest: &[("never", StreamUsage::Never)] };
-const AUTH_MODE: Choice<AuthMode> = Choice { first: ("api_key", AuthMode::ApiKey), rest: &[("none", AuthMode::None)] };
+const AUTH_MODE: Choice<AuthMode> =
+    Choice { first: ("api_key", AuthMode::ApiKey), rest: &[("none", AuthMode::None), ("oauth", AuthMode::Oauth)] };
+const DIALECT: Choice<SpokenDialect> = Choice { first: ("openai", SpokenDialect::Openai), rest: &[] };
 
 impl Named for Provider {
     fn name(&self) -> &str {
@@ -36,8 +40,9 @@ impl Named for Provider {
 impl Section for Provider {
     const NAME: &'static str = "provider";
     const DOC: &'static str = "One provider: who is spoken to, and with which credentials.";
+    const PENDING: &'static [(&'static str, Silence)] = &[("dialect", Silence::Harmless)];
 
-    fn declare(fields: &mut Fields<'_, Self>) -> Self {
+    fn declare<F: Fields<Self>>(fields: &mut F) -> Self {
         let kind = fields.required("kind", &KIND, |provider| &provider.kind, "What it is.");
         let base_url = fields.optional(
             "base_url",
@@ -64,6 +69,24 @@ impl Section for Provider {
             |provider| &provider.accounts,
             "Several credentials. The first that is configured is used; the others are its spares.",
         );
+        let cluster = fields.optional(
+            "cluster",
+            &LABEL,
+            |provider| provider.cluster.as_ref(),
+            "A cluster that exists in the user's Envoy or mesh already, instead of a rendered one.",
+        );
+        let upstream_filter = fields.optional(
+            "upstream_filter",
+            &Flag,
+            |provider| provider.upstream_filter.as_ref(),
+            "With `cluster`: whether that cluster carries the module, in the role attempt. Default: false.",
+        );
+        let dialect = fields.optional(
+            "dialect",
+            &DIALECT,
+            |provider| provider.dialect.as_ref(),
+            "Speaks the OpenAI-compatible API that it has as well. Default: the kind's own.",
+        );
         let stream_usage = fields.optional(
             "stream_usage",
             &STREAM_USAGE,
@@ -80,12 +103,18 @@ impl Section for Provider {
         );
         let enabled = fields.defaulted("enabled", &Flag, true, |provider| &provider.enabled, "Whether it takes part.");
 
+        if upstream_filter.is_some() && cluster.is_none() && fields.is_sound("/cluster") {
+            fields.report("/upstream_filter", "is of a `cluster` that is named; a rendered one has it");
+        }
         let local = base_url.is_some();
         Self {
-            name: fields.name().to_owned(),
+            name: fields.name(),
             kind,
             base_url: base_url.unwrap_or_else(|| public_address(kind)),
             accounts: gather_accounts(fields, credential, auth, accounts, local),
+            cluster,
+            upstream_filter,
+            dialect,
             stream_usage,
             timeouts,
             headers,
@@ -96,7 +125,7 @@ impl Section for Provider {
 
 /// A provider's accounts, its own first.
 fn gather_accounts(
-    fields: &mut Fields<'_, Provider>,
+    fields: &mut impl Fields<Provider>,
     credential: Option<Credential>,
     auth: Option<AuthMode>,
     listed: Vec<Account>,
@@ -115,12 +144,12 @@ fn gather_accounts(
     }
     // A server at an address of one's own, such as vLLM, usually asks for nothing; the public one always does.
     let usual = if local && credential.is_none() { AuthMode::None } else { AuthMode::ApiKey };
-    let mut accounts = vec![Account { name: OWN_ACCOUNT.to_owned(), credential, auth: auth.unwrap_or(usual) }];
+    let mut accounts = vec![Account::new(OWN_ACCOUNT, credential, auth.unwrap_or(usual))];
     accounts.extend(listed);
     accounts
 }
 
-fn report_repeated_names(fields: &mut Fields<'_, Provider>, accounts: &[Account]) {
+fn report_repeated_names(fields: &mut impl Fields<Provider>, accounts: &[Account]) {
     for (index, first) in repeats(accounts, |account| &account.name) {
         let [pointer, other] = [index, first].map(|index| format!("/accounts/{index}/name"));
         if fields.is_sound(&pointer) && fields.is_sound(&other) {
@@ -129,7 +158,7 @@ fn report_repeated_names(fields: &mut Fields<'_, Provider>, accounts: &[Account]
     }
 }
 
-fn check_auth<S: Section>(fields: &mut Fields<'_, S>, credential: Option<&Credential>, auth: Option<AuthMode>) {
+fn check_auth<S>(fields: &mut impl Fields<S>, credential: Option<&Credential>, auth: Option<AuthMode>) {
     if credential.is_some() && auth == Some(AuthMode::None) {
         fields.report("/auth", "`auth: none` sends no credential, but there is one");
     }
@@ -140,11 +169,25 @@ fn public_address(kind: Kind) -> BaseUrl {
     BaseUrl { tls: true, host: host.to_owned(), port: 443, path: path.to_owned(), api_version: None }
 }
 
+impl Account {
+    /// An account of which nothing else is written.
+    pub(super) fn new(name: &str, credential: Option<Credential>, auth: AuthMode) -> Self {
+        let (base_url, models) = (None, None);
+        Self { name: name.to_owned(), credential, auth, base_url, weight: Decimal::of(1), models, enabled: true }
+    }
+}
+
 impl Section for Account {
     const NAME: &'static str = "account";
     const DOC: &'static str = "One credential of a provider.";
+    const PENDING: &'static [(&'static str, Silence)] = &[
+        // Its credential would go to the provider's own address.
+        ("base_url", Silence::Unsafe),
+        ("weight", Silence::Harmless),
+        ("models", Silence::Harmless),
+    ];
 
-    fn declare(fields: &mut Fields<'_, Self>) -> Self {
+    fn declare<F: Fields<Self>>(fields: &mut F) -> Self {
         let account = Self {
             name: fields.required("name", &LABEL, |account| &account.name, "Its name, unique within the provider."),
             credential: fields.optional(
@@ -160,6 +203,26 @@ impl Section for Account {
                 |account| &account.auth,
                 "How the credential is presented; `none` where the server asks for nothing.",
             ),
+            base_url: fields.optional(
+                "base_url",
+                &BASE_URL,
+                |account| account.base_url.as_ref(),
+                "Where it is used. Default: where the provider is.",
+            ),
+            weight: fields.defaulted(
+                "weight",
+                &WEIGHT,
+                Decimal::of(1),
+                |account| &account.weight,
+                "Its share of the requests.",
+            ),
+            models: fields.optional(
+                "models",
+                &List(MODEL_GLOB),
+                |account| account.models.as_ref(),
+                "The models it is for, patterns. Default: all.",
+            ),
+            enabled: fields.defaulted("enabled", &Flag, true, |account| &account.enabled, "Whether it is used."),
         };
         check_auth(fields, account.credential.as_ref(), Some(account.auth));
         account
@@ -170,7 +233,7 @@ impl Section for Timeouts {
     const NAME: &'static str = "timeouts";
     const DOC: &'static str = "How long to wait for a provider.";
 
-    fn declare(fields: &mut Fields<'_, Self>) -> Self {
+    fn declare<F: Fields<Self>>(fields: &mut F) -> Self {
         let minutes = |minutes: u64| Duration::from_secs(minutes.saturating_mul(60));
         Self {
             first_byte: fields.defaulted(

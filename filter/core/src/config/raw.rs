@@ -1,5 +1,7 @@
 //! The configuration as written: one struct a section, each value parsed and typed, nothing yet compared with anything else.
 //!
+//! The sections that the gateway runs on have their types here; the others stand beside their declaration.
+//!
 //! Reading reports every problem with its JSON pointer and goes on (`fields.rs`); what needs two sections at once is checked
 //! in `check.rs`; what the gateway needs to run (hash tables, resolved credentials) is built in `gateway.rs`. The native
 //! tool renders Envoy's configuration from the same types, so that module and renderer cannot read one file differently.
@@ -7,7 +9,25 @@
 use alloc::{string::String, vec::Vec};
 use core::{net::SocketAddr, time::Duration};
 
-use crate::provider::Kind;
+use super::{
+    auth::{Admin, Console, Jwt},
+    auto::Auto,
+    budget::Budgets,
+    catalogue::{Catalogue, Model},
+    environment::Environment,
+    key::{Byok, KeyRouting, Team},
+    limit::{Limit, LimitsBackend},
+    listen::Cors,
+    number::Decimal,
+    observe::{Cache, Log, Policy},
+    retry::{Backoff, Cooldown, RetryMode},
+    router::{ModelMapping, Router},
+    routing::Routing,
+};
+use crate::{plan::Mode, provider::Kind};
+
+/// By the name or pattern of a model, the models that stand in for it.
+pub type ModelLists = Vec<(String, Vec<String>)>;
 
 /// The whole file.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,12 +38,54 @@ pub struct Config {
     pub tls: Tls,
     /// Who can be asked, in the order written.
     pub providers: Vec<Provider>,
+    /// How the catalogue is used.
+    pub catalogue: Catalogue,
+    /// What the file says of models.
+    pub models: Vec<Model>,
+    /// Names for models; of several, the first that can be asked.
+    pub aliases: ModelLists,
+    /// What providers call models.
+    pub model_mapping: ModelMapping,
     /// Who may ask.
     pub auth: Auth,
+    /// Who may use the admin API.
+    pub admin: Admin,
+    /// Who may use the console.
+    pub console: Console,
+    /// The teams of the file.
+    pub teams: Vec<Team>,
     /// The keys of the file.
     pub keys: Vec<Key>,
+    /// The limits of the file.
+    pub limits: Vec<Limit>,
+    /// The part of a limit or budget from which answers warn.
+    pub soft_threshold: Decimal,
+    /// Where limits are counted.
+    pub limits_backend: LimitsBackend,
     /// How failures are survived.
     pub retry: Retry,
+    /// What is tried after a model.
+    pub fallbacks: ModelLists,
+    /// What is tried where the context window was too small.
+    pub context_fallbacks: ModelLists,
+    /// What is tried where the content was refused.
+    pub content_fallbacks: ModelLists,
+    /// What is tried after everything else.
+    pub fallback_models: Vec<String>,
+    /// The routing configurations of the file.
+    pub routing: Routing,
+    /// The routers.
+    pub routers: Vec<Router>,
+    /// What `model: auto` means.
+    pub auto: Auto,
+    /// The environments.
+    pub environments: Vec<Environment>,
+    /// What is learnt of targets.
+    pub policy: Policy,
+    /// The memory for answers.
+    pub cache: Cache,
+    /// What is recorded.
+    pub log: Log,
     /// Largest request body, in bytes.
     pub max_body: u64,
 }
@@ -39,6 +101,8 @@ pub struct Listen {
     pub concurrency: u32,
     /// Envoy's own admin interface.
     pub envoy_admin: EnvoyAdmin,
+    /// Which pages of other origins may ask; none where absent.
+    pub cors: Option<Cors>,
 }
 
 /// Where Envoy's own admin interface listens.
@@ -71,6 +135,12 @@ pub struct Provider {
     /// Credentials, at least one. A provider's own `credential` is the account `default`. The first that is configured is
     /// used; those after it are spares for when it is not.
     pub accounts: Vec<Account>,
+    /// A cluster that exists already, instead of a rendered one.
+    pub cluster: Option<String>,
+    /// Whether that cluster carries the module.
+    pub upstream_filter: Option<bool>,
+    /// What is spoken, where that is not the kind's own API.
+    pub dialect: Option<SpokenDialect>,
     /// Whether streams are asked for their usage; where absent, as its vendor takes it.
     pub stream_usage: Option<StreamUsage>,
     /// How long to wait.
@@ -79,6 +149,13 @@ pub struct Provider {
     pub headers: Vec<(String, Credential)>,
     /// Whether it takes part.
     pub enabled: bool,
+}
+
+/// What is spoken with a provider, other than its kind's own API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SpokenDialect {
+    /// The OpenAI-compatible API that it has as well.
+    Openai,
 }
 
 /// One credential of a provider.
@@ -90,6 +167,14 @@ pub struct Account {
     pub credential: Option<Credential>,
     /// How it is presented.
     pub auth: AuthMode,
+    /// Where it is used; where absent, where the provider is.
+    pub base_url: Option<BaseUrl>,
+    /// Its share of the requests.
+    pub weight: Decimal,
+    /// The models it is for, patterns; all where absent.
+    pub models: Option<Vec<String>>,
+    /// Whether it is used.
+    pub enabled: bool,
 }
 
 /// How an account authenticates itself.
@@ -99,6 +184,8 @@ pub enum AuthMode {
     ApiKey,
     /// Nothing is sent.
     None,
+    /// A token that is got by signing in, and renewed.
+    Oauth,
 }
 
 /// Whether a provider's streams are asked for their usage.
@@ -148,14 +235,16 @@ pub struct Timeouts {
 }
 
 /// Who may ask.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Auth {
     /// As written; where absent, required exactly when there are keys.
     pub required: Option<bool>,
+    /// Tokens that Envoy verifies.
+    pub jwt: Option<Jwt>,
 }
 
 /// A client key of the file.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Key {
     /// Its identifier, unique.
     pub id: String,
@@ -165,32 +254,66 @@ pub struct Key {
     pub sha256: [u8; 32],
     /// Free text.
     pub description: String,
+    /// The team whose budget and limits it shares.
+    pub team: Option<String>,
+    /// The environment that it is bound to.
+    pub environment: Option<String>,
     /// Providers it may use; all where absent.
     pub providers: Option<Vec<String>>,
     /// Models it may use, globs over `provider/id` and `id`; all where absent.
     pub models: Option<Vec<String>>,
+    /// What it may spend.
+    pub budgets: Budgets,
+    /// Labels, for rules, limits and logs.
+    pub labels: Vec<(String, String)>,
+    /// What its cost is booked on.
+    pub cost_tags: Vec<String>,
+    /// Its routing configuration, which decides over every router.
+    pub routing: Option<KeyRouting>,
     /// Not accepted before, seconds since the epoch.
     pub not_before: Option<u64>,
     /// Not accepted from then on, seconds since the epoch.
     pub expires: Option<u64>,
     /// Reversible switch.
     pub enabled: bool,
+    /// Credentials that its holder brings.
+    pub byok: Byok,
 }
 
 /// How failures are survived.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Retry {
+    /// Where attempts are made.
+    pub mode: RetryMode,
     /// Statuses that make a target fail; default 408, 429, 500, 502, 503, 504, 529.
     pub statuses: Vec<u16>,
+    /// More tries at the same target.
+    pub attempts: u32,
+    /// How long to wait between them.
+    pub backoff: Backoff,
     /// Bound of the time to the first byte over all tries; default 60 s.
     pub deadline: Duration,
+    /// How long a target that failed is passed over.
+    pub cooldown: Cooldown,
 }
 
 impl Provider {
-    /// The name of the Envoy cluster of this provider: renderer and module derive it alike.
+    /// The name of the Envoy cluster of this provider: the operator's, else the rendered one, which renderer and module derive
+    /// alike.
     #[must_use]
     pub fn cluster(&self) -> String {
-        alloc::format!("dragoman_{}", self.name)
+        self.cluster.clone().unwrap_or_else(|| alloc::format!("dragoman_{}", self.name))
+    }
+
+    /// Where attempts at it run. A cluster that somebody else wrote carries the module only if the file says so.
+    #[must_use]
+    pub fn mode(&self, retry: &Retry) -> Mode {
+        match retry.mode {
+            RetryMode::Native => Mode::Native,
+            RetryMode::Dispatch => Mode::Dispatch,
+            RetryMode::Auto if self.cluster.is_none() || self.upstream_filter == Some(true) => Mode::Native,
+            RetryMode::Auto => Mode::Dispatch,
+        }
     }
 }
 

@@ -37,16 +37,29 @@ impl Reader {
 
     /// Reads one level down, at the member or element `segment`.
     pub(super) fn within<T>(&mut self, segment: &str, read: impl FnOnce(&mut Self) -> T) -> T {
-        let here = self.pointer.len();
-        self.pointer.push_str(&step(segment));
-        self.depth = self.depth.saturating_add(1);
+        let here = self.enter(segment);
         let value = read(self);
-        self.depth = self.depth.saturating_sub(1);
-        self.pointer.truncate(here);
+        self.leave(here);
         value
     }
 
+    // Apart from `within`, which is compiled for each form: so is `open`, and what reports.
+    #[inline(never)]
+    fn enter(&mut self, segment: &str) -> usize {
+        let here = self.pointer.len();
+        self.pointer.push_str(&step(segment));
+        self.depth = self.depth.saturating_add(1);
+        here
+    }
+
+    #[inline(never)]
+    fn leave(&mut self, here: usize) {
+        self.depth = self.depth.saturating_sub(1);
+        self.pointer.truncate(here);
+    }
+
     /// Opens a value; `None` where that was a problem.
+    #[inline(never)]
     pub(super) fn open<'a>(&mut self, raw: &'a RawValue) -> Option<Node<'a>> {
         if self.depth > MAX_DEPTH {
             self.report(format!("nested deeper than {MAX_DEPTH} levels"));
@@ -61,15 +74,27 @@ impl Reader {
 
     /// Notes a problem here.
     pub(super) fn report(&mut self, message: impl Into<String>) {
-        self.problems.push(Problem { pointer: self.pointer.clone(), message: message.into() });
+        self.report_under("", message);
+    }
+
+    /// Notes that another kind of value was expected here.
+    #[inline(never)]
+    pub(super) fn expected(&mut self, what: &str, found: &Node<'_>) {
+        self.report(format!("expected {what}, found {}", found.noun()));
     }
 
     /// Notes a problem at `pointer`, relative to here: `/keys/0/id`.
     pub(super) fn report_under(&mut self, pointer: &str, message: impl Into<String>) {
-        self.problems.push(Problem { pointer: format!("{}{pointer}", self.pointer), message: message.into() });
+        self.push(pointer, message.into());
+    }
+
+    #[inline(never)]
+    fn push(&mut self, pointer: &str, message: String) {
+        self.problems.push(Problem { pointer: [&self.pointer, pointer].concat(), message });
     }
 
     /// Whether nothing was wrong at `pointer`, relative to here, or below it.
+    #[inline(never)]
     pub(super) fn is_sound(&self, pointer: &str) -> bool {
         let whole = format!("{}{pointer}", self.pointer);
         !self.problems.iter().any(|problem| {
@@ -85,7 +110,11 @@ pub(super) fn step(segment: &str) -> String {
 
 /// The name that was probably meant: the nearest, if it is near.
 pub(super) fn suggest<'n>(written: &str, names: &[&'n str]) -> Option<&'n str> {
-    let tolerance = (written.len() / 4).saturating_add(1).min(3);
+    nearest(written, names, (written.len() / 4).saturating_add(1).min(3))
+}
+
+/// The nearest name, if it is at most so many edits away.
+pub(super) fn nearest<'n>(written: &str, names: &[&'n str], tolerance: usize) -> Option<&'n str> {
     let near = names.iter().map(|name| (edits(written, name), *name)).filter(|(edits, _)| *edits <= tolerance);
     near.min_by_key(|(edits, _)| *edits).map(|(_, name)| name)
 }

@@ -20,6 +20,8 @@ pub struct SectionReference {
     pub doc: &'static str,
     /// Its fields, in the order they are written.
     pub fields: Vec<Field>,
+    /// Whether it keeps fields that it does not know.
+    pub open: bool,
 }
 
 /// A field of a section.
@@ -35,6 +37,17 @@ pub struct Field {
     pub required: bool,
     /// What it means, one line.
     pub doc: &'static str,
+    /// Whether it is read and checked only, and what then becomes of a file that has it.
+    pub pending: Option<Silence>,
+}
+
+/// What it means that a field is not acted on yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Silence {
+    /// Something is missing that was asked for: worth a warning.
+    Harmless,
+    /// Somebody relies on it for money or access: a gateway that ignores it must not start.
+    Unsafe,
 }
 
 /// What may be written as a value.
@@ -48,6 +61,11 @@ pub enum Shape {
         min: u64,
         /// The greatest.
         max: u64,
+    },
+    /// A number, also as text.
+    Number {
+        /// What is expected, as a noun phrase.
+        what: &'static str,
     },
     /// Text of a certain kind.
     Text {
@@ -79,13 +97,14 @@ impl Reference {
         if self.sections.iter().any(|section| section.name == name) {
             return None;
         }
-        self.sections.push(SectionReference { name, doc, fields: Vec::new() });
+        self.sections.push(SectionReference { name, doc, fields: Vec::new(), open: false });
         Some(self.sections.len().saturating_sub(1))
     }
 
-    pub(super) fn fill(&mut self, place: usize, fields: Vec<Field>) {
+    pub(super) fn fill(&mut self, place: usize, fields: Vec<Field>, open: bool) {
         if let Some(section) = self.sections.get_mut(place) {
             section.fields = fields;
+            section.open = open;
         }
     }
 }

@@ -109,6 +109,78 @@ pub(super) const MODEL_GLOB: Parsed<String> = Parsed {
     ..TEXT
 };
 
+/// A glob over the values of something in a request.
+pub(super) const PATTERN: Parsed<String> = Parsed {
+    what: "a pattern such as /v1/*",
+    parse: |text| {
+        if text.is_empty() || text.chars().any(char::is_control) {
+            Err("is empty or has control characters")
+        } else {
+            Ok(text.to_owned())
+        }
+    },
+    ..TEXT
+};
+
+/// A model by name, or an alias.
+pub(super) const MODEL: Parsed<String> = Parsed {
+    what: "a model such as gpt-4o or anthropic/claude-sonnet-4-5",
+    parse: |text| match (MODEL_GLOB.parse)(text) {
+        Ok(model) if model.contains('*') => Err("is a pattern; one model is named here"),
+        other => other,
+    },
+    ..TEXT
+};
+
+/// A model of one provider.
+pub(super) const CATALOGUE_NAME: Parsed<String> = Parsed {
+    what: "provider/model",
+    parse: |text| match text.split_once('/') {
+        Some((provider, model)) if !provider.is_empty() && !model.is_empty() => (MODEL.parse)(text),
+        _ => Err("does not say whose model it is"),
+    },
+    ..TEXT
+};
+
+/// Another name for models.
+pub(super) const ALIAS: Parsed<String> = Parsed {
+    what: "a name without spaces, other than auto",
+    parse: |text| match text {
+        "auto" => Err("is reserved: the gateway chooses the model then"),
+        _ => (MODEL.parse)(text),
+    },
+    ..TEXT
+};
+
+/// The name of a router, a segment of the path.
+pub(super) const ROUTER_NAME: Parsed<String> = Parsed {
+    what: "1 to 12 of A-Z, a-z, 0-9, _ and -",
+    parse: |text| {
+        let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+        if (1..=12).contains(&text.len()) && text.bytes().all(is_allowed) {
+            Ok(text.to_owned())
+        } else {
+            Err("is not a router's name")
+        }
+    },
+    ..TEXT
+};
+
+/// Where a web page comes from, as browsers say it.
+pub(super) const ORIGIN: Parsed<String> = Parsed {
+    what: "an origin such as https://app.example.com, or *",
+    parse: |text| {
+        let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+        let is_host = |host: &str| !host.is_empty() && !host.contains(['/', '?', '#', '@', '*']);
+        if text == "*" || host.is_some_and(is_host) && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            Ok(text.to_ascii_lowercase())
+        } else {
+            Err("is not an origin")
+        }
+    },
+    ..TEXT
+};
+
 /// The name of an environment variable.
 pub(super) const VARIABLE: Parsed<String> = Parsed {
     what: "the name of an environment variable",
@@ -305,6 +377,26 @@ mod tests {
         assert_eq!((HEADER_NAME.parse)("OpenAI-Organization"), Ok("openai-organization".to_owned()));
         refuses(&HEADER_NAME, &["", ":authority", "a b", "a\r\nb", "Host", "Content-Length", "ä"]);
         refuses(&HEADER_VALUE, &["a\r\nb", "\0", " a", "a\n"]);
+    }
+
+    #[test]
+    fn a_model_is_named_and_not_matched() {
+        refuses(&MODEL, &["", "gpt-4o*", "a b"]);
+        refuses(&CATALOGUE_NAME, &["gpt-4o", "/gpt-4o", "openai/", "openai/*"]);
+        refuses(&ALIAS, &["auto", "a*"]);
+        assert!((CATALOGUE_NAME.parse)("together/meta-llama/Llama-3.3-70B").is_ok());
+    }
+
+    #[test]
+    fn a_router_is_a_short_segment_of_a_path() {
+        assert!((ROUTER_NAME.parse)("Prod_2-eu").is_ok());
+        refuses(&ROUTER_NAME, &["", "thirteen-long", "a.b", "a/b", "ä"]);
+    }
+
+    #[test]
+    fn an_origin_is_a_scheme_and_a_host() {
+        assert_eq!((ORIGIN.parse)("https://App.example:8443").as_deref(), Ok("https://app.example:8443"));
+        refuses(&ORIGIN, &["", "app.example", "https://", "https://a/b", "https://*.a", "https://a b", "ftp://a"]);
     }
 
     #[test]

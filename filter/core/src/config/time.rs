@@ -3,7 +3,7 @@
 //! No date crate: the file needs whole seconds since the epoch and nothing of calendars, zones or clocks. The civil calendar
 //! is the proleptic Gregorian one; a leap second counts as the second before it.
 
-use alloc::{format, string::String};
+use alloc::{borrow::ToOwned, format, string::String};
 use core::time::Duration;
 
 use super::form::{Bare, Parsed, whole};
@@ -28,6 +28,24 @@ pub(super) const TIMEOUT: Parsed<Duration> = Parsed {
     },
     print: print_duration,
     stand_in: || LONGEST,
+};
+
+/// A duration that may be nothing.
+pub(super) const PAUSE: Parsed<Duration> =
+    Parsed { what: DURATION, parse: parse_duration, stand_in: || Duration::ZERO, ..TIMEOUT };
+
+/// A day, or a point in time: seconds since the epoch.
+pub(super) const DATE: Parsed<u64> = Parsed {
+    what: "a date such as 2024-10-22",
+    parse: |text| {
+        let time = if text.len() == 10 { parse_time(&[text, "T00:00:00Z"].concat()) } else { parse_time(text) };
+        time.ok_or("is not a date after 1970")
+    },
+    print: |time| {
+        let time = print_time(*time);
+        time.strip_suffix("T00:00:00Z").map_or_else(|| time.clone(), ToOwned::to_owned)
+    },
+    ..TIME
 };
 
 /// A point in time, seconds since the epoch.

@@ -5,12 +5,15 @@
 //! spliced places and neither trait is asked.
 
 pub mod anthropic;
+mod dropped;
 pub mod gemini;
 pub mod ollama;
 pub mod openai_chat;
 
 use alloc::{boxed::Box, string::String, vec::Vec};
 use core::fmt::Debug;
+
+pub use dropped::Dropped;
 
 use crate::{
     chat::{Delta, Fault, Request, Response},
@@ -60,8 +63,8 @@ pub trait Reader: Debug {
     /// Gives what the next frame says to `each`, in order.
     ///
     /// # Errors
-    /// [`Malformed`] where it is not of this format.
-    fn read(&mut self, frame: Frame<'_>, each: &mut dyn FnMut(Delta<'_>)) -> Result<(), Malformed>;
+    /// [`Broken`] where no answer can follow.
+    fn read(&mut self, frame: Frame<'_>, each: &mut dyn FnMut(Delta<'_>)) -> Result<(), Broken>;
 }
 
 /// A wire format as clients speak it.
@@ -114,8 +117,8 @@ pub struct Written {
     pub headers: Vec<(Name, String)>,
     /// The body.
     pub body: Vec<u8>,
-    /// Fields of the client's request that have no counterpart and were left out.
-    pub dropped: Vec<String>,
+    /// What of the client's request has no counterpart and was left out.
+    pub dropped: Dropped,
 }
 
 /// What an answer is called where its provider gives it no name.
@@ -129,6 +132,11 @@ pub struct Identity {
     pub model: String,
 }
 
-/// A frame that is not of the expected format.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Malformed;
+/// Why nothing of an answer follows a frame.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Broken {
+    /// The frame is not of the expected format.
+    Malformed,
+    /// The provider gives up.
+    Fault(Fault),
+}

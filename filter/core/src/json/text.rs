@@ -5,7 +5,8 @@ use core::{fmt, ops::Deref};
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 
 /// A string that borrows from the document unless it has escapes. `Option<Cow<str>>` never borrows under serde's derive;
-/// this does.
+/// this does. Half a surrogate pair, which is no character, becomes U+FFFD: providers cut texts between the halves, and
+/// `serde_json` would refuse the whole document where a string is asked for, but not where bytes are.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Str<'a>(pub Cow<'a, str>);
 
@@ -34,9 +35,34 @@ impl<'de: 'a, 'a> Deserialize<'de> for Str<'a> {
             fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
                 Ok(Str(Cow::Owned(String::from(text))))
             }
+
+            fn visit_borrowed_bytes<E: Error>(self, text: &'de [u8]) -> Result<Self::Value, E> {
+                Ok(Str(match core::str::from_utf8(text) {
+                    Ok(text) => Cow::Borrowed(text),
+                    Err(_) => Cow::Owned(mend(text)),
+                }))
+            }
+
+            fn visit_bytes<E: Error>(self, text: &[u8]) -> Result<Self::Value, E> {
+                Ok(Str(Cow::Owned(mend(text))))
+            }
         }
-        deserializer.deserialize_str(Borrow)
+        deserializer.deserialize_bytes(Borrow)
     }
+}
+
+/// Puts one U+FFFD in the place of bytes that are no text.
+fn mend(text: &[u8]) -> String {
+    let mut mended = String::with_capacity(text.len());
+    for chunk in text.utf8_chunks() {
+        mended.push_str(chunk.valid());
+        // Each byte of half a pair is a chunk of its own.
+        let is_mended = chunk.valid().is_empty() && mended.ends_with(char::REPLACEMENT_CHARACTER);
+        if !chunk.invalid().is_empty() && !is_mended {
+            mended.push(char::REPLACEMENT_CHARACTER);
+        }
+    }
+    mended
 }
 
 #[cfg(test)]
@@ -47,5 +73,15 @@ mod tests {
     fn a_string_without_escapes_is_borrowed() {
         assert!(matches!(serde_json::from_str::<Str<'_>>(r#""plain""#).unwrap(), Str(Cow::Borrowed("plain"))));
         assert!(matches!(serde_json::from_str::<Str<'_>>(r#""a\nb""#).unwrap(), Str(Cow::Owned(_))));
+    }
+
+    #[test]
+    fn half_a_surrogate_pair_does_not_cost_the_rest() {
+        for (json, text) in [(r#""a\ud83d""#, "a\u{fffd}"), (r#""\ude00b""#, "\u{fffd}b"), (r#""\ud83d\ude00""#, "😀")]
+        {
+            assert_eq!(&*serde_json::from_str::<Str<'_>>(json).unwrap(), text, "{json}");
+        }
+        assert!(serde_json::from_str::<Str<'_>>("[97]").is_err());
+        assert!(serde_json::from_slice::<Str<'_>>(b"\"\xff\"").is_ok());
     }
 }

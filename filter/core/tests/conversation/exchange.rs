@@ -328,6 +328,17 @@ fn a_credential_that_a_provider_repeats_is_not_repeated() {
     let answer = sent.answered(400, JSON, &[body]);
     assert_eq!(answer.status, 400);
     assert!(!answer.text().contains("secret-"), "{}", answer.text());
+
+    let word = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"hi\"}}]}\n\n";
+    let error = "data: {\"error\":{\"message\":\"bad key secret-OPENAI_API_KEY given\"}}\n\n";
+    for (pieces, status) in [(vec![error], 502), (vec![word, error], 200)] {
+        let sent = ask(&open(), post(CHAT, &[]), &[br#"{"model":"m","stream":true}"#]).sent();
+        let pieces: Vec<&[u8]> = pieces.iter().map(|piece| piece.as_bytes()).collect();
+        let answer = sent.answered(200, SSE, &pieces);
+        assert_eq!(answer.status, status);
+        assert!(answer.text().contains("reported an error"), "{}", answer.text());
+        assert!(!answer.text().contains("secret-"), "{}", answer.text());
+    }
 }
 
 #[test]

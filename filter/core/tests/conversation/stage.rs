@@ -131,7 +131,7 @@ impl Sent {
         let mut answer = Answer { status, headers: Vec::new(), body: Vec::new(), held: 0 };
         let mut buffer = Vec::new();
         let mut progress = self.attempt.answer(status, Headers(&map), pieces.is_empty(), &NewYear);
-        if let Some(reply) = self.plan.take_deferred() {
+        if let Progress::Instead(reply) = progress {
             let headers =
                 reply.headers.into_iter().map(|(name, value)| (name.into_owned(), value.into_bytes())).collect();
             return Answer { status: reply.status, headers, body: reply.body, held: 0 };
@@ -155,12 +155,13 @@ impl Sent {
                     }
                     Progress::Released(release, rest)
                 }
+                Progress::Instead(_) => panic!("only an answer without a body ends without one"),
             };
         }
         match progress {
             Progress::Released(release, _) if flow.is_none() => answer.release(&mut map, &release, &buffer),
             Progress::Released(..) => {}
-            Progress::Held(_) => panic!("an answer that has ended is not held"),
+            Progress::Held(_) | Progress::Instead(_) => panic!("an answer that has ended is not held"),
         }
         answer.headers = map;
         answer

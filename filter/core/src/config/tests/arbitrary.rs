@@ -13,8 +13,10 @@ use proptest::prelude::*;
 
 use super::super::{
     Account, Auth, AuthMode, BaseUrl, Config, Credential, EnvoyAdmin, Key, Listen, Provider, Retry, Timeouts, Tls,
-    check, text,
+    check, parse, text,
 };
+
+use super::MINIMAL;
 
 fn name() -> impl Strategy<Value = String> {
     "[a-z0-9]{2}[a-z0-9_-]{0,8}".prop_filter("reserved", |name| (text::PROVIDER_NAME.parse)(name).is_ok())
@@ -42,9 +44,7 @@ fn account() -> impl Strategy<Value = Account> {
         proptest::option::of(credential()).prop_map(|credential| (credential, AuthMode::ApiKey)),
         Just((None, AuthMode::None))
     ]
-    .prop_flat_map(|(credential, auth)| {
-        label().prop_map(move |name| Account { name, credential: credential.clone(), auth })
-    })
+    .prop_flat_map(|(credential, auth)| label().prop_map(move |name| Account::new(&name, credential.clone(), auth)))
 }
 
 fn base_url() -> impl Strategy<Value = BaseUrl> {
@@ -69,6 +69,9 @@ fn some_provider() -> impl Strategy<Value = Provider> {
             name,
             kind: crate::provider::FIRST.1,
             base_url,
+            cluster: None,
+            upstream_filter: None,
+            dialect: None,
             stream_usage: Some(crate::config::StreamUsage::Never),
             accounts,
             timeouts,
@@ -92,21 +95,31 @@ fn some_key() -> impl Strategy<Value = Key> {
             not_before,
             expires,
             enabled,
+            ..Key::default()
         },
     )
 }
 
 pub(super) fn config() -> impl Strategy<Value = Config> {
     let admin = prop_oneof![Just(EnvoyAdmin::FreePort), Just(EnvoyAdmin::Off), address(3).prop_map(EnvoyAdmin::At)];
-    let listen = (address(1), address(2), 1..=1024_u32, admin)
-        .prop_map(|(address, admin, concurrency, envoy_admin)| Listen { address, admin, concurrency, envoy_admin });
+    let listen =
+        (address(1), address(2), 1..=1024_u32, admin).prop_map(|(address, admin, concurrency, envoy_admin)| Listen {
+            address,
+            admin,
+            concurrency,
+            envoy_admin,
+            cors: None,
+        });
     let providers = proptest::collection::vec(some_provider(), 1..4)
         .prop_filter("repeated names", |providers| check::repeats(providers, |provider| &provider.name).is_empty());
     let keys = proptest::collection::vec(some_key(), 0..4).prop_filter("repeated keys", |keys| {
         check::repeats(keys, |key| &key.id).is_empty() && check::repeats(keys, |key| &key.sha256).is_empty()
     });
-    let retry = (proptest::collection::vec(400..=599_u16, 0..4), duration())
-        .prop_map(|(statuses, deadline)| Retry { statuses, deadline });
+    let retry = (proptest::collection::vec(400..=599_u16, 0..4), duration()).prop_map(|(statuses, deadline)| Retry {
+        statuses,
+        deadline,
+        ..Retry::default()
+    });
     let ca_file = proptest::option::of("[^\\x00]{1,20}");
     (listen, ca_file, providers, any::<bool>(), keys, retry, 1..=(1_u64 << 30)).prop_map(
         |(listen, ca_file, mut providers, required, mut keys, retry, max_body)| {
@@ -121,10 +134,11 @@ pub(super) fn config() -> impl Strategy<Value = Config> {
                 listen,
                 tls: Tls { ca_file },
                 providers,
-                auth: Auth { required: Some(required) },
+                auth: Auth { required: Some(required), jwt: None },
                 keys,
                 retry,
                 max_body,
+                ..parse(MINIMAL).unwrap()
             }
         },
     )

@@ -1,12 +1,12 @@
 //! The blocks that a turn consists of, as they are sent. They borrow from the request: an image is copied once, into the body.
 
-use alloc::{borrow::Cow, string::String, vec::Vec};
+use alloc::{borrow::Cow, format, string::String, vec::Vec};
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use crate::{
-    chat::{Source, Text},
-    error::{Error, Kind},
+    chat::{Input, Source, Text},
+    error::Error,
 };
 
 /// A block.
@@ -40,7 +40,7 @@ pub(super) enum Block<'r> {
     ToolUse {
         id: Cow<'r, str>,
         name: &'r str,
-        input: Cow<'r, RawValue>,
+        input: Input<'r>,
     },
     ToolResult {
         tool_use_id: Cow<'r, str>,
@@ -80,7 +80,12 @@ pub(super) fn image<'r>(source: &'r Source<'_>, path: &str) -> Result<Data<'r>, 
                 // No such type is registered, but many a client says it.
                 "image/jpg" => "image/jpeg",
                 known @ ("image/jpeg" | "image/png" | "image/gif" | "image/webp") => known,
-                other => return Err(refuse(&["Images of type `", other, "` cannot be read by this model."], path)),
+                other => {
+                    return Err(Error::refusing(
+                        format!("Images of type `{other}` cannot be read by this model."),
+                        String::from(path),
+                    ));
+                }
             };
             Ok(Data::Base64 { media_type, data: base64 })
         }
@@ -97,11 +102,12 @@ pub(super) fn document<'r>(source: &'r Source<'_>, path: &str) -> Result<Data<'r
         }
         Source::Data { media_type, base64 } if is_text(media_type) => match decode(base64) {
             Some(data) => Ok(Data::Text { media_type: "text/plain", data }),
-            None => Err(refuse(&["`", path, "` is not the base64 of a UTF-8 text."], path)),
+            None => Err(Error::refusing(format!("`{path}` is not the base64 of a UTF-8 text."), String::from(path))),
         },
-        Source::Data { media_type, .. } => {
-            Err(refuse(&["Files of type `", media_type, "` cannot be read by this model."], path))
-        }
+        Source::Data { media_type, .. } => Err(Error::refusing(
+            format!("Files of type `{media_type}` cannot be read by this model."),
+            String::from(path),
+        )),
         Source::Url(url) => address(url, path),
         Source::File(id) => file(id, path),
     }
@@ -110,7 +116,10 @@ pub(super) fn document<'r>(source: &'r Source<'_>, path: &str) -> Result<Data<'r
 /// A file at the provider. OpenAI's ids look different, and its files are not here.
 fn file<'r>(id: &'r str, path: &str) -> Result<Data<'r>, Error> {
     if id.starts_with("file-") {
-        return Err(refuse(&["The file `", id, "` is at another provider than this model."], path));
+        return Err(Error::refusing(
+            format!("The file `{id}` is at another provider than this model."),
+            String::from(path),
+        ));
     }
     Ok(Data::File { file_id: id })
 }
@@ -119,7 +128,7 @@ fn address<'r>(url: &'r Text<'_>, path: &str) -> Result<Data<'r>, Error> {
     if url.starts_with("http") {
         return Ok(Data::Url { url });
     }
-    Err(refuse(&["`", path, "` must be an http(s) URL or a data URL for this model."], path))
+    Err(Error::refusing(format!("`{path}` must be an http(s) URL or a data URL for this model."), String::from(path)))
 }
 
 fn is_text(media_type: &str) -> bool {
@@ -147,11 +156,6 @@ fn decode(base64: &str) -> Option<String> {
         }
     }
     String::from_utf8(bytes).ok()
-}
-
-/// The error that blames a field which this format cannot express.
-pub(super) fn refuse(message: &[&str], path: &str) -> Error {
-    Error::new(Kind::InvalidRequest, message.concat()).blaming(String::from(path))
 }
 
 #[cfg(test)]

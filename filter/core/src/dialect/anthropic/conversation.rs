@@ -4,17 +4,17 @@
 //! are joined, ids are spelled as allowed and made unique. System prompts all go to the front, in order, as Anthropic's own
 //! OpenAI-compatible endpoint does it; only some models take them in between.
 
-use alloc::{borrow::Cow, format, vec::Vec};
+use alloc::{borrow::Cow, format, string::String, vec::Vec};
 use hashbrown::{HashMap, HashSet};
 use serde::Serialize;
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::value::RawValue;
 
 use super::{
     Dropped,
-    block::{self, Block, refuse},
+    block::{self, Block},
 };
 use crate::{
-    chat::{Message, Part, Role, ToolCall, ToolResult},
+    chat::{Message, Part, Role, ToolResult},
     error::Error,
 };
 
@@ -109,7 +109,8 @@ fn block_of<'r>(
     dropped: &mut Dropped,
 ) -> Option<Result<Block<'r>, Error>> {
     let is_instruction = matches!(role, Role::System | Role::Developer);
-    let misplaced = |what: &str| Err(refuse(&["This model takes ", what, " from the user only."], path));
+    let misplaced =
+        |what: &str| Err(Error::refusing(format!("This model takes {what} from the user only."), String::from(path)));
     Some(match part {
         Part::Text(part) => return text(&part.text, part.cache).map(Ok),
         Part::Refusal(said) => return text(said, None).map(Ok),
@@ -126,7 +127,7 @@ fn block_of<'r>(
             let title = name.as_deref();
             block::document(source, path).map(|source| Block::Document { source, title, cache_control: *cache })
         }
-        Part::Audio { .. } => Err(refuse(&["This model cannot listen to audio."], path)),
+        Part::Audio { .. } => Err(Error::refusing("This model cannot listen to audio.", String::from(path))),
         Part::Thinking { text, signature: Some(signature) } => Ok(Block::Thinking { thinking: text, signature }),
         Part::Thinking { signature: None, .. } => {
             // Another model's thought, or one that a client has lost the signature of: the API would refuse it.
@@ -134,7 +135,7 @@ fn block_of<'r>(
             return None;
         }
         Part::RedactedThinking(data) => Ok(Block::RedactedThinking { data }),
-        Part::ToolCall(call) => Ok(tool_use(call, ids)),
+        Part::ToolCall(call) => Ok(Block::ToolUse { id: ids.issue(&call.id), name: &call.name, input: call.input() }),
         Part::ToolResult(result) => tool_result(result, path, ids, dropped),
     })
 }
@@ -142,22 +143,6 @@ fn block_of<'r>(
 fn text<'r>(text: &'r str, cache_control: Option<&'r RawValue>) -> Option<Block<'r>> {
     // "text content blocks must contain non-whitespace text"
     (!text.trim().is_empty()).then_some(Block::Text { text: Cow::Borrowed(text), cache_control })
-}
-
-/// Arguments that are no JSON object.
-#[derive(Serialize)]
-struct Malformed<'r> {
-    arguments: &'r str,
-}
-
-fn tool_use<'r>(call: &'r ToolCall<'_>, ids: &mut Ids<'r>) -> Block<'r> {
-    let arguments = if call.arguments.trim().is_empty() { "{}" } else { call.arguments.trim() };
-    let input = match serde_json::from_str::<&RawValue>(arguments) {
-        Ok(raw) if raw.get().starts_with('{') => Cow::Borrowed(raw),
-        // Models do write malformed arguments; the conversation about it must be able to go on.
-        Ok(_) | Err(_) => Cow::Owned(to_raw_value(&Malformed { arguments }).unwrap_or_default()),
-    };
-    Block::ToolUse { id: ids.issue(&call.id), name: &call.name, input }
 }
 
 fn tool_result<'r>(

@@ -3,16 +3,12 @@
 //! The type says how to conclude, but for what only the message tells: there is no code for a conversation that is too long
 //! or an account without money.
 
-use alloc::string::String;
 use serde::Deserialize;
 
 use crate::{
     chat::{Fault, Reason},
     json::Str,
 };
-
-/// Longest message that is passed on, in characters.
-const MAX_MESSAGE: usize = 500;
 
 /// What a message says, in lower case, and what it means.
 const MEANINGS: &[(&str, Reason)] = &[
@@ -58,7 +54,7 @@ pub(super) fn read(status: u16, body: &[u8]) -> Fault {
     let reason = reason(status, kind.as_deref().unwrap_or_default(), message.as_deref().unwrap_or_default());
     // OpenAI's clients know a lack of money by 429.
     let status = if reason == Some(Reason::Quota) { 429 } else { status };
-    Fault { status, reason, message: message.and_then(|message| tellable(&message)) }
+    Fault::new(status, reason, message.as_deref().unwrap_or_default())
 }
 
 /// Reads an error that ends a stream. The gateway's credential is not the client's business, nor are errors without a name.
@@ -79,10 +75,4 @@ fn reason(status: u16, kind: &str, message: &str) -> Option<Reason> {
     }
     let message = message.to_lowercase();
     MEANINGS.iter().find(|(words, _)| message.contains(words)).map(|(_, reason)| *reason)
-}
-
-/// What of a message can be passed on: not too much of it, and nothing that looks like a credential.
-fn tellable(message: &str) -> Option<String> {
-    let is_safe = !message.contains("sk-ant-") && !message.trim().is_empty();
-    is_safe.then(|| message.chars().take(MAX_MESSAGE).collect())
 }

@@ -17,7 +17,7 @@ mod tools;
 
 use alloc::{boxed::Box, string::String, vec::Vec};
 
-use super::{Aim, Reader, Upstream, Written};
+use super::{Aim, Dropped, Reader, Upstream, Written};
 use crate::{
     chat::{Fault, Request, Response},
     error::Error,
@@ -64,21 +64,6 @@ impl Upstream for Anthropic {
 
     fn rate_limits(&self, headers: Headers<'_>, now: u64) -> Vec<(Name, String)> {
         limits::read(headers, now)
-    }
-}
-
-/// What had to be left out of a request, each name once.
-#[derive(Debug, Default)]
-struct Dropped(Vec<String>);
-
-impl Dropped {
-    /// More names than a header lists need not be told apart.
-    const MAX_NAMES: usize = 64;
-
-    fn note(&mut self, field: &str) {
-        if self.0.len() < Self::MAX_NAMES && !self.0.iter().any(|known| known == field) {
-            self.0.push(field.into());
-        }
     }
 }
 

@@ -6,14 +6,14 @@ use serde_json::value::RawValue;
 
 use super::{
     Dropped,
-    block::{self, Block, refuse},
+    block::{self, Block},
     conversation::{self, Conversation, Turn},
     model::abilities_of,
     thinking::{Mind, Thinking},
     tools::{Choice, OutputFormat, Toolbox, WireTool},
 };
 use crate::{
-    chat::Request,
+    chat::{Modality, Request},
     dialect::{Aim, Written},
     error::{Error, Kind},
     step::Name,
@@ -82,7 +82,7 @@ pub(super) fn write(request: &Request<'_>, aim: &Aim<'_>) -> Result<Written, Err
     let abilities = abilities_of(aim.model);
     let Conversation { mut system, turns } = Conversation::read(&request.messages, &mut dropped)?;
     let mut toolbox = Toolbox::new(request, abilities, &mut dropped)?;
-    let cache_control = read_other(request, &mut toolbox, &mut dropped)?;
+    let cache_control = read_other(request, &mut dropped)?;
     if let Some(instruction) = toolbox.instruction.take() {
         system.push(Block::Text { text: Cow::Owned(instruction), cache_control: None });
     }
@@ -102,7 +102,7 @@ pub(super) fn write(request: &Request<'_>, aim: &Aim<'_>) -> Result<Written, Err
         temperature: mind.temperature,
         top_p: mind.top_p,
         top_k: mind.top_k,
-        metadata: request.user.as_deref().map(|user_id| Metadata { user_id }),
+        metadata: request.user.as_ref().map(|user| Metadata { user_id: &user.id }),
         service_tier: service_tier(request, &mut dropped),
         cache_control,
         stream: request.stream,
@@ -111,19 +111,25 @@ pub(super) fn write(request: &Request<'_>, aim: &Aim<'_>) -> Result<Written, Err
     let body =
         serde_json::to_vec(&body).map_err(|_| Error::new(Kind::InvalidRequest, "The request cannot be written."))?;
     let headers = alloc::vec![(Name::Borrowed("anthropic-version"), String::from(VERSION))];
-    Ok(Written { path: "/messages".into(), headers, body, dropped: dropped.0 })
+    Ok(Written { path: "/messages".into(), headers, body, dropped })
 }
 
 /// Refuses what the answer would have to be different for.
 fn refuse_impossible(request: &Request<'_>) -> Result<(), Error> {
     if request.choices.is_some_and(|choices| choices != 1) {
-        return Err(refuse(&["This model gives one answer at a time: `n` must be 1."], "n"));
+        return Err(Error::refusing("This model gives one answer at a time: `n` must be 1.", "n"));
     }
     if request.logprobs.is_some() {
-        return Err(refuse(&["This model does not tell log probabilities."], "logprobs"));
+        return Err(Error::refusing("This model does not tell log probabilities.", "logprobs"));
+    }
+    if request.logit_bias.is_some() {
+        return Err(Error::refusing("This model takes no `logit_bias`.", "logit_bias"));
+    }
+    if request.modalities.iter().any(|modality| *modality != Modality::Text) {
+        return Err(Error::refusing("This model answers with text only.", "modalities"));
     }
     if request.stop.iter().any(|stop| !stop.is_empty() && stop.trim().is_empty()) {
-        return Err(refuse(&["This model cannot stop at white space: `stop` needs other characters."], "stop"));
+        return Err(Error::refusing("This model cannot stop at white space: `stop` needs other characters.", "stop"));
     }
     Ok(())
 }
@@ -143,24 +149,12 @@ fn note_harmless(request: &Request<'_>, dropped: &mut Dropped) {
 }
 
 /// Members of the request that have no place in the canonical form. Returns the cache breakpoint behind all of it.
-fn read_other<'r>(
-    request: &'r Request<'_>,
-    toolbox: &mut Toolbox<'r>,
-    dropped: &mut Dropped,
-) -> Result<Option<&'r RawValue>, Error> {
+fn read_other<'r>(request: &'r Request<'_>, dropped: &mut Dropped) -> Result<Option<&'r RawValue>, Error> {
     let mut cache_control = None;
     for (name, raw) in &request.other {
         match name.as_ref() {
             "cache_control" => cache_control = Some(*raw),
-            "web_search_options" => toolbox.search(raw),
-            "logit_bias" if raw.get() != "{}" => {
-                return Err(refuse(&["This model takes no `logit_bias`."], "logit_bias"));
-            }
-            "modalities" if raw.get().contains("\"audio\"") || raw.get().contains("\"image\"") => {
-                return Err(refuse(&["This model answers with text only."], "modalities"));
-            }
-            "logit_bias" | "modalities" => {}
-            name => dropped.note(name),
+            name => dropped.leave_out(name, raw)?,
         }
     }
     Ok(cache_control)

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     chat::{Delta, ToolCall},
-    dialect::{Malformed, Reader},
+    dialect::{Broken, Reader},
     json::Str,
     sse::Frame,
 };
@@ -84,12 +84,12 @@ struct MessageDelta<'a> {
 }
 
 type Each<'e> = dyn FnMut(Delta<'_>) + 'e;
-type Read = Result<(), Malformed>;
+type Read = Result<(), Broken>;
 
 impl Reader for StreamReader {
     fn read(&mut self, frame: Frame<'_>, each: &mut dyn FnMut(Delta<'_>)) -> Read {
         let Some(data) = frame.data() else { return Ok(()) };
-        let text = core::str::from_utf8(&data).map_err(|_| Malformed)?;
+        let text = core::str::from_utf8(&data).map_err(|_| Broken::Malformed)?;
         let event: Event<'_> = parse(text)?;
         match &*event.kind {
             "message_start" => self.start(event.message, each),
@@ -104,10 +104,7 @@ impl Reader for StreamReader {
                 each(Delta::End);
                 Ok(())
             }
-            "error" => {
-                each(Delta::Fault(fault::read_event(&data)));
-                Ok(())
-            }
+            "error" => Err(Broken::Fault(fault::read_event(&data))),
             _ => Ok(()),
         }
     }
@@ -125,7 +122,7 @@ impl StreamReader {
     }
 
     fn start_block(&mut self, index: u64, block: Option<&RawValue>, each: &mut Each<'_>) -> Read {
-        let read = read_block(block.ok_or(Malformed)?).map_err(|_| Malformed)?;
+        let read = read_block(block.ok_or(Broken::Malformed)?).map_err(|_| Broken::Malformed)?;
         let Some((kind, block)) = read else { return Ok(()) };
         match kind {
             BlockKind::Text => {
@@ -173,7 +170,7 @@ impl StreamReader {
                 say(required(delta.signature)?, |signature| each(Delta::Signature { choice: 0, signature }));
             }
             "citations_delta" => {
-                let raw = delta.citation.ok_or(Malformed)?;
+                let raw = delta.citation.ok_or(Broken::Malformed)?;
                 each(Delta::Citation { choice: 0, citation: citation(raw) });
             }
             "input_json_delta" => {
@@ -234,12 +231,12 @@ fn is_hollow(input: &str) -> bool {
     input == "null" || input.bytes().all(|byte| byte.is_ascii_whitespace() || matches!(byte, b'{' | b'}'))
 }
 
-fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Malformed> {
-    serde_json::from_str(text).map_err(|_| Malformed)
+fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Broken> {
+    serde_json::from_str(text).map_err(|_| Broken::Malformed)
 }
 
-fn required<'a, T: Deserialize<'a>>(raw: Option<&'a RawValue>) -> Result<T, Malformed> {
-    parse(raw.ok_or(Malformed)?.get())
+fn required<'a, T: Deserialize<'a>>(raw: Option<&'a RawValue>) -> Result<T, Broken> {
+    parse(raw.ok_or(Broken::Malformed)?.get())
 }
 
 /// Gives a text on, unless there is none.

@@ -48,8 +48,6 @@ const USUAL_MAX_TOKENS: u64 = 4096;
 /// The API's smallest budget.
 const MIN_BUDGET_TOKENS: u64 = 1024;
 
-const EFFORT: &str = "reasoning_effort";
-
 impl Mind {
     /// `allows_budget` says that nothing else of the request forbids a budget, `forces_tool` that a tool must be called.
     pub(super) fn new(
@@ -63,7 +61,7 @@ impl Mind {
         let max_tokens = request.max_tokens.or(max_output_tokens);
         let mut mind = Self { max_tokens: max_tokens.unwrap_or(USUAL_MAX_TOKENS), ..Self::default() };
         if forces_tool && mind.leaves_thought_out(&request.reasoning, abilities.thinking) {
-            dropped.note(EFFORT);
+            note(&request.reasoning, dropped);
         } else {
             mind.think(&request.reasoning, abilities.thinking, max_tokens.is_some(), allows_budget, dropped);
         }
@@ -73,12 +71,10 @@ impl Mind {
 
     /// A forced tool and thought exclude each other; the tool is what the client relies on. True where thought was wished.
     fn leaves_thought_out(&mut self, wish: &Reasoning<'_>, ability: Ability) -> bool {
-        let forbids = wish.budget == Some(0) || wish.effort == Some(Effort::None);
-        let wishes = wish.budget.is_some() || wish.effort.is_some();
         if ability == Ability::Effort(Habit::On) {
             self.thinking = Some(Thinking::Disabled);
         }
-        wishes && !forbids
+        wish.is_wanted()
     }
 
     fn think(
@@ -92,29 +88,29 @@ impl Mind {
         if wish.effort.is_none() && wish.budget.is_none() {
             return;
         }
-        if wish.budget == Some(0) || wish.budget.is_none() && wish.effort == Some(Effort::None) {
+        if wish.is_forbidden() {
             match ability {
                 Ability::Effort(Habit::On) => self.thinking = Some(Thinking::Disabled),
-                Ability::Effort(Habit::Always) => dropped.note(EFFORT),
+                Ability::Effort(Habit::Always) => note(wish, dropped),
                 Ability::Never | Ability::Budget | Ability::Either | Ability::Effort(Habit::Off) => {}
             }
             return;
         }
         let by_budget = match ability {
-            Ability::Never => return dropped.note(EFFORT),
+            Ability::Never => return note(wish, dropped),
             Ability::Budget => true,
             Ability::Either => wish.budget.is_some() && allows_budget,
             Ability::Effort(_) => false,
         };
         if !by_budget {
-            let effort = wish.effort.unwrap_or_else(|| effort_of(wish.budget.unwrap_or_default()));
+            let effort = wish.effort.unwrap_or_else(|| Effort::of_budget(wish.budget.unwrap_or_default()));
             let takes_budget = ability == Ability::Either;
             self.thinking = Some(Thinking::Adaptive { display: (!takes_budget).then_some(Display::Summarized) });
             self.effort = Some(word_for(effort, takes_budget));
         } else if let Some(budget_tokens) = self.budget(wish, is_bounded).filter(|_| allows_budget) {
             self.thinking = Some(Thinking::Enabled { budget_tokens });
         } else {
-            dropped.note(EFFORT);
+            note(wish, dropped);
         }
     }
 
@@ -127,7 +123,7 @@ impl Mind {
                 }
                 budget.max(MIN_BUDGET_TOKENS).min(self.max_tokens.saturating_sub(1))
             }
-            None => budget_of(wish.effort.unwrap_or(Effort::Medium)).min(self.max_tokens / 2),
+            None => wish.effort.unwrap_or(Effort::Medium).budget().min(self.max_tokens / 2),
         };
         (budget >= MIN_BUDGET_TOKENS).then_some(budget)
     }
@@ -172,25 +168,9 @@ impl Mind {
     }
 }
 
-/// The effort that a budget stands for.
-fn effort_of(budget: u64) -> Effort {
-    match budget {
-        0..=2048 => Effort::Low,
-        2049..=8192 => Effort::Medium,
-        8193..=24_576 => Effort::High,
-        _ => Effort::Xhigh,
-    }
-}
-
-/// The budget that an effort stands for.
-fn budget_of(effort: Effort) -> u64 {
-    match effort {
-        Effort::None | Effort::Minimal => MIN_BUDGET_TOKENS,
-        Effort::Low => 2048,
-        Effort::Medium => 8192,
-        Effort::High => 16_384,
-        Effort::Xhigh => 32_768,
-    }
+/// Notes that the model will not think as it was asked to.
+fn note(wish: &Reasoning<'_>, dropped: &mut Dropped) {
+    wish.members.iter().for_each(|member| dropped.note(member));
 }
 
 /// Anthropic's word for an effort. The models that also take budgets have `max`, but no `xhigh`.

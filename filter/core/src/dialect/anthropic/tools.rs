@@ -1,14 +1,14 @@
 //! What the model may call, whether it must, and the shape of its answer: one wish, because a shape that the format cannot
 //! express is a tool that must be called.
 
-use alloc::{borrow::Cow, string::String, vec::Vec};
+use alloc::{borrow::Cow, format, string::String, vec::Vec};
 use hashbrown::HashSet;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::{Dropped, JSON_TOOL, block::refuse, model::Abilities, schema};
+use super::{Dropped, JSON_TOOL, model::Abilities, schema};
 use crate::{
-    chat::{Format, Request, Tool, ToolChoice},
+    chat::{Format, Request, Tool, ToolChoice, WebSearch},
     error::Error,
 };
 
@@ -92,8 +92,8 @@ const JSON_DESCRIPTION: &str = "Gives the answer: one JSON object, which is the 
 impl<'r> Toolbox<'r> {
     pub(super) fn new(request: &'r Request<'_>, abilities: Abilities, dropped: &mut Dropped) -> Result<Self, Error> {
         if let Some(index) = request.tools.iter().position(|tool| tool.name == JSON_TOOL) {
-            let path = alloc::format!("tools[{index}].function.name");
-            return Err(refuse(&["`", JSON_TOOL, "` is the name of a tool of the gateway."], &path));
+            let path = format!("tools[{index}].function.name");
+            return Err(Error::refusing(format!("`{JSON_TOOL}` is the name of a tool of the gateway."), path));
         }
         let mut toolbox = Self::default();
         let takes_strict =
@@ -102,6 +102,9 @@ impl<'r> Toolbox<'r> {
         let is_allowed = |tool: &&Tool<'_>| allowed.as_ref().is_none_or(|names| names.contains(&*tool.name));
         let tools = request.tools.iter().filter(is_allowed);
         toolbox.tools = tools.map(|tool| function(tool, takes_strict, dropped)).collect();
+        if let Some(search) = &request.web_search {
+            toolbox.search(search, dropped);
+        }
         toolbox.choice = toolbox.choice_of(request);
         toolbox.shape(request, abilities);
         if !abilities.forcing {
@@ -115,20 +118,16 @@ impl<'r> Toolbox<'r> {
         self.choice.is_some_and(|choice| matches!(choice.kind, ANY | TOOL))
     }
 
-    /// Lets the model search the web: `web_search_options`.
-    pub(super) fn search(&mut self, raw: &'r RawValue) {
-        #[derive(Deserialize, Default)]
-        struct Wire<'a> {
-            #[serde(borrow, default)]
-            user_location: Option<Place<'a>>,
-        }
+    /// Lets the model search the web.
+    fn search(&mut self, search: &WebSearch<'r>, dropped: &mut Dropped) {
         #[derive(Deserialize)]
         struct Place<'a> {
             #[serde(borrow, default)]
             approximate: Option<Location<'a>>,
         }
-        let wire: Wire<'_> = serde_json::from_str(raw.get()).unwrap_or_default();
-        let location = wire.user_location.and_then(|place| place.approximate);
+        dropped.note_if(search.context_size.is_some(), "web_search_options.search_context_size");
+        let place: Option<Place<'_>> = search.user_location.and_then(|place| serde_json::from_str(place.get()).ok());
+        let location = place.and_then(|place| place.approximate);
         let user_location = location.map(|location| Location { kind: "approximate", ..location });
         self.tools.push(WireTool::WebSearch { kind: "web_search_20250305", name: "web_search", user_location });
     }

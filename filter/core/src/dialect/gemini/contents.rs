@@ -15,7 +15,8 @@ use super::{
     media::{self, Media},
 };
 use crate::{
-    chat::{Message, Part, Role, ToolCall, ToolResult},
+    chat::{Input, Message, Part, Role, ToolResult},
+    dialect::Dropped,
     error::{Error, Kind},
 };
 
@@ -56,19 +57,7 @@ struct FunctionCall<'a> {
     #[serde(skip_serializing_if = "str::is_empty")]
     id: &'a str,
     name: &'a str,
-    args: Arguments<'a>,
-}
-
-/// A call's arguments, which must be an object.
-#[derive(Debug, Serialize)]
-#[serde(untagged)]
-enum Arguments<'a> {
-    Object(&'a RawValue),
-    None {},
-    /// What the model once wrote in their place.
-    Malformed {
-        arguments: &'a str,
-    },
+    args: Input<'a>,
 }
 
 #[derive(Debug, Serialize)]
@@ -132,14 +121,14 @@ struct Draft<'a, 'd> {
     last: Option<Turn>,
     /// What tools answered besides text, for the turn behind their results.
     attachments: Vec<Piece<'a>>,
-    dropped: &'d mut Vec<&'static str>,
+    dropped: &'d mut Dropped,
 }
 
 /// The instruction and the turns.
 pub(super) fn contents<'a>(
     messages: &'a [Message<'_>],
     family: Family,
-    dropped: &mut Vec<&'static str>,
+    dropped: &mut Dropped,
 ) -> Result<(Option<Content<'a>>, Vec<Content<'a>>), Error> {
     let mut draft =
         Draft { family, system: Vec::new(), contents: Vec::new(), last: None, attachments: Vec::new(), dropped };
@@ -211,7 +200,7 @@ impl<'a> Draft<'a, '_> {
                 self.media(part, path)?.map(|media| Piece::of(Datum::Media(media)))
             }
             Part::ToolCall(call) => Some(Piece {
-                datum: Datum::FunctionCall(FunctionCall { id: &call.id, name: &call.name, args: arguments(call) }),
+                datum: Datum::FunctionCall(FunctionCall { id: &call.id, name: &call.name, args: call.input() }),
                 thought_signature: call.signature.as_deref(),
             }),
             Part::Thinking { .. } | Part::RedactedThinking(_) | Part::ToolResult(_) => None,
@@ -309,19 +298,6 @@ impl<'a> Draft<'a, '_> {
     }
 
     fn drop(&mut self, name: &'static str) {
-        if !self.dropped.contains(&name) {
-            self.dropped.push(name);
-        }
-    }
-}
-
-fn arguments<'a>(call: &'a ToolCall<'_>) -> Arguments<'a> {
-    let arguments = call.arguments.trim();
-    if arguments.is_empty() {
-        return Arguments::None {};
-    }
-    match serde_json::from_str::<&RawValue>(arguments) {
-        Ok(raw) if raw.get().starts_with('{') => Arguments::Object(raw),
-        Ok(_) | Err(_) => Arguments::Malformed { arguments },
+        self.dropped.note(name);
     }
 }

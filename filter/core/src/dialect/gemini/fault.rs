@@ -4,19 +4,13 @@
 //! key that it never had. "You exceeded your current quota" is what every rate limit says; only words about credits or
 //! spending mean that the money is gone.
 
-use alloc::{string::String, vec::Vec};
+use alloc::vec::Vec;
 use serde::Deserialize;
 
 use crate::{
     chat::{Fault, Reason},
     json::Str,
 };
-
-/// Longest message that is passed on.
-const MAX_MESSAGE: usize = 1000;
-
-/// Where credentials and whose they are begin, in Google's own messages.
-const PRIVATE: &[&str] = &["AIza", "ya29.", "api_key:", "project_number:", "Bearer "];
 
 #[derive(Deserialize)]
 struct Wire<'a> {
@@ -48,7 +42,7 @@ struct Detail<'a> {
 pub(super) fn read(status: u16, body: &[u8]) -> Fault {
     match parse(body) {
         Some(error) => of(&error, status),
-        None => Fault { status, reason: None, message: None },
+        None => Fault::new(status, None, ""),
     }
 }
 
@@ -86,12 +80,9 @@ fn of(error: &Status<'_>, status: u16) -> Fault {
         matches!(detail.reason.as_deref(), Some("API_KEY_INVALID" | "API_KEY_EXPIRED" | "API_KEY_SERVICE_BLOCKED"))
     });
     if is_key_refused {
-        let message = String::from("The provider refused the gateway's credential.");
-        return Fault { status: 502, reason: None, message: Some(message) };
+        return Fault::new(502, None, "The provider refused the gateway's credential.");
     }
-    let is_private = PRIVATE.iter().any(|mark| message.contains(mark));
-    let message_passed = (!is_private && !message.is_empty()).then(|| message.chars().take(MAX_MESSAGE).collect());
-    Fault { status, reason: reason(status, &message.to_ascii_lowercase()), message: message_passed }
+    Fault::new(status, reason(status, &message.to_ascii_lowercase()), message)
 }
 
 fn reason(status: u16, message: &str) -> Option<Reason> {

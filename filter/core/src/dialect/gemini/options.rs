@@ -1,27 +1,15 @@
 //! Members of a chat request that are not everybody's: Google's own, as its OpenAI-compatible endpoint and other gateways
 //! know them; those that change the answer's meaning, which are refused; and the rest, which is left out and listed.
 
-use alloc::{format, string::String, vec::Vec};
+use alloc::{format, vec::Vec};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::{
-    chat::Request,
-    error::{Error, Kind},
-    json::Str,
+    chat::{Modality, Request},
+    dialect::Dropped,
+    error::Error,
 };
-
-/// An answer without these would be another one, and Gemini has nothing like them.
-const REFUSED: &[&str] = &[
-    "audio",
-    "grammar",
-    "guided_choice",
-    "guided_grammar",
-    "guided_json",
-    "guided_regex",
-    "logit_bias",
-    "structured_outputs",
-];
 
 /// What the members ask for.
 #[derive(Debug, Default)]
@@ -54,22 +42,23 @@ struct Google<'a> {
 
 impl<'a> Options<'a> {
     /// Reads them; the names of those that are left out go to `dropped`.
-    pub(super) fn read(request: &Request<'a>, dropped: &mut Vec<String>) -> Result<Self, Error> {
-        let mut options = Self::default();
+    pub(super) fn read(request: &Request<'a>, dropped: &mut Dropped) -> Result<Self, Error> {
+        if request.logit_bias.is_some() {
+            return Err(Error::refusing("Gemini has nothing like `logit_bias`.", "logit_bias"));
+        }
+        let mut options = Self { modalities: modalities(&request.modalities)?, ..Self::default() };
+        if let Some(search) = &request.web_search {
+            if !request.tools.is_empty() {
+                let message = "Gemini does not search the web and call functions in one request.";
+                return Err(Error::refusing(message, "web_search_options"));
+            }
+            options.searches = true;
+            dropped.note_if(search.context_size.is_some(), "web_search_options.search_context_size");
+            dropped.note_if(search.user_location.is_some(), "web_search_options.user_location");
+        }
         for (name, raw) in &request.other {
             let raw = *raw;
             match name.as_ref() {
-                "modalities" => options.modalities = modalities(raw)?,
-                "web_search_options" => {
-                    if !request.tools.is_empty() {
-                        let message = "Gemini does not search the web and call functions in one request.";
-                        return Err(invalid(message, "web_search_options"));
-                    }
-                    options.searches = true;
-                    if raw.get().contains(':') {
-                        dropped.push("web_search_options.*".into());
-                    }
-                }
                 "store" => options.stores = Some(typed("store", raw)?),
                 "safety_settings" | "safetySettings" => options.safety_settings = Some(raw),
                 "cached_content" | "cachedContent" => options.cached_content = Some(raw),
@@ -80,33 +69,24 @@ impl<'a> Options<'a> {
                         options.thinking_config = google.thinking_config;
                     }
                 }
-                name if REFUSED.contains(&name) && raw.get() != "{}" => {
-                    return Err(invalid(format!("Gemini has nothing like `{name}`."), String::from(name)));
-                }
-                name if REFUSED.contains(&name) => {}
-                name => dropped.push(name.into()),
+                name => dropped.leave_out(name, raw)?,
             }
         }
         Ok(options)
     }
 }
 
-fn modalities(raw: &RawValue) -> Result<Vec<&'static str>, Error> {
-    let wanted: Vec<Str<'_>> = typed("modalities", raw)?;
-    let known = wanted.iter().map(|modality| match &**modality {
-        "text" => Ok("TEXT"),
-        "image" => Ok("IMAGE"),
-        other => Err(invalid(format!("Gemini does not answer a chat in `{other}`."), "modalities")),
-    });
-    let known: Vec<_> = known.collect::<Result<_, _>>()?;
+fn modalities(wanted: &[Modality]) -> Result<Vec<&'static str>, Error> {
+    let word = |modality: &Modality| match modality {
+        Modality::Text => Ok("TEXT"),
+        Modality::Image => Ok("IMAGE"),
+        Modality::Audio => Err(Error::refusing("Gemini does not answer a chat in sound.", "modalities")),
+    };
+    let words: Vec<_> = wanted.iter().map(word).collect::<Result<_, _>>()?;
     // Text is what it answers anyway.
-    Ok(if known == ["TEXT"] { Vec::new() } else { known })
+    Ok(if words == ["TEXT"] { Vec::new() } else { words })
 }
 
 fn typed<'a, T: Deserialize<'a>>(name: &'static str, raw: &'a RawValue) -> Result<T, Error> {
-    serde_json::from_str(raw.get()).map_err(|_| invalid(format!("`{name}` is not of the right type."), name))
-}
-
-fn invalid(message: impl Into<String>, name: impl Into<alloc::borrow::Cow<'static, str>>) -> Error {
-    Error::new(Kind::InvalidRequest, message).blaming(name)
+    serde_json::from_str(raw.get()).map_err(|_| Error::refusing(format!("`{name}` is not of the right type."), name))
 }

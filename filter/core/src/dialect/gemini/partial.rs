@@ -8,7 +8,7 @@ use alloc::{string::String, vec::Vec};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::{dialect::Malformed, json::Str};
+use crate::json::Str;
 
 /// Deepest way.
 const MAX_DEPTH: usize = 64;
@@ -189,6 +189,10 @@ fn escape(text: &str, out: &mut String) {
     let quoted = serde_json::to_string(text).unwrap_or_default();
     out.push_str(quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default());
 }
+
+/// A value that does not follow on the last one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Malformed;
 
 #[cfg(test)]
 mod tests {

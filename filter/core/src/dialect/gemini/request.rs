@@ -3,7 +3,7 @@
 //! Everything is borrowed from the canonical request, so that a picture is copied once, into the body. JSON Schemas go
 //! unchanged into the fields that take JSON Schema; the older `parameters` and `responseSchema` know a part of it only.
 
-use alloc::{borrow::ToOwned, format, string::String, vec::Vec};
+use alloc::{format, string::String, vec::Vec};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     chat::{Format, Request, Text, Tool, ToolChoice},
-    dialect::{Aim, Written},
+    dialect::{Aim, Dropped, Written},
     error::{Error, Kind},
 };
 
@@ -116,25 +116,21 @@ enum ThinkingConfig<'a> {
 /// Writes a request.
 pub(super) fn write(request: &Request<'_>, aim: &Aim<'_>) -> Result<Written, Error> {
     let family = Family::of(aim.model);
-    let (mut dropped, mut omitted) = (Vec::new(), Vec::new());
-    let options = Options::read(request, &mut omitted)?;
+    let mut dropped = Dropped::default();
+    let options = Options::read(request, &mut dropped)?;
     let (system_instruction, contents) = contents(&request.messages, family, &mut dropped)?;
     let tool_config = tool_config(request, family, &mut dropped)?;
     let mut tools = Vec::new();
     if !request.tools.is_empty() {
-        if request.tools.iter().any(|tool| tool.cache.is_some()) && !dropped.contains(&"cache_control") {
-            dropped.push("cache_control");
-        }
+        dropped.note_if(request.tools.iter().any(|tool| tool.cache.is_some()), "cache_control");
         tools.push(Tools::FunctionDeclarations(request.tools.iter().map(declaration).collect()));
     }
     if options.searches {
         tools.push(Tools::GoogleSearch {});
     }
-    if request.parallel_tools == Some(false) && !request.tools.is_empty() {
-        dropped.push("parallel_tool_calls");
-    }
-    if request.user.is_some() {
-        dropped.push("user");
+    dropped.note_if(request.parallel_tools == Some(false) && !request.tools.is_empty(), "parallel_tool_calls");
+    if let Some(user) = &request.user {
+        dropped.note(user.member);
     }
     let service_tier = match request.service_tier.as_deref() {
         None | Some("auto") => None,
@@ -142,7 +138,7 @@ pub(super) fn write(request: &Request<'_>, aim: &Aim<'_>) -> Result<Written, Err
         Some("flex") => Some("flex"),
         Some("priority") => Some("priority"),
         Some(_) => {
-            dropped.push("service_tier");
+            dropped.note("service_tier");
             None
         }
     };
@@ -159,7 +155,6 @@ pub(super) fn write(request: &Request<'_>, aim: &Aim<'_>) -> Result<Written, Err
     };
     let body = serde_json::to_vec(&body)
         .map_err(|_| Error::new(Kind::InvalidRequest, "The request has a number that JSON cannot express."))?;
-    let dropped = dropped.into_iter().map(ToOwned::to_owned).chain(omitted).collect();
     Ok(Written { path: path(aim.model, request.stream), headers: Vec::new(), body, dropped })
 }
 
@@ -171,7 +166,7 @@ fn declaration<'a>(tool: &'a Tool<'_>) -> Declaration<'a> {
 fn tool_config<'a>(
     request: &'a Request<'_>,
     family: Family,
-    dropped: &mut Vec<&'static str>,
+    dropped: &mut Dropped,
 ) -> Result<Option<ToolConfig<'a>>, Error> {
     if request.tools.is_empty() {
         return match &request.tool_choice {
@@ -198,7 +193,7 @@ fn tool_config<'a>(
         Some(ToolChoice::Auto) | None if is_strict && family != Family::Plain => ("VALIDATED", Vec::new()),
         choice => {
             if is_strict {
-                dropped.push("tools[].function.strict");
+                dropped.note("tools[].function.strict");
             }
             if choice.is_none() {
                 return Ok(None);
@@ -213,7 +208,7 @@ fn generation<'a>(
     request: &'a Request<'a>,
     options: &Options<'a>,
     family: Family,
-    dropped: &mut Vec<&'static str>,
+    dropped: &mut Dropped,
 ) -> Generation<'a> {
     let (response_mime_type, response_json_schema) = match &request.format {
         None | Some(Format::Text) => (None, None),

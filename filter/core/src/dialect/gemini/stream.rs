@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     chat::{Delta, Finish, Text, ToolCall},
-    dialect::{Malformed, Reader},
+    dialect::{Broken, Reader},
     sse::Frame,
 };
 
@@ -42,17 +42,17 @@ struct Progress {
 type Each<'e> = &'e mut dyn FnMut(Delta<'_>);
 
 impl Reader for StreamReader {
-    fn read(&mut self, frame: Frame<'_>, each: Each<'_>) -> Result<(), Malformed> {
+    fn read(&mut self, frame: Frame<'_>, each: Each<'_>) -> Result<(), Broken> {
         let Some(data) = frame.data() else { return Ok(()) };
-        let data = core::str::from_utf8(&data).map_err(|_| Malformed)?.trim();
+        let data = core::str::from_utf8(&data).map_err(|_| Broken::Malformed)?.trim();
         // OpenAI's end, which some proxies add.
         if data.is_empty() || data == "[DONE]" {
             return Ok(());
         }
-        let answer: Answer<'_> = serde_json::from_str(data).ok().filter(|_| data.starts_with('{')).ok_or(Malformed)?;
+        let answer: Answer<'_> =
+            serde_json::from_str(data).ok().filter(|_| data.starts_with('{')).ok_or(Broken::Malformed)?;
         if let Some(error) = &answer.error {
-            each(Delta::Fault(fault::in_stream(error)));
-            return Ok(());
+            return Err(Broken::Fault(fault::in_stream(error)));
         }
         self.begin(&answer, each);
         let told = answer.usage_metadata;
@@ -87,14 +87,14 @@ impl StreamReader {
         each(Delta::Start { id, model: model(answer.model_version.clone()), service_tier });
     }
 
-    fn candidate(&mut self, mut candidate: Candidate<'_>, each: Each<'_>) -> Result<(), Malformed> {
+    fn candidate(&mut self, mut candidate: Candidate<'_>, each: Each<'_>) -> Result<(), Broken> {
         let choice = candidate.index.unwrap_or(0);
         let Self { id, choices, .. } = self;
-        let index = usize::try_from(choice).ok().filter(|index| *index < MAX_CHOICES).ok_or(Malformed)?;
+        let index = usize::try_from(choice).ok().filter(|index| *index < MAX_CHOICES).ok_or(Broken::Malformed)?;
         if index >= choices.len() {
             choices.resize_with(index.saturating_add(1), Progress::default);
         }
-        let progress = choices.get_mut(index).ok_or(Malformed)?;
+        let progress = choices.get_mut(index).ok_or(Broken::Malformed)?;
         for piece in candidate.pieces() {
             match piece {
                 Piece::Thought(text) => each(Delta::Thinking { choice, text }),
@@ -130,7 +130,7 @@ impl Progress {
         choice: u32,
         answer: &str,
         each: Each<'_>,
-    ) -> Result<(), Malformed> {
+    ) -> Result<(), Broken> {
         let goes_on = call.will_continue == Some(true);
         if let Some(name) = call.name {
             self.close(choice, each);
@@ -149,7 +149,7 @@ impl Progress {
         if let Some(document) = &mut self.open {
             let mut json = String::new();
             for argument in call.partial_args.iter().flatten() {
-                document.add(argument, &mut json)?;
+                document.add(argument, &mut json).map_err(|_| Broken::Malformed)?;
             }
             self.tell(json, choice, each);
         }

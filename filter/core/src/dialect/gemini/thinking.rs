@@ -3,11 +3,13 @@
 //! Efforts become budgets and levels as Google's own OpenAI-compatible endpoint maps them:
 //! <https://ai.google.dev/gemini-api/docs/openai>. Whoever asks for thought gets it told.
 
-use alloc::vec::Vec;
 use serde::Serialize;
 
 use super::family::Family;
-use crate::chat::{Effort, Reasoning};
+use crate::{
+    chat::{Effort, Reasoning},
+    dialect::Dropped,
+};
 
 /// How much to think, and whether to tell.
 #[derive(Debug, Serialize, Default, PartialEq, Eq)]
@@ -23,8 +25,8 @@ pub(super) struct Thinking {
 }
 
 /// What the model is to be told. What it cannot do is done as nearly as it can, and its name goes to `dropped`.
-pub(super) fn thinking(reasoning: &Reasoning<'_>, family: Family, dropped: &mut Vec<&'static str>) -> Option<Thinking> {
-    let name = if reasoning.effort.is_some() { "reasoning_effort" } else { "reasoning" };
+pub(super) fn thinking(reasoning: &Reasoning<'_>, family: Family, dropped: &mut Dropped) -> Option<Thinking> {
+    let mut note = || reasoning.members.iter().for_each(|member| dropped.note(member));
     let effort = if reasoning.budget == Some(0) { Some(Effort::None) } else { reasoning.effort };
     let budget = reasoning.budget.filter(|budget| *budget > 0);
     let is_told = effort != Some(Effort::None) || budget.is_some();
@@ -34,7 +36,7 @@ pub(super) fn thinking(reasoning: &Reasoning<'_>, family: Family, dropped: &mut 
     let (thinking_budget, thinking_level, is_exact) = match (family, budget, effort) {
         (Family::Plain, None, Some(Effort::None)) => return None,
         (Family::Plain, ..) => {
-            dropped.push(name);
+            note();
             return None;
         }
         (_, None, None) => (None, None, true),
@@ -43,14 +45,8 @@ pub(super) fn thinking(reasoning: &Reasoning<'_>, family: Family, dropped: &mut 
             (Some(possible), None, possible == budget)
         }
         (Family::Budgeted { least, most, stops }, None, Some(effort)) => {
-            let budget = match effort {
-                Effort::None if stops => 0,
-                Effort::None => least,
-                Effort::Minimal | Effort::Low => 1024,
-                Effort::Medium => 8192,
-                Effort::High => 24_576,
-                Effort::Xhigh => most,
-            };
+            let least = if stops { 0 } else { least };
+            let budget = effort.budget().clamp(least, most);
             (Some(budget), None, effort != Effort::None || stops)
         }
         (Family::Levelled { .. }, Some(budget), _) => (Some(budget), None, true),
@@ -67,7 +63,7 @@ pub(super) fn thinking(reasoning: &Reasoning<'_>, family: Family, dropped: &mut 
         }
     };
     if !is_exact {
-        dropped.push(name);
+        note();
     }
     Some(Thinking { include_thoughts: is_told.then_some(true), thinking_budget, thinking_level })
 }
@@ -92,8 +88,9 @@ mod tests {
                 thinking_level: Some(level),
             })
         };
-        let effort = |effort| Reasoning { effort: Some(effort), ..Reasoning::default() };
-        let tokens = |budget| Reasoning { budget: Some(budget), ..Reasoning::default() };
+        let members = || alloc::vec!["reasoning"];
+        let effort = |effort| Reasoning { effort: Some(effort), members: members(), ..Reasoning::default() };
+        let tokens = |budget| Reasoning { budget: Some(budget), members: members(), ..Reasoning::default() };
         for (model, reasoning, expected, is_exact) in [
             ("gemini-2.5-flash", Reasoning::default(), None, true),
             ("gemini-2.5-flash", effort(Effort::None), budget(false, 0), true),
@@ -111,9 +108,9 @@ mod tests {
             ("gemini-3-flash-preview", effort(Effort::Medium), level(true, "MEDIUM"), true),
             ("gemini-3-flash-preview", tokens(6400), budget(true, 6400), true),
         ] {
-            let mut dropped = Vec::new();
+            let mut dropped = Dropped::default();
             assert_eq!(thinking(&reasoning, Family::of(model), &mut dropped), expected, "{model} {reasoning:?}");
-            assert_eq!(dropped.is_empty(), is_exact, "{model} {reasoning:?}");
+            assert_eq!(dropped.names().is_empty(), is_exact, "{model} {reasoning:?}");
         }
     }
 }

@@ -1,7 +1,6 @@
 //! Errors: `{"error": "…"}`, with the answer's status or, in a stream, without one. What they mean has to be read from their
 //! words, because the status does not tell: a conversation that is too long has been 400, 413 and 500.
 
-use alloc::string::String;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -9,9 +8,6 @@ use crate::{
     chat::{Fault, Reason, Text},
     json::Str,
 };
-
-/// Longest message passed on, in characters.
-const MAX_MESSAGE: usize = 500;
 
 /// What is said in the place of a message that names the gateway's account.
 const QUOTA: &str = "The usage limit of the provider's account is reached.";
@@ -49,21 +45,21 @@ fn message(error: &RawValue) -> Option<Text<'_>> {
 fn judge(status: u16, message: Option<&str>) -> Fault {
     let words = message.unwrap_or_default().to_ascii_lowercase();
     let says = |word: &str| words.contains(word);
-    let passed = || message.map(|message| message.chars().take(MAX_MESSAGE).collect());
+    let message = message.unwrap_or_default();
     if says("context") && (says("exceed") || says("too long")) {
-        return Fault { status: 400, reason: Some(Reason::ContextLength), message: passed() };
+        return Fault::new(400, Some(Reason::ContextLength), message);
     }
     if says("usage limit") || status == 402 {
-        return Fault { status: 429, reason: Some(Reason::Quota), message: Some(String::from(QUOTA)) };
+        return Fault::new(429, Some(Reason::Quota), QUOTA);
     }
     let reason = (status == 404 && says("model")).then_some(Reason::ModelNotFound);
-    Fault { status, reason, message: passed() }
+    Fault::new(status, reason, message)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::format;
+    use alloc::{format, string::String};
 
     /// Status and body; status, reason and, where it matters, the message that are read.
     type Case<'a> = (u16, String, u16, Option<Reason>, Option<&'a str>);

@@ -8,11 +8,10 @@
 use alloc::{format, string::String, vec::Vec};
 use core::fmt;
 use serde::{Serialize, Serializer};
-use serde_json::value::RawValue;
 
-use super::{omission::Omissions, request::refuse};
 use crate::{
-    chat::{Message, Part, Role, Source, ToolCall, ToolResult},
+    chat::{Input, Message, Part, Role, Source, ToolResult},
+    dialect::Dropped,
     error::Error,
 };
 
@@ -43,7 +42,7 @@ struct WireCall<'a> {
 struct WireCalled<'a> {
     index: usize,
     name: &'a str,
-    arguments: &'a RawValue,
+    arguments: Input<'a>,
 }
 
 /// Several texts written as one, without being joined in memory first.
@@ -90,20 +89,20 @@ impl Serialize for Joined<'_> {
 }
 
 /// Writes the conversation.
-pub(super) fn write<'a>(messages: &'a [Message<'_>], omissions: &mut Omissions) -> Result<Vec<WireMessage<'a>>, Error> {
+pub(super) fn write<'a>(messages: &'a [Message<'_>], dropped: &mut Dropped) -> Result<Vec<WireMessage<'a>>, Error> {
     let mut wires = Vec::with_capacity(messages.len());
     for (index, message) in messages.iter().enumerate() {
         let path = format!("messages[{index}]");
-        omissions.note_if(message.name.is_some(), "messages[].name");
+        dropped.note_if(message.name.is_some(), "messages[].name");
         match message.role {
-            Role::System | Role::Developer => write_turn("system", "\n", message, &path, omissions, &mut wires)?,
-            Role::User => write_turn("user", "\n", message, &path, omissions, &mut wires)?,
+            Role::System | Role::Developer => write_turn("system", "\n", message, &path, dropped, &mut wires)?,
+            Role::User => write_turn("user", "\n", message, &path, dropped, &mut wires)?,
             // The pieces of an answer follow each other without a break.
-            Role::Assistant => write_turn("assistant", "", message, &path, omissions, &mut wires)?,
+            Role::Assistant => write_turn("assistant", "", message, &path, dropped, &mut wires)?,
             Role::Tool => {
                 for part in &message.parts {
                     if let Part::ToolResult(result) = part {
-                        wires.push(write_result(result, &path, omissions)?);
+                        wires.push(write_result(result, &path, dropped)?);
                     }
                 }
             }
@@ -117,7 +116,7 @@ fn write_turn<'a>(
     separator: &'static str,
     message: &'a Message<'_>,
     path: &str,
-    omissions: &mut Omissions,
+    dropped: &mut Dropped,
     wires: &mut Vec<WireMessage<'a>>,
 ) -> Result<(), Error> {
     let is_cut = message.role == Role::User && alternates(&message.parts);
@@ -127,25 +126,21 @@ fn write_turn<'a>(
         if is_cut && is_medium(part) && !wire.content.texts.is_empty() {
             wires.push(core::mem::replace(&mut wire, WireMessage::new(role, separator)));
         }
-        wire.add(part, &mut place, omissions)?;
+        wire.add(part, &mut place, dropped)?;
     }
     wires.push(wire);
     Ok(())
 }
 
-fn write_result<'a>(
-    result: &'a ToolResult<'_>,
-    path: &str,
-    omissions: &mut Omissions,
-) -> Result<WireMessage<'a>, Error> {
-    omissions.note_if(result.is_error, "messages[].is_error");
-    omissions.note_if(result.cache.is_some(), "cache_control");
+fn write_result<'a>(result: &'a ToolResult<'_>, path: &str, dropped: &mut Dropped) -> Result<WireMessage<'a>, Error> {
+    dropped.note_if(result.is_error, "messages[].is_error");
+    dropped.note_if(result.cache.is_some(), "cache_control");
     let mut wire = WireMessage::new("tool", "\n");
     wire.tool_name = result.name.as_deref();
     wire.tool_call_id = Some(&*result.id).filter(|id| !id.is_empty());
     let mut place = Place::new(path);
     for part in &result.parts {
-        wire.add(part, &mut place, omissions)?;
+        wire.add(part, &mut place, dropped)?;
     }
     Ok(wire)
 }
@@ -193,32 +188,33 @@ impl<'a> WireMessage<'a> {
         }
     }
 
-    fn add(&mut self, part: &'a Part<'_>, place: &mut Place<'_>, omissions: &mut Omissions) -> Result<(), Error> {
+    fn add(&mut self, part: &'a Part<'_>, place: &mut Place<'_>, dropped: &mut Dropped) -> Result<(), Error> {
         match part {
             Part::Thinking { text, signature: None } => self.thinking.push(text),
-            Part::Thinking { .. } | Part::RedactedThinking(_) => omissions.note("messages[].thinking_blocks"),
+            Part::Thinking { .. } | Part::RedactedThinking(_) => dropped.note("messages[].thinking_blocks"),
             Part::ToolCall(call) => {
-                self.tool_calls.push(WireCall::new(call, place)?);
+                let function = WireCalled { index: place.calls, name: &call.name, arguments: call.input() };
+                self.tool_calls.push(WireCall { id: &call.id, function });
                 place.calls = place.calls.saturating_add(1);
             }
             Part::Text(text) => {
-                omissions.note_if(text.cache.is_some(), "cache_control");
+                dropped.note_if(text.cache.is_some(), "cache_control");
                 self.content.push(&text.text);
             }
             Part::Refusal(text) => self.content.push(text),
             Part::Image { source, detail, cache } => {
-                omissions.note_if(cache.is_some(), "cache_control");
+                dropped.note_if(cache.is_some(), "cache_control");
                 let is_usual = detail.as_deref().is_none_or(|detail| detail == "auto");
-                omissions.note_if(!is_usual, "messages[].content[].image_url.detail");
+                dropped.note_if(!is_usual, "messages[].content[].image_url.detail");
                 let Source::Data { base64, .. } = source else {
                     let message = "This model reads pictures from data URLs only: a URL is never fetched.";
-                    return Err(refuse(message, place.content("image_url.url")));
+                    return Err(Error::refusing(message, place.content("image_url.url")));
                 };
                 self.images.push(base64);
             }
             Part::Audio { data, .. } => self.images.push(data),
             Part::Document { .. } => {
-                return Err(refuse("This model reads no files.", place.content("file")));
+                return Err(Error::refusing("This model reads no files.", place.content("file")));
             }
             // Those stand in turns of tools only.
             Part::ToolResult(_) => {}
@@ -227,18 +223,5 @@ impl<'a> WireMessage<'a> {
             place.content = place.content.saturating_add(1);
         }
         Ok(())
-    }
-}
-
-impl<'a> WireCall<'a> {
-    /// Ollama wants the arguments as an object, where the model of another provider may have written anything.
-    fn new(call: &'a ToolCall<'_>, place: &Place<'_>) -> Result<Self, Error> {
-        let written = Some(call.arguments.trim()).filter(|json| !json.is_empty()).unwrap_or("{}");
-        let arguments = Some(written).filter(|json| json.starts_with('{'));
-        let Some(arguments) = arguments.and_then(|json| serde_json::from_str(json).ok()) else {
-            let field = format!("{}.tool_calls[{}].function.arguments", place.message, place.calls);
-            return Err(refuse("The arguments of a tool call must be a JSON object for this model.", field));
-        };
-        Ok(Self { id: &call.id, function: WireCalled { index: place.calls, name: &call.name, arguments } })
     }
 }

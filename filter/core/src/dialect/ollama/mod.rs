@@ -5,7 +5,6 @@
 
 mod fault;
 mod message;
-mod omission;
 mod option;
 mod request;
 mod response;

@@ -4,7 +4,6 @@ use alloc::vec::Vec;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use super::request::refuse;
 use crate::{
     chat::{Request, Text},
     error::Error,
@@ -74,7 +73,7 @@ impl<'a> Options<'a> {
 
     /// Adds a member `options` as Ollama's own clients send it. What the request says in its own fields holds.
     pub(super) fn merge(&mut self, value: &'a RawValue) -> Result<(), Error> {
-        let wrong = || refuse("`options` must be an object.", "options");
+        let wrong = || Error::refusing("`options` must be an object.", "options");
         let own = self.0.len();
         for (Str(name), setting) in members(value.get()).ok_or_else(wrong)? {
             if !self.0.iter().take(own).any(|(taken, _)| *taken == name) {

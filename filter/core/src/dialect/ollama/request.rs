@@ -5,25 +5,20 @@
 //! ends for its length instead of going on over a forgotten prompt (`shift`). A client that wants the old ways says so by the
 //! same names.
 
-use alloc::{borrow::Cow, format, vec::Vec};
+use alloc::vec::Vec;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::{
     message::{self, WireMessage},
-    omission::Omissions,
     option::Options,
     tool::{self, WireTool},
 };
 use crate::{
-    chat::{Effort, Format, Reasoning, Request},
-    dialect::{Aim, Written},
-    error::{Error, Kind},
+    chat::{Effort, Format, Modality, Reasoning, Request},
+    dialect::{Aim, Dropped, Written},
+    error::Error,
 };
-
-/// Members that would make another answer and have no counterpart.
-const REFUSED: &[&str] =
-    &["guided_choice", "guided_grammar", "guided_json", "guided_regex", "logit_bias", "web_search_options"];
 
 #[derive(Serialize)]
 struct WireRequest<'a> {
@@ -75,36 +70,47 @@ enum Switch<'a> {
 /// Writes a request.
 pub(super) fn write(request: &Request<'_>, aim: &Aim<'_>) -> Result<Written, Error> {
     if request.choices.is_some_and(|choices| choices != 1) {
-        return Err(refuse("This model gives one answer only: `n` must be 1.", "n"));
+        return Err(Error::refusing("This model gives one answer only: `n` must be 1.", "n"));
     }
-    let mut omissions = Omissions::default();
+    if request.logit_bias.is_some() {
+        return Err(Error::refusing("This model takes no `logit_bias`.", "logit_bias"));
+    }
+    if request.modalities.iter().any(|modality| *modality != Modality::Text) {
+        return Err(Error::refusing("This model answers with text only.", "modalities"));
+    }
+    if request.web_search.is_some() {
+        return Err(Error::refusing("This model cannot search the web.", "web_search_options"));
+    }
+    let mut dropped = Dropped::default();
     let mut wire = WireRequest {
         model: aim.model,
-        messages: message::write(&request.messages, &mut omissions)?,
-        tools: tool::write(request, &mut omissions)?,
-        format: request.format.as_ref().and_then(|format| write_format(format, &mut omissions)),
+        messages: message::write(&request.messages, &mut dropped)?,
+        tools: tool::write(request, &mut dropped)?,
+        format: request.format.as_ref().and_then(|format| write_format(format, &mut dropped)),
         options: Options::new(request),
         stream: request.stream,
-        think: write_think(&request.reasoning, &mut omissions),
+        think: write_think(&request.reasoning, &mut dropped),
         logprobs: request.logprobs.map(|_| true),
         top_logprobs: request.logprobs.filter(|alternatives| *alternatives > 0),
         truncate: Switch::Usual(false),
         shift: Switch::Usual(false),
         keep_alive: None,
     };
-    omissions.note_if(request.user.is_some(), "user");
-    omissions.note_if(request.service_tier.is_some(), "service_tier");
+    if let Some(user) = &request.user {
+        dropped.note(user.member);
+    }
+    dropped.note_if(request.service_tier.is_some(), "service_tier");
     for (name, value) in &request.other {
-        wire.take(name, value, &mut omissions)?;
+        wire.take(name, value, &mut dropped)?;
     }
     // Strings, numbers, checked JSON and lists with string names: nothing here can fail to be written.
     let body = serde_json::to_vec(&wire).unwrap_or_default();
-    Ok(Written { path: "/chat".into(), headers: Vec::new(), body, dropped: omissions.0 })
+    Ok(Written { path: "/chat".into(), headers: Vec::new(), body, dropped })
 }
 
 impl<'a> WireRequest<'a> {
     /// Takes a member that has no place in the canonical request.
-    fn take(&mut self, name: &str, value: &'a RawValue, omissions: &mut Omissions) -> Result<(), Error> {
+    fn take(&mut self, name: &str, value: &'a RawValue, dropped: &mut Dropped) -> Result<(), Error> {
         match name {
             "keep_alive" => self.keep_alive = Some(value),
             "truncate" => self.truncate = Switch::Raw(value),
@@ -113,56 +119,35 @@ impl<'a> WireRequest<'a> {
                 self.think.get_or_insert(Think::Raw(value));
             }
             "options" => self.options.merge(value)?,
-            "modalities" => {
-                let modalities: Vec<Cow<'_, str>> = serde_json::from_str(value.get()).unwrap_or_default();
-                if modalities.iter().any(|modality| modality != "text") {
-                    return Err(refuse("This model answers with text only.", "modalities"));
-                }
-            }
             _ if self.options.take(name, value) => {}
-            "logit_bias" if value.get() == "{}" => {}
-            _ if REFUSED.contains(&name) => {
-                return Err(refuse(format!("`{name}` cannot be translated for this model."), Cow::Owned(name.into())));
-            }
-            // A client may send any number of names: they are not compared with each other.
-            _ => omissions.0.push(name.into()),
+            _ => dropped.leave_out(name, value)?,
         }
         Ok(())
     }
 }
 
-fn write_format<'a>(format: &'a Format<'_>, omissions: &mut Omissions) -> Option<WireFormat<'a>> {
+fn write_format<'a>(format: &'a Format<'_>, dropped: &mut Dropped) -> Option<WireFormat<'a>> {
     match format {
         Format::Text => None,
         Format::JsonObject => Some(WireFormat::Word("json")),
         Format::JsonSchema { schema, description, .. } => {
-            omissions.note_if(description.is_some(), "response_format.json_schema.description");
+            dropped.note_if(description.is_some(), "response_format.json_schema.description");
             Some(schema.map_or(WireFormat::Word("json"), WireFormat::Schema))
         }
     }
 }
 
-/// `max` is the latest of Ollama's levels. A budget in tokens becomes the level that it usually stands for.
-fn write_think<'a>(reasoning: &Reasoning<'_>, omissions: &mut Omissions) -> Option<Think<'a>> {
-    let level = |effort| match effort {
+/// `max` is the latest of Ollama's levels. A budget in tokens becomes the level that it stands for.
+fn write_think<'a>(reasoning: &Reasoning<'_>, dropped: &mut Dropped) -> Option<Think<'a>> {
+    if reasoning.budget.is_some_and(|budget| budget > 0) {
+        reasoning.members.iter().for_each(|member| dropped.note(member));
+    }
+    let effort = reasoning.effort.or_else(|| reasoning.budget.map(Effort::of_budget))?;
+    Some(match effort {
         Effort::None => Think::Switch(false),
         Effort::Minimal | Effort::Low => Think::Level("low"),
         Effort::Medium => Think::Level("medium"),
         Effort::High => Think::Level("high"),
         Effort::Xhigh => Think::Level("max"),
-    };
-    omissions.note_if(reasoning.budget.is_some_and(|budget| budget > 0), "thinking.budget_tokens");
-    match (reasoning.effort, reasoning.budget) {
-        (Some(effort), _) => Some(level(effort)),
-        (None, None) => None,
-        (None, Some(0)) => Some(level(Effort::None)),
-        (None, Some(1..=2048)) => Some(level(Effort::Low)),
-        (None, Some(2049..=8192)) => Some(level(Effort::Medium)),
-        (None, Some(_)) => Some(level(Effort::High)),
-    }
-}
-
-/// Blames a field for what Ollama cannot do.
-pub(super) fn refuse(message: impl Into<alloc::string::String>, field: impl Into<Cow<'static, str>>) -> Error {
-    Error::new(Kind::InvalidRequest, message).blaming(field)
+    })
 }

@@ -3,7 +3,7 @@
 
 use crate::{
     chat::Delta,
-    dialect::{Malformed, Reader},
+    dialect::{Broken, Reader},
     sse::Frame,
 };
 
@@ -20,14 +20,13 @@ pub(super) struct StreamReader {
 }
 
 impl Reader for StreamReader {
-    fn read(&mut self, frame: Frame<'_>, each: &mut dyn FnMut(Delta<'_>)) -> Result<(), Malformed> {
+    fn read(&mut self, frame: Frame<'_>, each: &mut dyn FnMut(Delta<'_>)) -> Result<(), Broken> {
         if frame.raw.trim_ascii().is_empty() {
             return Ok(());
         }
-        let mut line = WireAnswer::read(frame.raw).ok_or(Malformed)?;
+        let mut line = WireAnswer::read(frame.raw).ok_or(Broken::Malformed)?;
         if let Some(error) = line.error {
-            each(Delta::Fault(fault::of_stream(line.status, error)));
-            return Ok(());
+            return Err(Broken::Fault(fault::of_stream(line.status, error)));
         }
         if line.message.is_none() && !line.done {
             return Ok(());
@@ -93,7 +92,8 @@ mod tests {
     fn translate(pieces: &[&[u8]]) -> Result<String, (u16, Value)> {
         let identity = Identity { exchange: "x".into(), created: 7, model: "asked".into() };
         let translation = Translation::new(&Ollama, &OpenAiChat, "p", identity, true);
-        let mut passage = Passage::new("p", crate::sse::Framing::Lines, Box::new(translation));
+        let mut passage =
+            Passage::new(&crate::gateway::Provider::any(), crate::sse::Framing::Lines, Box::new(translation));
         let mut out = Vec::new();
         for (index, piece) in pieces.iter().enumerate() {
             match passage.feed(piece, index.saturating_add(1) == pieces.len()) {

@@ -6,9 +6,9 @@ use hashbrown::HashSet;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::{omission::Omissions, request::refuse};
 use crate::{
     chat::{Request, Text, Tool, ToolChoice},
+    dialect::Dropped,
     error::Error,
 };
 
@@ -43,38 +43,38 @@ enum Parameters<'a> {
 struct Empty {}
 
 /// The tools that the model is shown.
-pub(super) fn write<'a>(request: &'a Request<'_>, omissions: &mut Omissions) -> Result<Vec<WireTool<'a>>, Error> {
-    omissions.note_if(request.parallel_tools == Some(false) && !request.tools.is_empty(), "parallel_tool_calls");
+pub(super) fn write<'a>(request: &'a Request<'_>, dropped: &mut Dropped) -> Result<Vec<WireTool<'a>>, Error> {
+    dropped.note_if(request.parallel_tools == Some(false) && !request.tools.is_empty(), "parallel_tool_calls");
     let shown = match &request.tool_choice {
         None | Some(ToolChoice::Auto) => request.tools.iter().collect(),
         Some(ToolChoice::None) => Vec::new(),
         Some(ToolChoice::Required) => {
-            omissions.note("tool_choice");
+            dropped.note("tool_choice");
             request.tools.iter().collect()
         }
         Some(ToolChoice::Named(name)) => named(request, core::slice::from_ref(name))?,
         Some(ToolChoice::Allowed { names, required }) => {
-            omissions.note_if(*required, "tool_choice");
+            dropped.note_if(*required, "tool_choice");
             named(request, names)?
         }
     };
-    Ok(shown.into_iter().map(|tool| WireTool::new(tool, omissions)).collect())
+    Ok(shown.into_iter().map(|tool| WireTool::new(tool, dropped)).collect())
 }
 
 /// The tools with these names, in the order of the request.
 fn named<'a, 'r>(request: &'a Request<'r>, names: &[Text<'_>]) -> Result<Vec<&'a Tool<'r>>, Error> {
     let known: HashSet<&str> = request.tools.iter().map(|tool| &*tool.name).collect();
     if let Some(unknown) = names.iter().find(|name| !known.contains(&***name)) {
-        return Err(refuse(format!("`{unknown}` is not among the tools."), "tool_choice"));
+        return Err(Error::refusing(format!("`{unknown}` is not among the tools."), "tool_choice"));
     }
     let wanted: HashSet<&str> = names.iter().map(|name| &**name).collect();
     Ok(request.tools.iter().filter(|tool| wanted.contains(&*tool.name)).collect())
 }
 
 impl<'a> WireTool<'a> {
-    fn new(tool: &'a Tool<'_>, omissions: &mut Omissions) -> Self {
-        omissions.note_if(tool.strict == Some(true), "tools[].function.strict");
-        omissions.note_if(tool.cache.is_some(), "cache_control");
+    fn new(tool: &'a Tool<'_>, dropped: &mut Dropped) -> Self {
+        dropped.note_if(tool.strict == Some(true), "tools[].function.strict");
+        dropped.note_if(tool.cache.is_some(), "cache_control");
         let parameters = match tool.parameters {
             Some(schema) => Parameters::Schema(schema),
             None => Parameters::Nothing { kind: "object", properties: Empty {} },

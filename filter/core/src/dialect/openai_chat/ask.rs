@@ -5,12 +5,10 @@ use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::value::RawValue;
 
 use crate::{
-    chat::{Effort, Format, Message, Part, Request, Role, Source, Tool, ToolChoice, ToolResult},
-    dialect::{Aim, Written},
+    chat::{Effort, Format, Message, Modality, Part, Request, Role, Source, Tool, ToolChoice, ToolResult, WebSearch},
+    dialect::{Aim, Dropped, Written},
     error::Error,
 };
-
-use super::read::invalid;
 
 #[derive(Serialize)]
 struct Wire<'a> {
@@ -47,7 +45,15 @@ struct Wire<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     reasoning_effort: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    logit_bias: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    modalities: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    web_search_options: Option<WireSearch<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     user: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    safety_identifier: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     service_tier: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -69,6 +75,14 @@ impl Serialize for Other<'_> {
         }
         map.end()
     }
+}
+
+#[derive(Serialize)]
+struct WireSearch<'a> {
+    #[serde(rename = "search_context_size", skip_serializing_if = "Option::is_none")]
+    context_size: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_location: Option<&'a RawValue>,
 }
 
 #[derive(Serialize)]
@@ -109,7 +123,7 @@ enum WirePart<'a> {
 
 #[derive(Serialize)]
 struct WireImage<'a> {
-    url: Cow<'a, str>,
+    url: Url<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<&'a str>,
 }
@@ -123,7 +137,7 @@ struct WireAudio<'a> {
 #[derive(Serialize)]
 struct WireFile<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
-    file_data: Option<Cow<'a, str>>,
+    file_data: Option<Url<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     file_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -210,14 +224,15 @@ struct WireSchema<'a> {
 
 /// Writes a request. Thoughts and cache breakpoints of other providers are left out.
 pub(super) fn write(request: &Request<'_>, aim: &Aim<'_>) -> Result<Written, Error> {
-    let mut dropped = Vec::new();
-    if request.top_k.is_some() {
-        dropped.push(String::from("top_k"));
-    }
+    let mut dropped = Dropped::default();
+    dropped.note_if(request.top_k.is_some(), "top_k");
+    dropped.note_if(request.tools.iter().any(|tool| tool.cache.is_some()), "cache_control");
     let mut messages = Vec::with_capacity(request.messages.len());
     for (index, message) in request.messages.iter().enumerate() {
-        write_message(message, &format!("messages[{index}]"), &mut messages)?;
+        write_message(message, &format!("messages[{index}]"), &mut messages, &mut dropped)?;
     }
+    dropped.note_if(request.other.iter().any(|(name, _)| name == "cache_control"), "cache_control");
+    let user = |member| request.user.as_ref().filter(|user| user.member == member).map(|user| user.id.as_ref());
     let wire = Wire {
         model: aim.model,
         messages,
@@ -235,8 +250,14 @@ pub(super) fn write(request: &Request<'_>, aim: &Aim<'_>) -> Result<Written, Err
         n: request.choices,
         logprobs: request.logprobs.map(|_| true),
         top_logprobs: request.logprobs.filter(|top| *top > 0),
-        reasoning_effort: effort(request),
-        user: request.user.as_deref(),
+        reasoning_effort: effort(request, &mut dropped),
+        logit_bias: request.logit_bias,
+        modalities: request.modalities.iter().copied().map(modality).collect(),
+        web_search_options: request
+            .web_search
+            .map(|WebSearch { context_size, user_location }| WireSearch { context_size, user_location }),
+        user: user("user"),
+        safety_identifier: user("safety_identifier"),
         service_tier: request.service_tier.as_deref(),
         stream: request.stream.then_some(true),
         stream_options: request.stream.then_some(StreamOptions { include_usage: true }),
@@ -247,15 +268,18 @@ pub(super) fn write(request: &Request<'_>, aim: &Aim<'_>) -> Result<Written, Err
     Ok(Written { path: "/chat/completions".into(), body, dropped, ..Written::default() })
 }
 
-/// The word for how much to think: a budget in tokens is the word whose usual budget is nearest.
-fn effort(request: &Request<'_>) -> Option<&'static str> {
-    let nearest = |budget| match budget {
-        0 => Effort::None,
-        1..=2_048 => Effort::Low,
-        2_049..=12_000 => Effort::Medium,
-        _ => Effort::High,
-    };
-    let effort = request.reasoning.effort.or_else(|| request.reasoning.budget.map(nearest))?;
+fn modality(modality: Modality) -> &'static str {
+    match modality {
+        Modality::Text => "text",
+        Modality::Audio => "audio",
+        Modality::Image => "image",
+    }
+}
+
+/// The word for how much to think; whether the thoughts are to be told cannot be said here.
+fn effort(request: &Request<'_>, dropped: &mut Dropped) -> Option<&'static str> {
+    dropped.note_if(request.reasoning.summary.is_some(), "reasoning.summary");
+    let effort = request.reasoning.effort.or_else(|| request.reasoning.budget.map(Effort::of_budget))?;
     Some(match effort {
         Effort::None => "none",
         Effort::Minimal => "minimal",
@@ -266,7 +290,12 @@ fn effort(request: &Request<'_>) -> Option<&'static str> {
     })
 }
 
-fn write_message<'a>(message: &'a Message<'a>, path: &str, out: &mut Vec<WireMessage<'a>>) -> Result<(), Error> {
+fn write_message<'a>(
+    message: &'a Message<'a>,
+    path: &str,
+    out: &mut Vec<WireMessage<'a>>,
+    dropped: &mut Dropped,
+) -> Result<(), Error> {
     let role = match message.role {
         Role::System => "system",
         Role::Developer => "developer",
@@ -286,25 +315,27 @@ fn write_message<'a>(message: &'a Message<'a>, path: &str, out: &mut Vec<WireMes
     let mut parts = Vec::new();
     for part in &message.parts {
         match part {
-            Part::ToolResult(ToolResult { id, parts, .. }) => {
+            Part::ToolResult(ToolResult { id, parts, is_error, cache, .. }) => {
+                dropped.note_if(*is_error, "messages[].is_error");
+                dropped.note_if(cache.is_some(), "cache_control");
                 let mut content = Vec::new();
                 for part in parts {
-                    content.extend(write_part(part, path)?);
+                    content.extend(write_part(part, path, dropped)?);
                 }
                 out.push(WireMessage { content: Some(join(content)), tool_call_id: Some(id), ..plain("tool") });
             }
-            Part::ToolCall(call) => wire.tool_calls.push(WireCall {
-                id: &call.id,
-                kind: "function",
-                function: WireCalled { name: &call.name, arguments: &call.arguments },
-            }),
+            Part::ToolCall(call) => {
+                dropped.note_if(call.signature.is_some(), "messages[].tool_calls[].extra_content");
+                let function = WireCalled { name: &call.name, arguments: &call.arguments };
+                wire.tool_calls.push(WireCall { id: &call.id, kind: "function", function });
+            }
             Part::Refusal(text) => wire.refusal = Some(text),
             Part::Text(_)
             | Part::Image { .. }
             | Part::Document { .. }
             | Part::Audio { .. }
             | Part::Thinking { .. }
-            | Part::RedactedThinking(_) => parts.extend(write_part(part, path)?),
+            | Part::RedactedThinking(_) => parts.extend(write_part(part, path, dropped)?),
         }
     }
     let said = !parts.is_empty() || !wire.tool_calls.is_empty() || wire.refusal.is_some();
@@ -325,35 +356,51 @@ fn join(parts: Vec<WirePart<'_>>) -> WireContent<'_> {
     }
 }
 
-fn write_part<'a>(part: &'a Part<'a>, path: &str) -> Result<Option<WirePart<'a>>, Error> {
+fn write_part<'a>(part: &'a Part<'a>, path: &str, dropped: &mut Dropped) -> Result<Option<WirePart<'a>>, Error> {
     Ok(Some(match part {
-        Part::Text(part) => WirePart::Text { text: &part.text },
-        Part::Image { source, detail, .. } => {
-            WirePart::ImageUrl { image_url: WireImage { url: url(source), detail: detail.as_deref() } }
+        Part::Text(part) => {
+            dropped.note_if(part.cache.is_some(), "cache_control");
+            WirePart::Text { text: &part.text }
         }
-        Part::Document { source, name, .. } => {
+        Part::Image { source, detail, cache } => {
+            dropped.note_if(cache.is_some(), "cache_control");
+            WirePart::ImageUrl { image_url: WireImage { url: Url(source), detail: detail.as_deref() } }
+        }
+        Part::Document { source, name, cache } => {
+            dropped.note_if(cache.is_some(), "cache_control");
             let (file_data, file_id) = match source {
                 Source::File(id) => (None, Some(id.as_ref())),
-                Source::Data { .. } => (Some(url(source)), None),
+                Source::Data { .. } => (Some(Url(source)), None),
                 Source::Url(_) => {
-                    return Err(invalid("This model takes documents as data, not by URL.", String::from(path)));
+                    return Err(Error::refusing("This model takes documents as data, not by URL.", String::from(path)));
                 }
             };
             WirePart::File { file: WireFile { file_data, file_id, filename: name.as_deref() } }
         }
         Part::Audio { format, data } => WirePart::InputAudio { input_audio: WireAudio { data, format } },
-        Part::Thinking { .. }
-        | Part::RedactedThinking(_)
-        | Part::Refusal(_)
-        | Part::ToolCall(_)
-        | Part::ToolResult(_) => return Ok(None),
+        Part::Thinking { signature: None, .. } => {
+            dropped.note("messages[].reasoning_content");
+            return Ok(None);
+        }
+        Part::Thinking { .. } | Part::RedactedThinking(_) => {
+            dropped.note("messages[].thinking_blocks");
+            return Ok(None);
+        }
+        Part::Refusal(_) | Part::ToolCall(_) | Part::ToolResult(_) => return Ok(None),
     }))
 }
 
-fn url<'a>(source: &'a Source<'a>) -> Cow<'a, str> {
-    match source {
-        Source::Url(url) | Source::File(url) => Cow::Borrowed(url),
-        Source::Data { media_type, base64 } => Cow::Owned(["data:", media_type, ";base64,", base64].concat()),
+/// An address; data is put behind its media type while it is written, so that a picture is copied once.
+struct Url<'a>(&'a Source<'a>);
+
+impl Serialize for Url<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Source::Url(url) | Source::File(url) => serializer.serialize_str(url),
+            Source::Data { media_type, base64 } => {
+                serializer.collect_str(&format_args!("data:{media_type};base64,{base64}"))
+            }
+        }
     }
 }
 

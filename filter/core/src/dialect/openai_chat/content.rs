@@ -4,7 +4,7 @@ use alloc::{borrow::Cow, format, vec::Vec};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::read::{invalid, typed};
+use super::read::typed;
 use crate::{
     chat::{Part, Source, Text, TextPart},
     error::Error,
@@ -81,7 +81,7 @@ pub(super) fn mark<'a>(parts: &mut [Part<'a>], breakpoint: &'a RawValue) {
 
 fn read_part<'a>(wire: WirePart<'a>, path: &str) -> Result<Part<'a>, Error> {
     let cache = wire.cache_control;
-    let missing = |name: &str| invalid(format!("`{path}.{name}` is missing."), format!("{path}.{name}"));
+    let missing = |name: &str| Error::refusing(format!("`{path}.{name}` is missing."), format!("{path}.{name}"));
     Ok(match &*wire.kind {
         "text" => {
             let text = wire.text.ok_or_else(|| missing("text"))?.0;
@@ -114,7 +114,7 @@ fn read_part<'a>(wire: WirePart<'a>, path: &str) -> Result<Part<'a>, Error> {
         }
         other => {
             let message = format!("Content of type `{other}` cannot be translated for this model.");
-            return Err(invalid(message, format!("{path}.type")));
+            return Err(Error::refusing(message, format!("{path}.type")));
         }
     })
 }
@@ -135,8 +135,12 @@ fn source<'a>(text: Text<'a>, usual: &'static str, path: &str) -> Result<Source<
         let end = media_type.find(';').unwrap_or(media_type.len());
         Some((end.checked_add(5)?, comma.checked_add(1)?))
     };
-    let wrong =
-        || invalid(format!("`{path}` must be a base64 data URL or an http(s) URL."), alloc::string::String::from(path));
+    let wrong = || {
+        Error::refusing(
+            format!("`{path}` must be a base64 data URL or an http(s) URL."),
+            alloc::string::String::from(path),
+        )
+    };
     let (type_end, data_start) = split(&text).ok_or_else(wrong)?;
     Ok(match text {
         Cow::Borrowed(text) => Source::Data {

@@ -90,23 +90,24 @@ impl ChatRequest {
         let Found { open, members, noticed_name, noticed_text } = scanned.map_err(describe)?;
         let member = |index| members.iter().find(|member| member.index == index);
 
-        let model = member(MODEL).ok_or_else(|| invalid("You must say which `model` to use.", "model"))?;
+        let model = member(MODEL).ok_or_else(|| Error::refusing("You must say which `model` to use.", "model"))?;
         let name: Option<String> = model.text.as_deref().and_then(|text| serde_json::from_slice(text).ok());
         // It is told back in headers, so it must be what a header can hold.
         let is_name =
             |name: &String| (1..=MAX_MODEL).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_graphic());
         let name = name.filter(is_name);
-        let name = name.ok_or_else(|| invalid("`model` must be a name of 1 to 256 ASCII characters.", "model"))?;
+        let name =
+            name.ok_or_else(|| Error::refusing("`model` must be a name of 1 to 256 ASCII characters.", "model"))?;
 
         let stream = match member(STREAM).map(|member| member.text.as_deref()) {
             None | Some(Some(b"false" | b"null")) => false,
             Some(Some(b"true")) => true,
-            Some(_) => return Err(invalid("`stream` must be a boolean.", "stream")),
+            Some(_) => return Err(Error::refusing("`stream` must be a boolean.", "stream")),
         };
         let temperature = member(TEMPERATURE).and_then(|member| member.text.as_deref());
         let temperature: Option<f64> = temperature.and_then(|text| serde_json::from_slice(text).ok());
         if temperature.is_some_and(|temperature| !(0.0..=2.0).contains(&temperature)) {
-            return Err(invalid("`temperature` must be between 0 and 2.", "temperature"));
+            return Err(Error::refusing("`temperature` must be between 0 and 2.", "temperature"));
         }
         let flex = member(SERVICE_TIER).is_some_and(|tier| tier.text.as_deref() == Some(br#""flex""#));
         let (wants_usage, usage) = match (stream, member(STREAM_OPTIONS)) {
@@ -155,7 +156,7 @@ impl ChatRequest {
 
 /// Whether the client asked for usage in its `stream_options`, and the change that asks for it otherwise.
 fn ask_for_usage(options: &Member) -> Result<(bool, Option<Edit>), Error> {
-    let wrong = || invalid("`stream_options` must be an object.", "stream_options");
+    let wrong = || Error::refusing("`stream_options` must be an object.", "stream_options");
     let text = options.text.as_deref().ok_or_else(wrong)?;
     if text == b"null" {
         return Ok((false, Some(Edit { span: options.span.clone(), text: br#"{"include_usage":true}"#.to_vec() })));
@@ -164,7 +165,9 @@ fn ask_for_usage(options: &Member) -> Result<(bool, Option<Edit>), Error> {
     let inner = crate::json::members(text).ok_or_else(wrong)?;
     let mut asked = inner.iter().filter(|(name, _)| &**name == "include_usage");
     match (asked.next(), asked.next()) {
-        (_, Some(_)) => Err(invalid("`stream_options.include_usage` stands twice.", "stream_options.include_usage")),
+        (_, Some(_)) => {
+            Err(Error::refusing("`stream_options.include_usage` stands twice.", "stream_options.include_usage"))
+        }
         (Some((_, value)), None) if value.get() == "true" => Ok((true, None)),
         (Some((_, value)), None) if matches!(value.get(), "false" | "null") => {
             let start = options.span.start.saturating_add(offset(text, value));
@@ -172,7 +175,7 @@ fn ask_for_usage(options: &Member) -> Result<(bool, Option<Edit>), Error> {
             Ok((false, Some(Edit { span, text: b"true".to_vec() })))
         }
         (Some(_), None) => {
-            Err(invalid("`stream_options.include_usage` must be a boolean.", "stream_options.include_usage"))
+            Err(Error::refusing("`stream_options.include_usage` must be a boolean.", "stream_options.include_usage"))
         }
         (None, None) => {
             let start = options.span.start.saturating_add(1);
@@ -189,10 +192,6 @@ fn offset(text: &str, value: &RawValue) -> usize {
 
 fn insert(at: usize, text: &[u8]) -> Edit {
     Edit { span: at..at, text: text.to_vec() }
-}
-
-fn invalid(message: &str, param: &'static str) -> Error {
-    Error::new(Kind::InvalidRequest, message).blaming(param)
 }
 
 /// What to tell a caller whose body is no JSON object that can be read in one way only.

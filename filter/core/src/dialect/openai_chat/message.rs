@@ -5,10 +5,7 @@ use hashbrown::HashMap;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{
-    call_id, content,
-    read::{invalid, typed},
-};
+use super::{call_id, content, read::typed};
 use crate::{
     chat::{Message, Part, Role, Text, ToolCall, ToolResult},
     error::Error,
@@ -107,7 +104,7 @@ pub(super) fn read_messages(raw: &RawValue) -> Result<Vec<Message<'_>>, Error> {
             "tool" | "function" => Role::Tool,
             other => {
                 let message = format!("`{other}` is no role: system, developer, user, assistant or tool is expected.");
-                return Err(invalid(message, format!("{path}.role")));
+                return Err(Error::refusing(message, format!("{path}.role")));
             }
         };
         let message =
@@ -142,7 +139,7 @@ fn read_turn<'a>(wire: WireMessage<'a>, role: Role, path: &str) -> Result<Messag
     for (index, call) in calls.enumerate() {
         let Some(WireCalled { name, arguments }) = call.function else {
             let message = "Only calls of functions can be translated for this model.";
-            return Err(invalid(message, format!("{path}.tool_calls[{index}]")));
+            return Err(Error::refusing(message, format!("{path}.tool_calls[{index}]")));
         };
         let (id, carried) = call_id::split(call.id.map(|id| id.0).unwrap_or_default());
         let signature = call.extra_content.and_then(Extra::signature).or(carried);
@@ -210,7 +207,7 @@ fn read_tool_message<'a>(
 ) -> Result<Message<'a>, Error> {
     let id = match wire.tool_call_id.or_else(|| wire.name.clone()) {
         Some(id) => call_id::split(id.0).0,
-        None => return Err(invalid("A tool message needs a `tool_call_id`.", format!("{path}.tool_call_id"))),
+        None => return Err(Error::refusing("A tool message needs a `tool_call_id`.", format!("{path}.tool_call_id"))),
     };
     let mut parts = Vec::new();
     if let Some(raw) = wire.content {

@@ -13,8 +13,8 @@ use super::{
     tool::{read_functions, read_legacy_call, read_tool_choice, read_tools},
 };
 use crate::{
-    chat::{Effort, Format, Reasoning, Request, Text},
-    error::{Error, Kind},
+    chat::{Effort, Format, Modality, Reasoning, Request, Text, User, WebSearch},
+    error::Error,
     json::{Str, members},
 };
 
@@ -23,9 +23,9 @@ const HEAD: &[&str] = &["model", "stream_options"];
 
 /// Reads a request.
 pub(super) fn read(body: &str) -> Result<Request<'_>, Error> {
-    let members = members(body).ok_or_else(|| invalid("The body must be a JSON object.", ""))?;
+    let members = members(body).ok_or_else(|| Error::refusing("The body must be a JSON object.", ""))?;
     let mut request = Request::default();
-    let (mut legacy_functions, mut legacy_call) = (None, None);
+    let (mut legacy_functions, mut legacy_call, mut older_user) = (None, None, None);
     for (name, raw) in members {
         if raw.get() == "null" || HEAD.contains(&&*name) {
             continue;
@@ -48,20 +48,36 @@ pub(super) fn read(body: &str) -> Result<Request<'_>, Error> {
             "frequency_penalty" => request.frequency_penalty = Some(typed(&name, raw)?),
             "seed" => request.seed = Some(typed(&name, raw)?),
             "n" => request.choices = Some(typed(&name, raw)?),
+            "logit_bias" => {
+                let bias = members_of(&name, raw)?;
+                request.logit_bias = Some(raw).filter(|_| !bias.is_empty());
+            }
+            "modalities" => request.modalities = read_modalities(raw)?,
+            "web_search_options" => request.web_search = Some(read_web_search(raw)?),
             "logprobs" => {
                 if typed::<bool>(&name, raw)? {
                     request.logprobs = request.logprobs.or(Some(0));
                 }
             }
             "top_logprobs" => request.logprobs = Some(typed(&name, raw)?),
-            "reasoning_effort" => request.reasoning.effort = Some(read_effort("reasoning_effort", raw)?),
+            "reasoning_effort" => {
+                request.reasoning.effort = Some(read_effort("reasoning_effort", raw)?);
+                request.reasoning.members.push("reasoning_effort");
+            }
             "reasoning" => read_reasoning(raw, &mut request.reasoning)?,
             "thinking" => read_thinking(raw, &mut request.reasoning)?,
-            "user" | "safety_identifier" => request.user = Some(typed::<Str<'_>>(&name, raw)?.0),
+            "user" => older_user = Some((name.0, raw)),
+            "safety_identifier" => request.user = Some(read_user("safety_identifier", raw)?),
             "service_tier" => request.service_tier = Some(typed::<Str<'_>>(&name, raw)?.0),
             "stream" => request.stream = typed(&name, raw)?,
             _ => request.other.push((name.0, raw)),
         }
+    }
+    // One of the two is enough for those that know one.
+    match (&request.user, older_user) {
+        (None, Some((_, raw))) => request.user = Some(read_user("user", raw)?),
+        (Some(_), Some(member)) => request.other.push(member),
+        (_, None) => {}
     }
     if let Some(raw) = legacy_functions {
         request.tools.extend(read_functions(raw)?);
@@ -70,7 +86,7 @@ pub(super) fn read(body: &str) -> Result<Request<'_>, Error> {
         request.tool_choice = Some(read_legacy_call(raw)?);
     }
     if request.messages.is_empty() {
-        return Err(invalid("`messages` must have at least one message.", "messages"));
+        return Err(Error::refusing("`messages` must have at least one message.", "messages"));
     }
     Ok(request)
 }
@@ -105,10 +121,41 @@ fn read_format(raw: &RawValue) -> Result<Format<'_>, Error> {
             strict: wire.strict,
         }),
         ("json_schema", None) => {
-            Err(invalid("`response_format.json_schema` is missing.", "response_format.json_schema"))
+            Err(Error::refusing("`response_format.json_schema` is missing.", "response_format.json_schema"))
         }
-        (other, _) => Err(invalid(format!("`{other}` is no response format."), "response_format.type")),
+        (other, _) => Err(Error::refusing(format!("`{other}` is no response format."), "response_format.type")),
     }
+}
+
+fn members_of<'a>(path: &str, raw: &'a RawValue) -> Result<Vec<(Str<'a>, &'a RawValue)>, Error> {
+    members(raw.get()).ok_or_else(|| Error::refusing(format!("`{path}` must be an object."), String::from(path)))
+}
+
+fn read_user<'a>(member: &'static str, raw: &'a RawValue) -> Result<User<'a>, Error> {
+    Ok(User { id: typed::<Str<'_>>(member, raw)?.0, member })
+}
+
+fn read_modalities(raw: &RawValue) -> Result<Vec<Modality>, Error> {
+    let words: Vec<Str<'_>> = typed("modalities", raw)?;
+    let read = |word: &Str<'_>| match &**word {
+        "text" => Ok(Modality::Text),
+        "audio" => Ok(Modality::Audio),
+        "image" => Ok(Modality::Image),
+        other => Err(Error::refusing(format!("`{other}` is no modality."), "modalities")),
+    };
+    words.iter().map(read).collect()
+}
+
+fn read_web_search(raw: &RawValue) -> Result<WebSearch<'_>, Error> {
+    let mut search = WebSearch::default();
+    for (name, value) in members_of("web_search_options", raw)? {
+        match &*name {
+            "search_context_size" => search.context_size = Some(value),
+            "user_location" => search.user_location = Some(value).filter(|value| value.get() != "null"),
+            _ => {}
+        }
+    }
+    Ok(search)
 }
 
 fn read_stop(raw: &RawValue) -> Result<Vec<Text<'_>>, Error> {
@@ -123,7 +170,7 @@ fn read_temperature(raw: &RawValue) -> Result<f64, Error> {
     if (0.0..=2.0).contains(&temperature) {
         return Ok(temperature);
     }
-    Err(invalid("`temperature` must be between 0 and 2.", "temperature"))
+    Err(Error::refusing("`temperature` must be between 0 and 2.", "temperature"))
 }
 
 fn read_effort(path: &str, raw: &RawValue) -> Result<Effort, Error> {
@@ -134,7 +181,7 @@ fn read_effort(path: &str, raw: &RawValue) -> Result<Effort, Error> {
         "medium" => Effort::Medium,
         "high" => Effort::High,
         "xhigh" | "max" => Effort::Xhigh,
-        other => return Err(invalid(format!("`{other}` is no reasoning effort."), String::from(path))),
+        other => return Err(Error::refusing(format!("`{other}` is no reasoning effort."), String::from(path))),
     })
 }
 
@@ -152,6 +199,7 @@ fn read_reasoning<'a>(raw: &'a RawValue, reasoning: &mut Reasoning<'a>) -> Resul
         summary: Option<Str<'a>>,
     }
     let wire: Wire<'_> = typed("reasoning", raw)?;
+    reasoning.members.push("reasoning");
     if let Some(effort) = wire.effort {
         reasoning.effort = Some(read_effort("reasoning.effort", effort)?);
     }
@@ -177,11 +225,12 @@ fn read_thinking(raw: &RawValue, reasoning: &mut Reasoning<'_>) -> Result<(), Er
     }
     let wire: Wire<'_> = typed("thinking", raw)?;
     let Some(kind) = wire.kind else { return Ok(()) };
+    reasoning.members.push("thinking");
     match &*kind {
         "disabled" => reasoning.budget = Some(0),
         "enabled" if wire.budget_tokens.is_some() => reasoning.budget = wire.budget_tokens,
         "enabled" | "adaptive" | "auto" => reasoning.effort = reasoning.effort.or(Some(Effort::Medium)),
-        other => return Err(invalid(format!("`{other}` is no kind of thinking."), "thinking.type")),
+        other => return Err(Error::refusing(format!("`{other}` is no kind of thinking."), "thinking.type")),
     }
     Ok(())
 }
@@ -189,9 +238,5 @@ fn read_thinking(raw: &RawValue, reasoning: &mut Reasoning<'_>) -> Result<(), Er
 /// Reads a value, or blames it.
 pub(super) fn typed<'a, T: Deserialize<'a>>(path: &str, raw: &'a RawValue) -> Result<T, Error> {
     serde_json::from_str(raw.get())
-        .map_err(|_| invalid(format!("`{path}` is not of the right type."), String::from(path)))
-}
-
-pub(super) fn invalid(message: impl Into<String>, param: impl Into<Cow<'static, str>>) -> Error {
-    Error::new(Kind::InvalidRequest, message).blaming(param)
+        .map_err(|_| Error::refusing(format!("`{path}` is not of the right type."), String::from(path)))
 }

@@ -5,6 +5,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::{
+    chat::Fault,
     error::{Error, Kind, Shape},
     json::Found,
     usage::Usage,
@@ -17,9 +18,6 @@ const USAGE: usize = 0;
 const CHOICES: usize = 1;
 const ERROR: usize = 2;
 const OBJECT: usize = 3;
-
-/// Longest text of a provider's error that is passed on when its shape is not OpenAI's.
-const MAX_MESSAGE: usize = 500;
 
 /// What a whole document of status 200 is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,10 +111,8 @@ pub fn error_body(provider: &str, status: u16, body: &[u8]) -> Option<Vec<u8>> {
             .flatten()
             .find_map(|raw| serde_json::from_str::<String>(raw.get()).ok())
     });
-    let message = match said {
-        Some(said) => said.chars().take(MAX_MESSAGE).collect(),
-        None => format!("The provider `{provider}` answered with status {status}."),
-    };
+    let message = Fault::new(status, None, &said.unwrap_or_default()).message;
+    let message = message.unwrap_or_else(|| format!("The provider `{provider}` answered with status {status}."));
     let kind = if status < 500 { Kind::InvalidRequest } else { Kind::BadUpstream };
     Some(Error::new(kind, message).body_as(Shape::OpenAi, status))
 }

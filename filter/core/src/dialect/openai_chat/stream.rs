@@ -4,6 +4,8 @@
 //! OpenAI's own SDKs refuse to join them.
 
 use alloc::{
+    boxed::Box,
+    format,
     string::{String, ToString},
     vec::Vec,
 };
@@ -44,6 +46,7 @@ struct Sent {
     /// Whether a piece of the next one was sent.
     thought_is_open: bool,
     annotations: u32,
+    citations: u32,
     images: u32,
     /// Characters of text.
     characters: u64,
@@ -86,7 +89,7 @@ struct WireDelta<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     annotations: Option<[WireAnnotation<'a>; 1]>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    citations: Option<[&'a RawValue; 1]>,
+    citations: Option<[Box<RawValue>; 1]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     images: Option<[WireImage; 1]>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -174,7 +177,11 @@ impl StreamWriter {
                 sent.annotations = sent.annotations.saturating_add(1);
                 WireDelta { annotations: Some([annotation]), ..WireDelta::default() }
             }
-            Err(raw) => WireDelta { citations: Some([raw]), ..WireDelta::default() },
+            Err(raw) => {
+                let Some(piece) = numbered(sent.citations, raw) else { return };
+                sent.citations = sent.citations.saturating_add(1);
+                WireDelta { citations: Some([piece]), ..WireDelta::default() }
+            }
         };
         self.delta(choice, delta, out);
     }
@@ -260,7 +267,6 @@ impl Writer for StreamWriter {
                 self.chunk(&[WireChoice { index: choice, delta, logprobs: None, finish_reason }], None, out);
             }
             Delta::Usage(counted) => self.usage = Some(counted),
-            Delta::Fault(_) => {}
             Delta::End => {
                 if let Some(counted) = self.usage.take().filter(|_| self.wants_usage) {
                     self.chunk(&[], Some(&counted), out);
@@ -273,4 +279,11 @@ impl Writer for StreamWriter {
     fn error(&mut self, body: &[u8], out: &mut Vec<u8>) {
         write_event(out, None, body);
     }
+}
+
+/// A list's piece with its index.
+fn numbered(index: u32, raw: &RawValue) -> Option<Box<RawValue>> {
+    let members = raw.get().strip_prefix('{')?;
+    let comma = if members.trim_start().starts_with('}') { "" } else { "," };
+    RawValue::from_string(format!("{{\"index\":{index}{comma}{members}")).ok()
 }

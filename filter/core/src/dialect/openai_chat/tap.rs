@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 
 use super::response::read_usage;
 use crate::{
+    chat::Progress,
     error::{Error, Shape},
     sse::{Frame, write_event},
     usage::Usage,
@@ -19,7 +20,7 @@ use crate::{
 /// Reads a stream's events.
 #[derive(Debug, Default)]
 pub struct StreamTap {
-    finish_seen: bool,
+    progress: Progress,
     done_seen: bool,
     usage: Option<Usage>,
 }
@@ -44,14 +45,17 @@ pub enum Event {
 struct Chunk<'a> {
     #[serde(borrow, default)]
     error: Option<&'a RawValue>,
-    #[serde(default)]
-    choices: Option<Vec<Choice>>,
+    #[serde(borrow, default)]
+    choices: Option<Vec<Choice<'a>>>,
     #[serde(borrow, default)]
     usage: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
-struct Choice {
+struct Choice<'a> {
+    /// Read with indulgence: the stream passes as it is.
+    #[serde(borrow, default)]
+    index: Option<&'a RawValue>,
     #[serde(default)]
     delta: Option<Delta>,
     #[serde(default)]
@@ -91,10 +95,17 @@ impl StreamTap {
         if choices.is_empty() && usage.is_some() {
             return Event::Usage;
         }
-        let finishes = choices.iter().any(|choice| choice.finish_reason.is_some());
-        self.finish_seen |= finishes;
-        let has_content = choices.iter().filter_map(|choice| choice.delta.as_ref()).any(|delta| delta.has_content);
-        if finishes || has_content { Event::Content } else { Event::Preamble }
+        let mut has_content = false;
+        for choice in &choices {
+            let index = choice.index.and_then(|index| index.get().parse().ok()).unwrap_or_default();
+            match choice.finish_reason {
+                Some(IgnoredAny) => self.progress.end(index),
+                None => self.progress.note(index),
+            }
+            has_content |=
+                choice.finish_reason.is_some() || choice.delta.as_ref().is_some_and(|delta| delta.has_content);
+        }
+        if has_content { Event::Content } else { Event::Preamble }
     }
 
     /// The tokens of the answer, once the stream has said them.
@@ -106,7 +117,7 @@ impl StreamTap {
     /// Whether the answer itself is complete, whatever the stream still lacks.
     #[must_use]
     pub fn is_finished(&self) -> bool {
-        self.finish_seen || self.done_seen
+        self.progress.is_complete() || self.done_seen
     }
 
     /// Whether nothing may follow any more.
@@ -192,6 +203,16 @@ mod tests {
         assert!(tap.is_finished() && !tap.is_done());
         read(&mut tap, "[DONE]");
         assert!(tap.is_finished() && tap.is_done());
+    }
+
+    #[test]
+    fn one_choice_of_two_is_not_the_whole_answer() {
+        let mut tap = StreamTap::default();
+        read(&mut tap, r#"{"choices":[{"index":0,"delta":{"content":"a"}},{"index":1,"delta":{"content":"b"}}]}"#);
+        read(&mut tap, r#"{"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}"#);
+        assert!(!tap.is_finished());
+        read(&mut tap, r#"{"choices":[{"index":1,"delta":{},"finish_reason":"stop"}]}"#);
+        assert!(tap.is_finished());
     }
 
     #[test]

@@ -4,7 +4,7 @@ use alloc::{format, vec::Vec};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::read::{invalid, typed};
+use super::read::typed;
 use crate::{
     chat::{Tool, ToolChoice},
     error::Error,
@@ -54,7 +54,7 @@ pub(super) fn read_tools(raw: &RawValue) -> Result<Vec<Tool<'_>>, Error> {
         let Some(function) = wire.function else {
             let kind = wire.kind.unwrap_or_default();
             let message = format!("A tool of type `{}` cannot be translated for this model; use functions.", &*kind);
-            return Err(invalid(message, format!("tools[{index}].type")));
+            return Err(Error::refusing(message, format!("tools[{index}].type")));
         };
         Ok(function.tool(wire.cache_control))
     });
@@ -91,7 +91,8 @@ struct WireAllowed<'a> {
 
 /// Reads `tool_choice`.
 pub(super) fn read_tool_choice(raw: &RawValue) -> Result<ToolChoice<'_>, Error> {
-    let wrong = || invalid("`tool_choice` must be none, auto, required, a function or allowed tools.", "tool_choice");
+    let wrong =
+        || Error::refusing("`tool_choice` must be none, auto, required, a function or allowed tools.", "tool_choice");
     match raw.get() {
         r#""auto""# => return Ok(ToolChoice::Auto),
         r#""none""# => return Ok(ToolChoice::None),

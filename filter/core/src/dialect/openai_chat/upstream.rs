@@ -7,16 +7,13 @@ use serde_json::value::RawValue;
 use super::{NAME, OpenAiChat, ask, response::read_usage};
 use crate::{
     chat::{Choice, Citation, Delta, Fault, Finish, Part, Reason, Request, Response, TextPart, TokenLogprob, ToolCall},
-    dialect::{Aim, Malformed, Reader, Upstream, Written},
+    dialect::{Aim, Broken, Reader, Upstream, Written},
     error::Error,
     headers::Headers,
     json::Str,
     sse::{Frame, Framing},
     step::Name,
 };
-
-/// Longest text of a provider's error that is passed on.
-const MAX_MESSAGE: usize = 500;
 
 impl Upstream for OpenAiChat {
     fn name(&self) -> &'static str {
@@ -228,7 +225,7 @@ struct StreamReader {
 }
 
 impl Reader for StreamReader {
-    fn read(&mut self, frame: Frame<'_>, each: &mut dyn FnMut(Delta<'_>)) -> Result<(), Malformed> {
+    fn read(&mut self, frame: Frame<'_>, each: &mut dyn FnMut(Delta<'_>)) -> Result<(), Broken> {
         let Some(data) = frame.data() else { return Ok(()) };
         let data = data.trim_ascii();
         if data.is_empty() {
@@ -238,10 +235,9 @@ impl Reader for StreamReader {
             each(Delta::End);
             return Ok(());
         }
-        let wire: Wire<'_> = serde_json::from_slice(data).map_err(|_| Malformed)?;
+        let wire: Wire<'_> = serde_json::from_slice(data).map_err(|_| Broken::Malformed)?;
         if wire.error.is_some() || frame.event() == Some(b"error") {
-            each(Delta::Fault(fault(super::error_status(data), data)));
-            return Ok(());
+            return Err(Broken::Fault(fault(super::error_status(data), data)));
         }
         if !core::mem::replace(&mut self.has_begun, true) {
             let text = |text: Option<Str<'_>>| text.map(|text| text.0.into_owned().into());
@@ -309,7 +305,7 @@ fn fault(status: u16, body: &[u8]) -> Fault {
         code: Option<&'a RawValue>,
     }
     let Ok(Wire { error }) = serde_json::from_slice::<Wire<'_>>(body) else {
-        return Fault { status, reason: None, message: None };
+        return Fault::new(status, None, "");
     };
     let reason = match error.code.map(RawValue::get) {
         Some(r#""context_length_exceeded""#) => Some(Reason::ContextLength),
@@ -318,5 +314,5 @@ fn fault(status: u16, body: &[u8]) -> Fault {
         Some(r#""model_not_found""#) => Some(Reason::ModelNotFound),
         _ => None,
     };
-    Fault { status, reason, message: error.message.map(|message| message.chars().take(MAX_MESSAGE).collect()) }
+    Fault::new(status, reason, error.message.as_deref().unwrap_or_default())
 }

@@ -1,0 +1,363 @@
+//! The sections of access: tokens of an issuer, keys of the admin API, users of the console.
+
+use alloc::{borrow::ToOwned, string::String, vec::Vec};
+
+use super::{
+    collection::List,
+    fields::{Fields, Nested, Section},
+    form::{Choice, Flag},
+    raw::{Auth, BaseUrl, Credential},
+    reference::Silence,
+    text::{FILE, LABEL, SHA256},
+    url::BASE_URL,
+};
+
+/// Tokens that Envoy verifies, and what in them is what.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Jwt {
+    /// Who issues them.
+    pub issuer: String,
+    /// For whom they are; any where empty.
+    pub audiences: Vec<String>,
+    /// Where the signing keys are found.
+    pub keys: JwtKeys,
+    /// The algorithms that are taken.
+    pub algorithms: Vec<Algorithm>,
+    /// What they must allow.
+    pub scopes: JwtScopes,
+    /// Which claims are which attributes.
+    pub claims: JwtClaims,
+}
+
+/// Where the signing keys of tokens are found.
+#[derive(Debug, Clone, PartialEq)]
+pub enum JwtKeys {
+    /// At a URL.
+    Url(BaseUrl),
+    /// In a file.
+    File(String),
+    /// One secret, for the HS algorithms.
+    Secret(Credential),
+}
+
+/// How tokens are signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Algorithm {
+    /// Its name in the token.
+    pub name: &'static str,
+    /// Whether one secret signs and verifies.
+    pub symmetric: bool,
+}
+
+/// What tokens must allow.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JwtScopes {
+    /// The claim that lists what is allowed.
+    pub claim: String,
+    /// All of these must be in it.
+    pub require: Vec<String>,
+}
+
+/// Which claim of a token is which attribute of a key.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JwtClaims {
+    /// The identifier.
+    pub id: String,
+    /// The name.
+    pub name: Option<String>,
+    /// The team.
+    pub team: Option<String>,
+    /// The environment.
+    pub environment: Option<String>,
+    /// The providers.
+    pub providers: Option<String>,
+    /// The models.
+    pub models: Option<String>,
+    /// The labels.
+    pub labels: Option<String>,
+    /// The cost tags.
+    pub cost_tags: Option<String>,
+    /// The routing configuration, by name.
+    pub routing: Option<String>,
+}
+
+/// Who may use the admin API.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Admin {
+    /// Its keys; never those of clients.
+    pub keys: Vec<AdminKey>,
+}
+
+/// A key of the admin API.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AdminKey {
+    /// Its identifier, unique.
+    pub id: String,
+    /// SHA-256 of the whole key.
+    pub sha256: [u8; 32],
+    /// What it may do.
+    pub role: Role,
+    /// Reversible switch.
+    pub enabled: bool,
+}
+
+/// What an administrator may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Everything.
+    Operator,
+    /// Look, and use the playground.
+    Developer,
+}
+
+/// Who may use the console.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Console {
+    /// Its users, besides the holders of admin keys.
+    pub users: Vec<ConsoleUser>,
+}
+
+/// A user of the console.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ConsoleUser {
+    /// The name to sign in with, unique.
+    pub name: String,
+    /// SHA-256 of the password.
+    pub sha256: [u8; 32],
+    /// What the user may do.
+    pub role: Role,
+    /// Reversible switch.
+    pub enabled: bool,
+}
+
+const fn row(name: &'static str, symmetric: bool) -> (&'static str, Algorithm) {
+    (name, Algorithm { name, symmetric })
+}
+
+/// What Envoy verifies.
+const ALGORITHM: Choice<Algorithm> = Choice {
+    first: RS256,
+    rest: &[
+        row("RS384", false),
+        row("RS512", false),
+        row("PS256", false),
+        row("PS384", false),
+        row("PS512", false),
+        row("ES256", false),
+        row("ES384", false),
+        row("ES512", false),
+        row("EdDSA", false),
+        HS256,
+        row("HS384", true),
+        row("HS512", true),
+    ],
+};
+const RS256: (&str, Algorithm) = row("RS256", false);
+const HS256: (&str, Algorithm) = row("HS256", true);
+
+const ROLE: Choice<Role> = Choice { first: ("operator", Role::Operator), rest: &[("developer", Role::Developer)] };
+
+impl Section for Auth {
+    const NAME: &'static str = "auth";
+    const DOC: &'static str = "Who may ask.";
+    const PENDING: &'static [(&'static str, Silence)] = &[("jwt", Silence::Unsafe)];
+
+    fn declare<F: Fields<Self>>(fields: &mut F) -> Self {
+        Self {
+            required: fields.optional(
+                "required",
+                &Flag,
+                |auth| auth.required.as_ref(),
+                "Whether a key or token is needed. Default: where there are keys or tokens.",
+            ),
+            jwt: fields.optional("jwt", &Nested::new(), |auth| auth.jwt.as_ref(), "Tokens that Envoy verifies."),
+        }
+    }
+}
+
+impl Section for Jwt {
+    const NAME: &'static str = "jwt";
+    const DOC: &'static str = "Tokens that Envoy verifies: exactly one of `jwks_url`, `jwks_file` and `secret`.";
+
+    fn declare<F: Fields<Self>>(fields: &mut F) -> Self {
+        let issuer = fields.required("issuer", &LABEL, |jwt| &jwt.issuer, "Who issues them.");
+        let audiences =
+            fields.many("audiences", &List(LABEL), |jwt| &jwt.audiences, "For whom they are. Default: anyone.");
+        let url = fields.optional(
+            "jwks_url",
+            &BASE_URL,
+            |jwt| match &jwt.keys {
+                JwtKeys::Url(url) => Some(url),
+                JwtKeys::File(_) | JwtKeys::Secret(_) => None,
+            },
+            "Where the issuer publishes its signing keys.",
+        );
+        let file = fields.optional(
+            "jwks_file",
+            &FILE,
+            |jwt| match &jwt.keys {
+                JwtKeys::File(file) => Some(file),
+                JwtKeys::Url(_) | JwtKeys::Secret(_) => None,
+            },
+            "The signing keys in a file.",
+        );
+        let secret = fields.optional(
+            "secret",
+            &Nested::new(),
+            |jwt| match &jwt.keys {
+                JwtKeys::Secret(secret) => Some(secret),
+                JwtKeys::Url(_) | JwtKeys::File(_) => None,
+            },
+            "The secret that signs and verifies, for the HS algorithms.",
+        );
+        let usual = if secret.is_some() { HS256.1 } else { RS256.1 };
+        let algorithms = fields.optional(
+            "algorithms",
+            &List(ALGORITHM),
+            |jwt| Some(&jwt.algorithms),
+            "The algorithms that are taken. Default: HS256 with `secret`, else RS256.",
+        );
+        let algorithms = algorithms.unwrap_or_else(|| [usual].into());
+        let scopes = fields.section("scopes", |jwt| &jwt.scopes, "What they must allow.");
+        let claims = fields.section("claims", |jwt| &jwt.claims, "Which claims are which attributes.");
+
+        let known = ["/jwks_url", "/jwks_file", "/secret"].iter().all(|pointer| fields.is_sound(pointer));
+        let sources = [url.is_some(), file.is_some(), secret.is_some()].iter().filter(|is_there| **is_there).count();
+        if known && sources != 1 {
+            fields.report("", "needs exactly one of `jwks_url`, `jwks_file` and `secret`");
+        }
+        let fitting = algorithms.iter().all(|algorithm| algorithm.symmetric == usual.symmetric);
+        if known && !fitting && fields.is_sound("/algorithms") {
+            fields.report("/algorithms", "HS algorithms go with `secret`, all others with `jwks_url` or `jwks_file`");
+        }
+        let keys = match (url, file, secret) {
+            (Some(url), _, _) => JwtKeys::Url(url),
+            (None, _, Some(secret)) => JwtKeys::Secret(secret),
+            (None, file, None) => JwtKeys::File(file.unwrap_or_default()),
+        };
+        Self { issuer, audiences, keys, algorithms, scopes, claims }
+    }
+}
+
+impl Section for JwtScopes {
+    const NAME: &'static str = "jwt_scopes";
+    const DOC: &'static str = "What tokens must allow.";
+
+    fn declare<F: Fields<Self>>(fields: &mut F) -> Self {
+        Self {
+            claim: fields.defaulted(
+                "claim",
+                &LABEL,
+                "scope".to_owned(),
+                |scopes| &scopes.claim,
+                "The claim that lists what is allowed.",
+            ),
+            require: fields.many("require", &List(LABEL), |scopes| &scopes.require, "All of these must be in it."),
+        }
+    }
+}
+
+impl Section for JwtClaims {
+    const NAME: &'static str = "jwt_claims";
+    const DOC: &'static str = "Which claim of a token is which attribute of a key.";
+
+    fn declare<F: Fields<Self>>(fields: &mut F) -> Self {
+        Self {
+            id: fields.defaulted("id", &LABEL, "sub".to_owned(), |claims| &claims.id, "The identifier."),
+            name: fields.optional("name", &LABEL, |claims| claims.name.as_ref(), "The name."),
+            team: fields.optional("team", &LABEL, |claims| claims.team.as_ref(), "The team."),
+            environment: fields.optional(
+                "environment",
+                &LABEL,
+                |claims| claims.environment.as_ref(),
+                "The environment.",
+            ),
+            providers: fields.optional(
+                "providers",
+                &LABEL,
+                |claims| claims.providers.as_ref(),
+                "The providers it may use.",
+            ),
+            models: fields.optional("models", &LABEL, |claims| claims.models.as_ref(), "The models it may use."),
+            labels: fields.optional("labels", &LABEL, |claims| claims.labels.as_ref(), "The labels."),
+            cost_tags: fields.optional("cost_tags", &LABEL, |claims| claims.cost_tags.as_ref(), "The cost tags."),
+            routing: fields.optional(
+                "routing",
+                &LABEL,
+                |claims| claims.routing.as_ref(),
+                "The routing configuration, by its name.",
+            ),
+        }
+    }
+}
+
+impl Section for Admin {
+    const NAME: &'static str = "admin";
+    const DOC: &'static str = "Who may use the admin API.";
+
+    fn declare<F: Fields<Self>>(fields: &mut F) -> Self {
+        Self {
+            keys: fields.many(
+                "keys",
+                &List(Nested::new()),
+                |admin| &admin.keys,
+                "Its keys. They are no keys of clients, and those are none of these.",
+            ),
+        }
+    }
+}
+
+impl Section for AdminKey {
+    const NAME: &'static str = "admin_key";
+    const DOC: &'static str = "A key of the admin API.";
+
+    fn declare<F: Fields<Self>>(fields: &mut F) -> Self {
+        Self {
+            id: fields.required("id", &LABEL, |key| &key.id, "Its identifier, unique."),
+            sha256: fields.required("sha256", &SHA256, |key| &key.sha256, "SHA-256 of the whole key."),
+            role: fields.defaulted("role", &ROLE, Role::Operator, |key| &key.role, "What its holder may do."),
+            enabled: fields.defaulted("enabled", &Flag, true, |key| &key.enabled, "A switch that can be turned back."),
+        }
+    }
+}
+
+impl Section for Console {
+    const NAME: &'static str = "console";
+    const DOC: &'static str = "Who may use the console.";
+
+    fn declare<F: Fields<Self>>(fields: &mut F) -> Self {
+        Self {
+            users: fields.many(
+                "users",
+                &List(Nested::new()),
+                |console| &console.users,
+                "Its users, besides the holders of admin keys.",
+            ),
+        }
+    }
+}
+
+impl Section for ConsoleUser {
+    const NAME: &'static str = "console_user";
+    const DOC: &'static str = "A user of the console.";
+
+    fn declare<F: Fields<Self>>(fields: &mut F) -> Self {
+        Self {
+            name: fields.required("name", &LABEL, |user| &user.name, "The name to sign in with, unique."),
+            sha256: fields.required(
+                "sha256",
+                &SHA256,
+                |user| &user.sha256,
+                "SHA-256 of the password, which must be long and random.",
+            ),
+            role: fields.defaulted("role", &ROLE, Role::Developer, |user| &user.role, "What the user may do."),
+            enabled: fields.defaulted(
+                "enabled",
+                &Flag,
+                true,
+                |user| &user.enabled,
+                "A switch that can be turned back.",
+            ),
+        }
+    }
+}

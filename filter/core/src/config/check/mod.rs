@@ -1,0 +1,221 @@
+//! What no section can see alone: names that must be unique or exist, addresses that must differ, a gateway left open.
+//!
+//! Runs also over a document with problems, so that all are reported at once; a check whose input was refused stays silent,
+//! because what it would say may be an echo of the first problem.
+
+mod cycle;
+mod names;
+mod routes;
+
+use alloc::{
+    format,
+    string::{String, ToString},
+    vec::Vec,
+};
+use core::{hash::Hash, net::SocketAddr};
+
+use hashbrown::HashMap;
+
+use self::{names::Names, routes::Routes};
+use super::{
+    environment::Environment,
+    key::KeyRouting,
+    limit::Limit,
+    raw::{Config, EnvoyAdmin, Key},
+    reader::{Reader, step},
+    router::Router,
+    routing::Routing,
+};
+
+/// What the top level of the file and an environment both have.
+struct Level<'c> {
+    /// Where it stands; empty for the top level.
+    at: String,
+    keys: &'c [Key],
+    limits: &'c [Limit],
+    routing: &'c Routing,
+    routers: &'c [Router],
+    names: Names<'c>,
+}
+
+/// Reports what is wrong between sections.
+pub(super) fn check(config: &Config, reader: &mut Reader) {
+    check_providers(config, reader);
+    routes::check_models(&Names::new(config, None), config, reader);
+    check_level(&Level::top(config), reader);
+    for environment in &config.environments {
+        let level = Level::of(config, environment);
+        for provider in &environment.providers {
+            let pointer = format!("{}/providers{}", level.at, step(&provider.name));
+            refuse(reader, &pointer, level.names.provider(&provider.name));
+        }
+        check_level(&level, reader);
+    }
+    check_administrators(config, reader);
+    check_listeners(config, reader);
+    check_openness(config, reader);
+}
+
+impl<'c> Level<'c> {
+    fn top(config: &'c Config) -> Self {
+        let Config { keys, limits, routing, routers, .. } = config;
+        Self { at: String::new(), keys, limits, routing, routers, names: Names::new(config, None) }
+    }
+
+    fn of(config: &'c Config, environment: &'c Environment) -> Self {
+        let Environment { name, keys, limits, routing, routers, .. } = environment;
+        let names = Names::new(config, Some(environment));
+        Self { at: format!("/environments{}", step(name)), keys, limits, routing, routers, names }
+    }
+}
+
+fn check_providers(config: &Config, reader: &mut Reader) {
+    if reader.is_sound("/providers") && !config.providers.iter().any(|provider| provider.enabled) {
+        reader.report_under("/providers", "no provider is enabled");
+    }
+}
+
+fn check_level(level: &Level<'_>, reader: &mut Reader) {
+    check_keys(level, reader);
+    report_repeats(reader, &format!("{}/limits", level.at), "name", level.limits, |limit| &limit.name);
+    for (index, limit) in level.limits.iter().enumerate() {
+        if let Some(provider) = limit.target.provider.as_ref().filter(|provider| !provider.contains('*')) {
+            let pointer = format!("{}/limits/{index}/target/provider", level.at);
+            refuse(reader, &pointer, level.names.provider(provider));
+        }
+    }
+    let routes = Routes { names: &level.names };
+    routes.check_routing(level.routing, &level.at, reader);
+    for router in level.routers {
+        let at = format!("{}/routers{}", level.at, step(&router.name));
+        let balance = &router.load_balance;
+        for (kind, strategy) in
+            [("chat", &balance.chat), ("embeddings", &balance.embeddings), ("images", &balance.images)]
+        {
+            if let Some(strategy) = strategy {
+                routes.check_strategy(strategy, &format!("{at}/load_balance/{kind}"), reader);
+            }
+        }
+        routes::check_mapping(&level.names, &router.model_mapping, &format!("{at}/model_mapping"), reader);
+    }
+}
+
+fn check_keys(level: &Level<'_>, reader: &mut Reader) {
+    let keys = format!("{}/keys", level.at);
+    report_repeats(reader, &keys, "id", level.keys, |key| &key.id);
+    report_repeats(reader, &keys, "sha256", level.keys, |key| &key.sha256);
+    let names = &level.names;
+    for (index, key) in level.keys.iter().enumerate() {
+        let at = format!("{keys}/{index}");
+        for (place, name) in key.providers.iter().flatten().enumerate() {
+            refuse(reader, &format!("{at}/providers/{place}"), names.provider(name));
+        }
+        for (place, pattern) in key.models.iter().flatten().enumerate() {
+            refuse(reader, &format!("{at}/models/{place}"), names.pattern(pattern));
+        }
+        for (name, _) in &key.byok.credentials {
+            refuse(reader, &format!("{at}/byok/credentials{}", step(name)), names.provider(name));
+        }
+        if let Some(team) = &key.team {
+            refuse(reader, &format!("{at}/team"), names.team(team));
+        }
+        if let Some(environment) = &key.environment {
+            refuse(reader, &format!("{at}/environment"), names.environment(environment));
+        }
+        match &key.routing {
+            Some(KeyRouting::Named(name)) => refuse(reader, &format!("{at}/routing"), names.routing(name)),
+            Some(KeyRouting::Inline(strategy)) => {
+                Routes { names }.check_strategy(strategy, &format!("{at}/routing"), reader);
+            }
+            None => {}
+        }
+    }
+}
+
+fn check_administrators(config: &Config, reader: &mut Reader) {
+    report_repeats(reader, "/admin/keys", "id", &config.admin.keys, |key| &key.id);
+    report_repeats(reader, "/admin/keys", "sha256", &config.admin.keys, |key| &key.sha256);
+    report_repeats(reader, "/console/users", "name", &config.console.users, |user| &user.name);
+    let elsewhere = config.environments.iter().flat_map(|environment| &environment.keys);
+    let clients: HashMap<_, _> = config.keys.iter().chain(elsewhere).map(|key| (key.sha256, &key.id)).collect();
+    for (index, key) in config.admin.keys.iter().enumerate() {
+        if let Some(id) = clients.get(&key.sha256) {
+            refuse(
+                reader,
+                &format!("/admin/keys/{index}/sha256"),
+                Err(format!("is also that of the client key `{id}`")),
+            );
+        }
+    }
+}
+
+fn check_listeners(config: &Config, reader: &mut Reader) {
+    let listen = &config.listen;
+    let mut listeners = Vec::from([("address", listen.address), ("admin", listen.admin)]);
+    if let EnvoyAdmin::At(address) = listen.envoy_admin {
+        listeners.push(("envoy_admin", address));
+    }
+    for (index, (name, address)) in listeners.iter().enumerate() {
+        let clash = listeners.iter().take(index).find(|(_, other)| overlap(*address, *other));
+        if let Some((other, _)) = clash.filter(|(other, _)| reader.is_sound(&format!("/listen/{other}"))) {
+            refuse(reader, &format!("/listen/{name}"), Err(format!("is taken by `listen.{other}`")));
+        }
+    }
+}
+
+/// Whoever can reach an open gateway spends its owner's money.
+fn check_openness(config: &Config, reader: &mut Reader) {
+    let open = config.keys.is_empty() && config.auth.required.is_none() && config.auth.jwt.is_none();
+    let known = ["/keys", "/auth", "/listen/address"].iter().all(|pointer| reader.is_sound(pointer));
+    if open && known && !config.listen.address.ip().is_loopback() {
+        reader.report_under(
+            "/listen/address",
+            "is not a loopback address, and without keys anyone who reaches it may ask: add keys, \
+             or write `auth: {required: false}` to have it so",
+        );
+    }
+}
+
+/// Reports what is wrong at `pointer`, unless something is already.
+fn refuse(reader: &mut Reader, pointer: &str, verdict: Result<(), String>) {
+    if let Err(wrong) = verdict
+        && reader.is_sound(pointer)
+    {
+        reader.report_under(pointer, wrong);
+    }
+}
+
+fn report_repeats<E, T: Eq + Hash>(
+    reader: &mut Reader,
+    list: &str,
+    field: &str,
+    elements: &[E],
+    get: impl Fn(&E) -> &T,
+) {
+    // "keys" are many, this is one of them.
+    let noun = list.rsplit('/').next().unwrap_or_default();
+    let noun = noun.strip_suffix('s').unwrap_or(noun).to_string();
+    for (index, first) in repeats(elements, get) {
+        if reader.is_sound(&format!("{list}/{first}/{field}")) {
+            refuse(reader, &format!("{list}/{index}/{field}"), Err(format!("is also that of {noun} {first}")));
+        }
+    }
+}
+
+/// Two addresses that cannot be listened on both: equal, or one of them is every address at the same port.
+fn overlap(a: SocketAddr, b: SocketAddr) -> bool {
+    a.port() == b.port() && (a.ip() == b.ip() || a.ip().is_unspecified() || b.ip().is_unspecified())
+}
+
+/// The positions of elements that repeat an earlier one, each with that one's.
+pub(super) fn repeats<'t, E, T: Eq + Hash + ?Sized + 't>(
+    elements: &'t [E],
+    get: impl Fn(&'t E) -> &'t T,
+) -> Vec<(usize, usize)> {
+    let mut firsts = HashMap::with_capacity(elements.len());
+    let repeat = |(index, element)| {
+        let first = *firsts.entry(get(element)).or_insert(index);
+        (first != index).then_some((index, first))
+    };
+    elements.iter().enumerate().filter_map(repeat).collect()
+}
