@@ -23,6 +23,7 @@ use serde_json::{Value, json};
 use std::{
     fs,
     io::{self, Write as _},
+    iter,
     path::{Path, PathBuf},
     process::Command,
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -32,7 +33,7 @@ use crate::{
     envoy::Processors,
     load::Fleet,
     report::{Row, Sample},
-    subject::{Running, SUBJECTS},
+    subject::{Running, SUBJECTS, Subject},
     workload::{WORKLOADS, Workload},
 };
 
@@ -54,6 +55,9 @@ struct Options {
     /// Where `make` leaves what it builds
     #[arg(long, default_value = "dist")]
     dist: PathBuf,
+    /// Folders with other builds, comma separated: the gateway is measured from each of them too
+    #[arg(long, value_delimiter = ',')]
+    also: Vec<PathBuf>,
     /// Folder for the figures as JSON
     #[arg(long, default_value = "bench/results")]
     results: PathBuf,
@@ -79,19 +83,21 @@ fn main() -> anyhow::Result<()> {
 
 async fn measure(options: &Options, processors: Processors) -> anyhow::Result<Vec<Row>> {
     let upstream = upstream::start().await?;
-    let dist = fs::canonicalize(&options.dist).context("`make wasm cli envoy` builds what is measured")?;
-    let is_wanted = |name: &str| options.subjects.is_empty() || options.subjects.iter().any(|wanted| wanted == name);
-    let subjects: anyhow::Result<Vec<Running>> = SUBJECTS
-        .iter()
-        .filter(|subject| is_wanted(subject.name))
-        .map(|subject| subject.start(&dist, upstream, processors))
-        .collect();
-    let subjects = subjects?;
+    let is_wanted =
+        |subject: &&Subject| options.subjects.is_empty() || options.subjects.iter().any(|name| name == subject.name);
+    let mut subjects = Vec::new();
+    for dist in iter::once(&options.dist).chain(&options.also) {
+        let dist = fs::canonicalize(dist).context("`make wasm cli envoy` builds what is measured")?;
+        let again = !subjects.is_empty();
+        for subject in SUBJECTS.iter().filter(is_wanted).filter(|subject| !again || subject.is_gateway()) {
+            subjects.push(subject.start(&dist, upstream, processors)?);
+        }
+    }
     let mut rows = Vec::new();
     for workload in WORKLOADS.iter().filter(|workload| workload.name.contains(&options.workload)) {
         for running in subjects.iter().filter(|running| running.subject.takes(workload)) {
             running.check(workload).await?;
-            rows.push((Row { workload, subject: running.subject, samples: Vec::new() }, running));
+            rows.push((Row { workload, subject: running.name(), samples: Vec::new() }, running));
         }
     }
     // The first round is there for the optimiser of Envoy's VM, which does its work while code is being used.
@@ -109,7 +115,7 @@ async fn measure(options: &Options, processors: Processors) -> anyhow::Result<Ve
 
 async fn load(running: &Running, workload: &Workload, span: Duration) -> anyhow::Result<Sample> {
     let request = running.request(workload)?.into();
-    let what = || format!("{}, {}", running.subject.title, workload.title);
+    let what = || format!("{}, {}", running.name().1, workload.title);
     let fleet = Fleet::open(running.envoy.address, request, workload.connections).await.with_context(what)?;
     let before = running.envoy.processor_time()?;
     let catch = fleet.run(span, workload.stagger()).await.with_context(what)?;

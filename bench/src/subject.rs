@@ -11,7 +11,13 @@ use crate::{
 };
 use anyhow::{Context as _, ensure};
 use serde_json::{Value, json};
-use std::{fs, net::SocketAddr, path::Path, process::Command};
+use std::{
+    ffi::OsStr,
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 /// The client's key, and its SHA-256.
 const KEY: &str = "sk-bench";
@@ -48,6 +54,7 @@ pub(crate) const SUBJECTS: &[Subject] = &[
 pub(crate) struct Running {
     pub(crate) subject: &'static Subject,
     pub(crate) envoy: Envoy,
+    dist: PathBuf,
 }
 
 impl Subject {
@@ -75,11 +82,20 @@ impl Subject {
             Make::Gateway(more) => rendered(dist, &gateway_file(address, upstream, &more())?)?,
         };
         let envoy = Envoy::start(dist, &bootstrap, address, processors).with_context(|| self.title)?;
-        Ok(Running { subject: self, envoy })
+        Ok(Running { subject: self, envoy, dist: dist.to_owned() })
     }
 }
 
 impl Running {
+    /// What it is called by programs and by people: a gateway of another folder by that folder too.
+    pub(crate) fn name(&self) -> (String, String) {
+        let Subject { name, title, .. } = self.subject;
+        match self.dist.file_name().and_then(OsStr::to_str).filter(|folder| *folder != "dist") {
+            None => ((*name).to_owned(), (*title).to_owned()),
+            Some(folder) => (format!("{name} {folder}"), format!("{title}, {folder}")),
+        }
+    }
+
     /// The request of a workload as this subject takes it.
     pub(crate) fn request(&self, workload: &Workload) -> anyhow::Result<Vec<u8>> {
         let answer = answer(workload)?;
