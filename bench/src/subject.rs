@@ -48,6 +48,11 @@ pub(crate) const SUBJECTS: &[Subject] = &[
         make: Make::Envoy { in_listener: true, in_cluster: true },
     },
     Subject { name: "native", title: "Dragoman, two roles", make: Make::Gateway(|| json!({})) },
+    Subject {
+        name: "dispatch",
+        title: "Dragoman, one filter",
+        make: Make::Gateway(|| json!({"retry": {"mode": "dispatch"}})),
+    },
 ];
 
 /// A subject that runs.
