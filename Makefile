@@ -37,7 +37,7 @@ fuzz: doctor
 bench: wasm cli envoy
 	scripts/wasm build --noop
 	CARGO_PROFILE_RELEASE_LTO=false CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 cargo build --release -p dragoman-bench --target-dir target/cli
-	target/cli/release/dragoman-bench $(if $(QUICK),--rounds 3 --span 150) $(if $(DOCS),--document docs/performance.md)
+	target/cli/release/dragoman-bench $(if $(QUICK),--rounds 1 --span 300) $(if $(DOCS),--document docs/performance.md)
 
 # The promise of the README: `make up`, and the lines that it prints.
 test-up: wasm cli envoy

@@ -44,7 +44,7 @@ struct Options {
     #[arg(long, default_value_t = 7)]
     rounds: usize,
     /// Milliseconds of load for each subject and workload, in each round
-    #[arg(long, default_value_t = 1000)]
+    #[arg(long, default_value_t = 800)]
     span: u64,
     /// Only workloads whose name contains this
     #[arg(long, default_value = "")]
