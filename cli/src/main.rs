@@ -16,8 +16,9 @@ use clap::{Args, Parser, Subcommand};
 use dragoman::{
     check, document,
     document::BadFile,
-    key, render, schema, simulate,
+    key, reference, render, schema, simulate,
     up::{self, launch},
+    variables,
 };
 use dragoman_core::config;
 
@@ -38,6 +39,8 @@ enum Verb {
     Render(RenderVerb),
     /// Print the JSON Schema of the configuration file
     Schema(SchemaArgs),
+    /// Print the reference of the configuration file, as Markdown
+    Reference(SchemaArgs),
     /// Make and hash client keys
     #[command(subcommand)]
     Key(KeyVerb),
@@ -52,12 +55,14 @@ enum Verb {
 
 #[derive(Args)]
 struct CheckArgs {
-    /// The configuration file
-    #[arg(required_unless_present = "config")]
+    /// The configuration file [default: what `DRAGOMAN_CONFIG` names]
     file: Option<PathBuf>,
     /// The same, as an option
     #[arg(long, value_name = "FILE", conflicts_with = "file")]
     config: Option<PathBuf>,
+    /// Print the effective configuration instead: defaults and environment variables applied, no secrets
+    #[arg(long)]
+    effective: bool,
 }
 
 #[derive(Subcommand)]
@@ -68,9 +73,9 @@ enum RenderVerb {
 
 #[derive(Args)]
 struct RenderArgs {
-    /// The configuration file
-    #[arg(long, value_name = "FILE", default_value = "config/dragoman.yaml")]
-    config: PathBuf,
+    /// The configuration file [default: what `DRAGOMAN_CONFIG` names, or config/dragoman.yaml]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
     /// Folder to write envoy.yaml to; `-` for standard output
     #[arg(short, long, value_name = "DIR", default_value = "-")]
     out: PathBuf,
@@ -106,9 +111,9 @@ enum KeyVerb {
 
 #[derive(Args)]
 struct UpArgs {
-    /// The configuration file
+    /// The configuration file [default: what `DRAGOMAN_CONFIG` names]
     #[arg(long, value_name = "FILE")]
-    config: PathBuf,
+    config: Option<PathBuf>,
     /// Envoy, 1.39 or later [default: beside this program, else on PATH]
     #[arg(long, value_name = "PATH")]
     envoy: Option<PathBuf>,
@@ -145,15 +150,24 @@ fn main() -> ExitCode {
 
 fn run(verb: Verb) -> anyhow::Result<()> {
     match verb {
-        Verb::Check(CheckArgs { file, config }) => {
-            let path = file.or(config).context("no file")?;
+        Verb::Check(CheckArgs { file, config, effective }) => {
+            let path = file.or(config).or_else(configured).with_context(no_file)?;
             let config = document::read(&path)?;
-            print(&check::summarize(&path, &config))
+            let text = if effective {
+                document::effective(&render::hand_over(&config).0)?
+            } else {
+                check::summarize(&path, &config)
+            };
+            print(&text)
         }
         Verb::Render(RenderVerb::Envoy(args)) => render_envoy(&args),
         Verb::Schema(SchemaArgs { check }) => {
             let schema = schema::document(&config::reference());
             check.map_or_else(|| print(&schema), |path| compare(&path, &schema))
+        }
+        Verb::Reference(SchemaArgs { check }) => {
+            let reference = reference::document(&config::reference());
+            check.map_or_else(|| print(&reference), |path| compare(&path, &reference))
         }
         Verb::Key(KeyVerb::New { id }) => print(&key::announce(&key::generate()?, &id)),
         Verb::Key(KeyVerb::Hash { key }) => {
@@ -161,6 +175,7 @@ fn run(verb: Verb) -> anyhow::Result<()> {
             print(&format!("{}\n", key::hash(&key)))
         }
         Verb::Up(UpArgs { config, envoy, wasm, host, port, reload }) => {
+            let config = config.or_else(configured).with_context(no_file)?;
             up::run(&up::Options { config, envoy, wasm, host, port, reload })
         }
         Verb::Simulate(args) => simulate::run(args),
@@ -171,8 +186,19 @@ fn run(verb: Verb) -> anyhow::Result<()> {
     }
 }
 
+/// The file that the environment names.
+fn configured() -> Option<PathBuf> {
+    let set = variables::FILE.iter().filter_map(std::env::var_os).find(|path| !path.is_empty());
+    set.map(PathBuf::from)
+}
+
+fn no_file() -> String {
+    format!("no configuration file: name one, or set {}", variables::FILE[0])
+}
+
 fn render_envoy(args: &RenderArgs) -> anyhow::Result<()> {
-    let config = document::read(&args.config)?;
+    let path = args.config.clone().or_else(configured).unwrap_or_else(|| "config/dragoman.yaml".into());
+    let config = document::read_to_run(&path)?;
     let rendering = render::envoy(&config, render::Target { wasm: &args.wasm, private_admin: None })?;
     if let Some(folder) = &args.check {
         return compare(&folder.join("envoy.yaml"), &rendering.yaml);
@@ -190,7 +216,7 @@ fn render_envoy(args: &RenderArgs) -> anyhow::Result<()> {
         writeln!(err, "Envoy needs these variables: {}", rendering.variables.join(", "))?;
     }
     if !inline.is_empty() {
-        writeln!(err, "set from the values in {}: {}", args.config.display(), inline.join(", "))?;
+        writeln!(err, "set from the values in {}: {}", path.display(), inline.join(", "))?;
     }
     Ok(())
 }

@@ -27,7 +27,7 @@ use serde_json::{Value, json};
 use self::wasm::Module;
 pub use self::{
     cluster::SYSTEM_CA_FILE,
-    credentials::Handover,
+    credentials::{Handover, hand_over},
     listener::{ADMIN_LISTENER, INGRESS_LISTENER},
     reload::{NeedsRestart, Reloadable},
     wasm::INGRESS_FILTER,
@@ -61,7 +61,7 @@ pub struct Rendering {
 /// # Errors
 /// When the document cannot be written as YAML.
 pub fn envoy(config: &Config, target: Target<'_>) -> anyhow::Result<Rendering> {
-    let (config, handovers) = credentials::hand_over(config);
+    let (config, handovers) = hand_over(config);
     let variables = credentials::variables(&config);
     let module = Module { path: target.wasm, variables: &variables };
     let ingress = module.ingress(&Plugin::Ingress(Box::new(config.clone())));

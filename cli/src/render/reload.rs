@@ -180,6 +180,8 @@ mod tests {
 
     use super::*;
 
+    type Edit = fn(&mut Value);
+
     const TARGET: Target<'static> = Target { wasm: "dragoman.wasm", private_admin: None };
 
     fn file() -> Value {
@@ -223,7 +225,7 @@ mod tests {
 
     #[test]
     fn who_may_ask_what_and_who_is_asked_in_which_order_can_be_reloaded() {
-        let edits: [fn(&mut Value); 7] = [
+        let edits: [Edit; 7] = [
             |file| file["keys"][0]["models"] = json!(["gpt-4o"]),
             |file| file["keys"] = json!([]),
             |file| file["providers"]["b"]["enabled"] = json!(false),
@@ -259,7 +261,7 @@ mod tests {
 
     #[test]
     fn what_envoy_keeps_from_its_start_is_named_and_nothing_else_is() {
-        let cases: [(fn(&mut Value), &[&str]); 11] = [
+        let cases: [(Edit, &[&str]); 11] = [
             (|file| file["listen"]["address"] = json!("127.0.0.1:18081"), &["listen.address"]),
             (|file| file["listen"]["concurrency"] = json!(7), &["listen.concurrency"]),
             (|file| file["providers"]["a"]["base_url"] = json!("https://c.example.com/v1"), &["providers.a.base_url"]),
@@ -290,7 +292,7 @@ mod tests {
 
     #[test]
     fn a_secret_that_the_process_does_not_have_needs_a_restart() {
-        let edits: [fn(&mut Value); 3] = [
+        let edits: [Edit; 3] = [
             |file| file["providers"]["a"]["credential"] = json!({ "value": "sk-other" }),
             |file| file["providers"]["a"]["credential"] = json!({ "env": "OTHER" }),
             |file| file["providers"]["a"]["headers"] = json!({ "x-project": "p" }),

@@ -75,7 +75,7 @@ async fn serve(options: &Options) -> anyhow::Result<()> {
     let mut signals = Signals::new()?;
     let source = if options.reload { Some(Source::new(&options.config)?) } else { None };
     let (config, overrides) = configure(options)?;
-    for line in check::unconfigured(&config) {
+    for line in check::unconfigured(&config).chain(check::ignored(&config)) {
         writeln!(std::io::stderr(), "dragoman: {line}")?;
     }
     let binary = files::envoy(options.envoy.as_deref())?;
@@ -130,7 +130,7 @@ async fn follow(reload: &mut Option<Reload>, envoy_admin: &Interface) {
 }
 
 fn configure(options: &Options) -> anyhow::Result<(Config, Overrides)> {
-    let config = document::read(&options.config)?;
+    let config = document::read_to_run(&options.config)?;
     let port = match options.port {
         Some(0) => Some(ports::pick(options.host.unwrap_or_else(|| config.listen.address.ip()))?),
         port => port,

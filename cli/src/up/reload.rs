@@ -132,10 +132,10 @@ impl Reload {
 
     /// The filter that the file asks for, or all that is wrong with it.
     fn filter(&self, text: &str) -> Result<String, Vec<String>> {
-        let config = document::parse(text).and_then(|config| self.overrides.apply(config));
+        let config = document::parse_to_run(text).and_then(|config| self.overrides.apply(config));
         let config = config.map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>())?;
         let filter = self.rendered.filter(&config).map_err(|error: NeedsRestart| vec![error.to_string()])?;
-        for line in check::unconfigured(&config) {
+        for line in check::unconfigured(&config).chain(check::ignored(&config)) {
             let _ = writeln!(std::io::stderr(), "dragoman: {line}");
         }
         Ok(filter)
