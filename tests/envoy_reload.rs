@@ -95,7 +95,7 @@ fn send(load: Load, to: SocketAddr, is_over: &AtomicBool) -> Vec<Seen> {
         chat(load.key, load.model, load.stream).header("x-simulate", if load.stream { "slow=20" } else { "" });
     while !is_over.load(Ordering::Relaxed) {
         thread::sleep(next.saturating_duration_since(Instant::now()));
-        next += load.every;
+        next = next.checked_add(load.every).unwrap();
         let mut open = match connection.take() {
             Some(open) => open,
             None => Connection::open(to).unwrap(),
@@ -159,9 +159,8 @@ fn under_load_a_good_edit_is_in_effect_within_a_second_a_bad_one_never_and_no_re
     });
 
     let begun = seen.iter().map(|seen| seen.sent).min().unwrap();
-    let rate = seen.len() as f64 / (ended - begun).as_secs_f64();
-    // 200 on a machine that has nothing else to do.
-    assert!(rate > 100.0, "{rate} requests a second");
+    // 200 a second on a machine that has nothing else to do.
+    assert!(seen.len() > usize::try_from((ended - begun).as_millis() / 10).unwrap(), "{} requests", seen.len());
     for Seen { load, sent, status, is_whole, text } in &seen {
         let at = *sent - begun;
         assert!(is_whole, "cut at {at:?}: {status} {text}");
