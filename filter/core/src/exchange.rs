@@ -243,7 +243,7 @@ impl Exchange {
         let mut edits = HeaderEdits::default();
         let mut set = |name: &'static str, value: String| edits.set.push((Name::Borrowed(name), value));
         let milliseconds = |duration: Duration| format!("{}", duration.as_millis());
-        let first_byte = if is_flex { provider.flex } else { provider.first_byte };
+        let first_byte = provider.patience(is_flex);
         // The cluster's own bound is `total`, which may well be shorter than the patience that the flex tier needs.
         let longest = if is_flex { provider.flex.saturating_add(provider.total) } else { provider.total };
         set("x-envoy-max-retries", "0".into());
