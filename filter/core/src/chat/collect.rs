@@ -40,7 +40,7 @@ impl<'a> Collected<'a> {
                 _ => self.push(choice, Part::Thinking { text, signature: None }),
             },
             Delta::Signature { choice, signature } => match self.last(choice) {
-                Some(Part::Thinking { signature: proof, .. }) => *proof = Some(signature),
+                Some(Part::Thinking { signature: proof @ None, .. }) => *proof = Some(signature),
                 _ => self.push(choice, Part::Thinking { text: Cow::Borrowed(""), signature: Some(signature) }),
             },
             Delta::RedactedThinking { choice, data } => self.push(choice, Part::RedactedThinking(data)),
@@ -145,8 +145,11 @@ mod tests {
             |id: &'static str| ToolCall { id: id.into(), name: "f".into(), arguments: "".into(), signature: None };
         let mut collected = Collected::default();
         for delta in [
+            Delta::Signature { choice: 0, signature: "of another".into() },
             Delta::Thinking { choice: 0, text: "h".into() },
             Delta::Thinking { choice: 0, text: "m".into() },
+            Delta::Signature { choice: 0, signature: "s".into() },
+            Delta::Signature { choice: 0, signature: "of a third".into() },
             Delta::Text { choice: 0, text: "a".into() },
             Delta::Text { choice: 0, text: "b".into() },
             Delta::ToolCall { choice: 0, call: 0, begun: call("1") },
@@ -163,11 +166,13 @@ mod tests {
         let response = collected.into_response();
         let parts = &response.choices.first().unwrap().parts;
         assert!(matches!(parts.as_slice(), [
-            Part::Thinking { text: thought, .. },
+            Part::Thinking { signature: Some(_), .. },
+            Part::Thinking { text: thought, signature: Some(signature) },
+            Part::Thinking { signature: Some(_), .. },
             Part::Text(TextPart { text, .. }),
             Part::ToolCall(first),
             Part::ToolCall(second),
-        ] if thought == "hm" && text == "ab" && first.arguments == "{}" && second.arguments == "["));
+        ] if thought == "hm" && signature == "s" && text == "ab" && first.arguments == "{}" && second.arguments == "["));
         assert_eq!(response.choices.first().unwrap().finish, Some(Finish::ToolCalls));
     }
 }

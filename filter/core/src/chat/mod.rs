@@ -172,6 +172,8 @@ pub struct Message<'a> {
     pub name: Option<Text<'a>>,
     /// What is said, in order; tool calls and thoughts stand among it.
     pub parts: Vec<Part<'a>>,
+    /// A cache breakpoint behind all of it.
+    pub cache: Option<&'a RawValue>,
 }
 
 /// Whose turn it is.

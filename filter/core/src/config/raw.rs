@@ -308,11 +308,11 @@ impl Provider {
     /// Where attempts at it run. A cluster that somebody else wrote carries the module only if the file says so.
     #[must_use]
     pub fn mode(&self, retry: &Retry) -> Mode {
+        let carries_module = self.cluster.is_none() || self.upstream_filter == Some(true);
         match retry.mode {
             RetryMode::Native => Mode::Native,
-            RetryMode::Dispatch => Mode::Dispatch,
-            RetryMode::Auto if self.cluster.is_none() || self.upstream_filter == Some(true) => Mode::Native,
-            RetryMode::Auto => Mode::Dispatch,
+            RetryMode::Auto if carries_module => Mode::Native,
+            RetryMode::Auto | RetryMode::Dispatch => Mode::Dispatch,
         }
     }
 }

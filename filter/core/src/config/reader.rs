@@ -5,6 +5,7 @@
 
 use alloc::{format, string::String, vec, vec::Vec};
 
+use hashbrown::HashSet;
 use serde_json::value::RawValue;
 
 use super::{Problem, node::Node};
@@ -18,6 +19,8 @@ pub(super) struct Reader {
     pointer: String,
     depth: usize,
     problems: Vec<Problem>,
+    /// The pointers of the problems and of all above them.
+    unsound: HashSet<String>,
 }
 
 impl Reader {
@@ -90,16 +93,16 @@ impl Reader {
 
     #[inline(never)]
     fn push(&mut self, pointer: &str, message: String) {
-        self.problems.push(Problem { pointer: [&self.pointer, pointer].concat(), message });
+        let pointer = [&self.pointer, pointer].concat();
+        let above = pointer.match_indices('/').filter_map(|(at, _)| pointer.get(..at));
+        self.unsound.extend(above.chain([pointer.as_str()]).map(String::from));
+        self.problems.push(Problem { pointer, message });
     }
 
     /// Whether nothing was wrong at `pointer`, relative to here, or below it.
     #[inline(never)]
     pub(super) fn is_sound(&self, pointer: &str) -> bool {
-        let whole = format!("{}{pointer}", self.pointer);
-        !self.problems.iter().any(|problem| {
-            problem.pointer.strip_prefix(&whole).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        })
+        !self.unsound.contains(&format!("{}{pointer}", self.pointer))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Vendors whose API is OpenAI's but for some habits: one row each, found by the host of the base URL.
 //!
-//! A vendor without a row, and every self-hosted server, is taken at its word: it is spoken to as OpenAI is. Each habit
-//! says when it was last seen; a row that has none is there to say that none is known.
+//! A row is there for a habit that was seen, and says where and when it last was. A vendor without a row, and every self-hosted
+//! server, is taken at its word: it is spoken to as OpenAI is.
 
 use alloc::string::String;
 
@@ -10,8 +10,6 @@ use crate::{config::BaseUrl, dialect::openai_chat::History};
 /// A vendor's habits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Vendor {
-    /// Its name, for reports.
-    pub name: &'static str,
     /// Its hosts: these, and every subdomain of those that begin with a dot.
     hosts: &'static [&'static str],
     /// How a credential is presented, where not as `Authorization: Bearer`.
@@ -49,63 +47,64 @@ impl Foreign {
     }
 }
 
-/// A vendor that is exactly like OpenAI.
+/// Whoever has no row.
+static OTHER: Vendor = PLAIN;
+
+/// No habit but OpenAI's.
 const PLAIN: Vendor = Vendor {
-    name: "openai",
-    hosts: &["api.openai.com"],
+    hosts: &[],
     credential: None,
     takes_stream_options: true,
     max_tokens: None,
-    foreign: Foreign::Refused,
+    foreign: Foreign::Unknown,
     has_deployments: false,
 };
-
-const fn plain(name: &'static str, hosts: &'static [&'static str]) -> Vendor {
-    Vendor { name, hosts, foreign: Foreign::Unknown, ..PLAIN }
-}
-
-/// Whoever has no row.
-static OTHER: Vendor = plain("compatible", &[]);
 
 /// The API version asked for where the file names none: the latest general one of Azure's dated API.
 const AZURE_API_VERSION: &str = "2024-10-21";
 
-/// 2026-11: keys in `api-key`; resources serve both `/openai/v1` (no version) and `/openai/deployments/…?api-version=`.
+/// 2026-11: keys in `api-key`; resources serve both `/openai/v1`, which needs no version, and
+/// `/openai/deployments/…?api-version=`: <https://learn.microsoft.com/azure/foundry/openai/api-version-lifecycle>.
 static AZURE: Vendor = Vendor {
+    hosts: &[".openai.azure.com", ".services.ai.azure.com", ".cognitiveservices.azure.com"],
     credential: Some(("api-key", "")),
     has_deployments: true,
     foreign: Foreign::Refused,
-    ..plain("azure", &[".openai.azure.com", ".services.ai.azure.com", ".cognitiveservices.azure.com"])
+    ..PLAIN
 };
 
 static VENDORS: &[&Vendor] = &[
-    &PLAIN,
+    &Vendor { hosts: &["api.openai.com"], foreign: Foreign::Refused, ..PLAIN },
     &AZURE,
-    // 2026-11: refuses `stream_options` and `max_completion_tokens` with 422 "extra_forbidden"; the last chunk has the usage.
+    // 2026-02: refuses `max_completion_tokens` (<https://github.com/editor-code-assistant/eca/issues/315>), 2025-08
+    // `stream_options.include_usage` (<https://github.com/vybestack/llxprt-code/issues/114>), 2025-12 properties of messages
+    // that it does not know (<https://github.com/charmbracelet/crush/issues/1590>), each with 422 "extra_forbidden". The last
+    // chunk has the usage. 2026-11: its SDK (mistralai 3.7) has none of them still.
     &Vendor {
+        hosts: &["api.mistral.ai"],
         takes_stream_options: false,
         max_tokens: Some("max_tokens"),
         foreign: Foreign::Refused,
-        ..plain("mistral", &["api.mistral.ai"])
+        ..PLAIN
     },
-    // 2026-08: each chunk has the usage so far; `stream_options` is not in its reference.
-    &Vendor { takes_stream_options: false, ..plain("perplexity", &["api.perplexity.ai"]) },
-    // 2026-11: the reference knows `max_tokens` only; the other name is ignored, and with it the limit.
-    &Vendor { max_tokens: Some("max_tokens"), ..plain("deepseek", &["api.deepseek.com"]) },
-    &Vendor { max_tokens: Some("max_tokens"), ..plain("together", &["api.together.xyz", "api.together.ai"]) },
-    &Vendor { max_tokens: Some("max_tokens"), ..plain("fireworks", &["api.fireworks.ai"]) },
-    &Vendor { max_tokens: Some("max_tokens"), ..plain("zai", &["api.z.ai", "open.bigmodel.cn"]) },
-    // 2026-11: refuses properties of messages that it does not know.
-    &Vendor { foreign: Foreign::Refused, ..plain("groq", &["api.groq.com"]) },
-    &plain("xai", &["api.x.ai", ".api.x.ai"]),
-    // 2026-11: takes `cache_control` and signed reasoning for the models behind it.
-    &Vendor { foreign: Foreign::Taken, ..plain("openrouter", &["openrouter.ai"]) },
-    &plain("cerebras", &["api.cerebras.ai"]),
-    &plain("cohere", &["api.cohere.ai", "api.cohere.com"]),
-    // 2026-11: `extra_content` is its own.
-    &Vendor { foreign: Foreign::Taken, ..plain("google", &["generativelanguage.googleapis.com"]) },
-    &plain("huggingface", &["router.huggingface.co"]),
-    &plain("nvidia", &["integrate.api.nvidia.com"]),
+    // 2026-11: neither name is in its SDK (perplexityai 0.46); each chunk has the usage so far. It has announced the end of
+    // this API for 2026-09-27 (<https://github.com/vercel/ai/releases/tag/@ai-sdk%2Fperplexity@3.1.0>).
+    &Vendor { hosts: &["api.perplexity.ai"], takes_stream_options: false, max_tokens: Some("max_tokens"), ..PLAIN },
+    // 2026-08: ignores the other name, and with it the limit: <https://github.com/earendil-works/pi/issues/8018>.
+    &Vendor { hosts: &["api.deepseek.com"], max_tokens: Some("max_tokens"), ..PLAIN },
+    // 2026-07: the same: <https://github.com/earendil-works/pi/issues/7143>.
+    &Vendor { hosts: &["api.z.ai", "open.bigmodel.cn"], max_tokens: Some("max_tokens"), ..PLAIN },
+    // 2026-11: its reference and its SDK (together 3.1) know `max_tokens` only:
+    // <https://docs.together.ai/reference/chat-completions>.
+    &Vendor { hosts: &["api.together.ai", "api.together.xyz"], max_tokens: Some("max_tokens"), ..PLAIN },
+    // 2026-09: refuse properties of messages that they do not know, `reasoning_content` among them; their own is `reasoning`:
+    // <https://github.com/tashfeenahmed/freellmapi/issues/1070>, <https://github.com/QwenLM/qwen-code/issues/11045>.
+    &Vendor { hosts: &["api.groq.com"], foreign: Foreign::Refused, ..PLAIN },
+    &Vendor { hosts: &["api.cerebras.ai"], foreign: Foreign::Refused, ..PLAIN },
+    // 2026-11: takes `cache_control` for the models behind it: <https://openrouter.ai/docs/features/prompt-caching>.
+    &Vendor { hosts: &["openrouter.ai"], foreign: Foreign::Taken, ..PLAIN },
+    // 2026-11: `extra_content` is its own: <https://ai.google.dev/gemini-api/docs/thought-signatures#openai>.
+    &Vendor { hosts: &["generativelanguage.googleapis.com"], foreign: Foreign::Taken, ..PLAIN },
 ];
 
 impl Vendor {
@@ -140,35 +139,62 @@ impl Vendor {
 mod tests {
     use super::*;
 
+    fn url(host: &str, path: &str, api_version: Option<&str>) -> BaseUrl {
+        BaseUrl { tls: true, host: host.into(), port: 443, path: path.into(), api_version: api_version.map(Into::into) }
+    }
+
     #[test]
-    fn a_vendor_is_known_by_its_host() {
-        for (host, name) in [
-            ("api.mistral.ai", "mistral"),
-            ("x.openai.azure.com", "azure"),
-            ("openai.azure.com", "compatible"),
-            ("eu.api.x.ai", "xai"),
-            ("127.0.0.1", "compatible"),
-            ("api.mistral.ai.evil.example", "compatible"),
-        ] {
-            assert_eq!(Vendor::at(host).name, name, "{host}");
+    fn a_vendors_habits_are_known_by_its_host_and_nobody_elses_are() {
+        let renamed = Some("max_tokens");
+        let cases = [
+            ("api.openai.com", (true, None, Foreign::Refused)),
+            ("x.openai.azure.com", (true, None, Foreign::Refused)),
+            ("x.services.ai.azure.com", (true, None, Foreign::Refused)),
+            ("x.cognitiveservices.azure.com", (true, None, Foreign::Refused)),
+            ("api.mistral.ai", (false, renamed, Foreign::Refused)),
+            ("api.perplexity.ai", (false, renamed, Foreign::Unknown)),
+            ("api.deepseek.com", (true, renamed, Foreign::Unknown)),
+            ("api.z.ai", (true, renamed, Foreign::Unknown)),
+            ("open.bigmodel.cn", (true, renamed, Foreign::Unknown)),
+            ("api.together.ai", (true, renamed, Foreign::Unknown)),
+            ("api.together.xyz", (true, renamed, Foreign::Unknown)),
+            ("api.groq.com", (true, None, Foreign::Refused)),
+            ("api.cerebras.ai", (true, None, Foreign::Refused)),
+            ("openrouter.ai", (true, None, Foreign::Taken)),
+            ("generativelanguage.googleapis.com", (true, None, Foreign::Taken)),
+        ];
+        for (host, habits) in cases {
+            let vendor = Vendor::of(&url(host, "/v1", None));
+            assert_eq!((vendor.takes_stream_options, vendor.max_tokens, vendor.foreign), habits, "{host}");
+            let credential = host.ends_with(".azure.com").then_some(("api-key", ""));
+            assert_eq!((vendor.credential, vendor.has_deployments), (credential, credential.is_some()), "{host}");
+        }
+        let rows: usize = VENDORS.iter().map(|vendor| vendor.hosts.len()).sum();
+        assert_eq!(rows, cases.len(), "each row is shown");
+        for host in ["openai.azure.com", "127.0.0.1", "api.mistral.ai.evil.example", "api.x.ai"] {
+            assert_eq!(Vendor::of(&url(host, "/v1", None)), &OTHER, "{host}");
         }
     }
 
     #[test]
+    fn a_dated_version_is_azures_wherever_it_is_served_from() {
+        assert_eq!(
+            Vendor::of(&url("gateway.example", "/openai", Some("2024-10-21"))).credential,
+            Some(("api-key", ""))
+        );
+    }
+
+    #[test]
     fn azure_names_its_deployment_and_its_version() {
-        let url = |path: &str, api_version: Option<&str>| BaseUrl {
-            tls: true,
-            host: "x.openai.azure.com".into(),
-            port: 443,
-            path: path.into(),
-            api_version: api_version.map(Into::into),
+        let path = |base: &str, api_version: Option<&str>| {
+            let url = url("x.openai.azure.com", base, api_version);
+            Vendor::of(&url).path(&url, "/chat/completions", "gpt")
         };
-        let path = |url: BaseUrl| Vendor::of(&url).path(&url, "/chat/completions", "gpt");
-        assert_eq!(path(url("/openai/v1", None)), "/openai/v1/chat/completions");
+        assert_eq!(path("/openai/v1", None), "/openai/v1/chat/completions");
         let own = "/openai/deployments/gpt/chat/completions?api-version=2024-10-21";
-        assert_eq!(path(url("/openai", None)), own);
-        let dated = url("/openai/deployments/mine", Some("2025-04-01-preview"));
-        assert_eq!(path(dated), "/openai/deployments/mine/chat/completions?api-version=2025-04-01-preview");
+        assert_eq!(path("/openai", None), own);
+        let dated = path("/openai/deployments/mine", Some("2025-04-01-preview"));
+        assert_eq!(dated, "/openai/deployments/mine/chat/completions?api-version=2025-04-01-preview");
     }
 
     #[test]

@@ -15,7 +15,8 @@ struct Told {
     reasoning: String,
     signatures: Vec<String>,
     calls: Vec<(String, String, Value)>,
-    urls: Vec<String>,
+    /// With the first character that they are cited for, and the one behind the last.
+    urls: Vec<(String, usize, usize)>,
     refusal: String,
     finish: String,
     /// Input, cached, written, output, reasoning.
@@ -100,9 +101,12 @@ fn recorded(message: &Value) -> Told {
     for block in message["content"].as_array().unwrap() {
         match block["type"].as_str().unwrap() {
             "text" => {
+                let start = told.text.chars().count();
                 told.text.push_str(block["text"].as_str().unwrap());
+                let end = told.text.chars().count();
                 let citations = block["citations"].as_array().into_iter().flatten();
-                told.urls.extend(citations.filter_map(|citation| citation["url"].as_str()).map(str::to_owned));
+                let urls = citations.filter_map(|citation| citation["url"].as_str());
+                told.urls.extend(urls.map(|url| (url.to_owned(), start, end)));
             }
             "thinking" => {
                 told.reasoning.push_str(block["thinking"].as_str().unwrap());
@@ -164,7 +168,9 @@ fn received(answers: impl Iterator<Item = Value>, member: &str) -> Told {
             told.signatures.extend(proof.map(str::to_owned));
         }
         for annotation in said["annotations"].as_array().into_iter().flatten() {
-            told.urls.push(annotation["url_citation"]["url"].as_str().unwrap().into());
+            let citation = &annotation["url_citation"];
+            let place = |member: &str| usize::try_from(citation[member].as_u64().unwrap()).unwrap();
+            told.urls.push((citation["url"].as_str().unwrap().into(), place("start_index"), place("end_index")));
         }
         for call in said["tool_calls"].as_array().into_iter().flatten() {
             let function = &call["function"];

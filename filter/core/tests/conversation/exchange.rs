@@ -301,6 +301,27 @@ fn what_another_provider_left_in_a_history_does_not_reach_openai() {
 }
 
 #[test]
+fn a_thought_goes_back_to_who_may_want_it_and_to_nobody_who_refuses_it() {
+    let body = br#"{"model":"m","messages":[{"role":"user","content":"hi"},
+        {"role":"assistant","content":"a","reasoning_content":"hm"},{"role":"user","content":"and?"}]}"#;
+    for (host, is_kept) in [
+        ("api.groq.com/openai", false),
+        ("api.cerebras.ai", false),
+        ("api.mistral.ai", false),
+        // Wants its thoughts back as soon as tools are called.
+        ("api.deepseek.com", true),
+        ("vllm.example", true),
+    ] {
+        let gateway = format!(
+            r#"{{"providers":{{"p":{{"kind":"openai","base_url":"https://{host}/v1","credential":{{"env":"A"}}}}}}}}"#
+        );
+        let sent = ask(&stage::gateway(&gateway), post(CHAT, &[]), &[body]).sent();
+        assert_eq!(sent.body == body, is_kept, "{host}");
+        assert_eq!(String::from_utf8_lossy(&sent.body).contains("reasoning_content"), is_kept, "{host}");
+    }
+}
+
+#[test]
 fn what_only_the_body_of_an_error_says_reaches_the_client() {
     let gateway = gateway(
         r#"{"providers":{"g":{"kind":"gemini","credential":{"env":"A"}},"a":{"kind":"anthropic","credential":{"env":"A"}}}}"#,

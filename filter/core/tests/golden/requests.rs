@@ -84,7 +84,7 @@ fn each_provider_gets_each_request_in_its_own_words_or_it_is_refused() {
 #[test]
 fn a_provider_of_the_clients_own_dialect_gets_what_the_client_sent() {
     // But for what only others understand: OpenAI refuses it, so these are written anew.
-    let foreign = ["cache_control", "thinking_blocks", "extra_content", "__thought__"];
+    let foreign = ["cache_control", "thinking_blocks", "reasoning_content", "extra_content", "__thought__"];
     for case in names(&folder("openai_chat")) {
         let request = fs::read(folder("openai_chat").join(&case).join("request.json")).unwrap();
         if foreign.iter().any(|mark| str::from_utf8(&request).unwrap().contains(mark)) {

@@ -21,6 +21,7 @@ mod requests;
 #[path = "../conversation/stage.rs"]
 mod stage;
 mod streams;
+mod time;
 
 use std::{fs, path::Path};
 

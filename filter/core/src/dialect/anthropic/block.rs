@@ -41,6 +41,8 @@ pub(super) enum Block<'r> {
         id: Cow<'r, str>,
         name: &'r str,
         input: Input<'r>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        cache_control: Option<&'r RawValue>,
     },
     ToolResult {
         tool_use_id: Cow<'r, str>,
@@ -51,6 +53,41 @@ pub(super) enum Block<'r> {
         #[serde(skip_serializing_if = "Option::is_none")]
         cache_control: Option<&'r RawValue>,
     },
+}
+
+impl<'r> Block<'r> {
+    /// Where a cache breakpoint behind it stands; thoughts bear none.
+    fn cache_control(&mut self) -> Option<&mut Option<&'r RawValue>> {
+        match self {
+            Self::Text { cache_control, .. }
+            | Self::Image { cache_control, .. }
+            | Self::Document { cache_control, .. }
+            | Self::ToolUse { cache_control, .. }
+            | Self::ToolResult { cache_control, .. } => Some(cache_control),
+            Self::Thinking { .. } | Self::RedactedThinking { .. } => None,
+        }
+    }
+}
+
+/// Puts a cache breakpoint behind the last block that can bear one, and says whether there is one.
+pub(super) fn mark<'r>(blocks: &mut [Block<'r>], breakpoint: &'r RawValue) -> bool {
+    let last = blocks.iter_mut().rev().find_map(Block::cache_control);
+    last.map(|cache_control| cache_control.get_or_insert(breakpoint)).is_some()
+}
+
+/// Which part of the client's request a block is of, for the error that blames it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    pub(super) message: usize,
+    /// Among the pieces of content.
+    pub(super) part: usize,
+}
+
+impl Place {
+    /// Refuses the request for a member of the part.
+    pub(super) fn refuse<T>(self, message: impl Into<String>, member: &str) -> Result<T, Error> {
+        Err(Error::refusing(message, format!("messages[{}].content[{}].{member}", self.message, self.part)))
+    }
 }
 
 /// Where the data of a block is.
@@ -73,7 +110,8 @@ pub(super) fn content<S: Serializer>(blocks: &[Block<'_>], serializer: S) -> Res
 }
 
 /// Where a picture is.
-pub(super) fn image<'r>(source: &'r Source<'_>, path: &str) -> Result<Data<'r>, Error> {
+pub(super) fn image<'r>(source: &'r Source<'_>, place: Place) -> Result<Data<'r>, Error> {
+    const MEMBER: &str = "image_url.url";
     match source {
         Source::Data { media_type, base64 } => {
             let media_type = match media_type.as_ref() {
@@ -81,54 +119,48 @@ pub(super) fn image<'r>(source: &'r Source<'_>, path: &str) -> Result<Data<'r>, 
                 "image/jpg" => "image/jpeg",
                 known @ ("image/jpeg" | "image/png" | "image/gif" | "image/webp") => known,
                 other => {
-                    return Err(Error::refusing(
-                        format!("Images of type `{other}` cannot be read by this model."),
-                        String::from(path),
-                    ));
+                    return place.refuse(format!("Images of type `{other}` cannot be read by this model."), MEMBER);
                 }
             };
             Ok(Data::Base64 { media_type, data: base64 })
         }
-        Source::Url(url) => address(url, path),
-        Source::File(id) => file(id, path),
+        Source::Url(url) => address(url, place, MEMBER),
+        Source::File(id) => file(id, place),
     }
 }
 
 /// Where a document is: a PDF, or text, which is sent as such.
-pub(super) fn document<'r>(source: &'r Source<'_>, path: &str) -> Result<Data<'r>, Error> {
+pub(super) fn document<'r>(source: &'r Source<'_>, place: Place) -> Result<Data<'r>, Error> {
+    const MEMBER: &str = "file.file_data";
     match source {
         Source::Data { media_type, base64 } if media_type == "application/pdf" => {
             Ok(Data::Base64 { media_type: "application/pdf", data: base64 })
         }
         Source::Data { media_type, base64 } if is_text(media_type) => match decode(base64) {
             Some(data) => Ok(Data::Text { media_type: "text/plain", data }),
-            None => Err(Error::refusing(format!("`{path}` is not the base64 of a UTF-8 text."), String::from(path))),
+            None => place.refuse("A file of text must be the base64 of UTF-8.", MEMBER),
         },
-        Source::Data { media_type, .. } => Err(Error::refusing(
-            format!("Files of type `{media_type}` cannot be read by this model."),
-            String::from(path),
-        )),
-        Source::Url(url) => address(url, path),
-        Source::File(id) => file(id, path),
+        Source::Data { media_type, .. } => {
+            place.refuse(format!("Files of type `{media_type}` cannot be read by this model."), MEMBER)
+        }
+        Source::Url(url) => address(url, place, MEMBER),
+        Source::File(id) => file(id, place),
     }
 }
 
 /// A file at the provider. OpenAI's ids look different, and its files are not here.
-fn file<'r>(id: &'r str, path: &str) -> Result<Data<'r>, Error> {
+fn file(id: &str, place: Place) -> Result<Data<'_>, Error> {
     if id.starts_with("file-") {
-        return Err(Error::refusing(
-            format!("The file `{id}` is at another provider than this model."),
-            String::from(path),
-        ));
+        return place.refuse(format!("The file `{id}` is at another provider than this model."), "file.file_id");
     }
     Ok(Data::File { file_id: id })
 }
 
-fn address<'r>(url: &'r Text<'_>, path: &str) -> Result<Data<'r>, Error> {
+fn address<'r>(url: &'r Text<'_>, place: Place, member: &str) -> Result<Data<'r>, Error> {
     if url.starts_with("http") {
         return Ok(Data::Url { url });
     }
-    Err(Error::refusing(format!("`{path}` must be an http(s) URL or a data URL for this model."), String::from(path)))
+    place.refuse("This model takes http(s) URLs and data URLs only.", member)
 }
 
 fn is_text(media_type: &str) -> bool {

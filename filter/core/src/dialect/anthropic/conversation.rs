@@ -4,17 +4,17 @@
 //! are joined, ids are spelled as allowed and made unique. System prompts all go to the front, in order, as Anthropic's own
 //! OpenAI-compatible endpoint does it; only some models take them in between.
 
-use alloc::{borrow::Cow, format, string::String, vec::Vec};
+use alloc::{borrow::Cow, format, vec::Vec};
 use hashbrown::{HashMap, HashSet};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::{
     Dropped,
-    block::{self, Block},
+    block::{self, Block, Place},
 };
 use crate::{
-    chat::{Message, Part, Role, ToolResult},
+    chat::{Message, Part, Role},
     error::Error,
 };
 
@@ -39,14 +39,12 @@ const ASSISTANT: &str = "assistant";
 impl<'r> Conversation<'r> {
     pub(super) fn read(messages: &'r [Message<'_>], dropped: &mut Dropped) -> Result<Self, Error> {
         let mut conversation = Self::default();
-        let mut ids = Ids::default();
+        let mut reading = Reading { ids: Ids::default(), dropped };
         for (index, message) in messages.iter().enumerate() {
-            let path = format!("messages[{index}].content");
-            if message.name.is_some() {
-                dropped.note("messages[].name");
-            }
-            let blocks = message.parts.iter().filter_map(|part| block_of(part, message.role, &path, &mut ids, dropped));
-            let blocks = blocks.collect::<Result<Vec<_>, _>>()?;
+            let mut blocks = reading.blocks(&message.parts, message.role, index)?;
+            let is_marked = message.cache.is_none_or(|breakpoint| block::mark(&mut blocks, breakpoint));
+            reading.dropped.note_if(!is_marked, "cache_control");
+            reading.dropped.note_if(message.name.is_some(), "messages[].name");
             match message.role {
                 Role::System | Role::Developer => conversation.system.extend(blocks),
                 Role::User | Role::Tool => conversation.say(USER, blocks),
@@ -100,61 +98,76 @@ pub(super) fn allows_budget(turns: &[Turn<'_>]) -> bool {
     })
 }
 
-/// What a part becomes; `None` where it becomes nothing.
-fn block_of<'r>(
-    part: &'r Part<'_>,
-    role: Role,
-    path: &str,
-    ids: &mut Ids<'r>,
-    dropped: &mut Dropped,
-) -> Option<Result<Block<'r>, Error>> {
-    let is_instruction = matches!(role, Role::System | Role::Developer);
-    let misplaced =
-        |what: &str| Err(Error::refusing(format!("This model takes {what} from the user only."), String::from(path)));
-    Some(match part {
-        Part::Text(part) => return text(&part.text, part.cache).map(Ok),
-        Part::Refusal(said) => return text(said, None).map(Ok),
-        Part::Image { .. } | Part::Document { .. } if is_instruction || role == Role::Assistant => {
-            misplaced("images and files")
-        }
-        Part::Image { source, detail, cache } => {
-            if detail.as_ref().is_some_and(|detail| detail != "auto") {
-                dropped.note("messages[].content[].image_url.detail");
+/// What the parts of messages become.
+struct Reading<'r, 'd> {
+    ids: Ids<'r>,
+    dropped: &'d mut Dropped,
+}
+
+impl<'r> Reading<'r, '_> {
+    fn blocks(&mut self, parts: &'r [Part<'_>], role: Role, message: usize) -> Result<Vec<Block<'r>>, Error> {
+        let mut place = Place { message, part: 0 };
+        let mut blocks = Vec::with_capacity(parts.len());
+        for part in parts {
+            blocks.extend(self.block(part, role, place)?);
+            // Thoughts stand beside the content.
+            if !matches!(part, Part::Thinking { .. } | Part::RedactedThinking(_)) {
+                place.part = place.part.saturating_add(1);
             }
-            block::image(source, path).map(|source| Block::Image { source, cache_control: *cache })
         }
-        Part::Document { source, name, cache } => {
-            let title = name.as_deref();
-            block::document(source, path).map(|source| Block::Document { source, title, cache_control: *cache })
-        }
-        Part::Audio { .. } => Err(Error::refusing("This model cannot listen to audio.", String::from(path))),
-        Part::Thinking { text, signature: Some(signature) } => Ok(Block::Thinking { thinking: text, signature }),
-        Part::Thinking { signature: None, .. } => {
-            // Another model's thought, or one that a client has lost the signature of: the API would refuse it.
-            dropped.note("messages[].reasoning_content");
-            return None;
-        }
-        Part::RedactedThinking(data) => Ok(Block::RedactedThinking { data }),
-        Part::ToolCall(call) => Ok(Block::ToolUse { id: ids.issue(&call.id), name: &call.name, input: call.input() }),
-        Part::ToolResult(result) => tool_result(result, path, ids, dropped),
-    })
+        Ok(blocks)
+    }
+
+    /// What a part becomes; `None` where it becomes nothing.
+    fn block(&mut self, part: &'r Part<'_>, role: Role, place: Place) -> Result<Option<Block<'r>>, Error> {
+        let is_users = matches!(role, Role::User | Role::Tool);
+        Ok(Some(match part {
+            Part::Text(part) => {
+                self.dropped.note_if(part.signature.is_some(), "messages[].extra_content");
+                return Ok(text(&part.text, part.cache));
+            }
+            Part::Refusal(said) => return Ok(text(said, None)),
+            Part::Image { .. } if !is_users => {
+                return place.refuse("This model takes images from the user only.", "image_url");
+            }
+            Part::Image { source, detail, cache } => {
+                let is_usual = detail.as_deref().is_none_or(|detail| detail == "auto");
+                self.dropped.note_if(!is_usual, "messages[].content[].image_url.detail");
+                Block::Image { source: block::image(source, place)?, cache_control: *cache }
+            }
+            Part::Document { .. } if !is_users => {
+                return place.refuse("This model takes files from the user only.", "file");
+            }
+            Part::Document { source, name, cache } => {
+                let source = block::document(source, place)?;
+                Block::Document { source, title: name.as_deref(), cache_control: *cache }
+            }
+            Part::Audio { .. } => return place.refuse("This model cannot listen to audio.", "input_audio"),
+            Part::Thinking { text, signature: Some(signature) } => Block::Thinking { thinking: text, signature },
+            Part::Thinking { signature: None, .. } => {
+                // Another model's thought, or one that a client has lost the signature of: the API would refuse it.
+                self.dropped.note("messages[].reasoning_content");
+                return Ok(None);
+            }
+            Part::RedactedThinking(data) => Block::RedactedThinking { data },
+            Part::ToolCall(call) => {
+                self.dropped.note_if(call.signature.is_some(), "messages[].tool_calls[].extra_content");
+                let id = self.ids.issue(&call.id);
+                Block::ToolUse { id, name: &call.name, input: call.input(), cache_control: None }
+            }
+            Part::ToolResult(result) => Block::ToolResult {
+                tool_use_id: self.ids.find(&result.id),
+                content: self.blocks(&result.parts, Role::Tool, place.message)?,
+                is_error: result.is_error,
+                cache_control: result.cache,
+            },
+        }))
+    }
 }
 
 fn text<'r>(text: &'r str, cache_control: Option<&'r RawValue>) -> Option<Block<'r>> {
     // "text content blocks must contain non-whitespace text"
     (!text.trim().is_empty()).then_some(Block::Text { text: Cow::Borrowed(text), cache_control })
-}
-
-fn tool_result<'r>(
-    result: &'r ToolResult<'_>,
-    path: &str,
-    ids: &mut Ids<'r>,
-    dropped: &mut Dropped,
-) -> Result<Block<'r>, Error> {
-    let tool_use_id = ids.find(&result.id);
-    let blocks = result.parts.iter().filter_map(|part| block_of(part, Role::Tool, path, ids, dropped));
-    let content = blocks.collect::<Result<Vec<_>, _>>()?;
-    Ok(Block::ToolResult { tool_use_id, content, is_error: result.is_error, cache_control: result.cache })
 }
 
 /// The ids of tool calls as they are sent: of the characters that are allowed, no two the same. Other providers have other

@@ -3,17 +3,18 @@
 //! What a request may ask for depends on the model's generation ([`model`]): newer ones refuse fields that older ones need.
 //! A wish for JSON that the format itself cannot express is the input of a tool ([`JSON_TOOL`]), in both directions.
 
+mod answer;
 mod block;
 mod conversation;
 mod fault;
 mod limits;
 mod model;
 mod request;
-mod response;
 mod schema;
 mod stream;
 mod thinking;
 mod tools;
+mod wire;
 
 use alloc::{boxed::Box, string::String, vec::Vec};
 
@@ -47,7 +48,7 @@ impl Upstream for Anthropic {
     }
 
     fn read<'a>(&self, body: &'a str) -> Option<Response<'a>> {
-        response::read(body)
+        wire::read(body)
     }
 
     fn framing(&self) -> (Framing, &'static str) {

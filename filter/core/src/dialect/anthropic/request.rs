@@ -9,7 +9,7 @@ use super::{
     block::{self, Block},
     conversation::{self, Conversation, Turn},
     model::abilities_of,
-    thinking::{Mind, Thinking},
+    thinking::{self, Mind, Thinking},
     tools::{Choice, OutputFormat, Toolbox, WireTool},
 };
 use crate::{
@@ -136,16 +136,10 @@ fn refuse_impossible(request: &Request<'_>) -> Result<(), Error> {
 
 /// Notes what only makes an answer likelier or unlikelier.
 fn note_harmless(request: &Request<'_>, dropped: &mut Dropped) {
-    if request.seed.is_some() {
-        dropped.note("seed");
-    }
     let is_wish = |penalty: Option<f64>| penalty.is_some_and(|penalty| penalty != 0.0);
-    if is_wish(request.presence_penalty) {
-        dropped.note("presence_penalty");
-    }
-    if is_wish(request.frequency_penalty) {
-        dropped.note("frequency_penalty");
-    }
+    dropped.note_if(request.seed.is_some(), "seed");
+    dropped.note_if(is_wish(request.presence_penalty), "presence_penalty");
+    dropped.note_if(is_wish(request.frequency_penalty), "frequency_penalty");
 }
 
 /// Members of the request that have no place in the canonical form. Returns the cache breakpoint behind all of it.
@@ -154,6 +148,7 @@ fn read_other<'r>(request: &'r Request<'_>, dropped: &mut Dropped) -> Result<Opt
     for (name, raw) in &request.other {
         match name.as_ref() {
             "cache_control" => cache_control = Some(*raw),
+            thinking::DISPLAY => {}
             name => dropped.leave_out(name, raw)?,
         }
     }

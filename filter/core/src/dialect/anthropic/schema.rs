@@ -111,6 +111,8 @@ impl Narrowing {
                     self.schema(raw, depth.saturating_add(1))?;
                 }
                 "anyOf" | "allOf" => self.list(name, raw, start, depth)?,
+                // Both hold at once, which one list cannot say.
+                "oneOf" if found.iter().any(|(name, _)| &**name == "anyOf") => return None,
                 "oneOf" => {
                     self.changed = true;
                     self.list("anyOf", raw, start, depth)?;
@@ -119,8 +121,7 @@ impl Narrowing {
                     closed = true;
                     self.keep(name, raw, start);
                 }
-                // Other members than the named ones may come: a map, where there are no named ones.
-                "additionalProperties" if raw.get() == "true" => self.changed = true,
+                // Other members than the named ones may come, and whoever says so waits for them.
                 "additionalProperties" => return None,
                 "format" if FORMATS.iter().any(|format| raw.get().trim_matches('"') == *format) => {
                     self.keep(name, raw, start);
@@ -284,6 +285,8 @@ mod tests {
         for schema in [
             r#"{"type":"object"}"#,
             r#"{"type":"object","additionalProperties":{"type":"string"}}"#,
+            r#"{"type":"object","properties":{"a":{"type":"null"}},"additionalProperties":true}"#,
+            r#"{"oneOf":[{"type":"string"}],"anyOf":[{"type":"null"}]}"#,
             r#"{"type":"object","properties":{"a":true}}"#,
             r##"{"$ref":"#"}"##,
             r#"{"$ref":"https://example.com/schema"}"#,

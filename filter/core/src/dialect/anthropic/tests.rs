@@ -1,7 +1,7 @@
 //! The dialect as its users see it: OpenAI's requests in, Anthropic's out, and the answers back.
 #![expect(clippy::disallowed_types, reason = "documents are compared by their meaning")]
 
-use alloc::{string::ToString, vec};
+use alloc::{format, string::ToString, vec};
 use serde_json::{Value, json};
 
 use super::*;
@@ -123,19 +123,28 @@ fn images_and_files_keep_their_places() {
 fn what_changes_the_answer_is_refused() {
     let user =
         |content: Value| json!({"messages": [{"role": "user", "content": "a"}, {"role": "user", "content": content}]});
-    for content in [
-        json!([{"type": "image_url", "image_url": {"url": "data:image/bmp;base64,aGk="}}]),
-        json!([{"type": "image_url", "image_url": {"url": "gs://bucket/a.png"}}]),
-        json!([{"type": "file", "file": {"file_data": "data:application/zip;base64,aGk="}}]),
-        json!([{"type": "file", "file": {"file_data": "data:text/plain;base64,_w=="}}]),
-        json!([{"type": "file", "file": {"file_id": "file-7qh8AjzrjyRGiQ7kaFybfG"}}]),
-        json!([{"type": "input_audio", "input_audio": {"data": "aGk=", "format": "wav"}}]),
+    for (part, member) in [
+        (json!({"type": "image_url", "image_url": {"url": "data:image/bmp;base64,aGk="}}), "image_url.url"),
+        (json!({"type": "image_url", "image_url": {"url": "gs://bucket/a.png"}}), "image_url.url"),
+        (json!({"type": "file", "file": {"file_data": "data:application/zip;base64,aGk="}}), "file.file_data"),
+        (json!({"type": "file", "file": {"file_data": "data:text/plain;base64,_w=="}}), "file.file_data"),
+        (json!({"type": "file", "file": {"file_id": "file-7qh8AjzrjyRGiQ7kaFybfG"}}), "file.file_id"),
+        (json!({"type": "input_audio", "input_audio": {"data": "aGk=", "format": "wav"}}), "input_audio"),
     ] {
-        refused(&user(content), "messages[1].content");
+        let content = json!([{"type": "text", "text": ""}, part]);
+        refused(&user(content.clone()), &format!("messages[1].content[1].{member}"));
+        let result = json!({"role": "tool", "tool_call_id": "a", "content": content});
+        refused(&json!({"messages": [result]}), &format!("messages[0].content[1].{member}"));
     }
-    let image = json!([{"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}]);
-    refused(&json!({"messages": [{"role": "system", "content": image}]}), "messages[0].content");
-    refused(&json!({"messages": [{"role": "assistant", "content": image}]}), "messages[0].content");
+    for (part, member) in [
+        (json!({"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}), "image_url"),
+        (json!({"type": "file", "file": {"file_id": "file_1"}}), "file"),
+    ] {
+        let field = format!("messages[0].content[0].{member}");
+        refused(&json!({"messages": [{"role": "system", "content": [part]}]}), &field);
+        let thoughts = json!([{"type": "thinking", "thinking": "hm", "signature": "s"}]);
+        refused(&json!({"messages": [{"role": "assistant", "content": [part], "thinking_blocks": thoughts}]}), &field);
+    }
     let messages = json!([{"role": "user", "content": "a"}]);
     for (name, value) in [
         ("n", json!(2)),
@@ -184,6 +193,11 @@ fn fields_are_mapped_or_listed() {
             json!({"max_tokens": 4096, "tools": [{"type": "web_search_20250305", "name": "web_search",
                 "user_location": {"type": "approximate", "city": "Bern"}}]}),
             vec!["web_search_options.search_context_size"],
+        ),
+        (
+            json!({"web_search_options": {"user_location": {"type": "exact"}}}),
+            json!({"max_tokens": 4096, "tools": [{"type": "web_search_20250305", "name": "web_search"}]}),
+            vec!["web_search_options.user_location"],
         ),
     ] {
         let (body, mut dropped) = asked(OLD, &members);
@@ -242,6 +256,43 @@ fn thought_is_asked_for_in_the_words_of_the_model() {
         (NEW, json!({"reasoning_effort": "minimal"}), adaptive.clone(), json!("low"), vec![]),
         (NEW, json!({"reasoning": {"max_tokens": 9000}}), adaptive.clone(), json!("high"), vec![]),
         (NEW, json!({"reasoning_effort": "none"}), json!({"type": "disabled"}), Value::Null, vec![]),
+        (NEW, json!({"reasoning": {"effort": "low", "summary": "auto"}}), adaptive.clone(), json!("low"), vec![]),
+        (
+            NEW,
+            json!({"reasoning": {"effort": "low", "summary": "detailed"}}),
+            adaptive.clone(),
+            json!("low"),
+            vec!["reasoning.summary"],
+        ),
+        (OLD, json!({"reasoning": {"summary": "auto"}}), Value::Null, Value::Null, vec!["reasoning.summary"]),
+        (
+            NEW,
+            json!({"thinking": {"type": "adaptive", "display": "omitted"}}),
+            json!({"type": "adaptive", "display": "omitted"}),
+            json!("medium"),
+            vec![],
+        ),
+        (
+            OLD,
+            json!({"thinking": {"type": "enabled", "budget_tokens": 2000, "display": "omitted"}}),
+            json!({"type": "enabled", "budget_tokens": 2000, "display": "omitted"}),
+            Value::Null,
+            vec![],
+        ),
+        (
+            NEW,
+            json!({"thinking": {"type": "adaptive", "display": "loud"}}),
+            adaptive.clone(),
+            json!("medium"),
+            vec!["thinking.display"],
+        ),
+        (
+            NEW,
+            json!({"thinking": {"type": "disabled", "display": "summarized"}}),
+            json!({"type": "disabled"}),
+            Value::Null,
+            vec!["thinking.display"],
+        ),
         (NEW, json!({"thinking": {"type": "disabled"}}), json!({"type": "disabled"}), Value::Null, vec![]),
         (NEWEST, json!({"reasoning_effort": "none"}), Value::Null, Value::Null, vec!["reasoning_effort"]),
         (
@@ -337,13 +388,15 @@ fn strict_tools_are_strict_where_their_schema_can_be_held_to() {
 fn json_is_a_schema_or_a_tool() {
     let schema = json!({"type": "object", "properties": {"a": {"type": "string"}}, "additionalProperties": false});
     let format = json!({"type": "json_schema", "json_schema": {"name": "n", "description": "d", "strict": true, "schema": schema}});
-    let (body, _) = asked(OLD, &json!({"response_format": format, "reasoning_effort": "low"}));
+    let (body, dropped) = asked(OLD, &json!({"response_format": format, "reasoning_effort": "low"}));
+    assert_eq!(dropped, ["response_format.json_schema.description"]);
     assert_eq!(body["output_config"], json!({"format": {"type": "json_schema", "schema": schema}}));
     assert_eq!(body["thinking"]["type"], "enabled");
     assert_eq!(body.get("tools"), None);
 
     let forced = json!({"type": "tool", "name": JSON_TOOL, "disable_parallel_tool_use": true});
-    let (body, _) = asked("claude-sonnet-4-0", &json!({"response_format": format}));
+    let (body, dropped) = asked("claude-sonnet-4-0", &json!({"response_format": format}));
+    assert_eq!(dropped, ["response_format.json_schema.strict"]);
     assert_eq!(body["tools"], json!([{"name": JSON_TOOL, "description": "d", "input_schema": schema}]));
     assert_eq!(body["tool_choice"], forced);
 
@@ -411,6 +464,55 @@ fn the_second_turn_of_a_tool_loop_has_its_thoughts_calls_and_results() {
     assert_eq!(body["messages"], expected);
     assert_eq!(body["thinking"]["type"], "enabled");
     assert_eq!(dropped, Vec::<String>::new());
+}
+
+#[test]
+fn a_breakpoint_behind_a_turn_stands_behind_its_last_block() {
+    let cache = json!({"type": "ephemeral"});
+    let call = json!({"id": "a", "type": "function", "function": {"name": "f", "arguments": "{}"}});
+    let (body, dropped) = write(
+        OLD,
+        &json!({"messages": [
+            {"role": "user", "content": "q", "cache_control": cache},
+            {"role": "assistant", "content": "wait", "tool_calls": [call], "cache_control": cache},
+            {"role": "tool", "tool_call_id": "a", "content": "r"},
+            {"role": "user", "content": [{"type": "text", "text": "b", "cache_control": {"type": "ephemeral", "ttl": "1h"}}],
+                "cache_control": cache},
+        ]}),
+    );
+    let expected = json!([
+        {"role": "user", "content": [{"type": "text", "text": "q", "cache_control": cache}]},
+        {"role": "assistant", "content": [
+            {"type": "text", "text": "wait"},
+            {"type": "tool_use", "id": "a", "name": "f", "input": {}, "cache_control": cache},
+        ]},
+        {"role": "user", "content": [
+            {"type": "tool_result", "tool_use_id": "a", "content": "r"},
+            {"type": "text", "text": "b", "cache_control": {"type": "ephemeral", "ttl": "1h"}},
+        ]},
+    ]);
+    assert_eq!((&body["messages"], dropped), (&expected, vec![]));
+    let (_, dropped) = write(
+        OLD,
+        &json!({"messages": [{"role": "user", "content": "q"}, {"role": "user", "content": "", "cache_control": cache}]}),
+    );
+    assert_eq!(dropped, ["cache_control"]);
+}
+
+#[test]
+fn what_another_provider_has_signed_is_listed() {
+    let signature = json!({"google": {"thought_signature": "s"}});
+    let (_, dropped) = write(
+        OLD,
+        &json!({"messages": [
+            {"role": "user", "content": "q"},
+            {"role": "assistant", "content": "a", "extra_content": signature},
+            {"role": "assistant", "extra_content": signature, "tool_calls": [
+                {"id": "a", "type": "function", "function": {"name": "f", "arguments": "{}"}, "extra_content": signature}]},
+            {"role": "tool", "tool_call_id": "a", "content": "r"},
+        ]}),
+    );
+    assert_eq!(dropped, ["messages[].extra_content", "messages[].tool_calls[].extra_content"]);
 }
 
 #[test]
@@ -531,23 +633,20 @@ fn answers_end_for_openai_s_reasons() {
         ("model_context_window_exceeded", "length"),
         ("refusal", "content_filter"),
     ] {
-        let answer = told(&json!({"type": "message", "content": [], "stop_reason": reason}));
-        assert_eq!(answer["choices"][0]["finish_reason"], expected, "{reason}");
+        let answer = told_alike(&json!([]), reason, &Value::Null);
+        assert_eq!((&answer["finish_reason"], &answer["refusal"]), (&json!(expected), &json!("")), "{reason}");
     }
-    let details = json!({"type": "refusal", "category": "cyber", "explanation": "no"});
-    let answer = told(&json!({"type": "message", "content": [], "stop_reason": "refusal", "stop_details": details}));
-    assert_eq!(answer["choices"][0]["message"]["refusal"], "no");
-}
-
-#[test]
-fn the_input_of_the_json_tool_is_the_answer() {
-    let answer = told(&json!({"type": "message", "stop_reason": "tool_use", "content": [
-        {"type": "text", "text": "Here:"},
-        {"type": "tool_use", "id": "toolu_1", "name": JSON_TOOL, "input": {"a": 1}},
-    ]}));
-    let choice = &answer["choices"][0];
-    assert_eq!((&choice["message"]["content"], &choice["finish_reason"]), (&json!("{\"a\":1}"), &json!("stop")));
-    assert_eq!(choice["message"].get("tool_calls"), None);
+    let said = json!([{"type": "text", "text": "I "}]);
+    for (details, refusal) in [
+        (json!({"type": "refusal", "category": "cyber", "explanation": "no"}), "no"),
+        (json!({"type": "refusal", "category": null, "explanation": null}), ""),
+        (json!("a later version's"), ""),
+    ] {
+        let answer = told_alike(&said, "refusal", &details);
+        let expected =
+            json!({"content": "I ", "refusal": refusal, "calls": [], "pages": [], "finish_reason": "content_filter"});
+        assert_eq!(answer, expected, "{details}");
+    }
 }
 
 #[test]
@@ -690,25 +789,188 @@ fn a_stream_is_told_however_it_is_cut() {
     }
 }
 
-#[test]
-fn the_json_tool_streams_as_text() {
-    let block = block(0, &json!({"type": "tool_use", "id": "toolu_1", "name": JSON_TOOL, "input": {}}));
-    let deltas = ["{\"a\":", "1}"].map(|json| delta(0, &json!({"type": "input_json_delta", "partial_json": json})));
-    let stream = events(&[&[start(), block.clone()], &deltas[..], &[stop(0)], &end("tool_use")[..]].concat());
-    let (chunks, _) = streamed(&stream, 50).unwrap();
-    assert_eq!(joined(&chunks, "content"), "{\"a\":1}");
-    assert!(chunks.iter().any(|chunk| chunk["choices"][0]["finish_reason"] == "stop"));
-    let (chunks, _) = streamed(&events(&[&[start(), block, stop(0)], &end("tool_use")[..]].concat()), 50).unwrap();
-    assert_eq!(joined(&chunks, "content"), "{}");
+/// What of an answer of these blocks a client is told, whole and streamed alike: bit by bit, and with blocks that are whole
+/// from the start, stopped or not.
+#[track_caller]
+fn told_alike(blocks: &Value, reason: &str, details: &Value) -> Value {
+    try_told_alike(blocks, reason, details).unwrap()
+}
+
+#[track_caller]
+fn try_told_alike(blocks: &Value, reason: &str, details: &Value) -> Option<Value> {
+    let blocks = blocks.as_array().unwrap();
+    let message =
+        json!({"type": "message", "content": blocks, "stop_reason": reason, "stop_details": details}).to_string();
+    let whole = Anthropic.read(&message).map(|response| {
+        let answer: Value = serde_json::from_slice(&CLIENT.write(&response, &identity())).unwrap();
+        gist(core::slice::from_ref(&answer["choices"][0]), "message")
+    });
+    let ending = json!({"type": "message_delta", "delta": {"stop_reason": reason, "stop_details": details}});
+    for (bit_by_bit, stopped) in [(true, true), (true, false), (false, true), (false, false)] {
+        let mut stream = vec![start()];
+        for (index, block) in (0..).zip(blocks) {
+            stream.extend(if bit_by_bit { bits(index, block) } else { vec![self::block(index, block)] });
+            stream.extend(stopped.then(|| stop(index)));
+        }
+        stream.extend([ending.clone(), json!({"type": "message_stop"})]);
+        let chunks = streamed(&events(&stream), usize::MAX).ok().map(|(chunks, _)| chunks);
+        let chunks = chunks.filter(|chunks| chunks.iter().all(|chunk| chunk.get("error").is_none()));
+        let choices: Option<Vec<Value>> =
+            chunks.map(|chunks| chunks.iter().filter_map(|chunk| chunk["choices"].get(0).cloned()).collect());
+        let told = choices.map(|choices| gist(&choices, "delta"));
+        assert_eq!(told, whole, "bit by bit: {bit_by_bit}, stopped: {stopped}");
+    }
+    whole
+}
+
+/// A block that says all that it says in deltas.
+fn bits(index: u64, block: &Value) -> Vec<Value> {
+    let (mut begin, mut deltas) = (block.clone(), Vec::new());
+    let mut cut = |member: &str, empty: Value, kind: &str, name: &str, piece: &dyn Fn(&Value) -> Value| {
+        if let Some(value) = begin.get_mut(member) {
+            let pieces = value.as_array().cloned().unwrap_or_else(|| vec![value.clone()]);
+            *value = empty;
+            let pieces = pieces.iter().map(|value| delta(index, &json!({"type": kind, name: piece(value)})));
+            deltas.extend(pieces);
+        }
+    };
+    cut("citations", json!([]), "citations_delta", "citation", &Value::clone);
+    cut("text", json!(""), "text_delta", "text", &Value::clone);
+    cut("input", json!({}), "input_json_delta", "partial_json", &|input| input.to_string().into());
+    [vec![self::block(index, &begin)], deltas].concat()
+}
+
+/// What choices say, joined.
+fn gist(choices: &[Value], member: &str) -> Value {
+    let said = |name: &str| -> String { choices.iter().filter_map(|choice| choice[member][name].as_str()).collect() };
+    let mut calls: Vec<Value> = Vec::new();
+    for call in choices.iter().filter_map(|choice| choice[member]["tool_calls"].as_array()).flatten() {
+        let (function, id) = (&call["function"], &call["id"]);
+        if id.is_string() {
+            calls.push(json!([id, function["name"], ""]));
+        }
+        let place = call["index"]
+            .as_u64()
+            .and_then(|index| usize::try_from(index).ok())
+            .unwrap_or_else(|| calls.len().saturating_sub(1));
+        let arguments = &mut calls[place][2];
+        *arguments = [arguments.as_str().unwrap(), function["arguments"].as_str().unwrap()].concat().into();
+    }
+    let annotations = choices.iter().filter_map(|choice| choice[member]["annotations"].as_array()).flatten();
+    let pages: Vec<&Value> = annotations.map(|annotation| &annotation["url_citation"]).collect();
+    let finish = choices.iter().find_map(|choice| choice["finish_reason"].as_str());
+    json!({"content": said("content"), "refusal": said("refusal"), "calls": calls, "pages": pages, "finish_reason": finish})
+}
+
+/// What a client is told of a stream.
+fn choices(stream: &[Value]) -> Value {
+    let (chunks, _) = streamed(&events(stream), usize::MAX).unwrap();
+    let choices: Vec<Value> = chunks.iter().filter_map(|chunk| chunk["choices"].get(0).cloned()).collect();
+    gist(&choices, "delta")
+}
+
+fn tool_use(id: &str, name: &str, input: &Value) -> Value {
+    json!({"type": "tool_use", "id": id, "name": name, "input": input})
 }
 
 #[test]
-fn a_refusal_is_told_with_its_reason() {
-    let details = json!({"type": "refusal", "category": null, "explanation": "no"});
-    let refusal = json!({"type": "message_delta", "delta": {"stop_reason": "refusal", "stop_details": details}, "usage": {"output_tokens": 1}});
-    let (chunks, _) = streamed(&events(&[start(), refusal, json!({"type": "message_stop"})]), 9).unwrap();
-    assert_eq!(joined(&chunks, "refusal"), "no");
-    assert!(chunks.iter().any(|chunk| chunk["choices"][0]["finish_reason"] == "content_filter"));
+fn the_input_of_the_json_tool_is_the_answer() {
+    let (answer, again) = (tool_use("a", JSON_TOOL, &json!({"a": 1})), tool_use("b", JSON_TOOL, &json!({"a": 2})));
+    let text = |text: &str| json!({"type": "text", "text": text});
+    let call = tool_use("c", "f", &json!({}));
+    for (blocks, content, finish) in [
+        (json!([answer]), r#"{"a":1}"#, "stop"),
+        (json!([tool_use("a", JSON_TOOL, &json!({}))]), "{}", "stop"),
+        // What was told cannot be taken back; what comes later can be left out.
+        (json!([text("Here: "), answer, text(" There."), again]), r#"Here: {"a":1}"#, "stop"),
+        (json!([answer, call]), r#"{"a":1}"#, "tool_calls"),
+    ] {
+        let told = told_alike(&blocks, "tool_use", &Value::Null);
+        assert_eq!((&told["content"], &told["finish_reason"]), (&json!(content), &json!(finish)), "{blocks}");
+    }
+}
+
+#[test]
+fn calls_are_sound_or_the_answer_is_not() {
+    let told = told_alike(
+        &json!([
+            tool_use("a", "f", &json!({"a": {"b": [1]}})),
+            tool_use("b", "g", &json!({})),
+            {"type": "tool_use", "id": "", "name": "h"},
+        ]),
+        "tool_use",
+        &Value::Null,
+    );
+    let expected = json!([["a", "f", r#"{"a":{"b":[1]}}"#], ["b", "g", "{}"], ["call_2", "h", "{}"]]);
+    assert_eq!(told["calls"], expected);
+    for call in [
+        json!({"type": "tool_use", "id": "a", "input": {}}),
+        tool_use("a", "", &json!({})),
+        tool_use("a", "f", &json!(["x"])),
+        tool_use("a", JSON_TOOL, &json!(7)),
+    ] {
+        assert_eq!(try_told_alike(&json!([call]), "tool_use", &Value::Null), None, "{call}");
+    }
+}
+
+#[test]
+fn any_number_of_calls_keep_their_arguments() {
+    let calls: Vec<Value> = (0..200).map(|call| tool_use(&call.to_string(), "f", &json!({ "a": call }))).collect();
+    let expected: Vec<Value> =
+        (0..200).map(|call| json!([call.to_string(), "f", format!("{{\"a\":{call}}}")])).collect();
+    let expected = Value::from(expected);
+    assert!(told_alike(&calls.into(), "tool_use", &Value::Null)["calls"] == expected);
+    // All at once.
+    let begin = (0..200).map(|call| block(call, &tool_use(&call.to_string(), "f", &json!({}))));
+    let bits = (0..200)
+        .map(|call| delta(call, &json!({"type": "input_json_delta", "partial_json": format!("{{\"a\":{call}}}")})));
+    let stream: Vec<Value> = [start()].into_iter().chain(begin).chain(bits).chain(end("tool_use")).collect();
+    assert!(choices(&stream)["calls"] == expected);
+    let endless: Vec<Value> =
+        [start()].into_iter().chain((0..9999).map(|call| block(call, &tool_use("a", "f", &json!({}))))).collect();
+    let (chunks, is_done) = streamed(&events(&endless), usize::MAX).unwrap();
+    assert!(!is_done && chunks.len() < 2000);
+}
+
+#[test]
+fn an_input_that_comes_whole_and_bit_by_bit_comes_once() {
+    let begin = block(0, &tool_use("a", "f", &json!({"a": 0})));
+    let bit = |json: &str| delta(0, &json!({"type": "input_json_delta", "partial_json": json}));
+    let stream = [&[start(), begin, bit(" "), bit("{\"a\""), bit(":1}"), stop(0)], &end("tool_use")[..]].concat();
+    assert_eq!(choices(&stream)["calls"], json!([["a", "f", r#"{"a":1}"#]]));
+}
+
+#[test]
+fn a_page_is_told_with_the_text_that_it_is_cited_for() {
+    let page = |url: &str| json!({"type": "web_search_result_location", "url": url, "title": "t"});
+    let told = told_alike(
+        &json!([
+            {"type": "text", "text": "Grüße: "},
+            {"type": "text", "text": "it rains", "citations": [page("https://a.example"), page("https://b.example")]},
+            {"type": "text", "text": "."},
+            {"type": "text", "text": "No", "citations": [page("https://c.example")]},
+        ]),
+        "end_turn",
+        &Value::Null,
+    );
+    let place =
+        |url: &str, start: u64, end: u64| json!({"url": url, "title": "t", "start_index": start, "end_index": end});
+    let expected =
+        [place("https://a.example", 7, 15), place("https://b.example", 7, 15), place("https://c.example", 16, 18)];
+    assert_eq!(told["pages"], Value::from(expected.to_vec()));
+    // No more of them wait than memory is set apart for, but all are told.
+    let many =
+        (0..100).map(|number| delta(0, &json!({"type": "citations_delta", "citation": page(&number.to_string())})));
+    let begin = [start(), block(0, &json!({"type": "text", "text": "a"}))];
+    let stream: Vec<Value> = begin.into_iter().chain(many).chain(end("end_turn")).collect();
+    assert_eq!(choices(&stream)["pages"].as_array().unwrap().len(), 100);
+}
+
+#[test]
+fn what_cannot_be_read_of_the_tokens_is_not_told() {
+    let answer = told(&json!({"type": "message", "content": [], "usage": {"input_tokens": "many"}}));
+    assert_eq!(answer.get("usage"), None);
+    assert_eq!(answer["choices"][0]["finish_reason"], "stop");
 }
 
 #[test]

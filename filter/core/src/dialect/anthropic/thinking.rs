@@ -18,6 +18,8 @@ pub(super) enum Thinking {
     Disabled,
     Enabled {
         budget_tokens: u64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        display: Option<Display>,
     },
     Adaptive {
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -30,6 +32,7 @@ pub(super) enum Thinking {
 #[serde(rename_all = "snake_case")]
 pub(super) enum Display {
     Summarized,
+    Omitted,
 }
 
 /// What is sent about thought and sampling.
@@ -42,6 +45,9 @@ pub(super) struct Mind {
     pub(super) top_p: Option<f64>,
     pub(super) top_k: Option<u64>,
 }
+
+/// Anthropic's own way to say whether thoughts are told.
+pub(super) const DISPLAY: &str = "thinking.display";
 
 /// What an answer may take where neither the client nor the catalogue says it.
 const USUAL_MAX_TOKENS: u64 = 4096;
@@ -65,6 +71,7 @@ impl Mind {
         } else {
             mind.think(&request.reasoning, abilities.thinking, max_tokens.is_some(), allows_budget, dropped);
         }
+        mind.show(request, dropped);
         mind.sample(request, abilities.sampling, dropped);
         mind
     }
@@ -108,7 +115,7 @@ impl Mind {
             self.thinking = Some(Thinking::Adaptive { display: (!takes_budget).then_some(Display::Summarized) });
             self.effort = Some(word_for(effort, takes_budget));
         } else if let Some(budget_tokens) = self.budget(wish, is_bounded).filter(|_| allows_budget) {
-            self.thinking = Some(Thinking::Enabled { budget_tokens });
+            self.thinking = Some(Thinking::Enabled { budget_tokens, display: None });
         } else {
             note(wish, dropped);
         }
@@ -126,6 +133,25 @@ impl Mind {
             None => wish.effort.unwrap_or(Effort::Medium).budget().min(self.max_tokens / 2),
         };
         (budget >= MIN_BUDGET_TOKENS).then_some(budget)
+    }
+
+    /// Whether the thoughts are told. A summary is told, but not of which kind.
+    fn show(&mut self, request: &Request<'_>, dropped: &mut Dropped) {
+        let asked = request.other.iter().find(|(name, _)| name == DISPLAY).map(|(_, raw)| raw.get());
+        let wish = match asked {
+            Some(r#""summarized""#) => Some(Display::Summarized),
+            Some(r#""omitted""#) => Some(Display::Omitted),
+            Some(_) | None => None,
+        };
+        let summary = request.reasoning.summary.as_deref();
+        if let Some(Thinking::Enabled { display, .. } | Thinking::Adaptive { display }) = &mut self.thinking {
+            *display = wish.or(*display);
+            dropped.note_if(asked.is_some() && wish.is_none(), DISPLAY);
+            dropped.note_if(summary.is_some_and(|kind| kind != "auto"), "reasoning.summary");
+        } else {
+            dropped.note_if(asked.is_some(), DISPLAY);
+            dropped.note_if(summary.is_some(), "reasoning.summary");
+        }
     }
 
     fn sample(&mut self, request: &Request<'_>, sampling: Sampling, dropped: &mut Dropped) {

@@ -106,7 +106,7 @@ impl<'r> Toolbox<'r> {
             toolbox.search(search, dropped);
         }
         toolbox.choice = toolbox.choice_of(request);
-        toolbox.shape(request, abilities);
+        toolbox.shape(request, abilities, dropped);
         if !abilities.forcing {
             toolbox.persuade(dropped);
         }
@@ -128,6 +128,8 @@ impl<'r> Toolbox<'r> {
         dropped.note_if(search.context_size.is_some(), "web_search_options.search_context_size");
         let place: Option<Place<'_>> = search.user_location.and_then(|place| serde_json::from_str(place.get()).ok());
         let location = place.and_then(|place| place.approximate);
+        let is_lost = search.user_location.is_some() && location.is_none();
+        dropped.note_if(is_lost, "web_search_options.user_location");
         let user_location = location.map(|location| Location { kind: "approximate", ..location });
         self.tools.push(WireTool::WebSearch { kind: "web_search_20250305", name: "web_search", user_location });
     }
@@ -149,17 +151,19 @@ impl<'r> Toolbox<'r> {
     }
 
     /// Sees to the shape of the answer. Where tools are called in any case there is no text to have one.
-    fn shape(&mut self, request: &'r Request<'_>, abilities: Abilities) {
+    fn shape(&mut self, request: &'r Request<'_>, abilities: Abilities, dropped: &mut Dropped) {
         let (schema, description) = match &request.format {
             None | Some(Format::Text) => return,
             Some(Format::JsonObject | Format::JsonSchema { schema: None, .. }) => (None, None),
-            Some(Format::JsonSchema { schema: Some(schema), description, .. }) => {
+            Some(Format::JsonSchema { schema: Some(schema), description, strict, .. }) => {
                 if abilities.schemas
                     && let Some(schema) = schema::narrow(schema)
                 {
+                    dropped.note_if(description.is_some(), "response_format.json_schema.description");
                     self.format = Some(OutputFormat::JsonSchema { schema });
                     return;
                 }
+                dropped.note_if(*strict == Some(true), "response_format.json_schema.strict");
                 (Some(*schema), description.as_deref())
             }
         };

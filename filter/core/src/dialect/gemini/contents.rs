@@ -163,6 +163,9 @@ impl<'a> Draft<'a, '_> {
         if message.name.is_some() {
             self.drop("messages[].name");
         }
+        if message.cache.is_some() {
+            self.drop("cache_control");
+        }
         let mut pieces = Vec::with_capacity(message.parts.len());
         for (place, part) in message.parts.iter().enumerate() {
             if let Part::ToolResult(result) = part {

@@ -94,6 +94,7 @@ pub(super) fn write<'a>(messages: &'a [Message<'_>], dropped: &mut Dropped) -> R
     for (index, message) in messages.iter().enumerate() {
         let path = format!("messages[{index}]");
         dropped.note_if(message.name.is_some(), "messages[].name");
+        dropped.note_if(message.cache.is_some(), "cache_control");
         match message.role {
             Role::System | Role::Developer => write_turn("system", "\n", message, &path, dropped, &mut wires)?,
             Role::User => write_turn("user", "\n", message, &path, dropped, &mut wires)?,
@@ -193,12 +194,14 @@ impl<'a> WireMessage<'a> {
             Part::Thinking { text, signature: None } => self.thinking.push(text),
             Part::Thinking { .. } | Part::RedactedThinking(_) => dropped.note("messages[].thinking_blocks"),
             Part::ToolCall(call) => {
+                dropped.note_if(call.signature.is_some(), "messages[].tool_calls[].extra_content");
                 let function = WireCalled { index: place.calls, name: &call.name, arguments: call.input() };
                 self.tool_calls.push(WireCall { id: &call.id, function });
                 place.calls = place.calls.saturating_add(1);
             }
             Part::Text(text) => {
                 dropped.note_if(text.cache.is_some(), "cache_control");
+                dropped.note_if(text.signature.is_some(), "messages[].extra_content");
                 self.content.push(&text.text);
             }
             Part::Refusal(text) => self.content.push(text),

@@ -50,7 +50,7 @@ impl Upstream for Ollama {
     }
 
     fn reader(&self) -> Box<dyn Reader> {
-        Box::new(stream::StreamReader::default())
+        Box::new(response::Told::default())
     }
 
     fn fault(&self, status: u16, body: &[u8]) -> Fault {

@@ -1,7 +1,7 @@
 //! Sampling and the like: `OpenAI`'s fields under Ollama's names, and Ollama's own, which clients may send beside them.
 
 use alloc::vec::Vec;
-use serde::{Serialize, Serializer};
+use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::value::RawValue;
 
 use crate::{
@@ -22,9 +22,13 @@ const NATIVE: &[(&str, &str)] = &[
     ("typical_p", "typical_p"),
 ];
 
-/// The `options` of a request.
-#[derive(Debug, Default)]
-pub(super) struct Options<'a>(Vec<(Text<'a>, Setting<'a>)>);
+/// The `options` of a request. What the request says in its own fields holds against a member `options`, wherever it stands.
+#[derive(Debug)]
+pub(super) struct Options<'a> {
+    /// Each name once, so that there are few.
+    own: Vec<(&'static str, Setting<'a>)>,
+    given: Vec<(Str<'a>, &'a RawValue)>,
+}
 
 /// The value of an option.
 #[derive(Debug, Serialize)]
@@ -39,7 +43,16 @@ enum Setting<'a> {
 
 impl Serialize for Options<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter().map(|(name, setting)| (name, setting)))
+        let mut map = serializer.serialize_map(None)?;
+        for (name, setting) in &self.own {
+            map.serialize_entry(name, setting)?;
+        }
+        for (name, value) in &self.given {
+            if !self.own.iter().any(|(own, _)| **own == **name) {
+                map.serialize_entry(&**name, value)?;
+            }
+        }
+        map.end()
     }
 }
 
@@ -58,33 +71,26 @@ impl<'a> Options<'a> {
             ("presence_penalty", real(request.presence_penalty)),
             ("frequency_penalty", real(request.frequency_penalty)),
         ];
-        Self(settings.into_iter().filter_map(|(name, setting)| Some((name.into(), setting?))).collect())
+        let own = settings.into_iter().filter_map(|(name, setting)| Some((name, setting?))).collect();
+        Self { own, given: Vec::new() }
     }
 
-    /// Takes a member of the request if it is an option; says whether it is. Each name is kept once, so that there are few.
+    /// Takes a member of the request if it is an option; says whether it is.
     pub(super) fn take(&mut self, name: &str, value: &'a RawValue) -> bool {
         let Some((_, native)) = NATIVE.iter().find(|(usual, _)| *usual == name) else { return false };
-        match self.0.iter_mut().find(|(taken, _)| taken == native) {
-            Some((_, setting)) => *setting = Setting::Raw(value),
-            None => self.0.push(((*native).into(), Setting::Raw(value))),
-        }
+        self.own.retain(|(own, _)| own != native);
+        self.own.push((native, Setting::Raw(value)));
         true
     }
 
-    /// Adds a member `options` as Ollama's own clients send it. What the request says in its own fields holds.
-    pub(super) fn merge(&mut self, value: &'a RawValue) -> Result<(), Error> {
-        let wrong = || Error::refusing("`options` must be an object.", "options");
-        let own = self.0.len();
-        for (Str(name), setting) in members(value.get()).ok_or_else(wrong)? {
-            if !self.0.iter().take(own).any(|(taken, _)| *taken == name) {
-                self.0.push((name, Setting::Raw(setting)));
-            }
-        }
+    /// Takes a member `options` as Ollama's own clients send it.
+    pub(super) fn give(&mut self, value: &'a RawValue) -> Result<(), Error> {
+        self.given = members(value.get()).ok_or_else(|| Error::refusing("`options` must be an object.", "options"))?;
         Ok(())
     }
 
     /// Whether nothing is set.
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.own.is_empty() && self.given.is_empty()
     }
 }

@@ -3,7 +3,8 @@
 //! Two defaults of Ollama's are turned round, because no client of another API expects them: a conversation that is longer
 //! than the model's context is refused instead of cut at its beginning (`truncate`), and an answer that fills the context
 //! ends for its length instead of going on over a forgotten prompt (`shift`). A client that wants the old ways says so by the
-//! same names.
+//! same names. Servers know both since October 2025 (<https://github.com/ollama/ollama/pull/12582>); older ones cut as they
+//! did, for Go's decoder passes over members that it does not know (<https://pkg.go.dev/encoding/json#Unmarshal>).
 
 use alloc::vec::Vec;
 use serde::Serialize;
@@ -51,7 +52,7 @@ enum WireFormat<'a> {
     Schema(&'a RawValue),
 }
 
-/// Models that know no levels take each level for a yes.
+/// What models that know no levels make of one is Ollama's business; it takes levels for all models that think.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Think<'a> {
@@ -99,7 +100,8 @@ pub(super) fn write(request: &Request<'_>, aim: &Aim<'_>) -> Result<Written, Err
     if let Some(user) = &request.user {
         dropped.note(user.member);
     }
-    dropped.note_if(request.service_tier.is_some(), "service_tier");
+    let tier = request.service_tier.as_deref();
+    dropped.note_if(tier.is_some_and(|tier| !matches!(tier, "auto" | "default")), "service_tier");
     for (name, value) in &request.other {
         wire.take(name, value, &mut dropped)?;
     }
@@ -118,7 +120,7 @@ impl<'a> WireRequest<'a> {
             "think" => {
                 self.think.get_or_insert(Think::Raw(value));
             }
-            "options" => self.options.merge(value)?,
+            "options" => self.options.give(value)?,
             _ if self.options.take(name, value) => {}
             _ => dropped.leave_out(name, value)?,
         }
@@ -137,11 +139,13 @@ fn write_format<'a>(format: &'a Format<'_>, dropped: &mut Dropped) -> Option<Wir
     }
 }
 
-/// `max` is the latest of Ollama's levels. A budget in tokens becomes the level that it stands for.
+/// `max` is the latest of Ollama's levels, of April 2026 (<https://github.com/ollama/ollama/pull/15787>): older servers refuse
+/// it by its name. A budget in tokens becomes the level that it stands for.
 fn write_think<'a>(reasoning: &Reasoning<'_>, dropped: &mut Dropped) -> Option<Think<'a>> {
     if reasoning.budget.is_some_and(|budget| budget > 0) {
         reasoning.members.iter().for_each(|member| dropped.note(member));
     }
+    dropped.note_if(reasoning.summary.is_some(), "reasoning.summary");
     let effort = reasoning.effort.or_else(|| reasoning.budget.map(Effort::of_budget))?;
     Some(match effort {
         Effort::None => Think::Switch(false),

@@ -1,11 +1,15 @@
-//! What Ollama answers: one shape for the whole answer and for each line of a stream.
+//! What Ollama answers: one shape for the whole answer and for each line of a stream, mapped once: a whole answer is a stream
+//! of one line.
+//!
+//! Much that is not Ollama speaks its API. What stands beside the answer is read if it can be; only what is said and called must
+//! be of the right type, because an answer without a part of it is another one.
 
-use alloc::{borrow::Cow, format, string::String, vec, vec::Vec};
-use serde::Deserialize;
+use alloc::{borrow::Cow, format, string::String, vec::Vec};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use crate::{
-    chat::{Choice, Finish, Part, Response, Source, Text, TextPart, TokenLogprob, ToolCall},
+    chat::{Collected, Delta, Finish, Response, Source, Text, TokenLogprob, ToolCall},
     json::Str,
     usage::Usage,
 };
@@ -14,25 +18,27 @@ use crate::{
 #[derive(Deserialize, Default)]
 #[serde(default)]
 pub(super) struct WireAnswer<'a> {
-    #[serde(borrow)]
-    pub(super) model: Option<Str<'a>>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "lenient")]
+    model: Option<Str<'a>>,
+    #[serde(borrow, deserialize_with = "lenient")]
     created_at: Option<Str<'a>>,
-    #[serde(borrow)]
+    /// `null` is a message that says nothing.
+    #[serde(borrow, deserialize_with = "present")]
     pub(super) message: Option<WireMessage<'a>>,
-    pub(super) done: bool,
-    #[serde(borrow)]
+    #[serde(deserialize_with = "lenient")]
+    done: Option<bool>,
+    #[serde(borrow, deserialize_with = "lenient")]
     done_reason: Option<Str<'a>>,
     /// Cached tokens included.
-    prompt_eval_count: Option<u64>,
+    prompt_eval_count: Count,
     /// Those of them that came from the cache; newer servers tell it.
-    prompt_eval_cached_count: Option<u64>,
+    prompt_eval_cached_count: Count,
     /// Thoughts included, which nobody counts apart.
-    eval_count: Option<u64>,
+    eval_count: Count,
+    #[serde(borrow, deserialize_with = "lenient")]
+    logprobs: Option<Vec<WireLogprob<'a>>>,
     #[serde(borrow)]
-    pub(super) logprobs: Option<Vec<WireLogprob<'a>>>,
-    #[serde(borrow)]
-    pub(super) error: Option<&'a RawValue>,
+    error: Option<&'a RawValue>,
     #[serde(borrow)]
     pub(super) status: Option<&'a RawValue>,
 }
@@ -41,18 +47,18 @@ pub(super) struct WireAnswer<'a> {
 #[serde(default)]
 pub(super) struct WireMessage<'a> {
     #[serde(borrow)]
-    pub(super) content: Option<Str<'a>>,
+    content: Option<Str<'a>>,
     #[serde(borrow)]
-    pub(super) thinking: Option<Str<'a>>,
+    thinking: Option<Str<'a>>,
     #[serde(borrow)]
-    pub(super) tool_calls: Option<Vec<WireCall<'a>>>,
+    tool_calls: Option<Vec<WireCall<'a>>>,
     #[serde(borrow)]
-    pub(super) images: Option<Vec<Str<'a>>>,
+    images: Option<Vec<Str<'a>>>,
 }
 
 #[derive(Deserialize)]
-pub(super) struct WireCall<'a> {
-    #[serde(borrow, default)]
+struct WireCall<'a> {
+    #[serde(borrow, default, deserialize_with = "lenient")]
     id: Option<Str<'a>>,
     #[serde(borrow)]
     function: WireCalled<'a>,
@@ -67,59 +73,99 @@ struct WireCalled<'a> {
 }
 
 #[derive(Deserialize)]
-pub(super) struct WireLogprob<'a> {
+struct WireLogprob<'a> {
     #[serde(borrow)]
     token: Str<'a>,
     logprob: f64,
     #[serde(borrow, default)]
-    top_logprobs: Option<Vec<WireAlternative<'a>>>,
+    top_logprobs: Option<Vec<Self>>,
 }
 
-#[derive(Deserialize)]
-struct WireAlternative<'a> {
-    #[serde(borrow)]
-    token: Str<'a>,
-    logprob: f64,
+/// A number of tokens, as a string and with a fraction too; what is no number is none.
+#[derive(Clone, Copy, Default)]
+struct Count(Option<u64>);
+
+impl<'de> Deserialize<'de> for Count {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let written = <&RawValue>::deserialize(deserializer)?.get().trim_matches('"');
+        let whole = written.split_once('.').map_or(written, |(whole, _)| whole);
+        Ok(Self(whole.parse().ok()))
+    }
+}
+
+/// The value, if it is of the right type.
+fn lenient<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    let raw = <&RawValue>::deserialize(deserializer)?;
+    Ok(serde_json::from_str(raw.get()).ok())
+}
+
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<Option<T>, D::Error> {
+    Option::deserialize(deserializer).map(|value| Some(value.unwrap_or_default()))
 }
 
 /// Reads a whole answer.
 pub(super) fn read(body: &str) -> Option<Response<'_>> {
     let answer = WireAnswer::read(body.as_bytes())?;
-    if !answer.done || answer.error.is_some() {
+    if !answer.is_done() || answer.message.is_none() || answer.error().is_some() {
         return None;
     }
-    let (usage, stamp, reason) = (answer.usage(), answer.stamp(), answer.done_reason);
-    let message = answer.message?;
-    let mut parts = Vec::new();
-    parts.extend(said(message.thinking).map(|text| Part::Thinking { text, signature: None }));
-    parts.extend(said(message.content).map(|text| Part::Text(TextPart { text, ..TextPart::default() })));
-    let images = message.images.into_iter().flatten().map(|image| read_image(image.0));
-    parts.extend(images.map(|source| Part::Image { source, detail: None, cache: None }));
-    let calls = message.tool_calls.unwrap_or_default();
-    let finish = finish(reason.as_deref(), !calls.is_empty());
-    parts.extend((0..).zip(calls).map(|(index, call)| Part::ToolCall(call.read(&stamp, index))));
-    let logprobs = answer.logprobs.into_iter().flatten().map(WireLogprob::read).collect();
-    Some(Response {
-        id: None,
-        model: said(answer.model),
-        choices: vec![Choice { parts, finish: Some(finish), logprobs }],
-        usage,
-        service_tier: None,
-    })
+    let mut collected = Collected::default();
+    Told::default().tell(answer, &mut |delta| collected.take(delta));
+    Some(collected.into_response())
+}
+
+/// What of an answer has been told: a tool call always comes whole, but calls that are made at once come on one line or on
+/// several, and their own numbering has not always counted. So they are counted here.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    has_begun: bool,
+    calls: u32,
+}
+
+impl Told {
+    /// Tells the whole answer, or the next line of it.
+    pub(super) fn tell<'a>(&mut self, answer: WireAnswer<'a>, each: &mut dyn FnMut(Delta<'a>)) {
+        let (choice, is_done, usage) = (0, answer.is_done(), answer.usage());
+        if !core::mem::replace(&mut self.has_begun, true) {
+            each(Delta::Start { id: None, model: said(answer.model), service_tier: None });
+        }
+        let message = answer.message.unwrap_or_default();
+        if let Some(text) = said(message.thinking) {
+            each(Delta::Thinking { choice, text });
+        }
+        if let Some(text) = said(message.content) {
+            each(Delta::Text { choice, text });
+        }
+        for image in message.images.into_iter().flatten() {
+            each(Delta::Image { choice, source: read_image(image.0) });
+        }
+        if let Some(logprobs) = answer.logprobs.filter(|logprobs| !logprobs.is_empty()) {
+            each(Delta::Logprobs { choice, tokens: logprobs.into_iter().map(WireLogprob::read).collect() });
+        }
+        for call in message.tool_calls.into_iter().flatten() {
+            let begun = call.read(answer.created_at.as_deref().unwrap_or_default(), self.calls);
+            each(Delta::ToolCall { choice, call: self.calls, begun });
+            self.calls = self.calls.saturating_add(1);
+        }
+        if is_done {
+            // `load` and `unload`, to which nothing was said, count as a stop.
+            let reason = match answer.done_reason.as_deref() {
+                Some("length") => Finish::Length,
+                _ if self.calls > 0 => Finish::ToolCalls,
+                _ => Finish::Stop,
+            };
+            each(Delta::Finish { choice, reason });
+            if let Some(usage) = usage {
+                each(Delta::Usage(usage));
+            }
+            each(Delta::End);
+        }
+    }
 }
 
 /// A text that is not empty.
-pub(super) fn said(text: Option<Str<'_>>) -> Option<Text<'_>> {
+fn said(text: Option<Str<'_>>) -> Option<Text<'_>> {
     text.map(|text| text.0).filter(|text| !text.is_empty())
-}
-
-/// Why an answer ended; `load` and `unload`, to which nothing was said, count as a stop.
-pub(super) fn finish(reason: Option<&str>, has_calls: bool) -> Finish {
-    match reason {
-        Some("length") => Finish::Length,
-        _ if has_calls => Finish::ToolCalls,
-        _ => Finish::Stop,
-    }
 }
 
 impl<'a> WireAnswer<'a> {
@@ -128,48 +174,48 @@ impl<'a> WireAnswer<'a> {
         json.trim_ascii().starts_with(b"{").then(|| serde_json::from_slice(json).ok()).flatten()
     }
 
+    /// Whether nothing follows.
+    pub(super) fn is_done(&self) -> bool {
+        self.done == Some(true)
+    }
+
+    /// The error, where there is one: an empty one is none.
+    pub(super) fn error(&self) -> Option<&'a RawValue> {
+        self.error.filter(|error| !matches!(error.get(), r#""""# | "false"))
+    }
+
     /// The tokens, where they are told.
-    pub(super) fn usage(&self) -> Option<Usage> {
-        self.prompt_eval_count.or(self.eval_count)?;
-        let cached_input = self.prompt_eval_cached_count.unwrap_or_default();
+    fn usage(&self) -> Option<Usage> {
+        let Self { prompt_eval_count: Count(input), eval_count: Count(output), .. } = *self;
+        input.or(output)?;
+        let cached_input = self.prompt_eval_cached_count.0.unwrap_or_default();
         Some(Usage {
             // A prompt that was wholly cached has been counted as nothing.
-            input: self.prompt_eval_count.unwrap_or_default().max(cached_input),
+            input: input.unwrap_or_default().max(cached_input),
             cached_input,
-            output: self.eval_count.unwrap_or_default(),
+            output: output.unwrap_or_default(),
             ..Usage::default()
         })
-    }
-
-    pub(super) fn finish(&self, has_calls: bool) -> Finish {
-        finish(self.done_reason.as_deref(), has_calls)
-    }
-
-    /// The time of the answer, in nanoseconds on most systems, as digits only.
-    pub(super) fn stamp(&self) -> String {
-        let digits = self.created_at.iter().flat_map(|time| time.chars()).filter(char::is_ascii_digit);
-        digits.take(24).collect()
     }
 }
 
 impl<'a> WireCall<'a> {
-    /// The call with this index in its answer. Older servers give it no id: then it gets one from the answer's time,
-    /// since clients keep the calls of a whole conversation apart by their ids.
-    pub(super) fn read(self, stamp: &str, index: u32) -> ToolCall<'a> {
-        let id = said(self.id).unwrap_or_else(|| Cow::Owned(format!("call_{stamp}_{index}")));
+    /// The call with this index in its answer. Older servers give it no id: then it gets one from the digits of the answer's
+    /// time, nanoseconds on most systems, since clients keep the calls of a whole conversation apart by their ids.
+    fn read(self, time: &str, index: u32) -> ToolCall<'a> {
+        let digits = || time.chars().filter(char::is_ascii_digit).take(24).collect::<String>();
+        let id = said(self.id).unwrap_or_else(|| Cow::Owned(format!("call_{}_{index}", digits())));
         let arguments = self.function.arguments.map_or("{}", RawValue::get);
         // What stands in a string has been written as JSON before.
-        let arguments = match serde_json::from_str(arguments) {
-            Ok(Str(json)) => json,
-            Err(_) if arguments == "null" => Cow::Borrowed("{}"),
-            Err(_) => Cow::Borrowed(arguments),
-        };
+        let arguments = serde_json::from_str(arguments).map_or(Cow::Borrowed(arguments), |Str(json)| json);
+        let is_nothing = matches!(arguments.trim(), "" | "null");
+        let arguments = if is_nothing { Cow::Borrowed("{}") } else { arguments };
         ToolCall { id, name: self.function.name.0, arguments, signature: None }
     }
 }
 
 impl<'a> WireLogprob<'a> {
-    pub(super) fn read(self) -> TokenLogprob<'a> {
+    fn read(self) -> TokenLogprob<'a> {
         let top = self.top_logprobs.into_iter().flatten();
         TokenLogprob {
             token: self.token.0,
@@ -180,7 +226,7 @@ impl<'a> WireLogprob<'a> {
 }
 
 /// Ollama does not say what a picture is; its first bytes do.
-pub(super) fn read_image(base64: Text<'_>) -> Source<'_> {
+fn read_image(base64: Text<'_>) -> Source<'_> {
     const FIRST_BYTES: &[(&str, &str)] = &[("/9j/", "image/jpeg"), ("R0lGOD", "image/gif"), ("UklGR", "image/webp")];
     let known = FIRST_BYTES.iter().find(|(first, _)| base64.starts_with(first));
     let media_type = Cow::Borrowed(known.map_or("image/png", |(_, media_type)| media_type));
@@ -191,6 +237,7 @@ pub(super) fn read_image(base64: Text<'_>) -> Source<'_> {
 #[expect(clippy::disallowed_types, reason = "documents are compared by their meaning")]
 mod tests {
     use super::*;
+    use crate::chat::Part;
     use crate::dialect::{Downstream, Identity, openai_chat::OpenAiChat};
     use serde_json::{Value, json};
 
@@ -243,11 +290,47 @@ mod tests {
     }
 
     #[test]
+    fn what_stands_beside_the_answer_may_be_of_any_type() {
+        let got = translate(
+            r#"{"model":5,"created_at":null,"message":{"role":null,"content":"x","thinking":null,"images":null,
+               "tool_calls":[{"id":7,"function":{"name":"f","arguments":""}}]},"error":"","logprobs":[{"token":"x","logprob":null}],
+               "done":true,"done_reason":7,"prompt_eval_count":"12","prompt_eval_cached_count":[],"eval_count":3.0}"#,
+        );
+        let choice = &got["choices"][0];
+        assert_eq!((&got["model"], &choice["finish_reason"]), (&json!("asked"), &json!("tool_calls")));
+        let call = json!({"id": "call__0", "type": "function", "function": {"name": "f", "arguments": "{}"}});
+        assert_eq!((&choice["message"]["content"], &choice["message"]["tool_calls"][0]), (&json!("x"), &call));
+        assert!(choice["logprobs"].is_null());
+        let usage = &got["usage"];
+        assert_eq!((&usage["prompt_tokens"], &usage["completion_tokens"]), (&json!(12), &json!(3)));
+
+        let got = translate(r#"{"message":null,"error":null,"done":true,"prompt_eval_count":-1,"eval_count":"many"}"#);
+        assert_eq!(got["choices"][0]["message"]["content"], "");
+        assert!(got.get("usage").is_none(), "a count that cannot be read is none");
+    }
+
+    #[test]
+    fn an_answer_is_borrowed_from_the_body() {
+        let body = r#"{"message":{"content":"x","thinking":"y"},"done":true}"#;
+        let response = read(body).unwrap();
+        let [Part::Thinking { text: thought, .. }, Part::Text(said)] = response.choices[0].parts.as_slice() else {
+            panic!("a thought and a text")
+        };
+        for text in [thought, &said.text] {
+            assert!(body.as_bytes().as_ptr_range().contains(&text.as_ptr()));
+        }
+    }
+
+    #[test]
     fn what_is_no_whole_answer_is_none() {
         for body in [
             "[]",
             "{}",
             r#"{"done":true}"#,
+            r#"{"response":"of another call","done":true}"#,
+            r#"{"message":{"content":["x"]},"done":true}"#,
+            r#"{"message":{"content":"x","tool_calls":[{"function":{}}]},"done":true}"#,
+            r#"{"message":{"content":"x"},"done":null}"#,
             r#"{"message":{"content":"x"},"done":false}"#,
             r#"{"error":"no","message":{},"done":true}"#,
             "{\"message\":{},\"done\":true}\n{}",

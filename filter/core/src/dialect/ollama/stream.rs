@@ -1,76 +1,29 @@
-//! A streamed answer: JSON lines, each a small answer of its own. A tool call always comes whole; calls that are made at once
-//! come on one line or on several, and their own numbering has not always counted, so they are counted here.
+//! A streamed answer: JSON lines, each a small answer of its own.
 
+use super::{
+    fault,
+    response::{Told, WireAnswer},
+};
 use crate::{
     chat::Delta,
     dialect::{Broken, Reader},
     sse::Frame,
 };
 
-use super::{
-    fault,
-    response::{WireAnswer, WireLogprob, read_image, said},
-};
-
-/// See the module's documentation.
-#[derive(Debug, Default)]
-pub(super) struct StreamReader {
-    has_begun: bool,
-    calls: u32,
-}
-
-impl Reader for StreamReader {
+impl Reader for Told {
     fn read(&mut self, frame: Frame<'_>, each: &mut dyn FnMut(Delta<'_>)) -> Result<(), Broken> {
         if frame.raw.trim_ascii().is_empty() {
             return Ok(());
         }
-        let mut line = WireAnswer::read(frame.raw).ok_or(Broken::Malformed)?;
-        if let Some(error) = line.error {
+        let line = WireAnswer::read(frame.raw).ok_or(Broken::Malformed)?;
+        if let Some(error) = line.error() {
             return Err(Broken::Fault(fault::of_stream(line.status, error)));
         }
-        if line.message.is_none() && !line.done {
-            return Ok(());
-        }
-        if !self.has_begun {
-            self.has_begun = true;
-            each(Delta::Start { id: None, model: said(line.model.take()), service_tier: None });
-        }
-        self.read_message(&mut line, each);
-        if line.done {
-            each(Delta::Finish { choice: 0, reason: line.finish(self.calls > 0) });
-            if let Some(usage) = line.usage() {
-                each(Delta::Usage(usage));
-            }
-            each(Delta::End);
+        // What is neither said nor an end is news of a kind that is not known.
+        if line.message.is_some() || line.is_done() {
+            self.tell(line, &mut |delta| each(delta));
         }
         Ok(())
-    }
-}
-
-impl StreamReader {
-    fn read_message(&mut self, line: &mut WireAnswer<'_>, each: &mut dyn FnMut(Delta<'_>)) {
-        let message = line.message.take().unwrap_or_default();
-        if let Some(text) = said(message.thinking) {
-            each(Delta::Thinking { choice: 0, text });
-        }
-        if let Some(text) = said(message.content) {
-            each(Delta::Text { choice: 0, text });
-        }
-        for image in message.images.into_iter().flatten() {
-            each(Delta::Image { choice: 0, source: read_image(image.0) });
-        }
-        if let Some(logprobs) = line.logprobs.take().filter(|logprobs| !logprobs.is_empty()) {
-            each(Delta::Logprobs { choice: 0, tokens: logprobs.into_iter().map(WireLogprob::read).collect() });
-        }
-        let calls = message.tool_calls.unwrap_or_default();
-        if calls.is_empty() {
-            return;
-        }
-        let stamp = line.stamp();
-        for call in calls {
-            each(Delta::ToolCall { choice: 0, call: self.calls, begun: call.read(&stamp, self.calls) });
-            self.calls = self.calls.saturating_add(1);
-        }
     }
 }
 
@@ -191,6 +144,21 @@ mod tests {
         let error = r#"{"error":"busy","status":503}"#;
         assert_eq!(translate(&[lines(&[error]).as_bytes()]).unwrap_err().0, 503);
         assert_eq!(translate(&[b"{\"error\":\"x\",\"status\":\"success\"}"]).unwrap_err().0, 500);
+    }
+
+    #[test]
+    fn nothing_in_the_place_of_a_value_ends_no_stream() {
+        let stream = lines(&[
+            r#"{"model":null,"message":{"content":"a"},"error":"","done":null}"#,
+            r#"{"message":null,"error":null,"done":false,"logprobs":"none"}"#,
+            r#"{"message":{"content":"b"},"error":false,"done":false}"#,
+            r#"{"message":null,"done":true,"prompt_eval_count":"9","eval_count":5.0}"#,
+        ]);
+        let got = chunks(&translate(&[stream.as_bytes()]).unwrap().replace(r#""model":"asked""#, r#""model":"m""#));
+        let (usage, got) = got.split_last().unwrap();
+        let content = |text: &str| json!({"content": text});
+        assert_eq!(got, [json!({"role": "assistant", "content": ""}), content("a"), content("b"), json!("stop")]);
+        assert_eq!((&usage["prompt_tokens"], &usage["completion_tokens"]), (&json!(9), &json!(5)));
     }
 
     #[test]

@@ -77,6 +77,13 @@ fn members_are_kept_renamed_or_listed() {
             &[],
         ),
         (
+            json!({"options": {"num_predict": 9, "min_p": 0.5, "stop": ["y"]}, "max_tokens": 5, "min_p": 0.1, "options ": 1}),
+            json!({"options": {"num_predict": 5, "min_p": 0.1, "stop": ["y"]}}),
+            &["options "],
+        ),
+        (json!({"keep_alive": -1, "options": {}}), json!({"keep_alive": -1}), &[]),
+        (json!({"keep_alive": 0, "options": null}), json!({"keep_alive": 0}), &[]),
+        (
             json!({"keep_alive": "5m", "truncate": true, "shift": true}),
             json!({"keep_alive": "5m", "truncate": true, "shift": true}),
             &[],
@@ -94,7 +101,8 @@ fn members_are_kept_renamed_or_listed() {
         (json!({"think": true, "reasoning_effort": "low"}), json!({"think": "low"}), &[]),
         (json!({"thinking": {"type": "disabled"}}), json!({"think": false}), &[]),
         (json!({"thinking": {"type": "enabled", "budget_tokens": 4096}}), json!({"think": "medium"}), &["thinking"]),
-        (json!({"n": 1, "logit_bias": {}, "modalities": ["text"]}), json!({}), &[]),
+        (json!({"reasoning": {"effort": "low", "summary": "auto"}}), json!({"think": "low"}), &["reasoning.summary"]),
+        (json!({"n": 1, "logit_bias": {}, "modalities": ["text"], "service_tier": "auto"}), json!({}), &[]),
         (
             json!({"user": "u", "service_tier": "flex", "store": true, "metadata": {"a": "b"}, "verbosity": "low"}),
             json!({}),
@@ -196,14 +204,24 @@ fn thoughts_that_another_provider_signed_stay_here() {
         {"role": "assistant", "content": null, "refusal": "no"},
         {"role": "user", "name": "jane", "content": [{"type": "text", "text": "x", "cache_control": {"type": "ephemeral"}}]},
         {"role": "tool", "tool_call_id": "unknown", "content": "failed", "is_error": true},
+        {"role": "assistant", "content": "c", "extra_content": {"google": {"thought_signature": "s"}}, "tool_calls": [
+            {"id": "1", "type": "function", "function": {"name": "f"}, "extra_content": {"google": {"thought_signature": "s"}}}]},
     ]);
     let expected = json!([
         {"role": "assistant", "content": "b", "thinking": "own"},
         {"role": "assistant", "content": "no"},
         {"role": "user", "content": "x"},
         {"role": "tool", "content": "failed", "tool_call_id": "unknown"},
+        {"role": "assistant", "content": "c", "tool_calls": [{"id": "1", "function": {"index": 0, "name": "f", "arguments": {}}}]},
     ]);
-    let dropped = ["messages[].thinking_blocks", "messages[].name", "cache_control", "messages[].is_error"];
+    let dropped = [
+        "messages[].thinking_blocks",
+        "messages[].name",
+        "cache_control",
+        "messages[].is_error",
+        "messages[].extra_content",
+        "messages[].tool_calls[].extra_content",
+    ];
     assert_eq!(messages(&history), (expected, dropped.map(ToOwned::to_owned).to_vec()));
 }
 

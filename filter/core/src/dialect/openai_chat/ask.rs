@@ -64,13 +64,18 @@ struct Wire<'a> {
     other: Other<'a>,
 }
 
+/// Whether a member is of another provider's.
+fn is_foreign(name: &str) -> bool {
+    matches!(name, "cache_control" | "thinking.display")
+}
+
 /// Members without a place in the canonical request: they came from this format, so they go back as they came.
 struct Other<'a>(&'a [(Cow<'a, str>, &'a RawValue)]);
 
 impl Serialize for Other<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.0.len()))?;
-        for (name, raw) in self.0.iter().filter(|(name, _)| name != "cache_control") {
+        for (name, raw) in self.0.iter().filter(|(name, _)| !is_foreign(name)) {
             map.serialize_entry(name, raw)?;
         }
         map.end()
@@ -231,7 +236,7 @@ pub(super) fn write(request: &Request<'_>, aim: &Aim<'_>) -> Result<Written, Err
     for (index, message) in request.messages.iter().enumerate() {
         write_message(message, &format!("messages[{index}]"), &mut messages, &mut dropped)?;
     }
-    dropped.note_if(request.other.iter().any(|(name, _)| name == "cache_control"), "cache_control");
+    request.other.iter().filter(|(name, _)| is_foreign(name)).for_each(|(name, _)| dropped.note(name));
     let user = |member| request.user.as_ref().filter(|user| user.member == member).map(|user| user.id.as_ref());
     let wire = Wire {
         model: aim.model,
@@ -311,6 +316,7 @@ fn write_message<'a>(
         tool_calls: Vec::new(),
         tool_call_id: None,
     };
+    dropped.note_if(message.cache.is_some(), "cache_control");
     let mut wire = plain(role);
     let mut parts = Vec::new();
     for part in &message.parts {

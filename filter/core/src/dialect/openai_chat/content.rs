@@ -69,16 +69,6 @@ pub(super) fn read<'a>(raw: &'a RawValue, path: &str, parts: &mut Vec<Part<'a>>)
     Ok(())
 }
 
-/// Puts a cache breakpoint behind the last part that can bear one.
-pub(super) fn mark<'a>(parts: &mut [Part<'a>], breakpoint: &'a RawValue) {
-    for part in parts.iter_mut().rev() {
-        if let Part::Text(TextPart { cache, .. }) | Part::Image { cache, .. } | Part::Document { cache, .. } = part {
-            *cache = cache.or(Some(breakpoint));
-            return;
-        }
-    }
-}
-
 fn read_part<'a>(wire: WirePart<'a>, path: &str) -> Result<Part<'a>, Error> {
     let cache = wire.cache_control;
     let missing = |name: &str| Error::refusing(format!("`{path}.{name}` is missing."), format!("{path}.{name}"));

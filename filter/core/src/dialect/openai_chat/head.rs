@@ -24,9 +24,9 @@ const SERVICE_TIER: usize = 3;
 const MAX_COMPLETION_TOKENS: usize = 4;
 const TEMPERATURE: usize = 5;
 
-/// What only other providers understand, and OpenAI refuses: it comes from a history that one of them began.
+/// What only some providers understand and others refuse: it comes from a history that one of them began.
 static FOREIGN: Marks = Marks {
-    names: &["cache_control", "thinking_blocks", "extra_content"],
+    names: &["cache_control", "thinking_blocks", "reasoning_content", "extra_content"],
     carrier: ("tool_call_id", call_id::SEPARATOR.as_bytes()),
 };
 
@@ -66,7 +66,7 @@ pub struct ChatRequest {
 /// What another provider may have left in a conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct History {
-    /// Fields that only some providers understand: cache breakpoints, signed thoughts.
+    /// Fields that only some providers understand: cache breakpoints, thoughts.
     pub has_foreign_fields: bool,
     /// A call's id that carries what the gateway once put into it for Gemini.
     pub has_carried_signature: bool,

@@ -131,9 +131,6 @@ fn read_turn<'a>(wire: WireMessage<'a>, role: Role, path: &str) -> Result<Messag
     if let Some(raw) = wire.content {
         content::read(raw, &format!("{path}.content"), &mut parts)?;
     }
-    if let Some(cache) = wire.cache_control {
-        content::mark(&mut parts, cache);
-    }
     parts.extend(wire.refusal.map(|refusal| Part::Refusal(refusal.0)));
     let calls = wire.tool_calls.into_iter().flatten();
     for (index, call) in calls.enumerate() {
@@ -165,7 +162,7 @@ fn read_turn<'a>(wire: WireMessage<'a>, role: Role, path: &str) -> Result<Messag
     {
         text.signature = Some(signature);
     }
-    Ok(Message { role, name: wire.name.map(|name| name.0), parts })
+    Ok(Message { role, name: wire.name.map(|name| name.0), parts, cache: wire.cache_control })
 }
 
 /// Whether blocks say what was thought. The Node SDK's helper for streams keeps the last piece of a list that it does not know
@@ -215,5 +212,5 @@ fn read_tool_message<'a>(
     }
     let name = wire.name.map(|name| name.0).filter(|name| !name.is_empty()).or_else(|| called.get(&id).cloned());
     let result = ToolResult { id, name, parts, is_error: wire.is_error.unwrap_or(false), cache: wire.cache_control };
-    Ok(Message { role: Role::Tool, name: None, parts: alloc::vec![Part::ToolResult(result)] })
+    Ok(Message { role: Role::Tool, name: None, parts: alloc::vec![Part::ToolResult(result)], cache: None })
 }

@@ -65,7 +65,7 @@ pub(super) fn read(body: &str) -> Result<Request<'_>, Error> {
                 request.reasoning.members.push("reasoning_effort");
             }
             "reasoning" => read_reasoning(raw, &mut request.reasoning)?,
-            "thinking" => read_thinking(raw, &mut request.reasoning)?,
+            "thinking" => read_thinking(raw, &mut request)?,
             "user" => older_user = Some((name.0, raw)),
             "safety_identifier" => request.user = Some(read_user("safety_identifier", raw)?),
             "service_tier" => request.service_tier = Some(typed::<Str<'_>>(&name, raw)?.0),
@@ -214,7 +214,7 @@ fn read_reasoning<'a>(raw: &'a RawValue, reasoning: &mut Reasoning<'a>) -> Resul
 }
 
 /// Anthropic's way, as its own API and LiteLLM's clients write it.
-fn read_thinking(raw: &RawValue, reasoning: &mut Reasoning<'_>) -> Result<(), Error> {
+fn read_thinking<'a>(raw: &'a RawValue, request: &mut Request<'a>) -> Result<(), Error> {
     #[derive(Deserialize)]
     struct Wire<'a> {
         /// Absent where other members are set only, as Z.ai's `clear_thinking`.
@@ -222,9 +222,13 @@ fn read_thinking(raw: &RawValue, reasoning: &mut Reasoning<'_>) -> Result<(), Er
         kind: Option<Str<'a>>,
         #[serde(default)]
         budget_tokens: Option<u64>,
+        #[serde(borrow, default)]
+        display: Option<&'a RawValue>,
     }
     let wire: Wire<'_> = typed("thinking", raw)?;
     let Some(kind) = wire.kind else { return Ok(()) };
+    request.other.extend(wire.display.map(|display| (Cow::Borrowed("thinking.display"), display)));
+    let reasoning = &mut request.reasoning;
     reasoning.members.push("thinking");
     match &*kind {
         "disabled" => reasoning.budget = Some(0),

@@ -1,0 +1,219 @@
+//! A message as it comes, whole or in a stream's events, and a whole one read.
+//!
+//! Blocks that OpenAI's shape has no place for (what Anthropic's own tools did on its servers) are passed over, and so are
+//! kinds of blocks that are not known yet. What is no part of the answer's meaning, as tokens that cannot be read, is none.
+
+use alloc::{borrow::Cow, vec::Vec};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::answer::Answer;
+use crate::{
+    chat::{Citation, Collected, Response, Text},
+    dialect::Broken,
+    json::Str,
+    usage::Usage,
+};
+
+/// A message, whole or as a stream begins it.
+#[derive(Deserialize)]
+pub(super) struct WireMessage<'a> {
+    #[serde(borrow, rename = "type", default)]
+    kind: Option<Str<'a>>,
+    #[serde(borrow, default)]
+    pub(super) id: Option<Str<'a>>,
+    #[serde(borrow, default)]
+    pub(super) model: Option<Str<'a>>,
+    #[serde(borrow, default)]
+    content: Option<Vec<&'a RawValue>>,
+    #[serde(borrow, default)]
+    stop_reason: Option<Str<'a>>,
+    #[serde(borrow, default)]
+    stop_details: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    pub(super) usage: Option<&'a RawValue>,
+}
+
+/// Why the provider holds an answer back.
+#[derive(Deserialize)]
+pub(super) struct StopDetails<'a> {
+    #[serde(borrow, default)]
+    pub(super) explanation: Option<Str<'a>>,
+}
+
+/// A block of a known kind. The members of other kinds may be of any type.
+#[derive(Deserialize)]
+pub(super) struct WireBlock<'a> {
+    #[serde(borrow, default)]
+    pub(super) text: Option<Str<'a>>,
+    #[serde(borrow, default)]
+    pub(super) citations: Option<Vec<&'a RawValue>>,
+    #[serde(borrow, default)]
+    pub(super) thinking: Option<Str<'a>>,
+    #[serde(borrow, default)]
+    pub(super) signature: Option<Str<'a>>,
+    #[serde(borrow, default)]
+    pub(super) data: Option<Str<'a>>,
+    #[serde(borrow, default)]
+    pub(super) id: Option<Str<'a>>,
+    #[serde(borrow, default)]
+    pub(super) name: Option<Str<'a>>,
+    #[serde(borrow, default)]
+    pub(super) input: Option<&'a RawValue>,
+}
+
+/// What is new of a block, of whatever kind: those that are not known may name their members as they like.
+#[derive(Deserialize)]
+pub(super) struct BlockDelta<'a> {
+    #[serde(borrow, rename = "type")]
+    pub(super) kind: Str<'a>,
+    #[serde(borrow, default)]
+    pub(super) text: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    pub(super) partial_json: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    pub(super) thinking: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    pub(super) signature: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    pub(super) citation: Option<&'a RawValue>,
+}
+
+/// A kind of block that has a place in the canonical form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum BlockKind {
+    Text,
+    Thinking,
+    RedactedThinking,
+    ToolUse,
+}
+
+/// Tokens. In a stream each event tells those that have changed.
+#[derive(Deserialize)]
+pub(super) struct WireUsage<'a> {
+    #[serde(default)]
+    input_tokens: Option<u64>,
+    #[serde(default)]
+    cache_creation_input_tokens: Option<u64>,
+    #[serde(default)]
+    cache_read_input_tokens: Option<u64>,
+    #[serde(default)]
+    output_tokens: Option<u64>,
+    #[serde(default)]
+    output_tokens_details: Option<OutputDetails>,
+    #[serde(borrow, default)]
+    service_tier: Option<Str<'a>>,
+}
+
+#[derive(Deserialize)]
+struct OutputDetails {
+    #[serde(default)]
+    thinking_tokens: Option<u64>,
+}
+
+/// Tokens as Anthropic counts them: what came from the cache or went into it is counted apart.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    fresh: u64,
+    written: u64,
+    cached: u64,
+    output: u64,
+    thinking: u64,
+}
+
+impl Tally {
+    /// Takes what is told; what is not told stays.
+    pub(super) fn update(&mut self, wire: &WireUsage<'_>) {
+        let thinking = wire.output_tokens_details.as_ref().and_then(|details| details.thinking_tokens);
+        for (count, told) in [
+            (&mut self.fresh, wire.input_tokens),
+            (&mut self.written, wire.cache_creation_input_tokens),
+            (&mut self.cached, wire.cache_read_input_tokens),
+            (&mut self.output, wire.output_tokens),
+            (&mut self.thinking, thinking),
+        ] {
+            *count = told.unwrap_or(*count);
+        }
+    }
+
+    pub(super) fn usage(&self) -> Usage {
+        Usage {
+            input: self.fresh.saturating_add(self.written).saturating_add(self.cached),
+            cached_input: self.cached,
+            cache_write: self.written,
+            output: self.output,
+            reasoning: self.thinking,
+            ..Usage::default()
+        }
+    }
+}
+
+impl<'a> WireUsage<'a> {
+    /// The tier that served, in OpenAI's words.
+    pub(super) fn service_tier(&self) -> Option<Text<'a>> {
+        let tier = self.service_tier.clone()?.0;
+        Some(if tier == "standard" { Cow::Borrowed("default") } else { tier })
+    }
+}
+
+impl<'a> WireBlock<'a> {
+    /// A block of a kind that has a place; `Ok(None)` for others.
+    pub(super) fn read(raw: &'a RawValue) -> Result<Option<(BlockKind, Self)>, serde_json::Error> {
+        #[derive(Deserialize)]
+        struct Kind<'a> {
+            #[serde(borrow, rename = "type")]
+            kind: Str<'a>,
+        }
+        let kind = match &*serde_json::from_str::<Kind<'_>>(raw.get())?.kind {
+            "text" => BlockKind::Text,
+            "thinking" => BlockKind::Thinking,
+            "redacted_thinking" => BlockKind::RedactedThinking,
+            "tool_use" => BlockKind::ToolUse,
+            _ => return Ok(None),
+        };
+        Ok(Some((kind, serde_json::from_str(raw.get())?)))
+    }
+}
+
+/// Where a text is from.
+pub(super) fn citation(raw: &RawValue) -> Citation<'_> {
+    #[derive(Deserialize)]
+    struct Wire<'a> {
+        #[serde(borrow, default)]
+        url: Option<Str<'a>>,
+        #[serde(borrow, default)]
+        title: Option<Str<'a>>,
+    }
+    match serde_json::from_str(raw.get()) {
+        Ok(Wire { url: Some(url), title }) => {
+            Citation::Url { url: url.0, title: title.map(|title| title.0), span: None }
+        }
+        Ok(Wire { url: None, .. }) | Err(_) => Citation::Document(raw),
+    }
+}
+
+/// Reads a whole answer.
+pub(super) fn read(body: &str) -> Option<Response<'_>> {
+    let mut message: WireMessage<'_> = serde_json::from_str(body).ok()?;
+    message.kind.take().filter(|kind| &**kind == "message")?;
+    let (content, reason, details) = (message.content.take()?, message.stop_reason.take(), message.stop_details);
+    let (mut answer, mut collected) = (Answer::default(), Collected::default());
+    let each = &mut |delta| collected.take(delta);
+    answer.start(message, each);
+    for (index, block) in (0..).zip(content) {
+        answer.start_block(index, block, each).ok()?;
+        answer.stop_block(index, each);
+    }
+    answer.finish(Some(reason.as_deref().unwrap_or_default()), details, None, each);
+    Some(collected.into_response())
+}
+
+/// Reads what must be there.
+pub(super) fn required<'a, T: Deserialize<'a>>(raw: Option<&'a RawValue>) -> Result<T, Broken> {
+    serde_json::from_str(raw.ok_or(Broken::Malformed)?.get()).map_err(|_| Broken::Malformed)
+}
+
+/// Reads what the answer does without.
+pub(super) fn optional<'a, T: Deserialize<'a>>(raw: Option<&'a RawValue>) -> Option<T> {
+    serde_json::from_str(raw?.get()).ok()
+}
