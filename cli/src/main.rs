@@ -16,10 +16,12 @@ use clap::{Args, Parser, Subcommand};
 use dragoman::{
     check, document,
     document::BadFile,
-    key, render, schema, simulate,
+    key,
+    render::{self, Rendering, Target},
+    schema, simulate,
     up::{self, launch},
 };
-use dragoman_core::config;
+use dragoman_core::config::{self, Config};
 
 /// Makes any Envoy an LLM gateway.
 #[derive(Parser)]
@@ -64,6 +66,14 @@ struct CheckArgs {
 enum RenderVerb {
     /// A bootstrap for plain Envoy
     Envoy(RenderArgs),
+    /// Resources for Istio
+    Istio(RenderArgs),
+    /// The module's own configuration, for an Envoy that exists already
+    Plugin {
+        /// The configuration file
+        #[arg(long, value_name = "FILE", default_value = "config/dragoman.yaml")]
+        config: PathBuf,
+    },
 }
 
 #[derive(Args)]
@@ -71,10 +81,10 @@ struct RenderArgs {
     /// The configuration file
     #[arg(long, value_name = "FILE", default_value = "config/dragoman.yaml")]
     config: PathBuf,
-    /// Folder to write envoy.yaml to; `-` for standard output
+    /// Folder to write to; `-` for standard output
     #[arg(short, long, value_name = "DIR", default_value = "-")]
     out: PathBuf,
-    /// Write nothing; fail if envoy.yaml in this folder differs
+    /// Write nothing; fail if what is in this folder differs
     #[arg(long, value_name = "DIR", conflicts_with = "out")]
     check: Option<PathBuf>,
     /// Path of the module as Envoy will open it
@@ -147,7 +157,9 @@ fn run(verb: Verb) -> anyhow::Result<()> {
             let config = document::read(&path)?;
             print(&check::summarize(&path, &config))
         }
-        Verb::Render(RenderVerb::Envoy(args)) => render_envoy(&args),
+        Verb::Render(RenderVerb::Envoy(args)) => write_rendering(&args, "envoy.yaml", render::envoy),
+        Verb::Render(RenderVerb::Istio(args)) => write_rendering(&args, "dragoman.yaml", render::istio),
+        Verb::Render(RenderVerb::Plugin { config }) => print_plugin(&config),
         Verb::Schema(SchemaArgs { check }) => {
             let schema = schema::document(&config::reference());
             check.map_or_else(|| print(&schema), |path| compare(&path, &schema))
@@ -168,26 +180,39 @@ fn run(verb: Verb) -> anyhow::Result<()> {
     }
 }
 
-fn render_envoy(args: &RenderArgs) -> anyhow::Result<()> {
+type Renderer = fn(&Config, Target<'_>) -> anyhow::Result<Rendering>;
+
+/// Renders to a file of this name, or compares with it.
+fn write_rendering(args: &RenderArgs, name: &str, of: Renderer) -> anyhow::Result<()> {
     let config = document::read(&args.config)?;
-    let rendering = render::envoy(&config, render::Target { wasm: &args.wasm, private_admin: None })?;
+    let rendering = of(&config, Target { wasm: &args.wasm, private_admin: None })?;
     if let Some(folder) = &args.check {
-        return compare(&folder.join("envoy.yaml"), &rendering.yaml);
+        return compare(&folder.join(name), &rendering.text);
     }
     if args.out == Path::new("-") {
-        print(&rendering.yaml)?;
+        print(&rendering.text)?;
     } else {
         fs::create_dir_all(&args.out).with_context(|| format!("{} cannot be made", args.out.display()))?;
-        let path = args.out.join("envoy.yaml");
-        fs::write(&path, &rendering.yaml).with_context(|| format!("{} cannot be written", path.display()))?;
+        let path = args.out.join(name);
+        fs::write(&path, &rendering.text).with_context(|| format!("{} cannot be written", path.display()))?;
     }
+    tell_variables(&args.config, &rendering)
+}
+
+fn print_plugin(path: &Path) -> anyhow::Result<()> {
+    let rendering = render::plugin(&document::read(path)?);
+    print(&rendering.text)?;
+    tell_variables(path, &rendering)
+}
+
+fn tell_variables(path: &Path, rendering: &Rendering) -> anyhow::Result<()> {
     let inline: Vec<_> = rendering.handovers.iter().map(|handover| handover.variable.as_str()).collect();
     let mut err = io::stderr().lock();
     if !rendering.variables.is_empty() {
         writeln!(err, "Envoy needs these variables: {}", rendering.variables.join(", "))?;
     }
     if !inline.is_empty() {
-        writeln!(err, "set from the values in {}: {}", args.config.display(), inline.join(", "))?;
+        writeln!(err, "set from the values in {}: {}", path.display(), inline.join(", "))?;
     }
     Ok(())
 }

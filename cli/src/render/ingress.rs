@@ -9,7 +9,7 @@ use dragoman_core::{
 };
 use serde_json::{Value, json};
 
-use super::{listener, listener::INGRESS_LISTENER, route, scheme::seconds, wasm::Module};
+use super::{listener, listener::INGRESS_LISTENER, local_reply, route, scheme::seconds, wasm::Module};
 
 /// Added to what the module holds at most: it answers 413 itself, in the caller's dialect, so Envoy's limit must be the
 /// later one; and what one read of the socket brings is in Envoy's buffer before the module has seen it.
@@ -37,7 +37,7 @@ pub(super) fn listener(config: &Config, module: &Module<'_>) -> Value {
         "always_set_request_id_in_response": true,
         "request_headers_timeout": "10s",
         "request_timeout": "300s",
-        "stream_idle_timeout": seconds(longest_wait(config).saturating_add(IDLE_MARGIN)),
+        "stream_idle_timeout": seconds(stream_idle(config)),
         "max_request_headers_kb": 60,
         "common_http_protocol_options": {
             "max_headers_count": 100,
@@ -51,6 +51,7 @@ pub(super) fn listener(config: &Config, module: &Module<'_>) -> Value {
             "initial_connection_window_size": 16 << 20,
         },
         "access_log": [access_log()],
+        "local_reply_config": local_reply::config(),
         "route_config": route::table(config, buffer_bytes),
         "http_filters": [module.ingress(&Plugin::Ingress(Box::new(config.clone()))), listener::router()],
     });
@@ -62,6 +63,11 @@ pub(super) fn listener(config: &Config, module: &Module<'_>) -> Value {
 pub(super) fn buffer_bytes(config: &Config) -> u64 {
     let held = [MAX_TRANSLATED, MAX_FRAME].map(|bytes| u64::try_from(bytes).unwrap_or(u64::MAX));
     held.into_iter().fold(config.max_body, u64::max).saturating_add(BUFFER_MARGIN_BYTES)
+}
+
+/// How long a stream may be silent before Envoy ends it.
+pub(super) fn stream_idle(config: &Config) -> Duration {
+    longest_wait(config).saturating_add(IDLE_MARGIN)
 }
 
 fn longest_wait(config: &Config) -> Duration {
