@@ -2,7 +2,7 @@
 # scripts/doctor says what is missing.
 
 # Cargo's own dependency tracking decides what is stale, so the artefacts are phony.
-.PHONY: up test test-native test-envoy test-sdk test-up fuzz check wasm cli envoy size render doctor clean
+.PHONY: up test test-native test-envoy test-sdk test-up fuzz bench check wasm cli envoy size render doctor clean
 
 # 1.5 MB: what a mesh pulls for each workload.
 WASM_BYTES_MAX := 1500000
@@ -32,6 +32,13 @@ test-sdk: wasm cli envoy
 fuzz: doctor
 	scripts/fuzz
 
+# What the gateway costs: Envoy with it and without it, side by side on two processors, about five minutes. QUICK=1 takes less
+# than one and is for a look; DOCS=1 puts the table into docs/performance.md. It fails where a request does, not for slowness.
+bench: wasm cli envoy
+	scripts/wasm build --noop
+	CARGO_PROFILE_RELEASE_LTO=false CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 cargo build --release -p dragoman-bench --target-dir target/cli
+	target/cli/release/dragoman-bench $(if $(QUICK),--rounds 1 --span 300) $(if $(DOCS),--document docs/performance.md)
+
 # The promise of the README: `make up`, and the lines that it prints.
 test-up: wasm cli envoy
 	scripts/test-up
@@ -45,6 +52,7 @@ check: doctor wasm cli envoy
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc --workspace --no-deps --document-private-items
 	dist/dragoman render envoy --config config/dragoman.yaml --check envoy/standalone
 	dist/dragoman schema --check config/dragoman.schema.json
+	dist/dragoman reference --check docs/configuration.md
 	dist/envoy --mode validate --log-level warn -c envoy/standalone/envoy.yaml
 	scripts/size $(WASM_BYTES_MAX)
 
@@ -65,10 +73,11 @@ envoy: doctor
 size:
 	scripts/size $(WASM_BYTES_MAX)
 
-# What is generated and checked in: envoy/ from the default configuration, and the schema of such files.
+# What is generated and checked in: envoy/ from the default configuration, and the schema and reference of such files.
 render: cli
 	dist/dragoman render envoy --config config/dragoman.yaml --out envoy/standalone
 	dist/dragoman schema > config/dragoman.schema.json
+	dist/dragoman reference > docs/configuration.md
 
 doctor:
 	@scripts/doctor

@@ -2,9 +2,12 @@
 
 use std::{env, fmt::Write, path::Path};
 
-use dragoman_core::config::Config;
+use dragoman_core::config::{Config, Silence};
 
-use crate::render::scheme;
+use crate::{
+    pending::{self, Pending},
+    render::scheme,
+};
 
 /// The summary of a file without problems. Credentials that are not set are named: their accounts would be skipped.
 #[must_use]
@@ -27,7 +30,11 @@ pub fn summarize(path: &Path, config: &Config) -> String {
             let _ = writeln!(text, "    it would not be asked: {missing}");
         }
     }
-    let required = config.auth.required.unwrap_or(!config.keys.is_empty());
+    for Pending { pointer, silence } in pending::find(config) {
+        let refused = if silence == Silence::Unsafe { "; until it is, `up` and `render` refuse the file" } else { "" };
+        let _ = writeln!(text, "  warning: {pointer} is not acted on yet{refused}");
+    }
+    let required = config.auth.required.unwrap_or_else(|| !config.keys.is_empty() || config.auth.jwt.is_some());
     let _ = writeln!(
         text,
         "  keys: {}; {}",
@@ -44,6 +51,12 @@ pub fn unconfigured(config: &Config) -> impl Iterator<Item = String> {
         let missing = provider.secrets(environment).err()?;
         Some(format!("the provider {} is not configured and will not be asked: {missing}", provider.name))
     })
+}
+
+/// One line for each field that is written and not acted on, and may be ignored.
+pub fn ignored(config: &Config) -> impl Iterator<Item = String> {
+    let harmless = pending::find(config).into_iter().filter(|pending| pending.silence == Silence::Harmless);
+    harmless.map(|Pending { pointer, .. }| format!("{pointer} is not acted on yet"))
 }
 
 /// What the module would find there: it reads UTF-8 only.

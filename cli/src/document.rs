@@ -4,7 +4,7 @@
 //! keeps the order of keys (providers are tried in the order written) and duplicates (which are reported), which is why it
 //! does not go through `serde_json::Value`.
 
-use std::{fmt, fs, path::Path, path::PathBuf};
+use std::{env, fmt, fs, path::Path, path::PathBuf};
 
 use dragoman_core::config::{self, Config, Problem};
 use serde::{
@@ -12,6 +12,8 @@ use serde::{
     de::{MapAccess, SeqAccess, Visitor},
     ser::{SerializeMap, SerializeSeq},
 };
+
+use crate::{pending, variables};
 
 /// A file that cannot be used: printed one problem a line, the process exits 2.
 #[derive(Debug)]
@@ -40,24 +42,63 @@ impl std::error::Error for BadFile {}
 /// When the file cannot be read, is neither YAML nor JSON, or has problems.
 pub fn read(path: &Path) -> Result<Config, BadFile> {
     let text = fs::read_to_string(path).map_err(|error| whole(error.to_string()));
-    text.and_then(|text| parse(&text)).map_err(|problems| BadFile { path: path.to_owned(), problems })
+    let config = text.and_then(|text| parse(&text, |variable| env::var(variable).ok()));
+    config.map_err(|problems| BadFile { path: path.to_owned(), problems })
 }
 
-/// Checks the text of a file.
+/// Reads `path` for a gateway that will run, or that is rendered.
+///
+/// # Errors
+/// As [`read`], and when the gateway does not do yet what the file relies on.
+pub fn read_to_run(path: &Path) -> Result<Config, BadFile> {
+    let config = read(path)?;
+    pending::refuse(path, &config)?;
+    Ok(config)
+}
+
+/// Checks the text of a file, with what the environment says besides.
 ///
 /// # Errors
 /// With every problem found.
-pub fn parse(text: &str) -> Result<Config, Vec<Problem>> {
-    if serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok() {
+pub fn parse(text: &str, environment: impl Fn(&str) -> Option<String>) -> Result<Config, Vec<Problem>> {
+    let (settings, keys) = (variables::settings(&environment), variables::keys(&environment));
+    // JSON that nothing is added to is read as it is written.
+    if settings.is_empty() && keys.is_empty() && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok() {
         return config::parse(text);
+    }
+    let mut node = read_node(text)?;
+    let places: Vec<_> = settings.iter().map(|setting| (setting.pointer(), setting.variable)).collect();
+    variables::lay_over(&mut node, settings, keys);
+    let json = serde_json::to_string(&node).map_err(|error| whole(error.to_string()))?;
+    config::parse(&json).map_err(|problems| {
+        let explain = |Problem { pointer, message }| {
+            let source = places.iter().find(|(place, _)| *place == pointer);
+            let source = source.map(|(_, variable)| format!(" (set by {variable})")).unwrap_or_default();
+            Problem { pointer, message: message + &source }
+        };
+        problems.into_iter().map(explain).collect()
+    })
+}
+
+fn read_node(text: &str) -> Result<Node, Vec<Problem>> {
+    if let Ok(node) = serde_json::from_str(text) {
+        return Ok(node);
     }
     // The parser's error excerpts are off: they would print the lines around the mistake, credentials included.
     // Duplicate keys pass, for the checker to name them like any other problem.
     let options =
         serde_saphyr::options! { with_snippet: false, duplicate_keys: serde_saphyr::DuplicateKeyPolicy::PassThrough };
-    let node: Node = serde_saphyr::from_str_with_options(text, options).map_err(|error| whole(error.to_string()))?;
-    let json = serde_json::to_string(&node).map_err(|error| whole(error.to_string()))?;
-    config::parse(&json)
+    serde_saphyr::from_str_with_options(text, options).map_err(|error| whole(error.to_string()))
+}
+
+/// The effective document, as YAML: all defaults filled in, in the order of the reference.
+///
+/// # Errors
+/// When the writer refuses a value.
+pub fn effective(config: &Config) -> anyhow::Result<String> {
+    let node: Node = serde_json::from_str(&config::to_json(config))?;
+    let options = serde_saphyr::ser_options! { prefer_block_scalars: false, min_fold_chars: 0 };
+    Ok(serde_saphyr::to_string_with_options(&node, options)?)
 }
 
 /// Checks a file again that was changed after it was read, by the command line.
@@ -68,12 +109,17 @@ pub fn recheck(path: &Path, changed: &Config) -> Result<Config, BadFile> {
     config::parse(&config::to_json(changed)).map_err(|problems| BadFile { path: path.to_owned(), problems })
 }
 
+/// A field's name may be written `base_url` or `base-url`.
+pub(crate) fn same_name(written: &str, name: &str) -> bool {
+    written.replace('-', "_") == name
+}
+
 fn whole(message: String) -> Vec<Problem> {
     vec![Problem { pointer: String::new(), message }]
 }
 
 /// A YAML value that remembers its keys as they were written.
-enum Node {
+pub(crate) enum Node {
     Null,
     Bool(bool),
     Unsigned(u64),

@@ -5,7 +5,10 @@
 pub mod check;
 pub mod document;
 pub mod key;
+pub mod pending;
+pub mod reference;
 pub mod render;
 pub mod schema;
 pub mod simulate;
 pub mod up;
+pub mod variables;

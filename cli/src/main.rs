@@ -16,10 +16,11 @@ use clap::{Args, Parser, Subcommand};
 use dragoman::{
     check, document,
     document::BadFile,
-    key,
+    key, reference,
     render::{self, Rendering, Target},
     schema, simulate,
     up::{self, launch},
+    variables,
 };
 use dragoman_core::config::{self, Config};
 
@@ -40,6 +41,8 @@ enum Verb {
     Render(RenderVerb),
     /// Print the JSON Schema of the configuration file
     Schema(SchemaArgs),
+    /// Print the reference of the configuration file, as Markdown
+    Reference(SchemaArgs),
     /// Make and hash client keys
     #[command(subcommand)]
     Key(KeyVerb),
@@ -54,12 +57,14 @@ enum Verb {
 
 #[derive(Args)]
 struct CheckArgs {
-    /// The configuration file
-    #[arg(required_unless_present = "config")]
+    /// The configuration file [default: what `DRAGOMAN_CONFIG` names]
     file: Option<PathBuf>,
     /// The same, as an option
     #[arg(long, value_name = "FILE", conflicts_with = "file")]
     config: Option<PathBuf>,
+    /// Print the effective configuration instead: defaults and environment variables applied, no secrets
+    #[arg(long)]
+    effective: bool,
 }
 
 #[derive(Subcommand)]
@@ -70,17 +75,17 @@ enum RenderVerb {
     Istio(RenderArgs),
     /// The module's own configuration, for an Envoy that exists already
     Plugin {
-        /// The configuration file
-        #[arg(long, value_name = "FILE", default_value = "config/dragoman.yaml")]
-        config: PathBuf,
+        /// The configuration file [default: as for the others]
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
     },
 }
 
 #[derive(Args)]
 struct RenderArgs {
-    /// The configuration file
-    #[arg(long, value_name = "FILE", default_value = "config/dragoman.yaml")]
-    config: PathBuf,
+    /// The configuration file [default: what `DRAGOMAN_CONFIG` names, or config/dragoman.yaml]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
     /// Folder to write to; `-` for standard output
     #[arg(short, long, value_name = "DIR", default_value = "-")]
     out: PathBuf,
@@ -116,9 +121,9 @@ enum KeyVerb {
 
 #[derive(Args)]
 struct UpArgs {
-    /// The configuration file
+    /// The configuration file [default: what `DRAGOMAN_CONFIG` names]
     #[arg(long, value_name = "FILE")]
-    config: PathBuf,
+    config: Option<PathBuf>,
     /// Envoy, 1.39 or later [default: beside this program, else on PATH]
     #[arg(long, value_name = "PATH")]
     envoy: Option<PathBuf>,
@@ -152,17 +157,26 @@ fn main() -> ExitCode {
 
 fn run(verb: Verb) -> anyhow::Result<()> {
     match verb {
-        Verb::Check(CheckArgs { file, config }) => {
-            let path = file.or(config).context("no file")?;
+        Verb::Check(CheckArgs { file, config, effective }) => {
+            let path = file.or(config).or_else(configured).with_context(no_file)?;
             let config = document::read(&path)?;
-            print(&check::summarize(&path, &config))
+            let text = if effective {
+                document::effective(&render::hand_over(&config).0)?
+            } else {
+                check::summarize(&path, &config)
+            };
+            print(&text)
         }
         Verb::Render(RenderVerb::Envoy(args)) => write_rendering(&args, "envoy.yaml", render::envoy),
         Verb::Render(RenderVerb::Istio(args)) => write_rendering(&args, "dragoman.yaml", render::istio),
-        Verb::Render(RenderVerb::Plugin { config }) => print_plugin(&config),
+        Verb::Render(RenderVerb::Plugin { config }) => print_plugin(config.as_deref()),
         Verb::Schema(SchemaArgs { check }) => {
             let schema = schema::document(&config::reference());
             check.map_or_else(|| print(&schema), |path| compare(&path, &schema))
+        }
+        Verb::Reference(SchemaArgs { check }) => {
+            let reference = reference::document(&config::reference());
+            check.map_or_else(|| print(&reference), |path| compare(&path, &reference))
         }
         Verb::Key(KeyVerb::New { id }) => print(&key::announce(&key::generate()?, &id)),
         Verb::Key(KeyVerb::Hash { key }) => {
@@ -170,6 +184,7 @@ fn run(verb: Verb) -> anyhow::Result<()> {
             print(&format!("{}\n", key::hash(&key)))
         }
         Verb::Up(UpArgs { config, envoy, wasm, host, port }) => {
+            let config = config.or_else(configured).with_context(no_file)?;
             up::run(&up::Options { config, envoy, wasm, host, port })
         }
         Verb::Simulate(args) => simulate::run(args),
@@ -180,11 +195,26 @@ fn run(verb: Verb) -> anyhow::Result<()> {
     }
 }
 
+/// The file that the environment names.
+fn configured() -> Option<PathBuf> {
+    let set = variables::FILE.iter().filter_map(std::env::var_os).find(|path| !path.is_empty());
+    set.map(PathBuf::from)
+}
+
+fn no_file() -> String {
+    format!("no configuration file: name one, or set {}", variables::FILE[0])
+}
+
+fn chosen(named: Option<&Path>) -> PathBuf {
+    named.map(Path::to_path_buf).or_else(configured).unwrap_or_else(|| "config/dragoman.yaml".into())
+}
+
 type Renderer = fn(&Config, Target<'_>) -> anyhow::Result<Rendering>;
 
 /// Renders to a file of this name, or compares with it.
 fn write_rendering(args: &RenderArgs, name: &str, of: Renderer) -> anyhow::Result<()> {
-    let config = document::read(&args.config)?;
+    let path = chosen(args.config.as_deref());
+    let config = document::read_to_run(&path)?;
     let rendering = of(&config, Target { wasm: &args.wasm, private_admin: None })?;
     if let Some(folder) = &args.check {
         return compare(&folder.join(name), &rendering.text);
@@ -193,16 +223,17 @@ fn write_rendering(args: &RenderArgs, name: &str, of: Renderer) -> anyhow::Resul
         print(&rendering.text)?;
     } else {
         fs::create_dir_all(&args.out).with_context(|| format!("{} cannot be made", args.out.display()))?;
-        let path = args.out.join(name);
-        fs::write(&path, &rendering.text).with_context(|| format!("{} cannot be written", path.display()))?;
+        let file = args.out.join(name);
+        fs::write(&file, &rendering.text).with_context(|| format!("{} cannot be written", file.display()))?;
     }
-    tell_variables(&args.config, &rendering)
+    tell_variables(&path, &rendering)
 }
 
-fn print_plugin(path: &Path) -> anyhow::Result<()> {
-    let rendering = render::plugin(&document::read(path)?);
+fn print_plugin(config: Option<&Path>) -> anyhow::Result<()> {
+    let path = chosen(config);
+    let rendering = render::plugin(&document::read_to_run(&path)?);
     print(&rendering.text)?;
-    tell_variables(path, &rendering)
+    tell_variables(&path, &rendering)
 }
 
 fn tell_variables(path: &Path, rendering: &Rendering) -> anyhow::Result<()> {

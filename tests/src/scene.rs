@@ -56,9 +56,6 @@ impl Scene {
         let base_url = format!("http://{}/v1", upstream.addr());
         let mut config = json!({"providers": {"openai": provider(&base_url)}});
         complete(&mut config, &base_url);
-        if let Ok(mode) = std::env::var("DRAGOMAN_TEST_MODE") {
-            config["retry"]["mode"] = json!(mode);
-        }
         Self { upstream, gateway: prepare(Setup::new(config)).start() }
     }
 

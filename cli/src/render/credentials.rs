@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use dragoman_core::config::{Config, Credential, Provider};
+use dragoman_core::config::{Config, Credential};
 
 /// An inline secret and the variable that carries it to the module.
 #[derive(Clone, PartialEq, Eq)]
@@ -21,43 +21,31 @@ impl std::fmt::Debug for Handover {
 
 /// The file with each inline secret replaced by a variable of its own. Headers count as secrets, whatever is in them: which
 /// of them are cannot be told.
-pub(super) fn hand_over(config: &Config) -> (Config, Vec<Handover>) {
+#[must_use]
+pub fn hand_over(config: &Config) -> (Config, Vec<Handover>) {
+    let mut taken: BTreeSet<String> = variables(config).into_iter().collect();
     let mut config = config.clone();
-    let mut taken: BTreeSet<String> = variables(&config).into_iter().collect();
     let mut handovers = Vec::new();
-    let mut take = |secret: &mut Credential, kind: &str, provider: &str, name: &str| {
+    config.visit_credentials(&mut |place, secret| {
         if let Credential::Value(value) = secret {
-            let variable = unused(&format!("DRAGOMAN_{kind}_{provider}_{name}"), &mut taken);
+            let name = place.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("_");
+            let variable = unused(&format!("DRAGOMAN_{name}"), &mut taken);
             handovers.push(Handover { variable: variable.clone(), value: value.clone() });
             *secret = Credential::Env(variable);
         }
-    };
-    for Provider { name, accounts, headers, .. } in &mut config.providers {
-        for account in accounts {
-            if let Some(secret) = &mut account.credential {
-                take(secret, "CREDENTIAL", name, &account.name);
-            }
-        }
-        for (header, secret) in headers {
-            take(secret, "HEADER", name, header);
-        }
-    }
+    });
     (config, handovers)
 }
 
 /// The variables that the file refers to, sorted and once each.
 pub(super) fn variables(config: &Config) -> Vec<String> {
-    let variable = |secret: &Credential| match secret {
-        Credential::Env(name) => Some(name.clone()),
-        Credential::Value(_) => None,
-    };
-    let names: BTreeSet<_> = config.providers.iter().flat_map(secrets).filter_map(variable).collect();
+    let mut names = BTreeSet::new();
+    config.clone().visit_credentials(&mut |_, secret| {
+        if let Credential::Env(name) = secret {
+            names.insert(name.clone());
+        }
+    });
     names.into_iter().collect()
-}
-
-fn secrets(provider: &Provider) -> impl Iterator<Item = &Credential> {
-    let credentials = provider.accounts.iter().filter_map(|account| account.credential.as_ref());
-    credentials.chain(provider.headers.iter().map(|(_, secret)| secret))
 }
 
 /// `wanted` as the name of a variable, numbered where taken: `a-b` and `a_b` are two providers but one such name.

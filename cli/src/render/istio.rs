@@ -73,7 +73,8 @@ fn hosts(config: &Config) -> BTreeMap<String, BTreeSet<Address>> {
 
 /// A ServiceEntry needs a name; an address gets one that nobody resolves.
 fn host(url: &BaseUrl) -> String {
-    literal(url).map_or_else(|| url.host.clone(), |ip| format!("{}.provider.dragoman", ip.to_string().replace(['.', ':'], "-")))
+    literal(url)
+        .map_or_else(|| url.host.clone(), |ip| format!("{}.provider.dragoman", ip.to_string().replace(['.', ':'], "-")))
 }
 
 /// Istio's name for the cluster of a service.

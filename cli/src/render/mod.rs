@@ -27,7 +27,7 @@ use serde_json::{Value, json};
 use self::wasm::Module;
 pub use self::{
     cluster::SYSTEM_CA_FILE,
-    credentials::Handover,
+    credentials::{Handover, hand_over},
     istio::istio,
     listener::{ADMIN_LISTENER, INGRESS_LISTENER},
 };
@@ -60,7 +60,7 @@ pub struct Rendering {
 /// # Errors
 /// When the document cannot be written as YAML.
 pub fn envoy(config: &Config, target: Target<'_>) -> anyhow::Result<Rendering> {
-    let (config, handovers) = credentials::hand_over(config);
+    let (config, handovers) = hand_over(config);
     let variables = credentials::variables(&config);
     let module = Module { path: target.wasm, variables: &variables };
     let rendered = config.providers.iter().filter(|provider| provider.cluster.is_none());
@@ -83,7 +83,7 @@ pub fn envoy(config: &Config, target: Target<'_>) -> anyhow::Result<Rendering> {
 /// somebody else.
 #[must_use]
 pub fn plugin(config: &Config) -> Rendering {
-    let (config, handovers) = credentials::hand_over(config);
+    let (config, handovers) = hand_over(config);
     let variables = credentials::variables(&config);
     Rendering { text: format!("{}\n", Plugin::Ingress(Box::new(config)).to_json()), handovers, variables }
 }

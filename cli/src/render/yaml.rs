@@ -4,7 +4,6 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 use serde_saphyr::LitStr;
 
-
 /// The document as text.
 ///
 /// # Errors

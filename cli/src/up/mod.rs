@@ -65,7 +65,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
 async fn serve(options: &Options) -> anyhow::Result<()> {
     let mut signals = Signals::new()?;
     let config = configure(options)?;
-    for line in check::unconfigured(&config) {
+    for line in check::unconfigured(&config).chain(check::ignored(&config)) {
         writeln!(std::io::stderr(), "dragoman: {line}")?;
     }
     let binary = files::envoy(options.envoy.as_deref())?;
@@ -103,7 +103,7 @@ async fn serve(options: &Options) -> anyhow::Result<()> {
 }
 
 fn configure(options: &Options) -> anyhow::Result<Config> {
-    let mut config = document::read(&options.config)?;
+    let mut config = document::read_to_run(&options.config)?;
     if let Some(host) = options.host {
         config.listen.address.set_ip(host);
         // An address that others can reach is a problem of a file without keys, wherever it was written.

@@ -37,7 +37,7 @@ impl Provider {
         let mut accounts = self.accounts.iter().map(|account| account.secret(&environment));
         // Where none is configured, what the first one lacks.
         let first = accounts.next().unwrap_or_else(|| Err("it has no account".into()));
-        let credential = accounts.fold(first, Result::or)?;
+        let credential = accounts.fold(first, |found, next| found.or_else(|lacking| next.or(Err(lacking))))?;
         let header = |(name, value): &(String, Credential)| {
             value.resolve(&HEADER_VALUE, &environment).map(|value| (name.clone(), value))
         };
@@ -186,6 +186,23 @@ mod tests {
                 {"name": "c", "credential": {"env": "A"}}]"#,
         );
         assert_eq!(spare.secrets(environment).unwrap().credential.as_deref(), Some("sk-b"));
+    }
+
+    #[test]
+    fn an_account_that_is_switched_off_is_passed_over() {
+        let both = |first: &str| {
+            provider(&format!(
+                r#""accounts": [{{"name": "a", "credential": {{"env": "A"}}, {first}}}, {{"name": "b", "credential": {{"env": "B"}}}}]"#
+            ))
+        };
+        assert_eq!(both(r#""enabled": false"#).secrets(environment).unwrap().credential.as_deref(), Some("sk-b"));
+        assert_eq!(both(r#""enabled": true"#).secrets(environment).unwrap().credential.as_deref(), Some("sk-a"));
+    }
+
+    #[test]
+    fn of_several_that_lack_something_the_first_is_named() {
+        let none = provider(r#""accounts": [{"name": "a", "credential": {"env": "UNSET"}}, {"name": "b"}]"#);
+        assert_eq!(none.secrets(environment), Err("the environment variable UNSET is not set".to_owned()));
     }
 
     #[test]

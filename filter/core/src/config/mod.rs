@@ -26,6 +26,7 @@ mod retry;
 mod router;
 mod routing;
 mod rule;
+mod secrets;
 mod text;
 mod time;
 mod url;
@@ -96,6 +97,12 @@ pub fn parse(json: &str) -> Result<Config, Vec<Problem>> {
 #[must_use]
 pub fn to_json(config: &Config) -> String {
     written(&Document, config, false)
+}
+
+/// The same without what is as by default.
+#[must_use]
+pub fn to_brief_json(config: &Config) -> String {
+    written(&Document, config, true)
 }
 
 /// What can be written in the file.

@@ -150,7 +150,8 @@ fn gather_accounts(
 }
 
 fn report_repeated_names(fields: &mut impl Fields<Provider>, accounts: &[Account]) {
-    for (index, first) in repeats(accounts, |account| &account.name) {
+    let names: Vec<_> = accounts.iter().map(|account| account.name.as_bytes()).collect();
+    for (index, first) in repeats(&names) {
         let [pointer, other] = [index, first].map(|index| format!("/accounts/{index}/name"));
         if fields.is_sound(&pointer) && fields.is_sound(&other) {
             fields.report(&pointer, &format!("is also that of account {first}"));

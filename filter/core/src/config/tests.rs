@@ -1,6 +1,7 @@
 //! The file as a whole: read, refused, printed and described.
 
 mod arbitrary;
+mod references;
 
 use alloc::{
     borrow::ToOwned,
@@ -119,6 +120,37 @@ fn ten_mistakes_are_ten_problems_each_with_its_place() {
             "/max_body",
             "/keys/1/id",
             "/keys/0/providers/0",
+        ]
+    );
+}
+
+#[test]
+fn mistakes_in_ten_sections_are_ten_problems() {
+    let json = with(
+        r#""teams": {"ml": {"budget": {}}},
+        "limits": [{"name": "a", "of": "token", "per": "minute", "max": "many"}],
+        "retry": {"attempts": -1},
+        "routing": {"r": {"strategy": "splitt", "targets": ["gpt-*"]}},
+        "routers": {"r": {"load_balance": {"chats": {}}}},
+        "auto": {"task_routes": {"coding": {"hihg": ["m"]}}},
+        "policy": {"alpha": 1.5},
+        "log": {"content": "all"},
+        "models": {"gpt-4o": {}}"#,
+    );
+    assert_eq!(
+        pointers(&json),
+        [
+            "/models/gpt-4o",
+            "/teams/ml/budget",
+            "/limits/0/of",
+            "/limits/0/max",
+            "/retry/attempts",
+            "/routing/r/strategy",
+            "/routing/r/targets/0",
+            "/routers/r/load_balance/chats",
+            "/auto/task_routes/coding/hihg",
+            "/policy/alpha",
+            "/log/content",
         ]
     );
 }
@@ -442,6 +474,19 @@ proptest! {
     }
 
     #[test]
+    fn a_document_with_parts_left_out_is_refused_or_printed_as_it_is_read(kept in prop::collection::vec(prop::bool::weighted(0.9), 400)) {
+        let mut kept = kept.into_iter();
+        let document = leave_out(serde_json::from_str(FULL).unwrap(), &mut || kept.next().unwrap_or(true));
+        match parse(&document) {
+            Ok(config) => {
+                prop_assert_eq!(parse(&to_json(&config)), Ok(config.clone()));
+                prop_assert_eq!(parse(&to_brief_json(&config)), Ok(config));
+            }
+            Err(problems) => prop_assert!(!problems.is_empty()),
+        }
+    }
+
+    #[test]
     fn any_text_is_read_or_refused(json in any::<String>()) {
         let _ = parse(&json);
     }
@@ -468,6 +513,23 @@ proptest! {
         } else {
             prop_assert!(document.contains("\"description\": \"\\u0000\""));
         }
+    }
+}
+
+/// A value without what is not to be kept, but with all that nearly everything else refers to.
+fn leave_out(raw: &RawValue, keep: &mut impl FnMut() -> bool) -> String {
+    match Node::open(raw).unwrap() {
+        Node::Object(members) => {
+            let needed = |name: &str| matches!(name, "providers" | "kind" | "strategy" | "name" | "id");
+            let kept = members.into_iter().filter(|(name, _)| needed(name) || keep()).collect::<Vec<_>>();
+            let kept = kept.iter().map(|(name, value)| format!("\"{}\": {}", &**name, leave_out(value, keep)));
+            format!("{{{}}}", kept.collect::<Vec<_>>().join(","))
+        }
+        Node::List(elements) => {
+            let kept = elements.into_iter().filter(|_| keep()).collect::<Vec<_>>();
+            format!("[{}]", kept.iter().map(|element| leave_out(element, keep)).collect::<Vec<_>>().join(","))
+        }
+        Node::Null | Node::Flag(_) | Node::Number(_) | Node::Text(_) => raw.get().to_owned(),
     }
 }
 

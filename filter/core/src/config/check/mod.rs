@@ -7,12 +7,8 @@ mod cycle;
 mod names;
 mod routes;
 
-use alloc::{
-    format,
-    string::{String, ToString},
-    vec::Vec,
-};
-use core::{hash::Hash, net::SocketAddr};
+use alloc::{format, string::String, vec::Vec};
+use core::net::SocketAddr;
 
 use hashbrown::HashMap;
 
@@ -77,7 +73,7 @@ fn check_providers(config: &Config, reader: &mut Reader) {
 
 fn check_level(level: &Level<'_>, reader: &mut Reader) {
     check_keys(level, reader);
-    report_repeats(reader, &format!("{}/limits", level.at), "name", level.limits, |limit| &limit.name);
+    report_repeats(reader, &format!("{}/limits", level.at), "name", &all(level.limits, |limit| &limit.name));
     for (index, limit) in level.limits.iter().enumerate() {
         if let Some(provider) = limit.target.provider.as_ref().filter(|provider| !provider.contains('*')) {
             let pointer = format!("{}/limits/{index}/target/provider", level.at);
@@ -102,8 +98,8 @@ fn check_level(level: &Level<'_>, reader: &mut Reader) {
 
 fn check_keys(level: &Level<'_>, reader: &mut Reader) {
     let keys = format!("{}/keys", level.at);
-    report_repeats(reader, &keys, "id", level.keys, |key| &key.id);
-    report_repeats(reader, &keys, "sha256", level.keys, |key| &key.sha256);
+    report_repeats(reader, &keys, "id", &all(level.keys, |key| &key.id));
+    report_repeats(reader, &keys, "sha256", &all(level.keys, |key| &key.sha256));
     let names = &level.names;
     for (index, key) in level.keys.iter().enumerate() {
         let at = format!("{keys}/{index}");
@@ -133,9 +129,9 @@ fn check_keys(level: &Level<'_>, reader: &mut Reader) {
 }
 
 fn check_administrators(config: &Config, reader: &mut Reader) {
-    report_repeats(reader, "/admin/keys", "id", &config.admin.keys, |key| &key.id);
-    report_repeats(reader, "/admin/keys", "sha256", &config.admin.keys, |key| &key.sha256);
-    report_repeats(reader, "/console/users", "name", &config.console.users, |user| &user.name);
+    report_repeats(reader, "/admin/keys", "id", &all(&config.admin.keys, |key| &key.id));
+    report_repeats(reader, "/admin/keys", "sha256", &all(&config.admin.keys, |key| &key.sha256));
+    report_repeats(reader, "/console/users", "name", &all(&config.console.users, |user| &user.name));
     let elsewhere = config.environments.iter().flat_map(|environment| &environment.keys);
     let clients: HashMap<_, _> = config.keys.iter().chain(elsewhere).map(|key| (key.sha256, &key.id)).collect();
     for (index, key) in config.admin.keys.iter().enumerate() {
@@ -185,21 +181,21 @@ fn refuse(reader: &mut Reader, pointer: &str, verdict: Result<(), String>) {
     }
 }
 
-fn report_repeats<E, T: Eq + Hash>(
-    reader: &mut Reader,
-    list: &str,
-    field: &str,
-    elements: &[E],
-    get: impl Fn(&E) -> &T,
-) {
-    // "keys" are many, this is one of them.
+/// Reports what is in two elements of a list, each in this field. Text or hashes, as bytes: compiled once for all lists.
+#[inline(never)]
+fn report_repeats(reader: &mut Reader, list: &str, field: &str, values: &[&[u8]]) {
     let noun = list.rsplit('/').next().unwrap_or_default();
-    let noun = noun.strip_suffix('s').unwrap_or(noun).to_string();
-    for (index, first) in repeats(elements, get) {
+    let noun = noun.strip_suffix('s').unwrap_or(noun);
+    for (index, first) in repeats(values) {
         if reader.is_sound(&format!("{list}/{first}/{field}")) {
             refuse(reader, &format!("{list}/{index}/{field}"), Err(format!("is also that of {noun} {first}")));
         }
     }
+}
+
+/// One value of each element.
+fn all<'e, E, T: AsRef<[u8]> + ?Sized + 'e>(elements: &'e [E], get: impl Fn(&'e E) -> &'e T) -> Vec<&'e [u8]> {
+    elements.iter().map(|element| get(element).as_ref()).collect()
 }
 
 /// Two addresses that cannot be listened on both: equal, or one of them is every address at the same port.
@@ -207,15 +203,12 @@ fn overlap(a: SocketAddr, b: SocketAddr) -> bool {
     a.port() == b.port() && (a.ip() == b.ip() || a.ip().is_unspecified() || b.ip().is_unspecified())
 }
 
-/// The positions of elements that repeat an earlier one, each with that one's.
-pub(super) fn repeats<'t, E, T: Eq + Hash + ?Sized + 't>(
-    elements: &'t [E],
-    get: impl Fn(&'t E) -> &'t T,
-) -> Vec<(usize, usize)> {
-    let mut firsts = HashMap::with_capacity(elements.len());
-    let repeat = |(index, element)| {
-        let first = *firsts.entry(get(element)).or_insert(index);
+/// The positions of values that repeat an earlier one, each with that one's.
+pub(super) fn repeats(values: &[&[u8]]) -> Vec<(usize, usize)> {
+    let mut firsts = HashMap::with_capacity(values.len());
+    let repeat = |(index, value)| {
+        let first = *firsts.entry(value).or_insert(index);
         (first != index).then_some((index, first))
     };
-    elements.iter().enumerate().filter_map(repeat).collect()
+    values.iter().enumerate().filter_map(repeat).collect()
 }

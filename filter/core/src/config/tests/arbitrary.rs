@@ -18,6 +18,10 @@ use super::super::{
 
 use super::MINIMAL;
 
+fn are_unique<'v>(values: impl Iterator<Item = &'v [u8]>) -> bool {
+    check::repeats(&values.collect::<Vec<_>>()).is_empty()
+}
+
 fn name() -> impl Strategy<Value = String> {
     "[a-z0-9]{2}[a-z0-9_-]{0,8}".prop_filter("reserved", |name| (text::PROVIDER_NAME.parse)(name).is_ok())
 }
@@ -62,7 +66,7 @@ fn some_provider() -> impl Strategy<Value = Provider> {
     let timeouts = [duration(), duration(), duration(), duration()]
         .prop_map(|[first_byte, idle, total, flex]| Timeouts { first_byte, idle, total, flex });
     let accounts = proptest::collection::vec(account(), 1..4)
-        .prop_filter("repeated names", |accounts| check::repeats(accounts, |account| &account.name).is_empty());
+        .prop_filter("repeated names", |accounts| are_unique(accounts.iter().map(|account| account.name.as_bytes())));
     let headers = proptest::collection::btree_map("x-[a-z0-9]{1,8}", credential(), 0..3);
     (name(), base_url(), accounts, timeouts, headers).prop_map(|(name, base_url, accounts, timeouts, headers)| {
         Provider {
@@ -110,10 +114,11 @@ pub(super) fn config() -> impl Strategy<Value = Config> {
             envoy_admin,
             cors: None,
         });
-    let providers = proptest::collection::vec(some_provider(), 1..4)
-        .prop_filter("repeated names", |providers| check::repeats(providers, |provider| &provider.name).is_empty());
+    let providers = proptest::collection::vec(some_provider(), 1..4).prop_filter("repeated names", |providers| {
+        are_unique(providers.iter().map(|provider| provider.name.as_bytes()))
+    });
     let keys = proptest::collection::vec(some_key(), 0..4).prop_filter("repeated keys", |keys| {
-        check::repeats(keys, |key| &key.id).is_empty() && check::repeats(keys, |key| &key.sha256).is_empty()
+        are_unique(keys.iter().map(|key| key.id.as_bytes())) && are_unique(keys.iter().map(|key| key.sha256.as_slice()))
     });
     let retry = (proptest::collection::vec(400..=599_u16, 0..4), duration()).prop_map(|(statuses, deadline)| Retry {
         statuses,

@@ -1,0 +1,209 @@
+//! What is checked between sections: names that exist, once, and lead somewhere.
+
+use super::*;
+
+const HASH: &str = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+
+/// The problems of a file with two providers and these sections.
+fn problems(sections: &str) -> Vec<String> {
+    let json = format!(
+        r#"{{"providers": {{"openai": {{"kind": "openai"}}, "mesh-llama": {{"kind": "openai"}}}}, {sections}}}"#
+    );
+    let problems = parse(&json).err().unwrap_or_default();
+    problems.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn whatever_is_referred_to_exists() {
+    for (sections, problem) in [
+        (
+            r#""teams": {"ml": {}}, "keys": [{"id": "a", "sha256": "$", "team": "mll"}]"#,
+            "/keys/0/team: there is no such team; did you mean `ml`?",
+        ),
+        (
+            r#""keys": [{"id": "a", "sha256": "$", "environment": "prod"}]"#,
+            "/keys/0/environment: there is no such environment; the file has none",
+        ),
+        (
+            r#""keys": [{"id": "a", "sha256": "$", "routing": "chain"}]"#,
+            "/keys/0/routing: there is no such routing configuration; the file has none",
+        ),
+        (
+            r#""keys": [{"id": "a", "sha256": "$", "models": ["opnai/*"]}]"#,
+            "/keys/0/models/0: there is no provider `opnai`; did you mean `openai`?",
+        ),
+        (
+            r#""keys": [{"id": "a", "sha256": "$", "byok": {"credentials": {"opena": {"env": "A"}}}}]"#,
+            "/keys/0/byok/credentials/opena: there is no such provider; did you mean `openai`?",
+        ),
+        (
+            r#""keys": [{"id": "a", "sha256": "$", "routing": {"strategy": "split", "providers": ["opena"]}}]"#,
+            "/keys/0/routing/providers/0: there is no such provider; did you mean `openai`?",
+        ),
+        (
+            r#""limits": [{"name": "a", "of": "requests", "per": "day", "max": 1, "target": {"provider": "opena"}}]"#,
+            "/limits/0/target/provider: there is no such provider; did you mean `openai`?",
+        ),
+        (
+            r#""model_mapping": {"m": {"opena": "n"}}"#,
+            "/model_mapping/m/opena: there is no such provider; did you mean `openai`?",
+        ),
+        (
+            r#""fallbacks": {"m": ["n", "opena/m"]}"#,
+            "/fallbacks/m/1: there is no provider `opena`; did you mean `openai`?",
+        ),
+        (
+            r#""auto": {"task_routes": {"coding": {"high": ["opena/m"]}}}"#,
+            "/auto/task_routes/coding/high/0: there is no provider `opena`; did you mean `openai`?",
+        ),
+        (
+            r#""routing": {"r": {"strategy": "fallback", "targets": [{"strategy": "split", "targets": [{"routing": "chain"}]}]}}"#,
+            "/routing/r/targets/0/targets/0/routing: there is no such routing configuration; there are: r",
+        ),
+        (
+            r#""routing": {"r": {"strategy": "rules", "rules": [{"when": {"team": "x"}, "then": "m"}]}}"#,
+            "/routing/r/rules/0/when/team: there is no such team; the file has none",
+        ),
+        (
+            r#""routers": {"r": {"load_balance": {"chat": {"strategy": "latency", "providers": ["opena"]}}}}"#,
+            "/routers/r/load_balance/chat/providers/0: there is no such provider; did you mean `openai`?",
+        ),
+        (
+            r#""environments": {"e": {"providers": {"opena": {}}}}"#,
+            "/environments/e/providers/opena: there is no such provider; did you mean `openai`?",
+        ),
+        (
+            r#""environments": {"e": {"keys": [{"id": "a", "sha256": "$", "team": "x"}]}}"#,
+            "/environments/e/keys/0/team: there is no such team; the file has none",
+        ),
+    ] {
+        assert_eq!(problems(&sections.replace('$', HASH)), [problem], "{sections}");
+    }
+}
+
+#[test]
+fn what_need_not_exist_is_not_asked_for() {
+    for sections in [
+        // No provider's name, but the beginning of a model's.
+        r#""fallback_models": ["meta-llama/llama-3.3-70b", "gpt-4o", "auto"]"#,
+        r#""environments": {"e": {"routing": {"r": {"strategy": "auto"}},
+            "keys": [{"id": "a", "sha256": "$", "routing": "r", "environment": "e"}]}}"#,
+        r#""limits": [{"name": "a", "of": "requests", "per": "day", "max": 1, "target": {"provider": "open*"}}]"#,
+    ] {
+        assert_eq!(problems(&sections.replace('$', HASH)), [""; 0], "{sections}");
+    }
+}
+
+#[test]
+fn a_model_that_is_disabled_is_no_target() {
+    let models = r#""models": {"openai/old": {"enabled": false}, "openai/m": {}, "mesh-llama/m": {"enabled": false}}"#;
+    for (section, problem) in [
+        (r#""fallback_models": ["old", "m"]"#, "/fallback_models/0: `old` is disabled in `models`"),
+        (r#""fallbacks": {"m": ["openai/old"]}"#, "/fallbacks/m/0: `openai/old` is disabled in `models`"),
+        (
+            r#""routing": {"r": {"strategy": "rules", "rules": [{"when": {}, "then": ["m", "old"]}]}}"#,
+            "/routing/r/rules/0/then/1: `old` is disabled in `models`",
+        ),
+        (r#""aliases": {"a": "mesh-llama/m"}"#, "/aliases/a: `mesh-llama/m` is disabled in `models`"),
+    ] {
+        assert_eq!(problems(&format!("{models}, {section}")), [problem]);
+    }
+}
+
+#[test]
+fn no_way_leads_back_to_itself() {
+    let way = |name: &str, to: &str| {
+        format!(
+            r#""{name}": {{"strategy": "rules", "rules": [], "else": {{"strategy": "fallback", "targets": [{{"routing": "{to}"}}]}}}}"#
+        )
+    };
+    let circle = format!(r#""routing": {{{}, {}, {}}}"#, way("a", "b"), way("b", "a"), way("c", "a"));
+    assert_eq!(problems(&circle), ["/routing/a: leads back to itself", "/routing/b: leads back to itself"]);
+    assert_eq!(problems(r#""aliases": {"a": "b", "b": ["c", "a"], "d": "a"}"#).len(), 2);
+    // In an environment, its own configuration takes the place of the file's.
+    let broken = format!(
+        r#""routing": {{{}, "b": {{"strategy": "auto"}}}}, "environments": {{"e": {{"routing": {{{}}}}}}}"#,
+        way("a", "b"),
+        way("b", "a")
+    );
+    assert_eq!(problems(&broken), ["/environments/e/routing/b: leads back to itself"]);
+}
+
+#[test]
+fn names_are_told_apart() {
+    for (sections, problem) in [
+        (
+            r#""limits": [{"name": "a", "of": "concurrency", "max": 1}, {"name": "a", "of": "concurrency", "max": 2}]"#,
+            "/limits/1/name: is also that of limit 0",
+        ),
+        (
+            r#""admin": {"keys": [{"id": "a", "sha256": "$"}, {"id": "b", "sha256": "$"}]}"#,
+            "/admin/keys/1/sha256: is also that of key 0",
+        ),
+        (
+            r#""console": {"users": [{"name": "a", "sha256": "$"}, {"name": "a", "sha256": "$"}]}"#,
+            "/console/users/1/name: is also that of user 0",
+        ),
+        (
+            r#""keys": [{"id": "k", "sha256": "$"}], "admin": {"keys": [{"id": "a", "sha256": "$"}]}"#,
+            "/admin/keys/0/sha256: is also that of the client key `k`",
+        ),
+    ] {
+        assert_eq!(problems(&sections.replace('$', HASH)), [problem]);
+    }
+}
+
+#[test]
+fn sections_do_not_contradict_themselves() {
+    for (sections, pointer) in [
+        (r#""limits": [{"name": "a", "of": "requests", "max": 1}]"#, "/limits/0/per"),
+        (r#""limits": [{"name": "a", "of": "concurrency", "per": "day", "max": 1}]"#, "/limits/0/per"),
+        (r#""limits": [{"name": "a", "of": "tokens", "per": "day", "max": 1.5}]"#, "/limits/0/max"),
+        (r#""limits": [{"name": "a", "of": "tokens", "per": "day", "max": 1, "scope": "label:"}]"#, "/limits/0/scope"),
+        (r#""retry": {"backoff": {"base": "1m"}}"#, "/retry/backoff/max"),
+        (r#""retry": {"cooldown": {"max": "1s"}}"#, "/retry/cooldown/max"),
+        (r#""cache": {"max_entry": "1GiB"}"#, "/cache/max_entry"),
+        (r#""listen": {"cors": {"origins": ["*"], "credentials": true}}"#, "/listen/cors/credentials"),
+        (r#""auth": {"jwt": {"issuer": "i"}}"#, "/auth/jwt"),
+        (r#""auth": {"jwt": {"issuer": "i", "jwks_file": "f", "algorithms": ["HS256"]}}"#, "/auth/jwt/algorithms"),
+        (r#""routing": {"r": {"strategy": "latency"}}"#, "/routing/r"),
+        (r#""routing": {"r": {"strategy": "rules"}}"#, "/routing/r"),
+        (r#""routing": {"r": {"strategy": "auto", "targets": ["m"]}}"#, "/routing/r/targets"),
+        (r#""routing": {"r": {"strategy": "latency", "targets": ["m"], "sticky": "user"}}"#, "/routing/r/sticky"),
+        (r#""routing": {"r": {"strategy": "split", "targets": [{"model": "m", "weight": 0}]}}"#, "/routing/r/targets"),
+        (
+            r#""routing": {"r": {"strategy": "split", "targets": ["m"], "providers": ["openai"]}}"#,
+            "/routing/r/providers",
+        ),
+        (r#""routing": {"r": {"strategy": "split", "targets": [{}]}}"#, "/routing/r/targets/0"),
+        (
+            r#""routing": {"r": {"strategy": "split", "targets": [{"model": "m", "routing": "r"}]}}"#,
+            "/routing/r/targets/0",
+        ),
+        (
+            r#""routing": {"r": {"strategy": "split", "targets": [{"model": "m", "rules": [{"when": {}, "then": "m"}]}]}}"#,
+            "/routing/r/targets/0/rules",
+        ),
+        (
+            r#""routing": {"r": {"strategy": "split", "targets": [{"model": "m", "account": "a"}]}}"#,
+            "/routing/r/targets/0/account",
+        ),
+        (r#""routing": {"r": {"targets": ["m"]}}"#, "/routing/r/strategy"),
+        (
+            r#""routing": {"r": {"strategy": "rules", "rules": [{"when": {"time": {"from": "06:00", "to": "06:00"}}, "then": "m"}]}}"#,
+            "/routing/r/rules/0/when/time",
+        ),
+        (
+            r#""routing": {"r": {"strategy": "rules", "rules": [{"when": {"estimated_tokens": {"gt": 5, "lt": 6}}, "then": "m"}]}}"#,
+            "/routing/r/rules/0/when/estimated_tokens",
+        ),
+        (r#""routers": {"thirteen-long": {}}"#, "/routers/thirteen-long"),
+        (r#""routers": {"r": {"cache": {"directive": "max-stale=5"}}}"#, "/routers/r/cache/directive"),
+        (r#""aliases": {"auto": "m"}"#, "/aliases/auto"),
+        (r#""fallbacks": {"m": ["n", "m"]}"#, "/fallbacks/m/1"),
+    ] {
+        let found = problems(sections);
+        assert_eq!(found.len(), 1, "{sections}: {found:?}");
+        assert!(found[0].starts_with(&format!("{pointer}: ")), "{sections}: {found:?}");
+    }
+}
