@@ -336,7 +336,8 @@ pub fn stock_envoy() -> PathBuf {
 }
 
 /// Whether all files are run with `retry.mode: dispatch`: `DRAGOMAN_TEST_MODE` says so.
-fn is_dispatch() -> bool {
+#[must_use]
+pub fn is_dispatch() -> bool {
     std::env::var("DRAGOMAN_TEST_MODE").is_ok_and(|mode| mode == "dispatch")
 }
 

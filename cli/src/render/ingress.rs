@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use dragoman_core::{
     attempt::MAX_TRANSLATED,
-    config::{Config, Plugin, Provider},
+    config::{Config, Plugin, Provider, RetryMode},
     sse::MAX_FRAME,
 };
 use serde_json::{Value, json};
@@ -55,7 +55,7 @@ pub(super) fn listener(config: &Config, module: &Module<'_>) -> Value {
         "route_config": route::table(config, buffer_bytes),
         "http_filters": [module.ingress(&Plugin::Ingress(Box::new(config.clone()))), listener::router()],
     });
-    listener::http(INGRESS_LISTENER, config.listen.address, CONNECTION_BUFFER_BYTES, manager)
+    listener::http(INGRESS_LISTENER, config.listen.address, connection_buffer_bytes(config), manager)
 }
 
 /// What Envoy may buffer of one request, and of its answer: the limit is one for both, and over it a held answer is Envoy's
@@ -63,6 +63,14 @@ pub(super) fn listener(config: &Config, module: &Module<'_>) -> Value {
 pub(super) fn buffer_bytes(config: &Config) -> u64 {
     let held = [MAX_TRANSLATED, MAX_FRAME].map(|bytes| u64::try_from(bytes).unwrap_or(u64::MAX));
     held.into_iter().fold(config.max_body, u64::max).saturating_add(BUFFER_MARGIN_BYTES)
+}
+
+/// Envoy 1.36 does not know a request's own limit, and the dispatch mode is for it, too.
+fn connection_buffer_bytes(config: &Config) -> u32 {
+    match config.retry.mode {
+        RetryMode::Auto | RetryMode::Native => CONNECTION_BUFFER_BYTES,
+        RetryMode::Dispatch => u32::try_from(buffer_bytes(config)).unwrap_or(u32::MAX),
+    }
 }
 
 /// How long a stream may be silent before Envoy ends it.
@@ -90,9 +98,9 @@ fn access_log() -> Value {
             "@type": "type.googleapis.com/envoy.extensions.access_loggers.stream.v3.StdoutAccessLog",
             "log_format": { "json_format": {
                 "time": "%START_TIME%",
-                "request_id": "%REQUEST_HEADER(x-request-id)%",
+                "request_id": "%REQ(x-request-id)%",
                 "client": "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%",
-                "method": "%REQUEST_HEADER(:method)%",
+                "method": "%REQ(:method)%",
                 "path": "%PATH(NQ:ORIG_OR_PATH)%",
                 "protocol": "%PROTOCOL%",
                 "status": "%RESPONSE_CODE%",

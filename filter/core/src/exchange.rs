@@ -255,7 +255,7 @@ impl Exchange {
         if provider.mode == Mode::Dispatch || first_byte != self.gateway.default_first_byte {
             set("x-envoy-upstream-rq-per-try-timeout-ms", milliseconds(first_byte));
         }
-        if provider.mode == Mode::Native && is_flex {
+        if is_flex {
             set("x-envoy-upstream-stream-duration-ms", milliseconds(longest));
         }
         edits
