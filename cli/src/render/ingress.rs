@@ -51,7 +51,7 @@ pub(super) fn listener(config: &Config, module: &Module<'_>) -> Value {
             "initial_connection_window_size": 16 << 20,
         },
         "access_log": [access_log()],
-        "local_reply_config": local_reply::config(),
+        "local_reply_config": local_reply::config(config),
         "route_config": route::table(config, buffer_bytes),
         "http_filters": [module.ingress(&Plugin::Ingress(Box::new(config.clone()))), listener::router()],
     });

@@ -15,7 +15,7 @@ use dragoman_core::{
 use serde_json::{Value, json};
 
 use super::{
-    Rendering, Target, credentials, ingress, local_reply, route,
+    Rendering, Target, credentials, hand_over, ingress, local_reply, route,
     scheme::{literal, seconds},
     wasm::Module,
     yaml,
@@ -33,7 +33,7 @@ const PRIORITY: i32 = 10;
 /// # Errors
 /// When they cannot be written as YAML.
 pub fn istio(config: &Config, target: Target<'_>) -> anyhow::Result<Rendering> {
-    let (mut config, handovers) = credentials::hand_over(config);
+    let (mut config, handovers) = hand_over(config);
     let hosts = hosts(&config);
     for provider in config.providers.iter_mut().filter(|provider| provider.cluster.is_none()) {
         provider.cluster = Some(cluster(&provider.base_url));
@@ -130,7 +130,7 @@ fn envoy_filter(config: &Config, module: &Module<'_>) -> Value {
         "match": listener(json!({ "name": MANAGER })),
         "patch": { "operation": "MERGE", "value": { "name": MANAGER, "typed_config": {
             "@type": super::listener::HTTP,
-            "local_reply_config": local_reply::config(),
+            "local_reply_config": local_reply::config(config),
             "stream_idle_timeout": seconds(ingress::stream_idle(config)),
         }}},
     });

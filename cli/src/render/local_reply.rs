@@ -7,24 +7,32 @@
 //! The condition is the whole trick: the module's own answers are local replies too, and would be written over. They have no
 //! response code details, Envoy's always do.
 
+use dragoman_core::{
+    config::Config,
+    error::{Error, Kind, Shape},
+    exchange::too_large,
+};
 use serde_json::{Value, json};
 
+/// What Envoy says of it.
+const DETAILS: &str = "%RESPONSE_CODE_DETAILS%";
+
 /// The `local_reply_config` of a connection manager.
-pub(super) fn config() -> Value {
+pub(super) fn config(config: &Config) -> Value {
+    let ended = Error::new(Kind::UpstreamUnavailable, format!("Envoy ended the request: {DETAILS}."));
+    let refused = Error::new(Kind::InvalidRequest, format!("Envoy refused the request: {DETAILS}."));
     json!({ "mappers": [
-        mapper(&all_of(&[envoys_own(), at_least(500)]), "Envoy ended the request", "upstream_error", "upstream_error".into()),
-        mapper(&envoys_own(), "Envoy refused the request", "invalid_request_error", Value::Null),
+        // Where a single read of the socket is larger than what the buffer is larger than `max_body`.
+        mapper(&all_of(&[envoys_own(), status("EQ", 413)]), &too_large(config.max_body)),
+        mapper(&all_of(&[envoys_own(), status("GE", 500)]), &ended),
+        mapper(&envoys_own(), &refused),
     ]})
 }
 
-fn mapper(filter: &Value, what: &str, kind: &str, code: Value) -> Value {
-    let error = json!({
-        "message": format!("{what}: %RESPONSE_CODE_DETAILS%."),
-        "type": kind,
-        "param": null,
-        "code": code,
-    });
-    json!({ "filter": filter, "body_format_override": { "json_format": { "error": error } } })
+fn mapper(filter: &Value, error: &Error) -> Value {
+    // What the core has written is JSON.
+    let body: Value = serde_json::from_slice(&error.body(Shape::OpenAi)).unwrap_or_default();
+    json!({ "filter": filter, "body_format_override": { "json_format": body } })
 }
 
 fn envoys_own() -> Value {
@@ -37,10 +45,10 @@ fn envoys_own() -> Value {
     }})
 }
 
-fn at_least(status: u16) -> Value {
+fn status(operator: &str, status: u16) -> Value {
     // Envoy requires the key; nothing sets it.
     let value = json!({ "default_value": status, "runtime_key": "dragoman.local_reply" });
-    json!({ "status_code_filter": { "comparison": { "op": "GE", "value": value } } })
+    json!({ "status_code_filter": { "comparison": { "op": operator, "value": value } } })
 }
 
 fn all_of(filters: &[Value]) -> Value {

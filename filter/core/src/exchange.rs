@@ -295,7 +295,9 @@ fn check_media_type(headers: Headers<'_>) -> Result<(), Error> {
     refuse("The body must be JSON: send `Content-Type: application/json`.".into())
 }
 
-fn too_large(max_body: u64) -> Error {
+/// The refusal of a body that is larger than this.
+#[must_use]
+pub fn too_large(max_body: u64) -> Error {
     Error::new(
         Kind::RequestTooLarge,
         format!("The body is larger than the {max_body} bytes that this gateway accepts."),
