@@ -177,7 +177,14 @@ fn the_guide_makes_an_envoy_a_gateway_and_leaves_the_rest_of_it_alone() {
 fn what_reaches_the_provider_is_the_requests_own_and_nothing_of_the_gateways() {
     let (guide, machine) = (Guide::read(), Machine::new());
     for name in ENVOYS {
-        let write = |address| machine.perform(&guide, address, false);
+        let write = |address| {
+            let mut envoy = machine.perform(&guide, address, false);
+            let manager =
+                &mut envoy["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"];
+            let route = &mut manager["route_config"]["virtual_hosts"][0]["routes"][0]["route"];
+            route["retry_policy"] = json!({"retry_on": "5xx,reset", "num_retries": 3});
+            envoy
+        };
         let envoy = Plain::start_foreign(&artefact(name), write, &[CREDENTIAL]);
         // Whoever names a cluster gets to the filter, and no further.
         for path in ["/", "/v1/chat/completions"] {
@@ -197,6 +204,10 @@ fn what_reaches_the_provider_is_the_requests_own_and_nothing_of_the_gateways() {
         assert_eq!(seen, [&"x-envoy-expected-rq-timeout-ms"], "{name}");
         // Without step 7, an answer that breaks off while it is held is still an answer.
         assert_eq!(ask(&envoy, false, "reset-after=0").headers.text("content-type"), Some("text/plain"), "{name}");
+        // A retry policy that the operator has on all routes would ask, and pay, several times.
+        let _ = machine.openai.take_requests();
+        assert_eq!(ask(&envoy, false, "status=503").status, 503, "{name}");
+        assert_eq!(machine.openai.take_requests().len(), 1, "{name}");
         machine.openai.clear();
         let _ = machine.openai.take_requests();
     }

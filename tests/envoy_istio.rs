@@ -135,7 +135,7 @@ fn several_providers_on_a_host_and_addresses_fit_together_too() {
     assert_eq!(tls(rules[1]).unwrap()["sni"], "llm.example.com");
 }
 
-/// A gateway's listener as Istio makes it of a Gateway and a VirtualService, with what the patches add.
+/// A gateway's listener as Istio makes it of a `Gateway` and a `VirtualService`, with what the patches add.
 fn patched(resources: &[Value], address: SocketAddr, upstream: SocketAddr) -> Value {
     let service = &of_kind(resources, "VirtualService")[0]["spec"]["http"][0];
     let destination = &service["route"][0]["destination"];

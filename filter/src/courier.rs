@@ -140,6 +140,13 @@ impl Courier {
         matches!(&self.role, Role::Ingress { hold: Some(hold), .. } if hold.has_passed())
     }
 
+    /// Nothing is held any more.
+    fn let_go(&mut self) {
+        if let Role::Ingress { hold, .. } = &mut self.role {
+            *hold = None;
+        }
+    }
+
     /// What was held, `length` bytes, is let go, or held on.
     fn judge(&mut self, stream: &Stream, progress: Progress, length: usize) -> Action {
         match progress {
@@ -151,9 +158,7 @@ impl Courier {
                 Action::Pause
             }
             Progress::Released(Release { status, headers, body }, flow) => {
-                if let Role::Ingress { hold, .. } = &mut self.role {
-                    *hold = None;
-                }
+                self.let_go();
                 if let Some(status) = status {
                     stream.set_status(status);
                 }
@@ -162,15 +167,18 @@ impl Courier {
                 self.state = State::Flowing(flow);
                 stream.release()
             }
-            Progress::Instead(reply) => match &self.role {
-                Role::Ingress { .. } => stream.reply(&reply),
-                // Only the ingress can answer at this point; it sees the head of this answer next.
-                Role::Upstream => {
-                    stream.set_status(reply.status);
-                    self.plan.defer(reply);
-                    stream.release()
+            Progress::Instead(reply) => {
+                self.let_go();
+                match &self.role {
+                    Role::Ingress { .. } => stream.reply(&reply),
+                    // Only the ingress can answer at this point; it sees the head of this answer next.
+                    Role::Upstream => {
+                        stream.set_status(reply.status);
+                        self.plan.defer(reply);
+                        stream.release()
+                    }
                 }
-            },
+            }
         }
     }
 }

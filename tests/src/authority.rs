@@ -18,12 +18,12 @@ impl Authority {
     #[must_use]
     #[expect(clippy::new_without_default, reason = "each is another")]
     pub fn new() -> Self {
-        let mut params = CertificateParams::new(Vec::<String>::new()).unwrap();
+        let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         // The default name is that of the certificates as well, which would make them look self-signed.
         params.distinguished_name.push(DnType::CommonName, "test authority");
-        let key = KeyPair::generate().unwrap();
-        let pem = params.self_signed(&key).unwrap().pem();
+        let key = KeyPair::generate().expect("entropy");
+        let pem = params.self_signed(&key).expect("a key that signs").pem();
         Self { issuer: Issuer::new(params, key), pem }
     }
 
@@ -33,9 +33,16 @@ impl Authority {
     /// When it does not start.
     #[must_use]
     pub fn provider(&self, name: &str, protocols: Protocols) -> Simulator {
-        let key = KeyPair::generate().unwrap();
-        let certificate = CertificateParams::new(vec![name.to_owned()]).unwrap().signed_by(&key, &self.issuer).unwrap();
-        let tls = Tls { certificates: vec![certificate.der().clone()], key: key.serialize_der().try_into().unwrap() };
-        Simulator::start(Options { tls: Some(tls), protocols, keep: Keep::Whole, ..Options::default() }).unwrap()
+        let key = KeyPair::generate().expect("entropy");
+        let certificate = CertificateParams::new(vec![name.to_owned()])
+            .expect("a name")
+            .signed_by(&key, &self.issuer)
+            .expect("a key that signs");
+        let tls = Tls {
+            certificates: vec![certificate.der().clone()],
+            key: key.serialize_der().try_into().expect("a private key"),
+        };
+        Simulator::start(Options { tls: Some(tls), protocols, keep: Keep::Whole, ..Options::default() })
+            .expect("a free port")
     }
 }

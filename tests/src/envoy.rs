@@ -353,8 +353,11 @@ pub fn skips(test: &str, reason: &str) -> bool {
 
 /// A file in the mode that is tested, unless it has one of its own.
 pub(crate) fn in_test_mode(mut config: Value) -> Value {
-    if is_dispatch() && config.pointer("/retry/mode").is_none() {
-        config["retry"]["mode"] = json!("dispatch");
+    if let (true, Some(file)) = (is_dispatch(), config.as_object_mut()) {
+        let retry = file.entry("retry").or_insert_with(|| json!({}));
+        if let Some(retry) = retry.as_object_mut() {
+            retry.entry("mode").or_insert_with(|| json!("dispatch"));
+        }
     }
     config
 }

@@ -1,9 +1,9 @@
-//! The gateway for a mesh: Istio's own resources, and one EnvoyFilter for what they cannot say.
+//! The gateway for a mesh: Istio's own resources, and one `EnvoyFilter` for what they cannot say.
 //!
 //! How the module is loaded, and a route by `cluster_header`, are patches; all else, who may be reached and how, stays in
 //! resources that the mesh's operators know. The clusters are Istio's, so attempts run in the gateway's listener.
 //!
-//! For routes Istio's reference promises no operation but `MERGE`: the route is a VirtualService's, and the patch exchanges the
+//! For routes Istio's reference promises no operation but `MERGE`: the route is a `VirtualService`'s, and the patch exchanges the
 //! field by which it finds its cluster.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -71,7 +71,7 @@ fn hosts(config: &Config) -> BTreeMap<String, BTreeSet<Address>> {
     hosts
 }
 
-/// A ServiceEntry needs a name; an address gets one that nobody resolves.
+/// A `ServiceEntry` needs a name; an address gets one that nobody resolves.
 fn host(url: &BaseUrl) -> String {
     literal(url)
         .map_or_else(|| url.host.clone(), |ip| format!("{}.provider.dragoman", ip.to_string().replace(['.', ':'], "-")))
