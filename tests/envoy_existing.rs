@@ -86,28 +86,28 @@ impl Machine {
                 ("/etc/ssl/certs/ca-certificates.crt", ca_file.to_str().unwrap()),
             ],
         );
-        insert(&mut envoy["static_resources"]["clusters"], clusters);
+        insert(&mut envoy["static_resources"]["clusters"], &clusters);
         let listener = &mut envoy["static_resources"]["listeners"][0];
-        add(listener, guide.yaml("listener", &[]));
+        add(listener, &guide.yaml("listener", &[]));
         let manager = &mut listener["filter_chains"][0]["filters"][0]["typed_config"];
-        insert(&mut manager["http_filters"], filters);
-        insert(&mut manager["route_config"]["virtual_hosts"][0]["routes"], guide.yaml("routes", &[]));
+        insert(&mut manager["http_filters"], &filters);
+        insert(&mut manager["route_config"]["virtual_hosts"][0]["routes"], &guide.yaml("routes", &[]));
         if with_local_reply {
-            add(manager, guide.yaml("http_connection_manager", &[]));
+            add(manager, &guide.yaml("http_connection_manager", &[]));
         }
         envoy
     }
 }
 
 /// Puts items at the beginning of a list.
-fn insert(list: &mut Value, items: Value) {
+fn insert(list: &mut Value, items: &Value) {
     let list = list.as_array_mut().unwrap();
     let items = items.as_array().unwrap().clone();
     list.splice(..0, items);
 }
 
 /// Adds members to a mapping.
-fn add(mapping: &mut Value, members: Value) {
+fn add(mapping: &mut Value, members: &Value) {
     for (name, member) in members.as_object().unwrap() {
         assert!(mapping.get(name).is_none(), "{name} is there already");
         mapping[name] = member.clone();

@@ -50,24 +50,25 @@ enum State {
 }
 
 impl Courier {
-    /// Makes the held request, `length` bytes of body, the one for the attempt's target and lets it go. Where the target cannot
-    /// do what is asked for, that is answered instead.
-    pub(crate) fn send(stream: &Stream, attempt: Attempt, length: usize) -> (Self, Action) {
-        Self::start(stream, attempt, length, Role::Upstream)
+    /// Asks the provider on the attempt's own stream.
+    pub(crate) fn upstream(stream: &Stream, attempt: Attempt, length: usize) -> (Self, Action) {
+        Self::send(stream, attempt, length, Role::Upstream)
     }
 
-    /// The same on the client's own stream.
-    pub(crate) fn send_on(
+    /// Asks the provider on the client's stream.
+    pub(crate) fn ingress(
         stream: &Stream,
         attempt: Attempt,
         length: usize,
         deadlines: &Rc<Deadlines>,
     ) -> (Self, Action) {
         let until = host::now().saturating_add(attempt.plan().patience(0));
-        Self::start(stream, attempt, length, Role::Ingress { deadlines: Rc::clone(deadlines), until, hold: None })
+        Self::send(stream, attempt, length, Role::Ingress { deadlines: Rc::clone(deadlines), until, hold: None })
     }
 
-    fn start(stream: &Stream, mut attempt: Attempt, length: usize, role: Role) -> (Self, Action) {
+    /// Makes the held request, `length` bytes of body, the one for the attempt's target and lets it go. Where the target cannot
+    /// do what is asked for, that is answered instead.
+    fn send(stream: &Stream, mut attempt: Attempt, length: usize, role: Role) -> (Self, Action) {
         let plan = Rc::clone(attempt.plan());
         let Outgoing { headers, body } = match attempt.outgoing(|| stream.request_body(0, length)) {
             Ok(outgoing) => outgoing,

@@ -2,7 +2,8 @@
 //!
 //! It is no dialect of its own and is never serialised. It borrows from the document it was read from: a 10 MiB image is not
 //! copied before it is written for its target. It is a superset by meaning, not by field: two spellings of one wish are one
-//! field here. What only one dialect has stands in [`Request::other`], by name, for the writer to drop or to refuse.
+//! field here. What nothing here has a place for stands in [`Request::other`], by name, for the writer to drop or to refuse. Where a
+//! client has several spellings of one wish, the one that it used stands beside it, for the list of what was left out.
 
 mod answer;
 mod collect;
@@ -106,8 +107,8 @@ pub struct Reasoning<'a> {
     pub effort: Option<Effort>,
     /// In tokens; `Some(0)` forbids it.
     pub budget: Option<u64>,
-    /// Whether the thoughts are to be shown; a summary's kind for dialects that have several.
-    pub summary: Option<Text<'a>>,
+    /// Whether and how the thoughts are to be told.
+    pub telling: Option<Telling<'a>>,
     /// The members that say it, of which clients know several.
     pub members: Vec<&'static str>,
 }
@@ -123,6 +124,23 @@ impl Reasoning<'_> {
     #[must_use]
     pub fn is_wanted(&self) -> bool {
         !self.is_forbidden() && (self.budget.is_some() || self.effort.is_some())
+    }
+}
+
+/// How thoughts are to be told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Telling<'a> {
+    /// As what kind of summary; `None` asks for silence.
+    pub summary: Option<Text<'a>>,
+    /// The member that says it.
+    pub member: &'static str,
+}
+
+impl Telling<'_> {
+    /// Whether a summary of whatever kind is what was asked for.
+    #[must_use]
+    pub fn is_any(&self) -> bool {
+        self.summary.as_deref() == Some("auto")
     }
 }
 

@@ -38,6 +38,9 @@ struct WireMessage<'a> {
     extra_content: Option<Extra<'a>>,
     #[serde(borrow, default)]
     cache_control: Option<&'a RawValue>,
+    /// Of the assistant: what it said aloud in an earlier answer.
+    #[serde(borrow, default)]
+    audio: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -48,6 +51,8 @@ struct WireCall<'a> {
     function: Option<WireCalled<'a>>,
     #[serde(borrow, default)]
     extra_content: Option<Extra<'a>>,
+    #[serde(borrow, default)]
+    cache_control: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -120,14 +125,19 @@ pub(super) fn read_messages(raw: &RawValue) -> Result<Vec<Message<'_>>, Error> {
 }
 
 fn read_turn<'a>(wire: WireMessage<'a>, role: Role, path: &str) -> Result<Message<'a>, Error> {
-    let mut parts = Vec::new();
-    let thought = wire.reasoning_content.filter(|text| !text.is_empty());
-    match wire.thinking_blocks {
-        Some(blocks) if !blocks.is_empty() && (thought.is_none() || is_whole(&blocks)) => {
-            read_thoughts(blocks, &mut parts);
-        }
-        Some(_) | None => parts.extend(thought.map(|text| Part::Thinking { text: text.0, signature: None })),
+    if wire.audio.is_some() {
+        let message = "What a model has said aloud cannot be told to this one.";
+        return Err(Error::refusing(message, format!("{path}.audio")));
     }
+    let mut parts = Vec::new();
+    let mut cache = wire.cache_control;
+    let thought = wire.reasoning_content.filter(|text| !text.is_empty());
+    let mut blocks = wire.thinking_blocks.unwrap_or_default();
+    if let Some(thought) = thought.filter(|_| !is_whole(&blocks)) {
+        parts.push(Part::Thinking { text: thought.0, signature: None });
+        blocks.retain(|block| block.data.is_some());
+    }
+    read_thoughts(blocks, &mut parts);
     if let Some(raw) = wire.content {
         content::read(raw, &format!("{path}.content"), &mut parts)?;
     }
@@ -140,6 +150,8 @@ fn read_turn<'a>(wire: WireMessage<'a>, role: Role, path: &str) -> Result<Messag
         };
         let (id, carried) = call_id::split(call.id.map(|id| id.0).unwrap_or_default());
         let signature = call.extra_content.and_then(Extra::signature).or(carried);
+        // Nothing but calls can follow it, so it stands near enough behind all of them.
+        cache = cache.or(call.cache_control);
         parts.push(Part::ToolCall(ToolCall {
             id,
             name: name.0,
@@ -162,7 +174,7 @@ fn read_turn<'a>(wire: WireMessage<'a>, role: Role, path: &str) -> Result<Messag
     {
         text.signature = Some(signature);
     }
-    Ok(Message { role, name: wire.name.map(|name| name.0), parts, cache: wire.cache_control })
+    Ok(Message { role, name: wire.name.map(|name| name.0), parts, cache })
 }
 
 /// Whether blocks say what was thought. The Node SDK's helper for streams keeps the last piece of a list that it does not know

@@ -13,7 +13,7 @@ use super::{
     tool::{read_functions, read_legacy_call, read_tool_choice, read_tools},
 };
 use crate::{
-    chat::{Effort, Format, Modality, Reasoning, Request, Text, User, WebSearch},
+    chat::{Effort, Format, Modality, Reasoning, Request, Telling, Text, User, WebSearch},
     error::Error,
     json::{Str, members},
 };
@@ -25,6 +25,7 @@ const HEAD: &[&str] = &["model", "stream_options"];
 pub(super) fn read(body: &str) -> Result<Request<'_>, Error> {
     let members = members(body).ok_or_else(|| Error::refusing("The body must be a JSON object.", ""))?;
     let mut request = Request::default();
+    let (mut tells_logprobs, mut top_logprobs) = (false, 0);
     let (mut legacy_functions, mut legacy_call, mut older_user) = (None, None, None);
     for (name, raw) in members {
         if raw.get() == "null" || HEAD.contains(&&*name) {
@@ -54,24 +55,25 @@ pub(super) fn read(body: &str) -> Result<Request<'_>, Error> {
             }
             "modalities" => request.modalities = read_modalities(raw)?,
             "web_search_options" => request.web_search = Some(read_web_search(raw)?),
-            "logprobs" => {
-                if typed::<bool>(&name, raw)? {
-                    request.logprobs = request.logprobs.or(Some(0));
-                }
-            }
-            "top_logprobs" => request.logprobs = Some(typed(&name, raw)?),
+            "logprobs" => tells_logprobs = typed(&name, raw)?,
+            "top_logprobs" => top_logprobs = typed(&name, raw)?,
             "reasoning_effort" => {
                 request.reasoning.effort = Some(read_effort("reasoning_effort", raw)?);
                 request.reasoning.members.push("reasoning_effort");
             }
             "reasoning" => read_reasoning(raw, &mut request.reasoning)?,
-            "thinking" => read_thinking(raw, &mut request)?,
+            "thinking" if read_thinking(raw, &mut request.reasoning)? => {}
             "user" => older_user = Some((name.0, raw)),
             "safety_identifier" => request.user = Some(read_user("safety_identifier", raw)?),
             "service_tier" => request.service_tier = Some(typed::<Str<'_>>(&name, raw)?.0),
             "stream" => request.stream = typed(&name, raw)?,
             _ => request.other.push((name.0, raw)),
         }
+    }
+    if tells_logprobs {
+        request.logprobs = Some(top_logprobs);
+    } else if top_logprobs > 0 {
+        return Err(Error::refusing("`top_logprobs` needs `logprobs` to be true.", "top_logprobs"));
     }
     // One of the two is enough for those that know one.
     match (&request.user, older_user) {
@@ -195,6 +197,8 @@ fn read_reasoning<'a>(raw: &'a RawValue, reasoning: &mut Reasoning<'a>) -> Resul
         max_tokens: Option<u64>,
         #[serde(default)]
         enabled: Option<bool>,
+        #[serde(default)]
+        exclude: Option<bool>,
         #[serde(borrow, default)]
         summary: Option<Str<'a>>,
     }
@@ -209,12 +213,18 @@ fn read_reasoning<'a>(raw: &'a RawValue, reasoning: &mut Reasoning<'a>) -> Resul
         Some(true) | None => {}
     }
     reasoning.budget = wire.max_tokens.or(reasoning.budget);
-    reasoning.summary = wire.summary.map(|summary| summary.0);
+    if wire.exclude == Some(true) {
+        reasoning.telling = Some(Telling { summary: None, member: "reasoning.exclude" });
+    } else if let Some(Str(summary)) = wire.summary {
+        reasoning.telling = Some(Telling { summary: Some(summary), member: "reasoning.summary" });
+    }
     Ok(())
 }
 
 /// Anthropic's way, as its own API and LiteLLM's clients write it.
-fn read_thinking<'a>(raw: &'a RawValue, request: &mut Request<'a>) -> Result<(), Error> {
+///
+/// False where nothing of it is known.
+fn read_thinking<'a>(raw: &'a RawValue, reasoning: &mut Reasoning<'a>) -> Result<bool, Error> {
     #[derive(Deserialize)]
     struct Wire<'a> {
         /// Absent where other members are set only, as Z.ai's `clear_thinking`.
@@ -223,20 +233,32 @@ fn read_thinking<'a>(raw: &'a RawValue, request: &mut Request<'a>) -> Result<(),
         #[serde(default)]
         budget_tokens: Option<u64>,
         #[serde(borrow, default)]
-        display: Option<&'a RawValue>,
+        display: Option<Str<'a>>,
     }
     let wire: Wire<'_> = typed("thinking", raw)?;
-    let Some(kind) = wire.kind else { return Ok(()) };
-    request.other.extend(wire.display.map(|display| (Cow::Borrowed("thinking.display"), display)));
-    let reasoning = &mut request.reasoning;
     reasoning.members.push("thinking");
+    let tells = wire.display.is_some();
+    if let Some(display) = wire.display {
+        let summary = match &*display {
+            "summarized" => Some(Cow::Borrowed("auto")),
+            "omitted" => None,
+            other => {
+                return Err(Error::refusing(format!("`{other}` is no way to tell thoughts."), "thinking.display"));
+            }
+        };
+        reasoning.telling = Some(Telling { summary, member: "thinking.display" });
+    }
+    let Some(kind) = wire.kind else {
+        reasoning.budget = wire.budget_tokens.or(reasoning.budget);
+        return Ok(wire.budget_tokens.is_some() || tells);
+    };
     match &*kind {
         "disabled" => reasoning.budget = Some(0),
         "enabled" if wire.budget_tokens.is_some() => reasoning.budget = wire.budget_tokens,
         "enabled" | "adaptive" | "auto" => reasoning.effort = reasoning.effort.or(Some(Effort::Medium)),
         other => return Err(Error::refusing(format!("`{other}` is no kind of thinking."), "thinking.type")),
     }
-    Ok(())
+    Ok(true)
 }
 
 /// Reads a value, or blames it.
