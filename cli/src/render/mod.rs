@@ -11,7 +11,9 @@ mod cluster;
 mod credentials;
 pub mod discovery;
 mod ingress;
+mod istio;
 mod listener;
+mod local_reply;
 mod overload;
 mod reload;
 mod route;
@@ -28,6 +30,7 @@ use self::wasm::Module;
 pub use self::{
     cluster::SYSTEM_CA_FILE,
     credentials::{Handover, hand_over},
+    istio::istio,
     listener::{ADMIN_LISTENER, INGRESS_LISTENER},
     reload::{NeedsRestart, Reloadable},
     wasm::INGRESS_FILTER,
@@ -45,11 +48,11 @@ pub struct Target<'a> {
     pub private_admin: Option<&'a Path>,
 }
 
-/// A rendered bootstrap.
+/// Something rendered.
 #[derive(Debug)]
 pub struct Rendering {
-    /// The document.
-    pub yaml: String,
+    /// The document, or several.
+    pub text: String,
     /// Inline secrets of the file, by the variable that must carry them.
     pub handovers: Vec<Handover>,
     /// Every variable that the module reads, sorted.
@@ -65,8 +68,8 @@ pub fn envoy(config: &Config, target: Target<'_>) -> anyhow::Result<Rendering> {
     let variables = credentials::variables(&config);
     let module = Module { path: target.wasm, variables: &variables };
     let ingress = module.ingress(&Plugin::Ingress(Box::new(config.clone())));
-    let yaml = yaml::write(&bootstrap(&config, target, &module, &ingress))?;
-    Ok(Rendering { yaml, handovers, variables })
+    let yaml = yaml::headed("envoy", &yaml::write(&bootstrap(&config, target, &module, &ingress))?);
+    Ok(Rendering { text: yaml, handovers, variables })
 }
 
 /// The document; `ingress` is the filter of that role, or where it is found.
@@ -84,6 +87,15 @@ fn bootstrap(config: &Config, target: Target<'_>, module: &Module<'_>, ingress: 
         top.insert("admin".into(), json!({ "address": address }));
     }
     bootstrap
+}
+
+/// Renders the module's own configuration in the role ingress: one line of JSON, for an Envoy whose configuration is written by
+/// somebody else.
+#[must_use]
+pub fn plugin(config: &Config) -> Rendering {
+    let (config, handovers) = hand_over(config);
+    let variables = credentials::variables(&config);
+    Rendering { text: format!("{}\n", Plugin::Ingress(Box::new(config)).to_json()), handovers, variables }
 }
 
 fn admin_address(wanted: EnvoyAdmin, target: Target<'_>) -> Option<Value> {
@@ -108,7 +120,7 @@ mod tests {
 
     fn render(file: &str, target: Target<'_>) -> (Rendering, Value) {
         let rendering = envoy(&config::parse(file).unwrap(), target).unwrap();
-        let value = serde_saphyr::from_str(&rendering.yaml).unwrap();
+        let value = serde_saphyr::from_str(&rendering.text).unwrap();
         (rendering, value)
     }
 
@@ -146,7 +158,7 @@ mod tests {
     fn an_inline_credential_leaves_the_rendering_and_is_handed_over() {
         let file = r#"{"providers": {"a": {"kind": "openai", "credential": {"value": "sk-secret"}}}}"#;
         let (rendering, _) = render(file, TARGET);
-        assert!(!rendering.yaml.contains("sk-secret"));
+        assert!(!rendering.text.contains("sk-secret"));
         assert!(!format!("{rendering:?}").contains("sk-secret"));
         let [handover] = rendering.handovers.as_slice() else { panic!("{:?}", rendering.handovers) };
         assert_eq!(
@@ -161,7 +173,7 @@ mod tests {
         let file = r#"{"providers": {"a": {"kind": "openai", "auth": "none", "headers":
             {"x-project": "project-secret", "x-b": {"value": "b-secret"}, "x-c": {"env": "C"}}}}}"#;
         let (rendering, _) = render(file, TARGET);
-        assert!(!rendering.yaml.contains("-secret"));
+        assert!(!rendering.text.contains("-secret"));
         let handed: Vec<_> = rendering.handovers.iter().map(|h| (h.variable.as_str(), h.value.as_str())).collect();
         assert_eq!(handed, [("DRAGOMAN_HEADER_A_X_PROJECT", "project-secret"), ("DRAGOMAN_HEADER_A_X_B", "b-secret")]);
         assert_eq!(rendering.variables, ["C", "DRAGOMAN_HEADER_A_X_B", "DRAGOMAN_HEADER_A_X_PROJECT"]);

@@ -50,9 +50,9 @@ impl Reloadable {
             wasm: target.wasm.to_owned(),
             private_admin: target.private_admin.map(Path::to_owned),
             folder: folder.to_owned(),
-            rendering: Rendering { yaml: String::new(), handovers, variables },
+            rendering: Rendering { text: String::new(), handovers, variables },
         };
-        reloadable.rendering.yaml = reloadable.bootstrap(&masked, &reloadable.rendering.variables)?;
+        reloadable.rendering.text = reloadable.bootstrap(&masked, &reloadable.rendering.variables)?;
         Ok(reloadable)
     }
 
@@ -94,7 +94,7 @@ impl Reloadable {
 
         let mut settled = masked.clone();
         settled.providers.sort_by_key(|provider| find(&self.started.providers, provider).unwrap_or(usize::MAX));
-        let is_same = self.bootstrap(&settled, &variables).is_ok_and(|yaml| yaml == self.rendering.yaml);
+        let is_same = self.bootstrap(&settled, &variables).is_ok_and(|yaml| yaml == self.rendering.text);
         let fits = is_same && config.listen.concurrency == self.started.listen.concurrency;
         fits.then_some(masked)
     }
@@ -103,7 +103,7 @@ impl Reloadable {
         let target = Target { wasm: &self.wasm, private_admin: self.private_admin.as_deref() };
         let module = Module { path: target.wasm, variables };
         let ingress = discovery::reference(&self.folder);
-        Ok(yaml::write(&bootstrap(masked, target, &module, &ingress))?)
+        Ok(yaml::headed("envoy", &yaml::write(&bootstrap(masked, target, &module, &ingress))?))
     }
 
     /// The changes that Envoy cannot take over even one by one; all, where only several together are a problem.

@@ -99,7 +99,7 @@ async fn serve(options: &Options) -> anyhow::Result<()> {
     let mut envoy = process::Spec {
         binary: &binary,
         folder: folder.path(),
-        bootstrap: &rendering.yaml,
+        bootstrap: &rendering.text,
         concurrency: config.listen.concurrency,
         handovers: &rendering.handovers,
         variables: &rendering.variables,
