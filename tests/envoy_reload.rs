@@ -121,7 +121,7 @@ fn under_load_a_good_edit_is_in_effect_within_a_second_a_bad_one_never_and_no_re
         let threads: Vec<_> = loads().into_iter().map(|load| scope.spawn(move || send(load, to, is_over))).collect();
         // Longer than any edit: it begins under the first policy and ends under the last.
         let long =
-            scope.spawn(move || chat("sk-edited", "openai/gpt-4o", true).header("x-simulate", "slow=900").send(to));
+            scope.spawn(move || chat("sk-edited", "openai/gpt-4o", true).header("x-simulate", "slow=600").send(to));
         thread::sleep(Duration::from_millis(700));
 
         let granted = Instant::now();
@@ -152,6 +152,7 @@ fn under_load_a_good_edit_is_in_effect_within_a_second_a_bad_one_never_and_no_re
         thread::sleep(EFFECT_LIMIT.saturating_sub(revoked.elapsed()) + Duration::from_millis(500));
         is_over.store(true, Ordering::Relaxed);
         let ended = Instant::now();
+        assert!(!long.is_finished(), "it ended too early to tell anything");
 
         let long = long.join().unwrap();
         assert!(long.complete && long.text().ends_with("data: [DONE]\n\n"), "{}", long.text());
