@@ -8,10 +8,10 @@ use super::{
 };
 use crate::{
     dialect::{
-        Identity,
+        Broken, Identity,
         openai_chat::{Whole, error_body, error_status},
     },
-    error::{Error, Kind},
+    error::Error,
     json::Scanner,
     passage::{Failure, Fed, Passage},
     plan::Outcome,
@@ -202,15 +202,15 @@ impl Head {
 
     /// Lets a whole answer go, in the client's format.
     fn translate(self, body: &[u8], identity: &Identity) -> Progress {
-        let read = core::str::from_utf8(body).ok().and_then(|text| self.attempt.upstream().read(text));
-        let Some(response) = read else {
-            let fault = self.attempt.upstream().fault(Kind::BadUpstream.status(), body);
-            if fault.message.is_none() {
-                return self.fail_as("sent an answer that is not of its format");
-            }
+        let text = core::str::from_utf8(body).map_err(|_| Broken::Malformed);
+        let response = match text.and_then(|text| self.attempt.upstream().read(text)) {
+            Ok(response) => response,
+            Err(Broken::Malformed) => return self.fail_as("sent an answer that is not of its format"),
             // An error that calls itself a success.
-            let (status, body) = self.attempt.plan.downstream.fault(&self.attempt.target.provider.name, &fault);
-            return self.replace(status, body, Outcome::Unusable(status));
+            Err(Broken::Fault(fault)) => {
+                let (status, body) = self.attempt.plan.downstream.fault(&self.attempt.target.provider.name, &fault);
+                return self.replace(status, body, Outcome::Unusable(status));
+            }
         };
         let plan = &self.attempt.plan;
         plan.note_usage(response.usage);
