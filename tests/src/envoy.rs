@@ -13,7 +13,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde_json::{Value, json};
 use socket2::{Domain, Socket, Type};
 use std::fs;
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -75,7 +75,8 @@ impl Setup {
     /// # Panics
     /// When there is no free port.
     #[must_use]
-    pub fn new(mut config: Value) -> Self {
+    pub fn new(config: Value) -> Self {
+        let mut config = in_test_mode(config);
         let mut ports = Vec::new();
         if let Some(file) = config.as_object_mut() {
             let listen = file.entry("listen").or_insert_with(|| json!({}));
@@ -135,7 +136,7 @@ impl Setup {
         let mut command = Command::new(&tool);
         command.args(["launch", &std::process::id().to_string()]).arg(&tool).arg("up");
         command.arg("--config").arg(&file);
-        command.arg("--envoy").arg(artefact("envoy")).arg("--wasm").arg(artefact("dragoman.wasm"));
+        command.arg("--envoy").arg(stock_envoy()).arg("--wasm").arg(artefact("dragoman.wasm"));
         command.args(&self.arguments).envs(self.variables).env("TMPDIR", folder.path());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let (process, lines) = Process::start(command, folder, self.ports);
@@ -326,6 +327,39 @@ pub fn artefact(name: &str) -> PathBuf {
     let path = folder.join(name);
     assert!(path.exists(), "{} is not there: `make wasm cli envoy` builds it", path.display());
     path
+}
+
+/// The Envoy that is tested with: `DRAGOMAN_TEST_ENVOY` names an older one of `scripts/envoy`.
+#[must_use]
+pub fn stock_envoy() -> PathBuf {
+    artefact(std::env::var("DRAGOMAN_TEST_ENVOY").as_deref().unwrap_or("envoy"))
+}
+
+/// Whether all files are run with `retry.mode: dispatch`: `DRAGOMAN_TEST_MODE` says so.
+#[must_use]
+pub fn is_dispatch() -> bool {
+    std::env::var("DRAGOMAN_TEST_MODE").is_ok_and(|mode| mode == "dispatch")
+}
+
+/// Whether a test that is about the native mode has to be left out, and if so says that and why where it is seen.
+#[must_use]
+pub fn skips(test: &str, reason: &str) -> bool {
+    if is_dispatch() {
+        // Past the capture of a test that passes.
+        let _ = writeln!(io::stderr().lock(), "{test}: skipped in dispatch mode: {reason}");
+    }
+    is_dispatch()
+}
+
+/// A file in the mode that is tested, unless it has one of its own.
+pub(crate) fn in_test_mode(mut config: Value) -> Value {
+    if let (true, Some(file)) = (is_dispatch(), config.as_object_mut()) {
+        let retry = file.entry("retry").or_insert_with(|| json!({}));
+        if let Some(retry) = retry.as_object_mut() {
+            retry.entry("mode").or_insert_with(|| json!("dispatch"));
+        }
+    }
+    config
 }
 
 /// The workspace's folder.

@@ -76,7 +76,7 @@ async fn serve(options: &Options) -> anyhow::Result<()> {
     let folder = tempfile::Builder::new().prefix("dragoman-").tempdir().context("no temporary folder")?;
     let socket = folder.path().join("admin.sock");
     let target = render::Target { wasm: &module, private_admin: Some(&socket) };
-    let Rendering { yaml, handovers, variables } = render::envoy(&config, target)?;
+    let Rendering { text: yaml, handovers, variables } = render::envoy(&config, target)?;
     let private_admin = (config.listen.envoy_admin == EnvoyAdmin::Off).then_some(socket);
     let mut envoy = process::Spec {
         binary: &binary,

@@ -20,6 +20,7 @@ use crate::{
         abilities::{self, Ability},
     },
     error::{Error, Kind},
+    segment,
 };
 
 const ABILITIES: &[Ability] = &[Ability::Choices, Ability::Logprobs, Ability::Pictures, Ability::WebSearch];
@@ -258,10 +259,6 @@ fn fold_seed(seed: i64) -> i32 {
     i32::from_le_bytes([a, b, c, d])
 }
 
-fn digit(value: u8) -> char {
-    char::from_digit(value.into(), 16).map_or('0', |digit| digit.to_ascii_uppercase())
-}
-
 /// The path of a model's method. A name cannot leave its segment.
 fn path(model: &str, is_stream: bool) -> String {
     let (collection, name) = match model.split_once('/') {
@@ -270,12 +267,7 @@ fn path(model: &str, is_stream: bool) -> String {
     };
     let method = if is_stream { "streamGenerateContent?alt=sse" } else { "generateContent" };
     let mut path = format!("/{collection}/");
-    for byte in name.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' => path.push(char::from(byte)),
-            _ => path.extend(['%', digit(byte >> 4), digit(byte & 15)]),
-        }
-    }
+    segment::push(&mut path, name);
     path.push(':');
     path.push_str(method);
     path
