@@ -68,8 +68,17 @@ pub fn envoy(config: &Config, target: Target<'_>) -> anyhow::Result<Rendering> {
     let variables = credentials::variables(&config);
     let module = Module { path: target.wasm, variables: &variables };
     let ingress = module.ingress(&Plugin::Ingress(Box::new(config.clone())));
-    let yaml = yaml::headed("envoy", &yaml::write(&bootstrap(&config, target, &module, &ingress))?);
-    Ok(Rendering { text: yaml, handovers, variables })
+    let text = yaml::headed("envoy", &yaml::write(&bootstrap(&config, target, &module, &ingress))?);
+    Ok(Rendering { text, handovers, variables })
+}
+
+/// Renders the module's own configuration in the role ingress: one line of JSON, for an Envoy whose configuration is written by
+/// somebody else.
+#[must_use]
+pub fn plugin(config: &Config) -> Rendering {
+    let (config, handovers) = hand_over(config);
+    let variables = credentials::variables(&config);
+    Rendering { text: format!("{}\n", Plugin::Ingress(Box::new(config)).to_json()), handovers, variables }
 }
 
 /// The document; `ingress` is the filter of that role, or where it is found.
@@ -87,15 +96,6 @@ fn bootstrap(config: &Config, target: Target<'_>, module: &Module<'_>, ingress: 
         top.insert("admin".into(), json!({ "address": address }));
     }
     bootstrap
-}
-
-/// Renders the module's own configuration in the role ingress: one line of JSON, for an Envoy whose configuration is written by
-/// somebody else.
-#[must_use]
-pub fn plugin(config: &Config) -> Rendering {
-    let (config, handovers) = hand_over(config);
-    let variables = credentials::variables(&config);
-    Rendering { text: format!("{}\n", Plugin::Ingress(Box::new(config)).to_json()), handovers, variables }
 }
 
 fn admin_address(wanted: EnvoyAdmin, target: Target<'_>) -> Option<Value> {
