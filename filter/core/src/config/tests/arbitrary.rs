@@ -86,7 +86,7 @@ fn some_provider() -> impl Strategy<Value = Provider> {
 }
 
 fn some_key() -> impl Strategy<Value = Key> {
-    let models = proptest::option::of(proptest::collection::vec("[a-z0-9/*.-]{1,12}", 0..3));
+    let models = proptest::option::of(proptest::collection::vec("[a-z0-9*.-]{1,12}|[*]/[a-z0-9*.-]{1,9}", 0..3));
     let times = (proptest::option::of(0..1_000_000_000_u64), proptest::option::of(1_000_000_000..253_402_300_800_u64));
     (label(), label(), any::<[u8; 32]>(), ".{0,20}", models, times, any::<bool>()).prop_map(
         |(id, name, sha256, description, models, (not_before, expires), enabled)| Key {

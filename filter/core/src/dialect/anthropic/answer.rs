@@ -6,7 +6,6 @@
 
 use alloc::{
     borrow::{Cow, ToOwned},
-    format,
     string::String,
     vec::Vec,
 };
@@ -104,7 +103,7 @@ impl Answer {
         let call = (name != JSON_TOOL).then_some(self.calls);
         if let Some(call) = call {
             self.calls = call.saturating_add(1);
-            let id = block.id.filter(|id| !id.is_empty()).map_or_else(|| Cow::Owned(format!("call_{call}")), |id| id.0);
+            let id = block.id.unwrap_or_default().0;
             let begun = ToolCall { id, name, arguments: Cow::Borrowed(""), signature: None };
             each(Delta::ToolCall { choice: 0, call, begun });
         } else if core::mem::replace(&mut self.is_given, true) {
@@ -253,8 +252,7 @@ impl Answer {
     }
 
     fn count(&mut self, usage: Option<&WireUsage<'_>>, each: &mut Each<'_, '_>) {
-        if let Some(usage) = usage {
-            self.tally.update(usage);
+        if usage.is_some_and(|usage| self.tally.update(usage)) {
             each(Delta::Usage(self.tally.usage()));
         }
     }

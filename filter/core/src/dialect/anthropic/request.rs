@@ -86,6 +86,9 @@ pub(super) fn write(request: &Request<'_>, aim: &Aim<'_>) -> Result<Written, Err
     note_harmless(request, &mut dropped);
     let abilities = abilities_of(aim.model);
     let Conversation { mut system, turns } = Conversation::read(&request.messages, &mut dropped)?;
+    if turns.is_empty() {
+        return Err(Error::refusing("This model needs a message that says something.", "messages"));
+    }
     let mut toolbox = Toolbox::new(request, abilities, &mut dropped)?;
     let cache_control = read_other(request, &mut dropped)?;
     if let Some(instruction) = toolbox.instruction.take() {

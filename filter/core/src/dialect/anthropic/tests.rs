@@ -821,7 +821,8 @@ fn told_alike(blocks: &Value, reason: &str, details: &Value) -> Value {
 fn try_told_alike(blocks: &Value, reason: &str, details: &Value) -> Option<Value> {
     let blocks = blocks.as_array().unwrap();
     let message =
-        json!({"type": "message", "content": blocks, "stop_reason": reason, "stop_details": details}).to_string();
+        json!({"type": "message", "id": "msg_1", "content": blocks, "stop_reason": reason, "stop_details": details})
+            .to_string();
     let whole = Anthropic.read(&message).ok().map(|response| {
         let answer: Value = serde_json::from_slice(&CLIENT.write(&response, &identity())).unwrap();
         gist(core::slice::from_ref(&answer["choices"][0]), "message")
@@ -922,7 +923,7 @@ fn calls_are_sound_or_the_answer_is_not() {
         "tool_use",
         &Value::Null,
     );
-    let expected = json!([["a", "f", r#"{"a":{"b":[1]}}"#], ["b", "g", "{}"], ["call_2", "h", "{}"]]);
+    let expected = json!([["a", "f", r#"{"a":{"b":[1]}}"#], ["b", "g", "{}"], ["call_msg1_0_2", "h", "{}"]]);
     assert_eq!(told["calls"], expected);
     for call in [
         json!({"type": "tool_use", "id": "a", "input": {}}),

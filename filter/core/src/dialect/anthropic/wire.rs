@@ -11,7 +11,7 @@ use super::{answer::Answer, fault};
 use crate::{
     chat::{Citation, Collected, Response, Text},
     dialect::Broken,
-    json::Str,
+    json::{Number, Str},
     usage::Usage,
 };
 
@@ -92,13 +92,13 @@ pub(super) enum BlockKind {
 #[derive(Deserialize)]
 pub(super) struct WireUsage<'a> {
     #[serde(default)]
-    input_tokens: Option<u64>,
+    input_tokens: Number<u64>,
     #[serde(default)]
-    cache_creation_input_tokens: Option<u64>,
+    cache_creation_input_tokens: Number<u64>,
     #[serde(default)]
-    cache_read_input_tokens: Option<u64>,
+    cache_read_input_tokens: Number<u64>,
     #[serde(default)]
-    output_tokens: Option<u64>,
+    output_tokens: Number<u64>,
     #[serde(default)]
     output_tokens_details: Option<OutputDetails>,
     #[serde(borrow, default)]
@@ -108,7 +108,7 @@ pub(super) struct WireUsage<'a> {
 #[derive(Deserialize)]
 struct OutputDetails {
     #[serde(default)]
-    thinking_tokens: Option<u64>,
+    thinking_tokens: Number<u64>,
 }
 
 /// Tokens as Anthropic counts them: what came from the cache or went into it is counted apart.
@@ -122,9 +122,10 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    /// Takes what is told; what is not told stays.
-    pub(super) fn update(&mut self, wire: &WireUsage<'_>) {
-        let thinking = wire.output_tokens_details.as_ref().and_then(|details| details.thinking_tokens);
+    /// Takes what is told, if anything is; what is not told stays.
+    pub(super) fn update(&mut self, wire: &WireUsage<'_>) -> bool {
+        let mut is_told = false;
+        let thinking = wire.output_tokens_details.as_ref().map(|details| details.thinking_tokens).unwrap_or_default();
         for (count, told) in [
             (&mut self.fresh, wire.input_tokens),
             (&mut self.written, wire.cache_creation_input_tokens),
@@ -132,8 +133,10 @@ impl Tally {
             (&mut self.output, wire.output_tokens),
             (&mut self.thinking, thinking),
         ] {
-            *count = told.unwrap_or(*count);
+            *count = told.0.unwrap_or(*count);
+            is_told |= told.0.is_some();
         }
+        is_told
     }
 
     pub(super) fn usage(&self) -> Usage {

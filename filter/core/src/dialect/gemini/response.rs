@@ -232,15 +232,6 @@ impl<'a> Blob<'a> {
     }
 }
 
-/// A call's id: older models give none, and clients need one.
-pub(super) fn call_id<'a>(id: Option<Str<'a>>, answer: &str, choice: u32, call: u32) -> Text<'a> {
-    match id {
-        Some(id) if !id.is_empty() => id.0,
-        Some(_) | None if choice == 0 => Cow::Owned(format!("call_{answer}_{call}")),
-        Some(_) | None => Cow::Owned(format!("call_{answer}_{choice}_{call}")),
-    }
-}
-
 /// JSON without the white space that Google prints it with.
 pub(super) fn compact(json: &str) -> Text<'_> {
     if !json.contains(|character: char| character.is_ascii_whitespace()) {

@@ -13,7 +13,7 @@ use super::{
     citation::{self, MAX_SOURCES, Place, Ruler},
     fault,
     partial::Document,
-    response::{Answer, Blob, Call, Candidate, Part, PromptFeedback, call_id, compact},
+    response::{Answer, Blob, Call, Candidate, Part, PromptFeedback, compact},
     usage::{self, Counts},
 };
 use crate::{
@@ -32,7 +32,6 @@ pub(super) struct Steps {
     has_said_something: bool,
     /// Sources so far.
     sources: usize,
-    id: String,
     counts: Counts,
     choices: Vec<Progress>,
 }
@@ -116,7 +115,6 @@ impl Steps {
         if !core::mem::replace(&mut self.has_begun, true) {
             let text = |text: &Option<Str<'a>>| text.clone().map(|text| text.0);
             (id, model) = (text(&answer.response_id), text(&answer.model_version));
-            self.id = id.as_deref().unwrap_or_default().into();
         }
         each(Delta::Start { id, model, service_tier });
     }
@@ -124,7 +122,7 @@ impl Steps {
     fn candidate<'a>(&mut self, mut candidate: Candidate<'a>, each: Each<'_, 'a>) -> Result<(), Broken> {
         let choice = candidate.index.0.unwrap_or(0);
         let index = usize::try_from(choice).unwrap_or(MAX_CHOICES);
-        let Self { id, choices, sources, .. } = self;
+        let Self { choices, sources, .. } = self;
         if index >= choices.len() {
             choices.resize_with(index.saturating_add(1).min(MAX_CHOICES), Progress::default);
         }
@@ -133,7 +131,7 @@ impl Steps {
         let has_sources = candidate.grounding_metadata.is_some() || candidate.citation_metadata.is_some();
         let ruler = has_sources.then(|| Ruler::new(progress.end, parts.iter().map(Part::text).collect()));
         for part in parts {
-            progress.part(part, choice, id, each)?;
+            progress.part(part, choice, each)?;
         }
         if let Some(ruler) = ruler {
             let mut left = MAX_SOURCES.saturating_sub(*sources);
@@ -158,7 +156,7 @@ impl Steps {
 }
 
 impl Progress {
-    fn part<'a>(&mut self, part: Part<'a>, choice: u32, answer: &str, each: Each<'_, 'a>) -> Result<(), Broken> {
+    fn part<'a>(&mut self, part: Part<'a>, choice: u32, each: Each<'_, 'a>) -> Result<(), Broken> {
         self.end.advance(part.text());
         let signature = part.thought_signature.map(|signature| signature.0);
         let signs_text = part.text.is_some();
@@ -170,7 +168,7 @@ impl Progress {
             each(Delta::Image { choice, source });
         }
         match (part.function_call, signature) {
-            (Some(call), signature) => self.call(call, signature, choice, answer, each)?,
+            (Some(call), signature) => self.call(call, signature, choice, each)?,
             (None, Some(signature)) if signs_text => each(Delta::TextSignature { choice, signature }),
             // What proves a built-in tool's call proves nothing without it.
             (None, _) => {}
@@ -184,7 +182,6 @@ impl Progress {
         call: Call<'a>,
         signature: Option<Text<'a>>,
         choice: u32,
-        answer: &str,
         each: Each<'_, 'a>,
     ) -> Result<(), Broken> {
         let goes_on = call.will_continue == Some(true);
@@ -199,7 +196,7 @@ impl Progress {
                 None => Cow::Borrowed("{}"),
             };
             self.open = (is_partial && call.args.is_none()).then(Document::default);
-            let id = call_id(call.id, answer, choice, index);
+            let id = call.id.unwrap_or_default().0;
             each(Delta::ToolCall { choice, call: index, begun: ToolCall { id, name: name.0, arguments, signature } });
         }
         if let Some(document) = &mut self.open {

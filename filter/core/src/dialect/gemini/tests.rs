@@ -450,9 +450,9 @@ fn a_signature_comes_back_in_the_id_where_a_client_drops_the_rest() {
     );
     assert_eq!(
         body["contents"][1]["parts"],
-        json!([{"functionCall": {"id": "call_r_0", "name": "f", "args": {}}, "thoughtSignature": "S+/0"}])
+        json!([{"functionCall": {"id": "call_r_0_0", "name": "f", "args": {}}, "thoughtSignature": "S+/0"}])
     );
-    assert_eq!(body["contents"][2]["parts"][0]["functionResponse"]["id"], "call_r_0");
+    assert_eq!(body["contents"][2]["parts"][0]["functionResponse"]["id"], "call_r_0_0");
 }
 
 #[test]
@@ -538,7 +538,7 @@ fn an_answer_is_told_in_openais_words() {
         message["tool_calls"],
         json!([
             {"id": "own", "type": "function", "function": {"name": "f", "arguments": r#"{"q":"a  \\\" b","r":[1,2.5]}"#}},
-            {"id": "call_r_1", "type": "function", "function": {"name": "g", "arguments": "{}"}},
+            {"id": "call_r_0_1", "type": "function", "function": {"name": "g", "arguments": "{}"}},
         ])
     );
 }
@@ -812,7 +812,7 @@ fn a_stream_is_told_event_for_event() {
     assert_eq!(joined(&first, "reasoning_content"), "hm");
     assert_eq!(joined(&first, "content"), "a");
     let calls: Vec<_> = first.iter().filter_map(|chunk| chunk["choices"][0]["delta"]["tool_calls"].get(0)).collect();
-    assert_eq!(calls[0]["id"], "call_r_0__thought__S");
+    assert_eq!(calls[0]["id"], "call_r_0_0__thought__S");
     assert_eq!((&calls[0]["index"], &calls[1]["index"]), (&json!(0), &json!(1)));
     assert_eq!(
         (&calls[0]["function"]["arguments"], &calls[1]["function"]["arguments"]),

@@ -4,7 +4,7 @@
 //! Much that is not Ollama speaks its API. What stands beside the answer is read if it can be; only what is said and called must
 //! be of the right type, because an answer without a part of it is another one.
 
-use alloc::{borrow::Cow, format, string::String, vec::Vec};
+use alloc::{borrow::Cow, vec::Vec};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
@@ -136,7 +136,7 @@ impl Told {
             each(Delta::Logprobs { choice, tokens: logprobs.into_iter().map(WireLogprob::read).collect() });
         }
         for call in message.tool_calls.into_iter().flatten() {
-            let begun = call.read(answer.created_at.as_deref().unwrap_or_default(), self.calls);
+            let begun = call.read();
             each(Delta::ToolCall { choice, call: self.calls, begun });
             self.calls = self.calls.saturating_add(1);
         }
@@ -193,11 +193,9 @@ impl<'a> WireAnswer<'a> {
 }
 
 impl<'a> WireCall<'a> {
-    /// The call with this index in its answer. Older servers give it no id: then it gets one from the digits of the answer's
-    /// time, nanoseconds on most systems, since clients keep the calls of a whole conversation apart by their ids.
-    fn read(self, time: &str, index: u32) -> ToolCall<'a> {
-        let digits = || time.chars().filter(char::is_ascii_digit).take(24).collect::<String>();
-        let id = said(self.id).unwrap_or_else(|| Cow::Owned(format!("call_{}_{index}", digits())));
+    /// The call; older servers give it no id.
+    fn read(self) -> ToolCall<'a> {
+        let id = said(self.id).unwrap_or_default();
         let arguments = self.function.arguments.map_or("{}", RawValue::get);
         // What stands in a string has been written as JSON before.
         let arguments = serde_json::from_str(arguments).map_or(Cow::Borrowed(arguments), |Str(json)| json);
@@ -251,7 +249,7 @@ mod tests {
         assert_eq!(got["model"], "m");
         assert_eq!((&message["content"], &message["reasoning_content"]), (&json!("Wörd"), &json!("hm")));
         let calls = json!([
-            {"id": "call_2026080100000050200_0", "type": "function", "function": {"name": "f", "arguments": r#"{"b":1.50,"a":{}}"#}},
+            {"id": "call_chatcmplx_0_0", "type": "function", "function": {"name": "f", "arguments": r#"{"b":1.50,"a":{}}"#}},
             {"id": "call_q", "type": "function", "function": {"name": "g", "arguments": "{}"}},
         ]);
         assert_eq!(message["tool_calls"], calls);
@@ -291,7 +289,8 @@ mod tests {
         );
         let choice = &got["choices"][0];
         assert_eq!((&got["model"], &choice["finish_reason"]), (&json!("asked"), &json!("tool_calls")));
-        let call = json!({"id": "call__0", "type": "function", "function": {"name": "f", "arguments": "{}"}});
+        let call =
+            json!({"id": "call_chatcmplx_0_0", "type": "function", "function": {"name": "f", "arguments": "{}"}});
         assert_eq!((&choice["message"]["content"], &choice["message"]["tool_calls"][0]), (&json!("x"), &call));
         assert!(choice["logprobs"].is_null());
         let usage = &got["usage"];

@@ -110,9 +110,9 @@ mod tests {
             json!({"reasoning_content": "hm", "thinking_blocks": thought}),
             json!({"content": "Wörd 🐪"}),
             json!([{"token": "Wörd 🐪", "logprob": -0.5, "bytes": "Wörd 🐪".as_bytes(), "top_logprobs": []}]),
-            call(0, "call_2026080100000125_0", "f", r#"{"b":1,"a":[]}"#),
+            call(0, "call_chatcmplx_0_0", "f", r#"{"b":1,"a":[]}"#),
             call(1, "call_q", "g", "{}"),
-            call(2, "call_20260801000002_2", "h", r#"{"c":2}"#),
+            call(2, "call_chatcmplx_0_2", "h", r#"{"c":2}"#),
             json!("tool_calls"),
         ];
         let stream = whole_stream();

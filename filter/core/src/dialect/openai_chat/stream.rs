@@ -246,8 +246,9 @@ impl Writer for StreamWriter {
                 self.thought_delta(choice, WireThought { index, kind, thinking: None, signature: None, data }, out);
             }
             Delta::ToolCall { choice, call: index, begun } => {
+                let answer = self.id.clone();
                 self.close_thought(choice);
-                let wire = call(&begun, Some(index));
+                let wire = call(&begun, (&answer, choice, index), Some(index));
                 self.delta(choice, WireDelta { tool_calls: Some([wire]), ..WireDelta::default() }, out);
             }
             Delta::Arguments { choice, call: index, json } => {

@@ -4,6 +4,7 @@
 //! `extra_content.google.thought_signature`, as Google's own OpenAI-compatible endpoint writes it, and also rides in the id.
 
 use alloc::{
+    borrow::Cow,
     format,
     string::{String, ToString},
     vec::Vec,
@@ -183,12 +184,13 @@ struct CompletionDetails {
 /// Writes a whole answer.
 pub(super) fn write(response: &Response<'_>, identity: &Identity) -> Vec<u8> {
     let own = completion_id(&identity.exchange);
+    let id = response.id.as_deref().unwrap_or(&own);
     let completion = Completion {
-        id: response.id.as_deref().unwrap_or(&own),
+        id,
         object: "chat.completion",
         created: identity.created,
         model: response.model.as_deref().unwrap_or(&identity.model),
-        choices: response.choices.iter().enumerate().map(|(index, choice)| choice_of(index, choice)).collect(),
+        choices: response.choices.iter().enumerate().map(|(index, choice)| choice_of(id, index, choice)).collect(),
         usage: response.usage.as_ref().map(usage),
         service_tier: response.service_tier.as_deref(),
         system_fingerprint: None,
@@ -294,11 +296,18 @@ pub(super) fn extra(signature: Option<&str>) -> Option<Extra<'_>> {
     signature.map(|thought_signature| Extra { google: Google { thought_signature } })
 }
 
-pub(super) fn call<'a>(call: &'a ToolCall<'a>, index: Option<u32>) -> WireCall<'a> {
+/// A call; `place` is the answer's name, the choice and the number of the call in it.
+pub(super) fn call<'a>(call: &'a ToolCall<'a>, place: (&str, u32, u32), index: Option<u32>) -> WireCall<'a> {
     let signature = call.signature.as_deref();
+    let (answer, choice, number) = place;
+    let id = if call.id.is_empty() {
+        Cow::Owned(call_id::unnamed(answer, choice, number))
+    } else {
+        Cow::Borrowed(&*call.id)
+    };
     WireCall {
         index,
-        id: Some(call_id::join(&call.id, signature).into_owned()),
+        id: Some(call_id::join(&id, signature).into_owned()),
         kind: Some("function"),
         function: WireFunction { name: Some(&call.name), arguments: &call.arguments },
         extra_content: extra(signature),
@@ -328,7 +337,7 @@ pub(super) fn image(source: &Source<'_>, index: Option<u32>) -> WireImage {
     WireImage { index, kind: "image_url", image_url: WireUrl { url } }
 }
 
-fn choice_of<'a>(index: usize, choice: &'a Choice<'a>) -> WireChoice<'a> {
+fn choice_of<'a>(answer: &str, index: usize, choice: &'a Choice<'a>) -> WireChoice<'a> {
     let mut message = WireMessage { role: "assistant", ..WireMessage::default() };
     let mut characters = 0_u64;
     for part in &choice.parts {
@@ -362,7 +371,11 @@ fn choice_of<'a>(index: usize, choice: &'a Choice<'a>) -> WireChoice<'a> {
                 data: Some(data),
             }),
             Part::Refusal(text) => message.refusal.get_or_insert_default().push_str(text),
-            Part::ToolCall(tool_call) => message.tool_calls.push(call(tool_call, None)),
+            Part::ToolCall(tool_call) => {
+                let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+                let place = (answer, number(index), number(message.tool_calls.len()));
+                message.tool_calls.push(call(tool_call, place, None));
+            }
             Part::Image { source, .. } => message.images.push(image(source, None)),
             // No model answers with these through the formats that are read today.
             Part::Document { .. } | Part::Audio { .. } | Part::ToolResult(_) => {}
