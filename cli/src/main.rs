@@ -136,6 +136,9 @@ struct UpArgs {
     /// Listen on this port instead of the file's; 0 for any free one
     #[arg(long)]
     port: Option<u16>,
+    /// Take over changes of the file while running; SIGHUP looks at it at once
+    #[arg(long)]
+    reload: bool,
 }
 
 #[derive(Args)]
@@ -183,9 +186,9 @@ fn run(verb: Verb) -> anyhow::Result<()> {
             let key = key.map_or_else(read_key, Ok)?;
             print(&format!("{}\n", key::hash(&key)))
         }
-        Verb::Up(UpArgs { config, envoy, wasm, host, port }) => {
+        Verb::Up(UpArgs { config, envoy, wasm, host, port, reload }) => {
             let config = config.or_else(configured).with_context(no_file)?;
-            up::run(&up::Options { config, envoy, wasm, host, port })
+            up::run(&up::Options { config, envoy, wasm, host, port, reload })
         }
         Verb::Simulate(args) => simulate::run(args),
         Verb::Launch(LaunchArgs { parent, program, arguments }) => {

@@ -26,6 +26,8 @@ use tempfile::TempDir;
 
 /// `up` promises 20 s on an idle machine.
 const READY_LIMIT: Duration = Duration::from_mins(1);
+/// The configuration file, in the gateway's folder.
+const FILE: &str = "dragoman.json";
 const STOP_LIMIT: Duration = Duration::from_secs(30);
 
 /// What a gateway is started with.
@@ -44,6 +46,7 @@ pub struct Gateway {
     pub admin: SocketAddr,
     /// Envoy's own admin interface, unless it is off.
     pub envoy_admin: Option<SocketAddr>,
+    config: Value,
     process: Process,
 }
 
@@ -65,7 +68,7 @@ struct Process {
     log: Arc<Mutex<String>>,
     /// Ends when all has been read.
     reader: Option<JoinHandle<()>>,
-    _folder: TempDir,
+    folder: TempDir,
     _ports: Vec<Socket>,
 }
 
@@ -130,7 +133,7 @@ impl Setup {
     /// When it is not built.
     pub fn try_start(self) -> Result<Gateway, Ended> {
         let folder = TempDir::with_prefix_in("gateway-", scratch()).expect("a folder");
-        let file = folder.path().join("dragoman.json");
+        let file = folder.path().join(FILE);
         fs::write(&file, self.config.to_string()).expect("a file in it");
         let tool = artefact("dragoman");
         let mut command = Command::new(&tool);
@@ -148,12 +151,12 @@ impl Setup {
                 ready = addresses.next().zip(addresses.next());
             } else if let (Some((address, admin)), Some(url)) = (ready, line.strip_prefix("prometheus http://")) {
                 let envoy_admin = url.split('/').next().and_then(|address| address.parse().ok());
-                return Ok(Gateway { address, admin, envoy_admin, process });
+                return Ok(Gateway { address, admin, envoy_admin, config: self.config, process });
             }
             if let Some((address, admin)) = ready
                 && self.config.pointer("/listen/envoy_admin") == Some(&json!("off"))
             {
-                return Ok(Gateway { address, admin, envoy_admin: None, process });
+                return Ok(Gateway { address, admin, envoy_admin: None, config: self.config, process });
             }
         }
         Err(process.end(Signal::KILL))
@@ -173,6 +176,34 @@ impl Gateway {
     #[track_caller]
     pub fn send(&self, request: &Request) -> Response {
         request.send(self.address)
+    }
+
+    /// The folder of its configuration file and its temporary files.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.process.folder.path()
+    }
+
+    /// The content of the configuration file that it was started with.
+    #[must_use]
+    pub fn config(&self) -> Value {
+        self.config.clone()
+    }
+
+    /// Puts another configuration file in the place of the one there is, as an editor does.
+    ///
+    /// # Panics
+    /// When the folder cannot be written.
+    #[track_caller]
+    pub fn replace_file(&self, text: &str) {
+        let draft = self.folder().join("draft");
+        fs::write(&draft, text).expect("the folder can be written");
+        fs::rename(&draft, self.folder().join(FILE)).expect("the folder can be written");
+    }
+
+    /// Sends it SIGHUP.
+    pub fn hang_up(&self) {
+        let _ = pidfd_send_signal(&self.process.handle, Signal::HUP);
     }
 
     /// What was printed to standard error, by the tool, Envoy and the module.
@@ -265,19 +296,7 @@ impl Process {
                 bytes.clear();
             }
         });
-        (
-            Self {
-                id,
-                handle,
-                exit: Mutex::new(exit),
-                output,
-                log,
-                reader: Some(reader),
-                _folder: folder,
-                _ports: ports,
-            },
-            lines,
-        )
+        (Self { id, handle, exit: Mutex::new(exit), output, log, reader: Some(reader), folder, _ports: ports }, lines)
     }
 
     fn log(&self) -> String {

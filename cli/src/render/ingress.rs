@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use dragoman_core::{
     attempt::MAX_TRANSLATED,
-    config::{Config, Plugin, Provider, RetryMode},
+    config::{Config, Provider, RetryMode},
     sse::MAX_FRAME,
 };
 use serde_json::{Value, json};
 
-use super::{listener, listener::INGRESS_LISTENER, local_reply, route, scheme::seconds, wasm::Module};
+use super::{listener, listener::INGRESS_LISTENER, local_reply, route, scheme::seconds};
 
 /// Added to what the module holds at most: it answers 413 itself, in the caller's dialect, so Envoy's limit must be the
 /// later one; and what one read of the socket brings is in Envoy's buffer before the module has seen it.
@@ -20,7 +20,7 @@ const CONNECTION_BUFFER_BYTES: u32 = 1 << 20;
 /// Added to the longest wait that the file allows, so that the module's own time-out always comes first.
 const IDLE_MARGIN: Duration = Duration::from_secs(30);
 
-pub(super) fn listener(config: &Config, module: &Module<'_>) -> Value {
+pub(super) fn listener(config: &Config, filter: &Value) -> Value {
     let buffer_bytes = buffer_bytes(config);
     let manager = json!({
         "codec_type": "AUTO",
@@ -53,7 +53,7 @@ pub(super) fn listener(config: &Config, module: &Module<'_>) -> Value {
         "access_log": [access_log()],
         "local_reply_config": local_reply::config(config),
         "route_config": route::table(config, buffer_bytes),
-        "http_filters": [module.ingress(&Plugin::Ingress(Box::new(config.clone()))), listener::router()],
+        "http_filters": [filter, listener::router()],
     });
     listener::http(INGRESS_LISTENER, config.listen.address, connection_buffer_bytes(config), manager)
 }

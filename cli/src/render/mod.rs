@@ -9,11 +9,13 @@
 
 mod cluster;
 mod credentials;
+pub mod discovery;
 mod ingress;
 mod istio;
 mod listener;
 mod local_reply;
 mod overload;
+mod reload;
 mod route;
 pub mod scheme;
 mod wasm;
@@ -30,6 +32,8 @@ pub use self::{
     credentials::{Handover, hand_over},
     istio::istio,
     listener::{ADMIN_LISTENER, INGRESS_LISTENER},
+    reload::{NeedsRestart, Reloadable},
+    wasm::INGRESS_FILTER,
 };
 
 /// The statistics prefix of the ingress: its request gauge is `http.ingress.downstream_rq_active`.
@@ -63,20 +67,9 @@ pub fn envoy(config: &Config, target: Target<'_>) -> anyhow::Result<Rendering> {
     let (config, handovers) = hand_over(config);
     let variables = credentials::variables(&config);
     let module = Module { path: target.wasm, variables: &variables };
-    let rendered = config.providers.iter().filter(|provider| provider.cluster.is_none());
-    let mut bootstrap = json!({
-        "node": { "id": "dragoman", "cluster": "dragoman" },
-        "overload_manager": overload::manager(ingress::buffer_bytes(&config)),
-        "static_resources": {
-            "listeners": [ingress::listener(&config, &module), listener::admin(config.listen.admin)],
-            "clusters": rendered.map(|provider| cluster::of(provider, &config, &module)).collect::<Vec<_>>(),
-        },
-    });
-    if let (Some(address), Some(top)) = (admin_address(config.listen.envoy_admin, target), bootstrap.as_object_mut()) {
-        top.insert("admin".into(), json!({ "address": address }));
-    }
-    let yaml = yaml::headed("envoy", &yaml::write(&bootstrap)?);
-    Ok(Rendering { text: yaml, handovers, variables })
+    let ingress = module.ingress(&Plugin::Ingress(Box::new(config.clone())));
+    let text = yaml::headed("envoy", &yaml::write(&bootstrap(&config, target, &module, &ingress))?);
+    Ok(Rendering { text, handovers, variables })
 }
 
 /// Renders the module's own configuration in the role ingress: one line of JSON, for an Envoy whose configuration is written by
@@ -86,6 +79,23 @@ pub fn plugin(config: &Config) -> Rendering {
     let (config, handovers) = hand_over(config);
     let variables = credentials::variables(&config);
     Rendering { text: format!("{}\n", Plugin::Ingress(Box::new(config)).to_json()), handovers, variables }
+}
+
+/// The document; `ingress` is the filter of that role, or where it is found.
+fn bootstrap(config: &Config, target: Target<'_>, module: &Module<'_>, ingress: &Value) -> Value {
+    let rendered = config.providers.iter().filter(|provider| provider.cluster.is_none());
+    let mut bootstrap = json!({
+        "node": { "id": "dragoman", "cluster": "dragoman" },
+        "overload_manager": overload::manager(ingress::buffer_bytes(config)),
+        "static_resources": {
+            "listeners": [ingress::listener(config, ingress), listener::admin(config.listen.admin)],
+            "clusters": rendered.map(|provider| cluster::of(provider, config, module)).collect::<Vec<_>>(),
+        },
+    });
+    if let (Some(address), Some(top)) = (admin_address(config.listen.envoy_admin, target), bootstrap.as_object_mut()) {
+        top.insert("admin".into(), json!({ "address": address }));
+    }
+    bootstrap
 }
 
 fn admin_address(wanted: EnvoyAdmin, target: Target<'_>) -> Option<Value> {

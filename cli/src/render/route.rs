@@ -85,9 +85,9 @@ fn next_key() -> String {
     format!("wasm.{NEXT_PROPERTY}")
 }
 
+/// Of all providers: a reload may enable one, and the route stays.
 fn longest(config: &Config, of: fn(&Provider) -> Duration) -> Duration {
-    let enabled = config.providers.iter().filter(|provider| provider.enabled);
-    enabled.map(of).max().unwrap_or_default()
+    config.providers.iter().map(of).max().unwrap_or_default()
 }
 
 fn specifier(providers: &[Provider]) -> Value {

@@ -5,6 +5,7 @@
 //! (Google's way to carry thought signatures). A field that is of the wrong type is refused by its path.
 
 use alloc::{borrow::Cow, format, string::String, vec::Vec};
+use hashbrown::HashSet;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -15,7 +16,7 @@ use super::{
 use crate::{
     chat::{Effort, Format, Modality, Reasoning, Request, Telling, Text, User, WebSearch},
     error::Error,
-    json::{Str, members},
+    json::{Object, Str, members},
 };
 
 /// Members that the head already answers for.
@@ -27,7 +28,12 @@ pub(super) fn read(body: &str) -> Result<Request<'_>, Error> {
     let mut request = Request::default();
     let (mut tells_logprobs, mut top_logprobs) = (false, 0);
     let (mut legacy_functions, mut legacy_call, mut older_user) = (None, None, None);
+    let mut seen = HashSet::with_capacity(members.len());
     for (name, raw) in members {
+        // Two readers could disagree on which of them counts.
+        if !seen.insert(name.clone()) {
+            return Err(Error::refusing(format!("`{}` stands twice.", &*name), String::from(&*name)));
+        }
         if raw.get() == "null" || HEAD.contains(&&*name) {
             continue;
         }
@@ -112,7 +118,7 @@ fn read_format(raw: &RawValue) -> Result<Format<'_>, Error> {
         #[serde(default)]
         strict: Option<bool>,
     }
-    let wire: Wire<'_> = typed("response_format", raw)?;
+    let Object(wire) = typed::<Object<Wire<'_>>>("response_format", raw)?;
     match (&*wire.kind, wire.json_schema) {
         ("text", _) => Ok(Format::Text),
         ("json_object", _) => Ok(Format::JsonObject),
@@ -202,7 +208,7 @@ fn read_reasoning<'a>(raw: &'a RawValue, reasoning: &mut Reasoning<'a>) -> Resul
         #[serde(borrow, default)]
         summary: Option<Str<'a>>,
     }
-    let wire: Wire<'_> = typed("reasoning", raw)?;
+    let Object(wire) = typed::<Object<Wire<'_>>>("reasoning", raw)?;
     reasoning.members.push("reasoning");
     if let Some(effort) = wire.effort {
         reasoning.effort = Some(read_effort("reasoning.effort", effort)?);
@@ -235,7 +241,7 @@ fn read_thinking<'a>(raw: &'a RawValue, reasoning: &mut Reasoning<'a>) -> Result
         #[serde(borrow, default)]
         display: Option<Str<'a>>,
     }
-    let wire: Wire<'_> = typed("thinking", raw)?;
+    let Object(wire) = typed::<Object<Wire<'_>>>("thinking", raw)?;
     reasoning.members.push("thinking");
     let tells = wire.display.is_some();
     if let Some(display) = wire.display {
@@ -265,4 +271,24 @@ fn read_thinking<'a>(raw: &'a RawValue, reasoning: &mut Reasoning<'a>) -> Result
 pub(super) fn typed<'a, T: Deserialize<'a>>(path: &str, raw: &'a RawValue) -> Result<T, Error> {
     serde_json::from_str(raw.get())
         .map_err(|_| Error::refusing(format!("`{path}` is not of the right type."), String::from(path)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_be_read_in_two_ways_is_refused() {
+        let message = r#"{"role":"user","content":"x"}"#;
+        for (body, param) in [
+            (format!(r#"{{"messages":[{message}],"messages":[]}}"#), "messages"),
+            (format!(r#"{{"messages":[{message}],"metadata":1,"metadata":2}}"#), "metadata"),
+            (r#"{"messages":[["user","x"]]}"#.into(), "messages[0]"),
+            (r#"{"messages":[{"role":"user","content":[["text","x"]]}]}"#.into(), "messages[0].content"),
+            (format!(r#"{{"messages":[{message}],"tools":[["function"]]}}"#), "tools"),
+            (format!(r#"{{"messages":[{message}],"top_logprobs":2}}"#), "top_logprobs"),
+        ] {
+            assert_eq!(read(&body).unwrap_err().param.as_deref(), Some(param), "{body}");
+        }
+    }
 }
