@@ -98,6 +98,7 @@ fn advance(progress: Progress) -> Try {
     match progress {
         Progress::Held(held) => Try::Held(held),
         Progress::Released(_, flow) => Try::Flow(flow),
+        Progress::Instead(_) => Try::None,
     }
 }
 
