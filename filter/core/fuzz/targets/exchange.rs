@@ -6,7 +6,7 @@ use std::rc::Rc;
 use arbitrary::Arbitrary;
 use dragoman_core::{
     attempt::{Attempt, Flow, Held, Progress},
-    exchange::{Exchange, LocalReply},
+    exchange::{Arrival, Exchange, LocalReply},
     headers::Headers,
     host::Clock,
     plan::Plan,
@@ -98,6 +98,7 @@ fn advance(progress: Progress) -> Try {
     match progress {
         Progress::Held(held) => Try::Held(held),
         Progress::Released(_, flow) => Try::Flow(flow),
+        Progress::Instead(_) => Try::None,
     }
 }
 
@@ -145,7 +146,8 @@ fuzz_target!(|events: Vec<Event>| {
             Event::Chunk(piece) => is_answered |= exchange.request_chunk(&piece).is_some(),
             Event::End => take(exchange.request_end(), &mut plan, &mut is_answered),
             Event::LocalReply(status, details) => {
-                is_answered |= exchange.response_head(|| LocalReply { status, details }).is_some();
+                let arrival = exchange.response_head(|| LocalReply { status, details });
+                is_answered |= matches!(arrival, Arrival::Instead(_));
             }
             Event::Attempt => {
                 attempt = plan.as_ref().and_then(|plan| Attempt::new(plan, 0)).map_or(Try::None, Try::Fresh);
