@@ -225,15 +225,11 @@ impl Exchange {
     fn plan(&self, reading: Reading) -> Result<(Rc<Plan>, HeaderEdits), Error> {
         let Reading { caller, query, exchange, shape, scanner, length } = reading;
         let request = ChatRequest::read(scanner.and_then(Scanner::finish), length)?;
-        let (provider, id) = self.gateway.resolve(&request.model)?;
-        let scope = caller.check_scope(&provider.name, id);
-        scope.map_err(|refused| Error::new(Kind::PermissionDenied, refused))?;
-        if let Some(missing) = &provider.missing {
-            let message = format!("The provider `{}` is not configured: {missing}.", provider.name);
-            return Err(Error::new(Kind::UpstreamUnavailable, message));
-        }
+        let choice = self.gateway.catalogue.choose(request.model.as_deref(), &caller)?;
+        let (provider, model) = (Rc::clone(choice.provider), choice.id.into());
+        let target = Target { provider, model, max_output_tokens: choice.max_output_tokens() };
+        let provider = choice.provider;
         let edits = self.steer(provider, request.flex);
-        let target = Target { provider: Rc::clone(provider), model: id.into() };
         let plan = Plan::new(provider.mode, request, &OpenAiChat, exchange, vec![target], shape, query);
         Ok((Rc::new(plan), edits))
     }

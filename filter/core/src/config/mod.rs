@@ -66,6 +66,7 @@ pub use self::{
     rule::{Bounds, Rule, TimeSpan, When},
     time::parse_duration,
 };
+pub(crate) use self::time::parse_date;
 
 /// One thing wrong with the file: where, as a JSON pointer, and what.
 #[derive(Debug, Clone, PartialEq, Eq)]
