@@ -2,7 +2,7 @@
 # scripts/doctor says what is missing.
 
 # Cargo's own dependency tracking decides what is stale, so the artefacts are phony.
-.PHONY: up test test-native test-envoy test-sdk test-up fuzz check wasm cli envoy size render doctor clean
+.PHONY: up test test-native test-envoy test-sdk test-up fuzz bench check wasm cli envoy size render doctor clean
 
 # 1.5 MB: what a mesh pulls for each workload.
 WASM_BYTES_MAX := 1500000
@@ -31,6 +31,13 @@ test-sdk: wasm cli envoy
 # Each fuzz target for FUZZ_SECONDS (30), where cargo-fuzz and a nightly compiler are there; `make test` needs neither.
 fuzz: doctor
 	scripts/fuzz
+
+# What the gateway costs: Envoy with it and without it, side by side on two processors, about five minutes. QUICK=1 takes less
+# than one and is for a look; DOCS=1 puts the table into docs/performance.md. It fails where a request does, not for slowness.
+bench: wasm cli envoy
+	scripts/wasm build --noop
+	CARGO_PROFILE_RELEASE_LTO=false CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 cargo build --release -p dragoman-bench --target-dir target/cli
+	target/cli/release/dragoman-bench $(if $(QUICK),--rounds 1 --span 300) $(if $(DOCS),--document docs/performance.md)
 
 # The promise of the README: `make up`, and the lines that it prints.
 test-up: wasm cli envoy

@@ -57,7 +57,8 @@ impl Scene {
         let mut config = json!({"providers": {"openai": provider(&base_url)}});
         complete(&mut config, &base_url);
         if let Ok(mode) = std::env::var("DRAGOMAN_TEST_MODE") {
-            config["retry"]["mode"] = json!(mode);
+            config.as_object_mut().expect("a mapping").entry("retry").or_insert_with(|| json!({}))["mode"] =
+                json!(mode);
         }
         Self { upstream, gateway: prepare(Setup::new(config)).start() }
     }

@@ -169,6 +169,15 @@ impl Answer {
         self.recount();
     }
 
+    /// An answer that ends in a tool call which is not there.
+    pub(super) fn fail_to_call(&mut self) {
+        for choice in &mut self.choices {
+            choice.content = Content::Text(Vec::new());
+            choice.finish = Finish::ToolCalls;
+        }
+        self.recount();
+    }
+
     /// No answer, because the prompt was blocked.
     pub(super) fn block(&mut self) {
         self.choices.clear();

@@ -29,6 +29,7 @@ pub(super) enum Fault {
     Quota,
     Refusal,
     ContentFilter,
+    MalformedCall,
     NoUsage,
     // These change what was rendered.
     RetryAfter(u64),
@@ -76,7 +77,7 @@ const fn counted(name: &'static str, make: fn(u64) -> Fault, help: &'static str)
     Rule { name, make: Make::Counted(make), help }
 }
 
-const RULES: [Rule; 33] = [
+const RULES: [Rule; 34] = [
     counted("status", Fault::Status, "answer with this status and what providers say with it"),
     counted("retry-after", Fault::RetryAfter, "a retry-after header, in seconds"),
     counted("retry-after-ms", Fault::RetryAfterMs, "a retry-after-ms header"),
@@ -85,6 +86,7 @@ const RULES: [Rule; 33] = [
     plain("quota", Fault::Quota, "429: the account has no quota left"),
     plain("refusal", Fault::Refusal, "the model refuses"),
     plain("content-filter", Fault::ContentFilter, "a filter ends the answer"),
+    plain("malformed-call", Fault::MalformedCall, "the model fails to call a tool"),
     plain("no-usage", Fault::NoUsage, "leave the usage out"),
     plain("reset", Fault::Reset, "reset the connection before the answer"),
     plain("reset-head", Fault::ResetHead, "reset the connection in the middle of the head"),
@@ -227,6 +229,7 @@ impl Fault {
             | Self::Quota
             | Self::Refusal
             | Self::ContentFilter
+            | Self::MalformedCall
             | Self::NoUsage => script,
             Self::StopAfter(events) => first(script, count(events), 0).measured(),
             Self::ErrorAfter(events) => with_error(script, count(events), dialect, stamp),

@@ -119,6 +119,9 @@ fn answered(question: &Question, faults: &[Fault]) -> Answer {
     if faults.contains(&Fault::ContentFilter) {
         answer.filter();
     }
+    if faults.contains(&Fault::MalformedCall) {
+        answer.fail_to_call();
+    }
     if faults.contains(&Fault::ContentPolicy) {
         answer.block();
     }

@@ -38,6 +38,8 @@ pub(super) struct Host {
     pub(super) process: Process,
     pub(super) now: Duration,
     pub(super) log: Vec<Log>,
+    /// How often the filter has called.
+    pub(super) calls: usize,
     pub(super) clusters: BTreeSet<String>,
     pub(super) callouts: Vec<Callout>,
     pub(super) roots: BTreeMap<u32, RootState>,
@@ -101,6 +103,7 @@ impl Host {
             // 15 January 2026; no test should depend on it.
             now: Duration::from_hours(491_232),
             log: Vec::new(),
+            calls: 0,
             clusters: BTreeSet::new(),
             callouts: Vec::new(),
             roots: BTreeMap::new(),

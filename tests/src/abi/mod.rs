@@ -141,6 +141,12 @@ impl Vm {
         with_host(|host| host.now += by);
     }
 
+    /// How often the filter has called the host so far. For what a request costs: which calls they are is nobody's business.
+    #[must_use]
+    pub fn hostcalls(&self) -> usize {
+        with_host(|host| host.calls)
+    }
+
     /// What the filter has logged.
     #[must_use]
     pub fn log(&self) -> Vec<Log> {

@@ -66,7 +66,10 @@ unsafe fn give(bytes: Vec<u8>, data: *mut *mut u8, size: *mut usize) {
 
 fn with<T>(call: impl FnOnce(&mut Host) -> Result<T, Status>) -> Result<T, Status> {
     let host = HOST.try_with(|host| match host.try_borrow_mut() {
-        Ok(mut host) => host.as_mut().map_or(Err(Status::InternalFailure), call),
+        Ok(mut host) => host.as_mut().map_or(Err(Status::InternalFailure), |host| {
+            host.calls += 1;
+            call(host)
+        }),
         Err(_) => Err(Status::InternalFailure),
     });
     host.unwrap_or(Err(Status::InternalFailure))

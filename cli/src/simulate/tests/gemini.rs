@@ -220,6 +220,15 @@ fn a_blocked_prompt_is_an_answer_without_candidates() {
 }
 
 #[test]
+fn a_call_that_the_model_got_wrong_is_a_reason_to_end() {
+    let failed = events(&stream("?alt=sse", "malformed-call", &hello()));
+    let candidate = &failed[failed.len() - 1]["candidates"][0];
+    assert_eq!(candidate["finishReason"], "MALFORMED_FUNCTION_CALL");
+    assert_eq!(candidate["finishMessage"], "Malformed function call: print(default_api.");
+    assert!(!failed.iter().any(|event| event.to_string().contains("functionCall\"")));
+}
+
+#[test]
 fn tokens_are_counted_and_models_listed() {
     let count = |body: &Value| send(&format!("/v1beta/models/{NEW}:countTokens"), "x-goog-api-key: k\r\n", body).json();
     assert_eq!(count(&hello())["totalTokens"], 5);

@@ -13,7 +13,7 @@ use alloc::{boxed::Box, format, rc::Rc, string::String, vec::Vec};
 use crate::{
     dialect::{
         Aim, Dropped, Identity, Upstream, Written,
-        openai_chat::{ChatRequest, Habits, WANTED_OF_ANSWER, scan_request},
+        openai_chat::{Habits, WANTED_OF_ANSWER, prune},
     },
     error::{Error, Kind},
     headers::Headers,
@@ -90,7 +90,7 @@ impl Attempt {
     }
 
     /// The request as the target must get it. All attempts share one header map: everything that an attempt owns is set.
-    /// `body` reads the client's body, which is needed only where it is translated.
+    /// `body` reads the client's body, which is needed only where it is translated or pruned.
     ///
     /// # Errors
     /// The target cannot do what the request asks for.
@@ -102,14 +102,21 @@ impl Attempt {
         let mut set = Vec::with_capacity(provider.headers.len().saturating_add(5));
         let habits =
             Habits { takes_stream_options: provider.takes_stream_options, max_tokens: provider.vendor.max_tokens };
-        let is_unwanted = provider.vendor.foreign.is_unwanted(plan.request.history);
-        let written = match (self.is_native(), is_unwanted) {
-            (true, false) => None,
-            // What cannot be written anew is the provider's to judge.
-            (true, true) => self.write(&body(), Some(habits)).ok(),
-            (false, _) => Some(self.write(&body(), None)?),
-        };
-        let (path, body) = if let Some(Written { path, headers, body, dropped }) = written {
+        let (path, body) = if self.is_native() {
+            let mut edits = plan.request.edits(&self.target.model, habits);
+            if let Some(cuts) = provider.vendor.foreign.pruning(plan.request.history) {
+                let body = body();
+                let (more, dropped) = prune(core::str::from_utf8(&body).unwrap_or_default(), cuts);
+                edits.extend(more);
+                self.dropped = tellable(&dropped);
+            }
+            if !edits.is_empty() || !is_alone {
+                let length = edits.length_after(plan.request.length);
+                set.push((Name::Borrowed("content-length"), format!("{length}")));
+            }
+            ("/chat/completions".into(), OutgoingBody::Edited(edits))
+        } else {
+            let Written { path, headers, body, dropped } = self.write(&body())?;
             let version = self.upstream().version();
             let version = if provider.base_url.path.ends_with(version) { "" } else { version };
             self.dropped = tellable(&dropped);
@@ -117,13 +124,6 @@ impl Attempt {
             set.push((Name::Borrowed("content-type"), "application/json".into()));
             set.extend(headers);
             ([version, &path].concat(), OutgoingBody::Whole(body))
-        } else {
-            let edits = plan.request.edits(&self.target.model, habits);
-            if !edits.is_empty() || !is_alone {
-                let length = edits.length_after(plan.request.length);
-                set.push((Name::Borrowed("content-length"), format!("{length}")));
-            }
-            ("/chat/completions".into(), OutgoingBody::Edited(edits))
         };
         let mut path = provider.vendor.path(&provider.base_url, &path, &self.target.model);
         if self.is_native() && !plan.query.is_empty() {
@@ -142,20 +142,13 @@ impl Attempt {
         Ok(Outgoing { headers: HeaderEdits { remove, set }, body })
     }
 
-    /// The client's request in the provider's format; `habits` are those of a vendor who speaks the client's own.
-    fn write(&self, body: &[u8], habits: Option<Habits>) -> Result<Written, Error> {
+    /// The client's request in the provider's format.
+    fn write(&self, body: &[u8]) -> Result<Written, Error> {
         let text = core::str::from_utf8(body).unwrap_or_default();
         let request = self.plan.downstream.read(text)?;
         let Target { model, max_output_tokens, .. } = &self.target;
         let aim = Aim { model, max_output_tokens: *max_output_tokens, exchange: &self.plan.exchange };
-        let mut written = self.upstream().write(&request, &aim)?;
-        if let Some(habits) = habits {
-            let mut scanner = scan_request();
-            let fed = scanner.feed(&written.body);
-            let request = ChatRequest::read(fed.and_then(|()| scanner.finish()), written.body.len())?;
-            request.edits(&self.target.model, habits).apply_in_place(&mut written.body);
-        }
-        Ok(written)
+        self.upstream().write(&request, &aim)
     }
 
     /// The answer to a request that this target cannot do.

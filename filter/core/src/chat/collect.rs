@@ -32,7 +32,7 @@ impl<'a> Collected<'a> {
                 _ => self.push(choice, Part::Text(TextPart { text, ..TextPart::default() })),
             },
             Delta::TextSignature { choice, signature } => match self.last(choice) {
-                Some(Part::Text(part)) => part.signature = Some(signature),
+                Some(Part::Text(TextPart { signature: proof @ None, .. })) => *proof = Some(signature),
                 _ => self.push(choice, Part::Text(TextPart { signature: Some(signature), ..TextPart::default() })),
             },
             Delta::Thinking { choice, text } => match self.last(choice) {

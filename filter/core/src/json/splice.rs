@@ -19,6 +19,9 @@ pub struct Edit {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Edits(Vec<Edit>);
 
+/// More changes than these are made in a copy: in the document's own memory each moves all that stands behind it.
+const MANY: usize = 4;
+
 impl Edits {
     /// Adds a change; one that overlaps an earlier one is dropped, so that the result is always well-formed.
     pub fn push(&mut self, span: Range<usize>, text: Vec<u8>) {
@@ -29,6 +32,11 @@ impl Edits {
         {
             self.0.insert(at, Edit { span, text });
         }
+    }
+
+    /// Adds changes.
+    pub fn extend(&mut self, more: Self) {
+        more.0.into_iter().for_each(|Edit { span, text }| self.push(span, text));
     }
 
     /// Whether nothing changes.
@@ -54,6 +62,18 @@ impl Edits {
     /// Changes the document, or a prefix of it of at least [`Edits::end`] bytes. A shorter one is left alone.
     pub fn apply_in_place(&self, document: &mut Vec<u8>) {
         if document.len() < self.end() {
+            return;
+        }
+        if self.0.len() > MANY {
+            let mut changed = Vec::with_capacity(self.length_after(document.len()));
+            let mut copied = 0;
+            for Edit { span, text } in &self.0 {
+                changed.extend_from_slice(document.get(copied..span.start).unwrap_or_default());
+                changed.extend_from_slice(text);
+                copied = span.end;
+            }
+            changed.extend_from_slice(document.get(copied..).unwrap_or_default());
+            *document = changed;
             return;
         }
         document.reserve_exact(self.length_after(document.len()).saturating_sub(document.len()));

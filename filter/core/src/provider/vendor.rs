@@ -38,13 +38,13 @@ pub enum Foreign {
 }
 
 impl Foreign {
-    /// Whether a request has to be written anew, without them.
+    /// Whether a request has to be pruned for it, and then whether members are cut or only ids are trimmed.
     #[must_use]
-    pub fn is_unwanted(self, history: History) -> bool {
+    pub fn pruning(self, history: History) -> Option<bool> {
         match self {
-            Self::Taken => false,
-            Self::Unknown => history.has_carried_signature,
-            Self::Refused => history.has_carried_signature || history.has_foreign_fields,
+            Self::Taken => None,
+            Self::Unknown => history.has_carried_signature.then_some(false),
+            Self::Refused => (history.has_carried_signature || history.has_foreign_fields).then_some(true),
         }
     }
 }

@@ -242,6 +242,22 @@ fn recorded_answers_keep_their_meaning() {
 }
 
 #[test]
+fn a_call_that_the_model_got_wrong_is_a_failed_provider_whole_and_streamed() {
+    let answer = json!({"candidates": [{"content": {}, "finishReason": "MALFORMED_FUNCTION_CALL",
+        "finishMessage": "Malformed function call: print("}], "modelVersion": "gemini-2.5-flash", "responseId": "r"});
+    for (is_stream, document, content_type) in [
+        (false, answer.to_string(), "application/json; charset=UTF-8"),
+        (true, format!("data: {answer}\r\n\r\n"), "text/event-stream"),
+    ] {
+        let headers = [("content-type", content_type)];
+        let got = asked(is_stream).answered(200, &headers, &pieces(document.as_bytes(), 7));
+        let told: Value = serde_json::from_slice(&got.body).unwrap();
+        assert_eq!((got.status, &told["error"]["type"]), (502, &json!("upstream_error")), "{told}");
+        assert_eq!(told["error"]["message"], "Malformed function call: print(");
+    }
+}
+
+#[test]
 #[ignore = "needs DRAGOMAN_FIXTURES"]
 fn recorded_errors_say_what_happened() {
     let recordings = recordings(&["generate", "stream-generate"]);

@@ -12,6 +12,7 @@
 
 mod answers;
 mod hostile;
+mod loss;
 mod requests;
 #[expect(
     dead_code,

@@ -273,7 +273,9 @@ impl Choice {
 
     /// The candidate that ends, without its content.
     fn end(&self, index: usize) -> Candidate {
+        let failed = !matches!(self.content, Content::Calls(_));
         let finish_reason = match self.finish {
+            Finish::ToolCalls if failed => "MALFORMED_FUNCTION_CALL",
             Finish::Stop | Finish::ToolCalls => "STOP",
             Finish::Length => "MAX_TOKENS",
             Finish::ContentFilter => "SAFETY",
@@ -284,12 +286,11 @@ impl Choice {
             }
             Finish::Stop | Finish::Length | Finish::ToolCalls => Vec::new(),
         };
-        let called = self.finish == Finish::ToolCalls;
-        Candidate {
-            finish_reason: Some(finish_reason),
-            safety_ratings,
-            finish_message: called.then_some("Model generated function call(s)."),
-            ..Candidate::going_on(index)
-        }
+        let finish_message = match self.finish {
+            Finish::ToolCalls if failed => Some("Malformed function call: print(default_api."),
+            Finish::ToolCalls => Some("Model generated function call(s)."),
+            Finish::Stop | Finish::Length | Finish::ContentFilter => None,
+        };
+        Candidate { finish_reason: Some(finish_reason), safety_ratings, finish_message, ..Candidate::going_on(index) }
     }
 }

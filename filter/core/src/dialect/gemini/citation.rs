@@ -1,112 +1,127 @@
 //! Where a text is from: grounding by search and files, and recited sources.
 //!
 //! Google counts bytes of the answer's text (<https://ai.google.dev/api/generate-content#Segment>), the canonical answer
-//! characters. A whole answer has its text at hand; of a stream only the counts are kept, which are enough while bytes and
-//! characters are the same: behind the first other character a place is not told.
+//! characters. What an event adds to the text is at hand when its sources come; of what came before only the ends are kept,
+//! which are enough while bytes and characters are the same. A place behind the first other character of an earlier event is
+//! not told.
 
-use alloc::vec::Vec;
+use alloc::{string::String, vec::Vec};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::response::{Candidate, Number};
 use crate::{chat::Citation, json::Str};
 
 /// What search and files contributed.
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", bound(deserialize = "'de: 'a"))]
 pub(super) struct Grounding<'a> {
-    #[serde(borrow, default)]
     grounding_chunks: Option<Vec<&'a RawValue>>,
-    #[serde(default)]
     grounding_supports: Option<Vec<Support>>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Support {
-    #[serde(default)]
     segment: Option<Segment>,
-    #[serde(default)]
-    grounding_chunk_indices: Option<Vec<usize>>,
+    grounding_chunk_indices: Option<Vec<Number<usize>>>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Segment {
     #[serde(default)]
-    start_index: Option<usize>,
+    start_index: Number<usize>,
     #[serde(default)]
-    end_index: Option<usize>,
+    end_index: Number<usize>,
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", bound(deserialize = "'de: 'a"))]
 struct Chunk<'a> {
-    #[serde(borrow, default)]
-    web: Option<Place<'a>>,
-    #[serde(borrow, default)]
-    maps: Option<Place<'a>>,
-    #[serde(borrow, default)]
-    retrieved_context: Option<Place<'a>>,
+    web: Option<Source<'a>>,
+    maps: Option<Source<'a>>,
+    retrieved_context: Option<Source<'a>>,
 }
 
 #[derive(Debug, Deserialize)]
-struct Place<'a> {
-    #[serde(borrow, default)]
+#[serde(bound(deserialize = "'de: 'a"))]
+struct Source<'a> {
     uri: Option<Str<'a>>,
-    #[serde(borrow, default)]
     title: Option<Str<'a>>,
 }
 
 /// Recited sources.
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", bound(deserialize = "'de: 'a"))]
 pub(super) struct Recitation<'a> {
-    #[serde(borrow, default, alias = "citations")]
+    #[serde(alias = "citations")]
     citation_sources: Option<Vec<Recited<'a>>>,
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", bound(deserialize = "'de: 'a"))]
 struct Recited<'a> {
     #[serde(default)]
-    start_index: Option<usize>,
+    start_index: Number<usize>,
     #[serde(default)]
-    end_index: Option<usize>,
-    #[serde(borrow, default)]
+    end_index: Number<usize>,
     uri: Option<Str<'a>>,
-    #[serde(borrow, default)]
     title: Option<Str<'a>>,
 }
 
-/// Turns a place in bytes into one in characters, where it can.
-pub(super) type Locate<'l> = &'l dyn Fn(usize) -> Option<u64>;
+/// An end of a text.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Place {
+    bytes: usize,
+    characters: u64,
+}
+
+impl Place {
+    /// Where it is once `text` is added.
+    pub(super) fn advance(&mut self, text: &str) {
+        self.bytes = self.bytes.saturating_add(text.len());
+        self.characters = self.characters.saturating_add(beginnings(text.as_bytes()));
+    }
+}
 
 /// A text whose places can be told in characters, without counting from its beginning each time.
 #[derive(Debug)]
-pub(super) struct Ruler<'t> {
-    text: &'t str,
+pub(super) struct Ruler {
+    begin: Place,
+    text: String,
     /// How many characters begin before each block of [`BLOCK`] bytes.
     before: Vec<u64>,
 }
 
 const BLOCK: usize = 256;
 
-impl<'t> Ruler<'t> {
-    pub(super) fn new(text: &'t str) -> Self {
-        let mut before = alloc::vec![0];
-        let mut sum = 0_u64;
+impl Ruler {
+    /// The last part of an answer's text, which begins there.
+    pub(super) fn new(begin: Place, text: String) -> Self {
+        let mut before = alloc::vec![begin.characters];
+        let mut sum = begin.characters;
         for block in text.as_bytes().chunks(BLOCK) {
             sum = sum.saturating_add(beginnings(block));
             before.push(sum);
         }
-        Self { text, before }
+        Self { begin, text, before }
     }
 
     /// The place of a byte.
-    pub(super) fn locate(&self, bytes: usize) -> Option<u64> {
+    fn locate(&self, bytes: usize) -> Option<u64> {
+        let place = u64::try_from(bytes).ok()?;
+        let Some(bytes) = bytes.checked_sub(self.begin.bytes) else {
+            let is_ascii = u64::try_from(self.begin.bytes) == Ok(self.begin.characters);
+            return is_ascii.then_some(place);
+        };
         let block = bytes.checked_div(BLOCK)?;
         let rest = self.text.as_bytes().get(block.checked_mul(BLOCK)?..bytes)?;
         self.text.is_char_boundary(bytes).then_some(self.before.get(block)?.saturating_add(beginnings(rest)))
+    }
+
+    fn span(&self, start: Number<usize>, end: Number<usize>) -> Option<(u64, u64)> {
+        Some((self.locate(start.0.unwrap_or(0))?, self.locate(end.0?)?))
     }
 }
 
@@ -116,14 +131,15 @@ fn beginnings(bytes: &[u8]) -> u64 {
     u64::try_from(count).unwrap_or(u64::MAX)
 }
 
-/// Gives each place to `each`: those that support a segment, then those that support nothing in particular.
-pub(super) fn grounding<'a>(grounding: &Grounding<'a>, locate: Locate<'_>, each: &mut dyn FnMut(Citation<'a>)) {
-    let chunks = grounding.grounding_chunks.as_deref().unwrap_or_default();
-    let supports = grounding.grounding_supports.as_deref().unwrap_or_default();
+/// Gives each source to `each`: those that support a segment, those that support nothing in particular, those recited.
+pub(super) fn sources<'a>(candidate: &Candidate<'a>, ruler: &Ruler, each: &mut dyn FnMut(Citation<'a>)) {
+    let grounding = candidate.grounding_metadata.as_ref();
+    let chunks = grounding.and_then(|grounding| grounding.grounding_chunks.as_deref()).unwrap_or_default();
+    let supports = grounding.and_then(|grounding| grounding.grounding_supports.as_deref()).unwrap_or_default();
     let mut is_cited = alloc::vec![false; chunks.len()];
     for support in supports {
-        let span = support.segment.as_ref().and_then(|segment| span(segment.start_index, segment.end_index, locate));
-        for &index in support.grounding_chunk_indices.iter().flatten() {
+        let span = support.segment.as_ref().and_then(|segment| ruler.span(segment.start_index, segment.end_index));
+        for index in support.grounding_chunk_indices.iter().flatten().filter_map(|index| index.0) {
             let Some(citation) = chunks.get(index).and_then(|chunk| page(chunk, span)) else { continue };
             if let Some(is_cited) = is_cited.get_mut(index) {
                 *is_cited = true;
@@ -136,20 +152,13 @@ pub(super) fn grounding<'a>(grounding: &Grounding<'a>, locate: Locate<'_>, each:
             each(page(chunk, None).unwrap_or(Citation::Document(chunk)));
         }
     }
-}
-
-/// Gives each recited source to `each`.
-pub(super) fn recitation<'a>(recitation: &Recitation<'a>, locate: Locate<'_>, each: &mut dyn FnMut(Citation<'a>)) {
-    for source in recitation.citation_sources.iter().flatten() {
+    let recited = candidate.citation_metadata.iter().filter_map(|recitation| recitation.citation_sources.as_deref());
+    for source in recited.flatten() {
         if let Some(uri) = &source.uri {
-            let span = span(source.start_index, source.end_index, locate);
-            each(Citation::Url { url: uri.0.clone(), title: source.title.clone().map(|title| title.0), span });
+            let (url, title) = (uri.0.clone(), source.title.clone().map(|title| title.0));
+            each(Citation::Url { url, title, span: ruler.span(source.start_index, source.end_index) });
         }
     }
-}
-
-fn span(start: Option<usize>, end: Option<usize>, locate: Locate<'_>) -> Option<(u64, u64)> {
-    Some((locate(start.unwrap_or(0))?, locate(end?)?))
 }
 
 fn page<'a>(chunk: &'a RawValue, span: Option<(u64, u64)>) -> Option<Citation<'a>> {
@@ -161,16 +170,25 @@ fn page<'a>(chunk: &'a RawValue, span: Option<(u64, u64)>) -> Option<Citation<'a
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::string::String;
 
     #[test]
     fn a_place_in_bytes_is_one_in_characters_or_none() {
         let text: String = "aä€😀".repeat(200);
-        let ruler = Ruler::new(&text);
-        for bytes in 0..text.len() + 3 {
-            let expected = text.get(..bytes).map(|before| before.chars().count() as u64);
-            assert_eq!(ruler.locate(bytes), expected, "{bytes}");
+        for split in [0, 3, 1000] {
+            let (first, last) = text.split_at(split);
+            let mut begin = Place::default();
+            begin.advance(first);
+            let ruler = Ruler::new(begin, last.into());
+            for bytes in split..text.len() + 3 {
+                let expected = text.get(..bytes).map(|before| before.chars().count() as u64);
+                assert_eq!(ruler.locate(bytes), expected, "{split} {bytes}");
+            }
         }
-        assert_eq!((Ruler::new("").locate(0), Ruler::new("").locate(usize::MAX)), (Some(0), None));
+        let mut begin = Place::default();
+        begin.advance("abc");
+        assert_eq!(Ruler::new(begin, "ä".into()).locate(2), Some(2));
+        begin.advance("ä");
+        assert_eq!(Ruler::new(begin, "d".into()).locate(2), None);
+        assert_eq!(Ruler::new(Place::default(), String::new()).locate(usize::MAX), None);
     }
 }

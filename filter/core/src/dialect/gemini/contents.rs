@@ -160,12 +160,8 @@ fn sign(content: &mut Content<'_>) {
 
 impl<'a> Draft<'a, '_> {
     fn message(&mut self, message: &'a Message<'_>, index: usize) -> Result<(), Error> {
-        if message.name.is_some() {
-            self.drop("messages[].name");
-        }
-        if message.cache.is_some() {
-            self.drop("cache_control");
-        }
+        self.dropped.note_if(message.name.is_some(), "messages[].name");
+        self.note_cache(message.cache);
         let mut pieces = Vec::with_capacity(message.parts.len());
         for (place, part) in message.parts.iter().enumerate() {
             if let Part::ToolResult(result) = part {
@@ -206,7 +202,15 @@ impl<'a> Draft<'a, '_> {
                 datum: Datum::FunctionCall(FunctionCall { id: &call.id, name: &call.name, args: call.input() }),
                 thought_signature: call.signature.as_deref(),
             }),
-            Part::Thinking { .. } | Part::RedactedThinking(_) | Part::ToolResult(_) => None,
+            Part::Thinking { signature: None, text } => {
+                self.dropped.note_if(!text.is_empty(), "messages[].reasoning_content");
+                None
+            }
+            Part::Thinking { .. } | Part::RedactedThinking(_) => {
+                self.dropped.note("messages[].thinking_blocks");
+                None
+            }
+            Part::ToolResult(_) => None,
         })
     }
 
@@ -214,16 +218,13 @@ impl<'a> Draft<'a, '_> {
         Ok(match part {
             Part::Image { source, detail, cache } => {
                 self.note_cache(*cache);
-                if detail.as_deref().is_some_and(|detail| detail != "auto") {
-                    self.drop("messages[].content[].image_url.detail");
-                }
+                let is_usual = detail.as_deref().is_none_or(|detail| detail == "auto");
+                self.dropped.note_if(!is_usual, "messages[].content[].image_url.detail");
                 Some(media::of(source, &format!("{path}.image_url.url"))?)
             }
             Part::Document { source, name, cache } => {
                 self.note_cache(*cache);
-                if name.is_some() {
-                    self.drop("messages[].content[].file.filename");
-                }
+                self.dropped.note_if(name.is_some(), "messages[].content[].file.filename");
                 Some(media::of(source, &format!("{path}.file.file_id"))?)
             }
             Part::Audio { format, data } => Some(media::sound(format, data)),
@@ -295,12 +296,6 @@ impl<'a> Draft<'a, '_> {
     }
 
     fn note_cache(&mut self, cache: Option<&RawValue>) {
-        if cache.is_some() {
-            self.drop("cache_control");
-        }
-    }
-
-    fn drop(&mut self, name: &'static str) {
-        self.dropped.note(name);
+        self.dropped.note_if(cache.is_some(), "cache_control");
     }
 }

@@ -7,42 +7,45 @@
 use alloc::vec::Vec;
 use serde::Deserialize;
 
+use super::{response::Number, steps};
 use crate::{
     chat::{Fault, Reason},
+    dialect::Broken,
     json::Str,
 };
 
 #[derive(Deserialize)]
+#[serde(bound(deserialize = "'de: 'a"))]
 struct Wire<'a> {
-    #[serde(borrow)]
     error: Status<'a>,
 }
 
 /// An error as Google tells it.
 #[derive(Debug, Deserialize)]
+#[serde(bound(deserialize = "'de: 'a"))]
 pub(super) struct Status<'a> {
     #[serde(default)]
-    code: Option<u64>,
-    #[serde(borrow, default)]
+    code: Number<u16>,
     message: Option<Str<'a>>,
-    #[serde(borrow, default)]
     details: Option<Vec<Detail<'a>>>,
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", bound(deserialize = "'de: 'a"))]
 struct Detail<'a> {
-    #[serde(borrow, default)]
     reason: Option<Str<'a>>,
     /// Of `google.rpc.RetryInfo`: seconds, with a fraction and an `s`.
-    #[serde(borrow, default, rename = "retryDelay")]
     retry_delay: Option<Str<'a>>,
 }
 
-/// Reads an error's body.
+/// Reads an error's body, or that of an answer that the model failed to give.
 pub(super) fn read(status: u16, body: &[u8]) -> Fault {
-    match parse(body) {
-        Some(error) => of(&error, status),
-        None => Fault::new(status, None, ""),
+    if let Some(error) = parse(body) {
+        return of(&error, status);
+    }
+    match core::str::from_utf8(body).map(steps::read) {
+        Ok(Err(Broken::Fault(fault))) => fault,
+        _ => Fault::new(status, None, ""),
     }
 }
 
@@ -70,7 +73,7 @@ fn parse(body: &[u8]) -> Option<Status<'_>> {
 
 /// Reads an error in a stream.
 pub(super) fn in_stream(error: &Status<'_>) -> Fault {
-    let code = error.code.and_then(|code| u16::try_from(code).ok()).filter(|code| (400..600).contains(code));
+    let code = error.code.0.filter(|code| (400..600).contains(code));
     of(error, code.unwrap_or(500))
 }
 

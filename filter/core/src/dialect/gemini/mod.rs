@@ -14,7 +14,7 @@ mod options;
 mod partial;
 mod request;
 mod response;
-mod stream;
+mod steps;
 #[cfg(test)]
 mod tests;
 mod thinking;
@@ -49,7 +49,7 @@ impl Upstream for Gemini {
     }
 
     fn read<'a>(&self, body: &'a str) -> Option<Response<'a>> {
-        response::read(body)
+        steps::read(body).ok()
     }
 
     fn framing(&self) -> (Framing, &'static str) {
@@ -57,7 +57,7 @@ impl Upstream for Gemini {
     }
 
     fn reader(&self) -> Box<dyn Reader> {
-        Box::new(stream::StreamReader::default())
+        Box::new(steps::Steps::default())
     }
 
     fn fault(&self, status: u16, body: &[u8]) -> Fault {

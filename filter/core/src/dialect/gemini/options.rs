@@ -9,6 +9,7 @@ use crate::{
     chat::{Modality, Request},
     dialect::Dropped,
     error::Error,
+    json::members,
 };
 
 /// What the members ask for.
@@ -23,23 +24,6 @@ pub(super) struct Options<'a> {
     pub(super) thinking_config: Option<&'a RawValue>,
 }
 
-/// <https://ai.google.dev/gemini-api/docs/openai#extra-body>
-#[derive(Deserialize)]
-struct Extra<'a> {
-    #[serde(borrow, default)]
-    google: Option<Google<'a>>,
-}
-
-#[derive(Deserialize)]
-struct Google<'a> {
-    #[serde(borrow, default)]
-    thinking_config: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    safety_settings: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    cached_content: Option<&'a RawValue>,
-}
-
 impl<'a> Options<'a> {
     /// Reads them; the names of those that are left out go to `dropped`.
     pub(super) fn read(request: &Request<'a>, dropped: &mut Dropped) -> Result<Self, Error> {
@@ -48,8 +32,10 @@ impl<'a> Options<'a> {
         }
         let mut options = Self { modalities: modalities(&request.modalities)?, ..Self::default() };
         if let Some(search) = &request.web_search {
+            // Newer models can, if the calls of the search itself come back with the results of the functions
+            // (<https://ai.google.dev/gemini-api/docs/tool-combination>): OpenAI's shape has no place for them.
             if !request.tools.is_empty() {
-                let message = "Gemini does not search the web and call functions in one request.";
+                let message = "Gemini cannot search the web and call functions in one conversation of OpenAI's shape.";
                 return Err(Error::refusing(message, "web_search_options"));
             }
             options.searches = true;
@@ -62,17 +48,36 @@ impl<'a> Options<'a> {
                 "store" => options.stores = Some(typed("store", raw)?),
                 "safety_settings" | "safetySettings" => options.safety_settings = Some(raw),
                 "cached_content" | "cachedContent" => options.cached_content = Some(raw),
-                "extra_body" => {
-                    if let Some(google) = typed::<Extra<'_>>("extra_body", raw)?.google {
-                        options.safety_settings = google.safety_settings.or(options.safety_settings);
-                        options.cached_content = google.cached_content.or(options.cached_content);
-                        options.thinking_config = google.thinking_config;
-                    }
-                }
+                "extra_body" => options.extra(raw, dropped)?,
                 name => dropped.leave_out(name, raw)?,
             }
         }
+        if options.thinking_config.is_some() {
+            request.reasoning.members.iter().for_each(|member| dropped.note(member));
+        }
         Ok(options)
+    }
+
+    /// <https://ai.google.dev/gemini-api/docs/openai#extra-body>
+    fn extra(&mut self, raw: &'a RawValue, dropped: &mut Dropped) -> Result<(), Error> {
+        let members = |path: &'static str, raw: &'a RawValue| {
+            members(raw.get()).ok_or_else(|| Error::refusing(format!("`{path}` must be an object."), path))
+        };
+        for (name, raw) in members("extra_body", raw)? {
+            if &*name != "google" {
+                dropped.note(&format!("extra_body.{}", &*name));
+                continue;
+            }
+            for (name, raw) in members("extra_body.google", raw)? {
+                match &*name {
+                    "safety_settings" => self.safety_settings = Some(raw),
+                    "cached_content" => self.cached_content = Some(raw),
+                    "thinking_config" => self.thinking_config = Some(raw),
+                    name => dropped.note(&format!("extra_body.google.{name}")),
+                }
+            }
+        }
+        Ok(())
     }
 }
 

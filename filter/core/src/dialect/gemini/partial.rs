@@ -5,7 +5,7 @@
 //! come back to, and only the way to the last value is remembered. A value that would need more is malformed.
 
 use alloc::{string::String, vec::Vec};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de::IgnoredAny};
 use serde_json::value::RawValue;
 
 use crate::json::Str;
@@ -15,20 +15,20 @@ const MAX_DEPTH: usize = 64;
 
 /// A value, or a piece of one.
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", bound(deserialize = "'de: 'a"))]
 pub(super) struct PartialArgument<'a> {
-    #[serde(borrow)]
-    json_path: Str<'a>,
-    #[serde(borrow, default)]
+    json_path: Option<Str<'a>>,
     string_value: Option<Str<'a>>,
-    #[serde(borrow, default)]
     number_value: Option<&'a RawValue>,
-    #[serde(default)]
     bool_value: Option<bool>,
-    #[serde(borrow, default)]
-    null_value: Option<Str<'a>>,
-    #[serde(default)]
+    /// Whatever it is: its one value is written as `null` or by its name.
+    #[serde(default, deserialize_with = "is_there")]
+    null_value: bool,
     will_continue: Option<bool>,
+}
+
+fn is_there<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    IgnoredAny::deserialize(deserializer).map(|_| true)
 }
 
 /// A document being written.
@@ -51,7 +51,7 @@ impl Document {
     /// # Errors
     /// It does not follow the last one in any document.
     pub(super) fn add(&mut self, argument: &PartialArgument<'_>, out: &mut String) -> Result<(), Malformed> {
-        let way = parse(&argument.json_path).ok_or(Malformed)?;
+        let way = parse(argument.json_path.as_deref().unwrap_or_default()).ok_or(Malformed)?;
         if way == self.way {
             return self.go_on(argument, out);
         }
@@ -67,7 +67,7 @@ impl Document {
         } else if let Some(is_true) = argument.bool_value {
             self.go(way, out)?;
             out.push_str(if is_true { "true" } else { "false" });
-        } else if argument.null_value.is_some() {
+        } else if argument.null_value {
             self.go(way, out)?;
             out.push_str("null");
         }
@@ -216,10 +216,11 @@ mod tests {
             r#"{"jsonPath":"$.a[0].c","numberValue":0.50}"#,
             r#"{"jsonPath":"$.a[1].b","boolValue":true}"#,
             r#"{"jsonPath":"$.d['e f'][0][0]","nullValue":"NULL_VALUE"}"#,
-            r#"{"jsonPath":"$.d['e f'][0][1]","numberValue":1e400}"#,
+            r#"{"jsonPath":"$.d['e f'][0][1]","nullValue":null}"#,
+            r#"{"jsonPath":"$.d['e f'][0][2]","stringValue":null,"numberValue":1e400}"#,
             r#"{"jsonPath":"$.g","stringValue":"cut","willContinue":true}"#,
         ];
-        let expected = r#"{"a":[{"b":"x\"ü","c":0.50},{"b":true}],"d":{"e f":[[null,1e400]]},"g":"cut"}"#;
+        let expected = r#"{"a":[{"b":"x\"ü","c":0.50},{"b":true}],"d":{"e f":[[null,null,1e400]]},"g":"cut"}"#;
         assert_eq!(write(&values).unwrap(), expected);
         assert_eq!(write(&[]).unwrap(), "{}");
     }

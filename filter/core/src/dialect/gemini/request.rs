@@ -3,7 +3,7 @@
 //! Everything is borrowed from the canonical request, so that a picture is copied once, into the body. JSON Schemas go
 //! unchanged into the fields that take JSON Schema; the older `parameters` and `responseSchema` know a part of it only.
 
-use alloc::{format, string::String, vec::Vec};
+use alloc::{collections::BTreeSet, format, string::String, vec::Vec};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -119,16 +119,20 @@ pub(super) fn write(request: &Request<'_>, aim: &Aim<'_>) -> Result<Written, Err
     let mut dropped = Dropped::default();
     let options = Options::read(request, &mut dropped)?;
     let (system_instruction, contents) = contents(&request.messages, family, &mut dropped)?;
-    let tool_config = tool_config(request, family, &mut dropped)?;
+    let (functions, calling) = functions(request, family, &mut dropped)?;
+    if !family.is_levelled() && is_json(request) && (options.searches || !functions.is_empty()) {
+        // "Function calling with a response mime type: 'application/json' is unsupported"; Gemini 3 has it
+        // (<https://ai.google.dev/gemini-api/docs/structured-output>).
+        let message = "Gemini models before Gemini 3 do not answer in JSON where they have tools.";
+        return Err(Error::refusing(message, "response_format"));
+    }
     let mut tools = Vec::new();
-    if !request.tools.is_empty() {
-        dropped.note_if(request.tools.iter().any(|tool| tool.cache.is_some()), "cache_control");
-        tools.push(Tools::FunctionDeclarations(request.tools.iter().map(declaration).collect()));
+    if !functions.is_empty() {
+        tools.push(Tools::FunctionDeclarations(functions));
     }
     if options.searches {
         tools.push(Tools::GoogleSearch {});
     }
-    dropped.note_if(request.parallel_tools == Some(false) && !request.tools.is_empty(), "parallel_tool_calls");
     if let Some(user) = &request.user {
         dropped.note(user.member);
     }
@@ -146,7 +150,7 @@ pub(super) fn write(request: &Request<'_>, aim: &Aim<'_>) -> Result<Written, Err
         system_instruction,
         contents,
         tools,
-        tool_config,
+        tool_config: calling.map(|function_calling_config| ToolConfig { function_calling_config }),
         generation_config: generation(request, &options, family, &mut dropped),
         safety_settings: options.safety_settings,
         cached_content: options.cached_content,
@@ -158,50 +162,61 @@ pub(super) fn write(request: &Request<'_>, aim: &Aim<'_>) -> Result<Written, Err
     Ok(Written { path: path(aim.model, request.stream), headers: Vec::new(), body, dropped })
 }
 
-fn declaration<'a>(tool: &'a Tool<'_>) -> Declaration<'a> {
-    Declaration { name: &tool.name, description: tool.description.as_deref(), parameters_json_schema: tool.parameters }
+fn is_json(request: &Request<'_>) -> bool {
+    matches!(request.format, Some(Format::JsonObject | Format::JsonSchema { .. }))
 }
 
-/// How tools are called. A strict tool wants validated calls, which models before Gemini 2.5 do not know.
-fn tool_config<'a>(
+/// The functions and how they are called. A strict one wants validated calls, of which nothing is known before Gemini 2.5.
+fn functions<'a>(
     request: &'a Request<'_>,
     family: Family,
     dropped: &mut Dropped,
-) -> Result<Option<ToolConfig<'a>>, Error> {
-    if request.tools.is_empty() {
-        return match &request.tool_choice {
-            Some(ToolChoice::Required | ToolChoice::Named(_)) => {
-                Err(Error::new(Kind::InvalidRequest, "`tool_choice` needs `tools`.").blaming("tool_choice"))
-            }
-            Some(ToolChoice::Auto | ToolChoice::None | ToolChoice::Allowed { .. }) | None => Ok(None),
-        };
-    }
-    let is_strict = request.tools.iter().any(|tool| tool.strict == Some(true));
-    let (mode, allowed_function_names) = match &request.tool_choice {
-        Some(ToolChoice::None) => ("NONE", Vec::new()),
-        Some(ToolChoice::Required) => ("ANY", Vec::new()),
-        Some(ToolChoice::Named(name)) => ("ANY", alloc::vec![name.as_ref()]),
-        Some(ToolChoice::Allowed { names, required }) => {
-            let mode = match (*required, family) {
-                (true, _) => "ANY",
-                // It knows no mode that both restricts and leaves free: it is left free.
-                (false, Family::Plain) => return Ok(None),
-                (false, _) => "VALIDATED",
-            };
-            (mode, names.iter().map(AsRef::as_ref).collect())
-        }
-        Some(ToolChoice::Auto) | None if is_strict && family != Family::Plain => ("VALIDATED", Vec::new()),
-        choice => {
-            if is_strict {
-                dropped.note("tools[].function.strict");
-            }
-            if choice.is_none() {
-                return Ok(None);
-            }
-            ("AUTO", Vec::new())
-        }
+) -> Result<(Vec<Declaration<'a>>, Option<Calling<'a>>), Error> {
+    /// What holds where nothing is said.
+    const AUTO: &str = "AUTO";
+    let tools = &request.tools;
+    let is_strict = tools.iter().any(|tool| tool.strict == Some(true));
+    let validates = family != Family::Plain;
+    let refused = |message: String| Err(Error::refusing(message, "tool_choice"));
+    let names: Vec<&str> = match &request.tool_choice {
+        Some(ToolChoice::Named(name)) => alloc::vec![name.as_ref()],
+        Some(ToolChoice::Allowed { names, .. }) => names.iter().map(AsRef::as_ref).collect(),
+        Some(ToolChoice::Auto | ToolChoice::None | ToolChoice::Required) | None => Vec::new(),
     };
-    Ok(Some(ToolConfig { function_calling_config: Calling { mode, allowed_function_names } }))
+    let known: BTreeSet<&str> = tools.iter().map(|tool| tool.name.as_ref()).collect();
+    if let Some(name) = names.iter().find(|name| !known.contains(*name)) {
+        return refused(format!("`{name}` is none of the `tools`."));
+    }
+    let mode = match &request.tool_choice {
+        // "Model behavior is same as when not passing any function declarations": where they would be refused, they stay away.
+        Some(ToolChoice::None) if is_json(request) && !family.is_levelled() => return Ok((Vec::new(), None)),
+        Some(ToolChoice::None) => "NONE",
+        Some(ToolChoice::Allowed { required: false, .. }) if names.is_empty() => "NONE",
+        Some(ToolChoice::Allowed { .. }) if names.is_empty() => {
+            return refused("One of no tools is to be called.".into());
+        }
+        Some(ToolChoice::Required) if tools.is_empty() => return refused("`tool_choice` needs `tools`.".into()),
+        Some(ToolChoice::Required | ToolChoice::Named(_) | ToolChoice::Allowed { required: true, .. }) => "ANY",
+        Some(ToolChoice::Allowed { .. }) if validates => "VALIDATED",
+        Some(ToolChoice::Auto) | None if is_strict && validates => "VALIDATED",
+        Some(ToolChoice::Auto | ToolChoice::Allowed { .. }) | None => AUTO,
+    };
+    if tools.is_empty() {
+        return Ok((Vec::new(), None));
+    }
+    dropped.note_if(request.parallel_tools == Some(false), "parallel_tool_calls");
+    dropped.note_if(tools.iter().any(|tool| tool.cache.is_some()), "cache_control");
+    dropped.note_if(is_strict && mode == AUTO, "tools[].function.strict");
+    // That mode restricts nothing: what may not be called is not declared.
+    let allowed: BTreeSet<&str> = names.iter().copied().collect();
+    let is_declared = |tool: &&Tool<'_>| mode != AUTO || allowed.is_empty() || allowed.contains(tool.name.as_ref());
+    let declarations = tools.iter().filter(is_declared).map(|tool| Declaration {
+        name: &tool.name,
+        description: tool.description.as_deref(),
+        parameters_json_schema: tool.parameters,
+    });
+    let declarations = declarations.collect();
+    Ok((declarations, (mode != AUTO).then_some(Calling { mode, allowed_function_names: names })))
 }
 
 fn generation<'a>(
@@ -213,7 +228,11 @@ fn generation<'a>(
     let (response_mime_type, response_json_schema) = match &request.format {
         None | Some(Format::Text) => (None, None),
         Some(Format::JsonObject) => (Some("application/json"), None),
-        Some(Format::JsonSchema { schema, .. }) => (Some("application/json"), *schema),
+        // Its name is a label only, and what it says always holds.
+        Some(Format::JsonSchema { schema, description, .. }) => {
+            dropped.note_if(description.is_some(), "response_format.json_schema.description");
+            (Some("application/json"), *schema)
+        }
     };
     let thinking_config = match options.thinking_config {
         Some(raw) => Some(ThinkingConfig::Own(raw)),

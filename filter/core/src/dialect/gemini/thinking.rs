@@ -1,7 +1,9 @@
 //! How much to think, in the words of the model's generation.
 //!
-//! Efforts become budgets and levels as Google's own OpenAI-compatible endpoint maps them:
-//! <https://ai.google.dev/gemini-api/docs/openai>. Whoever asks for thought gets it told.
+//! Efforts become budgets and levels as Google's own OpenAI-compatible endpoint maps them
+//! (<https://ai.google.dev/gemini-api/docs/openai#thinking>); where a model lacks a level, the next higher stands for it. Budgets go
+//! as they are to models with levels, too, which take them "for backwards compatibility"
+//! (<https://ai.google.dev/gemini-api/docs/thinking>). Whoever asks for thought gets it told.
 
 use serde::Serialize;
 
@@ -49,22 +51,17 @@ pub(super) fn thinking(reasoning: &Reasoning<'_>, family: Family, dropped: &mut 
             let budget = effort.budget().clamp(least, most);
             (Some(budget), None, effort != Effort::None || stops)
         }
-        (Family::Levelled { .. }, Some(budget), _) => (Some(budget), None, true),
-        (Family::Levelled { least, usual }, None, Some(effort)) => {
-            let (level, is_exact) = match effort {
-                Effort::None => (least, false),
-                Effort::Minimal => (least, least == "MINIMAL"),
-                Effort::Low => ("LOW", true),
-                Effort::Medium => (usual, usual == "MEDIUM"),
-                Effort::High => ("HIGH", true),
-                Effort::Xhigh => ("HIGH", false),
-            };
-            (None, Some(level), is_exact)
+        (Family::Levelled(_), Some(budget), _) => (Some(budget), None, true),
+        (Family::Levelled(levels), None, Some(effort)) => {
+            let level = levels.iter().find(|(level, _)| *level >= effort).or_else(|| levels.last());
+            (None, level.map(|(_, word)| *word), level.is_some_and(|(level, _)| *level == effort))
         }
     };
     if !is_exact {
         note();
     }
+    // Thoughts are told in one way only.
+    dropped.note_if(reasoning.summary.as_deref().is_some_and(|kind| kind != "auto"), "reasoning.summary");
     Some(Thinking { include_thoughts: is_told.then_some(true), thinking_budget, thinking_level })
 }
 
@@ -106,6 +103,8 @@ mod tests {
             ("gemini-3-pro-preview", effort(Effort::None), level(false, "LOW"), false),
             ("gemini-3-flash-preview", effort(Effort::Minimal), level(true, "MINIMAL"), true),
             ("gemini-3-flash-preview", effort(Effort::Medium), level(true, "MEDIUM"), true),
+            ("gemini-3-flash-preview", effort(Effort::Xhigh), level(true, "HIGH"), false),
+            ("gemini-3.7-flash", effort(Effort::Minimal), level(true, "LOW"), false),
             ("gemini-3-flash-preview", tokens(6400), budget(true, 6400), true),
         ] {
             let mut dropped = Dropped::default();

@@ -4,41 +4,38 @@
 
 use alloc::vec::Vec;
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
+use super::response::{Number, word};
 use crate::{chat::Text, json::Str, usage::Usage};
 
 /// Tokens as they are told.
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", bound(deserialize = "'de: 'a"))]
 pub(super) struct Metadata<'a> {
     #[serde(default)]
-    prompt_token_count: Option<u64>,
+    prompt_token_count: Number<u64>,
     #[serde(default)]
-    cached_content_token_count: Option<u64>,
+    cached_content_token_count: Number<u64>,
     /// What a built-in tool put into the prompt, on top of the prompt's own count.
     #[serde(default)]
-    tool_use_prompt_token_count: Option<u64>,
+    tool_use_prompt_token_count: Number<u64>,
     #[serde(default)]
-    candidates_token_count: Option<u64>,
+    candidates_token_count: Number<u64>,
     /// On top of the candidates' own count.
     #[serde(default)]
-    thoughts_token_count: Option<u64>,
-    #[serde(borrow, default)]
+    thoughts_token_count: Number<u64>,
     prompt_tokens_details: Option<Vec<Modal<'a>>>,
-    #[serde(borrow, default)]
     candidates_tokens_details: Option<Vec<Modal<'a>>>,
-    #[serde(borrow, default)]
     service_tier: Option<Str<'a>>,
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", bound(deserialize = "'de: 'a"))]
 struct Modal<'a> {
-    /// A word; a number in some of Vertex AI's older clients.
-    #[serde(borrow, default)]
-    modality: Option<&'a serde_json::value::RawValue>,
+    modality: Option<&'a RawValue>,
     #[serde(default)]
-    token_count: Option<u64>,
+    token_count: Number<u64>,
 }
 
 /// Tokens so far.
@@ -56,11 +53,11 @@ pub(super) struct Counts {
 impl Counts {
     /// Takes what is told now.
     pub(super) fn update(&mut self, told: &Metadata<'_>) {
-        self.prompt = told.prompt_token_count.or(self.prompt);
-        self.cached = told.cached_content_token_count.or(self.cached);
-        self.tool_use = told.tool_use_prompt_token_count.or(self.tool_use);
-        self.candidates = told.candidates_token_count.or(self.candidates);
-        self.thoughts = told.thoughts_token_count.or(self.thoughts);
+        self.prompt = told.prompt_token_count.0.or(self.prompt);
+        self.cached = told.cached_content_token_count.0.or(self.cached);
+        self.tool_use = told.tool_use_prompt_token_count.0.or(self.tool_use);
+        self.candidates = told.candidates_token_count.0.or(self.candidates);
+        self.thoughts = told.thoughts_token_count.0.or(self.thoughts);
         self.heard = sound(told.prompt_tokens_details.as_deref()).or(self.heard);
         self.spoken = sound(told.candidates_tokens_details.as_deref()).or(self.spoken);
     }
@@ -92,6 +89,6 @@ pub(super) fn service_tier<'a>(told: Option<&Metadata<'a>>) -> Option<Text<'a>> 
 }
 
 fn sound(details: Option<&[Modal<'_>]>) -> Option<u64> {
-    let is_sound = |modal: &&Modal<'_>| modal.modality.is_some_and(|modality| modality.get() == r#""AUDIO""#);
-    details?.iter().find(is_sound)?.token_count
+    let is_sound = |modal: &&Modal<'_>| matches!(word(modal.modality), Some("AUDIO" | "4"));
+    details?.iter().find(is_sound)?.token_count.0
 }

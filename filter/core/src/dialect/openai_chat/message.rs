@@ -122,12 +122,12 @@ pub(super) fn read_messages(raw: &RawValue) -> Result<Vec<Message<'_>>, Error> {
 fn read_turn<'a>(wire: WireMessage<'a>, role: Role, path: &str) -> Result<Message<'a>, Error> {
     let mut parts = Vec::new();
     let thought = wire.reasoning_content.filter(|text| !text.is_empty());
-    match wire.thinking_blocks {
-        Some(blocks) if !blocks.is_empty() && (thought.is_none() || is_whole(&blocks)) => {
-            read_thoughts(blocks, &mut parts);
-        }
-        Some(_) | None => parts.extend(thought.map(|text| Part::Thinking { text: text.0, signature: None })),
+    let mut blocks = wire.thinking_blocks.unwrap_or_default();
+    if let Some(thought) = thought.filter(|_| !is_whole(&blocks)) {
+        parts.push(Part::Thinking { text: thought.0, signature: None });
+        blocks.retain(|block| block.data.is_some());
     }
+    read_thoughts(blocks, &mut parts);
     if let Some(raw) = wire.content {
         content::read(raw, &format!("{path}.content"), &mut parts)?;
     }

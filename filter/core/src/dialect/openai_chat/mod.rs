@@ -7,6 +7,7 @@ mod ask;
 mod call_id;
 mod content;
 mod head;
+mod history;
 mod message;
 mod read;
 mod response;
@@ -25,6 +26,7 @@ use crate::{
 };
 
 pub use head::{ChatRequest, Habits, History, scan as scan_request};
+pub use history::prune;
 pub use response::{WANTED as WANTED_OF_ANSWER, Whole, error_body, error_status};
 pub use tap::{Event, StreamTap, error_event};
 

@@ -8,7 +8,8 @@
 //! A little over 400 lines, because the automaton's states and steps are read together or not at all.
 //!
 //! Nearly all bytes of a large body stand inside strings, so strings have a fast path: blocks of 32 bytes are tested as a
-//! whole, in a form that compilers turn into vector instructions.
+//! whole, in a form that compilers turn into vector instructions, and the common escapes and letters pass with them. Names and wanted values are not gathered byte by byte but cut
+//! out of the piece when they end, or it does.
 
 mod found;
 mod number;
@@ -18,7 +19,7 @@ use alloc::vec::Vec;
 use core::ops::Range;
 
 use number::Number;
-use text::{Inside, skip_plain};
+use text::{Inside, skip_common};
 
 pub use found::{Failure, Fault, Found, Marks, Member};
 
@@ -40,7 +41,10 @@ pub struct Scanner {
     /// Bit `d` is set when the container at depth `d` is an object.
     kinds: u128,
     offset: usize,
+    /// The last name, of those that matter, as far as the pieces before this one had it.
     name: Vec<u8>,
+    /// Where its text begins.
+    name_text: usize,
     /// Of the last top-level name: where it stands, and the comma before it.
     name_span: Range<usize>,
     comma: Option<usize>,
@@ -60,7 +64,14 @@ enum Carrier {
     Inside(usize),
 }
 
-/// The wanted value being read: its index, where it starts, and its text so far.
+/// A piece of the document, and where in it the piece begins.
+#[derive(Clone, Copy)]
+struct Piece<'a> {
+    bytes: &'a [u8],
+    base: usize,
+}
+
+/// The wanted value being read: its index, where it starts, and its text as far as the pieces before this one had it.
 #[derive(Debug)]
 struct Current {
     index: usize,
@@ -100,8 +111,17 @@ struct Text {
     inside: Inside,
 }
 
-/// Where nearly all bytes of a large body stand.
-const INSIDE_VALUE_TEXT: State = State::Text(Text { is_name: false, inside: Inside::Plain });
+impl<'a> Piece<'a> {
+    fn end(self) -> usize {
+        self.base.saturating_add(self.bytes.len())
+    }
+
+    /// What of this part of the document stands in the piece.
+    fn part(self, range: Range<usize>) -> &'a [u8] {
+        let within = |at: usize| at.saturating_sub(self.base);
+        self.bytes.get(within(range.start)..within(range.end)).unwrap_or_default()
+    }
+}
 
 impl Scanner {
     /// A scan that looks for `wanted` members of the top-level object.
@@ -114,6 +134,7 @@ impl Scanner {
             kinds: 0,
             offset: 0,
             name: Vec::new(),
+            name_text: 0,
             name_span: 0..0,
             comma: None,
             current: None,
@@ -134,22 +155,26 @@ impl Scanner {
     /// # Errors
     /// The first fault. The scan must not be fed again after one.
     pub fn feed(&mut self, piece: &[u8]) -> Result<(), Failure> {
-        let base = self.offset;
-        let mut rest = piece;
+        let piece = Piece { bytes: piece, base: self.offset };
+        let mut rest = piece.bytes;
         while let Some((&byte, after)) = rest.split_first() {
-            let at = base.saturating_add(piece.len().saturating_sub(rest.len()));
-            self.offset = at;
-            if self.state == INSIDE_VALUE_TEXT && self.current.is_none() && self.carrier == Carrier::No {
-                let left = skip_plain(rest);
+            if matches!(self.state, State::Text(Text { inside: Inside::Plain, .. }))
+                && !matches!(self.carrier, Carrier::Inside(_))
+            {
+                let left = skip_common(rest);
                 if left.len() < rest.len() {
                     rest = left;
                     continue;
                 }
             }
-            self.step(byte, at)?;
+            self.step(piece, byte, piece.end().saturating_sub(rest.len()))?;
             rest = after;
         }
-        self.offset = base.saturating_add(piece.len());
+        self.offset = piece.end();
+        if matches!(self.state, State::Text(Text { is_name: true, .. })) {
+            self.keep_name(piece, self.offset);
+        }
+        self.keep_value(piece, self.offset);
         Ok(())
     }
 
@@ -165,30 +190,28 @@ impl Scanner {
         Err(Failure { fault, offset: self.offset })
     }
 
-    fn step(&mut self, byte: u8, at: usize) -> Result<(), Failure> {
+    fn step(&mut self, piece: Piece<'_>, byte: u8, at: usize) -> Result<(), Failure> {
         let fail = |fault| Err(Failure { fault, offset: at });
         if let State::Number(number) = self.state {
             match number.next(byte) {
                 Some(next) => {
-                    self.capture(byte);
                     self.state = State::Number(next);
                     return Ok(());
                 }
                 // The byte after a number belongs to what follows.
-                None if number.is_complete() => self.end_value(at),
+                None if number.is_complete() => self.end_value(piece, at),
                 None => return fail(Fault::Syntax),
             }
         }
         if let State::Text(text) = self.state {
-            return self.step_text(text, byte, at);
+            return self.step_text(piece, text, byte, at);
         }
         if let State::Literal(left) = self.state {
             return match left.split_first() {
                 Some((&expected, left)) if expected == byte => {
-                    self.capture(byte);
                     self.state = State::Literal(left);
                     if left.is_empty() {
-                        self.end_value(at.saturating_add(1));
+                        self.end_value(piece, at.saturating_add(1));
                     }
                     Ok(())
                 }
@@ -196,8 +219,6 @@ impl Scanner {
             };
         }
         if matches!(byte, b' ' | b'\t' | b'\n' | b'\r') {
-            // White space inside a wanted container is part of its text.
-            self.capture(byte);
             return Ok(());
         }
         match (self.state, byte) {
@@ -208,12 +229,12 @@ impl Scanner {
             (State::Start, b'[' | b'"' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n') => fail(Fault::NotAnObject),
             (State::FirstElement, b']') | (State::FirstName, b'}') | (State::AfterValue, b'}' | b']') => {
                 self.found.is_empty |= self.depth == 1 && self.state == State::FirstName;
-                self.close(byte, at)
+                self.close(piece, byte, at)
             }
             (State::Value | State::FirstElement, _) => self.begin_value(byte, at),
             (State::FirstName | State::Name, b'"') => {
-                self.capture(byte);
                 self.name.clear();
+                self.name_text = at.saturating_add(1);
                 if self.depth == 1 {
                     self.name_span.start = at;
                 }
@@ -221,12 +242,10 @@ impl Scanner {
                 Ok(())
             }
             (State::Colon, b':') => {
-                self.capture(byte);
                 self.state = State::Value;
                 Ok(())
             }
             (State::AfterValue, b',') => {
-                self.capture(byte);
                 if self.depth == 1 {
                     self.see_comma(at);
                 }
@@ -237,30 +256,25 @@ impl Scanner {
         }
     }
 
-    fn step_text(&mut self, text: Text, byte: u8, at: usize) -> Result<(), Failure> {
+    fn step_text(&mut self, piece: Piece<'_>, text: Text, byte: u8, at: usize) -> Result<(), Failure> {
         let inside = match text.inside.next(byte) {
             Ok(Some(inside)) => inside,
             Ok(None) => {
-                self.capture(byte);
                 if text.is_name {
                     if self.depth == 1 {
                         self.name_span.end = at.saturating_add(1);
                     }
+                    self.keep_name(piece, at);
                     self.see_name();
                     self.state = State::Colon;
                 } else {
                     self.carrier = Carrier::No;
-                    self.end_value(at.saturating_add(1));
+                    self.end_value(piece, at.saturating_add(1));
                 }
                 return Ok(());
             }
             Err(fault) => return Err(Failure { fault, offset: at }),
         };
-        self.capture(byte);
-        // One byte more than any wanted name can have says that it is none of them.
-        if text.is_name && (self.depth == 1 || self.marks.is_some()) && self.name.len() <= MAX_NAME {
-            self.name.push(byte);
-        }
         if let Carrier::Inside(seen) = self.carrier {
             self.see_carried(seen, byte);
         }
@@ -294,7 +308,6 @@ impl Scanner {
             b'n' => State::Literal(b"ull"),
             _ => return Err(Failure { fault: Fault::Syntax, offset: at }),
         };
-        self.capture(byte);
         Ok(())
     }
 
@@ -302,7 +315,6 @@ impl Scanner {
         if self.depth >= MAX_DEPTH {
             return Err(Failure { fault: Fault::TooDeep, offset: at });
         }
-        self.capture(if is_object { b'{' } else { b'[' });
         let bit = 1_u128.checked_shl(self.depth).unwrap_or(0);
         self.kinds = if is_object { self.kinds | bit } else { self.kinds & !bit };
         self.depth = self.depth.saturating_add(1);
@@ -310,22 +322,23 @@ impl Scanner {
         Ok(())
     }
 
-    fn close(&mut self, byte: u8, at: usize) -> Result<(), Failure> {
+    fn close(&mut self, piece: Piece<'_>, byte: u8, at: usize) -> Result<(), Failure> {
         if self.in_object() != (byte == b'}') {
             return Err(Failure { fault: Fault::Syntax, offset: at });
         }
-        self.capture(byte);
         self.depth = self.depth.saturating_sub(1);
-        self.end_value(at.saturating_add(1));
+        self.end_value(piece, at.saturating_add(1));
         Ok(())
     }
 
     /// A value ends just before `end`.
-    fn end_value(&mut self, end: usize) {
+    fn end_value(&mut self, piece: Piece<'_>, end: usize) {
         self.state = if self.depth == 0 { State::End } else { State::AfterValue };
-        if self.depth == 1
-            && let Some(Current { index, start, text }) = self.current.take()
-        {
+        if self.depth != 1 {
+            return;
+        }
+        self.keep_value(piece, end);
+        if let Some(Current { index, start, text }) = self.current.take() {
             let name = self.name_span.clone();
             let whole = self.comma.unwrap_or(name.start)..end;
             self.found.members.push(Member { index, name, span: start..end, whole, text });
@@ -373,16 +386,25 @@ impl Scanner {
         self.kinds & bit != 0
     }
 
-    fn capture(&mut self, byte: u8) {
-        if let Some(Current { text, .. }) = &mut self.current
-            && let Some(kept) = text
-        {
-            if kept.len() < MAX_CAPTURE {
-                kept.push(byte);
-            } else {
-                *text = None;
-            }
+    /// Keeps what this piece has of the name, whose text ends at `end` or goes on behind the piece.
+    fn keep_name(&mut self, piece: Piece<'_>, end: usize) {
+        if self.depth > 1 && self.marks.is_none() {
+            return;
         }
+        // One byte more than any wanted name can have says that it is none of them.
+        let room = (MAX_NAME + 1).saturating_sub(self.name.len());
+        let part = piece.part(self.name_text..end);
+        self.name.extend_from_slice(part.get(..room).unwrap_or(part));
+    }
+
+    /// Keeps what this piece has of the wanted value, which ends at `end` or goes on behind the piece.
+    fn keep_value(&mut self, piece: Piece<'_>, end: usize) {
+        let Some(Current { start, text, .. }) = &mut self.current else { return };
+        let part = piece.part(*start..end);
+        *text = text.take().filter(|kept| kept.len().saturating_add(part.len()) <= MAX_CAPTURE).map(|mut kept| {
+            kept.extend_from_slice(part);
+            kept
+        });
     }
 
     /// The wanted name that was read, and whether it is spelled as wanted or only alike but for its case.

@@ -1,0 +1,167 @@
+//! From the rounds to a table: medians with their spread, and the ratios of each round's own floor.
+
+use crate::{load::Catch, workload::Workload};
+use anyhow::Context as _;
+use serde_json::{Value, json};
+use std::{fs, path::Path, time::Duration};
+
+const BEGIN: &str = "<!-- bench: begin -->\n";
+const END: &str = "<!-- bench: end -->";
+
+/// What one subject made of one workload in one round.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sample {
+    requests_per_second: f64,
+    /// Of Envoy, a request.
+    processor_ms: f64,
+    /// Median of the time to the first byte of the answer.
+    first_byte_ms: f64,
+}
+
+/// A line of the table, and all that it was made of.
+pub(crate) struct Row {
+    pub(crate) workload: &'static Workload,
+    /// For programs, and for people.
+    pub(crate) subject: (String, String),
+    /// One a round.
+    pub(crate) samples: Vec<Sample>,
+}
+
+/// Median, least and most.
+struct Spread([f64; 3]);
+
+impl Sample {
+    #[expect(clippy::cast_precision_loss, reason = "a second has far fewer requests than 2^53")]
+    pub(crate) fn new(mut catch: Catch, processor_time: Duration) -> Self {
+        let requests = catch.requests as f64;
+        catch.waits.sort_unstable();
+        let middle = catch.waits.get(catch.waits.len() / 2).copied().unwrap_or_default();
+        Self {
+            requests_per_second: requests / catch.elapsed.as_secs_f64(),
+            processor_ms: processor_time.as_secs_f64() * 1e3 / requests,
+            first_byte_ms: middle.as_secs_f64() * 1e3,
+        }
+    }
+}
+
+impl Spread {
+    fn of(values: impl Iterator<Item = f64>) -> Self {
+        let mut values: Vec<_> = values.collect();
+        values.sort_by(f64::total_cmp);
+        let at = |index: usize| values.get(index).copied().unwrap_or(f64::NAN);
+        Self([at(values.len() / 2), at(0), at(values.len().saturating_sub(1))])
+    }
+
+    fn cell(&self, decimals: usize) -> String {
+        let Self([middle, least, most]) = self;
+        format!("{middle:.decimals$} ({least:.decimals$}–{most:.decimals$})")
+    }
+
+    fn json(&self) -> Value {
+        let Self([middle, least, most]) = self;
+        json!({"median": middle, "min": least, "max": most})
+    }
+}
+
+impl Row {
+    /// The row of the same workload that this one is compared with: round by round, because what else the machine does changes
+    /// from one to the next.
+    fn floor<'a>(&self, rows: &'a [Self]) -> Option<&'a Self> {
+        rows.iter().find(|row| row.workload.name == self.workload.name)
+    }
+
+    fn spread(&self, figure: impl Fn(&Sample) -> f64) -> Spread {
+        Spread::of(self.samples.iter().map(figure))
+    }
+
+    fn ratio(&self, rows: &[Self], figure: impl Fn(&Sample) -> f64) -> Spread {
+        let floor = self.floor(rows).map(|floor| floor.samples.as_slice()).unwrap_or_default();
+        Spread::of(self.samples.iter().zip(floor).map(|(own, floor)| figure(own) / figure(floor)))
+    }
+}
+
+/// The table in Markdown.
+pub(crate) fn table(rows: &[Row]) -> String {
+    let mut table = String::from(
+        "| workload | | Envoy CPU, ms a request | × bare | req/s × bare | first byte p50, ms |\n|---|---|---|---|---|---|\n",
+    );
+    let mut last = "";
+    for row in rows {
+        let workload = if row.workload.title == last { "" } else { row.workload.title };
+        last = row.workload.title;
+        let cells = [
+            workload.to_owned(),
+            row.subject.1.clone(),
+            row.spread(|sample| sample.processor_ms).cell(3),
+            row.ratio(rows, |sample| sample.processor_ms).cell(2),
+            row.ratio(rows, |sample| sample.requests_per_second).cell(2),
+            row.spread(|sample| sample.first_byte_ms).cell(2),
+        ];
+        table.extend(["| ", &cells.join(" | "), " |\n"]);
+    }
+    table
+}
+
+/// The same and more for programs: every sample's figures in medians, least and most.
+pub(crate) fn document(rows: &[Row], about: &Value) -> Value {
+    let row = |row: &Row| {
+        json!({
+            "workload": row.workload.name,
+            "subject": row.subject.0,
+            "rounds": row.samples.len(),
+            "processor_ms": row.spread(|sample| sample.processor_ms).json(),
+            "processor_ratio": row.ratio(rows, |sample| sample.processor_ms).json(),
+            "requests_per_second": row.spread(|sample| sample.requests_per_second).json(),
+            "requests_ratio": row.ratio(rows, |sample| sample.requests_per_second).json(),
+            "first_byte_ms": row.spread(|sample| sample.first_byte_ms).json(),
+        })
+    };
+    json!({"about": about, "rows": rows.iter().map(row).collect::<Vec<_>>()})
+}
+
+/// Puts the table between the marks of a document.
+pub(crate) fn write_between_marks(path: &Path, table: &str) -> anyhow::Result<()> {
+    let text = fs::read_to_string(path)?;
+    let parts = text.split_once(BEGIN).and_then(|(before, rest)| Some((before, rest.split_once(END)?.1)));
+    let (before, after) = parts.with_context(|| format!("{} has no place for the table", path.display()))?;
+    Ok(fs::write(path, [before, BEGIN, table, END, after].concat())?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workload::WORKLOADS;
+
+    fn row(subject: &str, figures: &[(f64, f64)]) -> Row {
+        let sample = |&(requests_per_second, processor_ms): &(f64, f64)| Sample {
+            requests_per_second,
+            processor_ms,
+            first_byte_ms: 1.0,
+        };
+        Row {
+            workload: &WORKLOADS[0],
+            subject: (subject.into(), subject.into()),
+            samples: figures.iter().map(sample).collect(),
+        }
+    }
+
+    #[test]
+    fn a_ratio_is_that_of_one_round_and_the_median_that_of_the_ratios() {
+        // The second round was slow for both: no ratio of medians would say a half.
+        let rows =
+            [row("a", &[(100.0, 1.0), (10.0, 4.0), (80.0, 1.0)]), row("b", &[(50.0, 2.0), (5.0, 8.0), (40.0, 3.0)])];
+        let table = table(&rows);
+        let line = table.lines().last().unwrap();
+        assert_eq!(line, "|  | b | 3.000 (2.000–8.000) | 2.00 (2.00–3.00) | 0.50 (0.50–0.50) | 1.00 (1.00–1.00) |");
+    }
+
+    #[test]
+    fn the_table_goes_between_its_marks_and_nowhere_else() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), format!("a\n{BEGIN}old\n{END}\nb\n")).unwrap();
+        write_between_marks(file.path(), "new\n").unwrap();
+        assert_eq!(fs::read_to_string(file.path()).unwrap(), format!("a\n{BEGIN}new\n{END}\nb\n"));
+        fs::write(file.path(), "nothing").unwrap();
+        assert!(write_between_marks(file.path(), "new\n").is_err());
+    }
+}

@@ -1,0 +1,210 @@
+//! What is measured: ways of running Envoy, each a row of [`SUBJECTS`].
+//!
+//! The gateway's are rendered by `dragoman render`, from a file such as an operator writes: with a client key to be checked, a
+//! credential to be put in, the access log on. Envoy without it has none of these; it is the measure of what they cost.
+
+use crate::{
+    answer::{ANSWERS, Answer},
+    envoy::{Envoy, Processors, free_address},
+    load::ask_once,
+    workload::Workload,
+};
+use anyhow::{Context as _, ensure};
+use serde_json::{Value, json};
+use std::{
+    ffi::OsStr,
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+/// The client's key, and its SHA-256.
+const KEY: &str = "sk-bench";
+const KEY_SHA256: &str = "c00397de4384b5bbaf14c02fe1ec7020d28d1eeab6a722c576c84b6678c41c29";
+
+/// A way of running Envoy.
+pub(crate) struct Subject {
+    pub(crate) name: &'static str,
+    pub(crate) title: &'static str,
+    make: Make,
+}
+
+/// How its configuration is made.
+enum Make {
+    /// By hand: one route to the provider, and this module, if any.
+    Envoy { in_listener: bool, in_cluster: bool },
+    /// From a file for the gateway; this is what the file says beyond providers and keys.
+    Gateway(fn() -> Value),
+}
+
+/// All subjects. The first is what the others are compared with.
+pub(crate) const SUBJECTS: &[Subject] = &[
+    Subject { name: "bare", title: "bare Envoy", make: Make::Envoy { in_listener: false, in_cluster: false } },
+    Subject { name: "noop", title: "no-op wasm", make: Make::Envoy { in_listener: true, in_cluster: false } },
+    Subject {
+        name: "noop-two",
+        title: "no-op wasm, two roles",
+        make: Make::Envoy { in_listener: true, in_cluster: true },
+    },
+    Subject { name: "native", title: "Dragoman, two roles", make: Make::Gateway(|| json!({})) },
+    Subject {
+        name: "dispatch",
+        title: "Dragoman, one filter",
+        make: Make::Gateway(|| json!({"retry": {"mode": "dispatch"}})),
+    },
+];
+
+/// A subject that runs.
+pub(crate) struct Running {
+    pub(crate) subject: &'static Subject,
+    pub(crate) envoy: Envoy,
+    dist: PathBuf,
+}
+
+impl Subject {
+    /// Whether it translates, checks keys and so on.
+    pub(crate) fn is_gateway(&self) -> bool {
+        matches!(self.make, Make::Gateway(_))
+    }
+
+    /// Whether it is asked for this workload: a gateway and bare Envoy always.
+    pub(crate) fn takes(&self, workload: &Workload) -> bool {
+        workload.with_floors || !matches!(self.make, Make::Envoy { in_listener: true, .. })
+    }
+
+    pub(crate) fn start(
+        &'static self,
+        dist: &Path,
+        upstream: SocketAddr,
+        processors: Processors,
+    ) -> anyhow::Result<Running> {
+        let address = free_address()?;
+        let bootstrap = match self.make {
+            Make::Envoy { in_listener, in_cluster } => {
+                by_hand(dist, address, upstream, in_listener, in_cluster).to_string()
+            }
+            Make::Gateway(more) => rendered(dist, &gateway_file(address, upstream, &more())?)?,
+        };
+        let envoy = Envoy::start(dist, &bootstrap, address, processors).with_context(|| self.title)?;
+        Ok(Running { subject: self, envoy, dist: dist.to_owned() })
+    }
+}
+
+impl Running {
+    /// What it is called by programs and by people: a gateway of another folder by that folder too.
+    pub(crate) fn name(&self) -> (String, String) {
+        let Subject { name, title, .. } = self.subject;
+        match self.dist.file_name().and_then(OsStr::to_str).filter(|folder| *folder != "dist") {
+            None => ((*name).to_owned(), (*title).to_owned()),
+            Some(folder) => (format!("{name} {folder}"), format!("{title}, {folder}")),
+        }
+    }
+
+    /// The request of a workload as this subject takes it.
+    pub(crate) fn request(&self, workload: &Workload) -> anyhow::Result<Vec<u8>> {
+        let answer = answer(workload)?;
+        let path = if self.subject.is_gateway() {
+            "/v1/chat/completions".to_owned()
+        } else {
+            format!("/{}/v1/chat/completions", answer.name)
+        };
+        Ok(workload.request(&path, KEY, answer.is_stream()))
+    }
+
+    /// Asks once, and looks at what comes: the answer whole, and in the client's format where it is the gateway's to see to it.
+    pub(crate) async fn check(&self, workload: &Workload) -> anyhow::Result<()> {
+        let is_stream = answer(workload)?.is_stream();
+        let body = ask_once(self.envoy.address, &self.request(workload)?).await?;
+        let mut marks = vec![crate::answer::LAST_WORD];
+        if self.subject.is_gateway() {
+            marks.push(if is_stream { "data: [DONE]" } else { "\"object\":\"chat.completion\"" });
+        }
+        for mark in marks {
+            ensure!(body.contains(mark), "{}, {}: no {mark} in\n{body}", self.subject.title, workload.title);
+        }
+        Ok(())
+    }
+}
+
+fn answer(workload: &Workload) -> anyhow::Result<&'static Answer> {
+    ANSWERS.iter().find(|answer| answer.name == workload.answer).context("a workload without an answer")
+}
+
+/// Envoy with nothing that it does not need.
+fn by_hand(dist: &Path, address: SocketAddr, upstream: SocketAddr, in_listener: bool, in_cluster: bool) -> Value {
+    let typed = |name: &str, mut config: Value| {
+        config["@type"] = json!(format!("type.googleapis.com/envoy.extensions.{name}"));
+        config
+    };
+    let module = || {
+        let config = json!({
+            "name": "noop", "root_id": "noop",
+            "vm_config": {"vm_id": "noop", "runtime": "envoy.wasm.runtime.v8", "code": {"local": {"filename": dist.join("noop.wasm")}}},
+        });
+        json!({"name": "noop", "typed_config": typed("filters.http.wasm.v3.Wasm", json!({ "config": config }))})
+    };
+    let socket =
+        |address: SocketAddr| json!({"socket_address": {"address": address.ip(), "port_value": address.port()}});
+    let mut filters =
+        vec![json!({"name": "router", "typed_config": typed("filters.http.router.v3.Router", json!({}))})];
+    if in_listener {
+        filters.insert(0, module());
+    }
+    let manager = json!({
+        "stat_prefix": "bench",
+        "route_config": {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [
+            {"match": {"prefix": "/"}, "route": {"cluster": "provider", "timeout": "0s"}},
+        ]}]},
+        "http_filters": filters,
+    });
+    let mut cluster = json!({
+        "name": "provider",
+        "load_assignment": {"cluster_name": "provider", "endpoints": [{"lb_endpoints": [{"endpoint": {"address": socket(upstream)}}]}]},
+    });
+    if in_cluster {
+        let codec =
+            json!({"name": "codec", "typed_config": typed("filters.http.upstream_codec.v3.UpstreamCodec", json!({}))});
+        let options = json!({"explicit_http_config": {"http_protocol_options": {}}, "http_filters": [module(), codec]});
+        cluster["typed_extension_protocol_options"] = json!({"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": typed("upstreams.http.v3.HttpProtocolOptions", options)});
+    }
+    let manager = typed("filters.network.http_connection_manager.v3.HttpConnectionManager", manager);
+    json!({"static_resources": {
+        "listeners": [{"address": socket(address), "filter_chains": [{"filters": [{"name": "http", "typed_config": manager}]}]}],
+        "clusters": [cluster],
+    }})
+}
+
+/// A file for the gateway: a provider an answer, and one client key.
+fn gateway_file(address: SocketAddr, upstream: SocketAddr, more: &Value) -> anyhow::Result<Value> {
+    let provider = |answer: &Answer| {
+        let mut base_url = format!("http://{upstream}/{}", answer.name);
+        if answer.kind == "openai" {
+            base_url.push_str("/v1");
+        }
+        (
+            answer.name.to_owned(),
+            json!({"kind": answer.kind, "base_url": base_url, "credential": {"env": "BENCH_CREDENTIAL"}}),
+        )
+    };
+    let mut file = json!({
+        "listen": {"address": address, "admin": free_address()?, "concurrency": 1},
+        "providers": ANSWERS.iter().map(provider).collect::<serde_json::Map<_, _>>(),
+        "keys": [{"id": "bench", "sha256": KEY_SHA256, "models": ["whole/*", "*/model"]}],
+    });
+    for (name, value) in more.as_object().into_iter().flatten() {
+        file[name] = value.clone();
+    }
+    Ok(file)
+}
+
+fn rendered(dist: &Path, file: &Value) -> anyhow::Result<String> {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("dragoman.json");
+    fs::write(&path, file.to_string())?;
+    let mut command = Command::new(dist.join("dragoman"));
+    command.args(["render", "envoy", "--config"]).arg(&path).arg("--wasm").arg(dist.join("dragoman.wasm"));
+    let output = command.output().context("`make wasm cli envoy` builds what is measured")?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Ok(String::from_utf8(output.stdout)?)
+}

@@ -1,0 +1,194 @@
+//! What another provider has left in a conversation: thoughts, signatures, cache breakpoints. A provider that refuses such
+//! members gets the client's own request without them, and every other byte of it as it came.
+//!
+//! Only a request that has any is looked at here (the scan of its head has noticed), so that this may read it as a whole.
+
+use alloc::vec::Vec;
+use core::ops::Range;
+use serde_json::value::RawValue;
+
+use super::call_id;
+use crate::{
+    dialect::Dropped,
+    json::{Edits, Str, members},
+};
+
+/// Members of a message, of a part of its content or of a call, and what they are listed as.
+const OF_MESSAGES: &[(&str, &str)] = &[
+    ("cache_control", "cache_control"),
+    ("extra_content", "messages[].extra_content"),
+    ("reasoning_content", "messages[].reasoning_content"),
+    ("thinking_blocks", "messages[].thinking_blocks"),
+];
+const OF_CALLS: &[(&str, &str)] =
+    &[("cache_control", "cache_control"), ("extra_content", "messages[].tool_calls[].extra_content")];
+const OF_OTHERS: &[(&str, &str)] = &[("cache_control", "cache_control")];
+
+/// Members to be cut, with the names that they are listed under.
+type Cut = &'static [(&'static str, &'static str)];
+
+/// A request being pruned.
+struct Pruning<'a> {
+    body: &'a str,
+    /// Whether members are cut, or only what the gateway itself has put into ids.
+    cuts: bool,
+    edits: Edits,
+    dropped: Dropped,
+}
+
+/// The changes that take them out, and what they were. `cuts` says that members go, too, and not only the signatures that the
+/// gateway has put into the ids of calls.
+#[must_use]
+pub fn prune(body: &str, cuts: bool) -> (Edits, Dropped) {
+    let mut pruning = Pruning { body, cuts, edits: Edits::default(), dropped: Dropped::default() };
+    for (name, value) in pruning.cut(body.trim_ascii_start(), OF_OTHERS) {
+        match &*name {
+            "messages" => elements(value).into_iter().for_each(|message| pruning.message(message)),
+            "tools" => elements(value).into_iter().for_each(|tool| pruning.tool(tool)),
+            _ => {}
+        }
+    }
+    (pruning.edits, pruning.dropped)
+}
+
+impl<'a> Pruning<'a> {
+    fn message(&mut self, message: &'a RawValue) {
+        for (name, value) in self.cut(message.get(), OF_MESSAGES) {
+            match &*name {
+                "content" => elements(value).into_iter().for_each(|part| drop(self.cut(part.get(), OF_OTHERS))),
+                "tool_calls" => elements(value).into_iter().for_each(|call| self.call(call)),
+                "tool_call_id" => self.trim_id(value),
+                _ => {}
+            }
+        }
+    }
+
+    fn call(&mut self, call: &'a RawValue) {
+        for (name, value) in self.cut(call.get(), OF_CALLS) {
+            if &*name == "id" {
+                self.trim_id(value);
+            }
+        }
+    }
+
+    fn tool(&mut self, tool: &'a RawValue) {
+        for (name, value) in self.cut(tool.get(), OF_OTHERS) {
+            if &*name == "function" {
+                self.cut(value.get(), OF_OTHERS);
+            }
+        }
+    }
+
+    /// Takes the signature out of an id.
+    fn trim_id(&mut self, value: &'a RawValue) {
+        let Ok(Str(id)) = serde_json::from_str::<Str<'_>>(value.get()) else { return };
+        if let (id, Some(_)) = call_id::split(id) {
+            self.dropped.note("messages[].tool_calls[].extra_content");
+            // A string can always be written.
+            self.edits.push(self.span(value.get()), serde_json::to_vec(&id).unwrap_or_default());
+        }
+    }
+
+    /// Cuts members out of an object and returns those that stay. What is no object has none.
+    fn cut(&mut self, object: &'a str, names: Cut) -> Vec<(Str<'a>, &'a RawValue)> {
+        let Some(mut all) = members(object) else { return Vec::new() };
+        if !self.cuts {
+            return all;
+        }
+        let mut end = self.span(object).start.saturating_add(1);
+        let mut has_kept = false;
+        let last = all.len().saturating_sub(1);
+        let mut index = 0_usize;
+        all.retain(|(name, value)| {
+            let value = self.span(value.get());
+            let cut = names.iter().find(|(cut, _)| **cut == **name);
+            if let Some((_, listed)) = cut {
+                self.dropped.note(listed);
+                // With the comma before it, or, where nothing stays before it, the one behind it.
+                let behind = if has_kept || index == last { value.end } else { self.behind_comma(value.end) };
+                self.edits.push(end..behind, Vec::new());
+                end = behind;
+            } else {
+                has_kept = true;
+                end = value.end;
+            }
+            index = index.saturating_add(1);
+            cut.is_none()
+        });
+        all
+    }
+
+    /// The place behind the next comma.
+    fn behind_comma(&self, from: usize) -> usize {
+        let comma = self.body.get(from..).and_then(|rest| rest.find(','));
+        comma.map_or(from, |comma| from.saturating_add(comma).saturating_add(1))
+    }
+
+    /// Where a part of the body stands in it: it is borrowed, so its address says so.
+    fn span(&self, part: &str) -> Range<usize> {
+        let start = (part.as_ptr() as usize).saturating_sub(self.body.as_ptr() as usize);
+        start..start.saturating_add(part.len())
+    }
+}
+
+/// The elements of a list; none where it is no list.
+fn elements(value: &RawValue) -> Vec<&RawValue> {
+    serde_json::from_str(value.get()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::{borrow::ToOwned, string::String};
+
+    fn pruned(body: &str, cuts: bool) -> (String, Vec<String>) {
+        let (edits, dropped) = prune(body, cuts);
+        let mut bytes = body.as_bytes().to_vec();
+        edits.apply_in_place(&mut bytes);
+        (String::from_utf8(bytes).unwrap(), dropped.names().to_owned())
+    }
+
+    #[test]
+    fn every_other_byte_stays() {
+        for (before, after, names) in [
+            (r#" { "cache_control" : {} , "model": 1e400}"#, r#" { "model": 1e400}"#, &["cache_control"][..]),
+            (r#"{"model":"m","cache_control":{"a":","}}"#, r#"{"model":"m"}"#, &["cache_control"]),
+            (r#"{"cache_control":1}"#, "{}", &["cache_control"]),
+            (
+                r#"{"tools":[{"type":"custom","cache_control":1},{"function":{"cache_control":1,"name":"f"}}]}"#,
+                r#"{"tools":[{"type":"custom"},{"function":{"name":"f"}}]}"#,
+                &["cache_control"],
+            ),
+            (
+                r#"{"messages":[{"thinking_blocks":[],"reasoning_content":"x","role":"assistant","content":[{"text":"ü","cache_control":1}],"extra_content":0,"new":{"cache_control":1}}]}"#,
+                r#"{"messages":[{"role":"assistant","content":[{"text":"ü"}],"new":{"cache_control":1}}]}"#,
+                &[
+                    "messages[].thinking_blocks",
+                    "messages[].reasoning_content",
+                    "messages[].extra_content",
+                    "cache_control",
+                ],
+            ),
+            (
+                r#"{"messages":[{"tool_calls":[{"id":"a__thought__b","extra_content":1}]},{"tool_call_id":"a__thought__b"}]}"#,
+                r#"{"messages":[{"tool_calls":[{"id":"a"}]},{"tool_call_id":"a"}]}"#,
+                &["messages[].tool_calls[].extra_content"],
+            ),
+            (
+                r#"{"messages":"none","tools":{"cache_control":1}}"#,
+                r#"{"messages":"none","tools":{"cache_control":1}}"#,
+                &[],
+            ),
+        ] {
+            assert_eq!(pruned(before, true), (after.to_owned(), names.iter().map(|name| (*name).to_owned()).collect()));
+        }
+    }
+
+    #[test]
+    fn without_cuts_only_ids_change() {
+        let body = r#"{"messages":[{"reasoning_content":"kept","tool_calls":[{"id":"a__thought__b"}]}]}"#;
+        let (after, names) = pruned(body, false);
+        assert_eq!(after, r#"{"messages":[{"reasoning_content":"kept","tool_calls":[{"id":"a"}]}]}"#);
+        assert_eq!(names, ["messages[].tool_calls[].extra_content"]);
+    }
+}
