@@ -4,7 +4,7 @@ use alloc::{string::String, vec::Vec};
 
 /// The text that was encoded; `None` where it is not UTF-8 or an escape is cut off.
 #[must_use]
-pub fn decode(text: &str) -> Option<String> {
+pub(crate) fn decode(text: &str) -> Option<String> {
     let mut bytes = text.bytes();
     let mut out = Vec::with_capacity(text.len());
     while let Some(byte) = bytes.next() {

@@ -251,6 +251,20 @@ mod tests {
     }
 
     #[test]
+    fn a_model_that_nobody_named_is_added() {
+        for (body, expected) in [
+            (r#"{"x":{}}"#, r#"{"model":"m","x":{}}"#),
+            (" { \"x\":1}", " {\"model\":\"m\", \"x\":1}"),
+            ("{}", r#"{"model":"m"}"#),
+            ("{ }", r#"{"model":"m" }"#),
+            (r#"{"stream":true}"#, r#"{"model":"m","stream_options":{"include_usage":true},"stream":true}"#),
+        ] {
+            assert_eq!(read(body).unwrap().model, None);
+            assert_eq!(sent(body, "m"), expected);
+        }
+    }
+
+    #[test]
     fn usage_is_asked_for_in_streams() {
         for (body, expected) in [
             (
@@ -295,7 +309,7 @@ mod tests {
     #[test]
     fn wrong_types_blame_their_field() {
         for (body, param) in [
-            (r#"{"x":1}"#, Some("model")),
+            (r#"{"model":null}"#, Some("model")),
             (r#"{"model":1}"#, Some("model")),
             (r#"{"model":""}"#, Some("model")),
             (r#"{"model":"m","temperature":2.5}"#, Some("temperature")),
