@@ -106,8 +106,8 @@ pub struct Reasoning<'a> {
     pub effort: Option<Effort>,
     /// In tokens; `Some(0)` forbids it.
     pub budget: Option<u64>,
-    /// Whether the thoughts are to be shown; a summary's kind for dialects that have several.
-    pub summary: Option<Text<'a>>,
+    /// Whether and how the thoughts are to be told.
+    pub telling: Option<Telling<'a>>,
     /// The members that say it, of which clients know several.
     pub members: Vec<&'static str>,
 }
@@ -123,6 +123,23 @@ impl Reasoning<'_> {
     #[must_use]
     pub fn is_wanted(&self) -> bool {
         !self.is_forbidden() && (self.budget.is_some() || self.effort.is_some())
+    }
+}
+
+/// How thoughts are to be told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Telling<'a> {
+    /// As what kind of summary; `None` asks for silence.
+    pub summary: Option<Text<'a>>,
+    /// The member that says it.
+    pub member: &'static str,
+}
+
+impl Telling<'_> {
+    /// Whether a summary of whatever kind is what was asked for.
+    #[must_use]
+    pub fn is_any(&self) -> bool {
+        self.summary.as_deref() == Some("auto")
     }
 }
 

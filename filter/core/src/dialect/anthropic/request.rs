@@ -9,7 +9,7 @@ use super::{
     block::{self, Block},
     conversation::{self, Conversation, Turn},
     model::abilities_of,
-    thinking::{self, Mind, Thinking},
+    thinking::{Mind, Thinking},
     tools::{Choice, OutputFormat, Toolbox, WireTool},
 };
 use crate::{
@@ -148,7 +148,6 @@ fn read_other<'r>(request: &'r Request<'_>, dropped: &mut Dropped) -> Result<Opt
     for (name, raw) in &request.other {
         match name.as_ref() {
             "cache_control" => cache_control = Some(*raw),
-            thinking::DISPLAY => {}
             name => dropped.leave_out(name, raw)?,
         }
     }

@@ -281,13 +281,6 @@ fn thought_is_asked_for_in_the_words_of_the_model() {
         ),
         (
             NEW,
-            json!({"thinking": {"type": "adaptive", "display": "loud"}}),
-            adaptive.clone(),
-            json!("medium"),
-            vec!["thinking.display"],
-        ),
-        (
-            NEW,
             json!({"thinking": {"type": "disabled", "display": "summarized"}}),
             json!({"type": "disabled"}),
             Value::Null,

@@ -46,9 +46,6 @@ pub(super) struct Mind {
     pub(super) top_k: Option<u64>,
 }
 
-/// Anthropic's own way to say whether thoughts are told.
-pub(super) const DISPLAY: &str = "thinking.display";
-
 /// What an answer may take where neither the client nor the catalogue says it.
 const USUAL_MAX_TOKENS: u64 = 4096;
 /// The API's smallest budget.
@@ -71,7 +68,7 @@ impl Mind {
         } else {
             mind.think(&request.reasoning, abilities.thinking, max_tokens.is_some(), allows_budget, dropped);
         }
-        mind.show(request, dropped);
+        mind.tell(request, dropped);
         mind.sample(request, abilities.sampling, dropped);
         mind
     }
@@ -136,21 +133,16 @@ impl Mind {
     }
 
     /// Whether the thoughts are told. A summary is told, but not of which kind.
-    fn show(&mut self, request: &Request<'_>, dropped: &mut Dropped) {
-        let asked = request.other.iter().find(|(name, _)| name == DISPLAY).map(|(_, raw)| raw.get());
-        let wish = match asked {
-            Some(r#""summarized""#) => Some(Display::Summarized),
-            Some(r#""omitted""#) => Some(Display::Omitted),
-            Some(_) | None => None,
-        };
-        let summary = request.reasoning.summary.as_deref();
+    fn tell(&mut self, request: &Request<'_>, dropped: &mut Dropped) {
+        let Some(telling) = &request.reasoning.telling else { return };
         if let Some(Thinking::Enabled { display, .. } | Thinking::Adaptive { display }) = &mut self.thinking {
-            *display = wish.or(*display);
-            dropped.note_if(asked.is_some() && wish.is_none(), DISPLAY);
-            dropped.note_if(summary.is_some_and(|kind| kind != "auto"), "reasoning.summary");
+            // Who asks for thought is told it anyway.
+            if telling.summary.is_none() {
+                *display = Some(Display::Omitted);
+            }
+            dropped.note_if(telling.summary.is_some() && !telling.is_any(), telling.member);
         } else {
-            dropped.note_if(asked.is_some(), DISPLAY);
-            dropped.note_if(summary.is_some(), "reasoning.summary");
+            dropped.note(telling.member);
         }
     }
 

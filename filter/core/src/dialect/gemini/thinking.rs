@@ -31,8 +31,9 @@ pub(super) fn thinking(reasoning: &Reasoning<'_>, family: Family, dropped: &mut 
     let mut note = || reasoning.members.iter().for_each(|member| dropped.note(member));
     let effort = if reasoning.budget == Some(0) { Some(Effort::None) } else { reasoning.effort };
     let budget = reasoning.budget.filter(|budget| *budget > 0);
-    let is_told = effort != Some(Effort::None) || budget.is_some();
-    if effort.is_none() && budget.is_none() && reasoning.summary.is_none() {
+    let is_silent = reasoning.telling.as_ref().is_some_and(|telling| telling.summary.is_none());
+    let is_told = !is_silent && (effort != Some(Effort::None) || budget.is_some());
+    if effort.is_none() && budget.is_none() && reasoning.telling.is_none() {
         return None;
     }
     let (thinking_budget, thinking_level, is_exact) = match (family, budget, effort) {
@@ -61,7 +62,9 @@ pub(super) fn thinking(reasoning: &Reasoning<'_>, family: Family, dropped: &mut 
         note();
     }
     // Thoughts are told in one way only.
-    dropped.note_if(reasoning.summary.as_deref().is_some_and(|kind| kind != "auto"), "reasoning.summary");
+    if let Some(telling) = reasoning.telling.as_ref().filter(|telling| !telling.is_any() && !is_silent) {
+        dropped.note(telling.member);
+    }
     Some(Thinking { include_thoughts: is_told.then_some(true), thinking_budget, thinking_level })
 }
 

@@ -145,7 +145,9 @@ fn write_think<'a>(reasoning: &Reasoning<'_>, dropped: &mut Dropped) -> Option<T
     if reasoning.budget.is_some_and(|budget| budget > 0) {
         reasoning.members.iter().for_each(|member| dropped.note(member));
     }
-    dropped.note_if(reasoning.summary.is_some(), "reasoning.summary");
+    if let Some(telling) = &reasoning.telling {
+        dropped.note(telling.member);
+    }
     let effort = reasoning.effort.or_else(|| reasoning.budget.map(Effort::of_budget))?;
     Some(match effort {
         Effort::None => Think::Switch(false),

@@ -64,10 +64,8 @@ struct Wire<'a> {
     other: Other<'a>,
 }
 
-/// Whether a member is of another provider's.
-fn is_foreign(name: &str) -> bool {
-    matches!(name, "cache_control" | "thinking.display")
-}
+/// A member that another provider's clients set.
+const FOREIGN: &str = "cache_control";
 
 /// Members without a place in the canonical request: they came from this format, so they go back as they came.
 struct Other<'a>(&'a [(Cow<'a, str>, &'a RawValue)]);
@@ -75,7 +73,7 @@ struct Other<'a>(&'a [(Cow<'a, str>, &'a RawValue)]);
 impl Serialize for Other<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.0.len()))?;
-        for (name, raw) in self.0.iter().filter(|(name, _)| !is_foreign(name)) {
+        for (name, raw) in self.0.iter().filter(|(name, _)| name != FOREIGN) {
             map.serialize_entry(name, raw)?;
         }
         map.end()
@@ -236,7 +234,7 @@ pub(super) fn write(request: &Request<'_>, aim: &Aim<'_>) -> Result<Written, Err
     for (index, message) in request.messages.iter().enumerate() {
         write_message(message, &format!("messages[{index}]"), &mut messages, &mut dropped)?;
     }
-    request.other.iter().filter(|(name, _)| is_foreign(name)).for_each(|(name, _)| dropped.note(name));
+    dropped.note_if(request.other.iter().any(|(name, _)| name == FOREIGN), FOREIGN);
     let user = |member| request.user.as_ref().filter(|user| user.member == member).map(|user| user.id.as_ref());
     let wire = Wire {
         model: aim.model,
@@ -283,7 +281,9 @@ fn modality(modality: Modality) -> &'static str {
 
 /// The word for how much to think; whether the thoughts are to be told cannot be said here.
 fn effort(request: &Request<'_>, dropped: &mut Dropped) -> Option<&'static str> {
-    dropped.note_if(request.reasoning.summary.is_some(), "reasoning.summary");
+    if let Some(telling) = &request.reasoning.telling {
+        dropped.note(telling.member);
+    }
     let effort = request.reasoning.effort.or_else(|| request.reasoning.budget.map(Effort::of_budget))?;
     Some(match effort {
         Effort::None => "none",

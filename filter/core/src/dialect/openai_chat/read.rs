@@ -13,7 +13,7 @@ use super::{
     tool::{read_functions, read_legacy_call, read_tool_choice, read_tools},
 };
 use crate::{
-    chat::{Effort, Format, Modality, Reasoning, Request, Text, User, WebSearch},
+    chat::{Effort, Format, Modality, Reasoning, Request, Telling, Text, User, WebSearch},
     error::Error,
     json::{Str, members},
 };
@@ -65,7 +65,7 @@ pub(super) fn read(body: &str) -> Result<Request<'_>, Error> {
                 request.reasoning.members.push("reasoning_effort");
             }
             "reasoning" => read_reasoning(raw, &mut request.reasoning)?,
-            "thinking" => read_thinking(raw, &mut request)?,
+            "thinking" => read_thinking(raw, &mut request.reasoning)?,
             "user" => older_user = Some((name.0, raw)),
             "safety_identifier" => request.user = Some(read_user("safety_identifier", raw)?),
             "service_tier" => request.service_tier = Some(typed::<Str<'_>>(&name, raw)?.0),
@@ -209,12 +209,14 @@ fn read_reasoning<'a>(raw: &'a RawValue, reasoning: &mut Reasoning<'a>) -> Resul
         Some(true) | None => {}
     }
     reasoning.budget = wire.max_tokens.or(reasoning.budget);
-    reasoning.summary = wire.summary.map(|summary| summary.0);
+    if let Some(Str(summary)) = wire.summary {
+        reasoning.telling = Some(Telling { summary: Some(summary), member: "reasoning.summary" });
+    }
     Ok(())
 }
 
 /// Anthropic's way, as its own API and LiteLLM's clients write it.
-fn read_thinking<'a>(raw: &'a RawValue, request: &mut Request<'a>) -> Result<(), Error> {
+fn read_thinking<'a>(raw: &'a RawValue, reasoning: &mut Reasoning<'a>) -> Result<(), Error> {
     #[derive(Deserialize)]
     struct Wire<'a> {
         /// Absent where other members are set only, as Z.ai's `clear_thinking`.
@@ -223,13 +225,21 @@ fn read_thinking<'a>(raw: &'a RawValue, request: &mut Request<'a>) -> Result<(),
         #[serde(default)]
         budget_tokens: Option<u64>,
         #[serde(borrow, default)]
-        display: Option<&'a RawValue>,
+        display: Option<Str<'a>>,
     }
     let wire: Wire<'_> = typed("thinking", raw)?;
     let Some(kind) = wire.kind else { return Ok(()) };
-    request.other.extend(wire.display.map(|display| (Cow::Borrowed("thinking.display"), display)));
-    let reasoning = &mut request.reasoning;
     reasoning.members.push("thinking");
+    if let Some(display) = wire.display {
+        let summary = match &*display {
+            "summarized" => Some(Cow::Borrowed("auto")),
+            "omitted" => None,
+            other => {
+                return Err(Error::refusing(format!("`{other}` is no way to tell thoughts."), "thinking.display"));
+            }
+        };
+        reasoning.telling = Some(Telling { summary, member: "thinking.display" });
+    }
     match &*kind {
         "disabled" => reasoning.budget = Some(0),
         "enabled" if wire.budget_tokens.is_some() => reasoning.budget = wire.budget_tokens,
