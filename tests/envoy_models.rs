@@ -106,7 +106,7 @@ fn the_list_is_narrowed_by_its_query() {
 #[test]
 fn a_model_is_only_read() {
     let head = SCENE.gateway.send(&Request::new("HEAD", "/v1/models").key("sk-all"));
-    assert_eq!((head.status, head.body.len()), (200, 0));
+    assert_eq!((head.status, head.body().len()), (200, 0));
     for path in ["/v1/models", "/v1/models/openai/gpt-4o"] {
         for method in ["POST", "DELETE", "PUT"] {
             let answer = SCENE.gateway.send(&Request::new(method, path).key("sk-all"));

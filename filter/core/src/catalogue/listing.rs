@@ -10,10 +10,10 @@ use alloc::{
 };
 use core::cmp::Reverse;
 
-use super::{AUTO, Catalogue, Entry, resolve::Choice};
+use super::{AUTO, Catalogue, Entry, resolve::Choice, sorted};
 use crate::{
     auth::Caller,
-    config::{Decimal, Price},
+    config::Price,
     uri,
 };
 
@@ -46,8 +46,9 @@ impl Catalogue {
     #[must_use]
     pub fn list(&self, caller: &Caller, query: &str) -> Vec<u8> {
         let wanted = Wanted::read(query);
-        let mut visible: Vec<&Entry> = self.entries.iter().filter(|entry| self.is_visible(entry, caller)).collect();
-        visible.sort_by_key(|entry| Reverse(entry.released()));
+        let dated = self.entries.iter().enumerate().filter(|(_, entry)| self.is_visible(entry, caller));
+        let dated = sorted(dated.map(|(place, entry)| (Reverse(entry.released()), place)));
+        let visible: Vec<&Entry> = dated.into_iter().filter_map(|(_, place)| self.entries.get(place)).collect();
         let mut cards: Vec<Card<'_>> = visible.iter().map(|entry| Card::of(entry)).collect();
         if wanted.groups_snapshots {
             cards = group(&visible);
@@ -99,60 +100,47 @@ impl Catalogue {
         let mut object = Object::begin(out);
         object.text("id", &card.id);
         object.text("object", "model");
-        let released = card.entry.and_then(Entry::released);
-        object.number("created", released.unwrap_or_default());
-        let owner = card.entry.filter(|_| card.stands_for.is_empty()).map(|entry| {
-            entry.row.map_or(entry.provider.name.as_str(), |row| row.vendor())
-        });
+        object.number("created", Some(card.entry.and_then(Entry::released).unwrap_or_default()));
+        let own = card.entry.filter(|_| card.stands_for.is_empty());
+        let owner = own.map(|entry| entry.row.map_or(entry.provider.name.as_str(), |row| row.vendor()));
         object.text("owned_by", owner.unwrap_or(OWNER));
         object.text("status", AVAILABLE);
-        if !card.stands_for.is_empty() {
-            object.texts("alias_of", card.stands_for.iter().map(|choice| format!("{}/{}", choice.provider.name, choice.name())));
+        let stands_for = card.stands_for.iter().map(|choice| format!("{}/{}", choice.provider.name, choice.name()));
+        object.texts("alias_of", &stands_for.collect::<Vec<_>>());
+        object.texts("snapshots", &card.snapshots);
+        if let Some(entry) = own {
+            self.write_own(entry, caller, &mut object);
         }
-        if !card.snapshots.is_empty() {
-            object.texts("snapshots", &card.snapshots);
-        }
-        let Some(entry) = card.entry else { return object.end() };
-        if card.stands_for.is_empty() {
-            object.text("provider", &entry.provider.name);
-            if let Some(title) = entry.title() {
-                object.text("name", title);
+        if let Some(entry) = card.entry {
+            object.number("context_window", entry.context_window());
+            object.number("max_output_tokens", entry.max_output_tokens());
+            let price = prices(&entry.price());
+            if price != "{}" {
+                object.raw("price", &price);
             }
-            if let Some(base) = entry.snapshot_of() {
-                object.text("snapshot_of", &format!("{}/{base}", entry.provider.name));
-            }
-            let equivalents = self.entries.iter().filter(|other| {
-                !Rc::ptr_eq(&other.provider, &entry.provider) && entry.is_equivalent(other) && self.is_visible(other, caller)
-            });
-            let equivalents: Vec<String> = equivalents.map(Entry::full_name).collect();
-            if !equivalents.is_empty() {
-                object.texts("equivalents", &equivalents);
-            }
-        }
-        if let Some(tokens) = entry.context_window() {
-            object.number("context_window", tokens);
-        }
-        if let Some(tokens) = entry.max_output_tokens() {
-            object.number("max_output_tokens", tokens);
-        }
-        let prices = prices(&entry.price());
-        if prices != "{}" {
-            object.raw("price", &prices);
-        }
-        let capabilities = entry.capabilities();
-        if !capabilities.is_empty() {
-            object.texts("capabilities", &capabilities);
-        }
-        if let Some(model) = entry.written.as_ref().filter(|model| card.stands_for.is_empty() && !model.metadata.is_empty()) {
-            let mut metadata = String::new();
-            let mut members = Object::begin(&mut metadata);
-            for (name, value) in &model.metadata {
-                members.raw(name, value);
-            }
-            members.end();
-            object.raw("metadata", &metadata);
+            object.texts("capabilities", &entry.capabilities());
         }
         object.end();
+    }
+
+    /// What is a model's own, and not said of a name that stands for it.
+    fn write_own(&self, entry: &Entry, caller: &Caller, object: &mut Object<'_>) {
+        object.text("provider", &entry.provider.name);
+        if let Some(title) = entry.title() {
+            object.text("name", title);
+        }
+        if let Some(base) = entry.snapshot_of() {
+            object.text("snapshot_of", &format!("{}/{base}", entry.provider.name));
+        }
+        let is_elsewhere =
+            |other: &&Entry| !Rc::ptr_eq(&other.provider, &entry.provider) && entry.is_equivalent(other);
+        let equivalents = self.entries.iter().filter(is_elsewhere).filter(|other| self.is_visible(other, caller));
+        object.texts("equivalents", &equivalents.map(Entry::full_name).collect::<Vec<_>>());
+        let metadata = entry.written.iter().flat_map(|model| &model.metadata);
+        let metadata: Vec<_> = metadata.map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        if !metadata.is_empty() {
+            object.raw("metadata", &members(&metadata));
+        }
     }
 }
 
@@ -213,9 +201,7 @@ impl Wanted {
 }
 
 fn prices(price: &Price) -> String {
-    let mut out = String::new();
-    let mut object = Object::begin(&mut out);
-    let members: [(&str, Option<Decimal>); 6] = [
+    let of_kinds = [
         ("input", price.input),
         ("cached_input", price.cached_input),
         ("cache_write", price.cache_write),
@@ -223,16 +209,23 @@ fn prices(price: &Price) -> String {
         ("reasoning", price.reasoning),
         ("image", price.image),
     ];
+    let known: Vec<_> =
+        of_kinds.into_iter().filter_map(|(kind, price)| Some((kind, price?.to_string()))).collect();
+    members(&known)
+}
+
+/// An object of these names and documents.
+fn members(members: &[(&str, impl AsRef<str>)]) -> String {
+    let mut out = String::new();
+    let mut object = Object::begin(&mut out);
     for (name, value) in members {
-        if let Some(value) = value {
-            object.raw(name, &value.to_string());
-        }
+        object.raw(name, value.as_ref());
     }
     object.end();
     out
 }
 
-/// A JSON object being written.
+/// A JSON object being written. Its methods are not inlined: they are called from many places, and none is in a hurry.
 struct Object<'a> {
     out: &'a mut String,
     is_empty: bool,
@@ -244,6 +237,7 @@ impl<'a> Object<'a> {
         Self { out, is_empty: true }
     }
 
+    #[inline(never)]
     fn raw(&mut self, name: &str, value: &str) {
         self.out.push_str(if self.is_empty { "" } else { "," });
         self.is_empty = false;
@@ -252,25 +246,33 @@ impl<'a> Object<'a> {
         self.out.push_str(value);
     }
 
+    #[inline(never)]
     fn text(&mut self, name: &str, value: &str) {
-        self.texts_as(name, "", [value], "");
+        self.raw(name, "");
+        push_text(value, self.out);
     }
 
-    fn number(&mut self, name: &str, value: u64) {
-        self.raw(name, &value.to_string());
+    #[inline(never)]
+    fn number(&mut self, name: &str, value: Option<u64>) {
+        if let Some(value) = value {
+            self.raw(name, &value.to_string());
+        }
     }
 
-    fn texts(&mut self, name: &str, values: impl IntoIterator<Item = impl AsRef<str>>) {
-        self.texts_as(name, "[", values, "]");
-    }
-
-    fn texts_as(&mut self, name: &str, open: &str, values: impl IntoIterator<Item = impl AsRef<str>>, close: &str) {
-        self.raw(name, open);
-        for (index, value) in values.into_iter().enumerate() {
-            self.out.push_str(if index == 0 { "" } else { "," });
+    /// A list, unless it is empty.
+    #[inline(never)]
+    fn texts(&mut self, name: &str, values: &[impl AsRef<str>]) {
+        for (index, value) in values.iter().enumerate() {
+            if index == 0 {
+                self.raw(name, "[");
+            } else {
+                self.out.push(',');
+            }
             push_text(value.as_ref(), self.out);
         }
-        self.out.push_str(close);
+        if !values.is_empty() {
+            self.out.push(']');
+        }
     }
 
     fn end(self) {

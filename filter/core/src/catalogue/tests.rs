@@ -256,7 +256,7 @@ fn the_list_can_be_narrowed_and_its_snapshots_grouped() {
     assert_eq!(open("status=cooling_down"), [""; 0]);
     assert_eq!(open("q=fast"), ["fast"]);
     let grouped = open("group_snapshots=true&provider=openai&q=4o");
-    assert_eq!(grouped, ["openai/gpt-4o-mini", "openai/gpt-4o", "best", "fast", "smart", "auto"]);
+    assert_eq!(grouped, ["openai/gpt-4o-mini", "openai/gpt-4o", "fast", "auto"]);
     let list: Value = serde_json::from_slice(&gateway.catalogue.list(&Caller::Anonymous, "group_snapshots=1")).unwrap();
     let base = list["data"].as_array().unwrap().iter().find(|model| model["id"] == "openai/gpt-4o").unwrap();
     assert_eq!(base["snapshots"], json!(["openai/house", "openai/gpt-4o-2024-11-20", "openai/gpt-4o-2024-08-06"]));
@@ -317,6 +317,8 @@ fn aliases_of_aliases_end_however_many_they_are() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn no_name_is_too_strange_to_be_refused(name in "(openai/|groq/|ollama/|)[a-zA-Z0-9:/.%*é-]{0,24}", query in "[a-z_=&%+,0-9]{0,40}") {
         let gateway = standard();
