@@ -105,8 +105,12 @@ fn the_list_is_narrowed_by_its_query() {
 
 #[test]
 fn a_model_is_only_read() {
-    let head = SCENE.gateway.send(&Request::new("HEAD", "/v1/models").key("sk-all"));
-    assert_eq!((head.status, head.body().len()), (200, 0));
+    let mut connection = SCENE.case("head").connect();
+    connection.send(&Request::new("HEAD", "/v1/models").key("sk-all").bytes());
+    assert_eq!(connection.head().expect("an answer").0, 200);
+    // No body stands between it and the next answer.
+    connection.send(&Request::get("/v1/models/openai/gpt-4o").key("sk-all").bytes());
+    assert_eq!(connection.response().expect("an answer").json()["id"], json!("openai/gpt-4o"));
     for path in ["/v1/models", "/v1/models/openai/gpt-4o"] {
         for method in ["POST", "DELETE", "PUT"] {
             let answer = SCENE.gateway.send(&Request::new(method, path).key("sk-all"));
