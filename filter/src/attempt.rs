@@ -54,7 +54,7 @@ impl AttemptStream {
             );
             return self.stream.reply(&error.reply(Shape::OpenAi));
         };
-        let (courier, action) = Courier::send(&self.stream, attempt, length);
+        let (courier, action) = Courier::upstream(&self.stream, attempt, length);
         self.state = State::Sent(courier);
         action
     }

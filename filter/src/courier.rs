@@ -46,19 +46,20 @@ enum State {
 }
 
 impl Courier {
+    /// Asks the provider on the attempt's own stream.
+    pub(crate) fn upstream(stream: &Stream, attempt: Attempt, length: usize) -> (Self, Action) {
+        let plan = Rc::clone(attempt.plan());
+        Self::send(stream, attempt, length, Role::Upstream(plan))
+    }
+
+    /// Asks the provider on the client's stream.
+    pub(crate) fn ingress(stream: &Stream, attempt: Attempt, length: usize) -> (Self, Action) {
+        Self::send(stream, attempt, length, Role::Ingress)
+    }
+
     /// Makes the held request, `length` bytes of body, the one for the attempt's target and lets it go. Where the target cannot
     /// do what is asked for, that is answered instead.
-    pub(crate) fn send(stream: &Stream, attempt: Attempt, length: usize) -> (Self, Action) {
-        let plan = Rc::clone(attempt.plan());
-        Self::start(stream, attempt, length, Role::Upstream(plan))
-    }
-
-    /// The same on the client's own stream.
-    pub(crate) fn send_on(stream: &Stream, attempt: Attempt, length: usize) -> (Self, Action) {
-        Self::start(stream, attempt, length, Role::Ingress)
-    }
-
-    fn start(stream: &Stream, mut attempt: Attempt, length: usize, role: Role) -> (Self, Action) {
+    fn send(stream: &Stream, mut attempt: Attempt, length: usize, role: Role) -> (Self, Action) {
         let Outgoing { headers, body } = match attempt.outgoing(|| stream.request_body(0, length)) {
             Ok(outgoing) => outgoing,
             Err(error) => return (Self { role, state: State::Settled }, stream.reply(&attempt.refusal(&error))),

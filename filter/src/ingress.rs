@@ -73,7 +73,7 @@ impl IngressStream {
                 }
                 self.stream.edit_request_headers(&edits);
                 let Some(attempt) = Attempt::new(&plan, 0) else { return Action::Continue };
-                let (courier, action) = Courier::send_on(&self.stream, attempt, self.seen);
+                let (courier, action) = Courier::ingress(&self.stream, attempt, self.seen);
                 self.course = Course::Carried(courier);
                 action
             }

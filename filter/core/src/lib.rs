@@ -20,6 +20,7 @@ mod passage;
 mod passthrough;
 pub mod plan;
 pub mod provider;
+mod segment;
 pub mod sse;
 pub mod step;
 pub mod surface;

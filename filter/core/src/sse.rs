@@ -107,7 +107,8 @@ impl<'a> Frame<'a> {
     }
 
     fn fields(&self, name: &'static [u8]) -> impl Iterator<Item = &'a [u8]> {
-        // One byte order mark may stand before the first line of a stream.
+        // One byte order mark may stand before the first line of a stream; a frame does not know whether it is the first, and no
+        // field begins so.
         let raw = self.raw.strip_prefix(b"\xef\xbb\xbf").unwrap_or(self.raw);
         raw.split(|&byte| byte == b'\n' || byte == b'\r').filter_map(move |line| {
             let value = line.strip_prefix(name)?;

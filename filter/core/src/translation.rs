@@ -7,7 +7,7 @@ use alloc::{boxed::Box, string::String, vec::Vec};
 use crate::{
     chat::{Delta, Progress},
     dialect::{Broken, Downstream, Identity, Reader, Upstream, Writer},
-    error::{Error, Shape},
+    error::Error,
     passage::{Conduit, Failure, Seen},
     sse::Frame,
     usage::Usage,
@@ -46,25 +46,6 @@ impl Translation {
     }
 }
 
-/// Whether a step carries something that a client could show, or ends the answer.
-fn is_content(delta: &Delta<'_>) -> bool {
-    match delta {
-        Delta::Start { .. } | Delta::Usage(_) | Delta::Signature { .. } | Delta::TextSignature { .. } | Delta::End => {
-            false
-        }
-        Delta::Text { text, .. }
-        | Delta::Thinking { text, .. }
-        | Delta::Refusal { text, .. }
-        | Delta::Arguments { json: text, .. } => !text.is_empty(),
-        Delta::RedactedThinking { .. }
-        | Delta::Image { .. }
-        | Delta::ToolCall { .. }
-        | Delta::Citation { .. }
-        | Delta::Logprobs { .. }
-        | Delta::Finish { .. } => true,
-    }
-}
-
 impl Conduit for Translation {
     fn pass(&mut self, frame: Frame<'_>, out: &mut Vec<u8>) -> Seen {
         if self.is_over {
@@ -73,25 +54,22 @@ impl Conduit for Translation {
         let Self { reader, writer, usage, progress, is_over, .. } = self;
         let mut content = false;
         let read = reader.read(frame, &mut |delta| {
-            content |= is_content(&delta);
-            match &delta {
-                Delta::Usage(counted) => *usage = Some(*counted),
-                Delta::Finish { choice, .. } => progress.end(*choice),
+            content |= delta.is_content();
+            if let Some(choice) = delta.choice() {
+                progress.note(choice);
+            }
+            if let Delta::Finish { choice, .. } = delta {
+                progress.end(choice);
+            }
+            if let Delta::Usage(counted) = delta {
+                *usage = Some(counted);
+            }
+            if matches!(delta, Delta::End) {
                 // Without a reason it is a cut that looks like an end.
-                Delta::End if !progress.is_complete() => return,
-                Delta::End => *is_over = true,
-                Delta::Start { .. } => {}
-                Delta::Text { choice, .. }
-                | Delta::Thinking { choice, .. }
-                | Delta::Signature { choice, .. }
-                | Delta::TextSignature { choice, .. }
-                | Delta::Image { choice, .. }
-                | Delta::RedactedThinking { choice, .. }
-                | Delta::Refusal { choice, .. }
-                | Delta::ToolCall { choice, .. }
-                | Delta::Arguments { choice, .. }
-                | Delta::Citation { choice, .. }
-                | Delta::Logprobs { choice, .. } => progress.note(*choice),
+                if !progress.is_complete() {
+                    return;
+                }
+                *is_over = true;
             }
             writer.write(delta, out);
         });
@@ -115,7 +93,7 @@ impl Conduit for Translation {
     }
 
     fn failure(&mut self, error: &Error) -> Failure {
-        self.tell(error.kind.status(), error.body(Shape::OpenAi))
+        self.tell(error.kind.status(), error.body(self.downstream.shape()))
     }
 
     fn is_verbatim(&self) -> bool {

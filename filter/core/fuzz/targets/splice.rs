@@ -2,7 +2,7 @@
 #![no_main]
 
 use dragoman_core::{
-    dialect::openai_chat::{ChatRequest, Habits, scan_request},
+    dialect::openai_chat::{ChatRequest, Habits, StreamOptions, scan_request},
     json::members,
 };
 use libfuzzer_sys::fuzz_target;
@@ -12,8 +12,8 @@ fuzz_target!(|text: &str| {
     let fed = scanner.feed(text.as_bytes());
     let Ok(request) = ChatRequest::read(fed.and_then(|()| scanner.finish()), text.len()) else { return };
     for habits in [
-        Habits { takes_stream_options: true, max_tokens: None },
-        Habits { takes_stream_options: false, max_tokens: Some("max_tokens") },
+        Habits { stream_options: StreamOptions::Asked, max_tokens: None },
+        Habits { stream_options: StreamOptions::Cut, max_tokens: Some("max_tokens") },
     ] {
         let edits = request.edits("target", habits);
         let mut body = text.as_bytes().to_vec();

@@ -7,6 +7,7 @@ use super::{
     flow::{Flow, FlowBody},
 };
 use crate::{
+    chat::Response,
     dialect::{
         Identity,
         openai_chat::{Whole, error_body, error_status},
@@ -138,10 +139,10 @@ impl Held {
             }
             HeldBody::Foreign(mut body, identity) => {
                 body.extend_from_slice(piece);
-                if !end && body.len() <= MAX_TRANSLATED {
-                    return held(head, HeldBody::Foreign(body, identity));
+                if body.len() > MAX_TRANSLATED {
+                    return head.fail_as("sent an answer that is too long to be translated");
                 }
-                head.translate(&body, &identity)
+                if end { head.translate(&body, &identity) } else { held(head, HeldBody::Foreign(body, identity)) }
             }
             HeldBody::Refusal(mut body) => {
                 let room = MAX_HELD.saturating_sub(body.len());
@@ -203,7 +204,9 @@ impl Head {
     /// Lets a whole answer go, in the client's format.
     fn translate(self, body: &[u8], identity: &Identity) -> Progress {
         let read = core::str::from_utf8(body).ok().and_then(|text| self.attempt.upstream().read(text));
-        let Some(response) = read else {
+        // One that does not say why it ended is the beginning of one.
+        let is_complete = |response: &Response<'_>| response.choices.iter().all(|choice| choice.finish.is_some());
+        let Some(response) = read.filter(is_complete) else {
             let fault = self.attempt.upstream().fault(Kind::BadUpstream.status(), body);
             if fault.message.is_none() {
                 return self.fail_as("sent an answer that is not of its format");
@@ -239,7 +242,11 @@ impl Head {
         self
     }
 
-    fn replace(mut self, status: u16, body: Vec<u8>, outcome: Outcome) -> Progress {
+    fn replace(mut self, status: u16, mut body: Vec<u8>, outcome: Outcome) -> Progress {
+        // A provider that repeats the gateway's credential is not repeated.
+        if self.attempt.target.provider.names_secret(&body) {
+            body = self.attempt.error("reported an error").body(self.attempt.plan.shape);
+        }
         self.attempt.plan.note(outcome);
         self = self.labelled("application/json");
         self.edits.remove.push(Name::Borrowed("content-encoding"));

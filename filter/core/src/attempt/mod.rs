@@ -13,7 +13,7 @@ use alloc::{boxed::Box, format, rc::Rc, string::String, vec::Vec};
 use crate::{
     dialect::{
         Aim, Dropped, Identity, Upstream, Written,
-        openai_chat::{Habits, WANTED_OF_ANSWER, prune},
+        openai_chat::{Habits, Pruning, StreamOptions, WANTED_OF_ANSWER, prune},
     },
     error::{Error, Kind},
     headers::Headers,
@@ -100,13 +100,20 @@ impl Attempt {
         // What another attempt has set is still there; one that has no successor and no predecessor need not look.
         let is_alone = plan.targets.len() == 1;
         let mut set = Vec::with_capacity(provider.headers.len().saturating_add(5));
-        let habits =
-            Habits { takes_stream_options: provider.takes_stream_options, max_tokens: provider.vendor.max_tokens };
         let (path, body) = if self.is_native() {
+            let pruning = provider.vendor.foreign.pruning(plan.request.history);
+            let stream_options = match (provider.takes_stream_options, pruning) {
+                (true, _) => StreamOptions::Asked,
+                (false, None) => StreamOptions::Cut,
+                (false, Some(_)) => StreamOptions::Pruned,
+            };
+            let habits = Habits { stream_options, max_tokens: provider.vendor.max_tokens };
             let mut edits = plan.request.edits(&self.target.model, habits);
-            if let Some(cuts) = provider.vendor.foreign.pruning(plan.request.history) {
+            if let Some(members) = pruning {
                 let body = body();
-                let (more, dropped) = prune(core::str::from_utf8(&body).unwrap_or_default(), cuts);
+                let text = core::str::from_utf8(&body).unwrap_or_default();
+                let (more, dropped) =
+                    prune(text, Pruning { members, stream_options: stream_options == StreamOptions::Pruned });
                 edits.extend(more);
                 self.dropped = tellable(&dropped);
             }
@@ -243,11 +250,15 @@ impl Attempt {
     }
 }
 
-/// The names that a header can list: some are the client's own.
+/// The names that a header can list: some are the client's own. `*` says that there are others.
 fn tellable(dropped: &Dropped) -> Vec<String> {
     const MAX_NAMES: usize = 32;
     const MAX_LENGTH: usize = 64;
     let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.[]*".contains(&byte);
     let is_name = |name: &&String| name.len() <= MAX_LENGTH && name.bytes().all(is_part);
-    dropped.names().iter().filter(is_name).take(MAX_NAMES).cloned().collect()
+    let mut told: Vec<String> = dropped.names().iter().filter(is_name).take(MAX_NAMES).cloned().collect();
+    if told.len() < dropped.names().len() {
+        told.push("*".into());
+    }
+    told
 }

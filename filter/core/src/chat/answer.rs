@@ -161,6 +161,48 @@ pub enum Delta<'a> {
     End,
 }
 
+impl Delta<'_> {
+    /// Of which answer it is a step; `None` where it is one of all.
+    #[must_use]
+    pub fn choice(&self) -> Option<u32> {
+        match self {
+            Self::Start { .. } | Self::Usage(_) | Self::End => None,
+            Self::Text { choice, .. }
+            | Self::TextSignature { choice, .. }
+            | Self::Image { choice, .. }
+            | Self::Thinking { choice, .. }
+            | Self::Signature { choice, .. }
+            | Self::RedactedThinking { choice, .. }
+            | Self::Refusal { choice, .. }
+            | Self::ToolCall { choice, .. }
+            | Self::Arguments { choice, .. }
+            | Self::Citation { choice, .. }
+            | Self::Logprobs { choice, .. }
+            | Self::Finish { choice, .. } => Some(*choice),
+        }
+    }
+
+    /// Whether it carries something that a client could show, or ends an answer.
+    #[must_use]
+    pub fn is_content(&self) -> bool {
+        match self {
+            Self::Start { .. } | Self::Usage(_) | Self::Signature { .. } | Self::TextSignature { .. } | Self::End => {
+                false
+            }
+            Self::Text { text, .. }
+            | Self::Thinking { text, .. }
+            | Self::Refusal { text, .. }
+            | Self::Arguments { json: text, .. } => !text.is_empty(),
+            Self::RedactedThinking { .. }
+            | Self::Image { .. }
+            | Self::ToolCall { .. }
+            | Self::Citation { .. }
+            | Self::Logprobs { .. }
+            | Self::Finish { .. } => true,
+        }
+    }
+}
+
 /// What a provider says when it will not or cannot answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {

@@ -2,7 +2,8 @@
 //!
 //! It is no dialect of its own and is never serialised. It borrows from the document it was read from: a 10 MiB image is not
 //! copied before it is written for its target. It is a superset by meaning, not by field: two spellings of one wish are one
-//! field here. What only one dialect has stands in [`Request::other`], by name, for the writer to drop or to refuse.
+//! field here. What nothing here has a place for stands in [`Request::other`], by name, for the writer to drop or to refuse. Where a
+//! client has several spellings of one wish, the one that it used stands beside it, for the list of what was left out.
 
 mod answer;
 mod collect;

@@ -9,16 +9,8 @@ use serde_json::value::RawValue;
 use crate::error::Error;
 
 /// Members that decide what the answer is. A target whose dialect has nothing like them cannot give the answer asked for.
-const DECISIVE: &[&str] = &[
-    "audio",
-    "grammar",
-    "guided_choice",
-    "guided_grammar",
-    "guided_json",
-    "guided_regex",
-    "structured_outputs",
-    "web_search_options",
-];
+const DECISIVE: &[&str] =
+    &["audio", "grammar", "guided_choice", "guided_grammar", "guided_json", "guided_regex", "structured_outputs"];
 
 /// The names of what was left out.
 #[derive(Debug, Default, PartialEq, Eq)]

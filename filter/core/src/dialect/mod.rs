@@ -17,7 +17,7 @@ pub use dropped::Dropped;
 
 use crate::{
     chat::{Delta, Fault, Request, Response},
-    error::Error,
+    error::{Error, Shape},
     headers::Headers,
     sse::{Frame, Framing},
     step::Name,
@@ -71,6 +71,9 @@ pub trait Reader: Debug {
 pub trait Downstream: Debug + Sync {
     /// Its name.
     fn name(&self) -> &'static str;
+
+    /// The shape of its errors.
+    fn shape(&self) -> Shape;
 
     /// Reads a request.
     ///

@@ -9,7 +9,7 @@ mod scan;
 mod splice;
 mod text;
 
-pub use object::members;
+pub use object::{Object, members};
 pub use scan::{Failure, Fault, Found, MAX_DEPTH, Marks, Member, Scanner};
 pub use splice::{Edit, Edits};
 pub use text::Str;

@@ -34,9 +34,16 @@ impl Edits {
         }
     }
 
-    /// Adds changes.
-    pub fn extend(&mut self, more: Self) {
-        more.0.into_iter().for_each(|Edit { span, text }| self.push(span, text));
+    /// Adds changes, any number of them; one that overlaps another is dropped.
+    pub fn extend(&mut self, more: impl IntoIterator<Item = Edit>) {
+        self.0.extend(more);
+        self.0.sort_by_key(|edit| edit.span.start);
+        let mut end = 0;
+        self.0.retain(|edit| {
+            let fits = edit.span.start >= end;
+            end = if fits { edit.span.end } else { end };
+            fits
+        });
     }
 
     /// Whether nothing changes.

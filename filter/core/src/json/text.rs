@@ -7,7 +7,7 @@ use serde::de::{Deserialize, Deserializer, Error, Visitor};
 /// A string that borrows from the document unless it has escapes. `Option<Cow<str>>` never borrows under serde's derive;
 /// this does. Half a surrogate pair, which is no character, becomes U+FFFD: providers cut texts between the halves, and
 /// `serde_json` would refuse the whole document where a string is asked for, but not where bytes are.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Str<'a>(pub Cow<'a, str>);
 
 impl Deref for Str<'_> {

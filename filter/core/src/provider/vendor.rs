@@ -5,7 +5,7 @@
 
 use alloc::string::String;
 
-use crate::{config::BaseUrl, dialect::openai_chat::History};
+use crate::{config::BaseUrl, dialect::openai_chat::History, segment};
 
 /// A vendor's habits.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,12 +33,12 @@ pub enum Foreign {
     Taken,
     /// Nobody knows: it gets what the client wrote, but nothing that the gateway itself has put into an id.
     Unknown,
-    /// It refuses a request that has them.
+    /// It refuses a request that has any.
     Refused,
 }
 
 impl Foreign {
-    /// Whether a request has to be pruned for it, and then whether members are cut or only ids are trimmed.
+    /// Whether a request has to be pruned for it, and then whether of members, too, and not only of what an id carries.
     #[must_use]
     pub fn pruning(self, history: History) -> Option<bool> {
         match self {
@@ -125,7 +125,11 @@ impl Vendor {
         if !self.has_deployments || base.ends_with("/v1") {
             return [base, path].concat();
         }
-        let deployment = if base.ends_with("/openai") { ["/deployments/", model].concat() } else { String::new() };
+        let mut deployment = String::new();
+        if base.ends_with("/openai") {
+            deployment.push_str("/deployments/");
+            segment::push(&mut deployment, model);
+        }
         let version = url.api_version.as_deref().unwrap_or(AZURE_API_VERSION);
         [base, deployment.as_str(), path, "?api-version=", version].concat()
     }

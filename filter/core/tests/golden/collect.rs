@@ -76,15 +76,11 @@ fn join(list: &mut Vec<Value>, items: &[Value]) {
     }
 }
 
-/// Without what only one of both forms has: places in lists, nothing said in many ways, and where the cited text begins, which
-/// a provider that does not say it leaves to the text before, of which a stream remembers only the length.
+/// Without what only one of both forms has: places in lists, and nothing, said in many ways.
 fn tidy(mut choice: Map<String, Value>) -> Value {
     for list in choice.values_mut().filter_map(Value::as_array_mut) {
         for item in list.iter_mut().filter_map(Value::as_object_mut) {
             item.remove("index");
-            if let Some(citation) = item.get_mut("url_citation").and_then(Value::as_object_mut) {
-                citation.remove("start_index");
-            }
         }
     }
     choice.retain(|_, value| *value != json!("") && *value != json!([]));

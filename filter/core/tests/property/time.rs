@@ -15,7 +15,7 @@ use dragoman_core::{
         anthropic::Anthropic,
         gemini::Gemini,
         ollama::Ollama,
-        openai_chat::{ChatRequest, Habits, OpenAiChat, WANTED_OF_ANSWER, Whole, scan_request},
+        openai_chat::{ChatRequest, Habits, OpenAiChat, StreamOptions, WANTED_OF_ANSWER, Whole, scan_request},
     },
     gateway::Gateway,
     json::Scanner,
@@ -135,7 +135,7 @@ fn pass_on(text: &str) {
     let fed = text.as_bytes().chunks(7).try_for_each(|piece| scanner.feed(piece));
     let request =
         ChatRequest::read(fed.and_then(|()| scanner.finish()), text.len()).expect("the document is a request");
-    let edits = request.edits("target", Habits { takes_stream_options: false, max_tokens: Some("max_tokens") });
+    let edits = request.edits("target", Habits { stream_options: StreamOptions::Cut, max_tokens: Some("max_tokens") });
     edits.apply_in_place(&mut text.as_bytes().to_vec());
 }
 

@@ -17,6 +17,7 @@ use crate::{
     chat::{Format, Request, Text, Tool, ToolChoice},
     dialect::{Aim, Dropped, Written},
     error::{Error, Kind},
+    segment,
 };
 
 #[derive(Serialize)]
@@ -264,10 +265,6 @@ fn fold_seed(seed: i64) -> i32 {
     i32::from_le_bytes([a, b, c, d])
 }
 
-fn digit(value: u8) -> char {
-    char::from_digit(value.into(), 16).map_or('0', |digit| digit.to_ascii_uppercase())
-}
-
 /// The path of a model's method. A name cannot leave its segment.
 fn path(model: &str, is_stream: bool) -> String {
     let (collection, name) = match model.split_once('/') {
@@ -276,12 +273,7 @@ fn path(model: &str, is_stream: bool) -> String {
     };
     let method = if is_stream { "streamGenerateContent?alt=sse" } else { "generateContent" };
     let mut path = format!("/{collection}/");
-    for byte in name.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' => path.push(char::from(byte)),
-            _ => path.extend(['%', digit(byte >> 4), digit(byte & 15)]),
-        }
-    }
+    segment::push(&mut path, name);
     path.push(':');
     path.push_str(method);
     path

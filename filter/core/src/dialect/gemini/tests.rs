@@ -738,7 +738,7 @@ fn sources_become_annotations_in_characters() {
         places,
         [
             &json!({"url": "https://a.example", "title": "A", "start_index": 2, "end_index": 4}),
-            &json!({"url": "https://b.example", "title": "", "start_index": 0, "end_index": 4}),
+            &json!({"url": "https://b.example", "title": "", "start_index": 4, "end_index": 4}),
         ]
     );
     assert_eq!(got["message"]["citations"], json!([{"retrievedContext": {"text": "t"}}]));

@@ -8,7 +8,7 @@ use super::read::typed;
 use crate::{
     chat::{Part, Source, Text, TextPart},
     error::Error,
-    json::Str,
+    json::{Object, Str},
 };
 
 #[derive(Deserialize)]
@@ -62,8 +62,8 @@ pub(super) fn read<'a>(raw: &'a RawValue, path: &str, parts: &mut Vec<Part<'a>>)
         parts.push(Part::Text(TextPart { text, ..TextPart::default() }));
         return Ok(());
     }
-    let wires: Vec<WirePart<'_>> = typed(path, raw)?;
-    for (index, wire) in wires.into_iter().enumerate() {
+    let wires: Vec<Object<WirePart<'_>>> = typed(path, raw)?;
+    for (index, Object(wire)) in wires.into_iter().enumerate() {
         parts.push(read_part(wire, &format!("{path}[{index}]"))?);
     }
     Ok(())
@@ -109,18 +109,24 @@ fn read_part<'a>(wire: WirePart<'a>, path: &str) -> Result<Part<'a>, Error> {
     })
 }
 
+/// Whether a text can be base64, by its beginning: a picture is not read through for it.
+fn is_base64(text: &str) -> bool {
+    const LOOKED_AT: usize = 64;
+    let is_digit = |byte: u8| byte.is_ascii_alphanumeric() || b"+/-_=\r\n".contains(&byte);
+    !text.is_empty() && text.bytes().take(LOOKED_AT).all(is_digit)
+}
+
 /// Where data is: a data URL, an address, or base64 without more, which is then of the usual type.
 fn source<'a>(text: Text<'a>, usual: &'static str, path: &str) -> Result<Source<'a>, Error> {
-    if text.starts_with("https://") || text.starts_with("http://") || text.starts_with("gs://") {
+    let begins = |scheme: &str| text.get(..scheme.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(scheme));
+    if ["https://", "http://", "gs://"].into_iter().any(begins) {
         return Ok(Source::Url(text));
-    }
-    if !text.starts_with("data:") {
-        return Ok(Source::Data { media_type: Cow::Borrowed(usual), base64: text });
     }
     let split = |text: &str| {
         let comma = text.find(',')?;
         let head = text.get(5..comma)?;
-        let media_type = head.strip_suffix(";base64")?;
+        let base64 = head.len().checked_sub(";base64".len())?;
+        let (media_type, _) = head.split_at_checked(base64).filter(|(_, mark)| mark.eq_ignore_ascii_case(";base64"))?;
         // Parameters such as a charset are nobody's wish.
         let end = media_type.find(';').unwrap_or(media_type.len());
         Some((end.checked_add(5)?, comma.checked_add(1)?))
@@ -131,15 +137,44 @@ fn source<'a>(text: Text<'a>, usual: &'static str, path: &str) -> Result<Source<
             alloc::string::String::from(path),
         )
     };
+    if !begins("data:") {
+        let data = Source::Data { media_type: Cow::Borrowed(usual), base64: text };
+        return if matches!(&data, Source::Data { base64, .. } if is_base64(base64)) { Ok(data) } else { Err(wrong()) };
+    }
     let (type_end, data_start) = split(&text).ok_or_else(wrong)?;
-    Ok(match text {
-        Cow::Borrowed(text) => Source::Data {
-            media_type: Cow::Borrowed(text.get(5..type_end).unwrap_or_default()),
-            base64: Cow::Borrowed(text.get(data_start..).unwrap_or_default()),
-        },
-        Cow::Owned(text) => Source::Data {
-            media_type: Cow::Owned(text.get(5..type_end).unwrap_or_default().into()),
-            base64: Cow::Owned(text.get(data_start..).unwrap_or_default().into()),
-        },
-    })
+    let piece = |from: usize, to: usize| match &text {
+        Cow::Borrowed(text) => Cow::Borrowed(text.get(from..to).unwrap_or_default()),
+        Cow::Owned(text) => Cow::Owned(text.get(from..to).unwrap_or_default().into()),
+    };
+    let (media_type, base64) = (piece(5, type_end), piece(data_start, text.len()));
+    if !is_base64(&base64) {
+        return Err(wrong());
+    }
+    Ok(Source::Data { media_type: if media_type.is_empty() { Cow::Borrowed(usual) } else { media_type }, base64 })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_neither_an_address_nor_base64_is_refused() {
+        let data = |media_type: &'static str, base64: &'static str| {
+            Some(Source::Data { media_type: media_type.into(), base64: base64.into() })
+        };
+        for (text, expected) in [
+            ("HTTPS://example.com/a.png", Some(Source::Url("HTTPS://example.com/a.png".into()))),
+            ("DATA:IMAGE/PNG;BASE64,aGk=", data("IMAGE/PNG", "aGk=")),
+            ("data:image/png;charset=x;base64,aGk=", data("image/png", "aGk=")),
+            ("data:;base64,aGk=", data("image/png", "aGk=")),
+            ("aGk=", data("image/png", "aGk=")),
+            ("data:image/png;base64,", None),
+            ("data:image/png;base64,@@@", None),
+            ("data:image/png,aGk=", None),
+            ("file:///etc/passwd", None),
+            ("", None),
+        ] {
+            assert_eq!(source(text.into(), "image/png", "url").ok(), expected, "{text}");
+        }
+    }
 }

@@ -75,11 +75,22 @@ pub struct History {
     pub has_carried_signature: bool,
 }
 
+/// What becomes of a request's `stream_options`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StreamOptions {
+    /// They ask for the usage.
+    Asked,
+    /// The target refuses them: they are cut out.
+    Cut,
+    /// It refuses them, and they are cut out with what else is.
+    Pruned,
+}
+
 /// In what a target differs from OpenAI.
 #[derive(Debug, Clone, Copy)]
 pub struct Habits {
-    /// Whether it takes `stream_options`.
-    pub takes_stream_options: bool,
+    /// What becomes of `stream_options`.
+    pub stream_options: StreamOptions,
     /// What it calls `max_completion_tokens`, where it does not know that name.
     pub max_tokens: Option<&'static str>,
 }
@@ -143,12 +154,10 @@ impl ChatRequest {
             let text = if self.model.is_some() { name } else { format!(r#""model":{name}{}"#, self.comma) };
             edits.push(self.model_span.clone(), text.into_bytes());
         }
-        if habits.takes_stream_options {
-            if let Some(Edit { span, text }) = &self.usage {
-                edits.push(span.clone(), text.clone());
-            }
-        } else if let Some(options) = &self.options {
-            edits.push(options.clone(), Vec::new());
+        match (habits.stream_options, &self.usage, &self.options) {
+            (StreamOptions::Asked, Some(Edit { span, text }), _) => edits.push(span.clone(), text.clone()),
+            (StreamOptions::Cut, _, Some(options)) => edits.push(options.clone(), Vec::new()),
+            (StreamOptions::Asked, None, _) | (StreamOptions::Cut, _, None) | (StreamOptions::Pruned, ..) => {}
         }
         if let (Some(name), Some(span)) = (habits.max_tokens, &self.max_tokens_name) {
             edits.push(span.clone(), format!("\"{name}\"").into_bytes());
@@ -235,7 +244,7 @@ mod tests {
     }
 
     fn sent(body: &str, id: &str) -> String {
-        sent_to(Habits { takes_stream_options: true, max_tokens: None }, body, id)
+        sent_to(Habits { stream_options: StreamOptions::Asked, max_tokens: None }, body, id)
     }
 
     fn sent_to(habits: Habits, body: &str, id: &str) -> String {
@@ -299,7 +308,7 @@ mod tests {
     #[test]
     fn a_vendor_gets_what_it_takes() {
         let asked = r#"{"model":"m","max_completion_tokens":5,"stream":true,"stream_options":{"include_usage":true}}"#;
-        let mistral = Habits { takes_stream_options: false, max_tokens: Some("max_tokens") };
+        let mistral = Habits { stream_options: StreamOptions::Cut, max_tokens: Some("max_tokens") };
         assert_eq!(sent_to(mistral, asked, "m"), r#"{"model":"m","max_tokens":5,"stream":true}"#);
         let plain = r#"{"model":"m","stream":true}"#;
         assert_eq!(sent_to(mistral, plain, "m"), plain);

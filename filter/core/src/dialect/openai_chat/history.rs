@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use super::call_id;
 use crate::{
     dialect::Dropped,
-    json::{Edits, Str, members},
+    json::{Edit, Str, members},
 };
 
 /// Members of a message, of a part of its content or of a call, and what they are listed as.
@@ -23,35 +23,45 @@ const OF_MESSAGES: &[(&str, &str)] = &[
 const OF_CALLS: &[(&str, &str)] =
     &[("cache_control", "cache_control"), ("extra_content", "messages[].tool_calls[].extra_content")];
 const OF_OTHERS: &[(&str, &str)] = &[("cache_control", "cache_control")];
+const OF_REQUESTS: &[(&str, &str)] = &[("cache_control", "cache_control"), ("stream_options", "")];
 
 /// Members to be cut, with the names that they are listed under.
 type Cut = &'static [(&'static str, &'static str)];
 
+/// What is taken out.
+#[derive(Debug, Clone, Copy)]
+pub struct Pruning {
+    /// The members of messages and tools, and not only what the gateway itself has put into the ids of calls.
+    pub members: bool,
+    /// `stream_options`, which is nobody's history: two cuts side by side have one comma between them, so that whoever makes
+    /// the one must know of the other.
+    pub stream_options: bool,
+}
+
 /// A request being pruned.
-struct Pruning<'a> {
+struct Shears<'a> {
     body: &'a str,
-    /// Whether members are cut, or only what the gateway itself has put into ids.
-    cuts: bool,
-    edits: Edits,
+    pruning: Pruning,
+    edits: Vec<Edit>,
     dropped: Dropped,
 }
 
-/// The changes that take them out, and what they were. `cuts` says that members go, too, and not only the signatures that the
-/// gateway has put into the ids of calls.
+/// The changes that take them out, and what they were.
 #[must_use]
-pub fn prune(body: &str, cuts: bool) -> (Edits, Dropped) {
-    let mut pruning = Pruning { body, cuts, edits: Edits::default(), dropped: Dropped::default() };
-    for (name, value) in pruning.cut(body.trim_ascii_start(), OF_OTHERS) {
+pub fn prune(body: &str, pruning: Pruning) -> (Vec<Edit>, Dropped) {
+    let mut shears = Shears { body, pruning, edits: Vec::new(), dropped: Dropped::default() };
+    let names = if pruning.stream_options { OF_REQUESTS } else { OF_OTHERS };
+    for (name, value) in shears.cut(body.trim_ascii(), names) {
         match &*name {
-            "messages" => elements(value).into_iter().for_each(|message| pruning.message(message)),
-            "tools" => elements(value).into_iter().for_each(|tool| pruning.tool(tool)),
+            "messages" => elements(value).into_iter().for_each(|message| shears.message(message)),
+            "tools" => elements(value).into_iter().for_each(|tool| shears.tool(tool)),
             _ => {}
         }
     }
-    (pruning.edits, pruning.dropped)
+    (shears.edits, shears.dropped)
 }
 
-impl<'a> Pruning<'a> {
+impl<'a> Shears<'a> {
     fn message(&mut self, message: &'a RawValue) {
         for (name, value) in self.cut(message.get(), OF_MESSAGES) {
             match &*name {
@@ -85,28 +95,27 @@ impl<'a> Pruning<'a> {
         if let (id, Some(_)) = call_id::split(id) {
             self.dropped.note("messages[].tool_calls[].extra_content");
             // A string can always be written.
-            self.edits.push(self.span(value.get()), serde_json::to_vec(&id).unwrap_or_default());
+            self.edits.push(Edit { span: self.span(value.get()), text: serde_json::to_vec(&id).unwrap_or_default() });
         }
     }
 
     /// Cuts members out of an object and returns those that stay. What is no object has none.
     fn cut(&mut self, object: &'a str, names: Cut) -> Vec<(Str<'a>, &'a RawValue)> {
         let Some(mut all) = members(object) else { return Vec::new() };
-        if !self.cuts {
-            return all;
-        }
+        let members_too = self.pruning.members;
         let mut end = self.span(object).start.saturating_add(1);
         let mut has_kept = false;
         let last = all.len().saturating_sub(1);
         let mut index = 0_usize;
         all.retain(|(name, value)| {
             let value = self.span(value.get());
-            let cut = names.iter().find(|(cut, _)| **cut == **name);
+            let is_cut = |(cut, listed): &&(&str, &str)| **cut == **name && (members_too || listed.is_empty());
+            let cut = names.iter().find(is_cut);
             if let Some((_, listed)) = cut {
-                self.dropped.note(listed);
+                self.dropped.note_if(!listed.is_empty(), listed);
                 // With the comma before it, or, where nothing stays before it, the one behind it.
                 let behind = if has_kept || index == last { value.end } else { self.behind_comma(value.end) };
-                self.edits.push(end..behind, Vec::new());
+                self.edits.push(Edit { span: end..behind, text: Vec::new() });
                 end = behind;
             } else {
                 has_kept = true;
@@ -139,10 +148,15 @@ fn elements(value: &RawValue) -> Vec<&RawValue> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::json::Edits;
+
+    const ALL: Pruning = Pruning { members: true, stream_options: true };
     use alloc::{borrow::ToOwned, string::String};
 
-    fn pruned(body: &str, cuts: bool) -> (String, Vec<String>) {
-        let (edits, dropped) = prune(body, cuts);
+    fn pruned(body: &str, pruning: Pruning) -> (String, Vec<String>) {
+        let (more, dropped) = prune(body, pruning);
+        let mut edits = Edits::default();
+        edits.extend(more);
         let mut bytes = body.as_bytes().to_vec();
         edits.apply_in_place(&mut bytes);
         (String::from_utf8(bytes).unwrap(), dropped.names().to_owned())
@@ -180,15 +194,31 @@ mod tests {
                 &[],
             ),
         ] {
-            assert_eq!(pruned(before, true), (after.to_owned(), names.iter().map(|name| (*name).to_owned()).collect()));
+            assert_eq!(pruned(before, ALL), (after.to_owned(), names.iter().map(|name| (*name).to_owned()).collect()));
         }
     }
 
     #[test]
-    fn without_cuts_only_ids_change() {
-        let body = r#"{"messages":[{"reasoning_content":"kept","tool_calls":[{"id":"a__thought__b"}]}]}"#;
-        let (after, names) = pruned(body, false);
-        assert_eq!(after, r#"{"messages":[{"reasoning_content":"kept","tool_calls":[{"id":"a"}]}]}"#);
+    fn cuts_side_by_side_leave_one_comma_or_none() {
+        for (before, after) in [
+            (r#"{"stream_options":{},"cache_control":1,"model":"m"}"#, r#"{"model":"m"}"#),
+            (r#"{"model":"m","cache_control":1,"stream_options":{}}"#, r#"{"model":"m"}"#),
+            (r#"{"cache_control":1,"model":"m","stream_options":{},"cache_control":1}"#, r#"{"model":"m"}"#),
+            (r#"{"stream_options":{},"cache_control":1}"#, "{}"),
+        ] {
+            assert_eq!(pruned(before, ALL).0, after, "{before}");
+        }
+    }
+
+    #[test]
+    fn ids_may_be_all_that_changes() {
+        let body =
+            r#"{"messages":[{"reasoning_content":"kept","tool_calls":[{"id":"a__thought__b"}]}],"stream_options":{}}"#;
+        let (after, names) = pruned(body, Pruning { members: false, stream_options: false });
+        assert_eq!(
+            after,
+            r#"{"messages":[{"reasoning_content":"kept","tool_calls":[{"id":"a"}]}],"stream_options":{}}"#
+        );
         assert_eq!(names, ["messages[].tool_calls[].extra_content"]);
     }
 }

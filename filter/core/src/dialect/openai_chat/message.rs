@@ -9,7 +9,7 @@ use super::{call_id, content, read::typed};
 use crate::{
     chat::{Message, Part, Role, Text, ToolCall, ToolResult},
     error::Error,
-    json::Str,
+    json::{Object, Str},
 };
 
 #[derive(Deserialize)]
@@ -21,7 +21,7 @@ struct WireMessage<'a> {
     #[serde(borrow, default)]
     name: Option<Str<'a>>,
     #[serde(borrow, default)]
-    tool_calls: Option<Vec<WireCall<'a>>>,
+    tool_calls: Option<Vec<Object<WireCall<'a>>>>,
     #[serde(borrow, default)]
     function_call: Option<WireCalled<'a>>,
     #[serde(borrow, default)]
@@ -38,6 +38,9 @@ struct WireMessage<'a> {
     extra_content: Option<Extra<'a>>,
     #[serde(borrow, default)]
     cache_control: Option<&'a RawValue>,
+    /// Of the assistant: what it said aloud in an earlier answer.
+    #[serde(borrow, default)]
+    audio: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -48,6 +51,8 @@ struct WireCall<'a> {
     function: Option<WireCalled<'a>>,
     #[serde(borrow, default)]
     extra_content: Option<Extra<'a>>,
+    #[serde(borrow, default)]
+    cache_control: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -95,7 +100,7 @@ pub(super) fn read_messages(raw: &RawValue) -> Result<Vec<Message<'_>>, Error> {
     let mut called: HashMap<Text<'_>, Text<'_>> = HashMap::new();
     for (index, raw) in raws.into_iter().enumerate() {
         let path = format!("messages[{index}]");
-        let wire: WireMessage<'_> = typed(&path, raw)?;
+        let Object(wire) = typed::<Object<WireMessage<'_>>>(&path, raw)?;
         let role = match &*wire.role {
             "system" => Role::System,
             "developer" => Role::Developer,
@@ -120,7 +125,12 @@ pub(super) fn read_messages(raw: &RawValue) -> Result<Vec<Message<'_>>, Error> {
 }
 
 fn read_turn<'a>(wire: WireMessage<'a>, role: Role, path: &str) -> Result<Message<'a>, Error> {
+    if wire.audio.is_some() {
+        let message = "What a model has said aloud cannot be told to this one.";
+        return Err(Error::refusing(message, format!("{path}.audio")));
+    }
     let mut parts = Vec::new();
+    let mut cache = wire.cache_control;
     let thought = wire.reasoning_content.filter(|text| !text.is_empty());
     let mut blocks = wire.thinking_blocks.unwrap_or_default();
     if let Some(thought) = thought.filter(|_| !is_whole(&blocks)) {
@@ -133,13 +143,15 @@ fn read_turn<'a>(wire: WireMessage<'a>, role: Role, path: &str) -> Result<Messag
     }
     parts.extend(wire.refusal.map(|refusal| Part::Refusal(refusal.0)));
     let calls = wire.tool_calls.into_iter().flatten();
-    for (index, call) in calls.enumerate() {
+    for (index, Object(call)) in calls.enumerate() {
         let Some(WireCalled { name, arguments }) = call.function else {
             let message = "Only calls of functions can be translated for this model.";
             return Err(Error::refusing(message, format!("{path}.tool_calls[{index}]")));
         };
         let (id, carried) = call_id::split(call.id.map(|id| id.0).unwrap_or_default());
         let signature = call.extra_content.and_then(Extra::signature).or(carried);
+        // Nothing but calls can follow it, so it stands near enough behind all of them.
+        cache = cache.or(call.cache_control);
         parts.push(Part::ToolCall(ToolCall {
             id,
             name: name.0,
@@ -162,7 +174,7 @@ fn read_turn<'a>(wire: WireMessage<'a>, role: Role, path: &str) -> Result<Messag
     {
         text.signature = Some(signature);
     }
-    Ok(Message { role, name: wire.name.map(|name| name.0), parts, cache: wire.cache_control })
+    Ok(Message { role, name: wire.name.map(|name| name.0), parts, cache })
 }
 
 /// Whether blocks say what was thought. The Node SDK's helper for streams keeps the last piece of a list that it does not know

@@ -22,11 +22,11 @@ use alloc::{boxed::Box, vec::Vec};
 use crate::{
     chat::{Fault, Request, Response},
     dialect::{Downstream, Identity, Writer},
-    error::Error,
+    error::{Error, Shape},
 };
 
-pub use head::{ChatRequest, Habits, History, scan as scan_request};
-pub use history::prune;
+pub use head::{ChatRequest, Habits, History, StreamOptions, scan as scan_request};
+pub use history::{Pruning, prune};
 pub use response::{WANTED as WANTED_OF_ANSWER, Whole, error_body, error_status};
 pub use tap::{Event, StreamTap, error_event};
 
@@ -40,6 +40,10 @@ pub struct OpenAiChat;
 impl Downstream for OpenAiChat {
     fn name(&self) -> &'static str {
         NAME
+    }
+
+    fn shape(&self) -> Shape {
+        Shape::OpenAi
     }
 
     fn read<'a>(&self, body: &'a str) -> Result<Request<'a>, Error> {

@@ -5,6 +5,7 @@
 //! (Google's way to carry thought signatures). A field that is of the wrong type is refused by its path.
 
 use alloc::{borrow::Cow, format, string::String, vec::Vec};
+use hashbrown::HashSet;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -15,7 +16,7 @@ use super::{
 use crate::{
     chat::{Effort, Format, Modality, Reasoning, Request, Telling, Text, User, WebSearch},
     error::Error,
-    json::{Str, members},
+    json::{Object, Str, members},
 };
 
 /// Members that the head already answers for.
@@ -25,8 +26,14 @@ const HEAD: &[&str] = &["model", "stream_options"];
 pub(super) fn read(body: &str) -> Result<Request<'_>, Error> {
     let members = members(body).ok_or_else(|| Error::refusing("The body must be a JSON object.", ""))?;
     let mut request = Request::default();
+    let (mut tells_logprobs, mut top_logprobs) = (false, 0);
     let (mut legacy_functions, mut legacy_call, mut older_user) = (None, None, None);
+    let mut seen = HashSet::with_capacity(members.len());
     for (name, raw) in members {
+        // Two readers could disagree on which of them counts.
+        if !seen.insert(name.clone()) {
+            return Err(Error::refusing(format!("`{}` stands twice.", &*name), String::from(&*name)));
+        }
         if raw.get() == "null" || HEAD.contains(&&*name) {
             continue;
         }
@@ -54,24 +61,25 @@ pub(super) fn read(body: &str) -> Result<Request<'_>, Error> {
             }
             "modalities" => request.modalities = read_modalities(raw)?,
             "web_search_options" => request.web_search = Some(read_web_search(raw)?),
-            "logprobs" => {
-                if typed::<bool>(&name, raw)? {
-                    request.logprobs = request.logprobs.or(Some(0));
-                }
-            }
-            "top_logprobs" => request.logprobs = Some(typed(&name, raw)?),
+            "logprobs" => tells_logprobs = typed(&name, raw)?,
+            "top_logprobs" => top_logprobs = typed(&name, raw)?,
             "reasoning_effort" => {
                 request.reasoning.effort = Some(read_effort("reasoning_effort", raw)?);
                 request.reasoning.members.push("reasoning_effort");
             }
             "reasoning" => read_reasoning(raw, &mut request.reasoning)?,
-            "thinking" => read_thinking(raw, &mut request.reasoning)?,
+            "thinking" if read_thinking(raw, &mut request.reasoning)? => {}
             "user" => older_user = Some((name.0, raw)),
             "safety_identifier" => request.user = Some(read_user("safety_identifier", raw)?),
             "service_tier" => request.service_tier = Some(typed::<Str<'_>>(&name, raw)?.0),
             "stream" => request.stream = typed(&name, raw)?,
             _ => request.other.push((name.0, raw)),
         }
+    }
+    if tells_logprobs {
+        request.logprobs = Some(top_logprobs);
+    } else if top_logprobs > 0 {
+        return Err(Error::refusing("`top_logprobs` needs `logprobs` to be true.", "top_logprobs"));
     }
     // One of the two is enough for those that know one.
     match (&request.user, older_user) {
@@ -110,7 +118,7 @@ fn read_format(raw: &RawValue) -> Result<Format<'_>, Error> {
         #[serde(default)]
         strict: Option<bool>,
     }
-    let wire: Wire<'_> = typed("response_format", raw)?;
+    let Object(wire) = typed::<Object<Wire<'_>>>("response_format", raw)?;
     match (&*wire.kind, wire.json_schema) {
         ("text", _) => Ok(Format::Text),
         ("json_object", _) => Ok(Format::JsonObject),
@@ -195,10 +203,12 @@ fn read_reasoning<'a>(raw: &'a RawValue, reasoning: &mut Reasoning<'a>) -> Resul
         max_tokens: Option<u64>,
         #[serde(default)]
         enabled: Option<bool>,
+        #[serde(default)]
+        exclude: Option<bool>,
         #[serde(borrow, default)]
         summary: Option<Str<'a>>,
     }
-    let wire: Wire<'_> = typed("reasoning", raw)?;
+    let Object(wire) = typed::<Object<Wire<'_>>>("reasoning", raw)?;
     reasoning.members.push("reasoning");
     if let Some(effort) = wire.effort {
         reasoning.effort = Some(read_effort("reasoning.effort", effort)?);
@@ -209,14 +219,18 @@ fn read_reasoning<'a>(raw: &'a RawValue, reasoning: &mut Reasoning<'a>) -> Resul
         Some(true) | None => {}
     }
     reasoning.budget = wire.max_tokens.or(reasoning.budget);
-    if let Some(Str(summary)) = wire.summary {
+    if wire.exclude == Some(true) {
+        reasoning.telling = Some(Telling { summary: None, member: "reasoning.exclude" });
+    } else if let Some(Str(summary)) = wire.summary {
         reasoning.telling = Some(Telling { summary: Some(summary), member: "reasoning.summary" });
     }
     Ok(())
 }
 
 /// Anthropic's way, as its own API and LiteLLM's clients write it.
-fn read_thinking<'a>(raw: &'a RawValue, reasoning: &mut Reasoning<'a>) -> Result<(), Error> {
+///
+/// False where nothing of it is known.
+fn read_thinking<'a>(raw: &'a RawValue, reasoning: &mut Reasoning<'a>) -> Result<bool, Error> {
     #[derive(Deserialize)]
     struct Wire<'a> {
         /// Absent where other members are set only, as Z.ai's `clear_thinking`.
@@ -227,9 +241,9 @@ fn read_thinking<'a>(raw: &'a RawValue, reasoning: &mut Reasoning<'a>) -> Result
         #[serde(borrow, default)]
         display: Option<Str<'a>>,
     }
-    let wire: Wire<'_> = typed("thinking", raw)?;
-    let Some(kind) = wire.kind else { return Ok(()) };
+    let Object(wire) = typed::<Object<Wire<'_>>>("thinking", raw)?;
     reasoning.members.push("thinking");
+    let tells = wire.display.is_some();
     if let Some(display) = wire.display {
         let summary = match &*display {
             "summarized" => Some(Cow::Borrowed("auto")),
@@ -240,17 +254,41 @@ fn read_thinking<'a>(raw: &'a RawValue, reasoning: &mut Reasoning<'a>) -> Result
         };
         reasoning.telling = Some(Telling { summary, member: "thinking.display" });
     }
+    let Some(kind) = wire.kind else {
+        reasoning.budget = wire.budget_tokens.or(reasoning.budget);
+        return Ok(wire.budget_tokens.is_some() || tells);
+    };
     match &*kind {
         "disabled" => reasoning.budget = Some(0),
         "enabled" if wire.budget_tokens.is_some() => reasoning.budget = wire.budget_tokens,
         "enabled" | "adaptive" | "auto" => reasoning.effort = reasoning.effort.or(Some(Effort::Medium)),
         other => return Err(Error::refusing(format!("`{other}` is no kind of thinking."), "thinking.type")),
     }
-    Ok(())
+    Ok(true)
 }
 
 /// Reads a value, or blames it.
 pub(super) fn typed<'a, T: Deserialize<'a>>(path: &str, raw: &'a RawValue) -> Result<T, Error> {
     serde_json::from_str(raw.get())
         .map_err(|_| Error::refusing(format!("`{path}` is not of the right type."), String::from(path)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_be_read_in_two_ways_is_refused() {
+        let message = r#"{"role":"user","content":"x"}"#;
+        for (body, param) in [
+            (format!(r#"{{"messages":[{message}],"messages":[]}}"#), "messages"),
+            (format!(r#"{{"messages":[{message}],"metadata":1,"metadata":2}}"#), "metadata"),
+            (r#"{"messages":[["user","x"]]}"#.into(), "messages[0]"),
+            (r#"{"messages":[{"role":"user","content":[["text","x"]]}]}"#.into(), "messages[0].content"),
+            (format!(r#"{{"messages":[{message}],"tools":[["function"]]}}"#), "tools"),
+            (format!(r#"{{"messages":[{message}],"top_logprobs":2}}"#), "top_logprobs"),
+        ] {
+            assert_eq!(read(&body).unwrap_err().param.as_deref(), Some(param), "{body}");
+        }
+    }
 }

@@ -160,6 +160,13 @@ impl StreamWriter {
         index
     }
 
+    /// What is thought after something else is another thought, even if the one before it was never signed.
+    fn close_thought(&mut self, choice: u32) {
+        if self.sent(choice).is_some_and(|sent| sent.thought_is_open) {
+            self.thought(choice, true);
+        }
+    }
+
     fn thought_delta(&mut self, choice: u32, piece: WireThought<'_>, out: &mut Vec<u8>) {
         let reasoning_content = piece.thinking.filter(|text| !text.is_empty());
         self.delta(
@@ -201,6 +208,7 @@ impl Writer for StreamWriter {
                 self.begin(0, out);
             }
             Delta::Text { choice, text } => {
+                self.close_thought(choice);
                 if let Some(sent) = self.sent(choice) {
                     let characters = u64::try_from(text.chars().count()).unwrap_or(u64::MAX);
                     sent.characters = sent.characters.saturating_add(characters);
@@ -208,6 +216,7 @@ impl Writer for StreamWriter {
                 self.delta(choice, WireDelta { content: Some(&text), ..WireDelta::default() }, out);
             }
             Delta::Refusal { choice, text } => {
+                self.close_thought(choice);
                 self.delta(choice, WireDelta { refusal: Some(&text), ..WireDelta::default() }, out);
             }
             Delta::TextSignature { choice, signature } => {
@@ -215,6 +224,7 @@ impl Writer for StreamWriter {
                 self.delta(choice, WireDelta { extra_content, ..WireDelta::default() }, out);
             }
             Delta::Image { choice, source } => {
+                self.close_thought(choice);
                 let Some(sent) = self.sent(choice) else { return };
                 let index = Some(sent.images);
                 sent.images = sent.images.saturating_add(1);
@@ -234,14 +244,13 @@ impl Writer for StreamWriter {
             }
             Delta::RedactedThinking { choice, data } => {
                 // An unsigned thought before it is another one.
-                if self.sent(choice).is_some_and(|sent| sent.thought_is_open) {
-                    self.thought(choice, true);
-                }
+                self.close_thought(choice);
                 let index = Some(self.thought(choice, true));
                 let (kind, data) = ("redacted_thinking", Some(data.as_ref()));
                 self.thought_delta(choice, WireThought { index, kind, thinking: None, signature: None, data }, out);
             }
             Delta::ToolCall { choice, call: index, begun } => {
+                self.close_thought(choice);
                 let wire = call(&begun, Some(index));
                 self.delta(choice, WireDelta { tool_calls: Some([wire]), ..WireDelta::default() }, out);
             }

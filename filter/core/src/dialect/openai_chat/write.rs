@@ -334,18 +334,11 @@ fn choice_of<'a>(index: usize, choice: &'a Choice<'a>) -> WireChoice<'a> {
     for part in &choice.parts {
         match part {
             Part::Text(part) => {
-                let start = characters;
                 message.content.get_or_insert_default().push_str(&part.text);
                 characters = characters.saturating_add(u64::try_from(part.text.chars().count()).unwrap_or(u64::MAX));
                 for citation in &part.citations {
                     match annotation(citation, characters) {
-                        Ok(mut annotation) => {
-                            // Where the provider does not say, the whole text part is meant.
-                            if matches!(citation, Citation::Url { span: None, .. }) {
-                                annotation.url_citation.start_index = start;
-                            }
-                            message.annotations.push(annotation);
-                        }
+                        Ok(annotation) => message.annotations.push(annotation),
                         Err(raw) => message.citations.push(raw),
                     }
                 }
@@ -354,7 +347,9 @@ fn choice_of<'a>(index: usize, choice: &'a Choice<'a>) -> WireChoice<'a> {
                 }
             }
             Part::Thinking { text, signature } => {
-                message.reasoning_content.get_or_insert_default().push_str(text);
+                if !text.is_empty() {
+                    message.reasoning_content.get_or_insert_default().push_str(text);
+                }
                 let (kind, thinking) = ("thinking", Some(text.as_ref()));
                 let signature = signature.as_deref();
                 message.thinking_blocks.push(WireThought { index: None, kind, thinking, signature, data: None });
