@@ -88,7 +88,8 @@ fn a_key_is_told_of_what_it_may_use_and_of_nothing_else() {
     let list = ids(&get("sk-narrow", "/v1/models"));
     let of_scope = |id: &String| id.starts_with("claude/") || id == "openai/gpt-4o-mini";
     assert!(list.iter().all(|id| of_scope(id) || ["fast", "smart", "auto"].contains(&id.as_str())), "{list:?}");
-    for id in ["openai/gpt-4o", "openai%2Fgpt-4o", "gpt-4o", "openai/o3", "nothing", "empty/m", "%ff", "a%2", "%2F%2F"] {
+    for id in ["openai/gpt-4o", "openai%2Fgpt-4o", "gpt-4o", "openai/o3", "nothing", "empty/m", "%ff", "a%2", "%2F%2F"]
+    {
         let answer = get("sk-narrow", &format!("/v1/models/{id}"));
         openai_error(&answer, 404, INVALID, Some("model_not_found"));
     }
@@ -133,7 +134,9 @@ fn a_slash_is_hidden_in_the_name_of_a_model_and_nowhere_else() {
         let answer = get("sk-all", path);
         openai_error(&answer, 404, INVALID, Some("not_found"));
     }
-    for path in ["/v1/models/..%2F..%2Fhealth", "/v1/models/openai%2F..%2F..%2F..%2Fhealth", "/v1/models/openai%252Fgpt-4o"] {
+    for path in
+        ["/v1/models/..%2F..%2Fhealth", "/v1/models/openai%2F..%2F..%2F..%2Fhealth", "/v1/models/openai%252Fgpt-4o"]
+    {
         let answer = get("sk-all", path);
         openai_error(&answer, 404, INVALID, Some("model_not_found"));
     }

@@ -127,8 +127,7 @@ mod tests {
 
     #[test]
     fn every_line_is_a_vendor_with_day_and_source_or_a_row_without_a_slip() {
-        const CAPABILITIES: [&str; 7] =
-            ["vision", "audio", "video", "tools", "json_schema", "reasoning", "embeddings"];
+        const CAPABILITIES: [&str; 7] = ["vision", "audio", "video", "tools", "json_schema", "reasoning", "embeddings"];
         let mut seen = BTreeSet::new();
         for vendor in vendors() {
             let heading = TABLE.lines().find(|line| line.starts_with(&alloc::format!("@{vendor} "))).unwrap();
@@ -146,7 +145,9 @@ mod tests {
                 assert_eq!(row.context_window().is_some(), given(columns[3]), "{}", row.line);
                 assert_eq!(row.max_output_tokens().is_some(), given(columns[4]), "{}", row.line);
                 let prices: Vec<_> = columns[5].split_ascii_whitespace().collect();
-                assert!(prices.len() <= 6 && prices.iter().all(|price| *price == "-" || Decimal::parse(price).is_some()));
+                assert!(
+                    prices.len() <= 6 && prices.iter().all(|price| *price == "-" || Decimal::parse(price).is_some())
+                );
                 assert!(row.capabilities().all(|word| CAPABILITIES.contains(&word)), "{}", row.line);
                 let base = row.snapshot_of();
                 assert!(base.is_none_or(|base| rows(vendor).any(|other| other.id() == base)), "{}", row.line);
@@ -164,8 +165,13 @@ mod tests {
         assert_eq!(row.title(), "Claude Sonnet 4.5 (2025-09-29)");
         assert_eq!(row.released(), Some(1_759_104_000));
         assert_eq!((row.context_window(), row.max_output_tokens()), (Some(200_000), Some(64_000)));
-        let price =
-            Price { input: usd("3"), cached_input: usd("0.3"), cache_write: usd("3.75"), output: usd("15"), ..Price::default() };
+        let price = Price {
+            input: usd("3"),
+            cached_input: usd("0.3"),
+            cache_write: usd("3.75"),
+            output: usd("15"),
+            ..Price::default()
+        };
         assert_eq!(row.price(), price);
         assert_eq!(row.capabilities().collect::<Vec<_>>(), ["vision", "tools", "json_schema", "reasoning"]);
         assert_eq!(row.snapshot_of(), Some("claude-sonnet-4-5"));

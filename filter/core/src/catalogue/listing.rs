@@ -11,11 +11,7 @@ use alloc::{
 use core::cmp::Reverse;
 
 use super::{AUTO, Catalogue, Entry, resolve::Choice, sorted};
-use crate::{
-    auth::Caller,
-    config::Price,
-    uri,
-};
+use crate::{auth::Caller, config::Price, uri};
 
 /// Who owns what is a name only.
 const OWNER: &str = "dragoman";
@@ -132,8 +128,7 @@ impl Catalogue {
         if let Some(base) = entry.snapshot_of() {
             object.text("snapshot_of", &format!("{}/{base}", entry.provider.name));
         }
-        let is_elsewhere =
-            |other: &&Entry| !Rc::ptr_eq(&other.provider, &entry.provider) && entry.is_equivalent(other);
+        let is_elsewhere = |other: &&Entry| !Rc::ptr_eq(&other.provider, &entry.provider) && entry.is_equivalent(other);
         let equivalents = self.entries.iter().filter(is_elsewhere).filter(|other| self.is_visible(other, caller));
         object.texts("equivalents", &equivalents.map(Entry::full_name).collect::<Vec<_>>());
         let metadata = entry.written.iter().flat_map(|model| &model.metadata);
@@ -151,7 +146,9 @@ impl Entry {
     }
 
     fn is_base_of(&self, other: &Self) -> bool {
-        Rc::ptr_eq(&self.provider, &other.provider) && other.name != self.name && other.snapshot_of() == Some(&self.name)
+        Rc::ptr_eq(&self.provider, &other.provider)
+            && other.name != self.name
+            && other.snapshot_of() == Some(&self.name)
     }
 }
 
@@ -209,8 +206,7 @@ fn prices(price: &Price) -> String {
         ("reasoning", price.reasoning),
         ("image", price.image),
     ];
-    let known: Vec<_> =
-        of_kinds.into_iter().filter_map(|(kind, price)| Some((kind, price?.to_string()))).collect();
+    let known: Vec<_> = of_kinds.into_iter().filter_map(|(kind, price)| Some((kind, price?.to_string()))).collect();
     members(&known)
 }
 

@@ -182,7 +182,8 @@ impl Catalogue {
         let mut found: Vec<Choice<'_>> = Vec::new();
         // Whose tag may be left out is known only when it has been: both spellings are looked for.
         let untagged = name.strip_suffix(":latest").unwrap_or(name);
-        let both = self.called(name).chain(self.called(untagged).filter(|entry| self.known(&entry.provider, name).is_some()));
+        let both =
+            self.called(name).chain(self.called(untagged).filter(|entry| self.known(&entry.provider, name).is_some()));
         for entry in both {
             if !found.iter().any(|choice| Rc::ptr_eq(choice.provider, &entry.provider)) {
                 found.push(Choice::of(entry));

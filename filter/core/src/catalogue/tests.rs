@@ -175,7 +175,9 @@ fn a_strict_catalogue_knows_what_it_knows() {
     let mut file = file();
     file["catalogue"] = json!({"strict": true});
     let gateway = gateway(&file);
-    for (name, is_known) in [("openai/gpt-4o", true), ("openai/house", true), ("groq/gpt-4", true), ("openai/gpt-99", false)] {
+    for (name, is_known) in
+        [("openai/gpt-4o", true), ("openai/house", true), ("groq/gpt-4", true), ("openai/gpt-99", false)]
+    {
         assert_eq!(meaning(&gateway, name, &Caller::Anonymous).is_ok(), is_known, "{name}");
     }
 }
@@ -228,7 +230,9 @@ fn the_list_is_what_the_caller_may_use_newest_first_then_aliases_then_auto() {
     assert_eq!(all.first().map(String::as_str), Some("openai/house"));
     assert_eq!(&all[all.len() - 5..], ["best", "fast", "gpt-5", "smart", "auto"]);
     let models = &all[..all.len() - 5];
-    for id in ["openai/gpt-4o", "proxy/gpt-4o", "groq/openai/gpt-oss-120b", "claude/claude-haiku-4-5", "ollama/qwen3:latest"] {
+    for id in
+        ["openai/gpt-4o", "proxy/gpt-4o", "groq/openai/gpt-oss-120b", "claude/claude-haiku-4-5", "ollama/qwen3:latest"]
+    {
         assert!(models.iter().any(|model| model == id), "{id}");
     }
     for part in ["deepseek/", "off/", "openai/o3", "ollama/llama3.2"] {
@@ -236,9 +240,15 @@ fn the_list_is_what_the_caller_may_use_newest_first_then_aliases_then_auto() {
     }
     let created: Vec<_> = models.iter().map(|id| card(&gateway, id)["created"].as_u64().unwrap()).collect();
     assert!(created.is_sorted_by(|a, b| a >= b), "{created:?}");
-    assert_eq!(ids(&gateway, &holder(&json!({"models": ["claude/claude-haiku-4-5"]})), ""), ["claude/claude-haiku-4-5"]);
+    assert_eq!(
+        ids(&gateway, &holder(&json!({"models": ["claude/claude-haiku-4-5"]})), ""),
+        ["claude/claude-haiku-4-5"]
+    );
     assert_eq!(ids(&gateway, &holder(&json!({"providers": ["ollama"]})), ""), ["ollama/qwen3:latest"]);
-    assert_eq!(ids(&gateway, &holder(&json!({"models": ["gpt-5"], "providers": ["openai"]})), ""), ["openai/gpt-5", "gpt-5"]);
+    assert_eq!(
+        ids(&gateway, &holder(&json!({"models": ["gpt-5"], "providers": ["openai"]})), ""),
+        ["openai/gpt-5", "gpt-5"]
+    );
 }
 
 #[test]

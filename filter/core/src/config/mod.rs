@@ -42,6 +42,7 @@ use self::{
     reader::Reader,
 };
 
+pub(crate) use self::time::parse_date;
 pub use self::{
     auth::{Admin, AdminKey, Algorithm, Console, ConsoleUser, Jwt, JwtClaims, JwtKeys, JwtScopes, Role},
     auto::{Auto, Levels, TaskRoutes},
@@ -66,7 +67,6 @@ pub use self::{
     rule::{Bounds, Rule, TimeSpan, When},
     time::parse_duration,
 };
-pub(crate) use self::time::parse_date;
 
 /// One thing wrong with the file: where, as a JSON pointer, and what.
 #[derive(Debug, Clone, PartialEq, Eq)]

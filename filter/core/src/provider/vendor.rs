@@ -100,7 +100,12 @@ static VENDORS: &[&Vendor] = &[
     &Vendor { hosts: &["api.z.ai", "open.bigmodel.cn"], max_tokens: Some("max_tokens"), ..PLAIN },
     // 2026-11: its reference and its SDK (together 3.1) know `max_tokens` only:
     // <https://docs.together.ai/reference/chat-completions>.
-    &Vendor { hosts: &["api.together.ai", "api.together.xyz"], name: "together", max_tokens: Some("max_tokens"), ..PLAIN },
+    &Vendor {
+        hosts: &["api.together.ai", "api.together.xyz"],
+        name: "together",
+        max_tokens: Some("max_tokens"),
+        ..PLAIN
+    },
     // 2026-09: refuse properties of messages that they do not know, `reasoning_content` among them; their own is `reasoning`:
     // <https://github.com/tashfeenahmed/freellmapi/issues/1070>, <https://github.com/QwenLM/qwen-code/issues/11045>.
     &Vendor { hosts: &["api.groq.com"], name: "groq", foreign: Foreign::Refused, ..PLAIN },

@@ -124,9 +124,7 @@ impl ChatRequest {
         let (wants_usage, usage) = match (stream, member(STREAM_OPTIONS)) {
             (false, _) => (true, None),
             // At the front: what stands behind the last change need not leave the host's buffer.
-            (true, None) => {
-                (false, Some(insert(inside, br#""stream_options":{"include_usage":true},"#)))
-            }
+            (true, None) => (false, Some(insert(inside, br#""stream_options":{"include_usage":true},"#))),
             (true, Some(options)) => ask_for_usage(options)?,
         };
         Ok(Self {
