@@ -254,4 +254,5 @@ fn sorted<T: Ord>(items: impl Iterator<Item = T>) -> Vec<T> {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_types, reason = "a test compares documents by meaning")]
 mod tests;

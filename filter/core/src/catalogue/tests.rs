@@ -56,18 +56,20 @@ fn standard() -> Gateway {
     gateway(&file())
 }
 
+struct Epoch;
+
+impl crate::host::Clock for Epoch {
+    fn epoch_seconds(&self) -> u64 {
+        0
+    }
+}
+
 /// The holder of a key with this scope.
 fn holder(scope: &Value) -> Caller {
     let mut key = json!({"id": "k", "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"});
     key.as_object_mut().unwrap().extend(scope.as_object().unwrap().clone());
     let mut file = file();
     file["keys"] = json!([key]);
-    struct Epoch;
-    impl crate::host::Clock for Epoch {
-        fn epoch_seconds(&self) -> u64 {
-            0
-        }
-    }
     // The hash is that of this word.
     gateway(&file).keys.admit(Some(crate::auth::Credential(b"test")), &Epoch).unwrap()
 }

@@ -205,7 +205,7 @@ fn keys_are_asked_for_and_their_scope_holds() {
     assert_eq!(status(b"Bearer test", br#"{"model":"groq/gpt-x"}"#), 403);
     assert_eq!(status(b"Bearer test", br#"{"model":"gpt-4o"}"#), 200);
     assert_eq!(status(b"Bearer test", br#"{"model":"gpt-99"}"#), 404);
-    assert_eq!(status(b"Bearer test", br#"{}"#), 400);
+    assert_eq!(status(b"Bearer test", b"{}"), 400);
     assert_eq!(status(b"Bearer other", br#"{"model":"openai/gpt-4o"}"#), 401);
     assert_eq!(status(b"Bearer \xff\xfe", br#"{"model":"openai/gpt-4o"}"#), 401);
     assert_eq!(status(b"", br#"{"model":"openai/gpt-4o"}"#), 401);
