@@ -4,6 +4,9 @@
 # Cargo's own dependency tracking decides what is stale, so the artefacts are phony.
 .PHONY: up test test-native test-envoy test-sdk test-up fuzz bench check wasm cli envoy size render doctor clean
 
+# Where the gateway's pods find the module.
+MESH_WASM := /var/lib/dragoman/dragoman.wasm
+
 # 1.5 MB: what a mesh pulls for each workload.
 WASM_BYTES_MAX := 1500000
 
@@ -20,9 +23,15 @@ test-native: doctor
 	cargo test -p dragoman-core -p dragoman $(INCLUDE_IGNORED)
 	cargo test -p dragoman-tests --lib $(addprefix --test ,$(basename $(notdir $(wildcard tests/native_*.rs) tests/dependencies.rs))) $(INCLUDE_IGNORED)
 
-# A real Envoy.
+# A real Envoy: every file, and then, with the attempts in the listener and on the oldest Envoy that can, those files that
+# show what that changes.
+OLDEST := 1.36
+ON_OLDEST := bodies chat faults flag hostile keys timeouts tls translation
+
 test-envoy: wasm cli envoy
+	scripts/envoy $(OLDEST)
 	$(if $(wildcard tests/envoy_*.rs),cargo test -p dragoman-tests $(addprefix --test ,$(basename $(notdir $(wildcard tests/envoy_*.rs)))) $(INCLUDE_IGNORED))
+	DRAGOMAN_TEST_MODE=dispatch DRAGOMAN_TEST_ENVOY=envoy-$(OLDEST) cargo test -p dragoman-tests $(ON_OLDEST:%=--test envoy_%)
 
 # The official SDKs, pinned, against a real Envoy.
 test-sdk: wasm cli envoy
@@ -51,6 +60,7 @@ check: doctor wasm cli envoy
 	CUSTOM_LIBFUZZER_PATH=none/libfuzzer.a cargo check --quiet --manifest-path filter/core/fuzz/Cargo.toml --target-dir target/fuzz
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc --workspace --no-deps --document-private-items
 	dist/dragoman render envoy --config config/dragoman.yaml --check envoy/standalone
+	dist/dragoman render istio --config config/dragoman.yaml --wasm $(MESH_WASM) --check envoy/istio
 	dist/dragoman schema --check config/dragoman.schema.json
 	dist/dragoman reference --check docs/configuration.md
 	dist/envoy --mode validate --log-level warn -c envoy/standalone/envoy.yaml
@@ -76,6 +86,7 @@ size:
 # What is generated and checked in: envoy/ from the default configuration, and the schema and reference of such files.
 render: cli
 	dist/dragoman render envoy --config config/dragoman.yaml --out envoy/standalone
+	dist/dragoman render istio --config config/dragoman.yaml --wasm $(MESH_WASM) --out envoy/istio
 	dist/dragoman schema > config/dragoman.schema.json
 	dist/dragoman reference > docs/configuration.md
 

@@ -3,7 +3,7 @@
 #![cfg(test)]
 
 use dragoman::simulate::{Options, Simulator};
-use dragoman_tests::envoy::{artefact, root};
+use dragoman_tests::envoy::{artefact, root, skips};
 use dragoman_tests::http::{Connection, Request};
 use dragoman_tests::plain::Plain;
 use dragoman_tests::scene::{hello, openai_error};
@@ -21,7 +21,7 @@ fn config(simulator: &Simulator) -> Value {
 }
 
 fn without_setting(bootstrap: &str) -> String {
-    assert_eq!(bootstrap.matches(SETTING).count(), 2, "one for each role");
+    assert!(bootstrap.contains(SETTING), "each role has it");
     let lines: Vec<&str> = bootstrap.lines().filter(|line| !line.contains(SETTING)).collect();
     lines.join("\n")
 }
@@ -59,6 +59,10 @@ fn with_the_setting_a_slow_sender_raises_no_alarm() {
 
 #[test]
 fn the_checked_in_bootstrap_is_what_the_tool_renders_and_runs_as_it_is() {
+    let test = "the_checked_in_bootstrap_is_what_the_tool_renders_and_runs_as_it_is";
+    if skips(test, "it is native") {
+        return;
+    }
     let tool =
         |arguments: &[&str]| Command::new(artefact("dragoman")).args(arguments).current_dir(root()).output().unwrap();
     let checked = tool(&["render", "envoy", "--check", "envoy/standalone"]);

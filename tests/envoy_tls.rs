@@ -1,42 +1,16 @@
 //! Providers behind TLS: which are trusted, what is spoken, and what a refused one looks like.
 #![cfg(test)]
 
-use dragoman::simulate::{Keep, Options, Protocols, Simulator, Tls};
+use dragoman::simulate::{Options, Protocols, Simulator};
+use dragoman_tests::authority::Authority;
 use dragoman_tests::envoy::Gateway;
 use dragoman_tests::http::{Request, Response};
 use dragoman_tests::scene::{hello, openai_error, provider};
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use serde_json::json;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::{LazyLock, Mutex};
 use std::thread;
-
-/// An authority that signs certificates.
-struct Authority {
-    issuer: Issuer<'static, KeyPair>,
-    pem: String,
-}
-
-impl Authority {
-    fn new() -> Self {
-        let mut params = CertificateParams::new(Vec::<String>::new()).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        // The default name is that of the certificates as well, which would make them look self-signed.
-        params.distinguished_name.push(DnType::CommonName, "test authority");
-        let key = KeyPair::generate().unwrap();
-        let pem = params.self_signed(&key).unwrap().pem();
-        Self { issuer: Issuer::new(params, key), pem }
-    }
-
-    /// A provider with a certificate for this name.
-    fn provider(&self, name: &str, protocols: Protocols) -> Simulator {
-        let key = KeyPair::generate().unwrap();
-        let certificate = CertificateParams::new(vec![name.to_owned()]).unwrap().signed_by(&key, &self.issuer).unwrap();
-        let tls = Tls { certificates: vec![certificate.der().clone()], key: key.serialize_der().try_into().unwrap() };
-        Simulator::start(Options { tls: Some(tls), protocols, keep: Keep::Whole, ..Options::default() }).unwrap()
-    }
-}
 
 struct Scene {
     gateway: Gateway,

@@ -41,9 +41,7 @@ impl std::error::Error for BadFile {}
 /// # Errors
 /// When the file cannot be read, is neither YAML nor JSON, or has problems.
 pub fn read(path: &Path) -> Result<Config, BadFile> {
-    let text = fs::read_to_string(path).map_err(|error| whole(error.to_string()));
-    let config = text.and_then(|text| parse(&text, |variable| env::var(variable).ok()));
-    config.map_err(|problems| BadFile { path: path.to_owned(), problems })
+    read_as(path, |text| parse(text, environment))
 }
 
 /// Reads `path` for a gateway that will run, or that is rendered.
@@ -51,9 +49,26 @@ pub fn read(path: &Path) -> Result<Config, BadFile> {
 /// # Errors
 /// As [`read`], and when the gateway does not do yet what the file relies on.
 pub fn read_to_run(path: &Path) -> Result<Config, BadFile> {
-    let config = read(path)?;
-    pending::refuse(path, &config)?;
+    read_as(path, parse_to_run)
+}
+
+/// Checks the text of a file for a gateway that will run.
+///
+/// # Errors
+/// With every problem found.
+pub fn parse_to_run(text: &str) -> Result<Config, Vec<Problem>> {
+    let config = parse(text, environment)?;
+    pending::refuse(&config)?;
     Ok(config)
+}
+
+fn read_as(path: &Path, parse: fn(&str) -> Result<Config, Vec<Problem>>) -> Result<Config, BadFile> {
+    let text = fs::read_to_string(path).map_err(|error| whole(error.to_string()));
+    text.and_then(|text| parse(&text)).map_err(|problems| BadFile { path: path.to_owned(), problems })
+}
+
+fn environment(variable: &str) -> Option<String> {
+    env::var(variable).ok()
 }
 
 /// Checks the text of a file, with what the environment says besides.
@@ -105,8 +120,8 @@ pub fn effective(config: &Config) -> anyhow::Result<String> {
 ///
 /// # Errors
 /// With every problem that the change brought.
-pub fn recheck(path: &Path, changed: &Config) -> Result<Config, BadFile> {
-    config::parse(&config::to_json(changed)).map_err(|problems| BadFile { path: path.to_owned(), problems })
+pub fn recheck(changed: &Config) -> Result<Config, Vec<Problem>> {
+    config::parse(&config::to_json(changed))
 }
 
 /// A field's name may be written `base_url` or `base-url`.

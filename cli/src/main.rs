@@ -16,11 +16,13 @@ use clap::{Args, Parser, Subcommand};
 use dragoman::{
     check, document,
     document::BadFile,
-    key, reference, render, schema, simulate,
+    key, reference,
+    render::{self, Rendering, Target},
+    schema, simulate,
     up::{self, launch},
     variables,
 };
-use dragoman_core::config;
+use dragoman_core::config::{self, Config};
 
 /// Makes any Envoy an LLM gateway.
 #[derive(Parser)]
@@ -69,6 +71,14 @@ struct CheckArgs {
 enum RenderVerb {
     /// A bootstrap for plain Envoy
     Envoy(RenderArgs),
+    /// Resources for Istio
+    Istio(RenderArgs),
+    /// The module's own configuration, for an Envoy that exists already
+    Plugin {
+        /// The configuration file [default: as for the others]
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
 }
 
 #[derive(Args)]
@@ -76,10 +86,10 @@ struct RenderArgs {
     /// The configuration file [default: what `DRAGOMAN_CONFIG` names, or config/dragoman.yaml]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Folder to write envoy.yaml to; `-` for standard output
+    /// Folder to write to; `-` for standard output
     #[arg(short, long, value_name = "DIR", default_value = "-")]
     out: PathBuf,
-    /// Write nothing; fail if envoy.yaml in this folder differs
+    /// Write nothing; fail if what is in this folder differs
     #[arg(long, value_name = "DIR", conflicts_with = "out")]
     check: Option<PathBuf>,
     /// Path of the module as Envoy will open it
@@ -126,6 +136,9 @@ struct UpArgs {
     /// Listen on this port instead of the file's; 0 for any free one
     #[arg(long)]
     port: Option<u16>,
+    /// Take over changes of the file while running; SIGHUP looks at it at once
+    #[arg(long)]
+    reload: bool,
 }
 
 #[derive(Args)]
@@ -157,7 +170,9 @@ fn run(verb: Verb) -> anyhow::Result<()> {
             };
             print(&text)
         }
-        Verb::Render(RenderVerb::Envoy(args)) => render_envoy(&args),
+        Verb::Render(RenderVerb::Envoy(args)) => write_rendering(&args, "envoy.yaml", render::envoy),
+        Verb::Render(RenderVerb::Istio(args)) => write_rendering(&args, "dragoman.yaml", render::istio),
+        Verb::Render(RenderVerb::Plugin { config }) => print_plugin(config.as_deref()),
         Verb::Schema(SchemaArgs { check }) => {
             let schema = schema::document(&config::reference());
             check.map_or_else(|| print(&schema), |path| compare(&path, &schema))
@@ -171,9 +186,9 @@ fn run(verb: Verb) -> anyhow::Result<()> {
             let key = key.map_or_else(read_key, Ok)?;
             print(&format!("{}\n", key::hash(&key)))
         }
-        Verb::Up(UpArgs { config, envoy, wasm, host, port }) => {
+        Verb::Up(UpArgs { config, envoy, wasm, host, port, reload }) => {
             let config = config.or_else(configured).with_context(no_file)?;
-            up::run(&up::Options { config, envoy, wasm, host, port })
+            up::run(&up::Options { config, envoy, wasm, host, port, reload })
         }
         Verb::Simulate(args) => simulate::run(args),
         Verb::Launch(LaunchArgs { parent, program, arguments }) => {
@@ -193,20 +208,38 @@ fn no_file() -> String {
     format!("no configuration file: name one, or set {}", variables::FILE[0])
 }
 
-fn render_envoy(args: &RenderArgs) -> anyhow::Result<()> {
-    let path = args.config.clone().or_else(configured).unwrap_or_else(|| "config/dragoman.yaml".into());
+fn chosen(named: Option<&Path>) -> PathBuf {
+    named.map(Path::to_path_buf).or_else(configured).unwrap_or_else(|| "config/dragoman.yaml".into())
+}
+
+type Renderer = fn(&Config, Target<'_>) -> anyhow::Result<Rendering>;
+
+/// Renders to a file of this name, or compares with it.
+fn write_rendering(args: &RenderArgs, name: &str, of: Renderer) -> anyhow::Result<()> {
+    let path = chosen(args.config.as_deref());
     let config = document::read_to_run(&path)?;
-    let rendering = render::envoy(&config, render::Target { wasm: &args.wasm, private_admin: None })?;
+    let rendering = of(&config, Target { wasm: &args.wasm, private_admin: None })?;
     if let Some(folder) = &args.check {
-        return compare(&folder.join("envoy.yaml"), &rendering.yaml);
+        return compare(&folder.join(name), &rendering.text);
     }
     if args.out == Path::new("-") {
-        print(&rendering.yaml)?;
+        print(&rendering.text)?;
     } else {
         fs::create_dir_all(&args.out).with_context(|| format!("{} cannot be made", args.out.display()))?;
-        let path = args.out.join("envoy.yaml");
-        fs::write(&path, &rendering.yaml).with_context(|| format!("{} cannot be written", path.display()))?;
+        let file = args.out.join(name);
+        fs::write(&file, &rendering.text).with_context(|| format!("{} cannot be written", file.display()))?;
     }
+    tell_variables(&path, &rendering)
+}
+
+fn print_plugin(config: Option<&Path>) -> anyhow::Result<()> {
+    let path = chosen(config);
+    let rendering = render::plugin(&document::read_to_run(&path)?);
+    print(&rendering.text)?;
+    tell_variables(&path, &rendering)
+}
+
+fn tell_variables(path: &Path, rendering: &Rendering) -> anyhow::Result<()> {
     let inline: Vec<_> = rendering.handovers.iter().map(|handover| handover.variable.as_str()).collect();
     let mut err = io::stderr().lock();
     if !rendering.variables.is_empty() {

@@ -4,12 +4,8 @@
 //! declarations say; here they are found in a document. Some are no more than missed. Others somebody relies on for money or
 //! access, and a gateway that ignored them would be another one than the file describes: such a file is checked, and not run.
 
-use std::path::Path;
-
 use dragoman_core::config::{self, Config, Problem, Reference, Shape, Silence};
 use serde_json::Value;
-
-use crate::document::BadFile;
 
 /// A field that is written and not acted on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +32,7 @@ pub fn find(config: &Config) -> Vec<Pending> {
 ///
 /// # Errors
 /// With each field that must not be ignored.
-pub fn refuse(path: &Path, config: &Config) -> Result<(), BadFile> {
+pub fn refuse(config: &Config) -> Result<(), Vec<Problem>> {
     let relied_on = find(config).into_iter().filter(|pending| pending.silence == Silence::Unsafe);
     let problems: Vec<_> = relied_on
         .map(|Pending { pointer, .. }| Problem {
@@ -45,7 +41,7 @@ pub fn refuse(path: &Path, config: &Config) -> Result<(), BadFile> {
                 .into(),
         })
         .collect();
-    if problems.is_empty() { Ok(()) } else { Err(BadFile { path: path.to_owned(), problems }) }
+    if problems.is_empty() { Ok(()) } else { Err(problems) }
 }
 
 fn walk(value: &Value, shape: &Shape, at: &str, reference: &Reference, found: &mut Vec<Pending>) {

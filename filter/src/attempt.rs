@@ -81,7 +81,7 @@ impl HttpContext for AttemptStream {
     }
 
     fn on_http_request_body(&mut self, length: usize, end: bool) -> Action {
-        self.watch.see_body(&self.stream);
+        self.watch.see_body();
         if self.stream.has_ended() {
             return Action::Pause;
         }

@@ -243,14 +243,19 @@ pub(crate) fn as_context<T>(other: u32, current: u32, act: impl FnOnce() -> T) -
     Some(result)
 }
 
+/// The host's clock, as time since the epoch. Whoever sets it moves the deadlines of what is under way: the ABI has no other.
+pub(crate) fn now() -> Duration {
+    let now = hostcalls::get_current_time().ok().and_then(|now| now.duration_since(UNIX_EPOCH).ok());
+    // A clock that fails reads as the end of time: no expired key becomes valid again.
+    now.unwrap_or(Duration::MAX)
+}
+
 /// The host's clock.
 #[derive(Debug)]
 pub(crate) struct HostClock;
 
 impl Clock for HostClock {
     fn epoch_seconds(&self) -> u64 {
-        let now = hostcalls::get_current_time().ok().and_then(|now| now.duration_since(UNIX_EPOCH).ok());
-        // A clock that fails reads as the end of time: no expired key becomes valid again.
-        now.map_or(u64::MAX, |since| since.as_secs())
+        now().as_secs()
     }
 }

@@ -17,6 +17,7 @@ use proxy_wasm::{
 
 use crate::{
     courier::Courier,
+    deadline::Deadlines,
     host::{self, HostClock, Stream},
     plans::{self, Place},
     watch::{self, Watch},
@@ -33,6 +34,7 @@ const NO_PLAN: u32 = 0;
 pub(crate) struct IngressStream {
     stream: Stream,
     watch: Rc<Watch>,
+    deadlines: Rc<Deadlines>,
     exchange: Exchange,
     /// How much of the body the exchange has seen.
     seen: usize,
@@ -52,8 +54,9 @@ enum Course {
 }
 
 impl IngressStream {
-    pub(crate) fn new(id: u32, gateway: Rc<Gateway>, watch: Rc<Watch>) -> Self {
-        Self { stream: Stream::new(id), watch, exchange: Exchange::new(gateway), seen: 0, course: Course::Open }
+    pub(crate) fn new(id: u32, gateway: Rc<Gateway>, watch: Rc<Watch>, deadlines: Rc<Deadlines>) -> Self {
+        let (stream, exchange) = (Stream::new(id), Exchange::new(gateway));
+        Self { stream, watch, deadlines, exchange, seen: 0, course: Course::Open }
     }
 
     fn act(&mut self, step: Step) -> Action {
@@ -73,7 +76,7 @@ impl IngressStream {
                 }
                 self.stream.edit_request_headers(&edits);
                 let Some(attempt) = Attempt::new(&plan, 0) else { return Action::Continue };
-                let (courier, action) = Courier::ingress(&self.stream, attempt, self.seen);
+                let (courier, action) = Courier::ingress(&self.stream, attempt, self.seen, &self.deadlines);
                 self.course = Course::Carried(courier);
                 action
             }
@@ -102,7 +105,7 @@ impl HttpContext for IngressStream {
     }
 
     fn on_http_request_body(&mut self, length: usize, end: bool) -> Action {
-        self.watch.see_body(&self.stream);
+        self.watch.see_body();
         while self.seen < length && !self.stream.has_ended() {
             let piece = self.stream.request_body(self.seen, PIECE.min(length.saturating_sub(self.seen)));
             if piece.is_empty() {

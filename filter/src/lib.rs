@@ -6,6 +6,7 @@
 
 mod attempt;
 mod courier;
+mod deadline;
 mod host;
 mod ingress;
 mod plans;

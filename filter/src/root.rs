@@ -1,6 +1,6 @@
 //! The root context: one a role, a configuration and a worker.
 
-use std::rc::Rc;
+use std::{rc::Rc, time::Duration};
 
 use dragoman_core::{config::Plugin, gateway::Gateway};
 use proxy_wasm::{
@@ -8,13 +8,15 @@ use proxy_wasm::{
     types::ContextType,
 };
 
-use crate::{attempt::AttemptStream, host, ingress::IngressStream, watch::Watch};
+use crate::{attempt::AttemptStream, deadline::Deadlines, host, ingress::IngressStream, watch::Watch};
 
 /// See the module's documentation.
 #[derive(Debug)]
 pub(crate) struct Root {
+    id: u32,
     role: Option<Role>,
     watch: Rc<Watch>,
+    deadlines: Rc<Deadlines>,
 }
 
 #[derive(Debug)]
@@ -25,7 +27,7 @@ enum Role {
 
 impl Root {
     pub(crate) fn new(id: u32) -> Self {
-        Self { role: None, watch: Rc::new(Watch::new(id)) }
+        Self { id, role: None, watch: Rc::new(Watch::new(id)), deadlines: Rc::new(Deadlines::new(id)) }
     }
 }
 
@@ -60,13 +62,18 @@ impl RootContext for Root {
     }
 
     fn on_tick(&mut self) {
-        self.watch.tick();
+        let (watches, waits) = (self.watch.tick(), self.deadlines.tick());
+        if !watches && !waits {
+            host::set_tick(self.id, self.id, Duration::ZERO);
+        }
     }
 
     fn create_http_context(&self, id: u32) -> Option<Box<dyn HttpContext>> {
         let watch = Rc::clone(&self.watch);
         Some(match &self.role {
-            Some(Role::Ingress(gateway)) => Box::new(IngressStream::new(id, Rc::clone(gateway), watch)),
+            Some(Role::Ingress(gateway)) => {
+                Box::new(IngressStream::new(id, Rc::clone(gateway), watch, Rc::clone(&self.deadlines)))
+            }
             // Without a configuration there is no plan either: the attempt answers that it has none.
             Some(Role::Attempt) | None => Box::new(AttemptStream::new(id, watch)),
         })

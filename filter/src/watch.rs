@@ -55,11 +55,10 @@ impl Watch {
     }
 
     /// A stream's body has come.
-    pub(crate) fn see_body(&self, stream: &Stream) {
+    pub(crate) fn see_body(&self) {
         if self.setting.get() == Setting::Unknown {
             self.setting.set(Setting::Present);
             self.waiting.borrow_mut().clear();
-            host::set_tick(self.root, stream.id(), Duration::ZERO);
         }
     }
 
@@ -70,25 +69,24 @@ impl Watch {
         }
     }
 
-    /// Time has passed.
-    pub(crate) fn tick(&self) {
+    /// Time has passed; whether another tick is needed.
+    pub(crate) fn tick(&self) -> bool {
         let waiting = self.waiting.borrow().clone();
         if waiting.is_empty() || self.setting.get() != Setting::Unknown {
-            host::set_tick(self.root, self.root, Duration::ZERO);
-            return;
+            return false;
         }
         let hangs =
             |(id, before): &(u32, i64)| host::as_context(*id, self.root, received).is_some_and(|now| now > *before);
         if !waiting.iter().any(hangs) {
-            return;
+            return true;
         }
         log::error!("{}", explanation().message);
         self.setting.set(Setting::Missing);
         self.waiting.borrow_mut().clear();
-        host::set_tick(self.root, self.root, Duration::ZERO);
         for (id, _) in waiting {
             host::as_context(id, self.root, || Stream::new(id).reply(&explanation().reply(Shape::OpenAi)));
         }
+        false
     }
 }
 

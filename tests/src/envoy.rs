@@ -13,7 +13,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde_json::{Value, json};
 use socket2::{Domain, Socket, Type};
 use std::fs;
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -26,6 +26,8 @@ use tempfile::TempDir;
 
 /// `up` promises 20 s on an idle machine.
 const READY_LIMIT: Duration = Duration::from_mins(1);
+/// The configuration file, in the gateway's folder.
+const FILE: &str = "dragoman.json";
 const STOP_LIMIT: Duration = Duration::from_secs(30);
 
 /// What a gateway is started with.
@@ -44,6 +46,7 @@ pub struct Gateway {
     pub admin: SocketAddr,
     /// Envoy's own admin interface, unless it is off.
     pub envoy_admin: Option<SocketAddr>,
+    config: Value,
     process: Process,
 }
 
@@ -65,7 +68,7 @@ struct Process {
     log: Arc<Mutex<String>>,
     /// Ends when all has been read.
     reader: Option<JoinHandle<()>>,
-    _folder: TempDir,
+    folder: TempDir,
     _ports: Vec<Socket>,
 }
 
@@ -75,7 +78,8 @@ impl Setup {
     /// # Panics
     /// When there is no free port.
     #[must_use]
-    pub fn new(mut config: Value) -> Self {
+    pub fn new(config: Value) -> Self {
+        let mut config = in_test_mode(config);
         let mut ports = Vec::new();
         if let Some(file) = config.as_object_mut() {
             let listen = file.entry("listen").or_insert_with(|| json!({}));
@@ -129,13 +133,13 @@ impl Setup {
     /// When it is not built.
     pub fn try_start(self) -> Result<Gateway, Ended> {
         let folder = TempDir::with_prefix_in("gateway-", scratch()).expect("a folder");
-        let file = folder.path().join("dragoman.json");
+        let file = folder.path().join(FILE);
         fs::write(&file, self.config.to_string()).expect("a file in it");
         let tool = artefact("dragoman");
         let mut command = Command::new(&tool);
         command.args(["launch", &std::process::id().to_string()]).arg(&tool).arg("up");
         command.arg("--config").arg(&file);
-        command.arg("--envoy").arg(artefact("envoy")).arg("--wasm").arg(artefact("dragoman.wasm"));
+        command.arg("--envoy").arg(stock_envoy()).arg("--wasm").arg(artefact("dragoman.wasm"));
         command.args(&self.arguments).envs(self.variables).env("TMPDIR", folder.path());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let (process, lines) = Process::start(command, folder, self.ports);
@@ -147,12 +151,12 @@ impl Setup {
                 ready = addresses.next().zip(addresses.next());
             } else if let (Some((address, admin)), Some(url)) = (ready, line.strip_prefix("prometheus http://")) {
                 let envoy_admin = url.split('/').next().and_then(|address| address.parse().ok());
-                return Ok(Gateway { address, admin, envoy_admin, process });
+                return Ok(Gateway { address, admin, envoy_admin, config: self.config, process });
             }
             if let Some((address, admin)) = ready
                 && self.config.pointer("/listen/envoy_admin") == Some(&json!("off"))
             {
-                return Ok(Gateway { address, admin, envoy_admin: None, process });
+                return Ok(Gateway { address, admin, envoy_admin: None, config: self.config, process });
             }
         }
         Err(process.end(Signal::KILL))
@@ -172,6 +176,34 @@ impl Gateway {
     #[track_caller]
     pub fn send(&self, request: &Request) -> Response {
         request.send(self.address)
+    }
+
+    /// The folder of its configuration file and its temporary files.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.process.folder.path()
+    }
+
+    /// The content of the configuration file that it was started with.
+    #[must_use]
+    pub fn config(&self) -> Value {
+        self.config.clone()
+    }
+
+    /// Puts another configuration file in the place of the one there is, as an editor does.
+    ///
+    /// # Panics
+    /// When the folder cannot be written.
+    #[track_caller]
+    pub fn replace_file(&self, text: &str) {
+        let draft = self.folder().join("draft");
+        fs::write(&draft, text).expect("the folder can be written");
+        fs::rename(&draft, self.folder().join(FILE)).expect("the folder can be written");
+    }
+
+    /// Sends it SIGHUP.
+    pub fn hang_up(&self) {
+        let _ = pidfd_send_signal(&self.process.handle, Signal::HUP);
     }
 
     /// What was printed to standard error, by the tool, Envoy and the module.
@@ -264,19 +296,7 @@ impl Process {
                 bytes.clear();
             }
         });
-        (
-            Self {
-                id,
-                handle,
-                exit: Mutex::new(exit),
-                output,
-                log,
-                reader: Some(reader),
-                _folder: folder,
-                _ports: ports,
-            },
-            lines,
-        )
+        (Self { id, handle, exit: Mutex::new(exit), output, log, reader: Some(reader), folder, _ports: ports }, lines)
     }
 
     fn log(&self) -> String {
@@ -326,6 +346,39 @@ pub fn artefact(name: &str) -> PathBuf {
     let path = folder.join(name);
     assert!(path.exists(), "{} is not there: `make wasm cli envoy` builds it", path.display());
     path
+}
+
+/// The Envoy that is tested with: `DRAGOMAN_TEST_ENVOY` names an older one of `scripts/envoy`.
+#[must_use]
+pub fn stock_envoy() -> PathBuf {
+    artefact(std::env::var("DRAGOMAN_TEST_ENVOY").as_deref().unwrap_or("envoy"))
+}
+
+/// Whether all files are run with `retry.mode: dispatch`: `DRAGOMAN_TEST_MODE` says so.
+#[must_use]
+pub fn is_dispatch() -> bool {
+    std::env::var("DRAGOMAN_TEST_MODE").is_ok_and(|mode| mode == "dispatch")
+}
+
+/// Whether a test that is about the native mode has to be left out, and if so says that and why where it is seen.
+#[must_use]
+pub fn skips(test: &str, reason: &str) -> bool {
+    if is_dispatch() {
+        // Past the capture of a test that passes.
+        let _ = writeln!(io::stderr().lock(), "{test}: skipped in dispatch mode: {reason}");
+    }
+    is_dispatch()
+}
+
+/// A file in the mode that is tested, unless it has one of its own.
+pub(crate) fn in_test_mode(mut config: Value) -> Value {
+    if let (true, Some(file)) = (is_dispatch(), config.as_object_mut()) {
+        let retry = file.entry("retry").or_insert_with(|| json!({}));
+        if let Some(retry) = retry.as_object_mut() {
+            retry.entry("mode").or_insert_with(|| json!("dispatch"));
+        }
+    }
+    config
 }
 
 /// The workspace's folder.

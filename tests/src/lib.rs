@@ -5,6 +5,7 @@
 #![expect(clippy::panic, clippy::expect_used, clippy::arithmetic_side_effects, reason = "a harness fails by panicking")]
 
 pub mod abi;
+pub mod authority;
 pub mod envoy;
 pub mod http;
 pub mod plain;

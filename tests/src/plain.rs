@@ -3,12 +3,13 @@
 //!
 //! Not [`Gateway`](crate::envoy::Gateway): that is `dragoman up`, which renders, hands over credentials and drains.
 
-use crate::envoy::{artefact, hold_port, root};
+use crate::envoy::{artefact, hold_port, in_test_mode, root, stock_envoy};
 use crate::http::{Request, Response};
 use serde_json::{Value, json};
 use socket2::Socket;
 use std::fs::{self, File};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -31,10 +32,11 @@ impl Plain {
     /// When one of them fails, or Envoy does not answer `/health` soon.
     #[must_use]
     #[track_caller]
-    pub fn start(mut config: Value, bend: impl FnOnce(String) -> String, variables: &[(&str, &str)]) -> Self {
+    pub fn start(config: Value, bend: impl FnOnce(String) -> String, variables: &[(&str, &str)]) -> Self {
         let [(address, ingress), (admin, second), (envoy_admin, third)] =
             [(); 3].map(|()| hold_port().expect("a free port"));
         let ports = vec![ingress, second, third];
+        let mut config = in_test_mode(config);
         if let Some(file) = config.as_object_mut() {
             let listen = json!({
                 "address": address.to_string(),
@@ -52,7 +54,7 @@ impl Plain {
         assert!(rendered.status.success(), "{}", String::from_utf8_lossy(&rendered.stderr));
         let bootstrap = folder.path().join("envoy.yaml");
         fs::write(&bootstrap, bend(String::from_utf8(rendered.stdout).expect("YAML is text"))).expect("a file in it");
-        Self::run(&bootstrap, address, variables, folder, ports)
+        Self::run(&stock_envoy(), &bootstrap, address, variables, folder, ports)
     }
 
     /// Starts Envoy in the workspace's folder with one of its files, `path`, moved from `from` to a free port.
@@ -76,12 +78,31 @@ impl Plain {
         let bootstrap = folder.path().join("envoy.yaml");
         fs::write(&bootstrap, text).expect("a file in it");
         let address = addresses.first().copied().expect("a port to move");
-        Self::run(&bootstrap, address, &[], folder, ports)
+        Self::run(&stock_envoy(), &bootstrap, address, &[], folder, ports)
+    }
+
+    /// Starts this Envoy with a bootstrap of somebody else's, written for the address that clients go to.
+    ///
+    /// # Panics
+    /// As above.
+    #[must_use]
+    #[track_caller]
+    pub fn start_foreign(
+        envoy: &Path,
+        bootstrap: impl FnOnce(SocketAddr) -> Value,
+        variables: &[(&str, &str)],
+    ) -> Self {
+        let (address, port) = hold_port().expect("a free port");
+        let folder = TempDir::new().expect("a folder");
+        let file = folder.path().join("envoy.json");
+        fs::write(&file, bootstrap(address).to_string()).expect("a file in it");
+        Self::run(envoy, &file, address, variables, folder, vec![port])
     }
 
     #[track_caller]
     fn run(
-        bootstrap: &std::path::Path,
+        envoy: &Path,
+        bootstrap: &Path,
         address: SocketAddr,
         variables: &[(&str, &str)],
         folder: TempDir,
@@ -89,7 +110,7 @@ impl Plain {
     ) -> Self {
         let log = File::create(folder.path().join("log")).expect("a file in it");
         let mut command = Command::new(artefact("dragoman"));
-        command.args(["launch", &std::process::id().to_string()]).arg(artefact("envoy")).arg("-c").arg(bootstrap);
+        command.args(["launch", &std::process::id().to_string()]).arg(envoy).arg("-c").arg(bootstrap);
         command.args(["--disable-hot-restart", "--concurrency", "2", "--log-level", "warn"]);
         command.current_dir(root()).envs(variables.iter().copied());
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);

@@ -56,10 +56,6 @@ impl Scene {
         let base_url = format!("http://{}/v1", upstream.addr());
         let mut config = json!({"providers": {"openai": provider(&base_url)}});
         complete(&mut config, &base_url);
-        if let Ok(mode) = std::env::var("DRAGOMAN_TEST_MODE") {
-            config.as_object_mut().expect("a mapping").entry("retry").or_insert_with(|| json!({}))["mode"] =
-                json!(mode);
-        }
         Self { upstream, gateway: prepare(Setup::new(config)).start() }
     }
 

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use dragoman_core::{
     attempt::MAX_TRANSLATED,
-    config::{Config, Plugin, Provider},
+    config::{Config, Provider, RetryMode},
     sse::MAX_FRAME,
 };
 use serde_json::{Value, json};
 
-use super::{listener, listener::INGRESS_LISTENER, route, scheme::seconds, wasm::Module};
+use super::{listener, listener::INGRESS_LISTENER, local_reply, route, scheme::seconds};
 
 /// Added to what the module holds at most: it answers 413 itself, in the caller's dialect, so Envoy's limit must be the
 /// later one; and what one read of the socket brings is in Envoy's buffer before the module has seen it.
@@ -20,7 +20,7 @@ const CONNECTION_BUFFER_BYTES: u32 = 1 << 20;
 /// Added to the longest wait that the file allows, so that the module's own time-out always comes first.
 const IDLE_MARGIN: Duration = Duration::from_secs(30);
 
-pub(super) fn listener(config: &Config, module: &Module<'_>) -> Value {
+pub(super) fn listener(config: &Config, filter: &Value) -> Value {
     let buffer_bytes = buffer_bytes(config);
     let manager = json!({
         "codec_type": "AUTO",
@@ -38,7 +38,7 @@ pub(super) fn listener(config: &Config, module: &Module<'_>) -> Value {
         "always_set_request_id_in_response": true,
         "request_headers_timeout": "10s",
         "request_timeout": "300s",
-        "stream_idle_timeout": seconds(longest_wait(config).saturating_add(IDLE_MARGIN)),
+        "stream_idle_timeout": seconds(stream_idle(config)),
         "max_request_headers_kb": 60,
         "common_http_protocol_options": {
             "max_headers_count": 100,
@@ -52,10 +52,11 @@ pub(super) fn listener(config: &Config, module: &Module<'_>) -> Value {
             "initial_connection_window_size": 16 << 20,
         },
         "access_log": [access_log()],
+        "local_reply_config": local_reply::config(config),
         "route_config": route::table(config, buffer_bytes),
-        "http_filters": [module.ingress(&Plugin::Ingress(Box::new(config.clone()))), listener::router()],
+        "http_filters": [filter, listener::router()],
     });
-    listener::http(INGRESS_LISTENER, config.listen.address, CONNECTION_BUFFER_BYTES, manager)
+    listener::http(INGRESS_LISTENER, config.listen.address, connection_buffer_bytes(config), manager)
 }
 
 /// What Envoy may buffer of one request, and of its answer: the limit is one for both, and over it a held answer is Envoy's
@@ -63,6 +64,19 @@ pub(super) fn listener(config: &Config, module: &Module<'_>) -> Value {
 pub(super) fn buffer_bytes(config: &Config) -> u64 {
     let held = [MAX_TRANSLATED, MAX_FRAME].map(|bytes| u64::try_from(bytes).unwrap_or(u64::MAX));
     held.into_iter().fold(config.max_body, u64::max).saturating_add(BUFFER_MARGIN_BYTES)
+}
+
+/// Envoy 1.36 does not know a request's own limit, and the dispatch mode is for it, too.
+fn connection_buffer_bytes(config: &Config) -> u32 {
+    match config.retry.mode {
+        RetryMode::Auto | RetryMode::Native => CONNECTION_BUFFER_BYTES,
+        RetryMode::Dispatch => u32::try_from(buffer_bytes(config)).unwrap_or(u32::MAX),
+    }
+}
+
+/// How long a stream may be silent before Envoy ends it.
+pub(super) fn stream_idle(config: &Config) -> Duration {
+    longest_wait(config).saturating_add(IDLE_MARGIN)
 }
 
 fn longest_wait(config: &Config) -> Duration {
@@ -85,9 +99,9 @@ fn access_log() -> Value {
             "@type": "type.googleapis.com/envoy.extensions.access_loggers.stream.v3.StdoutAccessLog",
             "log_format": { "json_format": {
                 "time": "%START_TIME%",
-                "request_id": "%REQUEST_HEADER(x-request-id)%",
+                "request_id": "%REQ(x-request-id)%",
                 "client": "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%",
-                "method": "%REQUEST_HEADER(:method)%",
+                "method": "%REQ(:method)%",
                 "path": "%PATH(NQ:ORIG_OR_PATH)%",
                 "protocol": "%PROTOCOL%",
                 "status": "%RESPONSE_CODE%",

@@ -11,7 +11,7 @@ pub const INGRESS_LISTENER: &str = "ingress";
 /// Name of the admin listener in Envoy.
 pub const ADMIN_LISTENER: &str = "admin";
 
-const HTTP: &str =
+pub(super) const HTTP: &str =
     "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
 
 /// A listener of one HTTP connection manager.

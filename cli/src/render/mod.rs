@@ -9,9 +9,13 @@
 
 mod cluster;
 mod credentials;
+pub mod discovery;
 mod ingress;
+mod istio;
 mod listener;
+mod local_reply;
 mod overload;
+mod reload;
 mod route;
 pub mod scheme;
 mod wasm;
@@ -19,14 +23,17 @@ mod yaml;
 
 use std::{net::SocketAddr, path::Path};
 
-use dragoman_core::config::{Config, EnvoyAdmin};
+use dragoman_core::config::{Config, EnvoyAdmin, Plugin};
 use serde_json::{Value, json};
 
 use self::wasm::Module;
 pub use self::{
     cluster::SYSTEM_CA_FILE,
     credentials::{Handover, hand_over},
+    istio::istio,
     listener::{ADMIN_LISTENER, INGRESS_LISTENER},
+    reload::{NeedsRestart, Reloadable},
+    wasm::INGRESS_FILTER,
 };
 
 /// The statistics prefix of the ingress: its request gauge is `http.ingress.downstream_rq_active`.
@@ -41,11 +48,11 @@ pub struct Target<'a> {
     pub private_admin: Option<&'a Path>,
 }
 
-/// A rendered bootstrap.
+/// Something rendered.
 #[derive(Debug)]
 pub struct Rendering {
-    /// The document.
-    pub yaml: String,
+    /// The document, or several.
+    pub text: String,
     /// Inline secrets of the file, by the variable that must carry them.
     pub handovers: Vec<Handover>,
     /// Every variable that the module reads, sorted.
@@ -60,20 +67,35 @@ pub fn envoy(config: &Config, target: Target<'_>) -> anyhow::Result<Rendering> {
     let (config, handovers) = hand_over(config);
     let variables = credentials::variables(&config);
     let module = Module { path: target.wasm, variables: &variables };
+    let ingress = module.ingress(&Plugin::Ingress(Box::new(config.clone())));
+    let text = yaml::headed("envoy", &yaml::write(&bootstrap(&config, target, &module, &ingress))?);
+    Ok(Rendering { text, handovers, variables })
+}
+
+/// Renders the module's own configuration in the role ingress: one line of JSON, for an Envoy whose configuration is written by
+/// somebody else.
+#[must_use]
+pub fn plugin(config: &Config) -> Rendering {
+    let (config, handovers) = hand_over(config);
+    let variables = credentials::variables(&config);
+    Rendering { text: format!("{}\n", Plugin::Ingress(Box::new(config)).to_json()), handovers, variables }
+}
+
+/// The document; `ingress` is the filter of that role, or where it is found.
+fn bootstrap(config: &Config, target: Target<'_>, module: &Module<'_>, ingress: &Value) -> Value {
     let rendered = config.providers.iter().filter(|provider| provider.cluster.is_none());
     let mut bootstrap = json!({
         "node": { "id": "dragoman", "cluster": "dragoman" },
-        "overload_manager": overload::manager(ingress::buffer_bytes(&config)),
+        "overload_manager": overload::manager(ingress::buffer_bytes(config)),
         "static_resources": {
-            "listeners": [ingress::listener(&config, &module), listener::admin(config.listen.admin)],
-            "clusters": rendered.map(|provider| cluster::of(provider, &config, &module)).collect::<Vec<_>>(),
+            "listeners": [ingress::listener(config, ingress), listener::admin(config.listen.admin)],
+            "clusters": rendered.map(|provider| cluster::of(provider, config, module)).collect::<Vec<_>>(),
         },
     });
     if let (Some(address), Some(top)) = (admin_address(config.listen.envoy_admin, target), bootstrap.as_object_mut()) {
         top.insert("admin".into(), json!({ "address": address }));
     }
-    let yaml = yaml::write(&bootstrap)?;
-    Ok(Rendering { yaml, handovers, variables })
+    bootstrap
 }
 
 fn admin_address(wanted: EnvoyAdmin, target: Target<'_>) -> Option<Value> {
@@ -98,7 +120,7 @@ mod tests {
 
     fn render(file: &str, target: Target<'_>) -> (Rendering, Value) {
         let rendering = envoy(&config::parse(file).unwrap(), target).unwrap();
-        let value = serde_saphyr::from_str(&rendering.yaml).unwrap();
+        let value = serde_saphyr::from_str(&rendering.text).unwrap();
         (rendering, value)
     }
 
@@ -136,7 +158,7 @@ mod tests {
     fn an_inline_credential_leaves_the_rendering_and_is_handed_over() {
         let file = r#"{"providers": {"a": {"kind": "openai", "credential": {"value": "sk-secret"}}}}"#;
         let (rendering, _) = render(file, TARGET);
-        assert!(!rendering.yaml.contains("sk-secret"));
+        assert!(!rendering.text.contains("sk-secret"));
         assert!(!format!("{rendering:?}").contains("sk-secret"));
         let [handover] = rendering.handovers.as_slice() else { panic!("{:?}", rendering.handovers) };
         assert_eq!(
@@ -151,7 +173,7 @@ mod tests {
         let file = r#"{"providers": {"a": {"kind": "openai", "auth": "none", "headers":
             {"x-project": "project-secret", "x-b": {"value": "b-secret"}, "x-c": {"env": "C"}}}}}"#;
         let (rendering, _) = render(file, TARGET);
-        assert!(!rendering.yaml.contains("-secret"));
+        assert!(!rendering.text.contains("-secret"));
         let handed: Vec<_> = rendering.handovers.iter().map(|h| (h.variable.as_str(), h.value.as_str())).collect();
         assert_eq!(handed, [("DRAGOMAN_HEADER_A_X_PROJECT", "project-secret"), ("DRAGOMAN_HEADER_A_X_B", "b-secret")]);
         assert_eq!(rendering.variables, ["C", "DRAGOMAN_HEADER_A_X_B", "DRAGOMAN_HEADER_A_X_PROJECT"]);

@@ -53,13 +53,12 @@ fn plan(config: &Config) -> Value {
 }
 
 fn action(config: &Config, patience: Duration) -> Value {
-    let idle = longest(config, |provider| provider.timeouts.idle);
     let mut action = json!({
         // It would span all attempts and the stream; each attempt is bounded by its cluster instead.
         "timeout": "0s",
         // `per_try_idle_timeout` seems made for it, but Envoy 1.40 forgets it with the answer's head where there is a
         // `per_try_timeout`, too. This one also runs while the first content is awaited, so it may not be the shorter one.
-        "idle_timeout": seconds(idle.max(patience.saturating_add(PATIENCE_MARGIN))),
+        "idle_timeout": seconds(silence(config, patience)),
         "retry_policy": retry_policy(config, patience),
     });
     if let Some(fields) = action.as_object_mut() {
@@ -72,13 +71,23 @@ fn action(config: &Config, patience: Duration) -> Value {
     action
 }
 
+/// How long a stream of any tier may be silent, where all share a route.
+pub(super) fn longest_silence(config: &Config) -> Duration {
+    silence(config, longest(config, |provider| provider.timeouts.flex).max(config.longest_first_byte()))
+}
+
+fn silence(config: &Config, patience: Duration) -> Duration {
+    let idle = longest(config, |provider| provider.timeouts.idle);
+    idle.max(patience.saturating_add(PATIENCE_MARGIN))
+}
+
 fn next_key() -> String {
     format!("wasm.{NEXT_PROPERTY}")
 }
 
+/// Of all providers: a reload may enable one, and the route stays.
 fn longest(config: &Config, of: fn(&Provider) -> Duration) -> Duration {
-    let enabled = config.providers.iter().filter(|provider| provider.enabled);
-    enabled.map(of).max().unwrap_or_default()
+    config.providers.iter().map(of).max().unwrap_or_default()
 }
 
 fn specifier(providers: &[Provider]) -> Value {

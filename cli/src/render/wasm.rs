@@ -6,6 +6,12 @@
 use dragoman_core::config::Plugin;
 use serde_json::{Value, json};
 
+/// Name of the ingress filter in Envoy.
+pub const INGRESS_FILTER: &str = "dragoman_ingress";
+
+/// The type of a wasm filter.
+pub(super) const WASM: &str = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm";
+
 /// The module as both roles load it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Module<'a> {
@@ -18,20 +24,19 @@ pub(super) struct Module<'a> {
 impl Module<'_> {
     /// The downstream filter: who asks, may they, what is the plan.
     pub(super) fn ingress(&self, plugin: &Plugin) -> Value {
-        self.filter("ingress", plugin)
+        self.filter(INGRESS_FILTER, "ingress", plugin)
     }
 
     /// The upstream filter: one try at one provider.
     pub(super) fn attempt(&self) -> Value {
-        self.filter("attempt", &Plugin::Attempt)
+        self.filter("dragoman_attempt", "attempt", &Plugin::Attempt)
     }
 
-    fn filter(&self, role: &str, plugin: &Plugin) -> Value {
-        let name = format!("dragoman_{role}");
+    fn filter(&self, name: &str, role: &str, plugin: &Plugin) -> Value {
         json!({
             "name": name,
             "typed_config": {
-                "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm",
+                "@type": WASM,
                 "config": {
                     "name": name,
                     "root_id": role,

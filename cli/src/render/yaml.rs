@@ -4,16 +4,18 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 use serde_saphyr::LitStr;
 
-const HEADER: &str = "# Rendered by `dragoman render envoy`; edit the source file, not this one.\n";
-
 /// The document as text.
 ///
 /// # Errors
 /// When the writer refuses a value.
 pub(super) fn write(document: &Value) -> Result<String, serde_saphyr::SerializeError> {
     let options = serde_saphyr::ser_options! { prefer_block_scalars: false, min_fold_chars: 0 };
-    serde_saphyr::to_string_with_options(&Ordered(document), options)
-        .map(|body| format!("{HEADER}{}\n", body.trim_end()))
+    serde_saphyr::to_string_with_options(&Ordered(document), options).map(|body| format!("{}\n", body.trim_end()))
+}
+
+/// A text under the line that says where it comes from: `dragoman render VERB`.
+pub(super) fn headed(verb: &str, text: &str) -> String {
+    format!("# Rendered by `dragoman render {verb}`; edit the source file, not this one.\n{text}")
 }
 
 /// Writes `name` and `@type` before the other keys, which stay sorted.
@@ -56,7 +58,8 @@ mod tests {
             "multi": "one\ntwo\n",
         });
         let text = write(&document).unwrap();
-        assert!(text.starts_with(&format!("{HEADER}name: x\n")), "{text}");
+        assert!(text.starts_with("name: x\n"), "{text}");
+        assert_eq!(headed("envoy", "a: 1\n").lines().nth(1), Some("a: 1"));
         assert_eq!(serde_saphyr::from_str::<Value>(&text).unwrap(), document);
     }
 }

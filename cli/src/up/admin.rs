@@ -97,10 +97,18 @@ impl Answer {
         Some(SocketAddr::new(address, port_value))
     }
 
-    /// The value of the only statistic of a `/stats?filter=` answer: `name: 3`.
+    /// The value of the only statistic of a `/stats?filter=` answer.
     pub(super) fn statistic(&self) -> Option<u64> {
-        let text = std::str::from_utf8(&self.body).ok()?;
-        text.lines().find_map(|line| line.rsplit_once(": ")?.1.parse().ok())
+        Some(self.statistics().next()?.1)
+    }
+
+    /// The names and values of a `/stats?filter=` answer: `name: 3`.
+    pub(super) fn statistics(&self) -> impl Iterator<Item = (&str, u64)> {
+        let lines = std::str::from_utf8(&self.body).unwrap_or_default().lines();
+        lines.filter_map(|line| {
+            let (name, value) = line.rsplit_once(": ")?;
+            Some((name, value.parse().ok()?))
+        })
     }
 }
 
@@ -150,6 +158,7 @@ mod tests {
     fn a_statistic_is_the_number_behind_its_name() {
         assert_eq!(answer("http.ingress.downstream_rq_active: 3\n").statistic(), Some(3));
         assert_eq!(answer("").statistic(), None);
+        assert_eq!(answer("a.b: 1\na.c: 2\nno number: x\n").statistics().collect::<Vec<_>>(), [("a.b", 1), ("a.c", 2)]);
     }
 
     #[test]

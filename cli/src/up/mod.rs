@@ -12,6 +12,8 @@ mod files;
 pub mod launch;
 mod ports;
 mod process;
+mod reload;
+mod watch;
 
 use std::{
     io::Write,
@@ -21,16 +23,21 @@ use std::{
 };
 
 use anyhow::{Context, bail};
-use dragoman_core::config::{Config, EnvoyAdmin};
+use dragoman_core::config::{Config, EnvoyAdmin, Problem};
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     time::{Instant, sleep},
 };
 
-use self::{admin::Interface, process::Envoy};
+use self::{
+    admin::Interface,
+    process::Envoy,
+    reload::{Reload, Source},
+};
 use crate::{
-    check, document,
-    render::{self, ADMIN_LISTENER, INGRESS_LISTENER, Rendering},
+    check,
+    document::{self, BadFile},
+    render::{self, ADMIN_LISTENER, INGRESS_LISTENER},
 };
 
 /// From start to the first answer.
@@ -50,6 +57,8 @@ pub struct Options {
     pub host: Option<IpAddr>,
     /// Replaces the port of `listen.address`.
     pub port: Option<u16>,
+    /// Whether to take over changes of the file.
+    pub reload: bool,
 }
 
 /// Runs until a signal asks for the end.
@@ -64,7 +73,8 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
 
 async fn serve(options: &Options) -> anyhow::Result<()> {
     let mut signals = Signals::new()?;
-    let config = configure(options)?;
+    let source = if options.reload { Some(Source::new(&options.config)?) } else { None };
+    let (config, overrides) = configure(options)?;
     for line in check::unconfigured(&config).chain(check::ignored(&config)) {
         writeln!(std::io::stderr(), "dragoman: {line}")?;
     }
@@ -76,15 +86,23 @@ async fn serve(options: &Options) -> anyhow::Result<()> {
     let folder = tempfile::Builder::new().prefix("dragoman-").tempdir().context("no temporary folder")?;
     let socket = folder.path().join("admin.sock");
     let target = render::Target { wasm: &module, private_admin: Some(&socket) };
-    let Rendering { yaml, handovers, variables } = render::envoy(&config, target)?;
+    let mut reload =
+        source.map(|source| Reload::prepare(source, &config, overrides, target, folder.path())).transpose()?;
+    let fixed;
+    let rendering = if let Some(reload) = &reload {
+        reload.rendering()
+    } else {
+        fixed = render::envoy(&config, target)?;
+        &fixed
+    };
     let private_admin = (config.listen.envoy_admin == EnvoyAdmin::Off).then_some(socket);
     let mut envoy = process::Spec {
         binary: &binary,
         folder: folder.path(),
-        bootstrap: &yaml,
+        bootstrap: &rendering.text,
         concurrency: config.listen.concurrency,
-        handovers: &handovers,
-        variables: &variables,
+        handovers: &rendering.handovers,
+        variables: &rendering.variables,
         private_admin,
     }
     .start()?;
@@ -97,23 +115,48 @@ async fn serve(options: &Options) -> anyhow::Result<()> {
     tokio::select! {
         ended = envoy.wait() => bail!("Envoy ended by itself ({}); its last lines are above", ended?),
         () = signals.next() => {}
+        () = follow(&mut reload, &serving.envoy_admin) => {}
     }
     drain::run(&mut envoy, &serving.envoy_admin, &mut signals).await?;
     envoy.stop().await
 }
 
-fn configure(options: &Options) -> anyhow::Result<Config> {
-    let mut config = document::read_to_run(&options.config)?;
-    if let Some(host) = options.host {
+/// Until the end: to follow the file, if that was asked for, is never done.
+async fn follow(reload: &mut Option<Reload>, envoy_admin: &Interface) {
+    match reload {
+        Some(reload) => reload.run(envoy_admin).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn configure(options: &Options) -> anyhow::Result<(Config, Overrides)> {
+    let config = document::read_to_run(&options.config)?;
+    let port = match options.port {
+        Some(0) => Some(ports::pick(options.host.unwrap_or_else(|| config.listen.address.ip()))?),
+        port => port,
+    };
+    let overrides = Overrides { host: options.host, port };
+    let config = overrides.apply(config).map_err(|problems| BadFile { path: options.config.clone(), problems })?;
+    Ok((config, overrides))
+}
+
+/// What the command line says instead of the file, after a reload, too.
+#[derive(Debug, Clone, Copy)]
+struct Overrides {
+    host: Option<IpAddr>,
+    port: Option<u16>,
+}
+
+impl Overrides {
+    fn apply(self, mut config: Config) -> Result<Config, Vec<Problem>> {
+        if let Some(port) = self.port {
+            config.listen.address.set_port(port);
+        }
+        let Some(host) = self.host else { return Ok(config) };
         config.listen.address.set_ip(host);
         // An address that others can reach is a problem of a file without keys, wherever it was written.
-        config = document::recheck(&options.config, &config)?;
+        document::recheck(&config)
     }
-    if let Some(port) = options.port {
-        let port = if port == 0 { ports::pick(config.listen.address.ip())? } else { port };
-        config.listen.address.set_port(port);
-    }
-    Ok(config)
 }
 
 /// What runs, and where.

@@ -263,7 +263,7 @@ impl Exchange {
         let mut edits = HeaderEdits::default();
         let mut set = |name: &'static str, value: String| edits.set.push((Name::Borrowed(name), value));
         let milliseconds = |duration: Duration| format!("{}", duration.as_millis());
-        let first_byte = if is_flex { provider.flex } else { provider.first_byte };
+        let first_byte = provider.patience(is_flex);
         // The cluster's own bound is `total`, which may well be shorter than the patience that the flex tier needs.
         let longest = if is_flex { provider.flex.saturating_add(provider.total) } else { provider.total };
         set("x-envoy-max-retries", "0".into());
@@ -275,7 +275,7 @@ impl Exchange {
         if provider.mode == Mode::Dispatch || first_byte != self.gateway.default_first_byte {
             set("x-envoy-upstream-rq-per-try-timeout-ms", milliseconds(first_byte));
         }
-        if provider.mode == Mode::Native && is_flex {
+        if is_flex {
             set("x-envoy-upstream-stream-duration-ms", milliseconds(longest));
         }
         edits
@@ -315,7 +315,9 @@ fn check_media_type(headers: Headers<'_>) -> Result<(), Error> {
     refuse("The body must be JSON: send `Content-Type: application/json`.".into())
 }
 
-fn too_large(max_body: u64) -> Error {
+/// The refusal of a body that is larger than this.
+#[must_use]
+pub fn too_large(max_body: u64) -> Error {
     Error::new(
         Kind::RequestTooLarge,
         format!("The body is larger than the {max_body} bytes that this gateway accepts."),

@@ -59,6 +59,12 @@ pub struct Provider {
 }
 
 impl Provider {
+    /// How long the first content of an answer may take.
+    #[must_use]
+    pub fn patience(&self, is_flex: bool) -> Duration {
+        if is_flex { self.flex } else { self.first_byte }
+    }
+
     /// Whether a text holds one of the values that it is sent in headers, such as its credential.
     #[must_use]
     pub fn names_secret(&self, text: &[u8]) -> bool {

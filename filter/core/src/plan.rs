@@ -8,6 +8,7 @@ use alloc::{format, rc::Rc, string::String, vec::Vec};
 use core::{
     cell::{Cell, RefCell},
     fmt::Write as _,
+    time::Duration,
 };
 
 use crate::{
@@ -118,6 +119,12 @@ impl Plan {
         token.parse().ok()
     }
 
+    /// How long the first content of the answer of the target with this index may take.
+    #[must_use]
+    pub fn patience(&self, index: usize) -> Duration {
+        self.targets.get(index).map(|target| target.provider.patience(self.request.flex)).unwrap_or_default()
+    }
+
     /// Notes how the attempt at the next target ended.
     pub fn note(&self, outcome: Outcome) {
         self.progress.outcomes.borrow_mut().push(outcome);
@@ -176,6 +183,14 @@ impl Plan {
                 reply.with("x-dragoman-provider", &*provider.name).with("x-dragoman-model", &**model)
             }
         }
+    }
+
+    /// What to answer when the first content has not come in time.
+    #[must_use]
+    pub fn late(&self) -> Reply {
+        let error = self.local_error(504, "timeout");
+        self.note(Outcome::Unusable(error.kind.status()));
+        self.with_served(error.reply(self.shape))
     }
 
     /// What to answer when Envoy itself ended the request: `details` are its response code details, `status` its answer.

@@ -6,7 +6,7 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|document: &[u8]| {
     for (kind, upstream, ..) in UPSTREAMS {
-        let answer = std::str::from_utf8(document).ok().and_then(|text| upstream.read(text));
+        let answer = std::str::from_utf8(document).ok().and_then(|text| upstream.read(text).ok());
         let faults = [400, 404, 429, 500].map(|status| upstream.fault(status, document));
         for downstream in DOWNSTREAMS {
             if let Some(answer) = &answer {

@@ -9,10 +9,10 @@ use super::{
 use crate::{
     chat::Response,
     dialect::{
-        Identity,
+        Broken, Identity,
         openai_chat::{Whole, error_body, error_status},
     },
-    error::{Error, Kind},
+    error::Error,
     json::Scanner,
     passage::{Failure, Fed, Passage},
     plan::Outcome,
@@ -203,17 +203,17 @@ impl Head {
 
     /// Lets a whole answer go, in the client's format.
     fn translate(self, body: &[u8], identity: &Identity) -> Progress {
-        let read = core::str::from_utf8(body).ok().and_then(|text| self.attempt.upstream().read(text));
+        let text = core::str::from_utf8(body).map_err(|_| Broken::Malformed);
         // One that does not say why it ended is the beginning of one.
         let is_complete = |response: &Response<'_>| response.choices.iter().all(|choice| choice.finish.is_some());
-        let Some(response) = read.filter(is_complete) else {
-            let fault = self.attempt.upstream().fault(Kind::BadUpstream.status(), body);
-            if fault.message.is_none() {
-                return self.fail_as("sent an answer that is not of its format");
-            }
+        let response = match text.and_then(|text| self.attempt.upstream().read(text)) {
+            Ok(response) if is_complete(&response) => response,
+            Ok(_) | Err(Broken::Malformed) => return self.fail_as("sent an answer that is not of its format"),
             // An error that calls itself a success.
-            let (status, body) = self.attempt.plan.downstream.fault(&self.attempt.target.provider.name, &fault);
-            return self.replace(status, body, Outcome::Unusable(status));
+            Err(Broken::Fault(fault)) => {
+                let (status, body) = self.attempt.plan.downstream.fault(&self.attempt.target.provider.name, &fault);
+                return self.replace(status, body, Outcome::Unusable(status));
+            }
         };
         let plan = &self.attempt.plan;
         plan.note_usage(response.usage);

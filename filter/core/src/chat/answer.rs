@@ -58,7 +58,7 @@ pub struct TokenLogprob<'a> {
 /// A step of a streamed answer. `choice` counts the answers from 0, `call` the tool calls of one answer from 0.
 #[derive(Debug, Clone)]
 pub enum Delta<'a> {
-    /// The answer begins. Whatever the provider does not say is absent.
+    /// The answer begins. Whatever the provider does not say is absent; what it says later comes in another step of this kind.
     Start {
         /// The provider's id of it.
         id: Option<Text<'a>>,

@@ -3,10 +3,7 @@
 
 use alloc::{borrow::Cow, vec::Vec};
 
-use super::{Choice, Citation, Delta, Part, Response, Text, TextPart};
-
-/// Most choices of an answer; OpenAI's API takes no more in one request.
-const MAX_CHOICES: usize = 128;
+use super::{Choice, Citation, Delta, MAX_CHOICES, Part, Response, Text, TextPart};
 
 /// What has come so far.
 #[derive(Debug, Default)]
@@ -21,9 +18,10 @@ impl<'a> Collected<'a> {
     pub fn take(&mut self, delta: Delta<'a>) {
         match delta {
             Delta::Start { id, model, service_tier } => {
-                self.response.id = id;
-                self.response.model = model;
-                self.response.service_tier = service_tier;
+                let Response { id: said, model: named, service_tier: served, .. } = &mut self.response;
+                *said = id.or_else(|| said.take());
+                *named = model.or_else(|| named.take());
+                *served = service_tier.or_else(|| served.take());
             }
             Delta::Usage(usage) => self.response.usage = Some(usage),
             Delta::End => {}

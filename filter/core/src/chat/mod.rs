@@ -6,6 +6,7 @@
 //! client has several spellings of one wish, the one that it used stands beside it, for the list of what was left out.
 
 mod answer;
+mod calling;
 mod collect;
 mod progress;
 
@@ -14,8 +15,12 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 pub use answer::{Choice, Delta, Fault, Finish, Reason, Response, TokenLogprob};
+pub use calling::{CallMode, Calling, ToolChoice};
 pub use collect::Collected;
 pub use progress::Progress;
+
+/// Most choices of an answer that are told apart; `OpenAI`'s API takes no more in one request.
+pub const MAX_CHOICES: usize = 128;
 
 /// Text, borrowed where it can be.
 pub type Text<'a> = Cow<'a, str>;
@@ -372,26 +377,6 @@ pub struct Tool<'a> {
     pub strict: Option<bool>,
     /// A cache breakpoint behind it.
     pub cache: Option<&'a RawValue>,
-}
-
-/// Whether tools are called.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ToolChoice<'a> {
-    /// As the model likes.
-    Auto,
-    /// No.
-    None,
-    /// At least one.
-    Required,
-    /// This one.
-    Named(Text<'a>),
-    /// One of these, and whether one must be.
-    Allowed {
-        /// Their names.
-        names: Vec<Text<'a>>,
-        /// Whether one must be called.
-        required: bool,
-    },
 }
 
 /// The shape of the answer's text.

@@ -1,7 +1,6 @@
 //! How far a streamed answer has come: it is complete when every choice that has begun has ended.
 
-/// Most choices that are told apart; OpenAI's API takes no more in one request.
-const MAX_CHOICES: u32 = 128;
+use super::MAX_CHOICES;
 
 /// What of an answer has begun and ended.
 #[derive(Debug, Clone, Copy, Default)]
@@ -30,7 +29,8 @@ impl Progress {
 }
 
 fn bit(choice: u32) -> u128 {
-    1 << choice.min(MAX_CHOICES.saturating_sub(1))
+    let last = MAX_CHOICES.saturating_sub(1);
+    1 << usize::try_from(choice).map_or(last, |choice| choice.min(last))
 }
 
 #[cfg(test)]

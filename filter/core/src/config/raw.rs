@@ -324,10 +324,10 @@ impl Config {
         provider.timeouts.first_byte.min(self.retry.deadline)
     }
 
-    /// The longest of the enabled providers' [`Config::first_byte`]: the per-try time-out of the rendered route.
+    /// The longest of the providers' [`Config::first_byte`]: the per-try time-out of the rendered route. Of the disabled ones,
+    /// too: a reload may enable them, and the route stays.
     #[must_use]
     pub fn longest_first_byte(&self) -> Duration {
-        let enabled = self.providers.iter().filter(|provider| provider.enabled);
-        enabled.map(|provider| self.first_byte(provider)).max().unwrap_or_default()
+        self.providers.iter().map(|provider| self.first_byte(provider)).max().unwrap_or_default()
     }
 }

@@ -4,6 +4,7 @@
 //! ([`crate::chat`]), never to each other. Where client and provider speak the same format, bytes pass untouched but for
 //! spliced places and neither trait is asked.
 
+mod abilities;
 pub mod anthropic;
 mod dropped;
 pub mod gemini;
@@ -37,8 +38,11 @@ pub trait Upstream: Debug + Sync {
     /// [`crate::error::Kind::InvalidRequest`], blaming the field.
     fn write(&self, request: &Request<'_>, aim: &Aim<'_>) -> Result<Written, Error>;
 
-    /// Reads a whole answer; `None` where it is not of this format.
-    fn read<'a>(&self, body: &'a str) -> Option<Response<'a>>;
+    /// Reads a whole answer.
+    ///
+    /// # Errors
+    /// [`Broken`] where it is none: an error that calls itself a success is the fault that it would be in a stream.
+    fn read<'a>(&self, body: &'a str) -> Result<Response<'a>, Broken>;
 
     /// How its streams are cut into frames, and their media type.
     fn framing(&self) -> (Framing, &'static str);

@@ -4,11 +4,13 @@
 //! the part up to the last change ever stands in the module's memory, which does not shrink again; and what is not spliced
 //! must reach the provider byte for byte.
 
+mod number;
 mod object;
 mod scan;
 mod splice;
 mod text;
 
+pub use number::Number;
 pub use object::{Object, members};
 pub use scan::{Failure, Fault, Found, MAX_DEPTH, Marks, Member, Scanner};
 pub use splice::{Edit, Edits};

@@ -36,7 +36,7 @@ fn change(document: &mut Vec<u8>, changes: &[Change]) {
 /// Reads an answer in every way that there is.
 fn read_answer(upstream: &dyn Upstream, document: &[u8]) {
     if let Ok(text) = std::str::from_utf8(document)
-        && let Some(response) = upstream.read(text)
+        && let Ok(response) = upstream.read(text)
     {
         let body = Downstream::write(&OpenAiChat, &response, &identity());
         serde_json::from_slice::<IgnoredAny>(&body).expect("an answer is JSON whatever the provider sent");

@@ -45,9 +45,10 @@ const DOCUMENTS: &[(Readers, &str)] = &[
     (REQUEST, r#"{"model":"m","messages":[{"role":"user","content":"a"}],"response_format":{"type":"json_schema","json_schema":{"name":"s","strict":true,"schema":{"type":"object","properties":{⟦"p%":{"type":"string","enum":["a","b"]}⟧},"required":[⟦"p%"⟧],"additionalProperties":false}}}}"#),
     (REQUEST, r#"{"model":"m","messages":[{"role":"user","content":"a"}],"stop":[⟦"s%"⟧]}"#),
     (REQUEST, r#"{"model":"m","messages":[{"role":"user","content":"a"}],"logit_bias":{⟦"%":1⟧}}"#),
-    (REQUEST, r#"{"model":"m","messages":[{"role":"user","content":"a"}],"options":{⟦"o%":1⟧},⟦"x%":1,"min_p":1,"options":{}⟧}"#),
-    (REQUEST, r#"{"model":"m","messages":[{"role":"user","content":"a"}],"options":{},⟦"min_p":1⟧,"options":{⟦"o%":1⟧}}"#),
-    (REQUEST, r#"{"model":"m","messages":[{"role":"user","content":"a"}],⟪"reasoning_effort":"low","user":"u","safety_identifier":"u",⟫"n":1}"#),
+    (REQUEST, r#"{"model":"m","messages":[{"role":"user","content":"a"}],"options":{⟦"o%":1⟧},⟦"x%":1⟧,"min_p":1}"#),
+    (REQUEST, r#"{"model":"m","messages":[{"role":"user","content":"a"}],"response_format":{"type":"json_schema","json_schema":{"name":"s","strict":true,"schema":{⟦"oneOf":[{}]⟧}}}}"#),
+    (REFUSED, r#"{"model":"m","messages":[{"role":"user","content":"a"}],⟦"x%":1,"min_p":1⟧,"options":{⟦"o%":1⟧}}"#),
+    (REFUSED, r#"{"model":"m","messages":[{"role":"user","content":"a"}],⟪"reasoning_effort":"low","user":"u","safety_identifier":"u",⟫"n":1}"#),
     (SCAN, r#"{"model":"m",⟦"x%":[{"a":[1.5e3,"\n\u00e4",true,null]}]⟧}"#),
     (SCAN, r#"{"model":"m","⟪name⟫":"⟪\\\"⟫"}"#),
     (SCAN, r#"{"model":"m","x":[⟦{"cache_control":1,"tool_call_id":"__thought_"}⟧],"⟪\u0061⟫":1}"#),
@@ -66,6 +67,7 @@ const DOCUMENTS: &[(Readers, &str)] = &[
     (WHOLE_ANTHROPIC, r#"{"type":"message","content":[⟦{"type":"thinking","thinking":"t","signature":"s"},{"type":"redacted_thinking","data":"d"},{"type":"tool_use","id":"t%","name":"f","input":{"a":1}},{"type":"server_tool_use","id":"s%","name":"web_search","input":{}}⟧],"stop_reason":"tool_use"}"#),
     (WHOLE_GEMINI, r#"{"candidates":[{"content":{"parts":[⟦{"text":"a"},{"text":"t","thought":true},{"functionCall":{"name":"f%","args":{"a":1}},"thoughtSignature":"s"},{"inlineData":{"mimeType":"image/png","data":"AA=="}}⟧]},"finishReason":"STOP"}]}"#),
     (WHOLE_GEMINI, r#"{"candidates":[{"content":{"parts":[{"text":"⟪ä⟫"}]},"finishReason":"STOP","groundingMetadata":{"groundingChunks":[⟦{"web":{"uri":"https://e.example/%","title":"t"}}⟧],"groundingSupports":[⟦{"segment":{"startIndex":%,"endIndex":%,"text":"a"},"groundingChunkIndices":[%]}⟧]},"citationMetadata":{"citationSources":[⟦{"startIndex":%,"endIndex":%,"uri":"u%"}⟧]}}]}"#),
+    (WHOLE_GEMINI, r#"{"candidates":[{"content":{"parts":[{"text":"a"}]},"finishReason":"STOP","groundingMetadata":{"groundingChunks":[{"web":{"uri":"⟪\u0061⟫"}}],"groundingSupports":[{"groundingChunkIndices":[⟦0⟧]}]}}]}"#),
     (WHOLE_GEMINI, r#"{"candidates":[⟦{"index":%,"content":{"parts":[{"text":"a"}]},"finishReason":"STOP"}⟧],"usageMetadata":{"promptTokensDetails":[⟦{"modality":"TEXT","tokenCount":1}⟧]}}"#),
     (WHOLE_GEMINI, r#"{"candidates":[{"content":{"parts":[{"text":"a"}]},"finishReason":"STOP","logprobsResult":{"chosenCandidates":[⟦{"token":"t","logProbability":-1.5}⟧],"topCandidates":[⟦{"candidates":[{"token":"t","logProbability":-1}]}⟧]}}]}"#),
     (WHOLE_OLLAMA, r#"{"message":{"content":"⟪ä\n⟫","thinking":"⟪t⟫","images":[⟦"AA=="⟧],"tool_calls":[⟦{"function":{"name":"f","arguments":{"a":1}}}⟧]},"logprobs":[⟦{"token":"t","logprob":-1,"top_logprobs":[]}⟧],"done":true}"#),
@@ -91,6 +93,9 @@ const REQUEST: Readers = &[
     ("a request for Ollama", |text| write(text, 3)),
     ("a request passed on", pass_on),
 ];
+const REFUSED: Readers = &[("a refused request", |text| {
+    Downstream::read(&OpenAiChat, text).expect_err("the document is no request");
+})];
 const SCAN: Readers = &[("the scan of a request", pass_on), ("the scan of an answer", scan_answer)];
 const DECODER: Readers =
     &[("events", |text| decode(text, Framing::Events)), ("lines", |text| decode(text, Framing::Lines))];

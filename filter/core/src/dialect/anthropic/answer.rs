@@ -25,8 +25,9 @@ use crate::{
 /// Most calls that are open at a time; the API opens one after the other. More are no answer, for their arguments would be
 /// lost.
 const MAX_OPEN: usize = 1024;
-/// Most pages of one block that wait for its end.
+/// Most pages of one block that wait for its end, and most bytes of them; one beyond that is told at once.
 const MAX_PAGES: usize = 64;
+const MAX_PAGE_BYTES: usize = 256 * 1024;
 
 pub(super) type Each<'e, 'a> = dyn FnMut(Delta<'a>) + 'e;
 pub(super) type Told = Result<(), Broken>;
@@ -233,7 +234,7 @@ impl Answer {
 
     fn cite<'a>(&mut self, raw: &'a RawValue, each: &mut Each<'_, 'a>) {
         match wire::citation(raw) {
-            Citation::Url { url, title, .. } if self.pages.len() < MAX_PAGES => {
+            Citation::Url { url, title, .. } if self.has_room(&url, title.as_deref()) => {
                 self.pages.push((url.into_owned(), title.map(Cow::into_owned)));
             }
             Citation::Url { url, title, .. } => {
@@ -242,6 +243,13 @@ impl Answer {
             }
             citation @ Citation::Document(_) => each(Delta::Citation { choice: 0, citation }),
         }
+    }
+
+    /// Whether one more page can wait.
+    fn has_room(&self, url: &str, title: Option<&str>) -> bool {
+        let size = |url: &str, title: Option<&str>| url.len().saturating_add(title.map_or(0, str::len));
+        let held = self.pages.iter().map(|(url, title)| size(url, title.as_deref())).fold(0, usize::saturating_add);
+        self.pages.len() < MAX_PAGES && held.saturating_add(size(url, title)) <= MAX_PAGE_BYTES
     }
 
     fn count(&mut self, usage: Option<&WireUsage<'_>>, each: &mut Each<'_, '_>) {

@@ -18,7 +18,7 @@ mod wire;
 
 use alloc::{boxed::Box, string::String, vec::Vec};
 
-use super::{Aim, Dropped, Reader, Upstream, Written};
+use super::{Aim, Broken, Dropped, Reader, Upstream, Written};
 use crate::{
     chat::{Fault, Request, Response},
     error::Error,
@@ -47,7 +47,7 @@ impl Upstream for Anthropic {
         request::write(request, aim)
     }
 
-    fn read<'a>(&self, body: &'a str) -> Option<Response<'a>> {
+    fn read<'a>(&self, body: &'a str) -> Result<Response<'a>, Broken> {
         wire::read(body)
     }
 

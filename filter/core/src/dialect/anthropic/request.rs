@@ -13,14 +13,19 @@ use super::{
     tools::{Choice, OutputFormat, Toolbox, WireTool},
 };
 use crate::{
-    chat::{Modality, Request},
-    dialect::{Aim, Written},
+    chat::Request,
+    dialect::{
+        Aim, Written,
+        abilities::{self, Ability},
+    },
     error::{Error, Kind},
     step::Name,
 };
 
 /// <https://platform.claude.com/docs/en/api/versioning>
 const VERSION: &str = "2023-06-01";
+
+const ABILITIES: &[Ability] = &[Ability::WebSearch];
 
 #[derive(Serialize)]
 struct Body<'r> {
@@ -116,18 +121,7 @@ pub(super) fn write(request: &Request<'_>, aim: &Aim<'_>) -> Result<Written, Err
 
 /// Refuses what the answer would have to be different for.
 fn refuse_impossible(request: &Request<'_>) -> Result<(), Error> {
-    if request.choices.is_some_and(|choices| choices != 1) {
-        return Err(Error::refusing("This model gives one answer at a time: `n` must be 1.", "n"));
-    }
-    if request.logprobs.is_some() {
-        return Err(Error::refusing("This model does not tell log probabilities.", "logprobs"));
-    }
-    if request.logit_bias.is_some() {
-        return Err(Error::refusing("This model takes no `logit_bias`.", "logit_bias"));
-    }
-    if request.modalities.iter().any(|modality| *modality != Modality::Text) {
-        return Err(Error::refusing("This model answers with text only.", "modalities"));
-    }
+    abilities::require(ABILITIES, request)?;
     if request.stop.iter().any(|stop| !stop.is_empty() && stop.trim().is_empty()) {
         return Err(Error::refusing("This model cannot stop at white space: `stop` needs other characters.", "stop"));
     }

@@ -10,7 +10,7 @@ use alloc::{
     string::{String, ToString},
     vec::Vec,
 };
-use hashbrown::HashSet;
+use hashbrown::{HashMap, HashSet};
 use serde_json::value::RawValue;
 
 use crate::json::{Str, members};
@@ -65,20 +65,32 @@ pub(super) fn of_object(schema: &RawValue) -> Cow<'_, RawValue> {
     RawValue::from_string(text).map_or(Cow::Borrowed(schema), Cow::Owned)
 }
 
+/// The members of an object; `None` where a name stands twice, of which readers of JSON take one or the other.
+fn distinct(raw: &RawValue) -> Option<Vec<(Str<'_>, &RawValue)>> {
+    let found = members(raw.get())?;
+    let mut names = HashSet::with_capacity(found.len());
+    let is_distinct = found.iter().all(|(name, _)| names.insert(&**name));
+    drop(names);
+    is_distinct.then_some(found)
+}
+
 #[derive(Default)]
 struct Narrowing {
     out: String,
     changed: bool,
-    /// The definition that is being written.
-    within: Option<String>,
-    /// Definitions, and those that they refer to.
-    references: Vec<(String, String)>,
+    /// The number of the definition that is being written.
+    within: Option<usize>,
+    /// The numbers of the definitions, by where they stand.
+    definitions: HashMap<String, usize>,
+    /// Definitions, and what they refer to: at most [`MAX_REFERENCES`].
+    references: Vec<(usize, String)>,
 }
 
 impl Narrowing {
     fn schema(&mut self, schema: &RawValue, depth: usize) -> Option<()> {
-        let found = members(schema.get()).filter(|_| depth < MAX_DEPTH)?;
-        let reference = found.iter().find(|(name, _)| &**name == "$ref");
+        let found = (depth < MAX_DEPTH).then(|| distinct(schema)).flatten()?;
+        let stands = |keyword: &str| found.iter().any(|(name, _)| &**name == keyword);
+        let (is_reference, has_any_of) = (stands("$ref"), stands("anyOf"));
         let is_object = found.iter().any(|(name, raw)| match &**name {
             "properties" => true,
             "type" => raw.get().contains("\"object\""),
@@ -92,7 +104,7 @@ impl Narrowing {
                 "$defs" | "definitions" => self.definitions(name, raw, start, depth)?,
                 "$ref" => self.reference(raw, start)?,
                 // What stands beside a reference is about the place, not about the value.
-                _ if reference.is_some() => self.changed = true,
+                _ if is_reference => self.changed = true,
                 "type" | "title" | "required" | "const" | "default" => self.keep(name, raw, start),
                 "enum" => {
                     let values: Vec<&RawValue> = serde_json::from_str(raw.get()).ok()?;
@@ -103,8 +115,7 @@ impl Narrowing {
                 }
                 "description" => description = serde_json::from_str::<Str<'_>>(raw.get()).ok(),
                 "properties" => {
-                    properties = members(raw.get())?.len();
-                    self.named(name, raw, start, depth)?;
+                    properties = self.named(name, raw, start, depth)?;
                 }
                 "items" => {
                     self.key(name, start);
@@ -112,7 +123,7 @@ impl Narrowing {
                 }
                 "anyOf" | "allOf" => self.list(name, raw, start, depth)?,
                 // Both hold at once, which one list cannot say.
-                "oneOf" if found.iter().any(|(name, _)| &**name == "anyOf") => return None,
+                "oneOf" if has_any_of => return None,
                 "oneOf" => {
                     self.changed = true;
                     self.list("anyOf", raw, start, depth)?;
@@ -136,7 +147,7 @@ impl Narrowing {
                 }
             }
         }
-        if is_object && reference.is_none() && !closed {
+        if is_object && !is_reference && !closed {
             if properties == 0 {
                 return None;
             }
@@ -178,16 +189,18 @@ impl Narrowing {
         self.out.push_str(raw.get());
     }
 
-    fn named(&mut self, name: &str, raw: &RawValue, start: usize, depth: usize) -> Option<()> {
+    /// Schemas by name; returns how many.
+    fn named(&mut self, name: &str, raw: &RawValue, start: usize, depth: usize) -> Option<usize> {
+        let found = distinct(raw)?;
         self.key(name, start);
         self.out.push('{');
         let start = self.out.len();
-        for (name, schema) in members(raw.get())? {
-            self.key(&name, start);
+        for (name, schema) in &found {
+            self.key(name, start);
             self.schema(schema, depth.saturating_add(1))?;
         }
         self.out.push('}');
-        Some(())
+        Some(found.len())
     }
 
     fn list(&mut self, name: &str, raw: &RawValue, start: usize, depth: usize) -> Option<()> {
@@ -205,9 +218,11 @@ impl Narrowing {
         self.key(name, start);
         self.out.push('{');
         let start = self.out.len();
-        for (definition, schema) in members(raw.get())? {
+        for (definition, schema) in distinct(raw)? {
             self.key(&definition, start);
-            let outer = self.within.replace(["#/", name, "/", &definition].concat());
+            let next = self.definitions.len();
+            let number = *self.definitions.entry(["#/", name, "/", &definition].concat()).or_insert(next);
+            let outer = self.within.replace(number);
             self.schema(schema, depth.saturating_add(1))?;
             self.within = outer;
         }
@@ -217,8 +232,9 @@ impl Narrowing {
 
     fn reference(&mut self, raw: &RawValue, start: usize) -> Option<()> {
         let to = serde_json::from_str::<Str<'_>>(raw.get()).ok().filter(|to| to.starts_with("#/"))?;
-        if let Some(within) = &self.within {
-            self.references.push((within.clone(), to.to_string()));
+        if let Some(within) = self.within {
+            (self.references.len() < MAX_REFERENCES).then_some(())?;
+            self.references.push((within, to.to_string()));
         }
         self.keep("$ref", raw, start);
         Some(())
@@ -226,15 +242,14 @@ impl Narrowing {
 
     /// Whether following the references leads back: definitions that refer to none that is left are taken away until no
     /// more can be.
-    fn contains_itself(&mut self) -> bool {
-        if self.references.len() > MAX_REFERENCES {
-            return true;
-        }
+    fn contains_itself(&self) -> bool {
+        let numbered = self.references.iter().map(|(from, to)| Some((*from, *self.definitions.get(to)?)));
+        let mut references: Vec<(usize, usize)> = numbered.flatten().collect();
         loop {
-            let before = self.references.len();
-            let left: HashSet<String> = self.references.iter().map(|(from, _)| from.clone()).collect();
-            self.references.retain(|(_, to)| left.contains(to));
-            if self.references.len() == before {
+            let before = references.len();
+            let left: HashSet<usize> = references.iter().map(|(from, _)| *from).collect();
+            references.retain(|(_, to)| left.contains(to));
+            if references.len() == before {
                 return before > 0;
             }
         }
@@ -293,9 +308,24 @@ mod tests {
             r##"{"$ref":"#/$defs/A","$defs":{"A":{"anyOf":[{"$ref":"#/$defs/B"}]},"B":{"type":"array","items":{"$ref":"#/$defs/A"}}}}"##,
             r#"{"enum":[{"a":1}]}"#,
             r#"{"if":{"type":"string"}}"#,
+            r#"{"type":"string","type":"null"}"#,
+            r#"{"type":"object","properties":{"a":{"type":"null"},"a":{"type":"string"}}}"#,
         ] {
             assert_eq!(narrowed(schema), None, "{schema}");
         }
+    }
+
+    #[test]
+    fn a_keyword_that_is_repeated_costs_no_more_than_its_bytes() {
+        let schema = [r#"{"oneOf":[{}]"#, &r#","oneOf":[{}]"#.repeat(200_000), "}"].concat();
+        assert_eq!(narrowed(&schema), None);
+        let long = "A".repeat(1 << 20);
+        let references = alloc::vec![r##"{"$ref":"#/$defs/B"}"##; MAX_REFERENCES].join(",");
+        let schema = |more: &str| {
+            [r#"{"$defs":{"B":{"type":"null"},""#, &long, r#"":{"anyOf":["#, &references, more, "]}}}"].concat()
+        };
+        assert!(narrowed(&schema("")).is_some());
+        assert_eq!(narrowed(&schema(r##",{"$ref":"#/$defs/B"}"##)), None);
     }
 
     #[test]

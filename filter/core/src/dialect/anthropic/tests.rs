@@ -317,6 +317,10 @@ fn tools_are_offered_and_forced() {
     let tool = json!({"name": "weather", "description": "d", "input_schema": {"type": "object", "properties": {}}});
     let tools = json!([weather(&json!({})), {"type": "function", "function": {"name": "b"}, "cache_control": {"type": "ephemeral"}}]);
     let both = json!([tool, {"name": "b", "input_schema": {"type": "object", "properties": {}}, "cache_control": {"type": "ephemeral"}}]);
+    let allowed = |mode: &str, names: &[&str]| {
+        let tools = names.iter().map(|name| json!({"type": "function", "function": {"name": name}}));
+        json!({"type": "allowed_tools", "allowed_tools": {"mode": mode, "tools": tools.collect::<Vec<_>>()}})
+    };
     for (members, expected, choice) in [
         (json!({}), &both, Value::Null),
         (json!({"tool_choice": "auto"}), &both, json!({"type": "auto"})),
@@ -328,10 +332,13 @@ fn tools_are_offered_and_forced() {
             &both,
             json!({"type": "tool", "name": "b", "disable_parallel_tool_use": true}),
         ),
+        (json!({"tool_choice": allowed("required", &["weather"])}), &both, json!({"type": "tool", "name": "weather"})),
+        (json!({"tool_choice": allowed("required", &["b", "weather"])}), &both, json!({"type": "any"})),
+        (json!({"tool_choice": allowed("auto", &["weather"])}), &json!([tool]), json!({"type": "auto"})),
         (
-            json!({"tool_choice": {"type": "allowed_tools", "allowed_tools": {"mode": "required", "tools": [{"type": "function", "function": {"name": "weather"}}]}}}),
-            &json!([tool]),
-            json!({"type": "any"}),
+            json!({"tool_choice": {"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": []}}}),
+            &both,
+            json!({"type": "none"}),
         ),
     ] {
         let mut members = members;
@@ -339,6 +346,15 @@ fn tools_are_offered_and_forced() {
         let (body, dropped) = asked(OLD, &members);
         assert_eq!((&body["tools"], &body["tool_choice"]), (expected, &choice), "{members}");
         assert_eq!(dropped, Vec::<String>::new());
+    }
+    let question = json!([{"role": "user", "content": "hi"}]);
+    for (mut request, message) in [
+        (json!({"tool_choice": "required"}), "`tool_choice` needs `tools`."),
+        (json!({"tools": tools, "tool_choice": allowed("auto", &["c"])}), "`c` is none of the `tools`."),
+    ] {
+        request["messages"] = question.clone();
+        let refused = try_write(OLD, &request).unwrap_err();
+        assert_eq!((refused.message.as_str(), refused.param.as_deref()), (message, Some("tool_choice")));
     }
     let (body, dropped) = asked(OLD, &json!({"tools": tools, "tool_choice": "required", "reasoning_effort": "low"}));
     assert_eq!((body.get("thinking"), dropped), (None, vec!["reasoning_effort".to_string()]));
@@ -645,7 +661,19 @@ fn answers_end_for_openai_s_reasons() {
 #[test]
 fn what_is_no_message_is_not_read() {
     for body in ["", "{", "[]", "{}", r#"{"type":"error"}"#, r#"{"type":"message"}"#, r#"{"choices":[]}"#] {
-        assert!(Anthropic.read(body).is_none(), "{body}");
+        assert!(Anthropic.read(body).is_err(), "{body}");
+    }
+}
+
+#[test]
+fn an_error_means_the_same_in_the_place_of_an_answer_and_of_an_event() {
+    for (kind, status) in [("overloaded_error", 529), ("rate_limit_error", 429), ("api_error", 502)] {
+        let error = json!({"type": "error", "error": {"type": kind, "message": "m"}});
+        let broken = Broken::Fault(Fault::new(status, None, "m"));
+        assert_eq!(Anthropic.read(&error.to_string()).unwrap_err(), broken);
+        let event = alloc::format!("event: error\ndata: {error}\n\n");
+        let told = Anthropic.reader().read(crate::sse::Frame { raw: event.as_bytes() }, &mut |_| {});
+        assert_eq!(told.unwrap_err(), broken);
     }
 }
 
@@ -794,7 +822,7 @@ fn try_told_alike(blocks: &Value, reason: &str, details: &Value) -> Option<Value
     let blocks = blocks.as_array().unwrap();
     let message =
         json!({"type": "message", "content": blocks, "stop_reason": reason, "stop_details": details}).to_string();
-    let whole = Anthropic.read(&message).map(|response| {
+    let whole = Anthropic.read(&message).ok().map(|response| {
         let answer: Value = serde_json::from_slice(&CLIENT.write(&response, &identity())).unwrap();
         gist(core::slice::from_ref(&answer["choices"][0]), "message")
     });
@@ -957,6 +985,10 @@ fn a_page_is_told_with_the_text_that_it_is_cited_for() {
     let begin = [start(), block(0, &json!({"type": "text", "text": "a"}))];
     let stream: Vec<Value> = begin.into_iter().chain(many).chain(end("end_turn")).collect();
     assert_eq!(choices(&stream)["pages"].as_array().unwrap().len(), 100);
+    let long = "x".repeat(300 * 1024);
+    let cite = delta(0, &json!({"type": "citations_delta", "citation": page(&long)}));
+    let stream = [start(), block(0, &json!({"type": "text", "text": "a"})), cite];
+    assert_eq!(choices(&stream)["pages"][0]["url"], long, "before its block ends");
 }
 
 #[test]

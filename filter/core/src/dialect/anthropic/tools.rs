@@ -2,13 +2,12 @@
 //! express is a tool that must be called.
 
 use alloc::{borrow::Cow, format, string::String, vec::Vec};
-use hashbrown::HashSet;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::{Dropped, JSON_TOOL, model::Abilities, schema};
 use crate::{
-    chat::{Format, Request, Tool, ToolChoice, WebSearch},
+    chat::{CallMode, Calling, Format, Request, Tool, WebSearch},
     error::Error,
 };
 
@@ -98,14 +97,17 @@ impl<'r> Toolbox<'r> {
         let mut toolbox = Self::default();
         let takes_strict =
             abilities.schemas && request.tools.iter().filter(|tool| tool.strict == Some(true)).count() <= MAX_STRICT;
-        let allowed = allowed(request.tool_choice.as_ref());
-        let is_allowed = |tool: &&Tool<'_>| allowed.as_ref().is_none_or(|names| names.contains(&*tool.name));
-        let tools = request.tools.iter().filter(is_allowed);
-        toolbox.tools = tools.map(|tool| function(tool, takes_strict, dropped)).collect();
+        let calling = request.calling()?;
+        // A choice can name one tool, of a model that can be made to call one; otherwise those are shown that may be called.
+        let tools = match (&calling.only, calling.forced()) {
+            (Some(only), forced) if forced.is_none() || !abilities.forcing => only.clone(),
+            (Some(_) | None, _) => request.tools.iter().collect(),
+        };
+        toolbox.tools = tools.into_iter().map(|tool| function(tool, takes_strict, dropped)).collect();
         if let Some(search) = &request.web_search {
             toolbox.search(search, dropped);
         }
-        toolbox.choice = toolbox.choice_of(request);
+        toolbox.choice = toolbox.choice_of(request, &calling);
         toolbox.shape(request, abilities, dropped);
         if !abilities.forcing {
             toolbox.persuade(dropped);
@@ -134,19 +136,18 @@ impl<'r> Toolbox<'r> {
         self.tools.push(WireTool::WebSearch { kind: "web_search_20250305", name: "web_search", user_location });
     }
 
-    fn choice_of(&self, request: &'r Request<'_>) -> Option<Choice<'r>> {
+    fn choice_of(&self, request: &Request<'_>, calling: &Calling<'r, '_>) -> Option<Choice<'r>> {
         if self.tools.is_empty() {
             return None;
         }
         let disable_parallel_tool_use = request.parallel_tools == Some(false);
         let choice = |kind, name| Some(Choice { kind, name, disable_parallel_tool_use });
-        match &request.tool_choice {
-            None if disable_parallel_tool_use => choice(AUTO, None),
-            None => None,
-            Some(ToolChoice::Auto | ToolChoice::Allowed { required: false, .. }) => choice(AUTO, None),
-            Some(ToolChoice::Required | ToolChoice::Allowed { required: true, .. }) => choice(ANY, None),
-            Some(ToolChoice::Named(name)) => choice(TOOL, Some(name)),
-            Some(ToolChoice::None) => Some(Choice { kind: NONE, name: None, disable_parallel_tool_use: false }),
+        match (calling.mode, calling.forced()) {
+            (CallMode::Free, _) if request.tool_choice.is_none() && !disable_parallel_tool_use => None,
+            (CallMode::Free, _) => choice(AUTO, None),
+            (CallMode::Must, None) => choice(ANY, None),
+            (CallMode::Must, Some(tool)) => choice(TOOL, Some(&*tool.name)),
+            (CallMode::Never, _) => Some(Choice { kind: NONE, name: None, disable_parallel_tool_use: false }),
         }
     }
 
@@ -202,14 +203,6 @@ impl<'r> Toolbox<'r> {
 impl WireTool<'_> {
     fn is_json(&self) -> bool {
         matches!(self, Self::Function { name: JSON_TOOL, .. })
-    }
-}
-
-/// The names that a choice allows; `None` where it allows all.
-fn allowed<'r>(choice: Option<&'r ToolChoice<'_>>) -> Option<HashSet<&'r str>> {
-    match choice {
-        Some(ToolChoice::Allowed { names, .. }) => Some(names.iter().map(AsRef::as_ref).collect()),
-        Some(ToolChoice::Auto | ToolChoice::None | ToolChoice::Required | ToolChoice::Named(_)) | None => None,
     }
 }
 

@@ -7,7 +7,7 @@ use alloc::{borrow::Cow, vec::Vec};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::answer::Answer;
+use super::{answer::Answer, fault};
 use crate::{
     chat::{Citation, Collected, Response, Text},
     dialect::Broken,
@@ -193,19 +193,24 @@ pub(super) fn citation(raw: &RawValue) -> Citation<'_> {
 }
 
 /// Reads a whole answer.
-pub(super) fn read(body: &str) -> Option<Response<'_>> {
-    let mut message: WireMessage<'_> = serde_json::from_str(body).ok()?;
-    message.kind.take().filter(|kind| &**kind == "message")?;
-    let (content, reason, details) = (message.content.take()?, message.stop_reason.take(), message.stop_details);
+pub(super) fn read(body: &str) -> Result<Response<'_>, Broken> {
+    let mut message: WireMessage<'_> = serde_json::from_str(body).map_err(|_| Broken::Malformed)?;
+    match message.kind.take().as_deref() {
+        Some("message") => {}
+        Some("error") => return Err(Broken::Fault(fault::read_event(body.as_bytes()))),
+        Some(_) | None => return Err(Broken::Malformed),
+    }
+    let content = message.content.take().ok_or(Broken::Malformed)?;
+    let (reason, details) = (message.stop_reason.take(), message.stop_details);
     let (mut answer, mut collected) = (Answer::default(), Collected::default());
     let each = &mut |delta| collected.take(delta);
     answer.start(message, each);
     for (index, block) in (0..).zip(content) {
-        answer.start_block(index, block, each).ok()?;
+        answer.start_block(index, block, each)?;
         answer.stop_block(index, each);
     }
     answer.finish(Some(reason.as_deref().unwrap_or_default()), details, None, each);
-    Some(collected.into_response())
+    Ok(collected.into_response())
 }
 
 /// Reads what must be there.

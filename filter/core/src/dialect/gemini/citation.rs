@@ -9,8 +9,18 @@ use alloc::{string::String, vec::Vec};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::response::{Candidate, Number};
-use crate::{chat::Citation, json::Str};
+use super::response::Candidate;
+use crate::{
+    chat::{Citation, Text},
+    json::{Number, Str},
+};
+
+/// Most sources of an answer that are told: each support may name each source again, so that what a few bytes say could take any
+/// amount to write.
+pub(super) const MAX_SOURCES: usize = 1024;
+
+/// Longest page that is told as one, in bytes; a longer one is told once, as it came.
+const MAX_PAGE: usize = 4096;
 
 /// What search and files contributed.
 #[derive(Debug, Deserialize)]
@@ -49,6 +59,12 @@ struct Chunk<'a> {
 struct Source<'a> {
     uri: Option<Str<'a>>,
     title: Option<Str<'a>>,
+}
+
+/// A source that has an address.
+struct Page<'a> {
+    url: Text<'a>,
+    title: Option<Text<'a>>,
 }
 
 /// Recited sources.
@@ -131,40 +147,69 @@ fn beginnings(bytes: &[u8]) -> u64 {
     u64::try_from(count).unwrap_or(u64::MAX)
 }
 
-/// Gives each source to `each`: those that support a segment, those that support nothing in particular, those recited.
-pub(super) fn sources<'a>(candidate: &Candidate<'a>, ruler: &Ruler, each: &mut dyn FnMut(Citation<'a>)) {
+/// Gives each source to `each`, up to `left` of them: those that support a segment, those that support nothing in particular,
+/// those recited.
+pub(super) fn sources<'a>(
+    candidate: &Candidate<'a>,
+    ruler: &Ruler,
+    left: &mut usize,
+    each: &mut dyn FnMut(Citation<'a>),
+) {
+    let mut tell = |citation| {
+        let rest = left.checked_sub(1)?;
+        *left = rest;
+        each(citation);
+        Some(())
+    };
+    tell_all(candidate, ruler, &mut tell);
+}
+
+/// Gives each source to `tell` until that takes no more.
+fn tell_all<'a>(
+    candidate: &Candidate<'a>,
+    ruler: &Ruler,
+    tell: &mut dyn FnMut(Citation<'a>) -> Option<()>,
+) -> Option<()> {
     let grounding = candidate.grounding_metadata.as_ref();
     let chunks = grounding.and_then(|grounding| grounding.grounding_chunks.as_deref()).unwrap_or_default();
     let supports = grounding.and_then(|grounding| grounding.grounding_supports.as_deref()).unwrap_or_default();
+    let pages: Vec<_> = chunks.iter().map(|chunk| Page::read(chunk)).collect();
     let mut is_cited = alloc::vec![false; chunks.len()];
     for support in supports {
         let span = support.segment.as_ref().and_then(|segment| ruler.span(segment.start_index, segment.end_index));
         for index in support.grounding_chunk_indices.iter().flatten().filter_map(|index| index.0) {
-            let Some(citation) = chunks.get(index).and_then(|chunk| page(chunk, span)) else { continue };
-            if let Some(is_cited) = is_cited.get_mut(index) {
-                *is_cited = true;
-            }
-            each(citation);
+            let (Some(Some(page)), Some(is_cited)) = (pages.get(index), is_cited.get_mut(index)) else { continue };
+            *is_cited = true;
+            tell(page.cited(span))?;
         }
     }
-    for (chunk, is_cited) in chunks.iter().zip(is_cited) {
+    for ((chunk, page), is_cited) in chunks.iter().zip(&pages).zip(is_cited) {
         if !is_cited {
-            each(page(chunk, None).unwrap_or(Citation::Document(chunk)));
+            tell(page.as_ref().map_or(Citation::Document(chunk), |page| page.cited(None)))?;
         }
     }
     let recited = candidate.citation_metadata.iter().filter_map(|recitation| recitation.citation_sources.as_deref());
     for source in recited.flatten() {
         if let Some(uri) = &source.uri {
             let (url, title) = (uri.0.clone(), source.title.clone().map(|title| title.0));
-            each(Citation::Url { url, title, span: ruler.span(source.start_index, source.end_index) });
+            tell(Citation::Url { url, title, span: ruler.span(source.start_index, source.end_index) })?;
         }
     }
+    Some(())
 }
 
-fn page<'a>(chunk: &'a RawValue, span: Option<(u64, u64)>) -> Option<Citation<'a>> {
-    let chunk: Chunk<'a> = serde_json::from_str(chunk.get()).ok()?;
-    let place = chunk.web.or(chunk.maps).or(chunk.retrieved_context)?;
-    Some(Citation::Url { url: place.uri?.0, title: place.title.map(|title| title.0), span })
+impl<'a> Page<'a> {
+    fn read(chunk: &'a RawValue) -> Option<Self> {
+        let chunk: Chunk<'a> = serde_json::from_str(chunk.get()).ok()?;
+        let place = chunk.web.or(chunk.maps).or(chunk.retrieved_context)?;
+        let (url, title) = (place.uri?.0, place.title.map(|title| title.0));
+        let bytes = url.len().saturating_add(title.as_deref().map_or(0, str::len));
+        (bytes <= MAX_PAGE).then_some(Self { url, title })
+    }
+
+    fn cited(&self, span: Option<(u64, u64)>) -> Citation<'a> {
+        Citation::Url { url: self.url.clone(), title: self.title.clone(), span }
+    }
 }
 
 #[cfg(test)]

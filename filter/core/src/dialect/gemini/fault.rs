@@ -7,11 +7,9 @@
 use alloc::vec::Vec;
 use serde::Deserialize;
 
-use super::{response::Number, steps};
 use crate::{
     chat::{Fault, Reason},
-    dialect::Broken,
-    json::Str,
+    json::{Number, Str},
 };
 
 #[derive(Deserialize)]
@@ -38,15 +36,9 @@ struct Detail<'a> {
     retry_delay: Option<Str<'a>>,
 }
 
-/// Reads an error's body, or that of an answer that the model failed to give.
+/// Reads an error's body.
 pub(super) fn read(status: u16, body: &[u8]) -> Fault {
-    if let Some(error) = parse(body) {
-        return of(&error, status);
-    }
-    match core::str::from_utf8(body).map(steps::read) {
-        Ok(Err(Broken::Fault(fault))) => fault,
-        _ => Fault::new(status, None, ""),
-    }
+    parse(body).map_or_else(|| Fault::new(status, None, ""), |error| of(&error, status))
 }
 
 /// For how many whole seconds an error's body asks to wait.
@@ -71,8 +63,8 @@ fn parse(body: &[u8]) -> Option<Status<'_>> {
     wire.map(|Wire { error }| error)
 }
 
-/// Reads an error in a stream.
-pub(super) fn in_stream(error: &Status<'_>) -> Fault {
+/// Reads an error that came in an answer's place, whole or in a stream: its status is in itself.
+pub(super) fn of_answer(error: &Status<'_>) -> Fault {
     let code = error.code.0.filter(|code| (400..600).contains(code));
     of(error, code.unwrap_or(500))
 }

@@ -24,7 +24,7 @@ use alloc::{boxed::Box, string::String, vec::Vec};
 
 use crate::{
     chat::{Fault, Request, Response},
-    dialect::{Aim, Reader, Upstream, Written},
+    dialect::{Aim, Broken, Reader, Upstream, Written},
     error::Error,
     headers::Headers,
     sse::Framing,
@@ -48,8 +48,8 @@ impl Upstream for Gemini {
         request::write(request, aim)
     }
 
-    fn read<'a>(&self, body: &'a str) -> Option<Response<'a>> {
-        steps::read(body).ok()
+    fn read<'a>(&self, body: &'a str) -> Result<Response<'a>, Broken> {
+        steps::read(body)
     }
 
     fn framing(&self) -> (Framing, &'static str) {

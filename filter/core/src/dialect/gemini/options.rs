@@ -27,10 +27,7 @@ pub(super) struct Options<'a> {
 impl<'a> Options<'a> {
     /// Reads them; the names of those that are left out go to `dropped`.
     pub(super) fn read(request: &Request<'a>, dropped: &mut Dropped) -> Result<Self, Error> {
-        if request.logit_bias.is_some() {
-            return Err(Error::refusing("Gemini has nothing like `logit_bias`.", "logit_bias"));
-        }
-        let mut options = Self { modalities: modalities(&request.modalities)?, ..Self::default() };
+        let mut options = Self { modalities: modalities(&request.modalities), ..Self::default() };
         if let Some(search) = &request.web_search {
             // Newer models can, if the calls of the search itself come back with the results of the functions
             // (<https://ai.google.dev/gemini-api/docs/tool-combination>): OpenAI's shape has no place for them.
@@ -81,15 +78,15 @@ impl<'a> Options<'a> {
     }
 }
 
-fn modalities(wanted: &[Modality]) -> Result<Vec<&'static str>, Error> {
+fn modalities(wanted: &[Modality]) -> Vec<&'static str> {
     let word = |modality: &Modality| match modality {
-        Modality::Text => Ok("TEXT"),
-        Modality::Image => Ok("IMAGE"),
-        Modality::Audio => Err(Error::refusing("Gemini does not answer a chat in sound.", "modalities")),
+        Modality::Text => "TEXT",
+        Modality::Image => "IMAGE",
+        Modality::Audio => "AUDIO",
     };
-    let words: Vec<_> = wanted.iter().map(word).collect::<Result<_, _>>()?;
+    let words: Vec<_> = wanted.iter().map(word).collect();
     // Text is what it answers anyway.
-    Ok(if words == ["TEXT"] { Vec::new() } else { words })
+    if words == ["TEXT"] { Vec::new() } else { words }
 }
 
 fn typed<'a, T: Deserialize<'a>>(name: &'static str, raw: &'a RawValue) -> Result<T, Error> {

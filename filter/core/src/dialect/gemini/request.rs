@@ -3,7 +3,7 @@
 //! Everything is borrowed from the canonical request, so that a picture is copied once, into the body. JSON Schemas go
 //! unchanged into the fields that take JSON Schema; the older `parameters` and `responseSchema` know a part of it only.
 
-use alloc::{collections::BTreeSet, format, string::String, vec::Vec};
+use alloc::{format, string::String, vec::Vec};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -14,11 +14,16 @@ use super::{
     thinking::{Thinking, thinking},
 };
 use crate::{
-    chat::{Format, Request, Text, Tool, ToolChoice},
-    dialect::{Aim, Dropped, Written},
+    chat::{CallMode, Format, Request, Text},
+    dialect::{
+        Aim, Dropped, Written,
+        abilities::{self, Ability},
+    },
     error::{Error, Kind},
     segment,
 };
+
+const ABILITIES: &[Ability] = &[Ability::Choices, Ability::Logprobs, Ability::Pictures, Ability::WebSearch];
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -116,6 +121,7 @@ enum ThinkingConfig<'a> {
 
 /// Writes a request.
 pub(super) fn write(request: &Request<'_>, aim: &Aim<'_>) -> Result<Written, Error> {
+    abilities::require(ABILITIES, request)?;
     let family = Family::of(aim.model);
     let mut dropped = Dropped::default();
     let options = Options::read(request, &mut dropped)?;
@@ -178,29 +184,14 @@ fn functions<'a>(
     let tools = &request.tools;
     let is_strict = tools.iter().any(|tool| tool.strict == Some(true));
     let validates = family != Family::Plain;
-    let refused = |message: String| Err(Error::refusing(message, "tool_choice"));
-    let names: Vec<&str> = match &request.tool_choice {
-        Some(ToolChoice::Named(name)) => alloc::vec![name.as_ref()],
-        Some(ToolChoice::Allowed { names, .. }) => names.iter().map(AsRef::as_ref).collect(),
-        Some(ToolChoice::Auto | ToolChoice::None | ToolChoice::Required) | None => Vec::new(),
-    };
-    let known: BTreeSet<&str> = tools.iter().map(|tool| tool.name.as_ref()).collect();
-    if let Some(name) = names.iter().find(|name| !known.contains(*name)) {
-        return refused(format!("`{name}` is none of the `tools`."));
-    }
-    let mode = match &request.tool_choice {
+    let calling = request.calling()?;
+    let mode = match calling.mode {
         // "Model behavior is same as when not passing any function declarations": where they would be refused, they stay away.
-        Some(ToolChoice::None) if is_json(request) && !family.is_levelled() => return Ok((Vec::new(), None)),
-        Some(ToolChoice::None) => "NONE",
-        Some(ToolChoice::Allowed { required: false, .. }) if names.is_empty() => "NONE",
-        Some(ToolChoice::Allowed { .. }) if names.is_empty() => {
-            return refused("One of no tools is to be called.".into());
-        }
-        Some(ToolChoice::Required) if tools.is_empty() => return refused("`tool_choice` needs `tools`.".into()),
-        Some(ToolChoice::Required | ToolChoice::Named(_) | ToolChoice::Allowed { required: true, .. }) => "ANY",
-        Some(ToolChoice::Allowed { .. }) if validates => "VALIDATED",
-        Some(ToolChoice::Auto) | None if is_strict && validates => "VALIDATED",
-        Some(ToolChoice::Auto | ToolChoice::Allowed { .. }) | None => AUTO,
+        CallMode::Never if is_json(request) && !family.is_levelled() => return Ok((Vec::new(), None)),
+        CallMode::Never => "NONE",
+        CallMode::Must => "ANY",
+        CallMode::Free if validates && (is_strict || calling.only.is_some()) => "VALIDATED",
+        CallMode::Free => AUTO,
     };
     if tools.is_empty() {
         return Ok((Vec::new(), None));
@@ -208,16 +199,19 @@ fn functions<'a>(
     dropped.note_if(request.parallel_tools == Some(false), "parallel_tool_calls");
     dropped.note_if(tools.iter().any(|tool| tool.cache.is_some()), "cache_control");
     dropped.note_if(is_strict && mode == AUTO, "tools[].function.strict");
-    // That mode restricts nothing: what may not be called is not declared.
-    let allowed: BTreeSet<&str> = names.iter().copied().collect();
-    let is_declared = |tool: &&Tool<'_>| mode != AUTO || allowed.is_empty() || allowed.contains(tool.name.as_ref());
-    let declarations = tools.iter().filter(is_declared).map(|tool| Declaration {
+    let allowed_function_names = calling.only.iter().flatten().map(|tool| &*tool.name).collect();
+    let declared = match calling.only {
+        // That mode restricts nothing: what may not be called is not declared.
+        Some(only) if mode == AUTO => only,
+        Some(_) | None => tools.iter().collect(),
+    };
+    let declarations = declared.into_iter().map(|tool| Declaration {
         name: &tool.name,
         description: tool.description.as_deref(),
         parameters_json_schema: tool.parameters,
     });
     let declarations = declarations.collect();
-    Ok((declarations, (mode != AUTO).then_some(Calling { mode, allowed_function_names: names })))
+    Ok((declarations, (mode != AUTO).then_some(Calling { mode, allowed_function_names })))
 }
 
 fn generation<'a>(

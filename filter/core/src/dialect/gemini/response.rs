@@ -5,8 +5,7 @@
 //! number may be a string. What is not known is passed over.
 
 use alloc::{borrow::Cow, format, string::String, vec::Vec};
-use core::str::FromStr;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{
@@ -17,7 +16,7 @@ use super::{
 };
 use crate::{
     chat::{Finish, Source, Text, TokenLogprob},
-    json::Str,
+    json::{Number, Str},
 };
 
 /// Reasons why Google holds back what the model said. These and the next as of November 2026:
@@ -54,23 +53,6 @@ const FAILED: &[&str] = &[
     "TOO_MANY_TOOL_CALLS",
     "UNEXPECTED_TOOL_CALL",
 ];
-
-/// A number; one that cannot be read is none.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Number<T>(pub(super) Option<T>);
-
-impl<T> Default for Number<T> {
-    fn default() -> Self {
-        Self(None)
-    }
-}
-
-impl<'de, T: FromStr> Deserialize<'de> for Number<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let raw = <&RawValue>::deserialize(deserializer)?;
-        Ok(Self(raw.get().trim_matches('"').parse().ok()))
-    }
-}
 
 /// An answer, or an event of a stream.
 #[derive(Debug, Deserialize)]

@@ -10,28 +10,28 @@
 use alloc::{borrow::Cow, string::String, vec::Vec};
 
 use super::{
-    citation::{self, Place, Ruler},
+    citation::{self, MAX_SOURCES, Place, Ruler},
     fault,
     partial::Document,
     response::{Answer, Blob, Call, Candidate, Part, PromptFeedback, call_id, compact},
     usage::{self, Counts},
 };
 use crate::{
-    chat::{Collected, Delta, Fault, Finish, Response, Text, ToolCall},
+    chat::{Collected, Delta, Fault, Finish, MAX_CHOICES, Response, Text, ToolCall},
     dialect::{Broken, Reader},
     error::Kind,
     json::Str,
     sse::Frame,
 };
 
-/// Most answers that are told; OpenAI's API takes no more in one request.
-const MAX_CHOICES: usize = 128;
-
 /// See the module's documentation.
 #[derive(Debug, Default)]
 pub(super) struct Steps {
     has_begun: bool,
+    has_told_tier: bool,
     has_said_something: bool,
+    /// Sources so far.
+    sources: usize,
     id: String,
     counts: Counts,
     choices: Vec<Progress>,
@@ -75,7 +75,7 @@ impl Steps {
         let json = Some(json).filter(|json| json.starts_with('{')).ok_or(Broken::Malformed)?;
         let answer: Answer<'_> = serde_json::from_str(json).map_err(|_| Broken::Malformed)?;
         if let Some(error) = &answer.error {
-            return Err(Broken::Fault(fault::in_stream(error)));
+            return Err(Broken::Fault(fault::of_answer(error)));
         }
         self.begin(&answer, each);
         let candidates = answer.candidates.unwrap_or_default();
@@ -103,22 +103,28 @@ impl Steps {
         Ok(())
     }
 
+    /// Every event has the tier in its tokens, as far as was recorded, but they may come later than the rest.
     fn begin<'a>(&mut self, answer: &Answer<'a>, each: Each<'_, 'a>) {
-        if self.has_begun || (answer.response_id.is_none() && answer.model_version.is_none()) {
+        let is_named = answer.response_id.is_some() || answer.model_version.is_some();
+        let service_tier = usage::service_tier(answer.usage_metadata.as_ref()).filter(|_| !self.has_told_tier);
+        let has_news = if self.has_begun { service_tier.is_some() } else { is_named };
+        if !has_news {
             return;
         }
-        self.has_begun = true;
-        let text = |text: &Option<Str<'a>>| text.clone().map(|text| text.0);
-        let id = text(&answer.response_id);
-        self.id = id.as_deref().unwrap_or_default().into();
-        let service_tier = usage::service_tier(answer.usage_metadata.as_ref());
-        each(Delta::Start { id, model: text(&answer.model_version), service_tier });
+        self.has_told_tier = service_tier.is_some();
+        let (mut id, mut model) = (None, None);
+        if !core::mem::replace(&mut self.has_begun, true) {
+            let text = |text: &Option<Str<'a>>| text.clone().map(|text| text.0);
+            (id, model) = (text(&answer.response_id), text(&answer.model_version));
+            self.id = id.as_deref().unwrap_or_default().into();
+        }
+        each(Delta::Start { id, model, service_tier });
     }
 
     fn candidate<'a>(&mut self, mut candidate: Candidate<'a>, each: Each<'_, 'a>) -> Result<(), Broken> {
         let choice = candidate.index.0.unwrap_or(0);
         let index = usize::try_from(choice).unwrap_or(MAX_CHOICES);
-        let Self { id, choices, .. } = self;
+        let Self { id, choices, sources, .. } = self;
         if index >= choices.len() {
             choices.resize_with(index.saturating_add(1).min(MAX_CHOICES), Progress::default);
         }
@@ -130,7 +136,11 @@ impl Steps {
             progress.part(part, choice, id, each)?;
         }
         if let Some(ruler) = ruler {
-            citation::sources(&candidate, &ruler, &mut |citation| each(Delta::Citation { choice, citation }));
+            let mut left = MAX_SOURCES.saturating_sub(*sources);
+            citation::sources(&candidate, &ruler, &mut left, &mut |citation| {
+                each(Delta::Citation { choice, citation });
+            });
+            *sources = MAX_SOURCES.saturating_sub(left);
         }
         let tokens = candidate.logprobs();
         if !tokens.is_empty() {

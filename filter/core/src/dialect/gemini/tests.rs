@@ -593,8 +593,7 @@ fn a_model_that_fails_before_it_says_anything_is_a_failed_provider() {
     ] {
         let fault = Fault::new(502, None, message);
         let body = answer.to_string();
-        assert!(Gemini.read(&body).is_none());
-        assert_eq!(Gemini.fault(502, body.as_bytes()), fault);
+        assert_eq!(Gemini.read(&body).unwrap_err(), Broken::Fault(fault.clone()));
         assert_eq!(streamed(&[answer]).unwrap_err(), Broken::Fault(fault));
     }
 }
@@ -705,11 +704,50 @@ fn answers_that_are_numbered_into_the_sky_are_passed_over() {
 }
 
 #[test]
+fn an_error_means_the_same_in_the_place_of_an_answer_and_of_an_event() {
+    for (code, status) in [(json!(429), 429), (json!("503"), 503), (json!(200), 500)] {
+        let error = json!({"error": {"code": code, "message": "m"}});
+        let broken = Broken::Fault(Fault::new(status, None, "m"));
+        assert_eq!(Gemini.read(&error.to_string()).unwrap_err(), broken);
+        assert_eq!(streamed(&[error]).unwrap_err(), broken);
+    }
+}
+
+#[test]
+fn the_tier_is_told_when_it_comes() {
+    let event = |usage: Value| json!({"candidates": [{"content": {"parts": [{"text": "a"}]}}], "usageMetadata": usage, "modelVersion": "v", "responseId": "r"});
+    let tier = json!({"serviceTier": "priority"});
+    let chunks = streamed(&[event(json!({})), event(tier.clone()), event(tier)]).unwrap();
+    let tiers: Vec<_> = chunks.iter().map(|chunk| chunk["service_tier"].as_str()).collect();
+    assert_eq!(tiers, [None, None, Some("priority"), Some("priority")]);
+    assert!(chunks.iter().all(|chunk| (&chunk["id"], &chunk["model"]) == (&chunks[0]["id"], &json!("v"))));
+}
+
+#[test]
+fn sources_are_told_up_to_a_number_and_a_length() {
+    let answer = |chunk: Value, indices: Vec<u32>| {
+        json!({"candidates": [{"content": {"parts": [{"text": "a"}]}, "finishReason": "STOP", "groundingMetadata":
+            {"groundingChunks": [chunk], "groundingSupports": [{"groundingChunkIndices": indices}]}}]})
+    };
+    let chunk = |uri: &str| json!({"web": {"uri": uri, "title": "t"}});
+    let often = answer(chunk("https://a.example"), vec![0; 5000]);
+    let told = &whole(&often)["choices"][0]["message"]["annotations"];
+    assert_eq!(told.as_array().unwrap().len(), 1024);
+    // The number holds for the whole of an answer, however it is cut.
+    let chunks = streamed(&[often.clone(), often]).unwrap();
+    assert_eq!(chunks.iter().filter(|chunk| !chunk["choices"][0]["delta"]["annotations"].is_null()).count(), 1024);
+    // What is too long for an address is told once.
+    let long = whole(&answer(chunk(&"x".repeat(5000)), vec![0; 5000]));
+    let message = &long["choices"][0]["message"];
+    assert_eq!((&message["annotations"], message["citations"].as_array().unwrap().len()), (&Value::Null, 1));
+}
+
+#[test]
 fn what_is_no_answer_is_none() {
     for body in
         ["", "[]", "{}", "null", r#"{"candidates":[]}"#, r#"{"candidates":[{}]}"#, r#"{"candidates":7}"#, "<html>"]
     {
-        assert!(Gemini.read(body).is_none(), "{body}");
+        assert!(Gemini.read(body).is_err(), "{body}");
     }
 }
 

@@ -6,8 +6,12 @@ use alloc::vec::Vec;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::response::{Number, word};
-use crate::{chat::Text, json::Str, usage::Usage};
+use super::response::word;
+use crate::{
+    chat::Text,
+    json::{Number, Str},
+    usage::Usage,
+};
 
 /// Tokens as they are told.
 #[derive(Debug, Deserialize)]

@@ -9,6 +9,10 @@ use crate::{
     json::Str,
 };
 
+/// What a conversation can be too long for, or what of it is. A `context` alone is Go's, and its deadline is not the client's
+/// fault.
+const LENGTHS: &[&str] = &["context length", "context size", "context window", "input length"];
+
 /// What is said in the place of a message that names the gateway's account.
 const QUOTA: &str = "The usage limit of the provider's account is reached.";
 
@@ -18,14 +22,14 @@ struct WireError<'a> {
     error: &'a RawValue,
 }
 
-/// Reads an error that came in an answer's place.
+/// Reads an error's body.
 pub(super) fn read(status: u16, body: &[u8]) -> Fault {
     let wire: Option<WireError<'_>> = serde_json::from_slice(body).ok();
     judge(status, wire.and_then(|wire| message(wire.error)).as_deref())
 }
 
-/// Reads an error in a stream.
-pub(super) fn of_stream(status: Option<&RawValue>, error: &RawValue) -> Fault {
+/// Reads an error that came in an answer's place, whole or in a stream.
+pub(super) fn of_answer(status: Option<&RawValue>, error: &RawValue) -> Fault {
     let status = status.and_then(|status| serde_json::from_str(status.get()).ok());
     judge(status.filter(|status| (400..=599).contains(status)).unwrap_or(500), message(error).as_deref())
 }
@@ -46,7 +50,7 @@ fn judge(status: u16, message: Option<&str>) -> Fault {
     let words = message.unwrap_or_default().to_ascii_lowercase();
     let says = |word: &str| words.contains(word);
     let message = message.unwrap_or_default();
-    if says("context") && (says("exceed") || says("too long")) {
+    if LENGTHS.iter().any(|length| says(length)) && (says("exceed") || says("too long")) {
         return Fault::new(400, Some(Reason::ContextLength), message);
     }
     if says("usage limit") || status == 402 {
@@ -90,6 +94,17 @@ mod tests {
                 Some(Reason::ModelNotFound),
                 Some("model 'x' not found"),
             ),
+            (
+                400,
+                r#"{"error":"the request exceeds the available context size, try increasing it"}"#.into(),
+                400,
+                Some(Reason::ContextLength),
+                None,
+            ),
+            (500, r#"{"error":"context deadline exceeded"}"#.into(), 500, None, Some("context deadline exceeded")),
+            (504, r#"{"error":"Post \"http://127.0.0.1/completion\": context deadline exceeded (Client.Timeout exceeded while awaiting headers)"}"#.into(), 504, None, None),
+            (500, r#"{"error":"unable to create context: memory limit exceeded"}"#.into(), 500, None, None),
+            (400, r#"{"error":"invalid context length"}"#.into(), 400, None, None),
             (404, "404 page not found".into(), 404, None, None),
             (
                 400,

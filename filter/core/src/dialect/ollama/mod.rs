@@ -15,7 +15,7 @@ mod tool;
 
 use alloc::{boxed::Box, string::String, vec::Vec};
 
-use super::{Aim, Reader, Upstream, Written};
+use super::{Aim, Broken, Reader, Upstream, Written};
 use crate::{
     chat::{Fault, Request, Response},
     error::Error,
@@ -41,7 +41,7 @@ impl Upstream for Ollama {
         request::write(request, aim)
     }
 
-    fn read<'a>(&self, body: &'a str) -> Option<Response<'a>> {
+    fn read<'a>(&self, body: &'a str) -> Result<Response<'a>, Broken> {
         response::read(body)
     }
 

@@ -16,10 +16,15 @@ use super::{
     tool::{self, WireTool},
 };
 use crate::{
-    chat::{Effort, Format, Modality, Reasoning, Request},
-    dialect::{Aim, Dropped, Written},
+    chat::{Effort, Format, Reasoning, Request},
+    dialect::{
+        Aim, Dropped, Written,
+        abilities::{self, Ability},
+    },
     error::Error,
 };
+
+const ABILITIES: &[Ability] = &[Ability::Logprobs];
 
 #[derive(Serialize)]
 struct WireRequest<'a> {
@@ -70,18 +75,7 @@ enum Switch<'a> {
 
 /// Writes a request.
 pub(super) fn write(request: &Request<'_>, aim: &Aim<'_>) -> Result<Written, Error> {
-    if request.choices.is_some_and(|choices| choices != 1) {
-        return Err(Error::refusing("This model gives one answer only: `n` must be 1.", "n"));
-    }
-    if request.logit_bias.is_some() {
-        return Err(Error::refusing("This model takes no `logit_bias`.", "logit_bias"));
-    }
-    if request.modalities.iter().any(|modality| *modality != Modality::Text) {
-        return Err(Error::refusing("This model answers with text only.", "modalities"));
-    }
-    if request.web_search.is_some() {
-        return Err(Error::refusing("This model cannot search the web.", "web_search_options"));
-    }
+    abilities::require(ABILITIES, request)?;
     let mut dropped = Dropped::default();
     let mut wire = WireRequest {
         model: aim.model,

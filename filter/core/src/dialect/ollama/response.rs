@@ -8,9 +8,11 @@ use alloc::{borrow::Cow, format, string::String, vec::Vec};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
+use super::fault;
 use crate::{
     chat::{Collected, Delta, Finish, Response, Source, Text, TokenLogprob, ToolCall},
-    json::Str,
+    dialect::Broken,
+    json::{Number, Str},
     usage::Usage,
 };
 
@@ -30,11 +32,11 @@ pub(super) struct WireAnswer<'a> {
     #[serde(borrow, deserialize_with = "lenient")]
     done_reason: Option<Str<'a>>,
     /// Cached tokens included.
-    prompt_eval_count: Count,
+    prompt_eval_count: Number<u64>,
     /// Those of them that came from the cache; newer servers tell it.
-    prompt_eval_cached_count: Count,
+    prompt_eval_cached_count: Number<u64>,
     /// Thoughts included, which nobody counts apart.
-    eval_count: Count,
+    eval_count: Number<u64>,
     #[serde(borrow, deserialize_with = "lenient")]
     logprobs: Option<Vec<WireLogprob<'a>>>,
     #[serde(borrow)]
@@ -81,18 +83,6 @@ struct WireLogprob<'a> {
     top_logprobs: Option<Vec<Self>>,
 }
 
-/// A number of tokens, as a string and with a fraction too; what is no number is none.
-#[derive(Clone, Copy, Default)]
-struct Count(Option<u64>);
-
-impl<'de> Deserialize<'de> for Count {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let written = <&RawValue>::deserialize(deserializer)?.get().trim_matches('"');
-        let whole = written.split_once('.').map_or(written, |(whole, _)| whole);
-        Ok(Self(whole.parse().ok()))
-    }
-}
-
 /// The value, if it is of the right type.
 fn lenient<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     let raw = <&RawValue>::deserialize(deserializer)?;
@@ -104,14 +94,17 @@ fn present<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserialize
 }
 
 /// Reads a whole answer.
-pub(super) fn read(body: &str) -> Option<Response<'_>> {
-    let answer = WireAnswer::read(body.as_bytes())?;
-    if !answer.is_done() || answer.message.is_none() || answer.error().is_some() {
-        return None;
+pub(super) fn read(body: &str) -> Result<Response<'_>, Broken> {
+    let answer = WireAnswer::read(body.as_bytes()).ok_or(Broken::Malformed)?;
+    if let Some(error) = answer.error() {
+        return Err(Broken::Fault(fault::of_answer(answer.status, error)));
+    }
+    if !answer.is_done() || answer.message.is_none() {
+        return Err(Broken::Malformed);
     }
     let mut collected = Collected::default();
     Told::default().tell(answer, &mut |delta| collected.take(delta));
-    Some(collected.into_response())
+    Ok(collected.into_response())
 }
 
 /// What of an answer has been told: a tool call always comes whole, but calls that are made at once come on one line or on
@@ -186,7 +179,7 @@ impl<'a> WireAnswer<'a> {
 
     /// The tokens, where they are told.
     fn usage(&self) -> Option<Usage> {
-        let Self { prompt_eval_count: Count(input), eval_count: Count(output), .. } = *self;
+        let Self { prompt_eval_count: Number(input), eval_count: Number(output), .. } = *self;
         input.or(output)?;
         let cached_input = self.prompt_eval_cached_count.0.unwrap_or_default();
         Some(Usage {
@@ -322,6 +315,13 @@ mod tests {
     }
 
     #[test]
+    fn an_error_in_the_place_of_an_answer_has_its_own_status() {
+        for (body, status) in [(r#"{"error":"busy","status":503}"#, 503), (r#"{"error":"no","done":true}"#, 500)] {
+            assert!(matches!(read(body), Err(Broken::Fault(fault)) if fault.status == status), "{body}");
+        }
+    }
+
+    #[test]
     fn what_is_no_whole_answer_is_none() {
         for body in [
             "[]",
@@ -336,7 +336,7 @@ mod tests {
             "{\"message\":{},\"done\":true}\n{}",
             r#"{"choices":[]}"#,
         ] {
-            assert!(read(body).is_none(), "{body}");
+            assert!(read(body).is_err(), "{body}");
         }
     }
 }

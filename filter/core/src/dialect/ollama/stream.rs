@@ -17,7 +17,7 @@ impl Reader for Told {
         }
         let line = WireAnswer::read(frame.raw).ok_or(Broken::Malformed)?;
         if let Some(error) = line.error() {
-            return Err(Broken::Fault(fault::of_stream(line.status, error)));
+            return Err(Broken::Fault(fault::of_answer(line.status, error)));
         }
         // What is neither said nor an end is news of a kind that is not known.
         if line.message.is_some() || line.is_done() {

@@ -154,7 +154,7 @@ fn tools_are_shown_as_far_as_the_choice_allows() {
         ),
         (json!({"tool_choice": named}), json!({"tools": [tool("b")]}), vec![]),
         (json!({"tool_choice": allowed("auto")}), json!({"tools": [tool("b")]}), vec![]),
-        (json!({"tool_choice": allowed("required")}), json!({"tools": [tool("b")]}), vec!["tool_choice"]),
+        (json!({"tool_choice": allowed("required")}), json!({"tools": [tool("b")]}), vec![]),
         (
             json!({"tool_choice": named, "parallel_tool_calls": false}),
             json!({"tools": [tool("b")]}),

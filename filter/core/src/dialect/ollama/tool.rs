@@ -1,13 +1,12 @@
 //! Tools, which the model may call or not: it cannot be made to. Forbidden tools are not shown to it, and a tool that must
 //! be called is the only one that is.
 
-use alloc::{format, vec::Vec};
-use hashbrown::HashSet;
+use alloc::vec::Vec;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::{
-    chat::{Request, Text, Tool, ToolChoice},
+    chat::{CallMode, Request, Tool},
     dialect::Dropped,
     error::Error,
 };
@@ -45,30 +44,9 @@ struct Empty {}
 /// The tools that the model is shown.
 pub(super) fn write<'a>(request: &'a Request<'_>, dropped: &mut Dropped) -> Result<Vec<WireTool<'a>>, Error> {
     dropped.note_if(request.parallel_tools == Some(false) && !request.tools.is_empty(), "parallel_tool_calls");
-    let shown = match &request.tool_choice {
-        None | Some(ToolChoice::Auto) => request.tools.iter().collect(),
-        Some(ToolChoice::None) => Vec::new(),
-        Some(ToolChoice::Required) => {
-            dropped.note("tool_choice");
-            request.tools.iter().collect()
-        }
-        Some(ToolChoice::Named(name)) => named(request, core::slice::from_ref(name))?,
-        Some(ToolChoice::Allowed { names, required }) => {
-            dropped.note_if(*required, "tool_choice");
-            named(request, names)?
-        }
-    };
-    Ok(shown.into_iter().map(|tool| WireTool::new(tool, dropped)).collect())
-}
-
-/// The tools with these names, in the order of the request.
-fn named<'a, 'r>(request: &'a Request<'r>, names: &[Text<'_>]) -> Result<Vec<&'a Tool<'r>>, Error> {
-    let known: HashSet<&str> = request.tools.iter().map(|tool| &*tool.name).collect();
-    if let Some(unknown) = names.iter().find(|name| !known.contains(&***name)) {
-        return Err(Error::refusing(format!("`{unknown}` is not among the tools."), "tool_choice"));
-    }
-    let wanted: HashSet<&str> = names.iter().map(|name| &**name).collect();
-    Ok(request.tools.iter().filter(|tool| wanted.contains(&*tool.name)).collect())
+    let calling = request.calling()?;
+    dropped.note_if(calling.mode == CallMode::Must && calling.forced().is_none(), "tool_choice");
+    Ok(calling.tools(request).into_iter().map(|tool| WireTool::new(tool, dropped)).collect())
 }
 
 impl<'a> WireTool<'a> {

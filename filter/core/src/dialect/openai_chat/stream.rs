@@ -3,12 +3,7 @@
 //! Constant memory: what has been sent is forgotten but for a few numbers. Lists in a delta carry an `index`, without which
 //! OpenAI's own SDKs refuse to join them.
 
-use alloc::{
-    boxed::Box,
-    format,
-    string::{String, ToString},
-    vec::Vec,
-};
+use alloc::{boxed::Box, format, string::String, vec::Vec};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -17,7 +12,7 @@ use super::write::{
     completion_id, extra, finish_word, image, logprobs, usage,
 };
 use crate::{
-    chat::{Citation, Delta},
+    chat::{Citation, Delta, MAX_CHOICES},
     dialect::{Identity, Writer},
     sse::write_event,
     usage::Usage,
@@ -113,7 +108,6 @@ impl StreamWriter {
 
     fn sent(&mut self, choice: u32) -> Option<&mut Sent> {
         // A provider that numbers its answers into the sky gets no memory for it.
-        const MAX_CHOICES: usize = 128;
         let index = usize::try_from(choice).ok().filter(|index| *index < MAX_CHOICES)?;
         if index >= self.sent.len() {
             self.sent.resize_with(index.saturating_add(1), Sent::default);
@@ -204,7 +198,9 @@ impl Writer for StreamWriter {
                 if let Some(model) = model {
                     self.model = model.into_owned();
                 }
-                self.service_tier = service_tier.map(|tier| tier.to_string());
+                if let Some(tier) = service_tier {
+                    self.service_tier = Some(tier.into_owned());
+                }
                 self.begin(0, out);
             }
             Delta::Text { choice, text } => {

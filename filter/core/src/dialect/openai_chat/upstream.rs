@@ -29,15 +29,18 @@ impl Upstream for OpenAiChat {
         ask::write(request, aim)
     }
 
-    fn read<'a>(&self, body: &'a str) -> Option<Response<'a>> {
-        let wire: Wire<'_> = serde_json::from_str(body).ok()?;
-        let choices = wire.choices?.into_iter().map(|choice| {
+    fn read<'a>(&self, body: &'a str) -> Result<Response<'a>, Broken> {
+        let wire: Wire<'_> = serde_json::from_str(body).map_err(|_| Broken::Malformed)?;
+        if wire.error.is_some() {
+            return Err(Broken::Fault(fault(super::error_status(body.as_bytes()), body.as_bytes())));
+        }
+        let choices = wire.choices.ok_or(Broken::Malformed)?.into_iter().map(|choice| {
             let finish = choice.finish();
             let logprobs = choice.logprobs.map(WireLogprobs::read).unwrap_or_default();
             let parts = choice.message.map(WireMessage::parts).unwrap_or_default();
             Choice { parts, finish, logprobs }
         });
-        Some(Response {
+        Ok(Response {
             choices: choices.collect(),
             id: wire.id.map(|id| id.0),
             model: wire.model.map(|model| model.0),

@@ -1,0 +1,199 @@
+//! The gateway for a mesh: Istio's own resources, and one `EnvoyFilter` for what they cannot say.
+//!
+//! How the module is loaded, and a route by `cluster_header`, are patches; all else, who may be reached and how, stays in
+//! resources that the mesh's operators know. The clusters are Istio's, so attempts run in the gateway's listener.
+//!
+//! For routes Istio's reference promises no operation but `MERGE`: the route is a `VirtualService`'s, and the patch exchanges the
+//! field by which it finds its cluster.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use dragoman_core::{
+    config::{BaseUrl, Config, Plugin, Provider, RetryMode},
+    plan::CLUSTER_HEADER,
+};
+use serde_json::{Value, json};
+
+use super::{
+    Rendering, Target, credentials, hand_over, ingress, local_reply, route,
+    scheme::{literal, seconds},
+    wasm::Module,
+    yaml,
+};
+
+/// The name of every resource that exists once, and of the route.
+const NAME: &str = "dragoman";
+const NETWORKING: &str = "networking.istio.io/v1";
+const MANAGER: &str = "envoy.filters.network.http_connection_manager";
+/// Above the default, 0: applied after the patches that the chain's other filters come from.
+const PRIORITY: i32 = 10;
+
+/// Renders the resources.
+///
+/// # Errors
+/// When they cannot be written as YAML.
+pub fn istio(config: &Config, target: Target<'_>) -> anyhow::Result<Rendering> {
+    let (mut config, handovers) = hand_over(config);
+    let hosts = hosts(&config);
+    for provider in config.providers.iter_mut().filter(|provider| provider.cluster.is_none()) {
+        provider.cluster = Some(cluster(&provider.base_url));
+    }
+    config.retry.mode = RetryMode::Dispatch;
+    let variables = credentials::variables(&config);
+    let module = Module { path: target.wasm, variables: &variables };
+    let mut documents = vec![gateway(&config), virtual_service(&hosts), envoy_filter(&config, &module)];
+    for (host, addresses) in &hosts {
+        documents.push(service_entry(host, addresses));
+        documents.push(destination_rule(host, addresses));
+    }
+    let documents: Result<Vec<_>, _> = documents.iter().map(yaml::write).collect();
+    let yaml = yaml::headed("istio", &documents?.join("---\n"));
+    Ok(Rendering { text: yaml, handovers, variables })
+}
+
+/// An address behind a name of the mesh.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Address {
+    port: u16,
+    tls: bool,
+    /// Where the name is not one of the DNS.
+    literal: Option<String>,
+}
+
+/// The names of all providers that the mesh does not know yet.
+fn hosts(config: &Config) -> BTreeMap<String, BTreeSet<Address>> {
+    let mut hosts: BTreeMap<String, BTreeSet<Address>> = BTreeMap::new();
+    let unknown = config.providers.iter().filter(|provider: &&Provider| provider.enabled && provider.cluster.is_none());
+    for Provider { base_url: url, .. } in unknown {
+        let address = Address { port: url.port, tls: url.tls, literal: literal(url).map(|ip| ip.to_string()) };
+        hosts.entry(host(url)).or_default().insert(address);
+    }
+    hosts
+}
+
+/// A `ServiceEntry` needs a name; an address gets one that nobody resolves.
+fn host(url: &BaseUrl) -> String {
+    literal(url)
+        .map_or_else(|| url.host.clone(), |ip| format!("{}.provider.dragoman", ip.to_string().replace(['.', ':'], "-")))
+}
+
+/// Istio's name for the cluster of a service.
+fn cluster(url: &BaseUrl) -> String {
+    format!("outbound|{}||{}", url.port, host(url))
+}
+
+fn resource(api: &str, kind: &str, name: &str, spec: &Value) -> Value {
+    json!({ "apiVersion": api, "kind": kind, "metadata": { "name": name }, "spec": spec })
+}
+
+fn gateway(config: &Config) -> Value {
+    let port = json!({ "number": config.listen.address.port(), "name": "http-dragoman", "protocol": "HTTP" });
+    let spec = json!({ "selector": { "istio": "ingressgateway" }, "servers": [{ "port": port, "hosts": ["*"] }] });
+    resource(NETWORKING, "Gateway", NAME, &spec)
+}
+
+/// Its destinations are never asked as they stand here; they keep the clusters in gateways that are only told of what is
+/// referred to (`PILOT_FILTER_GATEWAY_CLUSTER_CONFIG`).
+fn virtual_service(hosts: &BTreeMap<String, BTreeSet<Address>>) -> Value {
+    let destinations: Vec<_> = hosts
+        .iter()
+        .flat_map(|(host, addresses)| addresses.iter().map(move |address| (host, address.port)))
+        .map(|(host, port)| json!({ "host": host, "port": { "number": port } }))
+        .collect();
+    let share = |index: usize| if index == 0 { 100 } else { 0 };
+    let route: Vec<_> = destinations
+        .into_iter()
+        .enumerate()
+        .map(|(index, destination)| json!({ "destination": destination, "weight": share(index) }))
+        .collect();
+    let route = json!({
+        "name": NAME,
+        "match": [{ "uri": { "prefix": "/" } }],
+        "headers": { "request": { "remove": [CLUSTER_HEADER, "x-forwarded-proto"] } },
+        "retries": { "attempts": 0 },
+        "route": route,
+        "timeout": "0s",
+    });
+    resource(NETWORKING, "VirtualService", NAME, &json!({ "hosts": ["*"], "gateways": [NAME], "http": [route] }))
+}
+
+fn envoy_filter(config: &Config, module: &Module<'_>) -> Value {
+    let port = config.listen.address.port();
+    let listener = |filter: Value| json!({ "context": "GATEWAY", "listener": { "portNumber": port, "filterChain": { "filter": filter } } });
+    let module = json!({
+        "applyTo": "HTTP_FILTER",
+        "match": listener(json!({ "name": MANAGER, "subFilter": { "name": "envoy.filters.http.router" } })),
+        "patch": { "operation": "INSERT_BEFORE", "value": module.ingress(&Plugin::Ingress(Box::new(config.clone()))) },
+    });
+    let manager = json!({
+        "applyTo": "NETWORK_FILTER",
+        "match": listener(json!({ "name": MANAGER })),
+        "patch": { "operation": "MERGE", "value": { "name": MANAGER, "typed_config": {
+            "@type": super::listener::HTTP,
+            "local_reply_config": local_reply::config(config),
+            "stream_idle_timeout": seconds(ingress::stream_idle(config)),
+        }}},
+    });
+    let route = json!({
+        "applyTo": "HTTP_ROUTE",
+        "match": { "context": "GATEWAY", "routeConfiguration": { "vhost": { "route": { "name": NAME } } } },
+        "patch": { "operation": "MERGE", "value": {
+            "request_body_buffer_limit": ingress::buffer_bytes(config),
+            "route": { "cluster_header": CLUSTER_HEADER, "idle_timeout": seconds(route::longest_silence(config)) },
+        }},
+    });
+    let spec = json!({
+        "workloadSelector": { "labels": { "istio": "ingressgateway" } },
+        "priority": PRIORITY,
+        "configPatches": [module, manager, route],
+    });
+    resource("networking.istio.io/v1alpha3", "EnvoyFilter", NAME, &spec)
+}
+
+fn service_entry(host: &str, addresses: &BTreeSet<Address>) -> Value {
+    let port = |address: &Address| {
+        let scheme = if address.tls { "https" } else { "http" };
+        json!({ "number": address.port, "name": format!("{scheme}-{}", address.port), "protocol": scheme.to_uppercase() })
+    };
+    let mut spec = json!({
+        "hosts": [host],
+        "location": "MESH_EXTERNAL",
+        "ports": addresses.iter().map(port).collect::<Vec<_>>(),
+        "resolution": "DNS",
+    });
+    let literal = addresses.iter().find_map(|address| address.literal.as_ref());
+    if let (Some(literal), Some(fields)) = (literal, spec.as_object_mut()) {
+        fields.insert("resolution".into(), "STATIC".into());
+        fields.insert("endpoints".into(), json!([{ "address": literal }]));
+    }
+    resource(NETWORKING, "ServiceEntry", &resource_name(host), &spec)
+}
+
+fn destination_rule(host: &str, addresses: &BTreeSet<Address>) -> Value {
+    let port = |address: &Address| {
+        let mut policy = json!({
+            "port": { "number": address.port },
+            // Istio's own limits are Envoy's defaults; the module's are what counts.
+            "connectionPool": {
+                "tcp": { "connectTimeout": "5s", "maxConnections": 100_000 },
+                "http": { "http1MaxPendingRequests": 100_000, "http2MaxRequests": 100_000, "idleTimeout": "30s" },
+            },
+        });
+        if let (true, Some(fields)) = (address.tls, policy.as_object_mut()) {
+            let name = address.literal.as_deref().unwrap_or(host);
+            let mut tls = json!({ "mode": "SIMPLE", "subjectAltNames": [name], "caCertificates": "system" });
+            if let (None, Some(fields)) = (&address.literal, tls.as_object_mut()) {
+                fields.insert("sni".into(), host.into());
+            }
+            fields.insert("tls".into(), tls);
+        }
+        policy
+    };
+    let ports: Vec<_> = addresses.iter().map(port).collect();
+    let spec = json!({ "host": host, "trafficPolicy": { "portLevelSettings": ports } });
+    resource(NETWORKING, "DestinationRule", &resource_name(host), &spec)
+}
+
+fn resource_name(host: &str) -> String {
+    format!("{NAME}-{}", host.replace('.', "-").to_lowercase())
+}

