@@ -2,7 +2,11 @@
 
 use std::{env, fmt::Write, path::Path};
 
-use dragoman_core::config::{Config, Silence};
+use dragoman_core::{
+    auth::Caller,
+    config::{Config, Silence},
+    gateway::Gateway,
+};
 
 use crate::{
     pending::{self, Pending},
@@ -34,6 +38,9 @@ pub fn summarize(path: &Path, config: &Config) -> String {
         let refused = if silence == Silence::Unsafe { "; until it is, `up` and `render` refuse the file" } else { "" };
         let _ = writeln!(text, "  warning: {pointer} is not acted on yet{refused}");
     }
+    for (pointer, meaningless) in names_without_meaning(config) {
+        let _ = writeln!(text, "  warning: {pointer}: {meaningless}");
+    }
     let required = config.auth.required.unwrap_or_else(|| !config.keys.is_empty() || config.auth.jwt.is_some());
     let _ = writeln!(
         text,
@@ -57,6 +64,27 @@ pub fn unconfigured(config: &Config) -> impl Iterator<Item = String> {
 pub fn ignored(config: &Config) -> impl Iterator<Item = String> {
     let harmless = pending::find(config).into_iter().filter(|pending| pending.silence == Silence::Harmless);
     harmless.map(|Pending { pointer, .. }| format!("{pointer} is not acted on yet"))
+}
+
+/// The places that name a model which nobody could be asked for, whatever the environment holds, and why.
+fn names_without_meaning(config: &Config) -> Vec<(String, String)> {
+    let gateway = Gateway::new(config, |_| Some("set".into()));
+    let owners = config.models.iter().filter_map(|model| {
+        let (owner, _) = model.name.split_once('/')?;
+        let exists = config.providers.iter().any(|provider| provider.name == owner);
+        let pointer = format!("/models/{}", model.name.replace('~', "~0").replace('/', "~1"));
+        (!exists).then(|| (pointer, format!("There is no provider `{owner}`.")))
+    });
+    let aliases = config.aliases.iter().flat_map(|(alias, models)| {
+        let pointer = format!("/aliases/{}", alias.replace('~', "~0").replace('/', "~1"));
+        models.iter().map(move |model| (pointer.clone(), model))
+    });
+    let default = config.auto.default_model.iter().map(|model| ("/auto/default_model".to_owned(), model));
+    let named = aliases.chain(default).filter_map(|(pointer, model)| {
+        let error = gateway.catalogue.resolve(model, &Caller::Anonymous).err()?;
+        Some((pointer, error.message))
+    });
+    owners.chain(named).collect()
 }
 
 /// What the module would find there: it reads UTF-8 only.

@@ -75,6 +75,7 @@ def gateway(tmp_path_factory):
         "providers": {
             kind: {"kind": kind, "base_url": upstream, "credential": {"value": "sk-upstream"}} for kind in kinds
         },
+        "aliases": {"house": "openai/gpt-4o-mini"},
         "keys": keys,
     }
     file = folder / "dragoman.json"

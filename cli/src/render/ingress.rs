@@ -33,7 +33,8 @@ pub(super) fn listener(config: &Config, filter: &Value) -> Value {
         "scheme_header_transformation": { "match_upstream": true },
         "normalize_path": true,
         "merge_slashes": true,
-        "path_with_escaped_slashes_action": "REJECT_REQUEST",
+        // The SDKs send the slash in a model's name as `%2F`. Everywhere else the module knows no path with one.
+        "path_with_escaped_slashes_action": "KEEP_UNCHANGED",
         "always_set_request_id_in_response": true,
         "request_headers_timeout": "10s",
         "request_timeout": "300s",

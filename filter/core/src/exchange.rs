@@ -18,6 +18,7 @@ use crate::{
     plan::{CLUSTER_HEADER, Mode, Outcome, Plan, Target},
     step::{HeaderEdits, Name, Reply, Step},
     surface::{Endpoint, Route},
+    uri,
 };
 
 /// One client request.
@@ -189,18 +190,25 @@ impl Exchange {
     ) -> Result<Reading, Reply> {
         let method = headers.text(":method").unwrap_or_default();
         let refuse = |kind, message: String| Error::new(kind, message).reply(shape);
-        let endpoint = match Route::of(path, |name| self.gateway.provider(name).is_some()) {
+        let route = Route::of(path, |name| self.gateway.provider(name).is_some());
+        match route {
             Route::Unknown => return Err(refuse(Kind::NotFound, format!("There is no {path} here."))),
             Route::Health if is_read(method) => return Err(Reply::json(200, br#"{"status":"ok"}"#.to_vec())),
             Route::Ready if is_read(method) => return Err(self.ready()),
-            Route::Health | Route::Ready => return Err(method_not_allowed(method, &["GET", "HEAD"], shape)),
-            Route::Scoped(_) => None,
-            Route::Api(endpoint) if endpoint.methods().contains(&method) => Some(endpoint),
-            Route::Api(endpoint) => return Err(method_not_allowed(method, endpoint.methods(), shape)),
-        };
+            Route::Health | Route::Ready | Route::Models(_) if !is_read(method) => {
+                return Err(method_not_allowed(method, &["GET", "HEAD"], shape));
+            }
+            Route::Api(endpoint) if !endpoint.methods().contains(&method) => {
+                return Err(method_not_allowed(method, endpoint.methods(), shape));
+            }
+            Route::Health | Route::Ready | Route::Models(_) | Route::Scoped(_) | Route::Api(_) => {}
+        }
         let admitted = self.gateway.keys.admit(Credential::of(headers, query), clock);
         let caller = admitted.map_err(|refusal| refuse(Kind::InvalidApiKey, refusal.message().into()))?;
-        if endpoint != Some(Endpoint::ChatCompletions) {
+        if let Route::Models(name) = route {
+            return Err(self.models(name, query, &caller, shape));
+        }
+        if route != Route::Api(Endpoint::ChatCompletions) {
             let message = format!("{path} is not served by this version of the gateway.");
             return Err(refuse(Kind::NotImplemented, message));
         }
@@ -215,6 +223,22 @@ impl Exchange {
         Ok(Reading { caller, query, exchange, shape, scanner, length: 0 })
     }
 
+    /// The models, or the one of this name.
+    fn models(&self, name: &str, query: &str, caller: &Caller, shape: Shape) -> Reply {
+        let catalogue = &self.gateway.catalogue;
+        if name.is_empty() {
+            return Reply::json(200, catalogue.list(caller, query));
+        }
+        let found = uri::decode(name).and_then(|name| catalogue.retrieve(&name, caller));
+        found.map_or_else(
+            || {
+                let message = format!("There is no model {name}, or this key may not use it.");
+                Error::new(Kind::ModelNotFound, message).blaming("model").reply(shape)
+            },
+            |model| Reply::json(200, model),
+        )
+    }
+
     fn ready(&self) -> Reply {
         if self.gateway.is_ready() {
             return Reply::json(200, br#"{"status":"ready"}"#.to_vec());
@@ -225,15 +249,11 @@ impl Exchange {
     fn plan(&self, reading: Reading) -> Result<(Rc<Plan>, HeaderEdits), Error> {
         let Reading { caller, query, exchange, shape, scanner, length } = reading;
         let request = ChatRequest::read(scanner.and_then(Scanner::finish), length)?;
-        let (provider, id) = self.gateway.resolve(&request.model)?;
-        let scope = caller.check_scope(&provider.name, id);
-        scope.map_err(|refused| Error::new(Kind::PermissionDenied, refused))?;
-        if let Some(missing) = &provider.missing {
-            let message = format!("The provider `{}` is not configured: {missing}.", provider.name);
-            return Err(Error::new(Kind::UpstreamUnavailable, message));
-        }
+        let choice = self.gateway.catalogue.choose(request.model.as_deref(), &caller)?;
+        let (provider, model) = (Rc::clone(choice.provider), choice.id.into());
+        let target = Target { provider, model, max_output_tokens: choice.max_output_tokens() };
+        let provider = choice.provider;
         let edits = self.steer(provider, request.flex);
-        let target = Target { provider: Rc::clone(provider), model: id.into() };
         let plan = Plan::new(provider.mode, request, &OpenAiChat, exchange, vec![target], shape, query);
         Ok((Rc::new(plan), edits))
     }

@@ -1,12 +1,12 @@
 //! The configuration, ready to run: immutable, built once a load, shared by all exchanges of a worker.
 
-use alloc::{format, rc::Rc, string::String, vec::Vec};
+use alloc::{rc::Rc, string::String, vec::Vec};
 use core::time::Duration;
 
 use crate::{
     auth::KeyTable,
+    catalogue::Catalogue,
     config::{BaseUrl, Config, Provider as Section, StreamUsage},
-    error::{Error, Kind},
     plan::Mode,
     provider::{Spec, Vendor, authorization},
     step::Name,
@@ -19,6 +19,8 @@ pub struct Gateway {
     pub keys: KeyTable,
     /// The enabled providers.
     pub providers: Vec<Rc<Provider>>,
+    /// Their models.
+    pub catalogue: Catalogue,
     /// Largest request body, in bytes.
     pub max_body: u64,
     /// The per-try time-out that Envoy's route already has: only others are asked for.
@@ -80,9 +82,12 @@ impl Gateway {
     #[must_use]
     pub fn new(config: &Config, environment: impl Fn(&str) -> Option<String>) -> Self {
         let providers = config.providers.iter().filter(|provider| provider.enabled);
+        let providers: Vec<_> =
+            providers.map(|provider| Rc::new(Provider::new(config, provider, &environment))).collect();
         Self {
             keys: KeyTable::new(&config.auth, &config.keys),
-            providers: providers.map(|provider| Rc::new(Provider::new(config, provider, &environment))).collect(),
+            catalogue: Catalogue::new(config, &providers),
+            providers,
             max_body: config.max_body,
             default_first_byte: config.longest_first_byte(),
         }
@@ -98,31 +103,6 @@ impl Gateway {
     #[must_use]
     pub fn provider(&self, name: &str) -> Option<&Rc<Provider>> {
         self.providers.iter().find(|provider| provider.name == name)
-    }
-
-    /// The provider and the model's own id that a name means: `provider/id`, or a bare id where there is one provider only.
-    ///
-    /// # Errors
-    /// [`Kind::ModelNotFound`].
-    pub fn resolve<'a>(&self, model: &'a str) -> Result<(&Rc<Provider>, &'a str), Error> {
-        if let Some((name, id)) = model.split_once('/')
-            && !id.is_empty()
-            && let Some(provider) = self.provider(name)
-        {
-            return Ok((provider, id));
-        }
-        if let [provider] = self.providers.as_slice() {
-            return Ok((provider, model));
-        }
-        let names: Vec<_> = self.providers.iter().map(|provider| provider.name.as_str()).collect();
-        Err(Error::new(
-            Kind::ModelNotFound,
-            format!(
-                "The model `{model}` is not known. Write it as `provider/model`; the providers are {}.",
-                names.join(", ")
-            ),
-        )
-        .blaming("model"))
     }
 }
 

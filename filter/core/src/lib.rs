@@ -6,6 +6,7 @@ extern crate alloc;
 
 pub mod attempt;
 pub mod auth;
+pub mod catalogue;
 pub mod chat;
 pub mod config;
 pub mod dialect;
@@ -24,4 +25,5 @@ pub mod sse;
 pub mod step;
 pub mod surface;
 mod translation;
+mod uri;
 pub mod usage;

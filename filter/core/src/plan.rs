@@ -68,6 +68,8 @@ pub struct Target {
     pub provider: Rc<Provider>,
     /// The model's id there.
     pub model: String,
+    /// Most tokens that it can answer, where known.
+    pub max_output_tokens: Option<u64>,
 }
 
 /// What became of the plan so far.
@@ -177,7 +179,7 @@ impl Plan {
         let reply = reply.with("x-dragoman-attempts", self.attempts());
         match self.targets.last() {
             None => reply,
-            Some(Target { provider, model }) => {
+            Some(Target { provider, model, .. }) => {
                 reply.with("x-dragoman-provider", &*provider.name).with("x-dragoman-model", &**model)
             }
         }

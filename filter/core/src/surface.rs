@@ -1,6 +1,7 @@
 //! The paths of the gateway: what a request line asks for.
 //!
-//! Paths are compared exactly, segment by segment, and nothing is decoded: an encoded or doubled slash is no known path.
+//! Paths are compared exactly, segment by segment, and nothing is decoded: an encoded or doubled slash is no known path. The one
+//! exception is the name of a model, which has slashes and which clients encode as one segment.
 
 use crate::error::Shape;
 
@@ -13,6 +14,8 @@ pub enum Route<'a> {
     Ready,
     /// An API of the default router.
     Api(Endpoint),
+    /// The models, or the one of this name; not decoded yet.
+    Models(&'a str),
     /// A named router, `/ai`, or a provider's own paths: known, with this first segment.
     Scoped(&'a str),
     /// Nothing.
@@ -34,8 +37,6 @@ pub enum Endpoint {
     Images,
     /// `/messages…`
     Messages,
-    /// `/models…`
-    Models,
     /// `/live-metrics` and `/policy`
     Live,
     /// Other paths of OpenAI's API.
@@ -75,16 +76,28 @@ impl<'a> Route<'a> {
             let rest = rest.strip_prefix("router/").unwrap_or(rest);
             return match rest {
                 "live-metrics" | "policy" => Self::Api(Endpoint::Live),
-                _ => Endpoint::of(rest).map_or(Self::Unknown, Self::Api),
+                _ => Self::models(rest).or_else(|| Endpoint::of(rest).map(Self::Api)).unwrap_or(Self::Unknown),
             };
+        }
+        if let Some(models) = Self::models(path) {
+            return models;
         }
         if let Some(endpoint) = Endpoint::of(path).filter(|endpoint| *endpoint != Endpoint::Other) {
             return Self::Api(endpoint);
         }
-        if !rest.is_empty() && (matches!(first, "router" | "ai") || is_provider(first)) {
+        if !rest.is_empty() && !has_escaped_slash(rest) && (matches!(first, "router" | "ai") || is_provider(first)) {
             return Self::Scoped(first);
         }
         Self::Unknown
+    }
+
+    fn models(path: &'a str) -> Option<Self> {
+        let rest = path.strip_prefix("models")?;
+        match rest.strip_prefix('/') {
+            None if rest.is_empty() => Some(Self::Models("")),
+            Some(name) if !name.is_empty() && !name.split('/').any(str::is_empty) => Some(Self::Models(name)),
+            _ => None,
+        }
     }
 
     /// The shape in which errors of this path are written.
@@ -102,13 +115,12 @@ impl Endpoint {
         }
         Some(match (first, rest) {
             ("chat", "completions") => Self::ChatCompletions,
-            ("responses", _) => Self::Responses,
+            ("responses", rest) if !has_escaped_slash(rest) => Self::Responses,
             ("completions", "") => Self::Completions,
             ("embeddings", "") => Self::Embeddings,
             ("images", "generations" | "edits" | "variations") => Self::Images,
             ("messages", "" | "count_tokens") => Self::Messages,
-            ("models", _) => Self::Models,
-            _ if OTHER.contains(&first) => Self::Other,
+            (_, rest) if OTHER.contains(&first) && !has_escaped_slash(rest) => Self::Other,
             _ => return None,
         })
     }
@@ -118,10 +130,16 @@ impl Endpoint {
     pub const fn methods(self) -> &'static [&'static str] {
         match self {
             Self::ChatCompletions | Self::Completions | Self::Embeddings | Self::Images | Self::Messages => &["POST"],
-            Self::Models | Self::Live => &["GET"],
+            Self::Live => &["GET"],
             Self::Responses | Self::Other => &["GET", "POST", "DELETE"],
         }
     }
+}
+
+/// Whether a slash is hidden in a path: who is handed it may find another path than the one that was looked at here.
+fn has_escaped_slash(path: &str) -> bool {
+    let mut escapes = path.split('%').skip(1);
+    escapes.any(|escape| matches!(escape.as_bytes(), [b'2', b'f' | b'F', ..] | [b'5', b'c' | b'C', ..]))
 }
 
 #[cfg(test)]
@@ -148,6 +166,25 @@ mod tests {
     }
 
     #[test]
+    fn the_name_of_a_model_is_the_rest_of_its_path() {
+        for prefix in ["/v1/models", "/v1/router/models", "/models"] {
+            for (rest, name) in [
+                ("", ""),
+                ("/", ""),
+                ("/gpt-4o", "gpt-4o"),
+                ("/openai/gpt-4o", "openai/gpt-4o"),
+                ("/openai%2Fgpt-4o", "openai%2Fgpt-4o"),
+                ("/together/meta-llama/Llama/", "together/meta-llama/Llama"),
+            ] {
+                assert_eq!(of(&[prefix, rest].concat()), Route::Models(name), "{prefix}{rest}");
+            }
+            for rest in ["x", "//", "//gpt-4o", "/openai//gpt-4o"] {
+                assert_eq!(of(&[prefix, rest].concat()), Route::Unknown, "{prefix}{rest}");
+            }
+        }
+    }
+
+    #[test]
     fn tricks_are_no_known_path() {
         for path in [
             "",
@@ -158,6 +195,11 @@ mod tests {
             "/V1/chat/completions",
             "/v1/chat/completions/x",
             "/v1/chat%2fcompletions",
+            "/v1%2Fmodels",
+            "/v1/responses/a%2f..%2fb",
+            "/v1/files/a%5Cb",
+            "/openai/v1/%2F/chat/completions",
+            "/router/x/a%5cb",
             "/v1/../chat/completions",
             "/v1",
             "/",

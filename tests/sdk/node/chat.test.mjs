@@ -47,6 +47,15 @@ test("a chat is answered with its usage and says who served it", async () => {
   assert.equal(response.headers.get("x-dragoman-provider"), provider);
 });
 
+test("each model that is listed can be retrieved", async () => {
+  const listed = [];
+  for await (const listing of client.models.list()) listed.push(listing);
+  assert.ok(listed.some(({ id }) => id.startsWith("openai/")));
+  assert.equal(listed.at(-1).id, "house");
+  for (const listing of listed) assert.deepEqual({ ...(await client.models.retrieve(listing.id)) }, { ...listing });
+  await assert.rejects(client.models.retrieve("openai/nothing"), OpenAI.NotFoundError);
+});
+
 test("a stream ends with its usage and is the same answer", async () => {
   const chunks = await collect(
     await completions.create({ model, messages: hello, stream: true, stream_options: { include_usage: true } }),

@@ -153,7 +153,8 @@ impl Attempt {
     fn write(&self, body: &[u8]) -> Result<Written, Error> {
         let text = core::str::from_utf8(body).unwrap_or_default();
         let request = self.plan.downstream.read(text)?;
-        let aim = Aim { model: &self.target.model, max_output_tokens: None, exchange: &self.plan.exchange };
+        let Target { model, max_output_tokens, .. } = &self.target;
+        let aim = Aim { model, max_output_tokens: *max_output_tokens, exchange: &self.plan.exchange };
         self.upstream().write(&request, &aim)
     }
 

@@ -96,6 +96,14 @@ impl Key {
         }
     }
 
+    fn may_use_provider(&self, provider: &str) -> bool {
+        self.providers.as_ref().is_none_or(|providers| providers.iter().any(|allowed| allowed == provider))
+    }
+
+    fn may_use_model(&self, provider: &str, model: &str) -> bool {
+        self.models.as_ref().is_none_or(|models| models.iter().any(|glob| glob.matches_model(provider, model)))
+    }
+
     fn validate(&self, clock: &dyn Clock) -> Result<(), Refusal> {
         if !self.enabled {
             return Err(Refusal::Disabled);
@@ -115,16 +123,23 @@ impl Key {
 }
 
 impl Caller {
+    /// Whether a model of a provider is in scope.
+    #[must_use]
+    pub fn may_use(&self, provider: &str, model: &str) -> bool {
+        let Self::Known(key) = self else { return true };
+        key.may_use_provider(provider) && key.may_use_model(provider, model)
+    }
+
     /// Checks that a model of a provider is in scope, or says what is not.
     ///
     /// # Errors
     /// One sentence for the caller.
     pub fn check_scope(&self, provider: &str, model: &str) -> Result<(), String> {
         let Self::Known(key) = self else { return Ok(()) };
-        if key.providers.as_ref().is_some_and(|providers| !providers.iter().any(|allowed| allowed == provider)) {
+        if !key.may_use_provider(provider) {
             return Err(format!("This key may not use the provider `{provider}`."));
         }
-        if key.models.as_ref().is_some_and(|models| !models.iter().any(|glob| glob.matches_model(provider, model))) {
+        if !key.may_use_model(provider, model) {
             return Err(format!("This key may not use the model `{provider}/{model}`."));
         }
         Ok(())

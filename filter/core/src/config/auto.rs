@@ -6,6 +6,7 @@ use super::{
     collection::List,
     fields::{Fields, Section},
     form::Parsed,
+    reference::Silence,
     text::MODEL,
 };
 
@@ -77,6 +78,7 @@ impl Auto {
 impl Section for Auto {
     const NAME: &'static str = "auto";
     const DOC: &'static str = "What `model: auto` means, and what a request without a model.";
+    const PENDING: &'static [(&'static str, Silence)] = &[("task_routes", Silence::Harmless)];
 
     fn declare<F: Fields<Self>>(fields: &mut F) -> Self {
         Self {

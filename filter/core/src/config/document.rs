@@ -22,10 +22,6 @@ impl Section for Config {
     const NAME: &'static str = "document";
     const DOC: &'static str = "The whole file. Only `providers` is required.";
     const PENDING: &'static [(&'static str, Silence)] = &[
-        ("catalogue", Silence::Harmless),
-        ("models", Silence::Harmless),
-        ("aliases", Silence::Harmless),
-        ("model_mapping", Silence::Harmless),
         ("admin", Silence::Harmless),
         ("console", Silence::Harmless),
         ("limits", Silence::Unsafe),
@@ -37,7 +33,6 @@ impl Section for Config {
         ("fallback_models", Silence::Unsafe),
         ("routing", Silence::Unsafe),
         ("routers", Silence::Unsafe),
-        ("auto", Silence::Harmless),
         ("environments", Silence::Unsafe),
         ("policy", Silence::Harmless),
         ("cache", Silence::Unsafe),

@@ -42,6 +42,7 @@ use self::{
     reader::Reader,
 };
 
+pub(crate) use self::time::parse_date;
 pub use self::{
     auth::{Admin, AdminKey, Algorithm, Console, ConsoleUser, Jwt, JwtClaims, JwtKeys, JwtScopes, Role},
     auto::{Auto, Levels, TaskRoutes},

@@ -67,7 +67,7 @@ impl Decimal {
     }
 
     /// Reads JSON's spellings of a number, without a sign.
-    fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
         let exponent: i32 = exponent.parse().ok().filter(|exponent| (-30..=30).contains(exponent))?;
         let (units, fraction) = mantissa.split_once('.').unwrap_or((mantissa, "0"));

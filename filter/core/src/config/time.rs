@@ -37,10 +37,7 @@ pub(super) const PAUSE: Parsed<Duration> =
 /// A day, or a point in time: seconds since the epoch.
 pub(super) const DATE: Parsed<u64> = Parsed {
     what: "a date such as 2024-10-22",
-    parse: |text| {
-        let time = if text.len() == 10 { parse_time(&[text, "T00:00:00Z"].concat()) } else { parse_time(text) };
-        time.ok_or("is not a date after 1970")
-    },
+    parse: |text| parse_date(text).ok_or("is not a date after 1970"),
     print: |time| {
         let time = print_time(*time);
         time.strip_suffix("T00:00:00Z").map_or_else(|| time.clone(), ToOwned::to_owned)
@@ -79,6 +76,11 @@ fn print_duration(duration: &Duration) -> String {
     let fitting = UNITS.iter().find(|(_, unit)| millis != 0 && millis.is_multiple_of(*unit));
     let (name, unit) = fitting.copied().unwrap_or(("s", 1_000));
     format!("{}{name}", millis.checked_div(unit).unwrap_or(0))
+}
+
+/// A day, or a point in time, as seconds since the epoch.
+pub(crate) fn parse_date(text: &str) -> Option<u64> {
+    if text.len() == 10 { parse_time(&[text, "T00:00:00Z"].concat()) } else { parse_time(text) }
 }
 
 fn parse_time(text: &str) -> Option<u64> {

@@ -12,6 +12,8 @@ use crate::{config::BaseUrl, dialect::openai_chat::History, segment};
 pub struct Vendor {
     /// Its hosts: these, and every subdomain of those that begin with a dot.
     hosts: &'static [&'static str],
+    /// What the built-in catalogue calls it; empty where it has none of its models.
+    pub name: &'static str,
     /// How a credential is presented, where not as `Authorization: Bearer`.
     pub credential: Option<(&'static str, &'static str)>,
     /// Whether a stream may be asked for its usage; who may not be asked says it unasked.
@@ -53,6 +55,7 @@ static OTHER: Vendor = PLAIN;
 /// No habit but OpenAI's.
 const PLAIN: Vendor = Vendor {
     hosts: &[],
+    name: "",
     credential: None,
     takes_stream_options: true,
     max_tokens: None,
@@ -74,7 +77,7 @@ static AZURE: Vendor = Vendor {
 };
 
 static VENDORS: &[&Vendor] = &[
-    &Vendor { hosts: &["api.openai.com"], foreign: Foreign::Refused, ..PLAIN },
+    &Vendor { hosts: &["api.openai.com"], name: "openai", foreign: Foreign::Refused, ..PLAIN },
     &AZURE,
     // 2026-02: refuses `max_completion_tokens` (<https://github.com/editor-code-assistant/eca/issues/315>), 2025-08
     // `stream_options.include_usage` (<https://github.com/vybestack/llxprt-code/issues/114>), 2025-12 properties of messages
@@ -82,6 +85,7 @@ static VENDORS: &[&Vendor] = &[
     // chunk has the usage. 2026-11: its SDK (mistralai 3.7) has none of them still.
     &Vendor {
         hosts: &["api.mistral.ai"],
+        name: "mistral",
         takes_stream_options: false,
         max_tokens: Some("max_tokens"),
         foreign: Foreign::Refused,
@@ -91,20 +95,25 @@ static VENDORS: &[&Vendor] = &[
     // this API for 2026-09-27 (<https://github.com/vercel/ai/releases/tag/@ai-sdk%2Fperplexity@3.1.0>).
     &Vendor { hosts: &["api.perplexity.ai"], takes_stream_options: false, max_tokens: Some("max_tokens"), ..PLAIN },
     // 2026-08: ignores the other name, and with it the limit: <https://github.com/earendil-works/pi/issues/8018>.
-    &Vendor { hosts: &["api.deepseek.com"], max_tokens: Some("max_tokens"), ..PLAIN },
+    &Vendor { hosts: &["api.deepseek.com"], name: "deepseek", max_tokens: Some("max_tokens"), ..PLAIN },
     // 2026-07: the same: <https://github.com/earendil-works/pi/issues/7143>.
     &Vendor { hosts: &["api.z.ai", "open.bigmodel.cn"], max_tokens: Some("max_tokens"), ..PLAIN },
     // 2026-11: its reference and its SDK (together 3.1) know `max_tokens` only:
     // <https://docs.together.ai/reference/chat-completions>.
-    &Vendor { hosts: &["api.together.ai", "api.together.xyz"], max_tokens: Some("max_tokens"), ..PLAIN },
+    &Vendor {
+        hosts: &["api.together.ai", "api.together.xyz"],
+        name: "together",
+        max_tokens: Some("max_tokens"),
+        ..PLAIN
+    },
     // 2026-09: refuse properties of messages that they do not know, `reasoning_content` among them; their own is `reasoning`:
     // <https://github.com/tashfeenahmed/freellmapi/issues/1070>, <https://github.com/QwenLM/qwen-code/issues/11045>.
-    &Vendor { hosts: &["api.groq.com"], foreign: Foreign::Refused, ..PLAIN },
+    &Vendor { hosts: &["api.groq.com"], name: "groq", foreign: Foreign::Refused, ..PLAIN },
     &Vendor { hosts: &["api.cerebras.ai"], foreign: Foreign::Refused, ..PLAIN },
     // 2026-11: takes `cache_control` for the models behind it: <https://openrouter.ai/docs/features/prompt-caching>.
     &Vendor { hosts: &["openrouter.ai"], foreign: Foreign::Taken, ..PLAIN },
     // 2026-11: `extra_content` is its own: <https://ai.google.dev/gemini-api/docs/thought-signatures#openai>.
-    &Vendor { hosts: &["generativelanguage.googleapis.com"], foreign: Foreign::Taken, ..PLAIN },
+    &Vendor { hosts: &["generativelanguage.googleapis.com"], name: "google", foreign: Foreign::Taken, ..PLAIN },
 ];
 
 impl Vendor {

@@ -59,7 +59,9 @@ pub(crate) fn gateway(document: &str) -> Rc<Gateway> {
 
 /// A gateway with one provider, open to all.
 pub(crate) fn open() -> Rc<Gateway> {
-    gateway(r#"{"providers":{"openai":{"kind":"openai","credential":{"env":"OPENAI_API_KEY"}}}}"#)
+    gateway(
+        r#"{"providers":{"openai":{"kind":"openai","credential":{"env":"OPENAI_API_KEY"}}},"models":{"openai/m":{}}}"#,
+    )
 }
 
 /// The head of a JSON request, and these headers.

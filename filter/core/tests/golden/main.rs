@@ -76,7 +76,10 @@ fn gateway() -> Rc<Gateway> {
             "openai_chat":{"kind":"openai","credential":{"env":"A"}},
             "anthropic":{"kind":"anthropic","credential":{"env":"B"}},
             "gemini":{"kind":"gemini","credential":{"env":"C"}},
-            "ollama":{"kind":"ollama","base_url":"http://127.0.0.1:11434"}}}"#,
+            "ollama":{"kind":"ollama","base_url":"http://127.0.0.1:11434"}},
+          "models":{
+            "anthropic/claude-sonnet-4-5":{"max_output_tokens":64000},
+            "anthropic/claude-opus-4-8":{"max_output_tokens":128000}}}"#,
     )
 }
 

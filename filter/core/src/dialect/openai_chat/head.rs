@@ -42,8 +42,8 @@ const MAX_MODEL: usize = 256;
 /// A chat request as far as the gateway must know it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChatRequest {
-    /// The model as asked for.
-    pub model: String,
+    /// The model as asked for, where one is.
+    pub model: Option<String>,
     /// Whether the answer is to be streamed.
     pub stream: bool,
     /// Whether the client asked for the stream's usage itself; if not, the usage chunk is hidden from it.
@@ -54,7 +54,10 @@ pub struct ChatRequest {
     pub length: usize,
     /// What another provider has left in it.
     pub history: History,
+    /// Where its name stands, or can stand.
     model_span: Range<usize>,
+    /// What follows where it has to be added.
+    comma: &'static str,
     /// The change that asks for usage.
     usage: Option<Edit>,
     /// `stream_options`, to be cut out.
@@ -96,19 +99,16 @@ impl ChatRequest {
     /// Reads what a scan for [`WANTED`] found in a body of this length.
     ///
     /// # Errors
-    /// A fault of the document, a missing model, or a field of the wrong type.
+    /// A fault of the document, or a field of the wrong type.
     pub fn read(scanned: Result<Found, Failure>, length: usize) -> Result<Self, Error> {
-        let Found { open, members, noticed_name, noticed_text } = scanned.map_err(describe)?;
+        let Found { open, is_empty, members, noticed_name, noticed_text } = scanned.map_err(describe)?;
         let member = |index| members.iter().find(|member| member.index == index);
 
-        let model = member(MODEL).ok_or_else(|| Error::refusing("You must say which `model` to use.", "model"))?;
-        let name: Option<String> = model.text.as_deref().and_then(|text| serde_json::from_slice(text).ok());
-        // It is told back in headers, so it must be what a header can hold.
-        let is_name =
-            |name: &String| (1..=MAX_MODEL).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_graphic());
-        let name = name.filter(is_name);
-        let name =
-            name.ok_or_else(|| Error::refusing("`model` must be a name of 1 to 256 ASCII characters.", "model"))?;
+        let inside = open.saturating_add(1);
+        let (model, model_span) = match member(MODEL) {
+            Some(model) => (Some(name(model)?), model.span.clone()),
+            None => (None, inside..inside),
+        };
 
         let stream = match member(STREAM).map(|member| member.text.as_deref()) {
             None | Some(Some(b"false" | b"null")) => false,
@@ -124,19 +124,18 @@ impl ChatRequest {
         let (wants_usage, usage) = match (stream, member(STREAM_OPTIONS)) {
             (false, _) => (true, None),
             // At the front: what stands behind the last change need not leave the host's buffer.
-            (true, None) => {
-                (false, Some(insert(open.saturating_add(1), br#""stream_options":{"include_usage":true},"#)))
-            }
+            (true, None) => (false, Some(insert(inside, br#""stream_options":{"include_usage":true},"#))),
             (true, Some(options)) => ask_for_usage(options)?,
         };
         Ok(Self {
-            model: name,
+            model,
             stream,
             wants_usage,
             flex,
             length,
             history: History { has_foreign_fields: noticed_name, has_carried_signature: noticed_text },
-            model_span: model.span.clone(),
+            model_span,
+            comma: if is_empty { "" } else { "," },
             usage,
             options: member(STREAM_OPTIONS).map(|options| options.whole.clone()),
             max_tokens_name: member(MAX_COMPLETION_TOKENS).map(|tokens| tokens.name.clone()),
@@ -147,9 +146,11 @@ impl ChatRequest {
     #[must_use]
     pub fn edits(&self, id: &str, habits: Habits) -> Edits {
         let mut edits = Edits::default();
-        if id != self.model {
+        if self.model.as_deref() != Some(id) {
             // A string can always be written.
-            edits.push(self.model_span.clone(), serde_json::to_vec(id).unwrap_or_default());
+            let name = serde_json::to_string(id).unwrap_or_default();
+            let text = if self.model.is_some() { name } else { format!(r#""model":{name}{}"#, self.comma) };
+            edits.push(self.model_span.clone(), text.into_bytes());
         }
         match (habits.stream_options, &self.usage, &self.options) {
             (StreamOptions::Asked, Some(Edit { span, text }), _) => edits.push(span.clone(), text.clone()),
@@ -161,6 +162,15 @@ impl ChatRequest {
         }
         edits
     }
+}
+
+/// The name of a model: it is told back in headers, so it must be what a header can hold.
+fn name(model: &Member) -> Result<String, Error> {
+    let name: Option<String> = model.text.as_deref().and_then(|text| serde_json::from_slice(text).ok());
+    let is_name =
+        |name: &String| (1..=MAX_MODEL).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_graphic());
+    let wrong = || Error::refusing("`model` must be a name of 1 to 256 ASCII characters.", "model");
+    name.filter(is_name).ok_or_else(wrong)
 }
 
 /// Whether the client asked for usage in its `stream_options`, and the change that asks for it otherwise.
@@ -248,6 +258,20 @@ mod tests {
     }
 
     #[test]
+    fn a_model_that_nobody_named_is_added() {
+        for (body, expected) in [
+            (r#"{"x":{}}"#, r#"{"model":"m","x":{}}"#),
+            (" { \"x\":1}", " {\"model\":\"m\", \"x\":1}"),
+            ("{}", r#"{"model":"m"}"#),
+            ("{ }", r#"{"model":"m" }"#),
+            (r#"{"stream":true}"#, r#"{"model":"m","stream_options":{"include_usage":true},"stream":true}"#),
+        ] {
+            assert_eq!(read(body).unwrap().model, None);
+            assert_eq!(sent(body, "m"), expected);
+        }
+    }
+
+    #[test]
     fn usage_is_asked_for_in_streams() {
         for (body, expected) in [
             (
@@ -292,7 +316,7 @@ mod tests {
     #[test]
     fn wrong_types_blame_their_field() {
         for (body, param) in [
-            (r#"{"x":1}"#, Some("model")),
+            (r#"{"model":null}"#, Some("model")),
             (r#"{"model":1}"#, Some("model")),
             (r#"{"model":""}"#, Some("model")),
             (r#"{"model":"m","temperature":2.5}"#, Some("temperature")),

@@ -32,6 +32,8 @@ pub struct Marks {
 pub struct Found {
     /// Where the object's `{` stands.
     pub open: usize,
+    /// Whether the object has no members.
+    pub is_empty: bool,
     /// The wanted members, in the order written.
     pub members: Vec<Member>,
     /// Whether one of the marked names was noticed.

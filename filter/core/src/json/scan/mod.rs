@@ -228,6 +228,7 @@ impl Scanner {
             }
             (State::Start, b'[' | b'"' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n') => fail(Fault::NotAnObject),
             (State::FirstElement, b']') | (State::FirstName, b'}') | (State::AfterValue, b'}' | b']') => {
+                self.found.is_empty |= self.depth == 1 && self.state == State::FirstName;
                 self.close(piece, byte, at)
             }
             (State::Value | State::FirstElement, _) => self.begin_value(byte, at),

@@ -1,0 +1,258 @@
+//! Which models there are, and what is known of them: the built-in catalogue for the file's providers, and what the file adds
+//! or says otherwise.
+//!
+//! The built-in catalogue is by vendor, the file by provider: a vendor's models are those of every provider that is one of
+//! its kind, so that `openai` and `openai-eu` both have them. Who a provider is, its address says where that is known; else
+//! the kind, where only one vendor speaks it; else its name, so that `groq` behind a proxy of one's own is still Groq.
+//! An Ollama or vLLM has no models here: what is on a server of one's own, only its operator knows.
+//!
+//! An entry points at a row of the table or at a section of the file, or both, and copies neither: what is known of a model
+//! is looked for when somebody asks. `resolve.rs` finds what a name means, `listing.rs` writes what `/models` answers.
+
+mod builtin;
+mod listing;
+mod resolve;
+
+use alloc::{borrow::Cow, boxed::Box, collections::BinaryHeap, rc::Rc, string::String, vec, vec::Vec};
+
+use self::builtin::Row;
+use crate::{
+    auth::Caller,
+    config::{Config, Model, ModelMapping, Price},
+    gateway::Provider,
+};
+
+pub use self::resolve::Choice;
+
+/// The kinds that one vendor alone speaks.
+const VENDOR_OF_KIND: &[(&str, &str)] = &[("anthropic", "anthropic"), ("gemini", "google")];
+
+/// The model that is named by no name.
+const AUTO: &str = "auto";
+
+/// All models that are known, and what names mean.
+#[derive(Debug)]
+pub struct Catalogue {
+    /// The enabled providers, in the order of the file.
+    providers: Vec<Rc<Provider>>,
+    /// The models, ordered by provider.
+    entries: Vec<Entry>,
+    /// Every text that is the name or the provider's id of an entry, ordered.
+    index: Vec<Key>,
+    /// Names that stand for others, ordered, each with the models that it leads to in the end.
+    aliases: Vec<(String, Vec<String>)>,
+    /// What providers call models that they do not have under that name.
+    mapping: ModelMapping,
+    /// What `auto` and a request without a model mean.
+    default_model: Option<String>,
+    /// Whether only these are asked for.
+    is_strict: bool,
+}
+
+/// A model of a provider.
+#[derive(Debug)]
+struct Entry {
+    provider: Rc<Provider>,
+    /// What it is called here.
+    name: Cow<'static, str>,
+    row: Option<Row>,
+    written: Option<Box<Model>>,
+}
+
+/// A text by which an entry is found. Of two with one text, that of the entry's own name stands first.
+#[derive(Debug, Clone, Copy)]
+struct Key {
+    entry: usize,
+    is_wire: bool,
+}
+
+impl Catalogue {
+    /// The catalogue of a configuration, for these of its providers.
+    #[must_use]
+    pub fn new(config: &Config, providers: &[Rc<Provider>]) -> Self {
+        let mut entries = Vec::new();
+        for provider in providers {
+            let written = config.models.iter().filter_map(|model| {
+                let (owner, name) = model.name.split_once('/')?;
+                (owner == provider.name).then_some((name, model))
+            });
+            let mut written: Vec<_> = written.collect();
+            for row in builtin::rows(vendor(provider).unwrap_or_default()) {
+                let place = written.iter().position(|(name, _)| *name == row.id());
+                let model = place.map(|place| Box::new(written.swap_remove(place).1.clone()));
+                entries.push(Entry::new(provider, Cow::Borrowed(row.id()), Some(row), model));
+            }
+            entries.extend(written.into_iter().map(|(name, model)| {
+                Entry::new(provider, Cow::Owned(name.into()), None, Some(Box::new(model.clone())))
+            }));
+        }
+        let mut catalogue = Self {
+            index: Vec::new(),
+            providers: providers.to_vec(),
+            entries,
+            aliases: flatten(&config.aliases),
+            mapping: config.model_mapping.clone(),
+            default_model: config.auto.default_model.clone(),
+            is_strict: config.catalogue.strict,
+        };
+        catalogue.index = catalogue.ordered();
+        catalogue
+    }
+
+    fn ordered(&self) -> Vec<Key> {
+        let keys = self.entries.iter().enumerate().flat_map(|(entry, model)| {
+            let name = (untagged(&model.provider, &model.name), false, entry);
+            let wire = (model.wire() != model.name).then(|| (untagged(&model.provider, model.wire()), true, entry));
+            core::iter::once(name).chain(wire)
+        });
+        sorted(keys).into_iter().map(|(_, is_wire, entry)| Key { entry, is_wire }).collect()
+    }
+
+    /// What is looked for: without the tag that Ollama adds where there is none.
+    fn text(&self, key: Key) -> &str {
+        let Some(entry) = self.entries.get(key.entry) else { return "" };
+        untagged(&entry.provider, if key.is_wire { entry.wire() } else { &entry.name })
+    }
+
+    /// The entries with this name or provider's id, those with the name first.
+    fn called<'a>(&'a self, text: &'a str) -> impl Iterator<Item = &'a Entry> {
+        let from = self.index.partition_point(|key| self.text(*key) < text);
+        let keys = self.index.get(from..).unwrap_or_default().iter();
+        keys.take_while(move |key| self.text(**key) == text).filter_map(|key| self.entries.get(key.entry))
+    }
+
+    /// A provider's entry with this name or id.
+    fn known<'a>(&'a self, provider: &'a Rc<Provider>, id: &'a str) -> Option<&'a Entry> {
+        self.called(untagged(provider, id)).find(|entry| Rc::ptr_eq(&entry.provider, provider))
+    }
+}
+
+impl Entry {
+    fn new(provider: &Rc<Provider>, name: Cow<'static, str>, row: Option<Row>, written: Option<Box<Model>>) -> Self {
+        Self { provider: Rc::clone(provider), name, row, written }
+    }
+
+    /// What its provider calls it.
+    fn wire(&self) -> &str {
+        self.written.as_ref().and_then(|model| model.id.as_deref()).unwrap_or(&self.name)
+    }
+
+    fn is_enabled(&self) -> bool {
+        self.written.as_ref().is_none_or(|model| model.enabled)
+    }
+
+    fn is_in_scope(&self, caller: &Caller) -> bool {
+        let wire = self.wire();
+        let may_use = |model| caller.may_use(&self.provider.name, model);
+        may_use(&self.name) || (wire != self.name && may_use(wire))
+    }
+
+    /// The value that the file has, else the table.
+    fn fact<T>(&self, written: impl Fn(&Model) -> Option<T>, table: impl Fn(Row) -> Option<T>) -> Option<T> {
+        self.written.as_deref().and_then(written).or_else(|| self.row.and_then(table))
+    }
+
+    fn max_output_tokens(&self) -> Option<u64> {
+        self.fact(|model| model.max_output_tokens, Row::max_output_tokens)
+    }
+
+    fn released(&self) -> Option<u64> {
+        self.fact(|model| model.released, Row::released)
+    }
+
+    fn context_window(&self) -> Option<u64> {
+        self.fact(|model| model.context_window, Row::context_window)
+    }
+
+    fn title(&self) -> Option<&str> {
+        let written = self.written.as_ref().and_then(|model| model.title.as_deref());
+        written.or_else(|| self.row.map(Row::title))
+    }
+
+    /// Price by price: a file that corrects one leaves the others.
+    fn price(&self) -> Price {
+        let written = self.written.as_ref().map(|model| model.price).unwrap_or_default();
+        let table = self.row.map(Row::price).unwrap_or_default();
+        Price {
+            input: written.input.or(table.input),
+            cached_input: written.cached_input.or(table.cached_input),
+            cache_write: written.cache_write.or(table.cache_write),
+            output: written.output.or(table.output),
+            reasoning: written.reasoning.or(table.reasoning),
+            image: written.image.or(table.image),
+        }
+    }
+
+    fn capabilities(&self) -> Vec<&str> {
+        match self.written.as_ref().and_then(|model| model.capabilities.as_ref()) {
+            Some(written) => written.iter().map(String::as_str).collect(),
+            None => self.row.into_iter().flat_map(Row::capabilities).collect(),
+        }
+    }
+
+    /// The model of the same provider that it is a dated version of.
+    fn snapshot_of(&self) -> Option<&str> {
+        let written = self.written.as_ref().and_then(|model| model.snapshot_of.as_deref());
+        let base = written.or_else(|| self.row.and_then(Row::snapshot_of))?;
+        let own = base.strip_prefix(self.provider.name.as_str()).and_then(|rest| rest.strip_prefix('/'));
+        Some(own.unwrap_or(base))
+    }
+
+    /// Whether another vendor's entry is the same model.
+    fn is_equivalent(&self, other: &Self) -> bool {
+        let words = |entry: &Self| entry.row.into_iter().flat_map(Row::equivalents);
+        words(self).any(|word| words(other).any(|other| word == other))
+    }
+}
+
+/// Who a provider is in the built-in catalogue.
+fn vendor(provider: &Provider) -> Option<&'static str> {
+    let of_kind = VENDOR_OF_KIND.iter().find(|(kind, _)| *kind == provider.spec.name).map(|(_, vendor)| *vendor);
+    let recognised = Some(provider.vendor.name).filter(|name| !name.is_empty());
+    match of_kind.or(recognised) {
+        None if provider.spec.name == "openai" => builtin::vendor(&provider.name),
+        vendor => vendor,
+    }
+}
+
+/// Ollama's `llama3.2` and `llama3.2:latest` are one model: otherwise the one could be had where the other is disabled.
+fn untagged<'a>(provider: &Provider, id: &'a str) -> &'a str {
+    let tag = if provider.spec.name == "ollama" { ":latest" } else { "" };
+    id.strip_suffix(tag).unwrap_or(id)
+}
+
+/// The aliases, ordered, each with the models at the end of its ways. What is an alias itself gives way to what it stands for;
+/// not by recursion, whose depth a file would decide.
+fn flatten(aliases: &[(String, Vec<String>)]) -> Vec<(String, Vec<String>)> {
+    let by_name = sorted(aliases.iter().enumerate().map(|(place, (name, _))| (name.as_str(), false, place)));
+    let find = |name: &str| {
+        let place = by_name.binary_search_by(|(other, ..)| (*other).cmp(name)).ok()?;
+        by_name.get(place).map(|(.., place)| *place)
+    };
+    let flat = |first: usize| {
+        let (mut seen, mut ends) = (vec![false; aliases.len()], Vec::new());
+        let models = |place: usize| aliases.get(place).into_iter().flat_map(|(_, models)| models.iter().rev());
+        let mut open: Vec<&String> = models(first).collect();
+        while let Some(name) = open.pop() {
+            match find(name) {
+                Some(place) => {
+                    let is_new = seen.get_mut(place).is_some_and(|seen| !core::mem::replace(seen, true));
+                    open.extend(models(place).filter(|_| is_new));
+                }
+                None if ends.contains(name) => {}
+                None => ends.push(name.clone()),
+            }
+        }
+        ends
+    };
+    by_name.iter().map(|(name, _, place)| ((*name).into(), flat(*place))).collect()
+}
+
+/// In order. By a heap: of the library's own sorts, each costs the module 7 to 40 KB for each type that it sorts.
+fn sorted<T: Ord>(items: impl Iterator<Item = T>) -> Vec<T> {
+    items.collect::<BinaryHeap<_>>().into_sorted_vec()
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_types, reason = "a test compares documents by meaning")]
+mod tests;

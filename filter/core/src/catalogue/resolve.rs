@@ -1,0 +1,220 @@
+//! What a name means to a caller.
+//!
+//! The hot path is `provider/model`: a search among the aliases, one among the providers, one in the index, and nothing is
+//! allocated. Only what is refused is put into words.
+
+use alloc::{format, rc::Rc, string::String, vec::Vec};
+
+use super::{AUTO, Catalogue, Entry};
+use crate::{
+    auth::Caller,
+    error::{Error, Kind},
+    gateway::Provider,
+};
+
+/// A model of a provider that a caller may be given.
+#[derive(Debug, Clone, Copy)]
+pub struct Choice<'a> {
+    /// Whose it is.
+    pub provider: &'a Rc<Provider>,
+    /// What the provider calls it.
+    pub id: &'a str,
+    /// What is known of it.
+    entry: Option<&'a Entry>,
+}
+
+impl<'a> Choice<'a> {
+    /// Most tokens that it can answer, where known.
+    #[must_use]
+    pub fn max_output_tokens(&self) -> Option<u64> {
+        self.entry?.max_output_tokens()
+    }
+
+    /// What it is called here.
+    #[must_use]
+    pub fn name(&self) -> &'a str {
+        self.entry.map_or(self.id, |entry| &entry.name)
+    }
+
+    pub(super) const fn entry(&self) -> Option<&'a Entry> {
+        self.entry
+    }
+
+    fn of(entry: &'a Entry) -> Self {
+        Self { provider: &entry.provider, id: entry.wire(), entry: Some(entry) }
+    }
+
+    /// The choice, if the caller may have it now.
+    fn checked(self, caller: &Caller) -> Result<Self, Error> {
+        if !self.entry.map_or_else(|| caller.may_use(&self.provider.name, self.id), |entry| entry.is_in_scope(caller)) {
+            caller
+                .check_scope(&self.provider.name, self.name())
+                .map_err(|refused| Error::new(Kind::PermissionDenied, refused))?;
+        }
+        match &self.provider.missing {
+            None => Ok(self),
+            Some(missing) => Err(Error::new(
+                Kind::UpstreamUnavailable,
+                format!("The provider `{}` is not configured: {missing}.", self.provider.name),
+            )),
+        }
+    }
+}
+
+impl Catalogue {
+    /// The model that a request is for: the one named, or the default where none is.
+    ///
+    /// # Errors
+    /// [`Kind::InvalidRequest`] where none is named and there is no default, and what [`Catalogue::resolve`] refuses.
+    pub fn choose<'a>(&'a self, name: Option<&'a str>, caller: &Caller) -> Result<Choice<'a>, Error> {
+        match name.or(self.default_model.as_deref()) {
+            Some(name) => self.resolve(name, caller),
+            None => Err(Error::refusing("You must say which `model` to use.", "model")),
+        }
+    }
+
+    /// What a name means: an alias, `provider/model`, a bare id, or `auto`.
+    ///
+    /// # Errors
+    /// [`Kind::ModelNotFound`] where it means nothing, or not one thing; [`Kind::PermissionDenied`] where the caller may not
+    /// have it; [`Kind::UpstreamUnavailable`] where nobody can be asked for it.
+    pub fn resolve<'a>(&'a self, name: &'a str, caller: &Caller) -> Result<Choice<'a>, Error> {
+        let name = if name == AUTO { self.default_model.as_deref().unwrap_or(name) } else { name };
+        let Some(models) = self.alias(name) else { return self.find(name, caller) };
+        let mut first = None;
+        for model in models {
+            match self.find(model, caller) {
+                Ok(choice) => return Ok(choice),
+                Err(error) => first = first.or(Some(error)),
+            }
+        }
+        Err(first.unwrap_or_else(|| unknown(format!("The alias `{name}` stands for nothing."))))
+    }
+
+    /// The models that an alias stands for.
+    pub(super) fn alias(&self, name: &str) -> Option<&[String]> {
+        let place = self.aliases.binary_search_by(|(alias, _)| alias.as_str().cmp(name)).ok()?;
+        self.aliases.get(place).map(|(_, models)| models.as_slice())
+    }
+
+    /// What a name means that is no alias.
+    fn find<'a>(&'a self, name: &'a str, caller: &Caller) -> Result<Choice<'a>, Error> {
+        if let Some((owner, id)) = name.split_once('/')
+            && !id.is_empty()
+            && let Some(provider) = self.provider(owner)
+        {
+            return self.at(provider, id)?.checked(caller);
+        }
+        self.bare(name, caller)
+    }
+
+    fn provider(&self, name: &str) -> Option<&Rc<Provider>> {
+        self.providers.iter().find(|provider| provider.name == name)
+    }
+
+    /// A provider's model with this name. What the catalogue does not know is passed on: new models appear daily.
+    fn at<'a>(&'a self, provider: &'a Rc<Provider>, id: &'a str) -> Result<Choice<'a>, Error> {
+        if let Some(entry) = self.known(provider, id) {
+            return if entry.is_enabled() { Ok(Choice::of(entry)) } else { Err(disabled(&provider.name, &entry.name)) };
+        }
+        if let Some(mapped) = self.mapped(id).find(|(owner, _)| *owner == provider.name).map(|(_, model)| model) {
+            return match self.known(provider, mapped) {
+                Some(entry) if !entry.is_enabled() => Err(disabled(&provider.name, &entry.name)),
+                Some(entry) => Ok(Choice::of(entry)),
+                None => Ok(Choice { provider, id: mapped, entry: None }),
+            };
+        }
+        if self.is_strict {
+            return Err(unknown(format!(
+                "The model `{id}` of the provider `{}` is not in this gateway's catalogue.",
+                provider.name
+            )));
+        }
+        Ok(Choice { provider, id, entry: None })
+    }
+
+    /// By provider, what the file says that it calls a model; a provider's own name before it is taken off.
+    fn mapped<'a>(&'a self, id: &str) -> impl Iterator<Item = (&'a str, &'a str)> {
+        let row = self.mapping.iter().find(|(model, _)| model == id);
+        row.into_iter().flat_map(|(_, providers)| providers).map(|(provider, model)| {
+            let own = model.strip_prefix(provider.as_str()).and_then(|rest| rest.strip_prefix('/'));
+            (provider.as_str(), own.unwrap_or(model))
+        })
+    }
+
+    /// A name without its provider: it must mean one model of those that the caller may have.
+    fn bare<'a>(&'a self, name: &'a str, caller: &Caller) -> Result<Choice<'a>, Error> {
+        let mut found = self.bare_known(name);
+        let is_known = !found.is_empty();
+        if !is_known {
+            let mapped = self.mapped(name).filter_map(|(owner, id)| self.at(self.provider(owner)?, id).ok());
+            found.extend(mapped);
+        }
+        if !is_known && found.is_empty() {
+            return self.only(name).ok_or_else(|| self.unknown_bare(name))?.checked(caller);
+        }
+        found.retain(|choice| choice.entry.is_none_or(Entry::is_enabled));
+        let mut refused = None;
+        let usable = found.into_iter().filter_map(|choice| match choice.checked(caller) {
+            Ok(choice) => Some(choice),
+            Err(error) => {
+                // Of the reasons, that of a provider which could be asked if it were configured says most.
+                if refused.is_none() || error.kind == Kind::UpstreamUnavailable {
+                    refused = Some(error);
+                }
+                None
+            }
+        });
+        match usable.collect::<Vec<_>>().as_slice() {
+            [] => Err(refused.unwrap_or_else(|| unknown(format!("The model `{name}` is disabled.")))),
+            [choice] => Ok(*choice),
+            several => {
+                let names: Vec<_> =
+                    several.iter().map(|choice| format!("`{}/{}`", choice.provider.name, choice.name())).collect();
+                let names = names.join(", ");
+                Err(unknown(format!("Several providers have the model `{name}`. Say which: {names}.")))
+            }
+        }
+    }
+
+    /// The models of this name or id, one a provider.
+    fn bare_known<'a>(&'a self, name: &'a str) -> Vec<Choice<'a>> {
+        let mut found: Vec<Choice<'_>> = Vec::new();
+        // Whose tag may be left out is known only when it has been: both spellings are looked for.
+        let untagged = name.strip_suffix(":latest").unwrap_or(name);
+        let both =
+            self.called(name).chain(self.called(untagged).filter(|entry| self.known(&entry.provider, name).is_some()));
+        for entry in both {
+            if !found.iter().any(|choice| Rc::ptr_eq(choice.provider, &entry.provider)) {
+                found.push(Choice::of(entry));
+            }
+        }
+        found
+    }
+
+    /// Where there is one provider, and nobody has said what it has, any name can only mean a model of it.
+    fn only<'a>(&'a self, name: &'a str) -> Option<Choice<'a>> {
+        match self.providers.as_slice() {
+            [provider] if self.entries.is_empty() && !self.is_strict && name != AUTO => {
+                Some(Choice { provider, id: name, entry: None })
+            }
+            _ => None,
+        }
+    }
+
+    fn unknown_bare(&self, name: &str) -> Error {
+        let providers: Vec<_> = self.providers.iter().map(|provider| provider.name.as_str()).collect();
+        let providers = providers.join(", ");
+        unknown(format!(
+            "The model `{name}` is not known. Write it as `provider/model`; the providers are {providers}."
+        ))
+    }
+}
+
+fn unknown(message: String) -> Error {
+    Error::new(Kind::ModelNotFound, message).blaming("model")
+}
+
+fn disabled(provider: &str, name: &str) -> Error {
+    unknown(format!("The model `{provider}/{name}` is disabled."))
+}
