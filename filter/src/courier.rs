@@ -104,7 +104,7 @@ impl Courier {
                 self.judge(stream, held.chunk(&piece, end), length)
             }
             State::Flowing(mut flow) => {
-                let piece = stream.response_body(0, length);
+                let piece = if flow.looks() { stream.response_body(0, length) } else { Vec::new() };
                 let chunk = flow.chunk(&piece, end);
                 pass(stream, chunk, length);
                 self.state = State::Flowing(flow);

@@ -271,7 +271,6 @@ mod tests {
             ),
             (|file| file["providers"]["b"]["timeouts"]["total"] = json!("1h"), &["providers.b.timeouts.total"]),
             (|file| file["providers"]["b"]["timeouts"]["flex"] = json!("1h"), &["providers.b.timeouts.flex"]),
-            (|file| file["retry"] = json!({ "statuses": [500] }), &["retry.statuses"]),
             (|file| file["retry"] = json!({ "mode": "dispatch" }), &["retry.mode"]),
             (|file| file["max_body"] = json!("64MiB"), &["max_body"]),
             (|file| file["tls"] = json!({ "ca_file": "/etc/other.pem" }), &["tls.ca_file"]),

@@ -59,7 +59,7 @@ fn action(config: &Config, patience: Duration) -> Value {
         // `per_try_idle_timeout` seems made for it, but Envoy 1.40 forgets it with the answer's head where there is a
         // `per_try_timeout`, too. This one also runs while the first content is awaited, so it may not be the shorter one.
         "idle_timeout": seconds(silence(config, patience)),
-        "retry_policy": retry_policy(config, patience),
+        "retry_policy": retry_policy(patience),
     });
     if let Some(fields) = action.as_object_mut() {
         if config.retry.mode == RetryMode::Dispatch {
@@ -120,21 +120,10 @@ fn specifier(providers: &[Provider]) -> Value {
     }})
 }
 
-fn retry_policy(config: &Config, patience: Duration) -> Value {
-    let mut policy = json!({
-        "retry_on": "reset,connect-failure,refused-stream,retriable-status-codes",
-        "retriable_status_codes": config.retry.statuses,
-        // The module sets x-envoy-max-retries from its plan; without a plan nothing is tried twice.
-        "num_retries": 0,
-        // Ends with the first content: until then the attempt holds the answer. The module shortens it for a provider with
-        // less patience.
-        "per_try_timeout": seconds(patience),
-        // The next target is another provider; there is nothing to wait for.
-        "retry_back_off": { "base_interval": "0.001s", "max_interval": "0.001s" },
-    });
-    // Unknown before Envoy 1.39.
-    if let Some(fields) = policy.as_object_mut().filter(|_| config.retry.mode != RetryMode::Dispatch) {
-        fields.insert("refresh_cluster_on_retry".into(), true.into());
-    }
-    policy
+/// How long a try may take. No `retry_on`: a plan has one target, and Envoy keeps a copy of each body, which costs more than the
+/// module does, as soon as it might send it again.
+fn retry_policy(patience: Duration) -> Value {
+    // Ends with the first content: until then the attempt holds the answer. The module shortens it for a provider with less
+    // patience.
+    json!({ "per_try_timeout": seconds(patience) })
 }

@@ -30,6 +30,12 @@ pub(super) enum FlowBody {
 }
 
 impl Flow {
+    /// Whether it looks at the pieces; where not, they need not leave the host.
+    #[must_use]
+    pub fn looks(&self) -> bool {
+        matches!(self.body, FlowBody::Stream(_) | FlowBody::Whole(_))
+    }
+
     /// The next piece of the answer has come; `end` says that it is the last one.
     pub fn chunk(&mut self, piece: &[u8], end: bool) -> Chunk {
         match &mut self.body {
