@@ -10,8 +10,10 @@ use alloc::{
 };
 use core::cmp::Reverse;
 
+use hashbrown::HashMap;
+
 use super::{AUTO, Catalogue, Entry, resolve::Choice, sorted};
-use crate::{auth::Caller, config::Price, uri};
+use crate::{auth::Caller, config::Price, gateway::Provider, uri};
 
 /// Who owns what is a name only.
 const OWNER: &str = "dragoman";
@@ -78,7 +80,7 @@ impl Catalogue {
             && entry.provider.missing.is_none()
             && entry.is_in_scope(caller)
             // Whoever asks for that name gets what the alias stands for.
-            && (self.aliases.is_empty() || self.alias(&entry.full_name()).is_none())
+            && (self.aliases.is_empty() || !self.is_alias(&entry.full_name()))
     }
 
     /// The card of an alias or of `auto`, if the caller may use one of its models.
@@ -86,7 +88,7 @@ impl Catalogue {
         let stands_for: Vec<Choice<'a>> = if name == AUTO {
             self.resolve(self.default_model.as_deref()?, caller).into_iter().collect()
         } else {
-            self.alias(name)?.iter().filter_map(|model| self.resolve(model, caller).ok()).collect()
+            self.alias(name)?.filter_map(|model| self.find(model, caller).ok()).collect()
         };
         let entry = stands_for.first()?.entry();
         Some(Card { id: name.into(), entry, stands_for, snapshots: Vec::new() })
@@ -128,8 +130,7 @@ impl Catalogue {
         if let Some(base) = entry.snapshot_of() {
             object.text("snapshot_of", &format!("{}/{base}", entry.provider.name));
         }
-        let is_elsewhere = |other: &&Entry| !Rc::ptr_eq(&other.provider, &entry.provider) && entry.is_equivalent(other);
-        let equivalents = self.entries.iter().filter(is_elsewhere).filter(|other| self.is_visible(other, caller));
+        let equivalents = self.equivalents(entry).filter(|other| self.is_visible(other, caller));
         object.texts("equivalents", &equivalents.map(Entry::full_name).collect::<Vec<_>>());
         let metadata = entry.written.iter().flat_map(|model| &model.metadata);
         let metadata: Vec<_> = metadata.map(|(name, value)| (name.as_str(), value.as_str())).collect();
@@ -139,16 +140,37 @@ impl Catalogue {
     }
 }
 
+impl Catalogue {
+    /// The entries of other providers that are the same model.
+    fn equivalents<'a>(&'a self, entry: &'a Entry) -> impl Iterator<Item = &'a Entry> {
+        let others = entry.equivalents().enumerate().flat_map(move |(index, word)| {
+            let from = self.equals.partition_point(|(other, _)| *other < word);
+            let same = self.equals.get(from..).unwrap_or_default().iter().take_while(move |(other, _)| *other == word);
+            let others = same.filter_map(|(_, place)| self.entries.get(*place));
+            // Each once, though they may have several words in common.
+            others.filter(move |other| {
+                !entry.equivalents().take(index).any(|word| other.equivalents().any(|own| own == word))
+            })
+        });
+        others.filter(move |other| !Rc::ptr_eq(&other.provider, &entry.provider))
+    }
+}
+
 impl Entry {
     /// `provider/name`.
     fn full_name(&self) -> String {
         format!("{}/{}", self.provider.name, self.name)
     }
 
-    fn is_base_of(&self, other: &Self) -> bool {
-        Rc::ptr_eq(&self.provider, &other.provider)
-            && other.name != self.name
-            && other.snapshot_of() == Some(&self.name)
+    /// Whose it is and what it is called, as [`Entry::base`] says it.
+    fn place(&self) -> (*const Provider, &str) {
+        (Rc::as_ptr(&self.provider), &self.name)
+    }
+
+    /// The place of the model that it is a dated version of.
+    fn base(&self) -> Option<(*const Provider, &str)> {
+        let base = self.snapshot_of().filter(|base| *base != self.name)?;
+        Some((Rc::as_ptr(&self.provider), base))
     }
 }
 
@@ -160,12 +182,19 @@ impl<'a> Card<'a> {
 
 /// The cards of what is no dated version of another that is listed, too; those are named by it.
 fn group<'a>(visible: &[&'a Entry]) -> Vec<Card<'a>> {
-    let is_base = |entry: &&Entry| !visible.iter().any(|other| other.is_base_of(entry));
-    let card = |base: &&'a Entry| {
-        let snapshots = visible.iter().filter(|entry| base.is_base_of(entry)).map(|entry| entry.full_name()).collect();
+    let mut snapshots: HashMap<_, Vec<String>> = visible.iter().map(|entry| (entry.place(), Vec::new())).collect();
+    let mut bases = Vec::new();
+    for entry in visible.iter().copied() {
+        match entry.base().and_then(|base| snapshots.get_mut(&base)) {
+            Some(snapshots) => snapshots.push(entry.full_name()),
+            None => bases.push(entry),
+        }
+    }
+    let card = |base: &'a Entry| {
+        let snapshots = snapshots.remove(&base.place()).unwrap_or_default();
         Card { snapshots, ..Card::of(base) }
     };
-    visible.iter().filter(|entry| is_base(entry)).map(card).collect()
+    bases.into_iter().map(card).collect()
 }
 
 impl Wanted {

@@ -13,7 +13,9 @@ mod builtin;
 mod listing;
 mod resolve;
 
-use alloc::{borrow::Cow, boxed::Box, collections::BinaryHeap, rc::Rc, string::String, vec, vec::Vec};
+use alloc::{borrow::Cow, boxed::Box, collections::BinaryHeap, rc::Rc, string::String, vec::Vec};
+
+use hashbrown::HashMap;
 
 use self::builtin::Row;
 use crate::{
@@ -35,13 +37,17 @@ const AUTO: &str = "auto";
 pub struct Catalogue {
     /// The enabled providers, in the order of the file.
     providers: Vec<Rc<Provider>>,
+    /// The same, ordered by name.
+    owners: Vec<(String, Rc<Provider>)>,
     /// The models, ordered by provider.
     entries: Vec<Entry>,
     /// Every text that is the name or the provider's id of an entry, ordered.
     index: Vec<Key>,
-    /// Names that stand for others, ordered, each with the models that it leads to in the end.
+    /// What entries are, whoever serves them, ordered, each with the entry's place.
+    equals: Vec<(&'static str, usize)>,
+    /// Names that stand for others, ordered.
     aliases: Vec<(String, Vec<String>)>,
-    /// What providers call models that they do not have under that name.
+    /// What providers call models that they do not have under that name, ordered.
     mapping: ModelMapping,
     /// What `auto` and a request without a model mean.
     default_model: Option<String>,
@@ -70,28 +76,34 @@ impl Catalogue {
     /// The catalogue of a configuration, for these of its providers.
     #[must_use]
     pub fn new(config: &Config, providers: &[Rc<Provider>]) -> Self {
+        let mut by_owner: HashMap<&str, Vec<(&str, &Model)>> = HashMap::new();
+        for model in &config.models {
+            if let Some((owner, name)) = model.name.split_once('/') {
+                by_owner.entry(owner).or_default().push((name, model));
+            }
+        }
         let mut entries = Vec::new();
         for provider in providers {
-            let written = config.models.iter().filter_map(|model| {
-                let (owner, name) = model.name.split_once('/')?;
-                (owner == provider.name).then_some((name, model))
-            });
-            let mut written: Vec<_> = written.collect();
+            let written = by_owner.remove(provider.name.as_str()).unwrap_or_default();
+            let mut left: HashMap<&str, &Model> = written.iter().copied().collect();
             for row in builtin::rows(vendor(provider).unwrap_or_default()) {
-                let place = written.iter().position(|(name, _)| *name == row.id());
-                let model = place.map(|place| Box::new(written.swap_remove(place).1.clone()));
+                let model = left.remove(row.id()).map(|model| Box::new(model.clone()));
                 entries.push(Entry::new(provider, Cow::Borrowed(row.id()), Some(row), model));
             }
-            entries.extend(written.into_iter().map(|(name, model)| {
+            let added = written.into_iter().filter(|(name, _)| left.contains_key(name));
+            entries.extend(added.map(|(name, model)| {
                 Entry::new(provider, Cow::Owned(name.into()), None, Some(Box::new(model.clone())))
             }));
         }
+        let owners: Vec<_> = providers.iter().map(|provider| (provider.name.clone(), Rc::clone(provider))).collect();
         let mut catalogue = Self {
             index: Vec::new(),
+            equals: equals(&entries),
             providers: providers.to_vec(),
+            owners: by_name(&owners),
             entries,
-            aliases: flatten(&config.aliases),
-            mapping: config.model_mapping.clone(),
+            aliases: by_name(&config.aliases),
+            mapping: by_name(&config.model_mapping),
             default_model: config.auto.default_model.clone(),
             is_strict: config.catalogue.strict,
         };
@@ -198,10 +210,9 @@ impl Entry {
         Some(own.unwrap_or(base))
     }
 
-    /// Whether another vendor's entry is the same model.
-    fn is_equivalent(&self, other: &Self) -> bool {
-        let words = |entry: &Self| entry.row.into_iter().flat_map(Row::equivalents);
-        words(self).any(|word| words(other).any(|other| word == other))
+    /// What it is, whoever serves it.
+    fn equivalents(&self) -> impl Iterator<Item = &'static str> {
+        self.row.into_iter().flat_map(Row::equivalents)
     }
 }
 
@@ -221,31 +232,23 @@ fn untagged<'a>(provider: &Provider, id: &'a str) -> &'a str {
     id.strip_suffix(tag).unwrap_or(id)
 }
 
-/// The aliases, ordered, each with the models at the end of its ways. What is an alias itself gives way to what it stands for;
-/// not by recursion, whose depth a file would decide.
-fn flatten(aliases: &[(String, Vec<String>)]) -> Vec<(String, Vec<String>)> {
-    let by_name = sorted(aliases.iter().enumerate().map(|(place, (name, _))| (name.as_str(), false, place)));
-    let find = |name: &str| {
-        let place = by_name.binary_search_by(|(other, ..)| (*other).cmp(name)).ok()?;
-        by_name.get(place).map(|(.., place)| *place)
-    };
-    let flat = |first: usize| {
-        let (mut seen, mut ends) = (vec![false; aliases.len()], Vec::new());
-        let models = |place: usize| aliases.get(place).into_iter().flat_map(|(_, models)| models.iter().rev());
-        let mut open: Vec<&String> = models(first).collect();
-        while let Some(name) = open.pop() {
-            match find(name) {
-                Some(place) => {
-                    let is_new = seen.get_mut(place).is_some_and(|seen| !core::mem::replace(seen, true));
-                    open.extend(models(place).filter(|_| is_new));
-                }
-                None if ends.contains(name) => {}
-                None => ends.push(name.clone()),
-            }
-        }
-        ends
-    };
-    by_name.iter().map(|(name, _, place)| ((*name).into(), flat(*place))).collect()
+/// The rows of a table, ordered by name.
+fn by_name<T: Clone>(rows: &[(String, T)]) -> Vec<(String, T)> {
+    let places = sorted(rows.iter().enumerate().map(|(place, (name, _))| (name.as_str(), false, place)));
+    places.into_iter().filter_map(|(.., place)| rows.get(place).cloned()).collect()
+}
+
+/// The row of this name, of rows in order.
+fn row<'a, T>(rows: &'a [(String, T)], name: &str) -> Option<&'a T> {
+    let place = rows.binary_search_by(|(other, _)| other.as_str().cmp(name)).ok()?;
+    rows.get(place).map(|(_, value)| value)
+}
+
+/// What each entry is, whoever serves it: in order of the words, then of the entries.
+fn equals(entries: &[Entry]) -> Vec<(&'static str, usize)> {
+    let words =
+        entries.iter().enumerate().flat_map(|(place, entry)| entry.equivalents().map(move |word| (word, false, place)));
+    sorted(words).into_iter().map(|(word, _, place)| (word, place)).collect()
 }
 
 /// In order. By a heap: of the library's own sorts, each costs the module 7 to 40 KB for each type that it sorts.

@@ -5,9 +5,10 @@
 
 use alloc::{format, rc::Rc, string::String, vec::Vec};
 
-use super::{AUTO, Catalogue, Entry};
+use super::{AUTO, Catalogue, Entry, row, untagged};
 use crate::{
     auth::Caller,
+    config::ends,
     error::{Error, Kind},
     gateway::Provider,
 };
@@ -91,14 +92,18 @@ impl Catalogue {
         Err(first.unwrap_or_else(|| unknown(format!("The alias `{name}` stands for nothing."))))
     }
 
-    /// The models that an alias stands for.
-    pub(super) fn alias(&self, name: &str) -> Option<&[String]> {
-        let place = self.aliases.binary_search_by(|(alias, _)| alias.as_str().cmp(name)).ok()?;
-        self.aliases.get(place).map(|(_, models)| models.as_slice())
+    /// The models that an alias leads to in the end.
+    pub(super) fn alias<'a>(&'a self, name: &str) -> Option<impl Iterator<Item = &'a str>> {
+        let find = |name: &str| row(&self.aliases, name).map(Vec::as_slice);
+        find(name).map(|names| ends(names, find))
+    }
+
+    pub(super) fn is_alias(&self, name: &str) -> bool {
+        row(&self.aliases, name).is_some()
     }
 
     /// What a name means that is no alias.
-    fn find<'a>(&'a self, name: &'a str, caller: &Caller) -> Result<Choice<'a>, Error> {
+    pub(super) fn find<'a>(&'a self, name: &'a str, caller: &Caller) -> Result<Choice<'a>, Error> {
         if let Some((owner, id)) = name.split_once('/')
             && !id.is_empty()
             && let Some(provider) = self.provider(owner)
@@ -109,7 +114,7 @@ impl Catalogue {
     }
 
     fn provider(&self, name: &str) -> Option<&Rc<Provider>> {
-        self.providers.iter().find(|provider| provider.name == name)
+        row(&self.owners, name)
     }
 
     /// A provider's model with this name. What the catalogue does not know is passed on: new models appear daily.
@@ -135,8 +140,7 @@ impl Catalogue {
 
     /// By provider, what the file says that it calls a model; a provider's own name before it is taken off.
     fn mapped<'a>(&'a self, id: &str) -> impl Iterator<Item = (&'a str, &'a str)> {
-        let row = self.mapping.iter().find(|(model, _)| model == id);
-        row.into_iter().flat_map(|(_, providers)| providers).map(|(provider, model)| {
+        row(&self.mapping, id).into_iter().flatten().map(|(provider, model)| {
             let own = model.strip_prefix(provider.as_str()).and_then(|rest| rest.strip_prefix('/'));
             (provider.as_str(), own.unwrap_or(model))
         })
@@ -181,9 +185,8 @@ impl Catalogue {
     fn bare_known<'a>(&'a self, name: &'a str) -> Vec<Choice<'a>> {
         let mut found: Vec<Choice<'_>> = Vec::new();
         // Whose tag may be left out is known only when it has been: both spellings are looked for.
-        let untagged = name.strip_suffix(":latest").unwrap_or(name);
-        let both =
-            self.called(name).chain(self.called(untagged).filter(|entry| self.known(&entry.provider, name).is_some()));
+        let short = name.strip_suffix(":latest").unwrap_or(name);
+        let both = self.called(name).chain(self.called(short).filter(|entry| untagged(&entry.provider, name) != name));
         for entry in both {
             if !found.iter().any(|choice| Rc::ptr_eq(choice.provider, &entry.provider)) {
                 found.push(Choice::of(entry));

@@ -321,11 +321,27 @@ fn the_same_model_at_other_vendors_is_named() {
 
 #[test]
 fn aliases_of_aliases_end_however_many_they_are() {
-    let chain = (0..5_000).map(|index| (format!("a{index}"), vec![format!("a{}", index + 1), "x".to_string()]));
-    let flat = flatten(&chain.collect::<Vec<_>>());
-    assert!(flat.iter().all(|(_, models)| models.len() <= 2));
-    let circle = [("a".to_string(), vec!["b".to_string()]), ("b".to_string(), vec!["a".to_string(), "m".to_string()])];
-    assert_eq!(flatten(&circle)[0].1, ["m"]);
+    let mut config = config::parse(&file().to_string()).unwrap();
+    // As no file may have it: a walk that is cut short is still a walk that ends.
+    let chain = |index: usize| (format!("a{index}"), vec![format!("openai/x{index}"), format!("a{}", index + 1)]);
+    config.aliases = (0..10_000).map(chain).collect();
+    config.aliases.extend([("b".into(), vec!["c".into()]), ("c".into(), vec!["b".into(), "openai/gpt-4o".into()])]);
+    let gateway = Gateway::new(&config, |_| None);
+    assert_eq!(meaning(&gateway, "a0", &Caller::Anonymous).as_deref(), Ok("openai x0"));
+    assert_eq!(meaning(&gateway, "a9999", &Caller::Anonymous).as_deref(), Ok("openai x9999"));
+    assert_eq!(card(&gateway, "a0")["alias_of"].as_array().unwrap().len(), 128);
+    assert_eq!(card(&gateway, "a9998")["alias_of"], json!(["openai/x9998", "openai/x9999"]));
+    assert_eq!(card(&gateway, "c")["alias_of"], json!(["openai/gpt-4o"]));
+}
+
+#[test]
+fn an_alias_leads_to_what_its_way_ends_at_and_nowhere_else() {
+    let mut file = file();
+    file["aliases"]["to_auto"] = json!(["auto"]);
+    let gateway = gateway(&file);
+    // What cannot be asked for is not listed.
+    assert_eq!(meaning(&gateway, "to_auto", &Caller::Anonymous).unwrap_err().0, Kind::ModelNotFound);
+    assert_eq!(gateway.catalogue.retrieve("to_auto", &Caller::Anonymous), None);
 }
 
 proptest! {

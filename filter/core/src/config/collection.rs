@@ -4,6 +4,7 @@
 
 use alloc::{boxed::Box, format, string::String, vec, vec::Vec};
 
+use hashbrown::HashSet;
 use serde_json::value::RawValue;
 
 use super::{
@@ -178,15 +179,16 @@ fn read_members<'a>(
         return None;
     };
     let mut read: Vec<(String, &RawValue)> = Vec::with_capacity(members.len());
+    let mut names = HashSet::with_capacity(members.len());
     for (written, value) in members {
         let name = (rule.parse)(&written).unwrap_or_else(|wrong| {
             reader.report_under(&step(&written), format!("the name {wrong}; expected {}", rule.what));
             written.0.into_owned()
         });
-        if read.iter().any(|(other, _)| *other == name) {
-            reader.report_under(&step(&name), "is written twice");
-        } else {
+        if names.insert(name.clone()) {
             read.push((name, value));
+        } else {
+            reader.report_under(&step(&name), "is written twice");
         }
     }
     Some(read)

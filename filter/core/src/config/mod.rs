@@ -1,5 +1,6 @@
 //! The configuration file: read with all its problems at once, checked, and typed.
 
+mod aliases;
 mod auth;
 mod auto;
 mod budget;
@@ -42,7 +43,7 @@ use self::{
     reader::Reader,
 };
 
-pub(crate) use self::time::parse_date;
+pub(crate) use self::{aliases::ends, time::parse_date};
 pub use self::{
     auth::{Admin, AdminKey, Algorithm, Console, ConsoleUser, Jwt, JwtClaims, JwtKeys, JwtScopes, Role},
     auto::{Auto, Levels, TaskRoutes},

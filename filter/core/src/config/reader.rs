@@ -116,9 +116,16 @@ pub(super) fn suggest<'n>(written: &str, names: &[&'n str]) -> Option<&'n str> {
     nearest(written, names, (written.len() / 4).saturating_add(1).min(3))
 }
 
+/// Among more names than this, none is compared with what is written: each wrong reference would take as long as the file.
+const MAX_COMPARED: usize = 256;
+
 /// The nearest name, if it is at most so many edits away.
 pub(super) fn nearest<'n>(written: &str, names: &[&'n str], tolerance: usize) -> Option<&'n str> {
-    let near = names.iter().map(|name| (edits(written, name), *name)).filter(|(edits, _)| *edits <= tolerance);
+    let names = if names.len() > MAX_COMPARED { &[] } else { names };
+    // It takes as many edits as one is longer than the other: what is much longer costs nothing.
+    let length = written.chars().count();
+    let near = names.iter().filter(|name| name.chars().count().abs_diff(length) <= tolerance);
+    let near = near.map(|name| (edits(written, name), *name)).filter(|(edits, _)| *edits <= tolerance);
     near.min_by_key(|(edits, _)| *edits).map(|(_, name)| name)
 }
 

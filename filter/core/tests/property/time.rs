@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use cpu_time::ThreadTime;
 use dragoman_core::{
+    auth::Caller,
     config,
     dialect::{
         Downstream, Upstream,
@@ -60,6 +61,10 @@ const DOCUMENTS: &[(Readers, &str)] = &[
     (CONFIG, r#"{"providers":{"p":{"kind":"openai","accounts":[⟦{"name":"a%","credential":{"env":"A%"}}⟧],"headers":{⟦"x-%":"v"⟧}}}}"#),
     (CONFIG, r#"{"providers":{"p":{"kind":"ollama"}},"keys":[⟦{"id":"k%","sha256":"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}⟧]}"#),
     (CONFIG, r#"{"providers":{⟦"p%":{"kind":"opnai","bse_url":1,"x":{}}⟧},⟦"prviders%":1⟧}"#),
+    (CONFIG, r#"{"providers":{"p":{"kind":"ollama"}},"models":{⟦"p/m%":{}⟧,⟦"p/m%-1":{"snapshot_of":"m%"}⟧},"aliases":{⟦"a%":["m%","a%0"]⟧},"fallback_models":[⟦"p/m%"⟧,⟦"a%"⟧]}"#),
+    (CONFIG, r#"{"providers":{⟦"p%":{"kind":"ollama"}⟧},"models":{⟦"p%/m":{}⟧,⟦"q%/m":{}⟧},"model_mapping":{⟦"m%":{"p%":"m"}⟧},"fallback_models":[⟦"p%/m"⟧]}"#),
+    (CONFIG, r#"{"providers":{"p":{"kind":"ollama"}},"routing":{⟦"r%":{"strategy":"fallback","targets":[{"routing":"s%"},"p/m"]}⟧,⟦"s%":{"strategy":"fallback","targets":["p/m"]}⟧}}"#),
+    (CONFIG, r#"{"providers":{"p":{"kind":"ollama"}},"teams":{⟦"t%":{}⟧},"keys":[⟦{"id":"k%","sha256":"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08","team":"u%"}⟧]}"#),
     (WHOLE_OPENAI, r#"{"id":"c","model":"m","choices":[⟦{"index":%,"message":{"role":"assistant","content":"a"},"finish_reason":"stop"}⟧],"usage":{}}"#),
     (WHOLE_OPENAI, r#"{"choices":[{"message":{"content":"⟪ä\n⟫","tool_calls":[⟦{"id":"c%","function":{"name":"f","arguments":"{}"}}⟧],"annotations":[⟦{"type":"url_citation","url_citation":{"url":"u%"}}⟧]},"logprobs":{"content":[⟦{"token":"t","logprob":-1.5,"top_logprobs":[{"token":"t","logprob":-1}]}⟧]}}]}"#),
     (WHOLE_ANTHROPIC, r#"{"type":"message","content":[⟦{"type":"text","text":"ä","citations":[{"type":"web_search_result_location","url":"u%","title":"t","cited_text":"c"}]}⟧],"stop_reason":"end_turn"}"#),
@@ -159,7 +164,8 @@ fn decode(text: &str, framing: Framing) {
 
 fn configure(text: &str) {
     if let Ok(config) = config::parse(text) {
-        drop(Gateway::new(&config, |name| Some(name.to_owned())));
+        let gateway = Gateway::new(&config, |name| Some(name.to_owned()));
+        drop(gateway.catalogue.list(&Caller::Anonymous, "group_snapshots=1"));
         drop(config::to_json(&config));
     }
 }

@@ -12,7 +12,10 @@ use core::net::SocketAddr;
 
 use hashbrown::HashMap;
 
-use self::{names::Names, routes::Routes};
+use self::{
+    names::{Index, Names},
+    routes::Routes,
+};
 use super::{
     environment::Environment,
     key::KeyRouting,
@@ -37,10 +40,12 @@ struct Level<'c> {
 /// Reports what is wrong between sections.
 pub(super) fn check(config: &Config, reader: &mut Reader) {
     check_providers(config, reader);
-    routes::check_models(&Names::new(config, None), config, reader);
-    check_level(&Level::top(config), reader);
+    let index = Index::new(config);
+    let top = Level::top(config, &index);
+    routes::check_models(&top.names, config, reader);
+    check_level(&top, reader);
     for environment in &config.environments {
-        let level = Level::of(config, environment);
+        let level = Level::of(&index, environment);
         for provider in &environment.providers {
             let pointer = format!("{}/providers{}", level.at, step(&provider.name));
             refuse(reader, &pointer, level.names.provider(&provider.name));
@@ -53,14 +58,14 @@ pub(super) fn check(config: &Config, reader: &mut Reader) {
 }
 
 impl<'c> Level<'c> {
-    fn top(config: &'c Config) -> Self {
+    fn top(config: &'c Config, index: &'c Index<'c>) -> Self {
         let Config { keys, limits, routing, routers, .. } = config;
-        Self { at: String::new(), keys, limits, routing, routers, names: Names::new(config, None) }
+        Self { at: String::new(), keys, limits, routing, routers, names: Names::new(index, None) }
     }
 
-    fn of(config: &'c Config, environment: &'c Environment) -> Self {
+    fn of(index: &'c Index<'c>, environment: &'c Environment) -> Self {
         let Environment { name, keys, limits, routing, routers, .. } = environment;
-        let names = Names::new(config, Some(environment));
+        let names = Names::new(index, Some(environment));
         Self { at: format!("/environments{}", step(name)), keys, limits, routing, routers, names }
     }
 }

@@ -5,6 +5,8 @@
 
 use alloc::{format, string::String, vec::Vec};
 
+use hashbrown::{HashMap, HashSet};
+
 use super::super::{
     environment::Environment,
     raw::Config,
@@ -12,50 +14,103 @@ use super::super::{
     routing::Strategy,
 };
 
+/// So many names are listed where one is wrong; the message of each wrong reference would be as long as the file.
+const MAX_LISTED: usize = 20;
+
+/// The names of the top level, looked for once for each reference in the file.
+pub(super) struct Index<'c> {
+    config: &'c Config,
+    providers: HashSet<&'c str>,
+    environments: HashSet<&'c str>,
+    teams: HashSet<&'c str>,
+    routing: HashSet<&'c str>,
+    aliases: HashSet<&'c str>,
+    /// By full and by bare name, whether one of that name is enabled.
+    models: HashMap<&'c str, bool>,
+}
+
 /// All names of one level of the file.
 pub(super) struct Names<'c> {
-    config: &'c Config,
+    index: &'c Index<'c>,
     environment: Option<&'c Environment>,
+    /// What the environment adds.
+    teams: HashSet<&'c str>,
+    routing: HashSet<&'c str>,
+}
+
+impl<'c> Index<'c> {
+    pub(super) fn new(config: &'c Config) -> Self {
+        let mut models = HashMap::new();
+        for model in &config.models {
+            for name in [model.name.as_str(), bare_name(&model.name)] {
+                *models.entry(name).or_default() |= model.enabled;
+            }
+        }
+        Self {
+            config,
+            providers: config.providers.iter().map(|provider| provider.name.as_str()).collect(),
+            environments: config.environments.iter().map(|environment| environment.name.as_str()).collect(),
+            teams: config.teams.iter().map(|team| team.name.as_str()).collect(),
+            routing: config.routing.iter().map(|(name, _)| name.as_str()).collect(),
+            aliases: config.aliases.iter().map(|(alias, _)| alias.as_str()).collect(),
+            models,
+        }
+    }
 }
 
 impl<'c> Names<'c> {
-    pub(super) const fn new(config: &'c Config, environment: Option<&'c Environment>) -> Self {
-        Self { config, environment }
+    pub(super) fn new(index: &'c Index<'c>, environment: Option<&'c Environment>) -> Self {
+        let added = environment.into_iter();
+        let teams = added.clone().flat_map(|environment| &environment.teams).map(|team| team.name.as_str());
+        let routing = added.flat_map(|environment| &environment.routing).map(|(name, _)| name.as_str());
+        Self { index, environment, teams: teams.collect(), routing: routing.collect() }
     }
 
     pub(super) fn provider(&self, name: &str) -> Result<(), String> {
-        known("provider", name, &self.providers())
+        if self.index.providers.contains(name) {
+            return Ok(());
+        }
+        Err(unknown("provider", name, &self.providers()))
     }
 
     pub(super) fn team(&self, name: &str) -> Result<(), String> {
+        if self.teams.contains(name) || self.index.teams.contains(name) {
+            return Ok(());
+        }
         let added = self.environment.map(|environment| environment.teams.as_slice()).unwrap_or_default();
-        let teams = self.config.teams.iter().chain(added);
-        known("team", name, &teams.map(|team| team.name.as_str()).collect::<Vec<_>>())
+        let teams = self.index.config.teams.iter().chain(added);
+        Err(unknown("team", name, &teams.map(|team| team.name.as_str()).collect::<Vec<_>>()))
     }
 
     pub(super) fn environment(&self, name: &str) -> Result<(), String> {
-        let environments = self.config.environments.iter();
-        known("environment", name, &environments.map(|other| other.name.as_str()).collect::<Vec<_>>())
+        if self.index.environments.contains(name) {
+            return Ok(());
+        }
+        let environments = self.index.config.environments.iter();
+        Err(unknown("environment", name, &environments.map(|other| other.name.as_str()).collect::<Vec<_>>()))
     }
 
     pub(super) fn routing(&self, name: &str) -> Result<(), String> {
-        known("routing configuration", name, &self.strategies().map(|(name, _)| name.as_str()).collect::<Vec<_>>())
+        if self.routing.contains(name) || self.index.routing.contains(name) {
+            return Ok(());
+        }
+        let strategies = self.strategies();
+        Err(unknown("routing configuration", name, &strategies.map(|(name, _)| name.as_str()).collect::<Vec<_>>()))
     }
 
-    /// The routing configurations by name, those of the environment first.
+    /// The routing configurations by name, those of the environment first: they take the place of the file's.
     pub(super) fn strategies(&self) -> impl Iterator<Item = &'c (String, Strategy)> {
         let added = self.environment.map(|environment| environment.routing.as_slice()).unwrap_or_default();
-        added.iter().chain(&self.config.routing)
+        let others = self.index.config.routing.iter().filter(|(name, _)| !self.routing.contains(name.as_str()));
+        added.iter().chain(others)
     }
 
     /// A model that requests are sent to.
     pub(super) fn model(&self, name: &str) -> Result<(), String> {
-        if self.config.aliases.iter().any(|(alias, _)| alias == name) {
+        if self.index.aliases.contains(name) {
             return Ok(());
         }
-        let mut entries =
-            self.config.models.iter().filter(|model| model.name == name || bare_name(&model.name) == name).peekable();
-        if entries.peek().is_some() && entries.all(|model| !model.enabled) {
+        if self.index.models.get(name) == Some(&false) {
             return Err(format!("`{name}` is disabled in `models`"));
         }
         self.pattern(name)
@@ -64,16 +119,17 @@ impl<'c> Names<'c> {
     /// A model or a pattern of such.
     pub(super) fn pattern(&self, pattern: &str) -> Result<(), String> {
         let Some((provider, _)) = pattern.split_once('/') else { return Ok(()) };
+        if self.index.providers.contains(provider) {
+            return Ok(());
+        }
         match nearest(provider, &self.providers(), 1) {
-            Some(meant) if meant != provider => {
-                Err(format!("there is no provider `{provider}`; did you mean `{meant}`?"))
-            }
-            _ => Ok(()),
+            Some(meant) => Err(format!("there is no provider `{provider}`; did you mean `{meant}`?")),
+            None => Ok(()),
         }
     }
 
     fn providers(&self) -> Vec<&str> {
-        self.config.providers.iter().map(|provider| provider.name.as_str()).collect()
+        self.index.config.providers.iter().map(|provider| provider.name.as_str()).collect()
     }
 }
 
@@ -82,13 +138,12 @@ fn bare_name(name: &str) -> &str {
     name.split_once('/').map_or(name, |(_, model)| model)
 }
 
-fn known(noun: &str, name: &str, names: &[&str]) -> Result<(), String> {
-    if names.contains(&name) {
-        return Ok(());
-    }
-    Err(match suggest(name, names) {
+fn unknown(noun: &str, name: &str, names: &[&str]) -> String {
+    let (listed, others) = names.split_at(names.len().min(MAX_LISTED));
+    match suggest(name, names) {
         Some(meant) => format!("there is no such {noun}; did you mean `{meant}`?"),
         None if names.is_empty() => format!("there is no such {noun}; the file has none"),
-        None => format!("there is no such {noun}; there are: {}", names.join(", ")),
-    })
+        None if others.is_empty() => format!("there is no such {noun}; there are: {}", listed.join(", ")),
+        None => format!("there is no such {noun}; there are: {} and {} others", listed.join(", "), others.len()),
+    }
 }

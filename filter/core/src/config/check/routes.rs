@@ -6,8 +6,11 @@ use alloc::{
     vec::Vec,
 };
 
+use hashbrown::{HashMap, HashSet};
+
 use super::{
     super::{
+        aliases::{MAX_NAMES, ends},
         raw::{Config, ModelLists},
         reader::{Reader, step},
         router::ModelMapping,
@@ -30,17 +33,17 @@ impl Routes<'_> {
         for (name, strategy) in routing {
             self.check_strategy(strategy, &pointer(name), reader);
         }
-        let mut ways: Vec<(&str, Vec<&str>)> = Vec::new();
-        for (name, strategy) in self.names.strategies() {
-            // Of two with one name, the first counts: it is the environment's.
-            if !ways.iter().any(|(other, _)| other == name) {
-                let mut names = Vec::new();
-                collect_references(strategy, &mut names);
-                ways.push((name, names));
-            }
+        if routing.is_empty() {
+            return;
         }
-        for name in leading_back(&ways) {
-            if routing.iter().any(|(own, _)| own == name) {
+        let ways = self.names.strategies().map(|(name, strategy)| {
+            let mut names = Vec::new();
+            collect_references(strategy, &mut names);
+            (name.as_str(), names)
+        });
+        let own: HashSet<&str> = routing.iter().map(|(name, _)| name.as_str()).collect();
+        for name in leading_back(&ways.collect::<Vec<_>>()) {
+            if own.contains(name) {
                 refuse(reader, &pointer(name), Err("leads back to itself".to_string()));
             }
         }
@@ -107,11 +110,7 @@ pub(super) fn check_models(names: &Names<'_>, config: &Config, reader: &mut Read
             refuse(reader, &at, names.model(model));
         }
     }
-    let ways: Vec<(&str, Vec<&str>)> =
-        config.aliases.iter().map(|(name, models)| (name.as_str(), strs(models))).collect();
-    for alias in leading_back(&ways) {
-        refuse(reader, &format!("/aliases{}", step(alias)), Err("leads back to itself".to_string()));
-    }
+    check_ways(&config.aliases, reader);
     check_mapping(names, &config.model_mapping, "/model_mapping", reader);
     check_lists(names, &config.fallbacks, "/fallbacks", reader);
     check_lists(names, &config.context_fallbacks, "/context_fallbacks", reader);
@@ -122,6 +121,32 @@ pub(super) fn check_models(names: &Names<'_>, config: &Config, reader: &mut Read
     }
     for (task, level, models) in config.auto.lists() {
         check_list(names, models, &format!("/auto/task_routes/{task}/{level}"), reader);
+    }
+}
+
+/// Aliases come to an end, and soon.
+fn check_ways(aliases: &ModelLists, reader: &mut Reader) {
+    let ways: Vec<_> = aliases.iter().map(|(name, models)| (name.as_str(), strs(models))).collect();
+    for alias in leading_back(&ways) {
+        refuse(reader, &format!("/aliases{}", step(alias)), Err("leads back to itself".to_string()));
+    }
+    let lists: HashMap<&str, &[String]> =
+        aliases.iter().map(|(name, models)| (name.as_str(), models.as_slice())).collect();
+    let find = |name: &str| lists.get(name).copied();
+    let is_long = |models| {
+        let mut walk = ends(models, find);
+        walk.by_ref().for_each(drop);
+        walk.is_cut()
+    };
+    let long: HashSet<&str> =
+        aliases.iter().filter(|(_, models)| is_long(models)).map(|(name, _)| name.as_str()).collect();
+    // Whatever leads to one that is too long is too long as well: the cause is named alone.
+    let causes = aliases.iter().filter(|(name, models)| {
+        long.contains(name.as_str()) && !models.iter().any(|model| long.contains(model.as_str()))
+    });
+    for (alias, _) in causes {
+        let wrong = format!("leads to more than {MAX_NAMES} names, other aliases on the way included");
+        refuse(reader, &format!("/aliases{}", step(alias)), Err(wrong));
     }
 }
 
@@ -165,7 +190,8 @@ fn collect_references<'c>(strategy: &'c Strategy, names: &mut Vec<&'c str>) {
 
 /// The names from which a way leads back to them.
 fn leading_back<'c>(ways: &[(&'c str, Vec<&'c str>)]) -> Vec<&'c str> {
-    let place = |name: &&str| ways.iter().position(|(other, _)| other == name);
+    let places: HashMap<&str, usize> = ways.iter().enumerate().map(|(place, (name, _))| (*name, place)).collect();
+    let place = |name: &&str| places.get(name).copied();
     let edges: Vec<Vec<usize>> = ways.iter().map(|(_, to)| to.iter().filter_map(place).collect()).collect();
     on_cycles(&edges).into_iter().filter_map(|index| ways.get(index).map(|(name, _)| *name)).collect()
 }

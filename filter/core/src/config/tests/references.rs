@@ -111,6 +111,33 @@ fn a_model_that_is_disabled_is_no_target() {
 }
 
 #[test]
+fn of_aliases_that_lead_too_far_the_one_that_is_too_long_is_named() {
+    let chain = |length: usize| {
+        let row = |index: usize| format!(r#""a{index}": ["m{index}", "a{}"]"#, index + 1);
+        format!(r#""aliases": {{{}}}"#, (0..length).map(row).collect::<Vec<_>>().join(", "))
+    };
+    assert_eq!(problems(&chain(128)), [""; 0]);
+    // Those before it lead as far only because it does.
+    let problem = "leads to more than 256 names, other aliases on the way included";
+    assert_eq!(problems(&chain(129)), [format!("/aliases/a0: {problem}")]);
+    assert_eq!(problems(&chain(10_000)), [format!("/aliases/a9871: {problem}")]);
+    let wide = |width: usize| format!(r#""aliases": {{"w": ["m"{}]}}"#, r#", "m""#.repeat(width - 1));
+    assert_eq!(problems(&wide(256)), [""; 0]);
+    assert_eq!(problems(&wide(257)), [format!("/aliases/w: {problem}")]);
+}
+
+#[test]
+fn of_many_names_a_problem_lists_a_few() {
+    let teams: Vec<_> = (0..300).map(|index| format!(r#""t{index}": {{}}"#)).collect();
+    let key =
+        r#"{"id": "k", "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", "team": "t"}"#;
+    let found = problems(&format!(r#""teams": {{{}}}, "keys": [{key}]"#, teams.join(", ")));
+    let [problem] = found.as_slice() else { panic!("{found:?}") };
+    assert!(problem.starts_with("/keys/0/team: there is no such team; there are: t0, t1, "), "{problem}");
+    assert!(problem.ends_with(", t19 and 280 others"), "{problem}");
+}
+
+#[test]
 fn no_way_leads_back_to_itself() {
     let way = |name: &str, to: &str| {
         format!(
