@@ -261,7 +261,7 @@ mod tests {
 
     #[test]
     fn what_envoy_keeps_from_its_start_is_named_and_nothing_else_is() {
-        let cases: [(Edit, &[&str]); 11] = [
+        let cases: [(Edit, &[&str]); 10] = [
             (|file| file["listen"]["address"] = json!("127.0.0.1:18081"), &["listen.address"]),
             (|file| file["listen"]["concurrency"] = json!(7), &["listen.concurrency"]),
             (|file| file["providers"]["a"]["base_url"] = json!("https://c.example.com/v1"), &["providers.a.base_url"]),
