@@ -320,6 +320,20 @@ fn the_same_model_at_other_vendors_is_named() {
 }
 
 #[test]
+fn of_thousands_of_models_each_is_listed_once_or_with_what_it_is_a_version_of() {
+    let mut file = file();
+    for index in 0..2_500 {
+        file["models"][format!("openai/x{index:04}")] = json!({});
+        file["models"][format!("openai/x{index:04}-1")] = json!({"snapshot_of": format!("openai/x{index:04}")});
+    }
+    let gateway = gateway(&file);
+    let open = |query: &str| ids(&gateway, &Caller::Anonymous, query);
+    assert_eq!(open("q=openai/x").len(), 5_000);
+    let bases: Vec<_> = (0..2_500).map(|index| format!("openai/x{index:04}")).collect();
+    assert!(open("q=openai/x&group_snapshots=1") == bases, "a version is listed beside its base");
+}
+
+#[test]
 fn aliases_of_aliases_end_however_many_they_are() {
     let mut config = config::parse(&file().to_string()).unwrap();
     // As no file may have it: a walk that is cut short is still a walk that ends.

@@ -61,9 +61,9 @@ const DOCUMENTS: &[(Readers, &str)] = &[
     (CONFIG, r#"{"providers":{"p":{"kind":"openai","accounts":[⟦{"name":"a%","credential":{"env":"A%"}}⟧],"headers":{⟦"x-%":"v"⟧}}}}"#),
     (CONFIG, r#"{"providers":{"p":{"kind":"ollama"}},"keys":[⟦{"id":"k%","sha256":"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}⟧]}"#),
     (CONFIG, r#"{"providers":{⟦"p%":{"kind":"opnai","bse_url":1,"x":{}}⟧},⟦"prviders%":1⟧}"#),
-    (CONFIG, r#"{"providers":{"p":{"kind":"ollama"}},"models":{⟦"p/m%":{}⟧,⟦"p/m%-1":{"snapshot_of":"m%"}⟧},"aliases":{⟦"a%":["m%","a%0"]⟧},"fallback_models":[⟦"p/m%"⟧,⟦"a%"⟧]}"#),
-    (CONFIG, r#"{"providers":{⟦"p%":{"kind":"ollama"}⟧},"models":{⟦"p%/m":{}⟧,⟦"q%/m":{}⟧},"model_mapping":{⟦"m%":{"p%":"m"}⟧},"fallback_models":[⟦"p%/m"⟧]}"#),
-    (CONFIG, r#"{"providers":{"p":{"kind":"ollama"}},"routing":{⟦"r%":{"strategy":"fallback","targets":[{"routing":"s%"},"p/m"]}⟧,⟦"s%":{"strategy":"fallback","targets":["p/m"]}⟧}}"#),
+    (MODELS, r#"{"providers":{"p":{"kind":"ollama"}},"models":{⟦"p/m%":{}⟧,⟦"p/m%-1":{"snapshot_of":"m%"}⟧},"aliases":{⟦"a%":["m%","a%0"]⟧},"fallback_models":[⟦"p/m%"⟧,⟦"a%"⟧]}"#),
+    (MODELS, r#"{"providers":{⟦"p%":{"kind":"ollama"}⟧},"models":{⟦"p%/m":{}⟧,⟦"q%/m":{}⟧},"model_mapping":{⟦"m%":{"p%":"m"}⟧},"fallback_models":[⟦"p%/m"⟧]}"#),
+    (MODELS, r#"{"providers":{"p":{"kind":"ollama"}},"routing":{⟦"r%":{"strategy":"fallback","targets":[{"routing":"s%"},"p/m"]}⟧,⟦"s%":{"strategy":"fallback","targets":["p/m"]}⟧}}"#),
     (CONFIG, r#"{"providers":{"p":{"kind":"ollama"}},"teams":{⟦"t%":{}⟧},"keys":[⟦{"id":"k%","sha256":"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08","team":"u%"}⟧]}"#),
     (WHOLE_OPENAI, r#"{"id":"c","model":"m","choices":[⟦{"index":%,"message":{"role":"assistant","content":"a"},"finish_reason":"stop"}⟧],"usage":{}}"#),
     (WHOLE_OPENAI, r#"{"choices":[{"message":{"content":"⟪ä\n⟫","tool_calls":[⟦{"id":"c%","function":{"name":"f","arguments":"{}"}}⟧],"annotations":[⟦{"type":"url_citation","url_citation":{"url":"u%"}}⟧]},"logprobs":{"content":[⟦{"token":"t","logprob":-1.5,"top_logprobs":[{"token":"t","logprob":-1}]}⟧]}}]}"#),
@@ -105,6 +105,7 @@ const SCAN: Readers = &[("the scan of a request", pass_on), ("the scan of an ans
 const DECODER: Readers =
     &[("events", |text| decode(text, Framing::Events)), ("lines", |text| decode(text, Framing::Lines))];
 const CONFIG: Readers = &[("the configuration", configure)];
+const MODELS: Readers = &[("the list of models", list)];
 const WHOLE_OPENAI: Readers =
     &[("OpenAI's answer", |text| read(&OpenAiChat, text)), ("an answer passed on", scan_answer)];
 const WHOLE_ANTHROPIC: Readers = &[("Anthropic's answer", |text| read(&Anthropic, text))];
@@ -164,10 +165,16 @@ fn decode(text: &str, framing: Framing) {
 
 fn configure(text: &str) {
     if let Ok(config) = config::parse(text) {
-        let gateway = Gateway::new(&config, |name| Some(name.to_owned()));
-        drop(gateway.catalogue.list(&Caller::Anonymous, "group_snapshots=1"));
+        drop(Gateway::new(&config, |name| Some(name.to_owned())));
         drop(config::to_json(&config));
     }
+}
+
+fn list(text: &str) {
+    let config = config::parse(text).expect("the document is a configuration");
+    let catalogue = Gateway::new(&config, |name| Some(name.to_owned())).catalogue;
+    drop(catalogue.list(&Caller::Anonymous, ""));
+    drop(catalogue.list(&Caller::Anonymous, "group_snapshots=1"));
 }
 
 fn read(upstream: &dyn Upstream, text: &str) {
