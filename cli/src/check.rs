@@ -41,7 +41,7 @@ pub fn summarize(path: &Path, config: &Config) -> String {
     for (pointer, meaningless) in names_without_meaning(config) {
         let _ = writeln!(text, "  warning: {pointer}: {meaningless}");
     }
-    let required = config.auth.required.unwrap_or_else(|| !config.keys.is_empty() || config.auth.jwt.is_some());
+    let required = config.auth.is_required(&config.keys);
     let _ = writeln!(
         text,
         "  keys: {}; {}",

@@ -37,8 +37,7 @@ pub fn refuse(config: &Config) -> Result<(), Vec<Problem>> {
     let problems: Vec<_> = relied_on
         .map(|Pending { pointer, .. }| Problem {
             pointer,
-            message: "is not acted on yet, and what it is there for would silently be missing; `dragoman check` passes"
-                .into(),
+            message: format!("{}; `dragoman check` passes", config::NOT_ACTED_ON),
         })
         .collect();
     if problems.is_empty() { Ok(()) } else { Err(problems) }

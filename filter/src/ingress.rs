@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use dragoman_core::{
     attempt::Attempt,
+    error::{Error, Kind},
     exchange::{Arrival, Exchange, LocalReply},
     gateway::Gateway,
     headers::Headers,
@@ -75,7 +76,10 @@ impl IngressStream {
                     host::set_property(NEXT_PROPERTY, &next);
                 }
                 self.stream.edit_request_headers(&edits);
-                let Some(attempt) = Attempt::new(&plan, 0) else { return Action::Continue };
+                let Some(attempt) = Attempt::new(&plan, 0) else {
+                    let error = Error::new(Kind::Misconfigured, "The request has nowhere to go.");
+                    return self.stream.reply(&error.reply(plan.shape));
+                };
                 let (courier, action) = Courier::ingress(&self.stream, attempt, self.seen, &self.deadlines);
                 self.course = Course::Carried(courier);
                 action

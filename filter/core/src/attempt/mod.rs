@@ -42,6 +42,8 @@ const PRIVATE: &[&str] = &[
     "openai-project",
     "set-cookie",
     "strict-transport-security",
+    // The client's is Envoy's own, by which its log can be searched.
+    "x-request-id",
 ];
 
 /// Request headers that are an attempt's own, whatever its provider.

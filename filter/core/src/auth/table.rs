@@ -60,7 +60,7 @@ impl KeyTable {
         for key in keys {
             by_prefix.entry(prefix(&key.sha256)).or_default().push(Rc::new(Key::new(key)));
         }
-        Self { required: auth.required.unwrap_or(!keys.is_empty()), by_prefix }
+        Self { required: auth.is_required(keys), by_prefix }
     }
 
     /// Lets a caller in, or says why not. A known key that is not valid is refused even where none is required: taking a

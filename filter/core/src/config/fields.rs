@@ -158,7 +158,7 @@ impl<'f> Reading<'f> {
     }
 }
 
-impl<S> Fields<S> for Reading<'_> {
+impl<S: Section> Fields<S> for Reading<'_> {
     fn field<F: Form>(
         &mut self,
         name: &'static str,
@@ -168,6 +168,9 @@ impl<S> Fields<S> for Reading<'_> {
         _: &'static str,
     ) -> Option<F::Value> {
         let value = self.take(name, matches!(presence, Presence::Required))?;
+        if S::PENDING.contains(&(name, Silence::Unsafe)) && !is_hollow(value) {
+            self.reader.rely_on(name);
+        }
         self.reader.within(name, |reader| form.read(value, reader))
     }
 
@@ -187,6 +190,11 @@ impl<S> Fields<S> for Reading<'_> {
     fn is_sound(&self, pointer: &str) -> bool {
         self.reader.is_sound(pointer)
     }
+}
+
+/// Whether nothing can be relied on by what is written.
+fn is_hollow(value: &RawValue) -> bool {
+    matches!(value.get().trim_matches('"'), "null" | "{}" | "[]" | "false" | "local")
 }
 
 /// The task of writing.

@@ -60,6 +60,7 @@ pub use self::{
         Account, Auth, AuthMode, BaseUrl, Config, Credential, EnvoyAdmin, Key, Listen, ModelLists, Provider, Retry,
         SpokenDialect, StreamUsage, Timeouts, Tls,
     },
+    reader::NOT_ACTED_ON,
     reference::{Field, Reference, SectionReference, Shape, Silence},
     retry::{Backoff, Cooldown, RetryMode, RetryOverride},
     router::{CacheDirective, LoadBalance, ModelMapping, RateLimit, Refill, Router, RouterCache},

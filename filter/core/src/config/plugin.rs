@@ -35,7 +35,7 @@ impl Plugin {
     /// # Errors
     /// Everything that is wrong with it, at once.
     pub fn parse(json: &str) -> Result<Self, Vec<Problem>> {
-        Reader::document(json, |raw, reader| Nested::new().read(raw, reader))
+        Reader::document_to_run(json, |raw, reader| Nested::new().read(raw, reader))
     }
 
     /// What [`Plugin::parse`] takes back unchanged, without what is as by default: Envoy shows it to people.
@@ -120,5 +120,21 @@ mod tests {
             let pointers: Vec<_> = problems.iter().map(|problem| problem.pointer.clone()).collect();
             assert_eq!(pointers, [pointer], "{json}: {problems:?}");
         }
+    }
+
+    #[test]
+    fn what_somebody_relies_on_and_nothing_acts_on_is_not_run() {
+        let provider = r#""providers":{"p":{"kind":"ollama","base_url":"http://127.0.0.1:1"}}"#;
+        for (more, pointer) in [
+            (r#""auth":{"jwt":{"issuer":"https://i","jwks_url":"https://i/j"}}"#, "/config/auth/jwt"),
+            (r#""limits":[{"name":"l","of":"requests","per":"minute","max":1,"scope":"key"}]"#, "/config/limits"),
+        ] {
+            let document = alloc::format!(r#"{{"role":"ingress","config":{{{provider},{more}}}}}"#);
+            let problems = Plugin::parse(&document).unwrap_err();
+            assert!(problems.iter().any(|problem| problem.pointer == pointer), "{problems:?}");
+        }
+        let document =
+            alloc::format!(r#"{{"role":"ingress","config":{{{provider},"limits":[],"limits_backend":"local"}}}}"#);
+        assert!(Plugin::parse(&document).is_ok());
     }
 }

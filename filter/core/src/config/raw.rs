@@ -297,6 +297,14 @@ pub struct Retry {
     pub cooldown: Cooldown,
 }
 
+impl Auth {
+    /// Whether a caller must have a key, where these are the file's.
+    #[must_use]
+    pub fn is_required(&self, keys: &[Key]) -> bool {
+        self.required.unwrap_or_else(|| !keys.is_empty() || self.jwt.is_some())
+    }
+}
+
 impl Provider {
     /// The name of the Envoy cluster of this provider: the operator's, else the rendered one, which renderer and module derive
     /// alike.

@@ -21,7 +21,12 @@ pub(super) struct Reader {
     problems: Vec<Problem>,
     /// The pointers of the problems and of all above them.
     unsound: HashSet<String>,
+    /// Whether what is read is to be run.
+    runs: bool,
 }
+
+/// What is said of a field that is written, relied on, and not acted on.
+pub const NOT_ACTED_ON: &str = "is not acted on yet, and what it is there for would silently be missing";
 
 impl Reader {
     /// Reads a whole document; what is not JSON is one problem, with its line and column.
@@ -29,9 +34,37 @@ impl Reader {
         json: &str,
         read: impl FnOnce(&RawValue, &mut Self) -> Option<T>,
     ) -> Result<T, Vec<Problem>> {
-        let raw: &RawValue = serde_json::from_str(json)
-            .map_err(|error| vec![Problem { pointer: String::new(), message: format!("not valid JSON: {error}") }])?;
-        let mut reader = Self::default();
+        Self::default().finish(Self::raw(json)?, read)
+    }
+
+    /// The same of a document that is to be run: what somebody relies on and nothing acts on yet is a problem, because a gateway
+    /// that ignored it would be another one than is described.
+    pub(super) fn document_to_run<T>(
+        json: &str,
+        read: impl FnOnce(&RawValue, &mut Self) -> Option<T>,
+    ) -> Result<T, Vec<Problem>> {
+        Self { runs: true, ..Self::default() }.finish(Self::raw(json)?, read)
+    }
+
+    fn raw(json: &str) -> Result<&RawValue, Vec<Problem>> {
+        serde_json::from_str(json)
+            .map_err(|error| vec![Problem { pointer: String::new(), message: format!("not valid JSON: {error}") }])
+    }
+
+    /// A member is relied on that nothing acts on.
+    #[inline(never)]
+    pub(super) fn rely_on(&mut self, name: &str) {
+        if self.runs {
+            self.report_under(&["/", name].concat(), NOT_ACTED_ON);
+        }
+    }
+
+    fn finish<T>(
+        self,
+        raw: &RawValue,
+        read: impl FnOnce(&RawValue, &mut Self) -> Option<T>,
+    ) -> Result<T, Vec<Problem>> {
+        let mut reader = self;
         match read(raw, &mut reader) {
             Some(value) if reader.problems.is_empty() => Ok(value),
             _ => Err(reader.problems),

@@ -127,6 +127,10 @@ pub(super) const MODEL: Parsed<String> = Parsed {
     what: "a model such as gpt-4o or anthropic/claude-sonnet-4-5",
     parse: |text| match (MODEL_GLOB.parse)(text) {
         Ok(model) if model.contains('*') => Err("is a pattern; one model is named here"),
+        // What a request can ask for.
+        Ok(model) if model.len() > 256 || !model.bytes().all(|byte| byte.is_ascii_graphic()) => {
+            Err("is not 1 to 256 ASCII characters")
+        }
         other => other,
     },
     ..TEXT

@@ -337,7 +337,10 @@ fn recorded_chat_requests_can_be_put_to_gemini() {
             continue;
         }
         let messages = body["messages"].as_array().unwrap();
-        let got = match sent(body) {
+        let mut body = body.clone();
+        // The models are everybody's; here all are of one provider.
+        body["model"] = format!("p/{}", body["model"].as_str().unwrap()).into();
+        let got = match sent(&body) {
             Asked::Sent(sent) => sent,
             Asked::Refused(reply) => {
                 let error: Value = serde_json::from_slice(&reply.body).unwrap();
