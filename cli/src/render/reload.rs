@@ -17,6 +17,9 @@ use serde_json::Value;
 
 use super::{Rendering, Target, bootstrap, credentials, discovery, wasm::Module, yaml};
 
+/// Each field costs a rendering, on the thread that also listens for signals.
+const BLAME_LIMIT: usize = 32;
+
 /// A rendering for an Envoy that is to take over changes of the file.
 #[derive(Debug)]
 pub struct Reloadable {
@@ -27,13 +30,21 @@ pub struct Reloadable {
     rendering: Rendering,
 }
 
-/// What a running Envoy cannot take over: the fields, as `providers.openai.base_url`.
+/// What a running Envoy cannot take over.
 #[derive(Debug, PartialEq, Eq)]
-pub struct NeedsRestart(pub Vec<String>);
+pub struct NeedsRestart {
+    /// The fields, as `providers.openai.base_url`.
+    pub fields: Vec<String>,
+    /// Whether more fields have changed than were looked at.
+    pub has_more: bool,
+}
 
 impl fmt::Display for NeedsRestart {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "needs a restart: {}", self.0.join(", "))
+        // Order alone is no field that has changed.
+        let fields =
+            if self.fields.is_empty() { "the order of its entries".to_owned() } else { self.fields.join(", ") };
+        write!(f, "needs a restart: {fields}{}", if self.has_more { ", and others" } else { "" })
     }
 }
 
@@ -73,7 +84,7 @@ impl Reloadable {
     /// # Errors
     /// When Envoy would have to be started anew.
     pub fn filter(&self, config: &Config) -> Result<String, NeedsRestart> {
-        let masked = self.admit(config).ok_or_else(|| NeedsRestart(self.blame(config)))?;
+        let masked = self.admit(config).ok_or_else(|| self.blame(config))?;
         let module = Module { path: &self.wasm, variables: &self.rendering.variables };
         Ok(discovery::response(&module.ingress(&Plugin::Ingress(Box::new(masked)))))
     }
@@ -83,11 +94,8 @@ impl Reloadable {
         let mut carried = config.clone();
         let dropped = self.started.providers.iter().filter(|provider| find(&config.providers, provider).is_none());
         carried.providers.extend(dropped.map(|provider| Provider { enabled: false, ..provider.clone() }));
-        let (masked, handovers) = credentials::hand_over(&carried);
         // The process has its variables from its start; another value, or another variable, does not reach it.
-        if !handovers.iter().all(|handover| self.rendering.handovers.contains(handover)) {
-            return None;
-        }
+        let masked = credentials::carry(&carried, &self.rendering.handovers)?;
         let mut variables = [credentials::variables(&masked), self.rendering.variables.clone()].concat();
         variables.sort_unstable();
         variables.dedup();
@@ -107,20 +115,23 @@ impl Reloadable {
     }
 
     /// The changes that Envoy cannot take over even one by one; all, where only several together are a problem.
-    fn blame(&self, config: &Config) -> Vec<String> {
+    fn blame(&self, config: &Config) -> NeedsRestart {
         let [old, new] = [&self.started, config].map(|config| {
             let document = serde_json::from_str(&config::to_json(config));
             document.unwrap_or(Value::Null)
         });
         let mut changes = Vec::new();
         differences(&old, &new, &mut Vec::new(), &mut changes);
+        let has_more = changes.len() > BLAME_LIMIT;
+        changes.truncate(BLAME_LIMIT);
         let alone = |change: &&Change<'_>| {
             let mut document = old.clone();
             change.apply(&mut document);
             config::parse(&document.to_string()).is_ok_and(|config| self.admit(&config).is_none())
         };
         let fixed: Vec<_> = changes.iter().filter(alone).map(Change::place).collect();
-        if fixed.is_empty() { changes.iter().map(Change::place).collect() } else { fixed }
+        let fields = if fixed.is_empty() { changes.iter().map(Change::place).collect() } else { fixed };
+        NeedsRestart { fields, has_more }
     }
 }
 
@@ -284,7 +295,7 @@ mod tests {
             ),
         ];
         for (edit, expected) in cases {
-            let NeedsRestart(found) = reload(edit).unwrap_err();
+            let NeedsRestart { fields: found, .. } = reload(edit).unwrap_err();
             assert_eq!(found, expected);
         }
     }
@@ -297,10 +308,66 @@ mod tests {
             |file| file["providers"]["a"]["headers"] = json!({ "x-project": "p" }),
         ];
         for edit in edits {
-            let NeedsRestart(found) = reload(edit).unwrap_err();
+            let NeedsRestart { fields: found, .. } = reload(edit).unwrap_err();
             assert_eq!(found.len(), 1, "{found:?}");
             assert!(found.iter().all(|place| place.starts_with("providers.a.")), "{found:?}");
             assert!(!found.iter().any(|place| place.contains("sk-")), "{found:?}");
         }
+    }
+
+    #[test]
+    fn a_secret_that_the_process_has_may_move_and_its_neighbours_may_go() {
+        // One name as variables, so that the second to come gets a number.
+        let mut file = file();
+        for (name, secret) in [("x-y", "sk-1"), ("x_y", "sk-2")] {
+            file["providers"][name] =
+                json!({ "kind": "openai", "base_url": "https://x.example.com/v1", "credential": { "value": secret } });
+        }
+        let started = config(&file);
+        let reloadable = Reloadable::new(started.clone(), TARGET, Path::new("/run/discovery")).unwrap();
+        let carriers = |config: &Config| {
+            let plugin = plugin(&reloadable.filter(config).unwrap());
+            let credential = |name: &str| {
+                let provider = plugin.providers.iter().find(|provider| provider.name == name).unwrap();
+                format!("{:?}", provider.accounts[0].credential)
+            };
+            [credential("x-y"), credential("x_y")]
+        };
+        let [first, second] = carriers(&started);
+        assert_ne!(first, second);
+        let mut turned = started.clone();
+        turned.providers.reverse();
+        assert_eq!(carriers(&turned), [first.clone(), second.clone()]);
+        let mut without = started.clone();
+        without.providers.retain(|provider| provider.name != "x-y");
+        assert_eq!(carriers(&without), [first.clone(), second.clone()]);
+        file["providers"]["x-y"]["credential"]["value"] = json!("sk-2");
+        file["providers"]["x_y"]["credential"]["value"] = json!("sk-1");
+        assert_eq!(carriers(&config(&file)), [second, first]);
+    }
+
+    #[test]
+    fn a_variable_that_carries_a_secret_is_not_the_one_that_a_file_means_by_its_name() {
+        let edited = reload(|file| file["providers"]["b"]["credential"] = json!({ "env": "DRAGOMAN_CREDENTIAL_A" }));
+        assert_eq!(edited.unwrap_err().fields, ["providers.b.accounts"]);
+    }
+
+    #[test]
+    fn no_more_fields_are_looked_at_than_are_worth_their_time() {
+        let refused = reload(|file| {
+            for number in 0..BLAME_LIMIT {
+                file["aliases"][format!("a{number}")] = json!("a/gpt-4o");
+                file["providers"][format!("c{number}")] = json!({ "kind": "ollama", "base_url": "http://127.0.0.1:1" });
+            }
+        });
+        let refused = refused.unwrap_err();
+        assert!(refused.has_more && (1..=BLAME_LIMIT).contains(&refused.fields.len()), "{refused}");
+        assert!(refused.to_string().ends_with(", and others"), "{refused}");
+    }
+
+    #[test]
+    fn there_is_always_something_to_blame() {
+        let refused = NeedsRestart { fields: Vec::new(), has_more: false };
+        assert_eq!(refused.to_string(), "needs a restart: the order of its entries");
     }
 }

@@ -72,7 +72,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
 }
 
 async fn serve(options: &Options) -> anyhow::Result<()> {
-    let mut signals = Signals::new()?;
+    let mut signals = Signals::new(options.reload)?;
     let source = if options.reload { Some(Source::new(&options.config)?) } else { None };
     let (config, overrides) = configure(options)?;
     for line in check::unconfigured(&config).chain(check::ignored(&config)) {
@@ -109,12 +109,12 @@ async fn serve(options: &Options) -> anyhow::Result<()> {
 
     let serving = tokio::select! {
         ready = wait_until_ready(&mut envoy) => ready?,
-        () = signals.next() => return envoy.stop().await,
+        () = signals.first() => return envoy.stop().await,
     };
     announce(&serving)?;
     tokio::select! {
         ended = envoy.wait() => bail!("Envoy ended by itself ({}); its last lines are above", ended?),
-        () = signals.next() => {}
+        () = signals.first() => {}
         () = follow(&mut reload, &serving.envoy_admin) => {}
     }
     drain::run(&mut envoy, &serving.envoy_admin, &mut signals).await?;
@@ -204,17 +204,32 @@ fn announce(serving: &Serving) -> std::io::Result<()> {
     out.flush()
 }
 
-/// What asks for the end: SIGTERM and SIGINT.
+/// What asks for the end: SIGTERM, SIGINT and, where no file is followed, SIGHUP. A terminal that closes sends the last, too, and
+/// nobody should be left with a gateway that he no longer sees.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    hangup: Signal,
+    /// Whether SIGHUP asks for something else.
+    is_followed: bool,
 }
 
 impl Signals {
-    fn new() -> std::io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    fn new(is_followed: bool) -> std::io::Result<Self> {
+        let [terminate, interrupt, hangup] =
+            [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()].map(signal);
+        Ok(Self { terminate: terminate?, interrupt: interrupt?, hangup: hangup?, is_followed })
     }
 
+    async fn first(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+            _ = self.hangup.recv(), if !self.is_followed => {}
+        }
+    }
+
+    /// One that asks for haste. SIGHUP does not: the kernel and a shell both send it when one terminal closes.
     async fn next(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}

@@ -3,7 +3,8 @@
 //! The tool checks the file with the parser that the module has, so that a mistake is named where it was made. The module
 //! checks it once more when Envoy hands it over; that Envoy took it is read from its counters, not assumed. A file that the
 //! tool refuses is counted by Envoy as well: whoever watches metrics learns that the configuration in effect is not the one
-//! in the file.
+//! in the file. What Envoy did not take is tried again until it does or the file says something else: the file will not change
+//! once more only because Envoy was slow.
 
 use std::{
     fs,
@@ -33,6 +34,10 @@ use crate::{
 const CONFIRMATION_LIMIT: Duration = Duration::from_secs(5);
 const CONFIRMATION_POLL: Duration = Duration::from_millis(10);
 
+/// After a hand-over that failed; doubled after each that follows.
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+const LAST_RETRY: Duration = Duration::from_mins(1);
+
 /// The file, as it was before anything was read from it, and SIGHUP, which asks to look at it again.
 pub(super) struct Source {
     path: PathBuf,
@@ -51,6 +56,14 @@ pub(super) struct Reload {
     running: String,
     /// Whether the file that Envoy reads is another, refused one.
     is_marked: bool,
+    /// What the file asks for, where Envoy has not taken it.
+    pending: Option<Pending>,
+}
+
+struct Pending {
+    filter: String,
+    /// Until the next try.
+    wait: Duration,
 }
 
 /// What became of a file.
@@ -67,9 +80,11 @@ impl Source {
     }
 
     async fn next(&mut self) -> Content {
-        tokio::select! {
-            content = self.watch.changed() => content,
-            _ = self.hangup.recv() => self.watch.look(),
+        loop {
+            tokio::select! {
+                content = self.watch.changed() => return content,
+                _ = self.hangup.recv() => self.watch.look(),
+            }
         }
     }
 }
@@ -88,7 +103,7 @@ impl Reload {
         let rendered = Reloadable::new(config.clone(), target, &watched)?;
         let running = rendered.filter(config).map_err(|error| anyhow::anyhow!("{error}"))?;
         let draft = folder.join("draft.json");
-        let reload = Self { source, overrides, rendered, draft, running, is_marked: false };
+        let reload = Self { source, overrides, rendered, draft, running, is_marked: false, pending: None };
         reload.write(&reload.running)?;
         Ok(reload)
     }
@@ -100,8 +115,12 @@ impl Reload {
     /// Follows the file for as long as Envoy runs.
     pub(super) async fn run(&mut self, envoy: &Interface) -> ! {
         loop {
-            let content = self.source.next().await;
-            let outcome = self.apply(content, envoy).await;
+            let outcome = tokio::select! {
+                content = self.source.next() => self.apply(content, envoy).await,
+                Pending { filter, wait } = due(&mut self.pending) => {
+                    self.bring(filter, wait.saturating_mul(2).min(LAST_RETRY), envoy).await
+                }
+            };
             let path = self.source.path.display();
             let lines = match outcome {
                 Ok(Outcome::Taken) => vec![format!("reloaded {path}")],
@@ -114,13 +133,10 @@ impl Reload {
     }
 
     async fn apply(&mut self, content: Content, envoy: &Interface) -> Result<Outcome, Vec<String>> {
+        self.pending = None;
         match content.map_err(|error| vec![error]).and_then(|text| self.filter(&text)) {
             Ok(filter) if filter == self.running && !self.is_marked => Ok(Outcome::Same),
-            Ok(filter) => {
-                self.hand_over(&filter, envoy).await.map_err(|error| vec![format!("{error:#}")])?;
-                self.running = filter;
-                Ok(Outcome::Taken)
-            }
+            Ok(filter) => self.bring(filter, FIRST_RETRY, envoy).await,
             Err(reasons) => {
                 let summary = format!("{} not reloaded: see the log", self.source.path.display());
                 // Envoy refuses this, as it is meant to.
@@ -139,6 +155,20 @@ impl Reload {
             let _ = writeln!(std::io::stderr(), "dragoman: {line}");
         }
         Ok(filter)
+    }
+
+    /// Brings the filter into effect, or has it tried again after `wait`.
+    async fn bring(&mut self, filter: String, wait: Duration, envoy: &Interface) -> Result<Outcome, Vec<String>> {
+        match self.hand_over(&filter, envoy).await {
+            Ok(()) => {
+                self.running = filter;
+                Ok(Outcome::Taken)
+            }
+            Err(error) => {
+                self.pending = Some(Pending { filter, wait });
+                Err(vec![format!("{error:#}; tried again in {} s", wait.as_secs())])
+            }
+        }
     }
 
     /// Gives Envoy another file and waits until it has taken or refused it.
@@ -163,6 +193,17 @@ impl Reload {
         let file = self.rendered.file();
         let written = fs::write(&self.draft, filter).and_then(|()| fs::rename(&self.draft, &file));
         written.with_context(|| format!("{} cannot be written", file.display()))
+    }
+}
+
+/// Waits until it is time, if there is anything to wait for. May be dropped before.
+async fn due(pending: &mut Option<Pending>) -> Pending {
+    if let Some(Pending { wait, .. }) = pending {
+        sleep(*wait).await;
+    }
+    match pending.take() {
+        Some(pending) => pending,
+        None => std::future::pending().await,
     }
 }
 

@@ -3,7 +3,7 @@
 //! It is read again and again, by its path: editors, `git` and mounted volumes replace a file in ways that a watch on the
 //! file itself does not survive, its time of change is too coarse for a quick second edit, and it is small. An editor that
 //! writes in place leaves a file cut short for a moment, which may be a good one that lacks its last keys. So a change counts
-//! when it was there twice in a row.
+//! when it was there twice in a row, and so does what is looked at because somebody asked.
 
 use std::{fs, io, path::PathBuf, time::Duration};
 
@@ -21,6 +21,8 @@ pub(super) struct Watch {
     known: Content,
     /// What was there at the last look.
     last: Content,
+    /// Whether what is there is to be handed out even if it is known.
+    is_asked: bool,
 }
 
 impl Watch {
@@ -29,15 +31,17 @@ impl Watch {
         let known = read(&path);
         let mut polls = interval(POLL);
         polls.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Self { path, polls, last: known.clone(), known }
+        Self { path, polls, last: known.clone(), known, is_asked: false }
     }
 
-    /// Waits for other content than that which was handed out last. May be dropped and called again.
+    /// Waits for other content than that which was handed out last, or for any after [`Self::look`]. May be dropped and called
+    /// again.
     pub(super) async fn changed(&mut self) -> Content {
         loop {
             self.polls.tick().await;
             let now = read(&self.path);
-            if now == self.last && now != self.known {
+            if now == self.last && (self.is_asked || now != self.known) {
+                self.is_asked = false;
                 self.known.clone_from(&now);
                 return now;
             }
@@ -45,11 +49,14 @@ impl Watch {
         }
     }
 
-    /// What is there now, changed or not.
-    pub(super) fn look(&mut self) -> Content {
-        self.last = read(&self.path);
-        self.known.clone_from(&self.last);
-        self.last.clone()
+    /// Has what is there handed out, changed or not, once it stands still.
+    pub(super) fn look(&mut self) {
+        // Asked again meanwhile, the answer would only be put off.
+        if !self.is_asked {
+            self.is_asked = true;
+            self.last = read(&self.path);
+            self.polls.reset();
+        }
     }
 }
 
@@ -91,7 +98,10 @@ mod tests {
             assert!(timeout(SHORT, watch.changed()).await.is_err());
             fs::remove_file(&path).unwrap();
             assert!(timeout(LONG, watch.changed()).await.unwrap().is_err());
-            assert!(watch.look().is_err());
+            assert!(timeout(SHORT, watch.changed()).await.is_err());
+            watch.look();
+            assert!(timeout(LONG, watch.changed()).await.unwrap().is_err());
+            assert!(timeout(SHORT, watch.changed()).await.is_err());
         });
     }
 
@@ -102,6 +112,8 @@ mod tests {
         fs::write(&path, "whole").unwrap();
         run(async {
             let mut watch = Watch::new(path.clone());
+            fs::write(&path, "cut").unwrap();
+            watch.look();
             let writer = async {
                 for length in 0..10 {
                     fs::write(&path, "x".repeat(length)).unwrap();
@@ -118,7 +130,9 @@ mod tests {
     fn what_is_no_file_is_not_read() {
         let folder = tempfile::tempdir().unwrap();
         run(async {
-            let content = Watch::new(folder.path().to_owned()).look();
+            let mut watch = Watch::new(folder.path().to_owned());
+            watch.look();
+            let content = timeout(LONG, watch.changed()).await.unwrap();
             assert_eq!(content, Err("it is not a regular file".to_owned()));
         });
     }
