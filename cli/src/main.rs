@@ -136,7 +136,7 @@ struct UpArgs {
     /// Listen on this port instead of the file's; 0 for any free one
     #[arg(long)]
     port: Option<u16>,
-    /// Take over changes of the file while running; SIGHUP looks at it at once
+    /// Take over changes of the file while running; SIGHUP has it looked at again
     #[arg(long)]
     reload: bool,
 }

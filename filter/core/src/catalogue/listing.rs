@@ -215,7 +215,7 @@ impl Wanted {
 
     fn has(&self, card: &Card<'_>) -> bool {
         let is_listed = |list: &Option<String>, word: &str| {
-            list.as_ref().is_none_or(|list| list.split(',').any(|wanted| wanted.trim() == word))
+            list.as_ref().is_none_or(|list| list.is_empty() || list.split(',').any(|wanted| wanted.trim() == word))
         };
         let own = card.entry.filter(|_| card.stands_for.is_empty()).map(|entry| entry.provider.name.as_str());
         let mut providers = own.into_iter().chain(card.stands_for.iter().map(|choice| choice.provider.name.as_str()));

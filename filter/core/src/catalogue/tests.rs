@@ -266,6 +266,7 @@ fn the_list_can_be_narrowed_and_its_snapshots_grouped() {
     );
     assert_eq!(open("provider=nobody"), [""; 0]);
     assert_eq!(open("status=cooling_down"), [""; 0]);
+    assert_eq!(open("provider=&status=&q="), open(""), "an empty filter is none");
     assert_eq!(open("q=fast"), ["fast"]);
     let grouped = open("group_snapshots=true&provider=openai&q=4o");
     assert_eq!(grouped, ["openai/gpt-4o-mini", "openai/gpt-4o", "fast", "auto"]);
