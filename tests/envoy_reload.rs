@@ -253,6 +253,21 @@ fn after_a_bad_edit_the_content_that_runs_is_taken_again() {
     assert_eq!(gateway.send(&chat("sk-edited", "openai/o3", false)).status, 403);
 }
 
+#[test]
+fn the_beginning_of_a_file_opens_no_gateway() {
+    let scene = start();
+    let gateway = &scene.gateway;
+    edit(gateway, |config| drop(config.as_object_mut().unwrap().remove("keys")));
+    wait_for_line(gateway, "not reloaded: /keys: there are none any more", 1);
+    assert_eq!(gateway.send(&chat("sk-nobody", "openai/gpt-4o", false)).status, 401);
+    edit(gateway, |config| {
+        config.as_object_mut().unwrap().remove("keys");
+        config["auth"] = json!({"required": false});
+    });
+    wait_for_line(gateway, "dragoman: reloaded ", 1);
+    assert_eq!(gateway.send(&chat("sk-nobody", "openai/gpt-4o", false)).status, 200);
+}
+
 /// The Envoy of a gateway: the process whose bootstrap lies in the gateway's folder.
 fn envoy(gateway: &Gateway) -> Pid {
     let folder = gateway.folder().display().to_string();

@@ -38,6 +38,10 @@ const CONFIRMATION_POLL: Duration = Duration::from_millis(10);
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LAST_RETRY: Duration = Duration::from_mins(1);
 
+/// The beginning of a file is a file, too, and keys stand at its end more often than not.
+const OPENS: &str =
+    "/keys: there are none any more, and anyone could ask; write `auth: {required: false}` to have it so";
+
 /// The file, as it was before anything was read from it, and SIGHUP, which asks to look at it again.
 pub(super) struct Source {
     path: PathBuf,
@@ -54,6 +58,8 @@ pub(super) struct Reload {
     draft: PathBuf,
     /// What Envoy runs with.
     running: String,
+    /// Whether it lets nobody in without a key.
+    asks_for_keys: bool,
     /// Whether the file that Envoy reads is another, refused one.
     is_marked: bool,
     /// What the file asks for, where Envoy has not taken it.
@@ -103,7 +109,9 @@ impl Reload {
         let rendered = Reloadable::new(config.clone(), target, &watched)?;
         let running = rendered.filter(config).map_err(|error| anyhow::anyhow!("{error}"))?;
         let draft = folder.join("draft.json");
-        let reload = Self { source, overrides, rendered, draft, running, is_marked: false, pending: None };
+        let asks_for_keys = config.auth.is_required(&config.keys);
+        let reload =
+            Self { source, overrides, rendered, draft, running, asks_for_keys, is_marked: false, pending: None };
         reload.write(&reload.running)?;
         Ok(reload)
     }
@@ -147,10 +155,15 @@ impl Reload {
     }
 
     /// The filter that the file asks for, or all that is wrong with it.
-    fn filter(&self, text: &str) -> Result<String, Vec<String>> {
+    fn filter(&mut self, text: &str) -> Result<String, Vec<String>> {
         let config = document::parse_to_run(text).and_then(|config| self.overrides.apply(config));
         let config = config.map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>())?;
         let filter = self.rendered.filter(&config).map_err(|error: NeedsRestart| vec![error.to_string()])?;
+        let asks_for_keys = config.auth.is_required(&config.keys);
+        if self.asks_for_keys && !asks_for_keys && config.auth.required.is_none() {
+            return Err(vec![OPENS.into()]);
+        }
+        self.asks_for_keys = asks_for_keys;
         for line in check::unconfigured(&config).chain(check::ignored(&config)) {
             let _ = writeln!(std::io::stderr(), "dragoman: {line}");
         }
