@@ -46,6 +46,36 @@ fn its_images_fit_each_other_and_the_version_that_is_tested() {
 }
 
 #[test]
+fn a_source_that_is_gone_from_the_checkout_is_gone_from_the_next_build() {
+    let services = services();
+    let script = services["build"]["command"][2].as_str().unwrap();
+    let copies = |line: &&str| line.starts_with("find ") || line.starts_with("tar ");
+    let lines: Vec<_> = script.lines().filter(copies).collect();
+    assert_eq!(lines.len(), 2, "{script}");
+    let folder = tempfile::tempdir().unwrap();
+    let (checkout, build) = (folder.path().join("src"), folder.path().join("build"));
+    let file = |path: std::path::PathBuf| {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, "").unwrap();
+    };
+    for path in ["cli/src/new.rs", ".cargo/config.toml", "target/host.o"] {
+        file(checkout.join(path));
+    }
+    for path in ["cli/src/gone.rs", ".cargo/gone.toml", "gone.rs", "target/kept.o", "dist/kept"] {
+        file(build.join(path));
+    }
+    let script = lines.join("\n").replace("/src ", &format!("{} ", checkout.display()));
+    let mut shell = Command::new("bash");
+    assert!(shell.args(["-euc", &script]).current_dir(&build).status().unwrap().success());
+    for path in ["cli/src/new.rs", ".cargo/config.toml", "target/kept.o", "dist/kept"] {
+        assert!(build.join(path).exists(), "{path}");
+    }
+    for path in ["cli/src/gone.rs", ".cargo/gone.toml", "gone.rs", "target/host.o"] {
+        assert!(!build.join(path).exists(), "{path}");
+    }
+}
+
+#[test]
 fn envoy_accepts_what_the_build_renders_and_finds_the_simulator_in_it() {
     let services = services();
     let script = services["build"]["command"][2].as_str().unwrap();

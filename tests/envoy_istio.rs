@@ -8,9 +8,10 @@ use dragoman_tests::http::Request;
 use dragoman_tests::plain::Plain;
 use dragoman_tests::scene::{hello, openai_error};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::fs;
 use std::net::SocketAddr;
-use std::process::Command;
+use std::process::{Command, Output};
 use tempfile::TempDir;
 
 const CHECKED_IN: &str = "envoy/istio/dragoman.yaml";
@@ -18,15 +19,19 @@ const WASM: &str = "/var/lib/dragoman/dragoman.wasm";
 const CREDENTIAL: (&str, &str) = ("UPSTREAM_KEY", "sk-upstream-secret");
 const MANAGER: &str = "envoy.filters.network.http_connection_manager";
 
-fn render(config: &Value, wasm: &str) -> Vec<Value> {
+fn rendered(config: &Value, wasm: &str) -> Output {
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("dragoman.json");
     fs::write(&file, config.to_string()).unwrap();
-    let output = Command::new(artefact("dragoman"))
+    Command::new(artefact("dragoman"))
         .args(["render", "istio", "--wasm", wasm, "--config"])
         .arg(&file)
         .output()
-        .unwrap();
+        .unwrap()
+}
+
+fn render(config: &Value, wasm: &str) -> Vec<Value> {
+    let output = rendered(config, wasm);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     documents(&String::from_utf8(output.stdout).unwrap())
 }
@@ -135,6 +140,75 @@ fn several_providers_on_a_host_and_addresses_fit_together_too() {
     assert_eq!(tls(rules[1]).unwrap()["sni"], "llm.example.com");
 }
 
+#[test]
+fn a_service_that_the_mesh_has_is_the_routes_destination() {
+    let local = |cluster: &str| json!({"kind": "openai", "base_url": "http://llama.models.svc/v1", "cluster": cluster});
+    let destinations = |providers: Value| {
+        let resources = render(&json!({ "providers": providers }), WASM);
+        assert!(of_kind(&resources, "ServiceEntry").is_empty() && of_kind(&resources, "DestinationRule").is_empty());
+        of_kind(&resources, "VirtualService")[0]["spec"]["http"][0]["route"].clone()
+    };
+    let destination = |host: &str, port: u16| json!({ "host": host, "port": { "number": port } });
+    let full = "llama.models.svc.cluster.local";
+    assert_eq!(
+        destinations(json!({"one": local("outbound|80||llama.models.svc.cluster.local")})),
+        json!([{ "destination": destination(full, 80), "weight": 100 }]),
+    );
+    let mut subset = destination(full, 80);
+    subset["subset"] = json!("v2");
+    assert_eq!(
+        destinations(json!({
+            "one": local("outbound|80|v2|llama.models.svc.cluster.local"),
+            "two": local("outbound|81||llama.models.svc.cluster.local"),
+            "again": local("outbound|81||llama.models.svc.cluster.local"),
+            "own": local("my_cluster"),
+        })),
+        json!([
+            { "destination": subset, "weight": 100 },
+            { "destination": destination(full, 81), "weight": 0 },
+        ]),
+    );
+    // Istio refuses a route without one.
+    for cluster in ["my_cluster", "outbound|80||", "outbound|http||a.example", "outbound|0||a.example"] {
+        assert_eq!(
+            destinations(json!({"own": local(cluster)})),
+            json!([{ "destination": destination("llama.models.svc", 80), "weight": 100 }]),
+            "{cluster}",
+        );
+    }
+}
+
+#[test]
+fn hosts_that_differ_in_a_dot_only_have_resources_of_their_own() {
+    let long = format!("https://{}.example.com/v1", ["a-long-label"; 8].join("."));
+    let resources = render(
+        &json!({"providers": {
+            "one": {"kind": "openai", "base_url": "https://a-b.c.example/v1", "credential": {"env": "A"}},
+            "two": {"kind": "openai", "base_url": "https://a.b-c.example/v1", "credential": {"env": "A"}},
+            "long": {"kind": "openai", "base_url": long, "credential": {"env": "A"}},
+        }}),
+        WASM,
+    );
+    assert_fits(&resources);
+    for kind in ["ServiceEntry", "DestinationRule"] {
+        let names: BTreeSet<_> =
+            of_kind(&resources, kind).iter().map(|one| text(&one["metadata"]["name"]).to_owned()).collect();
+        assert_eq!(names.len(), 3, "{names:?}");
+    }
+}
+
+#[test]
+fn a_port_in_the_clear_and_within_tls_is_refused() {
+    let provider = |base_url: &str| json!({"kind": "openai", "base_url": base_url, "credential": {"env": "A"}});
+    let both = json!({"providers": {"a": provider("https://llm.example"), "b": provider("http://llm.example:443")}});
+    let output = rendered(&both, WASM);
+    assert!(!output.status.success() && output.stdout.is_empty());
+    let problem = String::from_utf8_lossy(&output.stderr);
+    assert!(problem.contains("port 443 of llm.example both by http and by https"), "{problem}");
+    let apart = json!({"providers": {"a": provider("https://llm.example"), "b": provider("http://llm.example")}});
+    assert_fits(&render(&apart, WASM));
+}
+
 /// A gateway's listener as Istio makes it of a `Gateway` and a `VirtualService`, with what the patches add.
 fn patched(resources: &[Value], address: SocketAddr, upstream: SocketAddr) -> Value {
     let service = &of_kind(resources, "VirtualService")[0]["spec"]["http"][0];
@@ -229,6 +303,13 @@ fn what_is_patched_into_a_gateway_makes_it_one_for_language_models() {
             openai_error(&answer, answer.status, "upstream_error", Some("upstream_error"));
         }
         let request = simulator.take_requests().pop().unwrap();
+        let odd = |path: &str, header: &str| envoy.send(&Request::post(path, &hello(false)).header(header, "x")).status;
+        assert_eq!(odd("/v1/./chat//completions", "x-plain"), 200, "{name}: paths are normalised");
+        assert_eq!(odd("/v1/chat/completions", "x_under"), 400, "{name}");
+        let many = (0..101).fold(Request::post("/v1/chat/completions", &hello(false)), |request, index| {
+            request.header(&format!("x-{index}"), "x")
+        });
+        assert_eq!(envoy.send(&many).status, 431, "{name}");
         assert_eq!(request.header("authorization"), Some("Bearer sk-upstream-secret"), "{name}");
         assert_eq!(request.header("x-dragoman-cluster"), None, "{name}");
     }

@@ -77,22 +77,30 @@ fn environment(variable: &str) -> Option<String> {
 /// With every problem found.
 pub fn parse(text: &str, environment: impl Fn(&str) -> Option<String>) -> Result<Config, Vec<Problem>> {
     let (settings, keys) = (variables::settings(&environment), variables::keys(&environment));
+    let refused = variables::problem(&environment);
     // JSON that nothing is added to is read as it is written.
-    if settings.is_empty() && keys.is_empty() && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok() {
+    if refused.is_none()
+        && settings.is_empty()
+        && keys.is_empty()
+        && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
+    {
         return config::parse(text);
     }
     let mut node = read_node(text)?;
-    let places: Vec<_> = settings.iter().map(|setting| (setting.pointer(), setting.variable)).collect();
-    variables::lay_over(&mut node, settings, keys);
+    let places = variables::lay_over(&mut node, settings, keys);
     let json = serde_json::to_string(&node).map_err(|error| whole(error.to_string()))?;
-    config::parse(&json).map_err(|problems| {
+    let read = config::parse(&json).map_err(|problems| -> Vec<_> {
         let explain = |Problem { pointer, message }| {
             let source = places.iter().find(|(place, _)| *place == pointer);
             let source = source.map(|(_, variable)| format!(" (set by {variable})")).unwrap_or_default();
             Problem { pointer, message: message + &source }
         };
         problems.into_iter().map(explain).collect()
-    })
+    });
+    match refused {
+        None => read,
+        Some(problem) => Err(read.err().into_iter().flatten().chain([problem]).collect()),
+    }
 }
 
 fn read_node(text: &str) -> Result<Node, Vec<Problem>> {

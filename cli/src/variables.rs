@@ -1,7 +1,10 @@
 //! Environment variables that say what the file could say.
 //!
 //! They are laid over the document before it is checked, not over what was read of it: there is one reading of a value, and a
-//! file that lacks only what a variable brings is complete. What a variable says counts over what the file says.
+//! file that lacks only what a variable brings is complete. What a variable says counts over what the file says; what it only
+//! implies does not.
+
+use dragoman_core::config::Problem;
 
 use crate::{
     document::{Node, same_name},
@@ -13,10 +16,11 @@ pub const FILE: [&str; 2] = ["DRAGOMAN_CONFIG", "ROUTING_CONFIG_PATH"];
 
 /// A value for one place of the document.
 pub(crate) struct Setting {
-    /// The variable that it is from.
-    pub(crate) variable: &'static str,
+    variable: &'static str,
     path: Vec<String>,
     value: Node,
+    /// Only where the file says nothing.
+    is_implied: bool,
 }
 
 /// How a variable's text becomes a value.
@@ -35,6 +39,8 @@ enum Kind {
 }
 
 const OAUTH: &str = "OAUTH_";
+/// Of no place in the document: it says whether the others of its prefix count.
+const OAUTH_ENABLED: &str = "OAUTH_ENABLED";
 
 /// The variables that stand for one value.
 const VARIABLES: [(&str, &[&str], Kind); 16] = [
@@ -75,11 +81,11 @@ impl Kind {
 
 impl Setting {
     fn new(variable: &'static str, path: &[&str], value: Node) -> Self {
-        Self { variable, path: path.iter().map(|segment| (*segment).to_owned()).collect(), value }
+        Self { variable, path: path.iter().map(|segment| (*segment).to_owned()).collect(), value, is_implied: false }
     }
 
     /// Where it goes, as a JSON pointer.
-    pub(crate) fn pointer(&self) -> String {
+    fn pointer(&self) -> String {
         self.path.iter().flat_map(|segment| ["/", segment]).collect()
     }
 }
@@ -87,9 +93,7 @@ impl Setting {
 /// What the environment says. A variable that is empty is not set.
 pub(crate) fn settings(environment: impl Fn(&str) -> Option<String>) -> Vec<Setting> {
     let get = |variable: &str| environment(variable).filter(|text| !text.is_empty());
-    let is_off =
-        |variable| get(variable).is_some_and(|text| matches!(Kind::Flag.read(variable, &text), Node::Bool(false)));
-    let oauth = !is_off("OAUTH_ENABLED");
+    let oauth = !matches!(oauth_enabled(&environment), Some(Node::Bool(false)));
     let mut settings: Vec<_> = VARIABLES
         .iter()
         .filter(|(variable, ..)| oauth || !variable.starts_with(OAUTH))
@@ -98,12 +102,25 @@ pub(crate) fn settings(environment: impl Fn(&str) -> Option<String>) -> Vec<Sett
     let backend = get("BACKEND_BASE_URL");
     if let Some(variable) = ["BACKEND_BASE_URL", "BACKEND_API_KEY"].into_iter().find(|variable| get(variable).is_some())
     {
-        settings.push(Setting::new(variable, &["providers", "default", "kind"], Node::Text("openai".to_owned())));
+        let kind = Setting::new(variable, &["providers", "default", "kind"], Node::Text("openai".to_owned()));
+        settings.push(Setting { is_implied: true, ..kind });
     }
     if let Some(url) = backend {
         settings.push(Setting::new("BACKEND_BASE_URL", &["providers", "default", "base_url"], Node::Text(url)));
     }
     settings
+}
+
+/// What is wrong with a variable that has no place in the document, where the reader would find it.
+pub(crate) fn problem(environment: impl Fn(&str) -> Option<String>) -> Option<Problem> {
+    let Node::Text(text) = oauth_enabled(environment)? else { return None };
+    let message = format!("{OAUTH_ENABLED} must be true or false, not {text:?}");
+    Some(Problem { pointer: "/auth/jwt".to_owned(), message })
+}
+
+fn oauth_enabled(environment: impl Fn(&str) -> Option<String>) -> Option<Node> {
+    let text = environment(OAUTH_ENABLED).filter(|text| !text.is_empty())?;
+    Some(Kind::Flag.read(OAUTH_ENABLED, &text))
 }
 
 /// Keys of clients, between commas. They are hashed before anything else sees them.
@@ -116,11 +133,16 @@ pub(crate) fn keys(environment: impl Fn(&str) -> Option<String>) -> Vec<Node> {
     (1..).zip(words(&text)).map(key).collect()
 }
 
-/// Lays them over a document. What is not a mapping where one is needed stays, for the reader to refuse.
-pub(crate) fn lay_over(document: &mut Node, settings: Vec<Setting>, keys: Vec<Node>) {
-    for Setting { path, value, .. } in settings {
-        if let Some(place) = place(document, &path) {
-            *place = value;
+/// Lays them over a document, and says where, as JSON pointers with the variable that each is from. What is not a mapping where
+/// one is needed stays, for the reader to refuse.
+pub(crate) fn lay_over(document: &mut Node, settings: Vec<Setting>, keys: Vec<Node>) -> Vec<(String, &'static str)> {
+    let mut places = Vec::new();
+    for setting in settings {
+        let pointer = setting.pointer();
+        let Some(place) = place(document, &setting.path) else { continue };
+        if !setting.is_implied || matches!(place, Node::Null) {
+            *place = setting.value;
+            places.push((pointer, setting.variable));
         }
     }
     if !keys.is_empty()
@@ -132,6 +154,7 @@ pub(crate) fn lay_over(document: &mut Node, settings: Vec<Setting>, keys: Vec<No
             Node::Bool(_) | Node::Unsigned(_) | Node::Signed(_) | Node::Float(_) | Node::Text(_) | Node::Map(_) => {}
         }
     }
+    places
 }
 
 /// The place of a value, made if need be.
@@ -154,7 +177,7 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
 
 #[cfg(test)]
 mod tests {
-    use dragoman_core::config::{Config, JwtKeys, Problem};
+    use dragoman_core::config::{Config, Credential, JwtKeys, Problem};
 
     use crate::document;
 
@@ -212,6 +235,32 @@ mod tests {
         assert!(matches!(&jwt.keys, JwtKeys::Secret(_)));
         let off = [oauth.as_slice(), &[("OAUTH_ENABLED", "no")]].concat();
         assert_eq!(read(file, &off).unwrap().auth.jwt, None);
+    }
+
+    #[test]
+    fn whether_oauth_is_on_is_said_clearly_or_refused() {
+        let file = "providers: {a: {kind: openai}}\nlisen: {}\n";
+        let problems = read(file, &[("OAUTH_ENABLED", "maybe")]).unwrap_err();
+        let texts: Vec<_> = problems.iter().map(ToString::to_string).collect();
+        assert_eq!(texts.len(), 2, "{texts:?}");
+        assert_eq!(texts[1], "/auth/jwt: OAUTH_ENABLED must be true or false, not \"maybe\"");
+        let json = r#"{"providers": {"a": {"kind": "openai"}}}"#;
+        assert_eq!(read(json, &[("OAUTH_ENABLED", "maybe")]).unwrap_err().len(), 1, "JSON is not read past it");
+        for good in ["", "On", "0"] {
+            assert!(read(json, &[("OAUTH_ENABLED", good)]).is_ok(), "{good}");
+        }
+    }
+
+    #[test]
+    fn a_key_for_the_files_own_default_provider_leaves_its_kind() {
+        let file = "providers: {default: {kind: anthropic, credential: {env: OTHER}}}\n";
+        let config = read(file, &[("BACKEND_API_KEY", "sk-backend")]).unwrap();
+        let default = &config.providers[0];
+        assert_eq!(default.base_url.host, "api.anthropic.com");
+        let credential = default.accounts[0].credential.as_ref().unwrap();
+        assert!(matches!(credential, Credential::Env(variable) if variable == "BACKEND_API_KEY"), "{credential:?}");
+        let wrong = read("providers: {default: {kind: gpt}}\n", &[("BACKEND_API_KEY", "sk-backend")]).unwrap_err();
+        assert!(!wrong[0].to_string().contains("set by"), "the file's own mistake: {wrong:?}");
     }
 
     #[test]

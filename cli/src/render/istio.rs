@@ -3,6 +3,9 @@
 //! How the module is loaded, and a route by `cluster_header`, are patches; all else, who may be reached and how, stays in
 //! resources that the mesh's operators know. The clusters are Istio's, so attempts run in the gateway's listener.
 //!
+//! What bounds a request at the gateway's own port is what a rendered listener has; what bounds the whole process (connections,
+//! heap) and whose forwarding headers count is the mesh's business.
+//!
 //! For routes Istio's reference promises no operation but `MERGE`: the route is a `VirtualService`'s, and the patch exchanges the
 //! field by which it finds its cluster.
 
@@ -14,8 +17,10 @@ use dragoman_core::{
 };
 use serde_json::{Value, json};
 
+use crate::key;
+
 use super::{
-    Rendering, Target, credentials, hand_over, ingress, local_reply, route,
+    Rendering, Target, credentials, hand_over, ingress, route,
     scheme::{literal, seconds},
     wasm::Module,
     yaml,
@@ -27,21 +32,41 @@ const NETWORKING: &str = "networking.istio.io/v1";
 const MANAGER: &str = "envoy.filters.network.http_connection_manager";
 /// Above the default, 0: applied after the patches that the chain's other filters come from.
 const PRIORITY: i32 = 10;
+/// Of the connection manager, what is about requests at this port alone. The sizes of HTTP/2's windows stay Istio's: Envoy 1.36
+/// bounds bodies by them, and a rendered listener's are smaller.
+const MANAGED: [&str; 10] = [
+    "normalize_path",
+    "merge_slashes",
+    "path_with_escaped_slashes_action",
+    "always_set_request_id_in_response",
+    "request_headers_timeout",
+    "request_timeout",
+    "stream_idle_timeout",
+    "max_request_headers_kb",
+    "common_http_protocol_options",
+    "local_reply_config",
+];
+/// Of a name that is only to be read: with the hash it fits into a label.
+const READABLE_NAME: usize = 40;
+/// Hexadecimal digits, 32 bits: a file has a handful of hosts.
+const NAME_HASH: usize = 8;
 
 /// Renders the resources.
 ///
 /// # Errors
-/// When they cannot be written as YAML.
+/// When two providers need one port in the clear and within TLS, which a `ServiceEntry` cannot say, and when the resources cannot be
+/// written as YAML.
 pub fn istio(config: &Config, target: Target<'_>) -> anyhow::Result<Rendering> {
     let (mut config, handovers) = hand_over(config);
     let hosts = hosts(&config);
+    refuse_both_schemes(&hosts)?;
     for provider in config.providers.iter_mut().filter(|provider| provider.cluster.is_none()) {
         provider.cluster = Some(cluster(&provider.base_url));
     }
     config.retry.mode = RetryMode::Dispatch;
     let variables = credentials::variables(&config);
     let module = Module { path: target.wasm, variables: &variables };
-    let mut documents = vec![gateway(&config), virtual_service(&hosts), envoy_filter(&config, &module)];
+    let mut documents = vec![gateway(&config), virtual_service(&config), envoy_filter(&config, &module)];
     for (host, addresses) in &hosts {
         documents.push(service_entry(host, addresses));
         documents.push(destination_rule(host, addresses));
@@ -71,6 +96,20 @@ fn hosts(config: &Config) -> BTreeMap<String, BTreeSet<Address>> {
     hosts
 }
 
+fn refuse_both_schemes(hosts: &BTreeMap<String, BTreeSet<Address>>) -> anyhow::Result<()> {
+    for (host, addresses) in hosts {
+        let ports: BTreeSet<_> = addresses.iter().map(|address| address.port).collect();
+        let clash = ports.into_iter().find(|port| addresses.iter().filter(|address| address.port == *port).count() > 1);
+        if let Some(port) = clash {
+            anyhow::bail!(
+                "providers reach port {port} of {host} both by http and by https: a port of a ServiceEntry has one protocol; \
+                 change a `base_url`, or name the `cluster` of one of them"
+            );
+        }
+    }
+    Ok(())
+}
+
 /// A `ServiceEntry` needs a name; an address gets one that nobody resolves.
 fn host(url: &BaseUrl) -> String {
     literal(url)
@@ -92,19 +131,57 @@ fn gateway(config: &Config) -> Value {
     resource(NETWORKING, "Gateway", NAME, &spec)
 }
 
+/// A service of the mesh, as a route names it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Destination {
+    host: String,
+    port: u16,
+    subset: Option<String>,
+}
+
+impl Destination {
+    /// The service behind one of Istio's cluster names, `outbound|PORT|SUBSET|HOST`.
+    fn of_cluster(name: &str) -> Option<Self> {
+        let mut parts = name.strip_prefix("outbound|")?.split('|');
+        let (port, subset, host) = (parts.next()?.parse().ok()?, parts.next()?, parts.next()?);
+        let is_whole = port != 0 && !host.is_empty() && parts.next().is_none();
+        let subset = (!subset.is_empty()).then(|| subset.to_owned());
+        is_whole.then(|| Self { host: host.to_owned(), port, subset })
+    }
+
+    /// The service that a provider's own address would be.
+    fn of_url(url: &BaseUrl) -> Self {
+        Self { host: host(url), port: url.port, subset: None }
+    }
+
+    fn render(&self) -> Value {
+        let mut destination = json!({ "host": self.host, "port": { "number": self.port } });
+        if let (Some(subset), Some(fields)) = (&self.subset, destination.as_object_mut()) {
+            fields.insert("subset".into(), subset.as_str().into());
+        }
+        destination
+    }
+}
+
+/// Istio refuses a route without one. Where every cluster is somebody's own, any name will do: the patch takes its place.
+fn destinations(config: &Config) -> BTreeSet<Destination> {
+    let enabled = config.providers.iter().filter(|provider| provider.enabled);
+    let known: BTreeSet<_> =
+        enabled.filter_map(|provider| Destination::of_cluster(provider.cluster.as_ref()?)).collect();
+    if known.is_empty() {
+        return config.providers.first().map(|provider| Destination::of_url(&provider.base_url)).into_iter().collect();
+    }
+    known
+}
+
 /// Its destinations are never asked as they stand here; they keep the clusters in gateways that are only told of what is
 /// referred to (`PILOT_FILTER_GATEWAY_CLUSTER_CONFIG`).
-fn virtual_service(hosts: &BTreeMap<String, BTreeSet<Address>>) -> Value {
-    let destinations: Vec<_> = hosts
-        .iter()
-        .flat_map(|(host, addresses)| addresses.iter().map(move |address| (host, address.port)))
-        .map(|(host, port)| json!({ "host": host, "port": { "number": port } }))
-        .collect();
+fn virtual_service(config: &Config) -> Value {
     let share = |index: usize| if index == 0 { 100 } else { 0 };
-    let route: Vec<_> = destinations
-        .into_iter()
+    let route: Vec<_> = destinations(config)
+        .iter()
         .enumerate()
-        .map(|(index, destination)| json!({ "destination": destination, "weight": share(index) }))
+        .map(|(index, destination)| json!({ "destination": destination.render(), "weight": share(index) }))
         .collect();
     let route = json!({
         "name": NAME,
@@ -128,11 +205,7 @@ fn envoy_filter(config: &Config, module: &Module<'_>) -> Value {
     let manager = json!({
         "applyTo": "NETWORK_FILTER",
         "match": listener(json!({ "name": MANAGER })),
-        "patch": { "operation": "MERGE", "value": { "name": MANAGER, "typed_config": {
-            "@type": super::listener::HTTP,
-            "local_reply_config": local_reply::config(config),
-            "stream_idle_timeout": seconds(ingress::stream_idle(config)),
-        }}},
+        "patch": { "operation": "MERGE", "value": { "name": MANAGER, "typed_config": managed(config) } },
     });
     let route = json!({
         "applyTo": "HTTP_ROUTE",
@@ -148,6 +221,17 @@ fn envoy_filter(config: &Config, module: &Module<'_>) -> Value {
         "configPatches": [module, manager, route],
     });
     resource("networking.istio.io/v1alpha3", "EnvoyFilter", NAME, &spec)
+}
+
+/// The part of a rendered connection manager that is merged into Istio's.
+fn managed(config: &Config) -> Value {
+    let mut listener = ingress::listener(config, &Value::Null);
+    let mut manager =
+        listener.pointer_mut("/filter_chains/0/filters/0/typed_config").map(Value::take).unwrap_or_default();
+    if let Some(fields) = manager.as_object_mut() {
+        fields.retain(|name, _| name == "@type" || MANAGED.contains(&name.as_str()));
+    }
+    manager
 }
 
 fn service_entry(host: &str, addresses: &BTreeSet<Address>) -> Value {
@@ -194,6 +278,13 @@ fn destination_rule(host: &str, addresses: &BTreeSet<Address>) -> Value {
     resource(NETWORKING, "DestinationRule", &resource_name(host), &spec)
 }
 
+/// The hash tells hosts apart that differ only in what a name cannot have.
 fn resource_name(host: &str) -> String {
-    format!("{NAME}-{}", host.replace('.', "-").to_lowercase())
+    let readable = host.chars().take(READABLE_NAME).map(|character| match character {
+        'a'..='z' | '0'..='9' => character,
+        _ => '-',
+    });
+    let readable: String = readable.collect();
+    let hash: String = key::hash(host).chars().take(NAME_HASH).collect();
+    format!("{NAME}-{readable}-{hash}")
 }
