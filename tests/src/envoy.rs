@@ -1,4 +1,5 @@
 //! A real gateway: `dragoman up`, which runs a real Envoy with the real module, on ports of their own choosing.
+//! A little over 400 lines: start, ports and end of one process are one story.
 //!
 //! One is shared by the tests of a file (a `static` [`OnceLock`]), and statics are never dropped; so who
 //! ends it? The kernel: `dragoman launch` ties a child to the thread that started it, which here is a thread that lives

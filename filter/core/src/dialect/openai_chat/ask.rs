@@ -1,4 +1,6 @@
 //! A canonical request, written in OpenAI's shape.
+//!
+//! Over 400 lines, because half of them are the wire's types, and each is read beside the function that fills it.
 
 use alloc::{borrow::Cow, format, string::String, vec::Vec};
 use serde::{Serialize, Serializer, ser::SerializeMap};
