@@ -6,8 +6,8 @@ use core::time::Duration;
 use crate::{
     auth::KeyTable,
     catalogue::Catalogue,
-    config::{BaseUrl, Config, Provider as Section, StreamUsage},
-    plan::Mode,
+    config::{BaseUrl, Config, Provider as Section, RetryMode, StreamUsage},
+    plan::{Mode, Signpost},
     provider::{Spec, Vendor, authorization},
     step::Name,
 };
@@ -40,6 +40,8 @@ pub struct Provider {
     pub cluster: String,
     /// Where attempts at it run.
     pub mode: Mode,
+    /// How the route finds its cluster.
+    pub signpost: Signpost,
     /// The `:authority` it expects.
     pub authority: String,
     /// Where it is.
@@ -125,6 +127,11 @@ impl Provider {
             vendor,
             cluster: section.cluster(),
             mode: section.mode(&config.retry),
+            signpost: match (config.retry.mode, &section.cluster) {
+                (RetryMode::Dispatch, _) => Signpost::Header,
+                (RetryMode::Auto | RetryMode::Native, Some(_)) => Signpost::Either,
+                (RetryMode::Auto | RetryMode::Native, None) => Signpost::Property,
+            },
             authority: section.base_url.authority(),
             base_url: section.base_url.clone(),
             takes_stream_options: match section.stream_usage {

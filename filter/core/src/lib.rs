@@ -6,6 +6,7 @@ extern crate alloc;
 
 pub mod attempt;
 pub mod auth;
+pub mod body;
 pub mod catalogue;
 pub mod chat;
 pub mod config;

@@ -12,6 +12,7 @@ use core::{
 };
 
 use crate::{
+    body::Kept,
     dialect::{Downstream, openai_chat::ChatRequest},
     error::{Error, Kind, Shape},
     gateway::Provider,
@@ -39,6 +40,17 @@ pub enum Mode {
     Native,
     /// On the client's own stream: the clusters carry nothing. Only the first target is asked through the router.
     Dispatch,
+}
+
+/// How the route finds the cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signpost {
+    /// By [`NEXT_PROPERTY`]: the route was rendered for it.
+    Property,
+    /// By [`CLUSTER_HEADER`]: so was the route.
+    Header,
+    /// By one of the two; which, the one knows who wrote the route.
+    Either,
 }
 
 /// See the module's documentation.
@@ -75,6 +87,7 @@ pub struct Target {
 /// What became of the plan so far.
 #[derive(Debug, Default)]
 struct Progress {
+    body: RefCell<Kept>,
     outcomes: RefCell<Vec<Outcome>>,
     usage: Cell<Option<Usage>>,
     deferred: RefCell<Option<Reply>>,
@@ -95,20 +108,23 @@ impl Plan {
     pub fn new(
         mode: Mode,
         request: ChatRequest,
+        body: Kept,
         downstream: &'static dyn Downstream,
         exchange: String,
         targets: Vec<Target>,
         shape: Shape,
         query: String,
     ) -> Self {
-        Self { mode, request, targets, downstream, exchange, shape, query, progress: Progress::default() }
+        let progress = Progress { body: RefCell::new(body), ..Progress::default() };
+        Self { mode, request, targets, downstream, exchange, shape, query, progress }
     }
 
-    /// The value of [`NEXT_PROPERTY`] for the target with this index; `None` past the end.
+    /// The value of [`NEXT_PROPERTY`] for the target with this index; `None` past the end, and where no route reads it.
     #[must_use]
     pub fn next(&self, index: usize, token: u32) -> Option<String> {
         let mark = if self.request.flex { FLEX_MARK } else { "" };
-        self.targets.get(index).map(|target| format!("{}#{token}{mark}", target.provider.cluster))
+        let provider = &self.targets.get(index)?.provider;
+        (provider.signpost != Signpost::Header).then(|| format!("{}#{token}{mark}", provider.cluster))
     }
 
     /// The token in a value of [`NEXT_PROPERTY`].
@@ -123,6 +139,12 @@ impl Plan {
     #[must_use]
     pub fn patience(&self, index: usize) -> Duration {
         self.targets.get(index).map(|target| target.provider.patience(self.request.flex)).unwrap_or_default()
+    }
+
+    /// The client's body, where it is kept. The last attempt takes it away.
+    #[must_use]
+    pub fn body(&self) -> Option<Vec<u8>> {
+        self.progress.body.borrow_mut().take()
     }
 
     /// Notes how the attempt at the next target ended.

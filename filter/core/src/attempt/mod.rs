@@ -18,7 +18,7 @@ use crate::{
     error::{Error, Kind},
     headers::Headers,
     host::Clock,
-    json::{Edits, Scanner},
+    json::Scanner,
     passage::Passage,
     passthrough::Passthrough,
     plan::{Outcome, Plan, Target},
@@ -65,16 +65,17 @@ pub struct Outgoing {
     /// Headers to set.
     pub headers: HeaderEdits,
     /// What becomes of the client's body.
-    pub body: OutgoingBody,
+    pub body: Front,
 }
 
-/// The body of a request as its target must get it.
+/// The beginning of the client's body, and what stands there instead. The host can replace a prefix of its buffer, not a part
+/// in the middle: what stands behind the last change never leaves the host.
 #[derive(Debug)]
-pub enum OutgoingBody {
-    /// The client's, with these changes.
-    Edited(Edits),
-    /// Another one.
-    Whole(Vec<u8>),
+pub struct Front {
+    /// How long it is; 0 where nothing changes.
+    pub length: usize,
+    /// What stands there instead.
+    pub text: Vec<u8>,
 }
 
 impl Attempt {
@@ -92,12 +93,14 @@ impl Attempt {
     }
 
     /// The request as the target must get it. All attempts share one header map: everything that an attempt owns is set.
-    /// `body` reads the client's body, which is needed only where it is translated or pruned.
+    /// `read` reads so much of the client's body, where it is not kept.
     ///
     /// # Errors
     /// The target cannot do what the request asks for.
-    pub fn outgoing(&mut self, body: impl FnOnce() -> Vec<u8>) -> Result<Outgoing, Error> {
+    pub fn outgoing(&mut self, read: impl Fn(usize) -> Vec<u8>) -> Result<Outgoing, Error> {
         let plan = Rc::clone(&self.plan);
+        let length = plan.request.length;
+        let kept = plan.body();
         let provider = &self.target.provider;
         // What another attempt has set is still there; one that has no successor and no predecessor need not look.
         let is_alone = plan.targets.len() == 1;
@@ -111,28 +114,35 @@ impl Attempt {
             };
             let habits = Habits { stream_options, max_tokens: provider.vendor.max_tokens };
             let mut edits = plan.request.edits(&self.target.model, habits);
+            let mut body = kept;
             if let Some(members) = pruning {
-                let body = body();
-                let text = core::str::from_utf8(&body).unwrap_or_default();
+                let body = body.get_or_insert_with(|| read(length));
+                let text = core::str::from_utf8(body).unwrap_or_default();
                 let (more, dropped) =
                     prune(text, Pruning { members, stream_options: stream_options == StreamOptions::Pruned });
                 edits.extend(more);
                 self.dropped = tellable(&dropped);
             }
             if !edits.is_empty() || !is_alone {
-                let length = edits.length_after(plan.request.length);
-                set.push((Name::Borrowed("content-length"), format!("{length}")));
+                set.push((Name::Borrowed("content-length"), format!("{}", edits.length_after(length))));
             }
-            ("/chat/completions".into(), OutgoingBody::Edited(edits))
+            let mut front = Front { length: edits.end(), text: Vec::new() };
+            if front.length > 0 {
+                front.text = body.unwrap_or_else(|| read(front.length));
+                front.text.truncate(front.length);
+                edits.apply_in_place(&mut front.text);
+            }
+            ("/chat/completions".into(), front)
         } else {
-            let Written { path, headers, body, dropped } = self.write(&body())?;
+            let body = kept.unwrap_or_else(|| read(length));
+            let Written { path, headers, body, dropped } = self.write(&body)?;
             let version = self.upstream().version();
             let version = if provider.base_url.path.ends_with(version) { "" } else { version };
             self.dropped = tellable(&dropped);
             set.push((Name::Borrowed("content-length"), format!("{}", body.len())));
             set.push((Name::Borrowed("content-type"), "application/json".into()));
             set.extend(headers);
-            ([version, &path].concat(), OutgoingBody::Whole(body))
+            ([version, &path].concat(), Front { length, text: body })
         };
         let mut path = provider.vendor.path(&provider.base_url, &path, &self.target.model);
         if self.is_native() && !plan.query.is_empty() {
