@@ -99,7 +99,7 @@ impl IngressStream {
                 self.stream.edit_request_headers(&edits);
                 let Some(attempt) = Attempt::new(&plan, 0) else {
                     let error = Error::new(Kind::Misconfigured, "The request has nowhere to go.");
-                    return self.stream.reply(&error.reply(plan.shape));
+                    return self.stream.reply(&error.reply(plan.inquiry.shape));
                 };
                 let (courier, action) = Courier::ingress(&self.stream, attempt, &self.deadlines);
                 self.course = Course::Carried(courier);

@@ -5,7 +5,7 @@
 //! that says so, it cannot panic.
 
 use alloc::{boxed::Box, format, rc::Rc, string::String, vec, vec::Vec};
-use core::{mem, time::Duration};
+use core::{cell::RefCell, mem, time::Duration};
 
 use crate::{
     auth::{Caller, Credential},
@@ -16,7 +16,7 @@ use crate::{
     headers::{Headers, PRIVATE_HEADERS},
     host::Clock,
     json::{Failure, Scanner},
-    plan::{CLUSTER_HEADER, Mode, Outcome, Plan, Signpost, Target},
+    plan::{CLUSTER_HEADER, Inquiry, Mode, Outcome, Plan, Signpost, Target},
     step::{HeaderEdits, Name, Reply, Step},
     surface::{Endpoint, Route},
     uri,
@@ -168,7 +168,7 @@ impl Exchange {
                     return if is_providers { Arrival::Provider } else { Arrival::Judged };
                 }
                 plan.note(Outcome::Unusable(status));
-                Arrival::Instead(plan.with_served(plan.local_error(status, &details).reply(plan.shape)))
+                Arrival::Instead(plan.with_served(plan.local_error(status, &details).reply(plan.inquiry.shape)))
             }
             State::Reading(reading) => {
                 let status = head.status();
@@ -258,12 +258,13 @@ impl Exchange {
         let Reading { caller, query, exchange, shape, scanner, length, body, mut edits } = reading;
         let request = ChatRequest::read(scanner.and_then(Scanner::finish), length)?;
         let choice = self.gateway.catalogue.choose(request.model.as_deref(), &caller)?;
-        let (provider, model) = (Rc::clone(choice.provider), choice.id.into());
-        let target = Target { provider, model, max_output_tokens: choice.max_output_tokens() };
-        let provider = choice.provider;
-        self.steer(provider, request.flex, &mut edits);
-        let plan = Plan::new(provider.mode, request, body, &OpenAiChat, exchange, vec![target], shape, query);
-        Ok((Rc::new(plan), edits))
+        let provider = Rc::clone(choice.provider);
+        let max_output_tokens = choice.max_output_tokens();
+        let target = Target { provider: Rc::clone(&provider), model: choice.id.into(), max_output_tokens };
+        self.steer(&provider, request.flex, &mut edits);
+        let body = RefCell::new(body);
+        let inquiry = Inquiry { request, body, downstream: &OpenAiChat, exchange, shape, query };
+        Ok((Rc::new(Plan::new(provider.mode, inquiry, vec![target])), edits))
     }
 
     /// What Envoy's router must know of the first target. Under a route that was rendered for it most is known already.

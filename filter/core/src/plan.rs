@@ -59,18 +59,27 @@ pub struct Plan {
     /// Where the attempts run.
     pub mode: Mode,
     /// What the client asked.
-    pub request: ChatRequest,
+    pub inquiry: Inquiry,
     /// Whom to ask, in order.
     pub targets: Vec<Target>,
-    /// What the client speaks.
+    progress: Progress,
+}
+
+/// What a client asked.
+#[derive(Debug)]
+pub struct Inquiry {
+    /// What its body says, as far as it was read.
+    pub request: ChatRequest,
+    /// The body itself.
+    pub body: RefCell<Kept>,
+    /// What it speaks.
     pub downstream: &'static dyn Downstream,
-    /// An id of this exchange.
+    /// An id of the exchange.
     pub exchange: String,
     /// The shape of errors.
     pub shape: Shape,
-    /// The client's query without its key.
+    /// Its query without its key.
     pub query: String,
-    progress: Progress,
 }
 
 /// A model of a provider.
@@ -87,7 +96,6 @@ pub struct Target {
 /// What became of the plan so far.
 #[derive(Debug, Default)]
 struct Progress {
-    body: RefCell<Kept>,
     outcomes: RefCell<Vec<Outcome>>,
     usage: Cell<Option<Usage>>,
     deferred: RefCell<Option<Reply>>,
@@ -105,24 +113,14 @@ pub enum Outcome {
 impl Plan {
     /// A plan that nobody has worked on.
     #[must_use]
-    pub fn new(
-        mode: Mode,
-        request: ChatRequest,
-        body: Kept,
-        downstream: &'static dyn Downstream,
-        exchange: String,
-        targets: Vec<Target>,
-        shape: Shape,
-        query: String,
-    ) -> Self {
-        let progress = Progress { body: RefCell::new(body), ..Progress::default() };
-        Self { mode, request, targets, downstream, exchange, shape, query, progress }
+    pub fn new(mode: Mode, inquiry: Inquiry, targets: Vec<Target>) -> Self {
+        Self { mode, inquiry, targets, progress: Progress::default() }
     }
 
     /// The value of [`NEXT_PROPERTY`] for the target with this index; `None` past the end, and where no route reads it.
     #[must_use]
     pub fn next(&self, index: usize, token: u32) -> Option<String> {
-        let mark = if self.request.flex { FLEX_MARK } else { "" };
+        let mark = if self.inquiry.request.flex { FLEX_MARK } else { "" };
         let provider = &self.targets.get(index)?.provider;
         (provider.signpost != Signpost::Header).then(|| format!("{}#{token}{mark}", provider.cluster))
     }
@@ -138,13 +136,13 @@ impl Plan {
     /// How long the first content of the answer of the target with this index may take.
     #[must_use]
     pub fn patience(&self, index: usize) -> Duration {
-        self.targets.get(index).map(|target| target.provider.patience(self.request.flex)).unwrap_or_default()
+        self.targets.get(index).map(|target| target.provider.patience(self.inquiry.request.flex)).unwrap_or_default()
     }
 
     /// The client's body, where it is kept. The last attempt takes it away.
     #[must_use]
     pub fn body(&self) -> Option<Vec<u8>> {
-        self.progress.body.borrow_mut().take()
+        self.inquiry.body.borrow_mut().take()
     }
 
     /// Notes how the attempt at the next target ended.
@@ -212,7 +210,7 @@ impl Plan {
     pub fn late(&self) -> Reply {
         let error = self.local_error(504, "timeout");
         self.note(Outcome::Unusable(error.kind.status()));
-        self.with_served(error.reply(self.shape))
+        self.with_served(error.reply(self.inquiry.shape))
     }
 
     /// What to answer when Envoy itself ended the request: `details` are its response code details, `status` its answer.

@@ -99,21 +99,21 @@ impl Attempt {
     /// The target cannot do what the request asks for.
     pub fn outgoing(&mut self, read: impl Fn(usize) -> Vec<u8>) -> Result<Outgoing, Error> {
         let plan = Rc::clone(&self.plan);
-        let length = plan.request.length;
+        let length = plan.inquiry.request.length;
         let kept = plan.body();
         let provider = &self.target.provider;
         // What another attempt has set is still there; one that has no successor and no predecessor need not look.
         let is_alone = plan.targets.len() == 1;
         let mut set = Vec::with_capacity(provider.headers.len().saturating_add(5));
         let (path, body) = if self.is_native() {
-            let pruning = provider.vendor.foreign.pruning(plan.request.history);
+            let pruning = provider.vendor.foreign.pruning(plan.inquiry.request.history);
             let stream_options = match (provider.takes_stream_options, pruning) {
                 (true, _) => StreamOptions::Asked,
                 (false, None) => StreamOptions::Cut,
                 (false, Some(_)) => StreamOptions::Pruned,
             };
             let habits = Habits { stream_options, max_tokens: provider.vendor.max_tokens };
-            let mut edits = plan.request.edits(&self.target.model, habits);
+            let mut edits = plan.inquiry.request.edits(&self.target.model, habits);
             let mut body = kept;
             if let Some(members) = pruning {
                 let body = body.get_or_insert_with(|| read(length));
@@ -145,9 +145,9 @@ impl Attempt {
             ([version, &path].concat(), Front { length, text: body })
         };
         let mut path = provider.vendor.path(&provider.base_url, &path, &self.target.model);
-        if self.is_native() && !plan.query.is_empty() {
+        if self.is_native() && !plan.inquiry.query.is_empty() {
             path.push(if path.contains('?') { '&' } else { '?' });
-            path.push_str(&plan.query);
+            path.push_str(&plan.inquiry.query);
         }
         set.push((Name::Borrowed(":path"), path));
         set.push((Name::Borrowed(":authority"), provider.authority.clone()));
@@ -164,9 +164,9 @@ impl Attempt {
     /// The client's request in the provider's format.
     fn write(&self, body: &[u8]) -> Result<Written, Error> {
         let text = core::str::from_utf8(body).unwrap_or_default();
-        let request = self.plan.downstream.read(text)?;
+        let request = self.plan.inquiry.downstream.read(text)?;
         let Target { model, max_output_tokens, .. } = &self.target;
-        let aim = Aim { model, max_output_tokens: *max_output_tokens, exchange: &self.plan.exchange };
+        let aim = Aim { model, max_output_tokens: *max_output_tokens, exchange: &self.plan.inquiry.exchange };
         self.upstream().write(&request, &aim)
     }
 
@@ -174,7 +174,7 @@ impl Attempt {
     #[must_use]
     pub fn refusal(&self, error: &Error) -> Reply {
         self.plan.note(Outcome::Unusable(error.kind.status()));
-        let reply = error.reply(self.plan.shape);
+        let reply = error.reply(self.plan.inquiry.shape);
         reply.with("x-dragoman-provider", &*self.target.provider.name).with("x-dragoman-model", &*self.target.model)
     }
 
@@ -215,7 +215,7 @@ impl Attempt {
         }
         let content_type = headers.get("content-type").unwrap_or_default().to_ascii_lowercase();
         let says = |word: &[u8]| content_type.is_empty() || content_type.windows(word.len()).any(|part| part == word);
-        match (self.plan.request.stream, self.is_native()) {
+        match (self.plan.inquiry.request.stream, self.is_native()) {
             (true, true) if says(b"text/event-stream") => HeldBody::Stream(self.passthrough()),
             (true, true) if says(b"json") => HeldBody::Mislabelled(Vec::new()),
             (true, false) if says(self.upstream().framing().1.as_bytes()) => HeldBody::Stream(self.translation(clock)),
@@ -232,26 +232,26 @@ impl Attempt {
 
     /// Whether client and provider speak the same format.
     fn is_native(&self) -> bool {
-        self.upstream().name() == self.plan.downstream.name()
+        self.upstream().name() == self.plan.inquiry.downstream.name()
     }
 
     fn passthrough(&self) -> Passage {
-        let conduit = Passthrough::new(!self.plan.request.wants_usage);
+        let conduit = Passthrough::new(!self.plan.inquiry.request.wants_usage);
         Passage::new(&self.target.provider, Framing::Events, Box::new(conduit))
     }
 
     fn translation(&self, clock: &dyn Clock) -> Passage {
         let upstream = self.upstream();
         let provider = &self.target.provider;
-        let wants_usage = self.plan.request.wants_usage;
+        let wants_usage = self.plan.inquiry.request.wants_usage;
         let conduit =
-            Translation::new(upstream, self.plan.downstream, &provider.name, self.identity(clock), wants_usage);
+            Translation::new(upstream, self.plan.inquiry.downstream, &provider.name, self.identity(clock), wants_usage);
         Passage::new(provider, upstream.framing().0, Box::new(conduit))
     }
 
     fn identity(&self, clock: &dyn Clock) -> Identity {
         Identity {
-            exchange: self.plan.exchange.clone(),
+            exchange: self.plan.inquiry.exchange.clone(),
             created: clock.epoch_seconds(),
             model: self.target.model.clone(),
         }
