@@ -276,6 +276,8 @@ impl Exchange {
         let longest = if is_flex { provider.flex.saturating_add(provider.total) } else { provider.total };
         if provider.signpost != Signpost::Property {
             set(CLUSTER_HEADER, provider.cluster.clone());
+            // A route that somebody else wrote may well retry.
+            set("x-envoy-max-retries", "0".into());
             // Envoy's own default, 15 s, would cut most answers.
             set("x-envoy-upstream-rq-timeout-ms", milliseconds(longest));
         }
