@@ -12,7 +12,7 @@ use crate::{
     body::Kept,
     dialect::openai_chat::{ChatRequest, OpenAiChat, scan_request},
     error::{Error, Kind, Shape},
-    gateway::{Gateway, Provider},
+    gateway::Gateway,
     headers::{Headers, PRIVATE_HEADERS},
     host::Clock,
     json::{Failure, Scanner},
@@ -260,22 +260,26 @@ impl Exchange {
         let choice = self.gateway.catalogue.choose(request.model.as_deref(), &caller)?;
         let provider = Rc::clone(choice.provider);
         let max_output_tokens = choice.max_output_tokens();
-        let target = Target { provider: Rc::clone(&provider), model: choice.id.into(), max_output_tokens };
-        self.steer(&provider, request.flex, &mut edits);
+        let account = provider.accounts.iter().find(|account| account.missing.is_none()).cloned();
+        let Some(account) = account else {
+            return Err(Error::new(Kind::UpstreamUnavailable, "No account of the provider is configured."));
+        };
+        let target = Target { provider: Rc::clone(&provider), account, model: choice.id.into(), max_output_tokens };
+        self.steer(&target, request.flex, &mut edits);
         let body = RefCell::new(body);
         let inquiry = Inquiry { request, body, downstream: &OpenAiChat, exchange, shape, query };
         Ok((Rc::new(Plan::new(provider.mode, inquiry, vec![target])), edits))
     }
 
     /// What Envoy's router must know of the first target. Under a route that was rendered for it most is known already.
-    fn steer(&self, provider: &Provider, is_flex: bool, edits: &mut HeaderEdits) {
+    fn steer(&self, Target { provider, account, .. }: &Target, is_flex: bool, edits: &mut HeaderEdits) {
         let mut set = |name: &'static str, value: String| edits.set.push((Name::Borrowed(name), value));
         let milliseconds = |duration: Duration| format!("{}", duration.as_millis());
         let first_byte = provider.patience(is_flex);
         // The cluster's own bound is `total`, which may well be shorter than the patience that the flex tier needs.
         let longest = if is_flex { provider.flex.saturating_add(provider.total) } else { provider.total };
         if provider.signpost != Signpost::Property {
-            set(CLUSTER_HEADER, provider.cluster.clone());
+            set(CLUSTER_HEADER, account.cluster.clone());
             // A route that somebody else wrote may well retry.
             set("x-envoy-max-retries", "0".into());
             // Envoy's own default, 15 s, would cut most answers.

@@ -4,6 +4,7 @@
 
 extern crate alloc;
 
+pub mod account;
 pub mod attempt;
 pub mod auth;
 pub mod body;
@@ -21,6 +22,7 @@ mod passage;
 mod passthrough;
 pub mod plan;
 pub mod provider;
+pub mod retry;
 mod segment;
 pub mod sse;
 pub mod step;

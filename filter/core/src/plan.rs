@@ -12,6 +12,7 @@ use core::{
 };
 
 use crate::{
+    account::Account,
     body::Kept,
     dialect::{Downstream, openai_chat::ChatRequest},
     error::{Error, Kind, Shape},
@@ -87,6 +88,8 @@ pub struct Inquiry {
 pub struct Target {
     /// Who.
     pub provider: Rc<Provider>,
+    /// With which of its credentials.
+    pub account: Rc<Account>,
     /// The model's id there.
     pub model: String,
     /// Most tokens that it can answer, where known.
@@ -121,8 +124,8 @@ impl Plan {
     #[must_use]
     pub fn next(&self, index: usize, token: u32) -> Option<String> {
         let mark = if self.inquiry.request.flex { FLEX_MARK } else { "" };
-        let provider = &self.targets.get(index)?.provider;
-        (provider.signpost != Signpost::Header).then(|| format!("{}#{token}{mark}", provider.cluster))
+        let Target { provider, account, .. } = self.targets.get(index)?;
+        (provider.signpost != Signpost::Header).then(|| format!("{}#{token}{mark}", account.cluster))
     }
 
     /// The token in a value of [`NEXT_PROPERTY`].
@@ -233,5 +236,18 @@ impl Plan {
             );
         }
         Error::new(Kind::UpstreamUnavailable, format!("The provider `{name}` cannot be reached."))
+    }
+}
+
+#[cfg(test)]
+impl Target {
+    /// A target for tests that need one, whichever it is.
+    pub(crate) fn any() -> Self {
+        let file = r#"{"providers":{"p":{"kind":"ollama","base_url":"http://127.0.0.1:1"}}}"#;
+        let config = crate::config::parse(file).unwrap();
+        let gateway = crate::gateway::Gateway::new(&config, |_| None);
+        let provider = Rc::clone(gateway.provider("p").unwrap());
+        let account = Rc::clone(&provider.accounts[0]);
+        Self { provider, account, model: "m".into(), max_output_tokens: None }
     }
 }

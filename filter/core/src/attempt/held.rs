@@ -184,7 +184,7 @@ impl Head {
     fn refuse(mut self, body: &[u8]) -> Progress {
         let status = self.status;
         // A provider that repeats the gateway's credential is not repeated.
-        let body = if self.attempt.target.provider.names_secret(body) { &[] } else { body };
+        let body = if self.attempt.target.account.names_secret(body) { &[] } else { body };
         let provider = &self.attempt.target.provider.name;
         let (told, body) = if self.attempt.is_native() {
             match error_body(provider, status, body) {
@@ -245,7 +245,7 @@ impl Head {
 
     fn replace(mut self, status: u16, mut body: Vec<u8>, outcome: Outcome) -> Progress {
         // A provider that repeats the gateway's credential is not repeated.
-        if self.attempt.target.provider.names_secret(&body) {
+        if self.attempt.target.account.names_secret(&body) {
             body = self.attempt.error("reported an error").body(self.attempt.plan.inquiry.shape);
         }
         self.attempt.plan.note(outcome);

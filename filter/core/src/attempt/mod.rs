@@ -101,18 +101,18 @@ impl Attempt {
         let plan = Rc::clone(&self.plan);
         let length = plan.inquiry.request.length;
         let kept = plan.body();
-        let provider = &self.target.provider;
+        let account = &self.target.account;
         // What another attempt has set is still there; one that has no successor and no predecessor need not look.
         let is_alone = plan.targets.len() == 1;
-        let mut set = Vec::with_capacity(provider.headers.len().saturating_add(5));
+        let mut set = Vec::with_capacity(account.headers.len().saturating_add(5));
         let (path, body) = if self.is_native() {
-            let pruning = provider.vendor.foreign.pruning(plan.inquiry.request.history);
-            let stream_options = match (provider.takes_stream_options, pruning) {
+            let pruning = account.vendor.foreign.pruning(plan.inquiry.request.history);
+            let stream_options = match (account.takes_stream_options, pruning) {
                 (true, _) => StreamOptions::Asked,
                 (false, None) => StreamOptions::Cut,
                 (false, Some(_)) => StreamOptions::Pruned,
             };
-            let habits = Habits { stream_options, max_tokens: provider.vendor.max_tokens };
+            let habits = Habits { stream_options, max_tokens: account.vendor.max_tokens };
             let mut edits = plan.inquiry.request.edits(&self.target.model, habits);
             let mut body = kept;
             if let Some(members) = pruning {
@@ -137,25 +137,25 @@ impl Attempt {
             let body = kept.unwrap_or_else(|| read(length));
             let Written { path, headers, body, dropped } = self.write(&body)?;
             let version = self.upstream().version();
-            let version = if provider.base_url.path.ends_with(version) { "" } else { version };
+            let version = if account.base_url.path.ends_with(version) { "" } else { version };
             self.dropped = tellable(&dropped);
             set.push((Name::Borrowed("content-length"), format!("{}", body.len())));
             set.push((Name::Borrowed("content-type"), "application/json".into()));
             set.extend(headers);
             ([version, &path].concat(), Front { length, text: body })
         };
-        let mut path = provider.vendor.path(&provider.base_url, &path, &self.target.model);
+        let mut path = account.vendor.path(&account.base_url, &path, &self.target.model);
         if self.is_native() && !plan.inquiry.query.is_empty() {
             path.push(if path.contains('?') { '&' } else { '?' });
             path.push_str(&plan.inquiry.query);
         }
         set.push((Name::Borrowed(":path"), path));
-        set.push((Name::Borrowed(":authority"), provider.authority.clone()));
-        set.extend(provider.headers.iter().cloned());
+        set.push((Name::Borrowed(":authority"), account.authority.clone()));
+        set.extend(account.headers.iter().cloned());
         let mut remove = Vec::new();
         if !is_alone {
             remove.extend(OWNED.iter().map(|name| Name::Borrowed(*name)));
-            let others = plan.targets.iter().flat_map(|target| &target.provider.headers);
+            let others = plan.targets.iter().flat_map(|target| &target.account.headers);
             remove.extend(others.map(|(name, _)| name.clone()));
         }
         Ok(Outgoing { headers: HeaderEdits { remove, set }, body })
@@ -237,7 +237,7 @@ impl Attempt {
 
     fn passthrough(&self) -> Passage {
         let conduit = Passthrough::new(!self.plan.inquiry.request.wants_usage);
-        Passage::new(&self.target.provider, Framing::Events, Box::new(conduit))
+        Passage::new(&self.target, Framing::Events, Box::new(conduit))
     }
 
     fn translation(&self, clock: &dyn Clock) -> Passage {
@@ -246,7 +246,7 @@ impl Attempt {
         let wants_usage = self.plan.inquiry.request.wants_usage;
         let conduit =
             Translation::new(upstream, self.plan.inquiry.downstream, &provider.name, self.identity(clock), wants_usage);
-        Passage::new(provider, upstream.framing().0, Box::new(conduit))
+        Passage::new(&self.target, upstream.framing().0, Box::new(conduit))
     }
 
     fn identity(&self, clock: &dyn Clock) -> Identity {
