@@ -4,7 +4,7 @@ use alloc::{string::String, vec::Vec};
 
 use crate::{
     auth::Glob,
-    config::{self, BaseUrl, Decimal, StreamUsage},
+    config::{self, AuthMode, BaseUrl, Decimal, StreamUsage},
     provider::{Spec, Vendor, authorization},
     step::Name,
 };
@@ -74,6 +74,26 @@ impl Account {
             models: section.models.as_ref().map(|models| models.iter().map(|model| Glob::new(model)).collect()),
             missing,
         }
+    }
+
+    /// A credential of a target's own, used in place of the provider's accounts and where the provider itself is.
+    pub(crate) fn of_target(
+        provider: &config::Provider,
+        (name, credential): (String, config::Credential),
+        spec: &Spec,
+        is_native: bool,
+        environment: &impl Fn(&str) -> Option<String>,
+    ) -> Self {
+        let section = config::Account {
+            name,
+            credential: Some(credential),
+            auth: AuthMode::ApiKey,
+            base_url: None,
+            weight: Decimal::of(1),
+            models: None,
+            enabled: true,
+        };
+        Self::new(provider, &section, spec, is_native, environment)
     }
 
     /// Whether it is for a model of its provider.
