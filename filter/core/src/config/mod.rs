@@ -50,7 +50,6 @@ pub use self::{
     auto::{Auto, Levels, TaskRoutes},
     budget::{Budgets, Ceiling, HourlyBudgets},
     catalogue::{Catalogue, Model, Price},
-    credential::Secrets,
     endpoint::Endpoint,
     environment::{Environment, ProviderOverride},
     key::{Byok, KeyRouting, Team},
