@@ -4,7 +4,7 @@ use std::{env, fmt::Write, path::Path};
 
 use dragoman_core::{
     auth::Caller,
-    config::{Config, Silence},
+    config::{Config, Silence, step},
     gateway::Gateway,
 };
 
@@ -72,11 +72,11 @@ fn names_without_meaning(config: &Config) -> Vec<(String, String)> {
     let owners = config.models.iter().filter_map(|model| {
         let (owner, _) = model.name.split_once('/')?;
         let exists = config.providers.iter().any(|provider| provider.name == owner);
-        let pointer = format!("/models/{}", model.name.replace('~', "~0").replace('/', "~1"));
+        let pointer = format!("/models{}", step(&model.name));
         (!exists).then(|| (pointer, format!("There is no provider `{owner}`.")))
     });
     let aliases = config.aliases.iter().flat_map(|(alias, models)| {
-        let pointer = format!("/aliases/{}", alias.replace('~', "~0").replace('/', "~1"));
+        let pointer = format!("/aliases{}", step(alias));
         models.iter().map(move |model| (pointer.clone(), model))
     });
     let default = config.auto.default_model.iter().map(|model| ("/auto/default_model".to_owned(), model));

@@ -4,7 +4,7 @@
 //! file that lacks only what a variable brings is complete. What a variable says counts over what the file says; what it only
 //! implies does not.
 
-use dragoman_core::config::Problem;
+use dragoman_core::config::{Problem, step};
 
 use crate::{
     document::{Node, same_name},
@@ -86,7 +86,7 @@ impl Setting {
 
     /// Where it goes, as a JSON pointer.
     fn pointer(&self) -> String {
-        self.path.iter().flat_map(|segment| ["/", segment]).collect()
+        self.path.iter().map(|segment| step(segment)).collect()
     }
 }
 
