@@ -124,6 +124,9 @@ fn of_aliases_that_lead_too_far_the_one_that_is_too_long_is_named() {
     let wide = |width: usize| format!(r#""aliases": {{"w": ["m"{}]}}"#, r#", "m""#.repeat(width - 1));
     assert_eq!(problems(&wide(256)), [""; 0]);
     assert_eq!(problems(&wide(257)), [format!("/aliases/w: {problem}")]);
+    let document = reference().sections.into_iter().find(|section| section.name == "document").unwrap();
+    let aliases = document.fields.into_iter().find(|field| field.name == "aliases").unwrap();
+    assert!(aliases.doc.contains("more than 256 names, those of other aliases on the way included"), "{}", aliases.doc);
 }
 
 #[test]
