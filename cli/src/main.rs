@@ -17,7 +17,7 @@ use dragoman::{
     check, document,
     document::BadFile,
     key, reference,
-    render::{self, Rendering, Target},
+    render::{self, Rendering, Target, Unsayable},
     schema, simulate,
     up::{self, launch},
     variables,
@@ -218,7 +218,11 @@ type Renderer = fn(&Config, Target<'_>) -> anyhow::Result<Rendering>;
 fn write_rendering(args: &RenderArgs, name: &str, of: Renderer) -> anyhow::Result<()> {
     let path = chosen(args.config.as_deref());
     let config = document::read_to_run(&path)?;
-    let rendering = of(&config, Target { wasm: &args.wasm, private_admin: None })?;
+    let rendering = of(&config, Target { wasm: &args.wasm, private_admin: None });
+    let rendering = rendering.map_err(|error| match error.downcast() {
+        Ok(Unsayable(problems)) => BadFile { path: path.clone(), problems }.into(),
+        Err(error) => error,
+    })?;
     if let Some(folder) = &args.check {
         return compare(&folder.join(name), &rendering.text);
     }
