@@ -119,7 +119,7 @@ fn assert_fits(resources: &[Value]) {
 fn the_checked_in_resources_are_what_the_tool_renders_and_fit_together() {
     let folder = CHECKED_IN.rsplit_once('/').unwrap().0;
     let checked = Command::new(artefact("dragoman"))
-        .args(["render", "istio", "--wasm", WASM, "--check", folder])
+        .args(["render", "istio", "--config", "config/dragoman.yaml", "--wasm", WASM, "--check", folder])
         .current_dir(root())
         .output()
         .unwrap();

@@ -24,6 +24,10 @@ fn dragoman<const N: usize>(arguments: [&str; N]) -> Output {
 
 fn command<const N: usize>(arguments: [&str; N]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_dragoman"));
+    // What the tester's own environment says is not asked.
+    for variable in ["BACKEND_API_KEY", "BACKEND_BASE_URL", "DRAGOMAN_CONFIG", "ROUTING_CONFIG_PATH"] {
+        command.env_remove(variable);
+    }
     command.args(arguments).current_dir(root());
     command
 }
@@ -49,6 +53,9 @@ fn shipped() -> Vec<String> {
     yaml.map(|path| path.to_str().unwrap().to_owned()).collect()
 }
 
+/// What `make up` runs.
+const DEFAULT: &str = "config/dragoman.yaml";
+
 /// Has every field.
 const FULL: &str = "config/examples/full.yaml";
 
@@ -73,7 +80,7 @@ fn every_shipped_file_is_checked_and_rendered() {
 
 #[test]
 fn the_checked_in_bootstrap_is_the_rendered_default() {
-    let same = dragoman(["render", "envoy", "--check", "envoy/standalone"]);
+    let same = dragoman(["render", "envoy", "--config", DEFAULT, "--check", "envoy/standalone"]);
     assert!(same.status.success(), "{}", text(&same.stderr));
 }
 
@@ -214,15 +221,38 @@ fn the_effective_configuration_is_a_file_that_says_the_same_and_no_secret() {
     }
 }
 
+/// Every verb that reads a file, without one.
+const READERS: [&[&str]; 5] =
+    [&["check"], &["render", "envoy"], &["render", "istio"], &["render", "plugin"], &["up", "--envoy", "no/such"]];
+
 #[test]
-fn the_environment_names_the_file() {
-    let (_folder, path) = file("providers:\n  a: {kind: openai}\n");
-    for variable in ["DRAGOMAN_CONFIG", "ROUTING_CONFIG_PATH"] {
-        let check = command(["check"]).env(variable, &path).output().unwrap();
-        assert!(text(&check.stdout).starts_with(&format!("{path}: ok\n")), "{}", text(&check.stderr));
+fn the_environment_names_the_file_where_the_command_line_does_not() {
+    let (_folder, path) = file("providers:\n  from-the-variable: {kind: openai}\n");
+    for reader in READERS {
+        let run = |environment: &[(&str, &str)], more: &[&str]| {
+            let mut command = command([]);
+            command.args(reader).args(more);
+            let output = command.envs(environment.iter().copied()).output().unwrap();
+            (output.status.code(), [text(&output.stdout), text(&output.stderr)].concat())
+        };
+        for environment in [
+            &[("DRAGOMAN_CONFIG", path.as_str())][..],
+            &[("ROUTING_CONFIG_PATH", &path)],
+            &[("DRAGOMAN_CONFIG", &path), ("ROUTING_CONFIG_PATH", "no/such/file.yaml")],
+            &[("DRAGOMAN_CONFIG", ""), ("ROUTING_CONFIG_PATH", &path)],
+        ] {
+            let (_, said) = run(environment, &[]);
+            assert!(said.contains("from-the-variable"), "{reader:?} {environment:?}: {said}");
+        }
+        let (status, said) = run(&[("DRAGOMAN_CONFIG", &path)], &["--config", "no/such/file.yaml"]);
+        assert!(status == Some(2) && said.starts_with("no/such/file.yaml: "), "{reader:?}: {said}");
+        // The working directory has a `config/dragoman.yaml`, which nobody named.
+        let (status, said) = run(&[], &[]);
+        assert_eq!(status, Some(2), "{reader:?}: {said}");
+        for name in ["--config", "DRAGOMAN_CONFIG", "ROUTING_CONFIG_PATH"] {
+            assert!(said.contains(name), "{reader:?}: {said}");
+        }
     }
-    let none = command(["check"]).env_remove("DRAGOMAN_CONFIG").env_remove("ROUTING_CONFIG_PATH").output().unwrap();
-    assert!(!none.status.success() && text(&none.stderr).contains("DRAGOMAN_CONFIG"));
 }
 
 /// The shape of the file is a promise to others, who have an example of it.
@@ -243,11 +273,11 @@ fn the_example_that_others_have_is_a_good_file() {
 fn a_differing_bootstrap_is_named_with_its_first_line() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().to_str().unwrap();
-    assert!(dragoman(["render", "envoy", "--out", path]).status.success());
+    assert!(dragoman(["render", "envoy", "--config", DEFAULT, "--out", path]).status.success());
     let written = folder.path().join("envoy.yaml");
     let changed = fs::read_to_string(&written).unwrap().replace("cluster: dragoman\n", "cluster: other\n");
     fs::write(&written, changed).unwrap();
-    let differs = dragoman(["render", "envoy", "--check", path]);
+    let differs = dragoman(["render", "envoy", "--config", DEFAULT, "--check", path]);
     assert_eq!(differs.status.code(), Some(1));
     let message = text(&differs.stderr);
     assert!(message.contains("-   cluster: other\n+   cluster: dragoman"), "{message}");
