@@ -4,18 +4,20 @@ use std::{env, fmt::Write, path::Path};
 
 use dragoman_core::{
     auth::Caller,
-    config::{Config, Silence, step},
+    config::{Config, Problem, Silence, step},
     gateway::Gateway,
 };
 
 use crate::{
+    document::Document,
     pending::{self, Pending},
     render::scheme,
 };
 
 /// The summary of a file without problems. Credentials that are not set are named: their accounts would be skipped.
 #[must_use]
-pub fn summarize(path: &Path, config: &Config) -> String {
+pub fn summarize(path: &Path, document: &Document) -> String {
+    let Document { config, additions } = document;
     let mut text = String::new();
     let listen = &config.listen;
     // Writing to a String cannot fail.
@@ -36,7 +38,8 @@ pub fn summarize(path: &Path, config: &Config) -> String {
     }
     for Pending { pointer, silence } in pending::find(config) {
         let refused = if silence == Silence::Unsafe { "; until it is, `up` and `render` refuse the file" } else { "" };
-        let _ = writeln!(text, "  warning: {pointer} is not acted on yet{refused}");
+        let problem = Problem { pointer, message: format!("is not acted on yet{refused}") };
+        let _ = writeln!(text, "  warning: {}", additions.explain(problem));
     }
     for (pointer, meaningless) in names_without_meaning(config) {
         let _ = writeln!(text, "  warning: {pointer}: {meaningless}");
@@ -61,9 +64,11 @@ pub fn unconfigured(config: &Config) -> impl Iterator<Item = String> {
 }
 
 /// One line for each field that is written and not acted on, and may be ignored.
-pub fn ignored(config: &Config) -> impl Iterator<Item = String> {
+pub fn ignored(Document { config, additions }: &Document) -> impl Iterator<Item = String> {
     let harmless = pending::find(config).into_iter().filter(|pending| pending.silence == Silence::Harmless);
-    harmless.map(|Pending { pointer, .. }| format!("{pointer} is not acted on yet"))
+    harmless.map(|Pending { pointer, .. }| {
+        additions.explain(Problem { pointer, message: "is not acted on yet".into() }).to_string()
+    })
 }
 
 /// The places that name a model which nobody could be asked for, whatever the environment holds, and why.

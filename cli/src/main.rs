@@ -14,9 +14,11 @@ use std::{
 use anyhow::{Context, bail};
 use clap::{Args, Parser, Subcommand};
 use dragoman::{
-    check, document,
-    document::BadFile,
-    key, reference,
+    check,
+    document::{self, Document},
+    key,
+    mistake::BadFile,
+    reference,
     render::{self, Rendering, Target, Unsayable},
     schema, simulate,
     up::{self, launch},
@@ -162,11 +164,11 @@ fn run(verb: Verb) -> anyhow::Result<()> {
     match verb {
         Verb::Check(CheckArgs { file, config, effective }) => {
             let path = chosen(file.or(config))?;
-            let config = document::read(&path)?;
+            let document = document::read(&path)?;
             let text = if effective {
-                document::effective(&render::hand_over(&config).0)?
+                document::effective(&render::hand_over(&document.config).0)?
             } else {
-                check::summarize(&path, &config)
+                check::summarize(&path, &document)
             };
             print(&text)
         }
@@ -221,10 +223,13 @@ type Renderer = fn(&Config, Target<'_>) -> anyhow::Result<Rendering>;
 /// Renders to a file of this name, or compares with it.
 fn write_rendering(args: &RenderArgs, name: &str, of: Renderer) -> anyhow::Result<()> {
     let path = chosen(args.config.clone())?;
-    let config = document::read_to_run(&path)?;
-    let rendering = of(&config, Target { wasm: &args.wasm, private_admin: None });
+    let document = document::read_to_run(&path)?;
+    let rendering = of(&document.config, Target { wasm: &args.wasm, private_admin: None });
     let rendering = rendering.map_err(|error| match error.downcast() {
-        Ok(Unsayable(problems)) => BadFile { path: path.clone(), problems }.into(),
+        Ok(Unsayable(problems)) => {
+            let mistakes = problems.into_iter().map(|problem| document.additions.explain(problem)).collect();
+            BadFile { path: path.clone(), mistakes }.into()
+        }
         Err(error) => error,
     })?;
     if let Some(folder) = &args.check {
@@ -242,7 +247,8 @@ fn write_rendering(args: &RenderArgs, name: &str, of: Renderer) -> anyhow::Resul
 
 fn print_plugin(config: Option<PathBuf>) -> anyhow::Result<()> {
     let path = chosen(config)?;
-    let rendering = render::plugin(&document::read_to_run(&path)?);
+    let document = document::read_to_run(&path)?;
+    let rendering = render::plugin(&document.config);
     print(&rendering.text)?;
     tell_variables(&path, &rendering)
 }

@@ -197,7 +197,7 @@ fn what_is_relied_on_and_not_done_yet_is_checked_and_not_run() {
             assert!(problems.iter().any(|line| line.starts_with(&format!("{FULL}: {pointer}: "))), "{problems:?}");
         }
     }
-    assert!(warnings.contains("warning: /log is not acted on yet\n"), "{warnings}");
+    assert!(warnings.contains("warning: /log: is not acted on yet\n"), "{warnings}");
 }
 
 #[test]
@@ -252,6 +252,37 @@ fn the_environment_names_the_file_where_the_command_line_does_not() {
         for name in ["--config", "DRAGOMAN_CONFIG", "ROUTING_CONFIG_PATH"] {
             assert!(said.contains(name), "{reader:?}: {said}");
         }
+    }
+}
+
+#[test]
+fn what_a_variable_causes_is_not_looked_for_in_the_file() {
+    let (_folder, path) = file("providers:\n  a: {kind: openai}\n");
+    let oauth = [("OAUTH_ISSUER", "https://i.example"), ("OAUTH_JWT_SECRET", "s"), ("LIVE_METRICS_MIN_SAMPLES", "7")];
+    let check = command(["check", &path]).envs(oauth).output().unwrap();
+    let summary = text(&check.stdout);
+    for line in [
+        "  warning: OAUTH_ISSUER, OAUTH_JWT_SECRET: /auth/jwt: is not acted on yet; until it is, `up` and `render` refuse the file\n",
+        "  warning: LIVE_METRICS_MIN_SAMPLES: /policy: is not acted on yet\n",
+    ] {
+        assert!(summary.contains(line), "{summary}");
+    }
+    let render = command(["render", "plugin", "--config", &path]).envs(oauth).output().unwrap();
+    assert_eq!(render.status.code(), Some(2));
+    let problem = text(&render.stderr);
+    assert!(problem.starts_with("OAUTH_ISSUER, OAUTH_JWT_SECRET: /auth/jwt: is not acted on yet"), "{problem}");
+    let variables = [("INGRESS_API_KEYS", "sk-a,sk-a")];
+    let twice = command(["check", &path]).envs(variables).output().unwrap();
+    assert_eq!(
+        (twice.status.code(), text(&twice.stderr)),
+        (Some(2), "INGRESS_API_KEYS: entry 2 is the same key as entry 1\n")
+    );
+    let (_folder, both) = file("providers:\n  a: {kind: openai, base_url: \"https://h\", auth: none}\n");
+    let clash =
+        command(["render", "istio", "--config", &both]).env("BACKEND_BASE_URL", "http://h:443").output().unwrap();
+    assert_eq!(clash.status.code(), Some(2));
+    for start in [format!("{both}: /providers/a/base_url: reaches"), "BACKEND_BASE_URL: reaches".into()] {
+        assert!(text(&clash.stderr).lines().any(|line| line.starts_with(&start)), "{}", text(&clash.stderr));
     }
 }
 

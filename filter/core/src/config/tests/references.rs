@@ -164,15 +164,15 @@ fn names_are_told_apart() {
     for (sections, problem) in [
         (
             r#""limits": [{"name": "a", "of": "concurrency", "max": 1}, {"name": "a", "of": "concurrency", "max": 2}]"#,
-            "/limits/1/name: is also that of limit 0",
+            "/limits/1/name: is also that of /limits/0",
         ),
         (
             r#""admin": {"keys": [{"id": "a", "sha256": "$"}, {"id": "b", "sha256": "$"}]}"#,
-            "/admin/keys/1/sha256: is also that of key 0",
+            "/admin/keys/1/sha256: is also that of /admin/keys/0",
         ),
         (
             r#""console": {"users": [{"name": "a", "sha256": "$"}, {"name": "a", "sha256": "$"}]}"#,
-            "/console/users/1/name: is also that of user 0",
+            "/console/users/1/name: is also that of /console/users/0",
         ),
         (
             r#""keys": [{"id": "k", "sha256": "$"}], "admin": {"keys": [{"id": "a", "sha256": "$"}]}"#,
