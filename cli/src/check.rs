@@ -4,7 +4,7 @@ use std::{env, fmt::Write, path::Path};
 
 use dragoman_core::{
     auth::Caller,
-    config::{Config, Problem, Silence, step},
+    config::{BaseUrl, Config, Problem, Silence, step},
     gateway::Gateway,
 };
 
@@ -69,6 +69,19 @@ pub fn ignored(Document { config, additions }: &Document) -> impl Iterator<Item 
     harmless.map(|Pending { pointer, .. }| {
         additions.explain(Problem { pointer, message: "is not acted on yet".into() }).to_string()
     })
+}
+
+/// One line where variables add a provider: it is asked for models, and paid for, though no file speaks of it.
+#[must_use]
+pub fn added(path: &Path, Document { config, additions }: &Document) -> Option<String> {
+    let variables = additions.provider().join(" and ");
+    let provider = config.providers.iter().find(|provider| provider.name == "default")?;
+    let others =
+        if config.providers.len() > 1 { format!(", beside those of {}", path.display()) } else { String::new() };
+    let BaseUrl { path, .. } = &provider.base_url;
+    let line =
+        || format!("the provider `default`, {}{path}, is from {variables}{others}", scheme::origin(&provider.base_url));
+    (!variables.is_empty()).then(line)
 }
 
 /// The places that name a model which nobody could be asked for, whatever the environment holds, and why.

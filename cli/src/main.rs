@@ -165,6 +165,7 @@ fn run(verb: Verb) -> anyhow::Result<()> {
         Verb::Check(CheckArgs { file, config, effective }) => {
             let path = chosen(file.or(config))?;
             let document = document::read(&path)?;
+            tell_added(&path, &document)?;
             let text = if effective {
                 document::effective(&render::hand_over(&document.config).0)?
             } else {
@@ -224,6 +225,7 @@ type Renderer = fn(&Config, Target<'_>) -> anyhow::Result<Rendering>;
 fn write_rendering(args: &RenderArgs, name: &str, of: Renderer) -> anyhow::Result<()> {
     let path = chosen(args.config.clone())?;
     let document = document::read_to_run(&path)?;
+    tell_added(&path, &document)?;
     let rendering = of(&document.config, Target { wasm: &args.wasm, private_admin: None });
     let rendering = rendering.map_err(|error| match error.downcast() {
         Ok(Unsayable(problems)) => {
@@ -248,9 +250,14 @@ fn write_rendering(args: &RenderArgs, name: &str, of: Renderer) -> anyhow::Resul
 fn print_plugin(config: Option<PathBuf>) -> anyhow::Result<()> {
     let path = chosen(config)?;
     let document = document::read_to_run(&path)?;
+    tell_added(&path, &document)?;
     let rendering = render::plugin(&document.config);
     print(&rendering.text)?;
     tell_variables(&path, &rendering)
+}
+
+fn tell_added(path: &Path, document: &Document) -> io::Result<()> {
+    check::added(path, document).map_or(Ok(()), |line| writeln!(io::stderr().lock(), "dragoman: {line}"))
 }
 
 fn tell_variables(path: &Path, rendering: &Rendering) -> anyhow::Result<()> {

@@ -64,6 +64,8 @@ enum Kind {
 const KEYS: &str = "INGRESS_API_KEYS";
 const BACKEND_URL: &str = "BACKEND_BASE_URL";
 const BACKEND_KEY: &str = "BACKEND_API_KEY";
+/// The provider that they are of.
+const BACKEND: &str = "/providers/default";
 
 const OAUTH: &str = "OAUTH_";
 /// Of no place in the document: it says whether the others of its prefix count.
@@ -278,6 +280,12 @@ impl Additions {
         problems.into_iter().map(|problem| self.explain(problem)).collect()
     }
 
+    /// The variables that add a provider to those of the file; none where they only change one.
+    pub(crate) fn provider(&self) -> Vec<&'static str> {
+        let is_added = self.parts.iter().any(|part| is_within(BACKEND, &part.root));
+        if is_added { self.variables(|part| is_within(&part.pointer, BACKEND)) } else { Vec::new() }
+    }
+
     /// Each once, in order.
     fn variables(&self, wanted: impl Fn(&Part) -> bool) -> Vec<&'static str> {
         let wanted: BTreeSet<_> = self.parts.iter().filter(|part| wanted(part)).map(|part| part.variable).collect();
@@ -449,6 +457,20 @@ mod tests {
         assert_eq!(mistakes, [Mistake::Variables(vec![KEYS], "is not UTF-8".into())]);
     }
 
+    #[test]
+    fn variables_that_add_a_provider_are_known_and_those_that_change_one_are_not() {
+        let added = |file: &str, variables: &[&str]| {
+            let get = |name: &str| variables.contains(&name).then(|| "https://h".into());
+            document::parse(file, get).unwrap().additions.provider()
+        };
+        let other = "providers: {a: {kind: openai}}\n";
+        for file in ["{}", "", other] {
+            assert_eq!(added(file, &[BACKEND_KEY]), [BACKEND_KEY], "{file}");
+            assert_eq!(added(file, &[BACKEND_KEY, BACKEND_URL]), [BACKEND_KEY, BACKEND_URL], "{file}");
+        }
+        assert_eq!(added(other, &["OAUTH_ISSUER"; 0]), [""; 0]);
+        assert_eq!(added("providers: {default: {kind: ollama}}\n", &[BACKEND_KEY, BACKEND_URL]), [""; 0]);
+    }
 
     #[test]
     fn an_empty_variable_and_a_file_that_is_no_mapping_change_nothing() {

@@ -256,6 +256,31 @@ fn the_environment_names_the_file_where_the_command_line_does_not() {
 }
 
 #[test]
+fn a_provider_that_the_environment_adds_is_said() {
+    let (_folder, other) = file("providers:\n  a: {kind: openai}\n");
+    let (_folder_too, own) = file("providers:\n  default: {kind: ollama}\n");
+    let (_third_folder, none) = file("{}\n");
+    for reader in READERS {
+        let added = |path: &str, variables: &[(&str, &str)]| {
+            let mut command = command([]);
+            let output =
+                command.args(reader).args(["--config", path]).envs(variables.iter().copied()).output().unwrap();
+            let lines =
+                text(&output.stderr).lines().filter(|line| line.starts_with("dragoman: the provider `default`"));
+            lines.map(str::to_owned).collect::<Vec<_>>()
+        };
+        let key = ("BACKEND_API_KEY", "sk-backend");
+        let line = "dragoman: the provider `default`, https://api.openai.com/v1, is from BACKEND_API_KEY";
+        assert_eq!(added(&none, &[key]), [line], "{reader:?}");
+        assert_eq!(added(&other, &[key]), [format!("{line}, beside those of {other}")], "{reader:?}");
+        let line = "dragoman: the provider `default`, http://h/v1, is from BACKEND_API_KEY and BACKEND_BASE_URL";
+        assert_eq!(added(&none, &[key, ("BACKEND_BASE_URL", "http://h/v1")]), [line], "{reader:?}");
+        assert_eq!(added(&own, &[key]), [""; 0], "{reader:?}");
+        assert_eq!(added(&other, &[]), [""; 0], "{reader:?}");
+    }
+}
+
+#[test]
 fn what_a_variable_causes_is_not_looked_for_in_the_file() {
     let (_folder, path) = file("providers:\n  a: {kind: openai}\n");
     let oauth = [("OAUTH_ISSUER", "https://i.example"), ("OAUTH_JWT_SECRET", "s"), ("LIVE_METRICS_MIN_SAMPLES", "7")];

@@ -76,7 +76,8 @@ async fn serve(options: &Options) -> anyhow::Result<()> {
     let mut signals = Signals::new(options.reload)?;
     let source = if options.reload { Some(Source::new(&options.config)?) } else { None };
     let (document, overrides) = configure(options)?;
-    for line in check::unconfigured(&document.config).chain(check::ignored(&document)) {
+    let added = check::added(&options.config, &document).into_iter();
+    for line in added.chain(check::unconfigured(&document.config)).chain(check::ignored(&document)) {
         writeln!(std::io::stderr(), "dragoman: {line}")?;
     }
     let config = document.config;
