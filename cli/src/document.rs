@@ -4,7 +4,14 @@
 //! keeps the order of keys (providers are tried in the order written) and duplicates (which are reported), which is why it
 //! does not go through `serde_json::Value`.
 
-use std::{env, ffi::OsString, fmt, fs, path::Path};
+use std::{
+    env,
+    ffi::OsString,
+    fmt,
+    fs::File,
+    io::{self, Read},
+    path::Path,
+};
 
 use dragoman_core::config::{self, Config, Problem};
 use serde::{
@@ -12,12 +19,23 @@ use serde::{
     de::{MapAccess, SeqAccess, Visitor},
     ser::{SerializeMap, SerializeSeq},
 };
+use serde_saphyr::budget::BudgetBreach;
 
 use crate::{
     mistake::{BadFile, Mistake},
     pending,
     variables::{self, Additions},
 };
+
+/// Hundreds of times the size of a large file. Each byte of it is in memory several times, and in the one of Envoy.
+const MAX_MIB: usize = 16;
+const MAX_BYTES: usize = MAX_MIB * 1024 * 1024;
+
+/// What YAML may amount to, where aliases stand for what they name: a kilobyte of them can be gigabytes.
+const MAX_VALUES: usize = 250_000;
+
+/// As deep as the core reads.
+const MAX_DEPTH: usize = 64;
 
 /// What was read: the file's part and the environment's, and which is which.
 #[derive(Debug)]
@@ -55,8 +73,20 @@ pub fn parse_to_run(text: &str) -> Result<Document, Vec<Mistake>> {
 }
 
 fn read_as(path: &Path, parse: fn(&str) -> Result<Document, Vec<Mistake>>) -> Result<Document, BadFile> {
-    let text = fs::read_to_string(path).map_err(|error| vec![Mistake::whole(error.to_string())]);
+    let text = File::open(path).map_err(|error| error.to_string()).and_then(text);
+    let text = text.map_err(|reason| vec![Mistake::whole(reason)]);
     text.and_then(|text| parse(&text)).map_err(|mistakes| BadFile { path: path.to_owned(), mistakes })
+}
+
+/// The text of a file, or why there is none. What is too large is not read to its end, which a device may not have.
+pub(crate) fn text(file: impl Read) -> Result<String, String> {
+    let mut bytes = Vec::new();
+    let most = u64::try_from(MAX_BYTES).unwrap_or(u64::MAX).saturating_add(1);
+    file.take(most).read_to_end(&mut bytes).map_err(|error: io::Error| error.to_string())?;
+    if bytes.len() > MAX_BYTES {
+        return Err(format!("the file is larger than {MAX_MIB} MiB, and no more is read"));
+    }
+    String::from_utf8(bytes).map_err(|_| "the file is not UTF-8".to_owned())
 }
 
 fn environment(variable: &str) -> Option<OsString> {
@@ -99,8 +129,42 @@ fn read_node(text: &str) -> Result<Node, String> {
     let options = serde_saphyr::options! {
         with_snippet: false,
         duplicate_keys: serde_saphyr::DuplicateKeyPolicy::PassThrough,
+        budget: serde_saphyr::budget! { max_depth: MAX_DEPTH, max_nodes: MAX_VALUES },
     };
-    serde_saphyr::from_str_with_options(text, options).map_err(|error| error.to_string())
+    serde_saphyr::from_str_with_options(text, options).map_err(|error| explain(&error))
+}
+
+/// The parser speaks of its own limits and functions where a file exceeds them; its syntax errors are about the file.
+fn explain(error: &serde_saphyr::Error) -> String {
+    use serde_saphyr::Error;
+    let said = error.to_string();
+    let cause = if let Error::AliasError { error: cause, .. } = error { cause } else { error };
+    // The scanner has a limit of its own, and may come to it before depth is counted.
+    let is_too_deep = matches!(cause, Error::Budget { breach: BudgetBreach::Depth { .. }, .. })
+        || matches!(cause, Error::ExternalMessage { .. }) && said.starts_with("recursion limit exceeded");
+    let is_too_much = matches!(
+        cause,
+        Error::Budget { .. }
+            | Error::AliasReplayCounterOverflow { .. }
+            | Error::AliasReplayLimitExceeded { .. }
+            | Error::AliasExpansionLimitExceeded { .. }
+            | Error::AliasReplayStackDepthExceeded { .. }
+    );
+    let message = if is_too_deep {
+        format!("nested deeper than {MAX_DEPTH} levels")
+    } else if is_too_much {
+        format!(
+            "larger than a configuration can be: more than {MAX_VALUES} values, or aliases (`*name`) that lead to as many"
+        )
+    } else if matches!(cause, Error::MultipleDocuments { .. }) {
+        "a second document begins, and one is read".to_owned()
+    } else {
+        return said;
+    };
+    match error.location() {
+        Some(location) => format!("{message}, at line {} column {}", location.line(), location.column()),
+        None => message,
+    }
 }
 
 /// The effective document, as YAML: all defaults filled in, in the order of the reference.

@@ -311,6 +311,43 @@ fn what_a_variable_causes_is_not_looked_for_in_the_file() {
     }
 }
 
+#[test]
+fn a_file_beyond_measure_is_refused_in_words_of_its_own() {
+    let providers = "providers:\n  a: {kind: openai}\n";
+    let deep = |levels: usize| format!("{providers}teams: {}{}\n", "[".repeat(levels), "]".repeat(levels));
+    let lines = |count: usize, line: &dyn Fn(usize) -> String| (0..count).map(line).collect::<Vec<_>>().concat();
+    let steps = lines(100, &|level| format!("{}a:\n", " ".repeat(level)));
+    let wide = lines(100_000, &|team| format!("  t{team}: {{description: x}}\n"));
+    let bomb =
+        lines(8, &|level| format!("b{}: &b{} [{}]\n", level + 1, level + 1, vec![format!("*b{level}"); 9].join(", ")));
+    let too_deep = "nested deeper than 64 levels, at line ";
+    let too_much = "larger than a configuration can be: more than 250000 values, ";
+    for (content, words) in [
+        (format!("{providers}# {}\n", "x".repeat(17 << 20)), "the file is larger than 16 MiB, and no more is read\n"),
+        (deep(100), too_deep),
+        (deep(20_000), too_deep),
+        (steps, too_deep),
+        (format!("{providers}teams:\n{wide}"), too_much),
+        (format!("b0: &b0 [x]\n{bomb}"), too_much),
+        (format!("{providers}---\n{providers}"), "a second document begins, and one is read, at line 4 "),
+    ] {
+        let (_folder, path) = file(&content);
+        let output = dragoman(["check", &path]);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(text(&output.stderr).starts_with(&format!("{path}: /: {words}")), "{}", text(&output.stderr));
+    }
+    let endless = dragoman(["check", "/dev/zero"]);
+    assert!(text(&endless.stderr).contains("larger than 16 MiB"), "{}", text(&endless.stderr));
+    // A file need not be YAML to be deep.
+    let (_folder, path) = file(&format!(r#"{{"providers": {{}}, "teams": {}{}}}"#, "[".repeat(300), "]".repeat(300)));
+    let output = command(["check", &path]).env("LIVE_METRICS_MIN_SAMPLES", "7").output().unwrap();
+    assert!(text(&output.stderr).contains(too_deep), "{}", text(&output.stderr));
+    let (_folder, path) = file(providers);
+    fs::write(&path, b"providers: \xff").unwrap();
+    let output = dragoman(["check", &path]);
+    assert_eq!(text(&output.stderr), format!("{path}: /: the file is not UTF-8\n"));
+}
+
 /// The shape of the file is a promise to others, who have an example of it.
 #[test]
 #[ignore = "needs DRAGOMAN_FIXTURES"]
