@@ -32,7 +32,7 @@ pub fn summarize(path: &Path, document: &Document) -> String {
                 let _ = writeln!(text, "    account {} is not configured: {missing}", account.name);
             }
         }
-        if let Err(missing) = provider.secrets(environment) {
+        if let Some(missing) = provider.missing(environment) {
             let _ = writeln!(text, "    it would not be asked: {missing}");
         }
     }
@@ -58,7 +58,7 @@ pub fn summarize(path: &Path, document: &Document) -> String {
 pub fn unconfigured(config: &Config) -> impl Iterator<Item = String> {
     let enabled = config.providers.iter().filter(|provider| provider.enabled);
     enabled.filter_map(|provider| {
-        let missing = provider.secrets(environment).err()?;
+        let missing = provider.missing(environment)?;
         Some(format!("the provider {} is not configured and will not be asked: {missing}", provider.name))
     })
 }

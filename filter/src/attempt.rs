@@ -5,6 +5,7 @@ use std::rc::Rc;
 use dragoman_core::{
     attempt::Attempt,
     error::{Error, Kind, Shape},
+    headers::Headers,
     plan::{NEXT_PROPERTY, Plan},
 };
 use proxy_wasm::{
@@ -30,8 +31,8 @@ pub(crate) struct AttemptStream {
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "it is not moved, and each stream is a box of its own")]
 enum State {
-    /// The request has not come whole: so many bytes of its body have.
-    Preparing(usize),
+    /// The request has not come whole.
+    Preparing,
     /// It is on its way.
     Sent(Courier),
     /// It was not sent.
@@ -40,11 +41,11 @@ enum State {
 
 impl AttemptStream {
     pub(crate) fn new(id: u32, watch: Rc<Watch>) -> Self {
-        Self { stream: Stream::new(id), watch, state: State::Preparing(0) }
+        Self { stream: Stream::new(id), watch, state: State::Preparing }
     }
 
-    /// The request is whole, `length` bytes long.
-    fn send(&mut self, length: usize) -> Action {
+    /// The request is whole.
+    fn send(&mut self) -> Action {
         let plan = host::property(&[NEXT_PROPERTY]).and_then(|next| Plan::token(&next)).and_then(plans::find);
         let Some(attempt) = plan.and_then(|plan| Attempt::new(&plan, 0)) else {
             self.state = State::Settled;
@@ -54,7 +55,7 @@ impl AttemptStream {
             );
             return self.stream.reply(&error.reply(Shape::OpenAi));
         };
-        let (courier, action) = Courier::upstream(&self.stream, attempt, length);
+        let (courier, action) = Courier::upstream(&self.stream, attempt);
         self.state = State::Sent(courier);
         action
     }
@@ -71,7 +72,7 @@ impl Context for AttemptStream {
 impl HttpContext for AttemptStream {
     fn on_http_request_headers(&mut self, _: usize, end: bool) -> Action {
         if end {
-            return self.send(0);
+            return self.send();
         }
         if self.watch.begin(&self.stream) {
             Action::Pause
@@ -80,21 +81,17 @@ impl HttpContext for AttemptStream {
         }
     }
 
-    fn on_http_request_body(&mut self, length: usize, end: bool) -> Action {
+    fn on_http_request_body(&mut self, _: usize, end: bool) -> Action {
         self.watch.see_body();
         if self.stream.has_ended() {
             return Action::Pause;
         }
-        if end {
-            return self.send(length);
-        }
-        self.state = State::Preparing(length);
-        Action::Pause
+        if end { self.send() } else { Action::Pause }
     }
 
     fn on_http_request_trailers(&mut self, _: usize) -> Action {
         // The body before trailers ends without saying so.
-        if let State::Preparing(length) = self.state { self.send(length) } else { Action::Pause }
+        if matches!(self.state, State::Preparing) { self.send() } else { Action::Pause }
     }
 
     fn on_http_response_headers(&mut self, _: usize, end: bool) -> Action {
@@ -103,22 +100,25 @@ impl HttpContext for AttemptStream {
         }
         self.stream.answered();
         match &mut self.state {
-            State::Sent(courier) => courier.answer(&self.stream, end),
-            State::Preparing(_) | State::Settled => self.stream.release(),
+            State::Sent(courier) => {
+                let headers = self.stream.response_headers();
+                courier.answer(&self.stream, Headers(&headers), end)
+            }
+            State::Preparing | State::Settled => self.stream.release(),
         }
     }
 
     fn on_http_response_body(&mut self, length: usize, end: bool) -> Action {
         match &mut self.state {
             State::Sent(courier) => courier.read(&self.stream, length, end),
-            State::Preparing(_) | State::Settled => Action::Continue,
+            State::Preparing | State::Settled => Action::Continue,
         }
     }
 
     fn on_http_response_trailers(&mut self, _: usize) -> Action {
         match &mut self.state {
             State::Sent(courier) => courier.end(&self.stream),
-            State::Preparing(_) | State::Settled => Action::Continue,
+            State::Preparing | State::Settled => Action::Continue,
         }
     }
 }

@@ -8,7 +8,7 @@
 use std::{mem, rc::Rc, time::Duration};
 
 use dragoman_core::{
-    attempt::{Attempt, Flow, Held, Outgoing, OutgoingBody, Progress, Release},
+    attempt::{Attempt, Flow, Held, Outgoing, Progress, Release},
     headers::Headers,
     plan::Plan,
     step::Chunk,
@@ -51,45 +51,35 @@ enum State {
 
 impl Courier {
     /// Asks the provider on the attempt's own stream.
-    pub(crate) fn upstream(stream: &Stream, attempt: Attempt, length: usize) -> (Self, Action) {
-        Self::send(stream, attempt, length, Role::Upstream)
+    pub(crate) fn upstream(stream: &Stream, attempt: Attempt) -> (Self, Action) {
+        Self::send(stream, attempt, Role::Upstream)
     }
 
     /// Asks the provider on the client's stream.
-    pub(crate) fn ingress(
-        stream: &Stream,
-        attempt: Attempt,
-        length: usize,
-        deadlines: &Rc<Deadlines>,
-    ) -> (Self, Action) {
+    pub(crate) fn ingress(stream: &Stream, attempt: Attempt, deadlines: &Rc<Deadlines>) -> (Self, Action) {
         let until = host::now().saturating_add(attempt.plan().patience(0));
-        Self::send(stream, attempt, length, Role::Ingress { deadlines: Rc::clone(deadlines), until, hold: None })
+        Self::send(stream, attempt, Role::Ingress { deadlines: Rc::clone(deadlines), until, hold: None })
     }
 
-    /// Makes the held request, `length` bytes of body, the one for the attempt's target and lets it go. Where the target cannot
+    /// Makes the held request the one for the attempt's target and lets it go. Where the target cannot
     /// do what is asked for, that is answered instead.
-    fn send(stream: &Stream, mut attempt: Attempt, length: usize, role: Role) -> (Self, Action) {
+    fn send(stream: &Stream, mut attempt: Attempt, role: Role) -> (Self, Action) {
         let plan = Rc::clone(attempt.plan());
-        let Outgoing { headers, body } = match attempt.outgoing(|| stream.request_body(0, length)) {
+        let Outgoing { headers, body } = match attempt.outgoing(|length| stream.request_body(0, length)) {
             Ok(outgoing) => outgoing,
             Err(error) => return (Self { role, plan, state: State::Settled }, stream.reply(&attempt.refusal(&error))),
         };
         stream.edit_request_headers(&headers);
-        match body {
-            OutgoingBody::Edited(edits) => stream.edit_request_body(&edits),
-            OutgoingBody::Whole(body) => stream.replace_request_body(length, &body),
-        }
+        stream.replace_request_body(&body);
         (Self { role, plan, state: State::Asking(attempt) }, stream.forward())
     }
 
     /// The answer's head has come.
-    pub(crate) fn answer(&mut self, stream: &Stream, end: bool) -> Action {
+    pub(crate) fn answer(&mut self, stream: &Stream, headers: Headers<'_>, end: bool) -> Action {
         let State::Asking(attempt) = mem::replace(&mut self.state, State::Settled) else {
             return stream.release();
         };
-        let headers = stream.response_headers();
-        let status = Headers(&headers).get(":status").map(host::read_status).unwrap_or_default();
-        let progress = attempt.answer(status, Headers(&headers), end, &HostClock);
+        let progress = attempt.answer(host::read_status(headers), headers, end, &HostClock);
         self.judge(stream, progress, 0)
     }
 

@@ -15,8 +15,9 @@ use std::{
 };
 
 use dragoman_core::{
+    attempt::Front,
+    headers::Headers,
     host::Clock,
-    json::Edits,
     step::{HeaderEdits, Reply},
 };
 use proxy_wasm::{
@@ -112,15 +113,6 @@ impl Stream {
         self.edit(Phase::Answer, MapType::HttpResponseHeaders, edits);
     }
 
-    /// The status of the held answer; 0 where it has none.
-    pub(crate) fn status(&self) -> u16 {
-        if self.phase.get() != Phase::Answer {
-            return 0;
-        }
-        let value = hostcalls::get_map_value_bytes(MapType::HttpResponseHeaders, ":status").ok().flatten();
-        value.as_deref().map(read_status).unwrap_or_default()
-    }
-
     pub(crate) fn set_status(&self, status: u16) {
         if self.phase.get() == Phase::Answer {
             let value = status.to_string();
@@ -138,22 +130,10 @@ impl Stream {
         self.body(&[Phase::Answer, Phase::Flowing], BufferType::HttpResponseBody, start, length)
     }
 
-    /// Changes the held request body. The host can replace a prefix of its buffer, not a part in the middle: what stands
-    /// behind the last edit never leaves the host.
-    pub(crate) fn edit_request_body(&self, edits: &Edits) {
-        let end = edits.end();
-        if self.phase.get() != Phase::Request || end == 0 {
-            return;
-        }
-        let mut prefix = self.request_body(0, end);
-        edits.apply_in_place(&mut prefix);
-        let _ = hostcalls::set_buffer(BufferType::HttpRequestBody, 0, end, &prefix);
-    }
-
-    /// Replaces the held request body, which is `length` bytes long.
-    pub(crate) fn replace_request_body(&self, length: usize, body: &[u8]) {
-        if self.phase.get() == Phase::Request && length > 0 {
-            let _ = hostcalls::set_buffer(BufferType::HttpRequestBody, 0, length, body);
+    /// Replaces the beginning of the held request body.
+    pub(crate) fn replace_request_body(&self, Front { length, text }: &Front) {
+        if self.phase.get() == Phase::Request && *length > 0 {
+            let _ = hostcalls::set_buffer(BufferType::HttpRequestBody, 0, *length, text);
         }
     }
 
@@ -198,9 +178,9 @@ fn is_header_value(value: &str) -> bool {
     !value.bytes().any(|byte| byte.is_ascii_control())
 }
 
-/// The status in the value of `:status`; 0 where it is none.
-pub(crate) fn read_status(value: &[u8]) -> u16 {
-    std::str::from_utf8(value).ok().and_then(|text| text.parse().ok()).unwrap_or_default()
+/// The status in a response head; 0 where there is none.
+pub(crate) fn read_status(headers: Headers<'_>) -> u16 {
+    headers.text(":status").and_then(|text| text.parse().ok()).unwrap_or_default()
 }
 
 /// A variable of the environment that Envoy hands to the module.

@@ -1,11 +1,11 @@
 //! The ingress role: one client request.
 
-use std::rc::Rc;
+use std::{cell::OnceCell, rc::Rc};
 
 use dragoman_core::{
     attempt::Attempt,
     error::{Error, Kind},
-    exchange::{Arrival, Exchange, LocalReply},
+    exchange::{Arrival, Exchange, Head},
     gateway::Gateway,
     headers::Headers,
     plan::{Mode, NEXT_PROPERTY},
@@ -54,6 +54,29 @@ enum Course {
     Carried(Courier),
 }
 
+/// A response head, read once whoever asks.
+struct ResponseHead<'a> {
+    stream: &'a Stream,
+    headers: OnceCell<Vec<(String, Vec<u8>)>>,
+}
+
+impl ResponseHead<'_> {
+    fn headers(&self) -> Headers<'_> {
+        Headers(self.headers.get_or_init(|| self.stream.response_headers()))
+    }
+}
+
+impl Head for ResponseHead<'_> {
+    fn status(&mut self) -> u16 {
+        host::read_status(self.headers())
+    }
+
+    fn details(&mut self) -> String {
+        let details = host::property(&["response", "code_details"]);
+        details.and_then(|details| String::from_utf8(details).ok()).unwrap_or_default()
+    }
+}
+
 impl IngressStream {
     pub(crate) fn new(id: u32, gateway: Rc<Gateway>, watch: Rc<Watch>, deadlines: Rc<Deadlines>) -> Self {
         let (stream, exchange) = (Stream::new(id), Exchange::new(gateway));
@@ -62,8 +85,7 @@ impl IngressStream {
 
     fn act(&mut self, step: Step) -> Action {
         match step {
-            Step::Wait(edits) => {
-                self.stream.edit_request_headers(&edits);
+            Step::Wait => {
                 if self.watch.begin(&self.stream) {
                     Action::Pause
                 } else {
@@ -71,16 +93,15 @@ impl IngressStream {
                 }
             }
             Step::Forward(plan, edits) if plan.mode == Mode::Dispatch => {
-                // Which kind of route it is under the filter cannot know: one reads the header, the other the property.
                 if let Some(next) = plan.next(0, NO_PLAN) {
                     host::set_property(NEXT_PROPERTY, &next);
                 }
                 self.stream.edit_request_headers(&edits);
                 let Some(attempt) = Attempt::new(&plan, 0) else {
                     let error = Error::new(Kind::Misconfigured, "The request has nowhere to go.");
-                    return self.stream.reply(&error.reply(plan.shape));
+                    return self.stream.reply(&error.reply(plan.inquiry.shape));
                 };
-                let (courier, action) = Courier::ingress(&self.stream, attempt, self.seen, &self.deadlines);
+                let (courier, action) = Courier::ingress(&self.stream, attempt, &self.deadlines);
                 self.course = Course::Carried(courier);
                 action
             }
@@ -116,7 +137,7 @@ impl HttpContext for IngressStream {
                 break;
             }
             self.seen = self.seen.saturating_add(piece.len());
-            if let Some(reply) = self.exchange.request_chunk(&piece) {
+            if let Some(reply) = self.exchange.request_chunk(piece) {
                 return self.stream.reply(&reply);
             }
         }
@@ -141,16 +162,10 @@ impl HttpContext for IngressStream {
             return Action::Continue;
         }
         self.stream.answered();
-        let stream = &self.stream;
-        let local = || LocalReply {
-            status: stream.status(),
-            details: host::property(&["response", "code_details"])
-                .and_then(|details| String::from_utf8(details).ok())
-                .unwrap_or_default(),
-        };
-        match (self.exchange.response_head(local), &mut self.course) {
+        let mut head = ResponseHead { stream: &self.stream, headers: OnceCell::new() };
+        match (self.exchange.response_head(&mut head), &mut self.course) {
             (Arrival::Instead(reply), _) => self.stream.reply(&reply),
-            (Arrival::Provider, Course::Carried(courier)) => courier.answer(&self.stream, end),
+            (Arrival::Provider, Course::Carried(courier)) => courier.answer(&self.stream, head.headers(), end),
             (Arrival::Provider | Arrival::Judged, _) => self.stream.release(),
         }
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use dragoman_core::{
-    config::{BaseUrl, Config, Provider, Tls},
+    config::{BaseUrl, Config, Endpoint, Provider, Tls},
     plan::Mode,
 };
 use serde_json::{Value, json};
@@ -19,9 +19,8 @@ pub const SYSTEM_CA_FILE: &str = "/etc/ssl/certs/ca-certificates.crt";
 /// Providers close idle connections after a minute or so; a request that races with it is lost. Being first avoids that.
 const IDLE_CONNECTION: Duration = Duration::from_secs(30);
 
-pub(super) fn of(provider: &Provider, config: &Config, module: &Module<'_>) -> Value {
-    let url = &provider.base_url;
-    let name = provider.cluster();
+pub(super) fn of(endpoint: &Endpoint<'_>, provider: &Provider, config: &Config, module: &Module<'_>) -> Value {
+    let Endpoint { cluster: name, base_url: url } = endpoint;
     let mut cluster = json!({
         "name": name,
         "type": if literal(url).is_some() { "STATIC" } else { "STRICT_DNS" },
@@ -39,7 +38,7 @@ pub(super) fn of(provider: &Provider, config: &Config, module: &Module<'_>) -> V
             "tcp_keepalive": { "keepalive_time": 60, "keepalive_interval": 15, "keepalive_probes": 4 },
         },
         "typed_extension_protocol_options": {
-            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": protocol(provider, config, module),
+            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": protocol(url, provider, config, module),
         },
     });
     if let Some(fields) = cluster.as_object_mut() {
@@ -69,7 +68,7 @@ fn endpoints(url: &BaseUrl) -> Value {
     json!([provider, { "priority": 1, "lb_endpoints": endpoint("127.0.0.1", 9) }])
 }
 
-fn protocol(provider: &Provider, config: &Config, module: &Module<'_>) -> Value {
+fn protocol(url: &BaseUrl, provider: &Provider, config: &Config, module: &Module<'_>) -> Value {
     let mut protocol = json!({
         "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
         "common_http_protocol_options": {
@@ -78,7 +77,7 @@ fn protocol(provider: &Provider, config: &Config, module: &Module<'_>) -> Value 
         },
     });
     // ALPN decides under TLS; cleartext has nothing to decide with.
-    let (choice, options) = if provider.base_url.tls {
+    let (choice, options) = if url.tls {
         let ping = json!({ "connection_keepalive": { "interval": "30s", "timeout": "10s" } });
         ("auto_config", json!({ "http_protocol_options": {}, "http2_protocol_options": ping }))
     } else {

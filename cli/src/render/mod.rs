@@ -97,12 +97,15 @@ pub fn plugin(config: &Config) -> Rendering {
 /// The document; `ingress` is the filter of that role, or where it is found.
 fn bootstrap(config: &Config, target: Target<'_>, module: &Module<'_>, ingress: &Value) -> Value {
     let rendered = config.providers.iter().filter(|provider| provider.cluster.is_none());
+    let clusters = rendered.flat_map(|provider| {
+        provider.endpoints().into_iter().map(move |endpoint| cluster::of(&endpoint, provider, config, module))
+    });
     let mut bootstrap = json!({
         "node": { "id": "dragoman", "cluster": "dragoman" },
         "overload_manager": overload::manager(ingress::buffer_bytes(config)),
         "static_resources": {
             "listeners": [ingress::listener(config, ingress), listener::admin(config.listen.admin)],
-            "clusters": rendered.map(|provider| cluster::of(provider, config, module)).collect::<Vec<_>>(),
+            "clusters": clusters.collect::<Vec<_>>(),
         },
     });
     if let (Some(address), Some(top)) = (admin_address(config.listen.envoy_admin, target), bootstrap.as_object_mut()) {

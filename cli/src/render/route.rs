@@ -11,7 +11,7 @@
 use std::time::Duration;
 
 use dragoman_core::{
-    config::{Config, Provider, RetryMode},
+    config::{Config, Endpoint, Provider, RetryMode},
     plan::{CLUSTER_HEADER, FLEX_MARK, NEXT_PROPERTY},
 };
 use serde_json::{Map, Value, json};
@@ -91,8 +91,7 @@ fn longest(config: &Config, of: fn(&Provider) -> Duration) -> Duration {
 }
 
 fn specifier(providers: &[Provider]) -> Value {
-    let action = |provider: &Provider| {
-        let cluster = provider.cluster();
+    let action = |Endpoint { cluster, .. }: Endpoint<'_>| {
         let action = json!({ "action": {
             "name": cluster,
             "typed_config": {
@@ -114,7 +113,7 @@ fn specifier(providers: &[Provider]) -> Value {
                         "key": next_key(),
                     },
                 },
-                "prefix_match_map": { "map": providers.iter().map(action).collect::<Map<_, _>>() },
+                "prefix_match_map": { "map": providers.iter().flat_map(Provider::endpoints).map(action).collect::<Map<_, _>>() },
             }},
         },
     }})

@@ -5,17 +5,18 @@
 //! that says so, it cannot panic.
 
 use alloc::{boxed::Box, format, rc::Rc, string::String, vec, vec::Vec};
-use core::{mem, time::Duration};
+use core::{cell::RefCell, mem, time::Duration};
 
 use crate::{
     auth::{Caller, Credential},
+    body::Kept,
     dialect::openai_chat::{ChatRequest, OpenAiChat, scan_request},
     error::{Error, Kind, Shape},
-    gateway::{Gateway, Provider},
+    gateway::Gateway,
     headers::{Headers, PRIVATE_HEADERS},
     host::Clock,
     json::{Failure, Scanner},
-    plan::{CLUSTER_HEADER, Mode, Outcome, Plan, Target},
+    plan::{CLUSTER_HEADER, Inquiry, Mode, Outcome, Plan, Signpost, Target},
     step::{HeaderEdits, Name, Reply, Step},
     surface::{Endpoint, Route},
     uri,
@@ -49,15 +50,17 @@ struct Reading {
     shape: Shape,
     scanner: Result<Scanner, Failure>,
     length: usize,
+    body: Kept,
+    /// What becomes of the head when the request is sent on.
+    edits: HeaderEdits,
 }
 
-/// An answer that Envoy itself made.
-#[derive(Debug)]
-pub struct LocalReply {
-    /// Its status.
-    pub status: u16,
+/// A response head on the client's stream, as far as it must be read to know whose it is.
+pub trait Head {
+    /// The status.
+    fn status(&mut self) -> u16;
     /// Envoy's response code details.
-    pub details: String,
+    fn details(&mut self) -> String;
 }
 
 /// What a response head on the client's stream is.
@@ -94,13 +97,8 @@ impl Exchange {
         let shape = Route::shape(path);
         match self.read_head(headers, (path, query), shape, clock) {
             Ok(reading) => {
-                let mut edits = strip(headers);
-                if query.len() != reading.query.len() {
-                    let mark = if reading.query.is_empty() { "" } else { "?" };
-                    edits.set.push((Name::Borrowed(":path"), [path, mark, &reading.query].concat()));
-                }
                 self.state = State::Reading(Box::new(reading));
-                if end { self.request_end() } else { Step::Wait(edits) }
+                if end { self.request_end() } else { Step::Wait }
             }
             Err(reply) => {
                 self.state = State::Settled;
@@ -110,7 +108,7 @@ impl Exchange {
     }
 
     /// A piece of the request's body has come.
-    pub fn request_chunk(&mut self, piece: &[u8]) -> Option<Reply> {
+    pub fn request_chunk(&mut self, piece: Vec<u8>) -> Option<Reply> {
         let State::Reading(reading) = &mut self.state else { return None };
         reading.length = reading.length.saturating_add(piece.len());
         if u64::try_from(reading.length).unwrap_or(u64::MAX) > self.gateway.max_body {
@@ -119,10 +117,11 @@ impl Exchange {
             return Some(error);
         }
         if let Ok(scanner) = &mut reading.scanner
-            && let Err(failure) = scanner.feed(piece)
+            && let Err(failure) = scanner.feed(&piece)
         {
             reading.scanner = Err(failure);
         }
+        reading.body.push(piece);
         None
     }
 
@@ -147,9 +146,9 @@ impl Exchange {
         }
     }
 
-    /// A response head reaches the client's stream. Where no attempt made it, Envoy did: `local` reads it, and the answer says
-    /// the same in the caller's dialect.
-    pub fn response_head(&mut self, local: impl FnOnce() -> LocalReply) -> Arrival {
+    /// A response head reaches the client's stream. Where no attempt made it, Envoy did, and the answer says the same in the
+    /// caller's dialect.
+    pub fn response_head(&mut self, head: &mut dyn Head) -> Arrival {
         match mem::replace(&mut self.state, State::Settled) {
             State::Forwarded(plan) if plan.has_answer() => {
                 let deferred = plan.take_deferred();
@@ -157,18 +156,22 @@ impl Exchange {
                 deferred.map_or(Arrival::Judged, Arrival::Instead)
             }
             State::Forwarded(plan) => {
-                let LocalReply { status, details } = local();
+                let status = head.status();
+                let is_dispatch = plan.mode == Mode::Dispatch;
+                // Envoy's own answers are all errors.
+                let details =
+                    if is_dispatch && matches!(status, 1..400) { VIA_UPSTREAM.into() } else { head.details() };
                 // Envoy gives its reasons; without one it is the attempt's own, made where it could not find the plan.
-                let is_providers = details == VIA_UPSTREAM && plan.mode == Mode::Dispatch;
+                let is_providers = details == VIA_UPSTREAM && is_dispatch;
                 if is_providers || details.is_empty() {
                     self.state = State::Forwarded(plan);
                     return if is_providers { Arrival::Provider } else { Arrival::Judged };
                 }
                 plan.note(Outcome::Unusable(status));
-                Arrival::Instead(plan.with_served(plan.local_error(status, &details).reply(plan.shape)))
+                Arrival::Instead(plan.with_served(plan.local_error(status, &details).reply(plan.inquiry.shape)))
             }
             State::Reading(reading) => {
-                let LocalReply { status, .. } = local();
+                let status = head.status();
                 if status == 413 {
                     // Envoy's own buffer is smaller than `max_body`.
                     return Arrival::Instead(too_large(self.gateway.max_body).reply(reading.shape));
@@ -217,10 +220,15 @@ impl Exchange {
         if announced.is_some_and(|length| length > self.gateway.max_body) {
             return Err(too_large(self.gateway.max_body).reply(shape));
         }
-        let query = Credential::strip(query);
+        let stripped = Credential::strip(query);
         let exchange = headers.text("x-request-id").unwrap_or_default().replace('-', "");
-        let scanner = Ok(scan_request());
-        Ok(Reading { caller, query, exchange, shape, scanner, length: 0 })
+        let mut edits = strip(headers);
+        if stripped.len() != query.len() {
+            let mark = if stripped.is_empty() { "" } else { "?" };
+            edits.set.push((Name::Borrowed(":path"), [path, mark, &stripped].concat()));
+        }
+        let (scanner, body) = (Ok(scan_request()), Kept::default());
+        Ok(Reading { caller, query: stripped, exchange, shape, scanner, length: 0, body, edits })
     }
 
     /// The models, or the one of this name.
@@ -247,38 +255,46 @@ impl Exchange {
     }
 
     fn plan(&self, reading: Reading) -> Result<(Rc<Plan>, HeaderEdits), Error> {
-        let Reading { caller, query, exchange, shape, scanner, length } = reading;
+        let Reading { caller, query, exchange, shape, scanner, length, body, mut edits } = reading;
         let request = ChatRequest::read(scanner.and_then(Scanner::finish), length)?;
         let choice = self.gateway.catalogue.choose(request.model.as_deref(), &caller)?;
-        let (provider, model) = (Rc::clone(choice.provider), choice.id.into());
-        let target = Target { provider, model, max_output_tokens: choice.max_output_tokens() };
-        let provider = choice.provider;
-        let edits = self.steer(provider, request.flex);
-        let plan = Plan::new(provider.mode, request, &OpenAiChat, exchange, vec![target], shape, query);
-        Ok((Rc::new(plan), edits))
+        let provider = Rc::clone(choice.provider);
+        let max_output_tokens = choice.max_output_tokens();
+        let account = provider.accounts.iter().find(|account| account.missing.is_none()).cloned();
+        let Some(account) = account else {
+            return Err(Error::new(Kind::UpstreamUnavailable, "No account of the provider is configured."));
+        };
+        let target = Target { provider: Rc::clone(&provider), account, model: choice.id.into(), max_output_tokens };
+        self.steer(&target, request.flex, &mut edits);
+        let body = RefCell::new(body);
+        let inquiry = Inquiry { request, body, downstream: &OpenAiChat, exchange, shape, query };
+        Ok((Rc::new(Plan::new(provider.mode, inquiry, vec![target])), edits))
     }
 
     /// What Envoy's router must know of the first target. Under a route that was rendered for it most is known already.
-    fn steer(&self, provider: &Provider, is_flex: bool) -> HeaderEdits {
-        let mut edits = HeaderEdits::default();
+    fn steer(&self, Target { provider, account, .. }: &Target, is_flex: bool, edits: &mut HeaderEdits) {
         let mut set = |name: &'static str, value: String| edits.set.push((Name::Borrowed(name), value));
         let milliseconds = |duration: Duration| format!("{}", duration.as_millis());
         let first_byte = provider.patience(is_flex);
         // The cluster's own bound is `total`, which may well be shorter than the patience that the flex tier needs.
         let longest = if is_flex { provider.flex.saturating_add(provider.total) } else { provider.total };
-        set("x-envoy-max-retries", "0".into());
-        if provider.mode == Mode::Dispatch {
-            set(CLUSTER_HEADER, provider.cluster.clone());
+        if provider.signpost != Signpost::Property {
+            set(CLUSTER_HEADER, account.cluster.clone());
+            // A route that somebody else wrote may well retry.
+            set("x-envoy-max-retries", "0".into());
             // Envoy's own default, 15 s, would cut most answers.
             set("x-envoy-upstream-rq-timeout-ms", milliseconds(longest));
         }
-        if provider.mode == Mode::Dispatch || first_byte != self.gateway.default_first_byte {
+        if provider.signpost != Signpost::Property || first_byte != self.gateway.default_first_byte {
             set("x-envoy-upstream-rq-per-try-timeout-ms", milliseconds(first_byte));
         }
         if is_flex {
             set("x-envoy-upstream-stream-duration-ms", milliseconds(longest));
         }
-        edits
+        // Only a change of the head makes Envoy look for the route again.
+        if edits.remove.is_empty() && edits.set.is_empty() {
+            edits.set.push((Name::Borrowed("x-envoy-max-retries"), "0".into()));
+        }
     }
 }
 

@@ -4,12 +4,12 @@ use alloc::{rc::Rc, string::String, vec::Vec};
 use core::time::Duration;
 
 use crate::{
+    account::Account,
     auth::KeyTable,
     catalogue::Catalogue,
-    config::{BaseUrl, Config, Provider as Section, StreamUsage},
-    plan::Mode,
-    provider::{Spec, Vendor, authorization},
-    step::Name,
+    config::{Config, Provider as Section, RetryMode},
+    plan::{Mode, Signpost},
+    provider::{Spec, Vendor},
 };
 
 /// Everything a request is decided by.
@@ -34,27 +34,21 @@ pub struct Provider {
     pub name: String,
     /// What it is.
     pub spec: &'static Spec,
-    /// The habits of its vendor.
+    /// Who it is, by its own address.
     pub vendor: &'static Vendor,
-    /// Its Envoy cluster.
-    pub cluster: String,
+    /// Its credentials, and where each is used.
+    pub accounts: Vec<Rc<Account>>,
     /// Where attempts at it run.
     pub mode: Mode,
-    /// The `:authority` it expects.
-    pub authority: String,
-    /// Where it is.
-    pub base_url: BaseUrl,
-    /// Whether its streams may be asked for their usage.
-    pub takes_stream_options: bool,
-    /// Headers of every request, the credential's among them.
-    pub headers: Vec<(Name, String)>,
+    /// How the route finds its clusters.
+    pub signpost: Signpost,
     /// To the first content of the answer.
     pub first_byte: Duration,
     /// Replaces `first_byte` for the flex tier.
     pub flex: Duration,
     /// Of the whole exchange.
     pub total: Duration,
-    /// What it lacks, where it is not configured.
+    /// What it lacks, where none of its accounts is configured.
     pub missing: Option<String>,
 }
 
@@ -63,17 +57,6 @@ impl Provider {
     #[must_use]
     pub fn patience(&self, is_flex: bool) -> Duration {
         if is_flex { self.flex } else { self.first_byte }
-    }
-
-    /// Whether a text holds one of the values that it is sent in headers, such as its credential.
-    #[must_use]
-    pub fn names_secret(&self, text: &[u8]) -> bool {
-        // Shorter values are switches and versions.
-        const MIN_SECRET: usize = 8;
-        self.headers.iter().any(|(_, value)| {
-            let secret = value.strip_prefix("Bearer ").unwrap_or(value).as_bytes();
-            secret.len() >= MIN_SECRET && text.windows(secret.len()).any(|part| part == secret)
-        })
     }
 }
 
@@ -108,45 +91,24 @@ impl Gateway {
 
 impl Provider {
     fn new(config: &Config, section: &Section, environment: &impl Fn(&str) -> Option<String>) -> Self {
-        let (spec, vendor) = (section.kind.0, Vendor::of(&section.base_url));
-        let mut headers: Vec<(Name, String)> = Vec::new();
-        let missing = match section.secrets(environment) {
-            Ok(secrets) => {
-                headers.extend(secrets.headers.into_iter().map(|(name, value)| (Name::Owned(name), value)));
-                let place = vendor.credential.unwrap_or(spec.credential);
-                headers.extend(secrets.credential.map(|secret| authorization(place, &secret)));
-                None
-            }
-            Err(missing) => Some(missing),
-        };
+        let (spec, mode) = (section.kind.0, section.mode(&config.retry));
+        let is_twinned = mode == Mode::Native && section.cluster.is_none();
+        let account = |account| Rc::new(Account::new(section, account, spec, is_twinned, environment));
         Self {
             name: section.name.clone(),
             spec,
-            vendor,
-            cluster: section.cluster(),
-            mode: section.mode(&config.retry),
-            authority: section.base_url.authority(),
-            base_url: section.base_url.clone(),
-            takes_stream_options: match section.stream_usage {
-                Some(StreamUsage::Ask) => true,
-                Some(StreamUsage::Never) => false,
-                None => vendor.takes_stream_options,
+            vendor: Vendor::of(&section.base_url),
+            accounts: section.accounts.iter().map(account).collect(),
+            mode,
+            signpost: match (config.retry.mode, &section.cluster) {
+                (RetryMode::Dispatch, _) => Signpost::Header,
+                (RetryMode::Auto | RetryMode::Native, Some(_)) => Signpost::Either,
+                (RetryMode::Auto | RetryMode::Native, None) => Signpost::Property,
             },
-            headers,
             first_byte: config.first_byte(section),
             flex: section.timeouts.flex,
             total: section.timeouts.total,
-            missing,
+            missing: section.missing(environment),
         }
-    }
-}
-
-#[cfg(test)]
-impl Provider {
-    /// A provider for tests that need one, whichever it is.
-    pub(crate) fn any() -> Rc<Self> {
-        let file = r#"{"providers":{"p":{"kind":"ollama","base_url":"http://127.0.0.1:1"}}}"#;
-        let config = crate::config::parse(file).unwrap();
-        Rc::clone(Gateway::new(&config, |_| None).provider("p").unwrap())
     }
 }

@@ -4,8 +4,10 @@
 
 extern crate alloc;
 
+pub mod account;
 pub mod attempt;
 pub mod auth;
+pub mod body;
 pub mod catalogue;
 pub mod chat;
 pub mod config;
@@ -20,6 +22,7 @@ mod passage;
 mod passthrough;
 pub mod plan;
 pub mod provider;
+pub mod retry;
 mod segment;
 pub mod sse;
 pub mod step;

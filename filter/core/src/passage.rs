@@ -8,8 +8,10 @@ use alloc::{boxed::Box, format, rc::Rc, vec::Vec};
 use core::{fmt::Debug, mem};
 
 use crate::{
+    account::Account,
     error::{Error, Kind},
     gateway::Provider,
+    plan::Target,
     sse::{Decoder, Frame, Framing},
     step::Chunk,
     usage::Usage,
@@ -78,6 +80,7 @@ struct Lane {
     changed: bool,
     /// Who is to blame.
     provider: Rc<Provider>,
+    account: Rc<Account>,
     /// Whether nothing has failed.
     is_sound: bool,
 }
@@ -106,14 +109,15 @@ pub(crate) enum Fed {
 }
 
 impl Passage {
-    /// A stream of this provider, led through `conduit`.
-    pub(crate) fn new(provider: &Rc<Provider>, framing: Framing, conduit: Box<dyn Conduit>) -> Self {
+    /// A stream of this target, led through `conduit`.
+    pub(crate) fn new(target: &Target, framing: Framing, conduit: Box<dyn Conduit>) -> Self {
         let lane = Lane {
             conduit,
             stage: Stage::KeptBack,
             out: Vec::new(),
             changed: false,
-            provider: Rc::clone(provider),
+            provider: Rc::clone(&target.provider),
+            account: Rc::clone(&target.account),
             is_sound: true,
         };
         Self { decoder: Decoder::new(framing), lane }
@@ -206,7 +210,7 @@ impl Lane {
 
     /// A provider that repeats the gateway's credential is not repeated.
     fn fail_as_told(&mut self, failure: Failure) {
-        if self.provider.names_secret(&failure.event) {
+        if self.account.names_secret(&failure.event) {
             self.fail("reported an error");
         } else {
             self.fail_with(failure);

@@ -12,6 +12,8 @@ use core::{
 };
 
 use crate::{
+    account::Account,
+    body::Kept,
     dialect::{Downstream, openai_chat::ChatRequest},
     error::{Error, Kind, Shape},
     gateway::Provider,
@@ -41,24 +43,44 @@ pub enum Mode {
     Dispatch,
 }
 
+/// How the route finds the cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signpost {
+    /// By [`NEXT_PROPERTY`]: the route was rendered for it.
+    Property,
+    /// By [`CLUSTER_HEADER`]: so was the route.
+    Header,
+    /// By one of the two; which, the one knows who wrote the route.
+    Either,
+}
+
 /// See the module's documentation.
 #[derive(Debug)]
 pub struct Plan {
     /// Where the attempts run.
     pub mode: Mode,
     /// What the client asked.
-    pub request: ChatRequest,
+    pub inquiry: Inquiry,
     /// Whom to ask, in order.
     pub targets: Vec<Target>,
-    /// What the client speaks.
+    progress: Progress,
+}
+
+/// What a client asked.
+#[derive(Debug)]
+pub struct Inquiry {
+    /// What its body says, as far as it was read.
+    pub request: ChatRequest,
+    /// The body itself.
+    pub body: RefCell<Kept>,
+    /// What it speaks.
     pub downstream: &'static dyn Downstream,
-    /// An id of this exchange.
+    /// An id of the exchange.
     pub exchange: String,
     /// The shape of errors.
     pub shape: Shape,
-    /// The client's query without its key.
+    /// Its query without its key.
     pub query: String,
-    progress: Progress,
 }
 
 /// A model of a provider.
@@ -66,6 +88,8 @@ pub struct Plan {
 pub struct Target {
     /// Who.
     pub provider: Rc<Provider>,
+    /// With which of its credentials.
+    pub account: Rc<Account>,
     /// The model's id there.
     pub model: String,
     /// Most tokens that it can answer, where known.
@@ -92,23 +116,16 @@ pub enum Outcome {
 impl Plan {
     /// A plan that nobody has worked on.
     #[must_use]
-    pub fn new(
-        mode: Mode,
-        request: ChatRequest,
-        downstream: &'static dyn Downstream,
-        exchange: String,
-        targets: Vec<Target>,
-        shape: Shape,
-        query: String,
-    ) -> Self {
-        Self { mode, request, targets, downstream, exchange, shape, query, progress: Progress::default() }
+    pub fn new(mode: Mode, inquiry: Inquiry, targets: Vec<Target>) -> Self {
+        Self { mode, inquiry, targets, progress: Progress::default() }
     }
 
-    /// The value of [`NEXT_PROPERTY`] for the target with this index; `None` past the end.
+    /// The value of [`NEXT_PROPERTY`] for the target with this index; `None` past the end, and where no route reads it.
     #[must_use]
     pub fn next(&self, index: usize, token: u32) -> Option<String> {
-        let mark = if self.request.flex { FLEX_MARK } else { "" };
-        self.targets.get(index).map(|target| format!("{}#{token}{mark}", target.provider.cluster))
+        let mark = if self.inquiry.request.flex { FLEX_MARK } else { "" };
+        let Target { provider, account, .. } = self.targets.get(index)?;
+        (provider.signpost != Signpost::Header).then(|| format!("{}#{token}{mark}", account.cluster))
     }
 
     /// The token in a value of [`NEXT_PROPERTY`].
@@ -122,7 +139,13 @@ impl Plan {
     /// How long the first content of the answer of the target with this index may take.
     #[must_use]
     pub fn patience(&self, index: usize) -> Duration {
-        self.targets.get(index).map(|target| target.provider.patience(self.request.flex)).unwrap_or_default()
+        self.targets.get(index).map(|target| target.provider.patience(self.inquiry.request.flex)).unwrap_or_default()
+    }
+
+    /// The client's body, where it is kept. The last attempt takes it away.
+    #[must_use]
+    pub fn body(&self) -> Option<Vec<u8>> {
+        self.inquiry.body.borrow_mut().take()
     }
 
     /// Notes how the attempt at the next target ended.
@@ -190,7 +213,7 @@ impl Plan {
     pub fn late(&self) -> Reply {
         let error = self.local_error(504, "timeout");
         self.note(Outcome::Unusable(error.kind.status()));
-        self.with_served(error.reply(self.shape))
+        self.with_served(error.reply(self.inquiry.shape))
     }
 
     /// What to answer when Envoy itself ended the request: `details` are its response code details, `status` its answer.
@@ -213,5 +236,18 @@ impl Plan {
             );
         }
         Error::new(Kind::UpstreamUnavailable, format!("The provider `{name}` cannot be reached."))
+    }
+}
+
+#[cfg(test)]
+impl Target {
+    /// A target for tests that need one, whichever it is.
+    pub(crate) fn any() -> Self {
+        let file = r#"{"providers":{"p":{"kind":"ollama","base_url":"http://127.0.0.1:1"}}}"#;
+        let config = crate::config::parse(file).unwrap();
+        let gateway = crate::gateway::Gateway::new(&config, |_| None);
+        let provider = Rc::clone(gateway.provider("p").unwrap());
+        let account = Rc::clone(&provider.accounts[0]);
+        Self { provider, account, model: "m".into(), max_output_tokens: None }
     }
 }

@@ -10,8 +10,8 @@ pub type Name = Cow<'static, str>;
 /// What to do with the client's request.
 #[derive(Debug)]
 pub enum Step {
-    /// Hold it; more must be known. Change these headers meanwhile.
-    Wait(HeaderEdits),
+    /// Hold it; more must be known.
+    Wait,
     /// Send it on: the plan's attempts prepare it for their targets.
     Forward(Rc<Plan>, HeaderEdits),
     /// Answer it.

@@ -184,7 +184,7 @@ impl Head {
     fn refuse(mut self, body: &[u8]) -> Progress {
         let status = self.status;
         // A provider that repeats the gateway's credential is not repeated.
-        let body = if self.attempt.target.provider.names_secret(body) { &[] } else { body };
+        let body = if self.attempt.target.account.names_secret(body) { &[] } else { body };
         let provider = &self.attempt.target.provider.name;
         let (told, body) = if self.attempt.is_native() {
             match error_body(provider, status, body) {
@@ -196,7 +196,7 @@ impl Head {
             if let Some(seconds) = upstream.retry_after(body) {
                 self.edits.set.push((Name::Borrowed("retry-after"), format!("{seconds}")));
             }
-            self.attempt.plan.downstream.fault(provider, &upstream.fault(status, body))
+            self.attempt.plan.inquiry.downstream.fault(provider, &upstream.fault(status, body))
         };
         self.replace(told, body, Outcome::Answered(status))
     }
@@ -211,13 +211,14 @@ impl Head {
             Ok(_) | Err(Broken::Malformed) => return self.fail_as("sent an answer that is not of its format"),
             // An error that calls itself a success.
             Err(Broken::Fault(fault)) => {
-                let (status, body) = self.attempt.plan.downstream.fault(&self.attempt.target.provider.name, &fault);
+                let (status, body) =
+                    self.attempt.plan.inquiry.downstream.fault(&self.attempt.target.provider.name, &fault);
                 return self.replace(status, body, Outcome::Unusable(status));
             }
         };
         let plan = &self.attempt.plan;
         plan.note_usage(response.usage);
-        let body = plan.downstream.write(&response, identity);
+        let body = plan.inquiry.downstream.write(&response, identity);
         let status = self.status;
         self.replace(status, body, Outcome::Answered(status))
     }
@@ -230,7 +231,7 @@ impl Head {
 
     /// Answers with an error in the provider's place.
     fn fail(self, error: &Error) -> Progress {
-        let (status, body) = (error.kind.status(), error.body(self.attempt.plan.shape));
+        let (status, body) = (error.kind.status(), error.body(self.attempt.plan.inquiry.shape));
         // The provider's own status, unless that one claims success.
         let outcome = Outcome::Unusable(if self.status < 400 { status } else { self.status });
         self.replace(status, body, outcome)
@@ -244,8 +245,8 @@ impl Head {
 
     fn replace(mut self, status: u16, mut body: Vec<u8>, outcome: Outcome) -> Progress {
         // A provider that repeats the gateway's credential is not repeated.
-        if self.attempt.target.provider.names_secret(&body) {
-            body = self.attempt.error("reported an error").body(self.attempt.plan.shape);
+        if self.attempt.target.account.names_secret(&body) {
+            body = self.attempt.error("reported an error").body(self.attempt.plan.inquiry.shape);
         }
         self.attempt.plan.note(outcome);
         self = self.labelled("application/json");

@@ -18,7 +18,7 @@ use crate::{
     error::{Error, Kind},
     headers::Headers,
     host::Clock,
-    json::{Edits, Scanner},
+    json::Scanner,
     passage::Passage,
     passthrough::Passthrough,
     plan::{Outcome, Plan, Target},
@@ -65,16 +65,17 @@ pub struct Outgoing {
     /// Headers to set.
     pub headers: HeaderEdits,
     /// What becomes of the client's body.
-    pub body: OutgoingBody,
+    pub body: Front,
 }
 
-/// The body of a request as its target must get it.
+/// The beginning of the client's body, and what stands there instead. The host can replace a prefix of its buffer, not a part
+/// in the middle: what stands behind the last change never leaves the host.
 #[derive(Debug)]
-pub enum OutgoingBody {
-    /// The client's, with these changes.
-    Edited(Edits),
-    /// Another one.
-    Whole(Vec<u8>),
+pub struct Front {
+    /// How long it is; 0 where nothing changes.
+    pub length: usize,
+    /// What stands there instead.
+    pub text: Vec<u8>,
 }
 
 impl Attempt {
@@ -92,60 +93,69 @@ impl Attempt {
     }
 
     /// The request as the target must get it. All attempts share one header map: everything that an attempt owns is set.
-    /// `body` reads the client's body, which is needed only where it is translated or pruned.
+    /// `read` reads so much of the client's body, where it is not kept.
     ///
     /// # Errors
     /// The target cannot do what the request asks for.
-    pub fn outgoing(&mut self, body: impl FnOnce() -> Vec<u8>) -> Result<Outgoing, Error> {
+    pub fn outgoing(&mut self, read: impl Fn(usize) -> Vec<u8>) -> Result<Outgoing, Error> {
         let plan = Rc::clone(&self.plan);
-        let provider = &self.target.provider;
+        let length = plan.inquiry.request.length;
+        let kept = plan.body();
+        let account = &self.target.account;
         // What another attempt has set is still there; one that has no successor and no predecessor need not look.
         let is_alone = plan.targets.len() == 1;
-        let mut set = Vec::with_capacity(provider.headers.len().saturating_add(5));
+        let mut set = Vec::with_capacity(account.headers.len().saturating_add(5));
         let (path, body) = if self.is_native() {
-            let pruning = provider.vendor.foreign.pruning(plan.request.history);
-            let stream_options = match (provider.takes_stream_options, pruning) {
+            let pruning = account.vendor.foreign.pruning(plan.inquiry.request.history);
+            let stream_options = match (account.takes_stream_options, pruning) {
                 (true, _) => StreamOptions::Asked,
                 (false, None) => StreamOptions::Cut,
                 (false, Some(_)) => StreamOptions::Pruned,
             };
-            let habits = Habits { stream_options, max_tokens: provider.vendor.max_tokens };
-            let mut edits = plan.request.edits(&self.target.model, habits);
+            let habits = Habits { stream_options, max_tokens: account.vendor.max_tokens };
+            let mut edits = plan.inquiry.request.edits(&self.target.model, habits);
+            let mut body = kept;
             if let Some(members) = pruning {
-                let body = body();
-                let text = core::str::from_utf8(&body).unwrap_or_default();
+                let body = body.get_or_insert_with(|| read(length));
+                let text = core::str::from_utf8(body).unwrap_or_default();
                 let (more, dropped) =
                     prune(text, Pruning { members, stream_options: stream_options == StreamOptions::Pruned });
                 edits.extend(more);
                 self.dropped = tellable(&dropped);
             }
             if !edits.is_empty() || !is_alone {
-                let length = edits.length_after(plan.request.length);
-                set.push((Name::Borrowed("content-length"), format!("{length}")));
+                set.push((Name::Borrowed("content-length"), format!("{}", edits.length_after(length))));
             }
-            ("/chat/completions".into(), OutgoingBody::Edited(edits))
+            let mut front = Front { length: edits.end(), text: Vec::new() };
+            if front.length > 0 {
+                front.text = body.unwrap_or_else(|| read(front.length));
+                front.text.truncate(front.length);
+                edits.apply_in_place(&mut front.text);
+            }
+            ("/chat/completions".into(), front)
         } else {
-            let Written { path, headers, body, dropped } = self.write(&body())?;
+            let body = kept.unwrap_or_else(|| read(length));
+            let Written { path, headers, body, dropped } = self.write(&body)?;
             let version = self.upstream().version();
-            let version = if provider.base_url.path.ends_with(version) { "" } else { version };
+            let version = if account.base_url.path.ends_with(version) { "" } else { version };
             self.dropped = tellable(&dropped);
             set.push((Name::Borrowed("content-length"), format!("{}", body.len())));
             set.push((Name::Borrowed("content-type"), "application/json".into()));
             set.extend(headers);
-            ([version, &path].concat(), OutgoingBody::Whole(body))
+            ([version, &path].concat(), Front { length, text: body })
         };
-        let mut path = provider.vendor.path(&provider.base_url, &path, &self.target.model);
-        if self.is_native() && !plan.query.is_empty() {
+        let mut path = account.vendor.path(&account.base_url, &path, &self.target.model);
+        if self.is_native() && !plan.inquiry.query.is_empty() {
             path.push(if path.contains('?') { '&' } else { '?' });
-            path.push_str(&plan.query);
+            path.push_str(&plan.inquiry.query);
         }
         set.push((Name::Borrowed(":path"), path));
-        set.push((Name::Borrowed(":authority"), provider.authority.clone()));
-        set.extend(provider.headers.iter().cloned());
+        set.push((Name::Borrowed(":authority"), account.authority.clone()));
+        set.extend(account.headers.iter().cloned());
         let mut remove = Vec::new();
         if !is_alone {
             remove.extend(OWNED.iter().map(|name| Name::Borrowed(*name)));
-            let others = plan.targets.iter().flat_map(|target| &target.provider.headers);
+            let others = plan.targets.iter().flat_map(|target| &target.account.headers);
             remove.extend(others.map(|(name, _)| name.clone()));
         }
         Ok(Outgoing { headers: HeaderEdits { remove, set }, body })
@@ -154,9 +164,9 @@ impl Attempt {
     /// The client's request in the provider's format.
     fn write(&self, body: &[u8]) -> Result<Written, Error> {
         let text = core::str::from_utf8(body).unwrap_or_default();
-        let request = self.plan.downstream.read(text)?;
+        let request = self.plan.inquiry.downstream.read(text)?;
         let Target { model, max_output_tokens, .. } = &self.target;
-        let aim = Aim { model, max_output_tokens: *max_output_tokens, exchange: &self.plan.exchange };
+        let aim = Aim { model, max_output_tokens: *max_output_tokens, exchange: &self.plan.inquiry.exchange };
         self.upstream().write(&request, &aim)
     }
 
@@ -164,7 +174,7 @@ impl Attempt {
     #[must_use]
     pub fn refusal(&self, error: &Error) -> Reply {
         self.plan.note(Outcome::Unusable(error.kind.status()));
-        let reply = error.reply(self.plan.shape);
+        let reply = error.reply(self.plan.inquiry.shape);
         reply.with("x-dragoman-provider", &*self.target.provider.name).with("x-dragoman-model", &*self.target.model)
     }
 
@@ -205,7 +215,7 @@ impl Attempt {
         }
         let content_type = headers.get("content-type").unwrap_or_default().to_ascii_lowercase();
         let says = |word: &[u8]| content_type.is_empty() || content_type.windows(word.len()).any(|part| part == word);
-        match (self.plan.request.stream, self.is_native()) {
+        match (self.plan.inquiry.request.stream, self.is_native()) {
             (true, true) if says(b"text/event-stream") => HeldBody::Stream(self.passthrough()),
             (true, true) if says(b"json") => HeldBody::Mislabelled(Vec::new()),
             (true, false) if says(self.upstream().framing().1.as_bytes()) => HeldBody::Stream(self.translation(clock)),
@@ -222,26 +232,26 @@ impl Attempt {
 
     /// Whether client and provider speak the same format.
     fn is_native(&self) -> bool {
-        self.upstream().name() == self.plan.downstream.name()
+        self.upstream().name() == self.plan.inquiry.downstream.name()
     }
 
     fn passthrough(&self) -> Passage {
-        let conduit = Passthrough::new(!self.plan.request.wants_usage);
-        Passage::new(&self.target.provider, Framing::Events, Box::new(conduit))
+        let conduit = Passthrough::new(!self.plan.inquiry.request.wants_usage);
+        Passage::new(&self.target, Framing::Events, Box::new(conduit))
     }
 
     fn translation(&self, clock: &dyn Clock) -> Passage {
         let upstream = self.upstream();
         let provider = &self.target.provider;
-        let wants_usage = self.plan.request.wants_usage;
+        let wants_usage = self.plan.inquiry.request.wants_usage;
         let conduit =
-            Translation::new(upstream, self.plan.downstream, &provider.name, self.identity(clock), wants_usage);
-        Passage::new(provider, upstream.framing().0, Box::new(conduit))
+            Translation::new(upstream, self.plan.inquiry.downstream, &provider.name, self.identity(clock), wants_usage);
+        Passage::new(&self.target, upstream.framing().0, Box::new(conduit))
     }
 
     fn identity(&self, clock: &dyn Clock) -> Identity {
         Identity {
-            exchange: self.plan.exchange.clone(),
+            exchange: self.plan.inquiry.exchange.clone(),
             created: clock.epoch_seconds(),
             model: self.target.model.clone(),
         }

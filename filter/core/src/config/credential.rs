@@ -22,22 +22,28 @@ use super::{
 /// What a provider is sent that must not be seen: all there, or it is not configured.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secrets {
-    /// Of the account that is used; `None` where it sends none.
+    /// Of the account; `None` where it sends none.
     pub credential: Option<String>,
     /// The provider's own headers, in the order written.
     pub headers: Vec<(String, String)>,
 }
 
 impl Provider {
-    /// The secrets of the first account that is configured, and of the headers.
+    /// What it lacks, as the end of a sentence: something that all its accounts need, or what the first of them does where none
+    /// is configured.
+    #[must_use]
+    pub fn missing(&self, environment: impl Fn(&str) -> Option<String>) -> Option<String> {
+        let mut lacking = self.accounts.iter().map(|account| self.secrets(account, &environment).err());
+        let first = lacking.next().unwrap_or_else(|| Some("it has no account".into()))?;
+        if lacking.any(|missing| missing.is_none()) { None } else { Some(first) }
+    }
+
+    /// The secrets of one of its accounts, and of the headers.
     ///
     /// # Errors
     /// What is missing, as the end of a sentence.
-    pub fn secrets(&self, environment: impl Fn(&str) -> Option<String>) -> Result<Secrets, String> {
-        let mut accounts = self.accounts.iter().map(|account| account.secret(&environment));
-        // Where none is configured, what the first one lacks.
-        let first = accounts.next().unwrap_or_else(|| Err("it has no account".into()));
-        let credential = accounts.fold(first, |found, next| found.or_else(|lacking| next.or(Err(lacking))))?;
+    pub fn secrets(&self, account: &Account, environment: impl Fn(&str) -> Option<String>) -> Result<Secrets, String> {
+        let credential = account.secret(&environment)?;
         let header = |(name, value): &(String, Credential)| {
             value.resolve(&HEADER_VALUE, &environment).map(|value| (name.clone(), value))
         };
@@ -180,29 +186,20 @@ mod tests {
     }
 
     #[test]
-    fn the_first_account_that_is_configured_is_used() {
-        let spare = provider(
-            r#""accounts": [{"name": "a", "credential": {"env": "UNSET"}}, {"name": "b", "credential": {"env": "B"}},
-                {"name": "c", "credential": {"env": "A"}}]"#,
-        );
-        assert_eq!(spare.secrets(environment).unwrap().credential.as_deref(), Some("sk-b"));
-    }
-
-    #[test]
-    fn an_account_that_is_switched_off_is_passed_over() {
-        let both = |first: &str| {
-            provider(&format!(
-                r#""accounts": [{{"name": "a", "credential": {{"env": "A"}}, {first}}}, {{"name": "b", "credential": {{"env": "B"}}}}]"#
-            ))
+    fn a_provider_is_configured_when_one_of_its_accounts_is() {
+        let accounts = |first: &str, second: &str| {
+            provider(&format!(r#""accounts": [{{"name": "a", {first}}}, {{"name": "b", {second}}}]"#))
+                .missing(environment)
         };
-        assert_eq!(both(r#""enabled": false"#).secrets(environment).unwrap().credential.as_deref(), Some("sk-b"));
-        assert_eq!(both(r#""enabled": true"#).secrets(environment).unwrap().credential.as_deref(), Some("sk-a"));
-    }
-
-    #[test]
-    fn of_several_that_lack_something_the_first_is_named() {
-        let none = provider(r#""accounts": [{"name": "a", "credential": {"env": "UNSET"}}, {"name": "b"}]"#);
-        assert_eq!(none.secrets(environment), Err("the environment variable UNSET is not set".to_owned()));
+        let (set, unset) = (r#""credential": {"env": "A"}"#, r#""credential": {"env": "UNSET"}"#);
+        let lacking = Some("the environment variable UNSET is not set".to_owned());
+        assert_eq!(accounts(unset, set), None);
+        assert_eq!(accounts(set, unset), None);
+        assert_eq!(accounts(unset, r#""enabled": false"#), lacking, "of several, what the first one lacks");
+        assert_eq!(
+            accounts(r#""credential": {"env": "A"}, "enabled": false"#, unset),
+            Some("it is disabled".to_owned())
+        );
     }
 
     #[test]
@@ -225,7 +222,7 @@ mod tests {
                 "the environment variable LINE holds characters that a header cannot",
             ),
         ] {
-            assert_eq!(provider(fields).secrets(environment), Err(missing.to_owned()), "{fields}");
+            assert_eq!(provider(fields).missing(environment).as_deref(), Some(missing), "{fields}");
         }
     }
 
@@ -234,7 +231,7 @@ mod tests {
         let provider = provider(
             r#""auth": "none", "headers": {"X-Plain": "two words", "x-value": {"value": "v"}, "x-env": {"env": "WORDS"}}"#,
         );
-        let secrets = provider.secrets(environment).unwrap();
+        let secrets = provider.secrets(&provider.accounts[0], environment).unwrap();
         let headers: Vec<_> = secrets.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         assert_eq!(headers, [("x-plain", "two words"), ("x-value", "v"), ("x-env", "two words")]);
         assert!(!format!("{secrets:?}{provider:?}").contains("two words"));

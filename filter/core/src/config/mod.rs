@@ -9,6 +9,7 @@ mod check;
 mod collection;
 mod credential;
 mod document;
+mod endpoint;
 mod environment;
 mod fields;
 mod form;
@@ -50,6 +51,7 @@ pub use self::{
     budget::{Budgets, Ceiling, HourlyBudgets},
     catalogue::{Catalogue, Model, Price},
     credential::Secrets,
+    endpoint::Endpoint,
     environment::{Environment, ProviderOverride},
     key::{Byok, KeyRouting, Team},
     limit::{Limit, LimitTarget, LimitsBackend, Measure, OnError, Period, RatelimitService, Scope},

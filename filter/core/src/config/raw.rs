@@ -306,13 +306,6 @@ impl Auth {
 }
 
 impl Provider {
-    /// The name of the Envoy cluster of this provider: the operator's, else the rendered one, which renderer and module derive
-    /// alike.
-    #[must_use]
-    pub fn cluster(&self) -> String {
-        self.cluster.clone().unwrap_or_else(|| alloc::format!("dragoman_{}", self.name))
-    }
-
     /// Where attempts at it run. A cluster that somebody else wrote carries the module only if the file says so.
     #[must_use]
     pub fn mode(&self, retry: &Retry) -> Mode {

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use dragoman_core::{
-    attempt::{Attempt, Outgoing, OutgoingBody, Progress, Release},
+    attempt::{Attempt, Outgoing, Progress, Release},
     config,
     exchange::Exchange,
     gateway::Gateway,
@@ -80,12 +80,12 @@ pub(crate) fn post(path: &str, more: &[(&str, &[u8])]) -> HeaderMap {
 pub(crate) fn ask(gateway: &Rc<Gateway>, mut headers: HeaderMap, pieces: &[&[u8]]) -> Asked {
     let mut exchange = Exchange::new(Rc::clone(gateway));
     match exchange.request_head(Headers(&headers), pieces.is_empty(), &NewYear) {
-        Step::Wait(edits) => apply(&mut headers, &edits),
+        Step::Wait => {}
         Step::Reply(reply) => return Asked::Refused(reply),
         Step::Forward(..) => panic!("a request is never sent on before its body is known"),
     }
     for piece in pieces {
-        if let Some(reply) = exchange.request_chunk(piece) {
+        if let Some(reply) = exchange.request_chunk(piece.to_vec()) {
             return Asked::Refused(reply);
         }
     }
@@ -94,19 +94,16 @@ pub(crate) fn ask(gateway: &Rc<Gateway>, mut headers: HeaderMap, pieces: &[&[u8]
             apply(&mut headers, &edits);
             let mut attempt = Attempt::new(&plan, 0).expect("a plan has a target");
             let mut body = pieces.concat();
-            let Outgoing { headers: edits, body: outgoing } = match attempt.outgoing(|| body.clone()) {
+            let Outgoing { headers: edits, body: outgoing } = match attempt.outgoing(|length| body[..length].to_vec()) {
                 Ok(outgoing) => outgoing,
                 Err(error) => return Asked::Refused(attempt.refusal(&error)),
             };
             apply(&mut headers, &edits);
-            match outgoing {
-                OutgoingBody::Edited(edits) => edits.apply_in_place(&mut body),
-                OutgoingBody::Whole(whole) => body = whole,
-            }
+            body.splice(..outgoing.length, outgoing.text);
             Asked::Sent(Sent { plan, headers, body, attempt })
         }
         Step::Reply(reply) => Asked::Refused(reply),
-        Step::Wait(_) => panic!("there is nothing left to wait for"),
+        Step::Wait => panic!("there is nothing left to wait for"),
     }
 }
 

@@ -680,7 +680,7 @@ fn an_error_means_the_same_in_the_place_of_an_answer_and_of_an_event() {
 /// A stream in pieces of this length, as OpenAI's clients get it: its chunks, and whether it was well ended.
 fn streamed(stream: &str, length: usize) -> Result<(Vec<Value>, bool), u16> {
     let translation = Translation::new(&Anthropic, CLIENT, "p", identity(), true);
-    let mut passage = Passage::new(&crate::gateway::Provider::any(), Framing::Events, Box::new(translation));
+    let mut passage = Passage::new(&crate::plan::Target::any(), Framing::Events, Box::new(translation));
     let mut out = Vec::new();
     let pieces = stream.as_bytes().chunks(length).map(|piece| (piece, false));
     for (piece, end) in pieces.chain([(&[][..], true)]) {

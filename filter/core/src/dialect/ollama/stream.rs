@@ -45,8 +45,7 @@ mod tests {
     fn translate(pieces: &[&[u8]]) -> Result<String, (u16, Value)> {
         let identity = Identity { exchange: "x".into(), created: 7, model: "asked".into() };
         let translation = Translation::new(&Ollama, &OpenAiChat, "p", identity, true);
-        let mut passage =
-            Passage::new(&crate::gateway::Provider::any(), crate::sse::Framing::Lines, Box::new(translation));
+        let mut passage = Passage::new(&crate::plan::Target::any(), crate::sse::Framing::Lines, Box::new(translation));
         let mut out = Vec::new();
         for (index, piece) in pieces.iter().enumerate() {
             match passage.feed(piece, index.saturating_add(1) == pieces.len()) {

@@ -1,0 +1,69 @@
+//! The client's body, as far as the module keeps it.
+//!
+//! The host holds each body and hands out copies of it. One that has been copied to be scanned is kept for the attempt, which
+//! saves the second copy; but the module's memory never shrinks again, so a large one is left where it is.
+
+use alloc::vec::Vec;
+
+/// Largest body that is kept.
+const MAX_KEPT: usize = 256 * 1024;
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub enum Kept {
+    /// All of it.
+    Whole(Vec<u8>),
+    /// Nothing: it is too large, or has been taken.
+    Nothing,
+}
+
+impl Default for Kept {
+    fn default() -> Self {
+        Self::Whole(Vec::new())
+    }
+}
+
+impl Kept {
+    /// The next piece has come.
+    pub fn push(&mut self, piece: Vec<u8>) {
+        match self {
+            Self::Whole(body) if body.len().saturating_add(piece.len()) > MAX_KEPT => *self = Self::Nothing,
+            // Most bodies come in one piece.
+            Self::Whole(body) if body.is_empty() => *body = piece,
+            Self::Whole(body) => body.extend_from_slice(&piece),
+            Self::Nothing => {}
+        }
+    }
+
+    /// Gives the body away.
+    pub fn take(&mut self) -> Option<Vec<u8>> {
+        match core::mem::replace(self, Self::Nothing) {
+            Self::Whole(body) => Some(body),
+            Self::Nothing => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+
+    #[test]
+    fn pieces_are_kept_together_and_given_away_once() {
+        let mut kept = Kept::default();
+        kept.push(b"ab".to_vec());
+        kept.push(b"c".to_vec());
+        assert_eq!(kept.take().as_deref(), Some(&b"abc"[..]));
+        assert_eq!(kept.take(), None);
+    }
+
+    #[test]
+    fn of_a_large_body_nothing_is_kept() {
+        let mut kept = Kept::default();
+        kept.push(vec![0; MAX_KEPT]);
+        kept.push(vec![0]);
+        kept.push(vec![0]);
+        assert_eq!(kept.take(), None);
+    }
+}

@@ -1,0 +1,87 @@
+//! The Envoy clusters of a provider: one for each base URL, and a twin of it that does not carry the module. Renderer and module
+//! derive the names alike.
+//!
+//! Why the twins: a call that the module makes by itself into a cluster with the same module would enter its VM a second time, which
+//! ends the VM. And a request with one target needs no attempt of its own behind the router.
+
+use alloc::{format, string::String, vec, vec::Vec};
+
+use super::raw::{Account, BaseUrl, Provider};
+
+/// Where a provider is reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint<'a> {
+    /// The cluster that carries the module where attempts run behind the router.
+    pub cluster: String,
+    /// Where it leads.
+    pub base_url: &'a BaseUrl,
+}
+
+impl Endpoint<'_> {
+    /// The cluster that never carries the module.
+    #[must_use]
+    pub fn twin(&self) -> String {
+        format!("{}.plain", self.cluster)
+    }
+}
+
+impl Provider {
+    /// All places where it is reached, its own first.
+    #[must_use]
+    pub fn endpoints(&self) -> Vec<Endpoint<'_>> {
+        let mut urls = vec![&self.base_url];
+        for url in self.accounts.iter().filter_map(|account| account.base_url.as_ref()) {
+            if !urls.contains(&url) {
+                urls.push(url);
+            }
+        }
+        urls.into_iter().enumerate().map(|(index, base_url)| self.at(index, base_url)).collect()
+    }
+
+    /// Where one of its accounts is used.
+    #[must_use]
+    pub fn endpoint_of(&self, account: &Account) -> Endpoint<'_> {
+        let endpoints = self.endpoints();
+        let own = endpoints.into_iter().find(|endpoint| Some(endpoint.base_url) == account.base_url.as_ref());
+        own.unwrap_or_else(|| self.at(0, &self.base_url))
+    }
+
+    /// A cluster of the operator's own is for all of them. A full stop cannot stand in a provider's name.
+    fn at<'a>(&self, index: usize, base_url: &'a BaseUrl) -> Endpoint<'a> {
+        let cluster = match (&self.cluster, index) {
+            (Some(cluster), _) => cluster.clone(),
+            (None, 0) => format!("dragoman_{}", self.name),
+            (None, index) => format!("dragoman_{}.{index}", self.name),
+        };
+        Endpoint { cluster, base_url }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::parse;
+
+    #[test]
+    fn a_base_url_is_a_cluster_whoever_uses_it() {
+        let file = r#"{"providers": {"p": {"kind": "openai", "base_url": "http://a/v1", "accounts": [
+            {"name": "one", "credential": {"value": "k"}},
+            {"name": "two", "credential": {"value": "k"}, "base_url": "http://b/v1"},
+            {"name": "three", "credential": {"value": "k"}, "base_url": "http://a/v1"},
+            {"name": "four", "credential": {"value": "k"}, "base_url": "http://b/v1"}]}}}"#;
+        let provider = parse(file).unwrap().providers.remove(0);
+        let names: Vec<_> = provider.endpoints().into_iter().map(|endpoint| endpoint.cluster).collect();
+        assert_eq!(names, ["dragoman_p", "dragoman_p.1"]);
+        let of = |index: usize| provider.endpoint_of(&provider.accounts[index]).twin();
+        let twins: Vec<_> = (0..4).map(of).collect();
+        assert_eq!(twins, ["dragoman_p.plain", "dragoman_p.1.plain", "dragoman_p.plain", "dragoman_p.1.plain"]);
+    }
+
+    #[test]
+    fn a_cluster_of_the_operators_own_is_for_all_accounts() {
+        let file = r#"{"providers": {"p": {"kind": "openai", "base_url": "http://a/v1", "cluster": "mine", "accounts": [
+            {"name": "one", "credential": {"value": "k"}, "base_url": "http://b/v1"}]}}}"#;
+        let provider = parse(file).unwrap().providers.remove(0);
+        assert_eq!(provider.endpoint_of(&provider.accounts[0]).cluster, "mine");
+    }
+}
