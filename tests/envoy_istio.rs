@@ -75,10 +75,10 @@ fn assert_fits(resources: &[Value]) {
         let host = text(&entry["spec"]["hosts"][0]);
         let is_end = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
         let is_label = |label: &str| {
-            let bytes = label.as_bytes();
-            (1..=63).contains(&bytes.len())
-                && [bytes[0], bytes[bytes.len() - 1]].into_iter().all(is_end)
-                && bytes.iter().all(|byte| is_end(*byte) || *byte == b'-')
+            (1..=63).contains(&label.len())
+                && label.bytes().next().is_some_and(is_end)
+                && label.bytes().next_back().is_some_and(is_end)
+                && label.bytes().all(|byte| is_end(byte) || byte == b'-')
         };
         assert!(host.split('.').all(is_label), "{host}");
     }
