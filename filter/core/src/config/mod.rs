@@ -62,7 +62,7 @@ pub use self::{
         Account, Auth, AuthMode, BaseUrl, Config, Credential, EnvoyAdmin, Key, Listen, ModelLists, Provider, Retry,
         SpokenDialect, StreamUsage, Timeouts, Tls,
     },
-    reader::NOT_ACTED_ON,
+    reader::{NOT_ACTED_ON, step},
     reference::{Field, Reference, SectionReference, Shape, Silence},
     retry::{Backoff, Cooldown, RetryMode, RetryOverride},
     router::{CacheDirective, LoadBalance, ModelMapping, RateLimit, Refill, Router, RouterCache},
