@@ -41,7 +41,7 @@ impl Account {
         provider: &config::Provider,
         section: &config::Account,
         spec: &Spec,
-        is_native: bool,
+        has_twins: bool,
         environment: &impl Fn(&str) -> Option<String>,
     ) -> Self {
         let endpoint = provider.endpoint_of(section);
@@ -59,7 +59,7 @@ impl Account {
         };
         Self {
             name: section.name.clone(),
-            twin: if is_native { endpoint.twin() } else { endpoint.cluster.clone() },
+            twin: if has_twins { endpoint.twin() } else { endpoint.cluster.clone() },
             vendor,
             authority: endpoint.base_url.authority(),
             base_url: endpoint.base_url.clone(),

@@ -92,8 +92,8 @@ impl Gateway {
 impl Provider {
     fn new(config: &Config, section: &Section, environment: &impl Fn(&str) -> Option<String>) -> Self {
         let (spec, mode) = (section.kind.0, section.mode(&config.retry));
-        let is_twinned = mode == Mode::Native && section.cluster.is_none();
-        let account = |account| Rc::new(Account::new(section, account, spec, is_twinned, environment));
+        let has_twins = section.has_twins(&config.retry);
+        let account = |account| Rc::new(Account::new(section, account, spec, has_twins, environment));
         Self {
             name: section.name.clone(),
             spec,

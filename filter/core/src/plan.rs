@@ -30,6 +30,14 @@ pub const NEXT_PROPERTY: &str = "dragoman.next";
 /// because how long an attempt may be silent is a matter of the route and can be set by no header.
 pub const FLEX_MARK: &str = "#flex";
 
+/// Stands before [`FLEX_MARK`], or where it would stand, if the plan has more tries than one: only such a request's route
+/// retries, because Envoy keeps a copy of each body that it might send again.
+pub const TRIES_MARK: &str = "#tries";
+
+/// The header by which an attempt asks the router for the next one. No status does it: which of them are failures is for the
+/// file to say.
+pub const RETRY_HEADER: &str = "x-dragoman-retry";
+
 /// The request header that names the cluster, for routes that have no other way to know it (`cluster_header`): those of an
 /// Envoy that was there before the gateway, and of all before 1.39.
 pub const CLUSTER_HEADER: &str = "x-dragoman-cluster";
@@ -120,12 +128,14 @@ impl Plan {
         Self { mode, inquiry, targets, progress: Progress::default() }
     }
 
-    /// The value of [`NEXT_PROPERTY`] for the target with this index; `None` past the end, and where no route reads it.
+    /// The value of [`NEXT_PROPERTY`] for the target with this index; `None` past the end, and where no route reads it: one
+    /// that knows the cluster by a header is still chosen by the mark.
     #[must_use]
     pub fn next(&self, index: usize, token: u32) -> Option<String> {
         let mark = if self.inquiry.request.flex { FLEX_MARK } else { "" };
         let Target { provider, account, .. } = self.targets.get(index)?;
-        (provider.signpost != Signpost::Header).then(|| format!("{}#{token}{mark}", account.cluster))
+        let is_read = provider.signpost != Signpost::Header || !mark.is_empty();
+        is_read.then(|| format!("{}#{token}{mark}", account.cluster))
     }
 
     /// The token in a value of [`NEXT_PROPERTY`].

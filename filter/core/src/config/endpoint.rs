@@ -6,7 +6,8 @@
 
 use alloc::{format, string::String, vec, vec::Vec};
 
-use super::raw::{Account, BaseUrl, Provider};
+use super::raw::{Account, BaseUrl, Provider, Retry};
+use crate::plan::Mode;
 
 /// Where a provider is reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +37,13 @@ impl Provider {
             }
         }
         urls.into_iter().enumerate().map(|(index, base_url)| self.at(index, base_url)).collect()
+    }
+
+    /// Whether its clusters have twins. Without the module they would be their own; and to a cluster of the operator's own
+    /// nobody adds another.
+    #[must_use]
+    pub fn has_twins(&self, retry: &Retry) -> bool {
+        self.cluster.is_none() && self.mode(retry) == Mode::Native
     }
 
     /// Where one of its accounts is used.
