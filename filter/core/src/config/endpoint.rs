@@ -8,7 +8,8 @@ use alloc::{format, string::String, vec, vec::Vec};
 
 use hashbrown::HashMap;
 
-use super::raw::{BaseUrl, Provider};
+use super::raw::{BaseUrl, Provider, Retry};
+use crate::plan::Mode;
 
 /// Where a provider is reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +33,13 @@ impl Provider {
     #[must_use]
     pub fn endpoints(&self) -> Vec<Endpoint<'_>> {
         self.places().0
+    }
+
+    /// Whether its clusters have twins. Without the module they would be their own; and to a cluster of the operator's own
+    /// nobody adds another.
+    #[must_use]
+    pub fn has_twins(&self, retry: &Retry) -> bool {
+        self.cluster.is_none() && self.mode(retry) == Mode::Native
     }
 
     /// The same, and by its place among the accounts where each account is used.
