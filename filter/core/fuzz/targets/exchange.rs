@@ -75,8 +75,8 @@ enum Try {
 struct Epoch;
 
 impl Clock for Epoch {
-    fn epoch_seconds(&self) -> u64 {
-        1_767_225_600
+    fn epoch_millis(&self) -> u64 {
+        1_767_225_600_000
     }
 }
 

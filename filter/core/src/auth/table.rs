@@ -177,8 +177,8 @@ mod tests {
 
     struct At(u64);
     impl Clock for At {
-        fn epoch_seconds(&self) -> u64 {
-            self.0
+        fn epoch_millis(&self) -> u64 {
+            self.0.saturating_mul(1_000)
         }
     }
 

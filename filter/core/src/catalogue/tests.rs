@@ -59,7 +59,7 @@ fn standard() -> Gateway {
 struct Epoch;
 
 impl crate::host::Clock for Epoch {
-    fn epoch_seconds(&self) -> u64 {
+    fn epoch_millis(&self) -> u64 {
         0
     }
 }

@@ -20,8 +20,8 @@ pub(crate) type HeaderMap = Vec<(String, Vec<u8>)>;
 pub(crate) struct NewYear;
 
 impl Clock for NewYear {
-    fn epoch_seconds(&self) -> u64 {
-        1_767_225_600
+    fn epoch_millis(&self) -> u64 {
+        1_767_225_600_000
     }
 }
 
