@@ -12,21 +12,24 @@ mod average;
 mod observer;
 mod record;
 mod report;
+mod roster;
 mod slot;
 mod trip;
 mod view;
 
-pub use self::{observer::Observer, trip::Trip, view::View};
+pub use self::{observer::Observer, roster::Known, trip::Trip, view::View};
 
 use core::fmt;
 
+use crate::health::NameRef;
+
 /// What the configuration knows of targets.
 pub trait Roster: fmt::Debug {
-    /// Whether the catalogue or the file lists a model of a provider. Of others, only so many have a place of their own.
-    fn lists(&self, provider: &str, model: &str) -> bool;
+    /// Whether the catalogue or the file lists a model. Of others, only so many have a place of their own.
+    fn lists(&self, name: NameRef<'_>) -> bool;
 
-    /// Whether somebody asks how many requests are under way there.
-    fn counts(&self, provider: &str, account: &str, model: &str) -> bool;
+    /// Whether somebody asks how many requests are under way at a target.
+    fn counts(&self, name: NameRef<'_>) -> bool;
 }
 
 #[cfg(test)]

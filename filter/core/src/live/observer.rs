@@ -186,11 +186,11 @@ impl Observer {
 }
 
 impl Roster for Blank {
-    fn lists(&self, _: &str, _: &str) -> bool {
+    fn lists(&self, _: NameRef<'_>) -> bool {
         false
     }
 
-    fn counts(&self, _: &str, _: &str, _: &str) -> bool {
+    fn counts(&self, _: NameRef<'_>) -> bool {
         false
     }
 }

@@ -71,7 +71,7 @@ impl Slots {
             slot.used_at_millis.set(now_millis);
             return Rc::clone(slot);
         }
-        let is_listed = roster.lists(name.provider, name.model);
+        let is_listed = roster.lists(name);
         if !name.fits() || (!is_listed && !self.has_room(now_millis)) {
             let other = || Rc::new(Slot::new(NameRef::OTHER, Kind::Other, Flight::Uncounted, now_millis));
             return Rc::clone(self.other.get_or_insert_with(other));
@@ -140,7 +140,7 @@ impl Slot {
 
 impl Flight {
     fn of(name: NameRef<'_>, is_listed: bool, roster: &dyn Roster, meter: &dyn Meter) -> Self {
-        if !roster.counts(name.provider, name.account, name.model) {
+        if !roster.counts(name) {
             return Self::Uncounted;
         }
         // A gauge is for ever: not for invented names, of which each worker may have others.

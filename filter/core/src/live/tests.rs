@@ -20,17 +20,17 @@ const START: u64 = 1_767_225_600_000;
 const COOLDOWN: Cooldown = Cooldown { default: Duration::from_secs(30), max: Duration::from_mins(10) };
 const DOWN: Failure = Failure { cause: Cause::ServerError, retry_after: None };
 
-/// Lists what has a name of one letter, and counts `b`, `c` and what is invented.
+/// Lists what has a name of one letter, and counts all but `a`.
 #[derive(Debug)]
 struct Letters;
 
 impl Roster for Letters {
-    fn lists(&self, _: &str, model: &str) -> bool {
-        model.len() == 1
+    fn lists(&self, name: NameRef<'_>) -> bool {
+        name.model.len() == 1
     }
 
-    fn counts(&self, _: &str, _: &str, model: &str) -> bool {
-        model != "a"
+    fn counts(&self, name: NameRef<'_>) -> bool {
+        name.model != "a"
     }
 }
 
