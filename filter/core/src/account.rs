@@ -4,7 +4,7 @@ use alloc::{rc::Rc, string::String, vec::Vec};
 
 use crate::{
     auth::Glob,
-    config::{self, BaseUrl, Decimal, Endpoint, StreamUsage},
+    config::{self, AuthMode, BaseUrl, Decimal, Endpoint, StreamUsage},
     provider::{Vendor, authorization},
     step::Name,
 };
@@ -88,6 +88,29 @@ impl Account {
             models: section.models.as_ref().map(|models| models.iter().map(|model| Glob::new(model)).collect()),
             missing,
         }
+    }
+
+    /// A credential of a target's own, used in place of the provider's accounts and where the provider itself is.
+    pub(crate) fn of_target(
+        provider: &config::Provider,
+        (name, credential): (String, config::Credential),
+        has_twins: bool,
+        environment: impl Fn(&str) -> Option<String>,
+    ) -> Option<Rc<Self>> {
+        let (endpoints, _) = provider.places();
+        let section = config::Account {
+            name,
+            credential: Some(credential),
+            auth: AuthMode::ApiKey,
+            base_url: None,
+            weight: Decimal::of(1),
+            models: None,
+            enabled: true,
+        };
+        let shared = provider.shared_headers(&environment);
+        let secret = shared.as_ref().map_err(Clone::clone).and_then(|_| section.secret(&environment));
+        let own = endpoints.first()?;
+        Some(Rc::new(Self::new(provider, &section, own, has_twins, shared.unwrap_or_default(), secret)))
     }
 
     /// Headers of every request, the credential's last.

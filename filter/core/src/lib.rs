@@ -25,6 +25,7 @@ mod passthrough;
 pub mod plan;
 pub mod provider;
 pub mod retry;
+pub mod route;
 mod segment;
 pub mod sse;
 pub mod step;
