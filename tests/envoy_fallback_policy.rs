@@ -3,7 +3,9 @@
 #![cfg(test)]
 
 use dragoman::simulate::{Piece, Script};
-use dragoman_tests::chain::{ANTHROPIC, Chain, GEMINI, OPENAI, assert_named, assert_served, failing, said, tries};
+use dragoman_tests::chain::{
+    ANTHROPIC, Chain, GEMINI, OPENAI, assert_named, assert_served, chat, failing, said, tries,
+};
 use dragoman_tests::http::Response;
 use dragoman_tests::scene::openai_error;
 use http::{HeaderName, HeaderValue, StatusCode, header};
@@ -63,7 +65,7 @@ fn status(code: u16) -> Script {
 
 fn ask(chain: &Chain, case: &str, model: &str, stream: bool) -> (Response, Duration) {
     let begun = Instant::now();
-    let answer = chain.send(&chain.chat(case, model, stream));
+    let answer = chain.send(&chat(case, model, stream));
     (answer, begun.elapsed())
 }
 
@@ -149,7 +151,7 @@ fn a_prompt_that_is_too_long_goes_to_a_larger_model_and_one_that_offends_to_anot
 fn after_the_first_content_nothing_is_tried_again() {
     for fault in ["cut-after-4", "reset-after-4", "error-after-4", "malformed-after-4"] {
         let case = format!("content {fault}");
-        let begun = ONCE.send(&ONCE.chat(&case, "healthy", true).header("x-simulate", fault));
+        let begun = ONCE.send(&chat(&case, "healthy", true).header("x-simulate", fault));
         assert_eq!((begun.status, tries(&begun).len()), (200, 1), "{fault}");
         assert!(begun.text().contains("This"), "{fault}: {}", begun.text());
         assert!(!begun.text().contains("[DONE]"), "{fault}: {}", begun.text());
@@ -224,7 +226,7 @@ fn no_header_of_a_client_decides_it_either() {
         for stream in [false, true] {
             let case = format!("client {name} {stream}");
             ONCE.answer("openai", &case, status(503));
-            let answer = ONCE.send(&ONCE.chat(&case, "healthy", stream).header(name, value));
+            let answer = ONCE.send(&chat(&case, "healthy", stream).header(name, value));
             assert_served(&answer, ANTHROPIC, stream);
             assert_eq!(ONCE.counts(&case), [1, 1, 0], "{name}");
         }
