@@ -62,6 +62,14 @@ impl Stream {
         Action::Continue
     }
 
+    /// Lets a request go that was held, in the name of its stream.
+    pub(crate) fn resume(&self) {
+        if self.phase.get() == Phase::Request {
+            self.enter(Phase::Asked);
+            let _ = hostcalls::resume_http_request();
+        }
+    }
+
     /// The answer's head has come.
     pub(crate) fn answered(&self) {
         self.enter(Phase::Answer);
@@ -88,7 +96,7 @@ impl Stream {
 
     /// Answers in the provider's place.
     pub(crate) fn reply(&self, reply: &Reply) -> Action {
-        if matches!(self.phase.get(), Phase::Request | Phase::Answer) {
+        if matches!(self.phase.get(), Phase::Request | Phase::Asked | Phase::Answer) {
             let headers = reply.headers.iter().filter(|(_, value)| is_header_value(value));
             let headers = headers.map(|(name, value)| (name.as_ref(), value.as_str())).collect();
             let _ = hostcalls::send_http_response(u32::from(reply.status), headers, Some(&reply.body));
@@ -114,9 +122,12 @@ impl Stream {
     }
 
     pub(crate) fn set_status(&self, status: u16) {
+        self.set_response_header(":status", &status.to_string());
+    }
+
+    pub(crate) fn set_response_header(&self, name: &str, value: &str) {
         if self.phase.get() == Phase::Answer {
-            let value = status.to_string();
-            let _ = hostcalls::set_map_value_bytes(MapType::HttpResponseHeaders, ":status", Some(value.as_bytes()));
+            let _ = hostcalls::set_map_value_bytes(MapType::HttpResponseHeaders, name, Some(value.as_bytes()));
         }
     }
 
@@ -223,6 +234,26 @@ pub(crate) fn as_context<T>(other: u32, current: u32, act: impl FnOnce() -> T) -
     Some(result)
 }
 
+/// Asks a cluster; the number of the call, where it could be made. Header values that are no text are left out.
+pub(crate) fn call(cluster: &str, headers: &[(String, Vec<u8>)], body: &[u8], timeout: Duration) -> Option<u32> {
+    let text = headers.iter().filter_map(|(name, value)| Some((name.as_str(), std::str::from_utf8(value).ok()?)));
+    let headers = text.collect();
+    hostcalls::dispatch_http_call(cluster, headers, Some(body), Vec::new(), timeout).ok()
+}
+
+/// The head of the answer to a call. Only where it has one: the SDK panics otherwise.
+pub(crate) fn call_headers() -> Vec<(String, Vec<u8>)> {
+    hostcalls::get_map_bytes(MapType::HttpCallResponseHeaders).unwrap_or_default()
+}
+
+/// The body of the answer to a call.
+pub(crate) fn call_body(length: usize) -> Vec<u8> {
+    if length == 0 {
+        return Vec::new();
+    }
+    hostcalls::get_buffer(BufferType::HttpCallResponseBody, 0, length).ok().flatten().unwrap_or_default()
+}
+
 /// The host's clock, as time since the epoch. Whoever sets it moves the deadlines of what is under way: the ABI has no other.
 pub(crate) fn now() -> Duration {
     let now = hostcalls::get_current_time().ok().and_then(|now| now.duration_since(UNIX_EPOCH).ok());
@@ -235,7 +266,7 @@ pub(crate) fn now() -> Duration {
 pub(crate) struct HostClock;
 
 impl Clock for HostClock {
-    fn epoch_seconds(&self) -> u64 {
-        now().as_secs()
+    fn now(&self) -> Duration {
+        now()
     }
 }

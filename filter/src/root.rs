@@ -8,7 +8,7 @@ use proxy_wasm::{
     types::ContextType,
 };
 
-use crate::{attempt::AttemptStream, deadline::Deadlines, host, ingress::IngressStream, watch::Watch};
+use crate::{alarm::Alarms, attempt::AttemptStream, host, ingress::IngressStream, watch::Watch};
 
 /// See the module's documentation.
 #[derive(Debug)]
@@ -16,7 +16,7 @@ pub(crate) struct Root {
     id: u32,
     role: Option<Role>,
     watch: Rc<Watch>,
-    deadlines: Rc<Deadlines>,
+    alarms: Rc<Alarms>,
 }
 
 #[derive(Debug)]
@@ -27,11 +27,16 @@ enum Role {
 
 impl Root {
     pub(crate) fn new(id: u32) -> Self {
-        Self { id, role: None, watch: Rc::new(Watch::new(id)), deadlines: Rc::new(Deadlines::new(id)) }
+        Self { id, role: None, watch: Rc::new(Watch::new(id)), alarms: Rc::new(Alarms::new(id)) }
     }
 }
 
-impl Context for Root {}
+impl Context for Root {
+    /// Of a call that was made in a tick.
+    fn on_http_call_response(&mut self, call: u32, headers: usize, length: usize, _: usize) {
+        self.alarms.claim(call, headers, length);
+    }
+}
 
 impl RootContext for Root {
     /// False keeps Envoy on the configuration before this one, or from starting.
@@ -62,7 +67,7 @@ impl RootContext for Root {
     }
 
     fn on_tick(&mut self) {
-        let (watches, waits) = (self.watch.tick(), self.deadlines.tick());
+        let (watches, waits) = (self.watch.tick(), self.alarms.tick());
         if !watches && !waits {
             host::set_tick(self.id, self.id, Duration::ZERO);
         }
@@ -72,10 +77,10 @@ impl RootContext for Root {
         let watch = Rc::clone(&self.watch);
         Some(match &self.role {
             Some(Role::Ingress(gateway)) => {
-                Box::new(IngressStream::new(id, Rc::clone(gateway), watch, Rc::clone(&self.deadlines)))
+                Box::new(IngressStream::new(id, Rc::clone(gateway), watch, Rc::clone(&self.alarms)))
             }
             // Without a configuration there is no plan either: the attempt answers that it has none.
-            Some(Role::Attempt) | None => Box::new(AttemptStream::new(id, watch)),
+            Some(Role::Attempt) | None => Box::new(AttemptStream::new(id, watch, Rc::clone(&self.alarms))),
         })
     }
 

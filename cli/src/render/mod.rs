@@ -21,9 +21,9 @@ pub mod scheme;
 mod wasm;
 mod yaml;
 
-use std::{net::SocketAddr, path::Path};
+use std::{fmt, net::SocketAddr, path::Path};
 
-use dragoman_core::config::{Config, EnvoyAdmin, Plugin};
+use dragoman_core::config::{Config, EnvoyAdmin, Plugin, Problem};
 use serde_json::{Value, json};
 
 use self::wasm::Module;
@@ -58,6 +58,19 @@ pub struct Rendering {
     /// Every variable that the module reads, sorted.
     pub variables: Vec<String>,
 }
+
+/// What a good file says and a rendering cannot.
+#[derive(Debug)]
+pub struct Unsayable(pub Vec<Problem>);
+
+impl fmt::Display for Unsayable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lines: Vec<_> = self.0.iter().map(ToString::to_string).collect();
+        f.write_str(&lines.join("\n"))
+    }
+}
+
+impl std::error::Error for Unsayable {}
 
 /// Renders a bootstrap for plain Envoy.
 ///

@@ -16,7 +16,7 @@ use crate::{
     headers::{Headers, PRIVATE_HEADERS},
     host::Clock,
     json::{Failure, Scanner},
-    plan::{CLUSTER_HEADER, Inquiry, Mode, Outcome, Plan, Signpost, Target},
+    plan::{CLUSTER_HEADER, Course, Inquiry, Mode, Next, Plan, Signpost, Target},
     step::{HeaderEdits, Name, Reply, Step},
     surface::{Endpoint, Route},
     uri,
@@ -70,6 +70,8 @@ pub enum Arrival {
     Judged,
     /// The provider's own, and nobody has: the attempt runs on this stream.
     Provider,
+    /// Envoy's: the try has failed, and another follows.
+    Again,
     /// Envoy's, or one that could not be said where it was judged: this is to be answered instead.
     Instead(Reply),
 }
@@ -90,7 +92,7 @@ impl Exchange {
     /// The request's head has come; `end` says that there is no body.
     pub fn request_head(&mut self, headers: Headers<'_>, end: bool, clock: &dyn Clock) -> Step {
         if !matches!(self.state, State::Fresh) {
-            return self.request_end();
+            return self.request_end(clock);
         }
         let target = headers.text(":path").unwrap_or_default();
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
@@ -98,7 +100,7 @@ impl Exchange {
         match self.read_head(headers, (path, query), shape, clock) {
             Ok(reading) => {
                 self.state = State::Reading(Box::new(reading));
-                if end { self.request_end() } else { Step::Wait }
+                if end { self.request_end(clock) } else { Step::Wait }
             }
             Err(reply) => {
                 self.state = State::Settled;
@@ -126,11 +128,11 @@ impl Exchange {
     }
 
     /// The request has come whole.
-    pub fn request_end(&mut self) -> Step {
+    pub fn request_end(&mut self, clock: &dyn Clock) -> Step {
         match mem::replace(&mut self.state, State::Settled) {
             State::Reading(reading) => {
                 let shape = reading.shape;
-                match self.plan(*reading) {
+                match self.plan(*reading, clock) {
                     Ok((plan, edits)) => {
                         self.state = State::Forwarded(Rc::clone(&plan));
                         Step::Forward(plan, edits)
@@ -150,25 +152,10 @@ impl Exchange {
     /// caller's dialect.
     pub fn response_head(&mut self, head: &mut dyn Head) -> Arrival {
         match mem::replace(&mut self.state, State::Settled) {
-            State::Forwarded(plan) if plan.has_answer() => {
-                let deferred = plan.take_deferred();
-                self.state = State::Forwarded(plan);
-                deferred.map_or(Arrival::Judged, Arrival::Instead)
-            }
             State::Forwarded(plan) => {
-                let status = head.status();
-                let is_dispatch = plan.mode == Mode::Dispatch;
-                // Envoy's own answers are all errors.
-                let details =
-                    if is_dispatch && matches!(status, 1..400) { VIA_UPSTREAM.into() } else { head.details() };
-                // Envoy gives its reasons; without one it is the attempt's own, made where it could not find the plan.
-                let is_providers = details == VIA_UPSTREAM && is_dispatch;
-                if is_providers || details.is_empty() {
-                    self.state = State::Forwarded(plan);
-                    return if is_providers { Arrival::Provider } else { Arrival::Judged };
-                }
-                plan.note(Outcome::Unusable(status));
-                Arrival::Instead(plan.with_served(plan.local_error(status, &details).reply(plan.inquiry.shape)))
+                let arrival = arrival(&plan, head);
+                self.state = State::Forwarded(plan);
+                arrival
             }
             State::Reading(reading) => {
                 let status = head.status();
@@ -254,7 +241,7 @@ impl Exchange {
         Reply::json(503, br#"{"status":"no provider is configured"}"#.to_vec())
     }
 
-    fn plan(&self, reading: Reading) -> Result<(Rc<Plan>, HeaderEdits), Error> {
+    fn plan(&self, reading: Reading, clock: &dyn Clock) -> Result<(Rc<Plan>, HeaderEdits), Error> {
         let Reading { caller, query, exchange, shape, scanner, length, body, mut edits } = reading;
         let request = ChatRequest::read(scanner.and_then(Scanner::finish), length)?;
         let choice = self.gateway.catalogue.choose(request.model.as_deref(), &caller)?;
@@ -264,28 +251,39 @@ impl Exchange {
         let Some(account) = account else {
             return Err(Error::new(Kind::UpstreamUnavailable, "No account of the provider is configured."));
         };
-        let target = Target { provider: Rc::clone(&provider), account, model: choice.id.into(), max_output_tokens };
-        self.steer(&target, request.flex, &mut edits);
+        let target = Target { provider, account, model: choice.id.into(), max_output_tokens };
+        let course = Course { targets: vec![target], ..Course::default() };
         let body = RefCell::new(body);
         let inquiry = Inquiry { request, body, downstream: &OpenAiChat, exchange, shape, query };
-        Ok((Rc::new(Plan::new(provider.mode, inquiry, vec![target])), edits))
+        let now = clock.now();
+        let plan = Plan::new(inquiry, course, Rc::clone(&self.gateway.policy), now);
+        self.steer(&plan, now, &mut edits);
+        Ok((Rc::new(plan), edits))
     }
 
-    /// What Envoy's router must know of the first target. Under a route that was rendered for it most is known already.
-    fn steer(&self, Target { provider, account, .. }: &Target, is_flex: bool, edits: &mut HeaderEdits) {
+    /// What Envoy's router must know of the plan. Under a route that was rendered for it most is known already.
+    fn steer(&self, plan: &Plan, now: Duration, edits: &mut HeaderEdits) {
+        let Some(first) = plan.first() else { return };
         let mut set = |name: &'static str, value: String| edits.set.push((Name::Borrowed(name), value));
         let milliseconds = |duration: Duration| format!("{}", duration.as_millis());
-        let first_byte = provider.patience(is_flex);
+        let is_flex = plan.inquiry.request.flex;
+        let is_foreign = first.provider.signpost != Signpost::Property;
+        let tries = if plan.mode == Mode::Native { plan.most_tries() } else { 1 };
+        // The time-out of all tries is one: the longest that any of them may need.
+        let first_byte = if tries > 1 { plan.longest_patience() } else { plan.patience(&first, now) };
         // The cluster's own bound is `total`, which may well be shorter than the patience that the flex tier needs.
-        let longest = if is_flex { provider.flex.saturating_add(provider.total) } else { provider.total };
-        if provider.signpost != Signpost::Property {
-            set(CLUSTER_HEADER, account.cluster.clone());
-            // A route that somebody else wrote may well retry.
-            set("x-envoy-max-retries", "0".into());
+        let total = first.provider.total;
+        let longest = if is_flex { first.provider.flex.saturating_add(total) } else { total };
+        if is_foreign {
+            set(CLUSTER_HEADER, plan.cluster(&first).into());
             // Envoy's own default, 15 s, would cut most answers.
             set("x-envoy-upstream-rq-timeout-ms", milliseconds(longest));
         }
-        if provider.signpost != Signpost::Property || first_byte != self.gateway.default_first_byte {
+        // A route that somebody else wrote may well retry.
+        if is_foreign || tries > 1 {
+            set("x-envoy-max-retries", format!("{}", tries.saturating_sub(1)));
+        }
+        if is_foreign || first_byte != self.gateway.default_first_byte {
             set("x-envoy-upstream-rq-per-try-timeout-ms", milliseconds(first_byte));
         }
         if is_flex {
@@ -295,6 +293,35 @@ impl Exchange {
         if edits.remove.is_empty() && edits.set.is_empty() {
             edits.set.push((Name::Borrowed("x-envoy-max-retries"), "0".into()));
         }
+    }
+}
+
+/// Whose the answer to a request is that was sent on.
+fn arrival(plan: &Plan, head: &mut dyn Head) -> Arrival {
+    if let Some(reply) = plan.take_deferred() {
+        return Arrival::Instead(reply);
+    }
+    if plan.is_settled() {
+        return Arrival::Judged;
+    }
+    let status = head.status();
+    let is_dispatch = plan.mode == Mode::Dispatch;
+    // Envoy's own answers are all errors, and have their reasons.
+    if is_dispatch && matches!(status, 1..400) {
+        return Arrival::Provider;
+    }
+    let details = head.details();
+    if is_dispatch && details == VIA_UPSTREAM {
+        return Arrival::Provider;
+    }
+    // Without a reason it is the attempt's own, made where it could not find the plan.
+    if details.is_empty() {
+        return Arrival::Judged;
+    }
+    // Behind its router Envoy has made all the tries that it will make.
+    match plan.lost(status, &details) {
+        Next::Try if is_dispatch => Arrival::Again,
+        Next::Try | Next::Nobody => Arrival::Instead(plan.verdict()),
     }
 }
 

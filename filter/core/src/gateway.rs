@@ -10,6 +10,7 @@ use crate::{
     config::{Config, Provider as Section, RetryMode},
     plan::{Mode, Signpost},
     provider::{Spec, Vendor},
+    retry::Policy,
 };
 
 /// Everything a request is decided by.
@@ -23,6 +24,8 @@ pub struct Gateway {
     pub catalogue: Catalogue,
     /// Largest request body, in bytes.
     pub max_body: u64,
+    /// What happens after a failure.
+    pub policy: Rc<Policy>,
     /// The per-try time-out that Envoy's route already has: only others are asked for.
     pub default_first_byte: Duration,
 }
@@ -72,6 +75,7 @@ impl Gateway {
             catalogue: Catalogue::new(config, &providers),
             providers,
             max_body: config.max_body,
+            policy: Policy::of(&config.retry),
             default_first_byte: config.longest_first_byte(),
         }
     }
@@ -92,13 +96,12 @@ impl Gateway {
 impl Provider {
     fn new(config: &Config, section: &Section, environment: &impl Fn(&str) -> Option<String>) -> Self {
         let (spec, mode) = (section.kind.0, section.mode(&config.retry));
-        let has_twins = section.has_twins(&config.retry);
-        let account = |account| Rc::new(Account::new(section, account, spec, has_twins, environment));
+        let is_twinned = section.has_twins(&config.retry);
         Self {
             name: section.name.clone(),
             spec,
             vendor: Vendor::of(&section.base_url),
-            accounts: section.accounts.iter().map(account).collect(),
+            accounts: Account::all(section, is_twinned, environment),
             mode,
             signpost: match (config.retry.mode, &section.cluster) {
                 (RetryMode::Dispatch, _) => Signpost::Header,

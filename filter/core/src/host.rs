@@ -1,11 +1,18 @@
 //! What the core asks of its surroundings, so that tests can be the surroundings.
 
+use core::time::Duration;
+
 use crate::plan::Target;
 
 /// The time.
 pub trait Clock {
+    /// Time since the epoch.
+    fn now(&self) -> Duration;
+
     /// Seconds since the epoch.
-    fn epoch_seconds(&self) -> u64;
+    fn epoch_seconds(&self) -> u64 {
+        self.now().as_secs()
+    }
 }
 
 /// Chance.

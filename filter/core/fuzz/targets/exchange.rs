@@ -1,7 +1,7 @@
 //! One exchange whose callbacks come in any order: it is sent on at most once and answered at most once, and never panics.
 #![no_main]
 
-use std::rc::Rc;
+use std::{rc::Rc, time::Duration};
 
 use arbitrary::Arbitrary;
 use dragoman_core::{
@@ -75,8 +75,8 @@ enum Try {
 struct Epoch;
 
 impl Clock for Epoch {
-    fn epoch_seconds(&self) -> u64 {
-        1_767_225_600
+    fn now(&self) -> Duration {
+        Duration::from_secs(1_767_225_600)
     }
 }
 
@@ -98,7 +98,7 @@ fn advance(progress: Progress) -> Try {
     match progress {
         Progress::Held(held) => Try::Held(held),
         Progress::Released(_, flow) => Try::Flow(flow),
-        Progress::Instead(_) => Try::None,
+        Progress::Again | Progress::Instead(_) => Try::None,
     }
 }
 
@@ -157,19 +157,20 @@ fuzz_target!(|events: Vec<Event>| {
                 is_answered |= exchange.request_chunk(body.into_bytes()).is_some();
             }
             Event::Chunk(piece) => is_answered |= exchange.request_chunk(piece).is_some(),
-            Event::End => take(exchange.request_end(), &mut plan, &mut is_answered),
+            Event::End => take(exchange.request_end(&Epoch), &mut plan, &mut is_answered),
             Event::LocalReply(status, details) => {
                 let arrival = exchange.response_head(&mut Local(status, details));
                 is_answered |= matches!(arrival, Arrival::Instead(_));
             }
             Event::Attempt => {
-                attempt = plan.as_ref().and_then(|plan| Attempt::new(plan, 0)).map_or(Try::None, Try::Fresh);
+                let next = plan.as_ref().and_then(|plan| Attempt::next(plan, Epoch.now()));
+                attempt = next.map_or(Try::None, |(attempt, _)| Try::Fresh(attempt));
             }
             Event::Outgoing(body) => {
                 if let Try::Fresh(attempt) = &mut attempt
                     && let Err(error) = attempt.outgoing(|_| body.clone())
                 {
-                    drop(attempt.refusal(&error));
+                    let _ = attempt.refuse(&error);
                 }
             }
             Event::Answer { status, headers, end } => {

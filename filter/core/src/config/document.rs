@@ -67,7 +67,8 @@ impl Section for Config {
                 "aliases",
                 &Pairs { name: ALIAS, value: OneOrMany(MODEL) },
                 |config| &config.aliases,
-                "Other names for models; of several, the first that can be asked.",
+                "Other names for models; of several, the first that can be asked. None leads to more than 256 names, those of other \
+                 aliases on the way included.",
             ),
             model_mapping: fields.many(
                 "model_mapping",
