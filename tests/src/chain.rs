@@ -292,19 +292,34 @@ pub fn assert_served(answer: &Response, target: &str, stream: bool) {
     assert_named(answer, provider, model);
 }
 
-/// Asserts that an answer names its provider and model, and holds none of the module's own headers but those.
+/// Asserts that an answer names this provider and model, which were tried last.
 ///
 /// # Panics
 /// When it does not.
 #[track_caller]
 pub fn assert_named(answer: &Response, provider: &str, model: &str) {
-    assert_eq!(answer.headers.text("x-dragoman-provider"), Some(provider));
-    assert_eq!(answer.headers.text("x-dragoman-model"), Some(model));
+    assert_eq!(teller(answer), format!("{provider}/{model}"));
     assert_eq!(tries(answer).last(), Some(&(format!("{provider}/{model}"), answer.status)));
+}
+
+/// The target whose answer it is: one of those that were tried, with the answer's status. Asserts that the answer holds no other
+/// header of the gateway's own.
+///
+/// # Panics
+/// When it is none of them.
+#[must_use]
+#[track_caller]
+pub fn teller(answer: &Response) -> String {
+    let header = |name: &str| answer.headers.text(name).expect("the answer says whose it is");
+    let target = [header("x-dragoman-provider"), header("x-dragoman-model")].join("/");
+    let tries = tries(answer);
+    let of_target = |(tried, status): &(String, u16)| *tried == target && *status == answer.status;
+    assert!(tries.iter().any(of_target), "{target}={} is none of {tries:?}", answer.status);
     let told = ["x-dragoman-provider", "x-dragoman-model", "x-dragoman-attempts", "x-dragoman-dropped"];
     let is_private =
         |name: &&str| name.starts_with("x-envoy-") || (name.starts_with("x-dragoman-") && !told.contains(name));
     assert_eq!(answer.headers.iter().map(|(name, _)| name).find(is_private), None);
+    target
 }
 
 /// A stream in Anthropic's format: one word at once, a second behind the first gate, the end behind the second.
