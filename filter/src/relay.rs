@@ -188,7 +188,8 @@ impl Relay {
     /// Asks a target; `None` where it could not be asked, which is noted.
     fn call(&mut self, mut attempt: Attempt) -> Option<u32> {
         let plan = Rc::clone(&self.plan);
-        // Where there may be another try the body was kept.
+        // Where there may be another try the body was kept; the last one takes it away.
+        let mut body = plan.copy_of_body().unwrap_or_default();
         let outgoing = match attempt.outgoing(|_| Vec::new()) {
             Ok(outgoing) => outgoing,
             Err(error) => {
@@ -197,7 +198,6 @@ impl Relay {
             }
         };
         let Outgoing { headers: edits, body: front } = outgoing;
-        let mut body = plan.body().unwrap_or_default();
         let rest = body.split_off(front.length.min(body.len()));
         let body = [front.text, rest].concat();
         let headers = edited(self.head.clone(), &edits);

@@ -4,7 +4,7 @@ use alloc::{rc::Rc, string::String, vec::Vec};
 
 use crate::{
     auth::Glob,
-    config::{self, BaseUrl, Decimal, Endpoint, StreamUsage},
+    config::{self, AuthMode, BaseUrl, Decimal, Endpoint, StreamUsage},
     provider::{Vendor, authorization},
     step::Name,
 };
@@ -39,10 +39,10 @@ pub struct Account {
 }
 
 impl Account {
-    /// All accounts of a provider; `is_twinned` says that its clusters have twins.
+    /// All accounts of a provider; `has_twins` says that its clusters have twins.
     pub(crate) fn all(
         provider: &config::Provider,
-        is_twinned: bool,
+        has_twins: bool,
         environment: impl Fn(&str) -> Option<String>,
     ) -> Vec<Rc<Self>> {
         let (endpoints, places) = provider.places();
@@ -51,7 +51,7 @@ impl Account {
             let endpoint = endpoints.get(*place)?;
             let secret = shared.as_ref().map_err(Clone::clone).and_then(|_| section.secret(&environment));
             let shared = shared.as_ref().map(Rc::clone).unwrap_or_default();
-            Some(Rc::new(Self::new(provider, section, endpoint, is_twinned, shared, secret)))
+            Some(Rc::new(Self::new(provider, section, endpoint, has_twins, shared, secret)))
         };
         provider.accounts.iter().zip(&places).filter_map(account).collect()
     }
@@ -60,7 +60,7 @@ impl Account {
         provider: &config::Provider,
         section: &config::Account,
         endpoint: &Endpoint<'_>,
-        is_twinned: bool,
+        has_twins: bool,
         shared: Rc<[(Name, String)]>,
         secret: Result<Option<String>, String>,
     ) -> Self {
@@ -73,7 +73,7 @@ impl Account {
         Self {
             name: section.name.clone(),
             cluster: endpoint.cluster.clone(),
-            twin: if is_twinned { endpoint.twin() } else { endpoint.cluster.clone() },
+            twin: if has_twins { endpoint.twin() } else { endpoint.cluster.clone() },
             vendor,
             authority: endpoint.base_url.authority(),
             base_url: endpoint.base_url.clone(),
@@ -88,6 +88,29 @@ impl Account {
             models: section.models.as_ref().map(|models| models.iter().map(|model| Glob::new(model)).collect()),
             missing,
         }
+    }
+
+    /// A credential of a target's own, used in place of the provider's accounts and where the provider itself is.
+    pub(crate) fn of_target(
+        provider: &config::Provider,
+        (name, credential): (String, config::Credential),
+        has_twins: bool,
+        environment: impl Fn(&str) -> Option<String>,
+    ) -> Option<Rc<Self>> {
+        let (endpoints, _) = provider.places();
+        let section = config::Account {
+            name,
+            credential: Some(credential),
+            auth: AuthMode::ApiKey,
+            base_url: None,
+            weight: Decimal::of(1),
+            models: None,
+            enabled: true,
+        };
+        let shared = provider.shared_headers(&environment);
+        let secret = shared.as_ref().map_err(Clone::clone).and_then(|_| section.secret(&environment));
+        let own = endpoints.first()?;
+        Some(Rc::new(Self::new(provider, &section, own, has_twins, shared.unwrap_or_default(), secret)))
     }
 
     /// Headers of every request, the credential's last.

@@ -23,6 +23,8 @@ pub struct Error {
 pub enum Kind {
     /// The request cannot be understood.
     InvalidRequest,
+    /// No model that may be asked can hold the request.
+    ContextLengthExceeded,
     /// No key, or one that is not accepted.
     InvalidApiKey,
     /// The key may not do this.
@@ -75,6 +77,7 @@ impl Kind {
         const UPSTREAM: (&str, Option<&str>) = ("upstream_error", Some("upstream_error"));
         match self {
             Self::InvalidRequest => row(400, (INVALID, None), INVALID),
+            Self::ContextLengthExceeded => row(400, (INVALID, Some("context_length_exceeded")), INVALID),
             Self::InvalidApiKey => row(401, (INVALID, Some("invalid_api_key")), "authentication_error"),
             Self::PermissionDenied => row(403, ("permission_error", Some("permission_denied")), "permission_error"),
             Self::ModelNotFound => row(404, (INVALID, Some("model_not_found")), "not_found_error"),

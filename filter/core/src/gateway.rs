@@ -95,14 +95,13 @@ impl Gateway {
 
 impl Provider {
     fn new(config: &Config, section: &Section, environment: &impl Fn(&str) -> Option<String>) -> Self {
-        let (spec, mode) = (section.kind.0, section.mode(&config.retry));
-        let is_twinned = section.has_twins(&config.retry);
+        let has_twins = section.has_twins(&config.retry);
         Self {
             name: section.name.clone(),
-            spec,
+            spec: section.kind.0,
             vendor: Vendor::of(&section.base_url),
-            accounts: Account::all(section, is_twinned, environment),
-            mode,
+            accounts: Account::all(section, has_twins, environment),
+            mode: section.mode(&config.retry),
             signpost: match (config.retry.mode, &section.cluster) {
                 (RetryMode::Dispatch, _) => Signpost::Header,
                 (RetryMode::Auto | RetryMode::Native, Some(_)) => Signpost::Either,

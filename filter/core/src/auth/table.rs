@@ -21,6 +21,10 @@ pub enum Caller {
 pub struct Key {
     /// Its identifier.
     pub id: String,
+    /// The team that it belongs to.
+    pub team: Option<String>,
+    /// Its labels, by name.
+    pub labels: Vec<(String, String)>,
     hash: [u8; 32],
     providers: Option<Vec<String>>,
     models: Option<Vec<Glob>>,
@@ -87,6 +91,8 @@ impl Key {
     fn new(key: &config::Key) -> Self {
         Self {
             id: key.id.clone(),
+            team: key.team.clone(),
+            labels: key.labels.clone(),
             hash: key.sha256,
             providers: key.providers.clone(),
             models: key.models.as_ref().map(|models| models.iter().map(|model| Glob::new(model)).collect()),
@@ -123,6 +129,15 @@ impl Key {
 }
 
 impl Caller {
+    /// The key, where there is one.
+    #[must_use]
+    pub fn key(&self) -> Option<&Key> {
+        match self {
+            Self::Anonymous => None,
+            Self::Known(key) => Some(key),
+        }
+    }
+
     /// Whether a model of a provider is in scope.
     #[must_use]
     pub fn may_use(&self, provider: &str, model: &str) -> bool {

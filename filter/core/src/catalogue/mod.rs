@@ -11,6 +11,7 @@
 
 mod builtin;
 mod listing;
+mod offer;
 mod resolve;
 
 use alloc::{borrow::Cow, boxed::Box, collections::BinaryHeap, rc::Rc, string::String, vec::Vec};
@@ -25,6 +26,7 @@ use crate::{
 };
 
 pub use self::resolve::Choice;
+pub(crate) use self::resolve::own_id;
 
 /// The kinds that one vendor alone speaks.
 const VENDOR_OF_KIND: &[(&str, &str)] = &[("anthropic", "anthropic"), ("gemini", "google")];
@@ -53,6 +55,8 @@ pub struct Catalogue {
     default_model: Option<String>,
     /// Whether only these are asked for.
     is_strict: bool,
+    /// Whether a provider may be sent the equivalent that it has.
+    knows_equivalents: bool,
 }
 
 /// A model of a provider.
@@ -106,6 +110,7 @@ impl Catalogue {
             mapping: by_name(&config.model_mapping),
             default_model: config.auto.default_model.clone(),
             is_strict: config.catalogue.strict,
+            knows_equivalents: config.catalogue.equivalents,
         };
         catalogue.index = catalogue.ordered();
         catalogue
@@ -136,6 +141,12 @@ impl Catalogue {
     /// A provider's entry with this name or id.
     fn known<'a>(&'a self, provider: &'a Rc<Provider>, id: &'a str) -> Option<&'a Entry> {
         self.called(untagged(provider, id)).find(|entry| Rc::ptr_eq(&entry.provider, provider))
+    }
+
+    /// Whether a provider of this name has a model of this name or id here.
+    #[must_use]
+    pub fn lists(&self, provider: &str, model: &str) -> bool {
+        row(&self.owners, provider).is_some_and(|provider| self.known(provider, model).is_some())
     }
 }
 
@@ -202,6 +213,15 @@ impl Entry {
         }
     }
 
+    /// Whether it is known what it can do, and this is not part of it.
+    fn lacks(&self, capability: &str) -> bool {
+        if let Some(written) = self.written.as_ref().and_then(|model| model.capabilities.as_ref()) {
+            return !written.iter().any(|word| word == capability);
+        }
+        let mut stated = self.row.into_iter().flat_map(Row::capabilities).peekable();
+        stated.peek().is_some() && !stated.any(|word| word == capability)
+    }
+
     /// The model of the same provider that it is a dated version of.
     fn snapshot_of(&self) -> Option<&str> {
         let written = self.written.as_ref().and_then(|model| model.snapshot_of.as_deref());
@@ -233,13 +253,13 @@ fn untagged<'a>(provider: &Provider, id: &'a str) -> &'a str {
 }
 
 /// The rows of a table, ordered by name.
-fn by_name<T: Clone>(rows: &[(String, T)]) -> Vec<(String, T)> {
+pub(crate) fn by_name<T: Clone>(rows: &[(String, T)]) -> Vec<(String, T)> {
     let places = sorted(rows.iter().enumerate().map(|(place, (name, _))| (name.as_str(), false, place)));
     places.into_iter().filter_map(|(.., place)| rows.get(place).cloned()).collect()
 }
 
 /// The row of this name, of rows in order.
-fn row<'a, T>(rows: &'a [(String, T)], name: &str) -> Option<&'a T> {
+pub(crate) fn row<'a, T>(rows: &'a [(String, T)], name: &str) -> Option<&'a T> {
     let place = rows.binary_search_by(|(other, _)| other.as_str().cmp(name)).ok()?;
     rows.get(place).map(|(_, value)| value)
 }
@@ -252,7 +272,7 @@ fn equals(entries: &[Entry]) -> Vec<(&'static str, usize)> {
 }
 
 /// In order. By a heap: of the library's own sorts, each costs the module 7 to 40 KB for each type that it sorts.
-fn sorted<T: Ord>(items: impl Iterator<Item = T>) -> Vec<T> {
+pub(crate) fn sorted<T: Ord>(items: impl Iterator<Item = T>) -> Vec<T> {
     items.collect::<BinaryHeap<_>>().into_sorted_vec()
 }
 

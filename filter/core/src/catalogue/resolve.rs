@@ -8,7 +8,7 @@ use alloc::{format, rc::Rc, string::String, vec::Vec};
 use super::{AUTO, Catalogue, Entry, row, untagged};
 use crate::{
     auth::Caller,
-    config::ends,
+    config::{ModelMapping, Price, ends},
     error::{Error, Kind},
     gateway::Provider,
 };
@@ -37,30 +37,58 @@ impl<'a> Choice<'a> {
         self.entry.map_or(self.id, |entry| &entry.name)
     }
 
+    /// Tokens of input and output together, where known.
+    #[must_use]
+    pub fn context_window(&self) -> Option<u64> {
+        self.entry?.context_window()
+    }
+
+    /// What it costs, as far as known.
+    #[must_use]
+    pub fn price(&self) -> Price {
+        self.entry.map(Entry::price).unwrap_or_default()
+    }
+
+    /// Whether it is known what it can do, and this is not part of it.
+    #[must_use]
+    pub fn lacks(&self, capability: &str) -> bool {
+        self.entry.is_some_and(|entry| entry.lacks(capability))
+    }
+
     pub(super) const fn entry(&self) -> Option<&'a Entry> {
         self.entry
     }
 
-    fn of(entry: &'a Entry) -> Self {
+    pub(super) fn of(entry: &'a Entry) -> Self {
         Self { provider: &entry.provider, id: entry.wire(), entry: Some(entry) }
     }
 
-    /// The choice, if the caller may have it now.
-    fn checked(self, caller: &Caller) -> Result<Self, Error> {
-        if !self.entry.map_or_else(|| caller.may_use(&self.provider.name, self.id), |entry| entry.is_in_scope(caller)) {
-            caller
-                .check_scope(&self.provider.name, self.name())
-                .map_err(|refused| Error::new(Kind::PermissionDenied, refused))?;
+    /// What is passed on as it is.
+    pub(super) const fn unlisted(provider: &'a Rc<Provider>, id: &'a str) -> Self {
+        Self { provider, id, entry: None }
+    }
+
+    /// Whether the caller may have it.
+    pub(crate) fn check_scope(&self, caller: &Caller) -> Result<(), Error> {
+        if self.entry.map_or_else(|| caller.may_use(&self.provider.name, self.id), |entry| entry.is_in_scope(caller)) {
+            return Ok(());
         }
-        match &self.provider.missing {
-            None => Ok(self),
-            Some(missing) => Err(Error::new(
-                Kind::UpstreamUnavailable,
-                format!("The provider `{}` is not configured: {missing}.", self.provider.name),
-            )),
-        }
+        let refused = |message| Error::new(Kind::PermissionDenied, message);
+        caller.check_scope(&self.provider.name, self.name()).map_err(refused)
+    }
+
+    /// Whether its provider has what it needs.
+    pub(crate) fn check_configured(&self) -> Result<(), Error> {
+        let Some(missing) = &self.provider.missing else { return Ok(()) };
+        Err(Error::new(
+            Kind::UpstreamUnavailable,
+            format!("The provider `{}` is not configured: {missing}.", self.provider.name),
+        ))
     }
 }
+
+/// Says why a choice cannot be taken.
+pub(crate) type Check<'c> = &'c dyn Fn(&Choice<'_>) -> Result<(), Error>;
 
 impl Catalogue {
     /// The model that a request is for: the one named, or the default where none is.
@@ -98,27 +126,33 @@ impl Catalogue {
         find(name).map(|names| ends(names, find))
     }
 
-    pub(super) fn is_alias(&self, name: &str) -> bool {
+    pub(crate) fn is_alias(&self, name: &str) -> bool {
         row(&self.aliases, name).is_some()
     }
 
-    /// What a name means that is no alias.
+    /// What a name means that is no alias, if the caller may have it now.
     pub(super) fn find<'a>(&'a self, name: &'a str, caller: &Caller) -> Result<Choice<'a>, Error> {
+        self.find_checked(name, &|choice| choice.check_scope(caller).and_then(|()| choice.check_configured()))
+    }
+
+    /// What a name means that is no alias, if it passes the check. A bare name is one model of those that do.
+    pub(crate) fn find_checked<'a>(&'a self, name: &'a str, check: Check<'_>) -> Result<Choice<'a>, Error> {
         if let Some((owner, id)) = name.split_once('/')
             && !id.is_empty()
             && let Some(provider) = self.provider(owner)
         {
-            return self.at(provider, id)?.checked(caller);
+            let choice = self.at(provider, id)?;
+            return check(&choice).map(|()| choice);
         }
-        self.bare(name, caller)
+        self.bare(name, check)
     }
 
-    fn provider(&self, name: &str) -> Option<&Rc<Provider>> {
+    pub(super) fn provider(&self, name: &str) -> Option<&Rc<Provider>> {
         row(&self.owners, name)
     }
 
     /// A provider's model with this name. What the catalogue does not know is passed on: new models appear daily.
-    fn at<'a>(&'a self, provider: &'a Rc<Provider>, id: &'a str) -> Result<Choice<'a>, Error> {
+    pub(crate) fn at<'a>(&'a self, provider: &'a Rc<Provider>, id: &'a str) -> Result<Choice<'a>, Error> {
         if let Some(entry) = self.known(provider, id) {
             return if entry.is_enabled() { Ok(Choice::of(entry)) } else { Err(disabled(&provider.name, &entry.name)) };
         }
@@ -139,15 +173,12 @@ impl Catalogue {
     }
 
     /// By provider, what the file says that it calls a model; a provider's own name before it is taken off.
-    fn mapped<'a>(&'a self, id: &str) -> impl Iterator<Item = (&'a str, &'a str)> {
-        row(&self.mapping, id).into_iter().flatten().map(|(provider, model)| {
-            let own = model.strip_prefix(provider.as_str()).and_then(|rest| rest.strip_prefix('/'));
-            (provider.as_str(), own.unwrap_or(model))
-        })
+    pub(super) fn mapped<'a>(&'a self, id: &str) -> impl Iterator<Item = (&'a str, &'a str)> {
+        mapped(&self.mapping, id)
     }
 
     /// A name without its provider: it must mean one model of those that the caller may have.
-    fn bare<'a>(&'a self, name: &'a str, caller: &Caller) -> Result<Choice<'a>, Error> {
+    fn bare<'a>(&'a self, name: &'a str, check: Check<'_>) -> Result<Choice<'a>, Error> {
         let mut found = self.bare_known(name);
         let is_known = !found.is_empty();
         if !is_known {
@@ -155,18 +186,19 @@ impl Catalogue {
             found.extend(mapped);
         }
         if !is_known && found.is_empty() {
-            return self.only(name).ok_or_else(|| self.unknown_bare(name))?.checked(caller);
+            let choice = self.only(name).ok_or_else(|| self.unknown_bare(name))?;
+            return check(&choice).map(|()| choice);
         }
         found.retain(|choice| choice.entry.is_none_or(Entry::is_enabled));
         let mut refused = None;
-        let usable = found.into_iter().filter_map(|choice| match choice.checked(caller) {
-            Ok(choice) => Some(choice),
+        let usable = found.into_iter().filter(|choice| match check(choice) {
+            Ok(()) => true,
             Err(error) => {
                 // Of the reasons, that of a provider which could be asked if it were configured says most.
                 if refused.is_none() || error.kind == Kind::UpstreamUnavailable {
                     refused = Some(error);
                 }
-                None
+                false
             }
         });
         match usable.collect::<Vec<_>>().as_slice() {
@@ -182,7 +214,7 @@ impl Catalogue {
     }
 
     /// The models of this name or id, one a provider.
-    fn bare_known<'a>(&'a self, name: &'a str) -> Vec<Choice<'a>> {
+    pub(super) fn bare_known<'a>(&'a self, name: &'a str) -> Vec<Choice<'a>> {
         let mut found: Vec<Choice<'_>> = Vec::new();
         // Whose tag may be left out is known only when it has been: both spellings are looked for.
         let short = name.strip_suffix(":latest").unwrap_or(name);
@@ -196,7 +228,7 @@ impl Catalogue {
     }
 
     /// Where there is one provider, and nobody has said what it has, any name can only mean a model of it.
-    fn only<'a>(&'a self, name: &'a str) -> Option<Choice<'a>> {
+    pub(super) fn only<'a>(&'a self, name: &'a str) -> Option<Choice<'a>> {
         match self.providers.as_slice() {
             [provider] if self.entries.is_empty() && !self.is_strict && name != AUTO => {
                 Some(Choice { provider, id: name, entry: None })
@@ -214,10 +246,20 @@ impl Catalogue {
     }
 }
 
-fn unknown(message: String) -> Error {
+/// By provider, what a mapping in order calls a model; a provider's own name before it is taken off.
+pub(super) fn mapped<'a>(mapping: &'a ModelMapping, id: &str) -> impl Iterator<Item = (&'a str, &'a str)> {
+    row(mapping, id).into_iter().flatten().map(|(provider, model)| (provider.as_str(), own_id(provider, model)))
+}
+
+/// A model's name without that of its provider before it.
+pub(crate) fn own_id<'a>(provider: &str, model: &'a str) -> &'a str {
+    model.strip_prefix(provider).and_then(|rest| rest.strip_prefix('/')).unwrap_or(model)
+}
+
+pub(super) fn unknown(message: String) -> Error {
     Error::new(Kind::ModelNotFound, message).blaming("model")
 }
 
-fn disabled(provider: &str, name: &str) -> Error {
+pub(super) fn disabled(provider: &str, name: &str) -> Error {
     unknown(format!("The model `{provider}/{name}` is disabled."))
 }

@@ -44,7 +44,10 @@ use self::{
     reader::Reader,
 };
 
-pub(crate) use self::{aliases::ends, time::parse_date};
+pub(crate) use self::{
+    aliases::ends,
+    time::{parse_date, print_time},
+};
 pub use self::{
     auth::{Admin, AdminKey, Algorithm, Console, ConsoleUser, Jwt, JwtClaims, JwtKeys, JwtScopes, Role},
     auto::{Auto, Levels, TaskRoutes},

@@ -51,7 +51,7 @@ impl Decimal {
     const GREATEST: Self = Self { billionths: u64::MAX };
 
     /// A whole number.
-    pub(super) const fn of(number: u32) -> Self {
+    pub(crate) const fn of(number: u32) -> Self {
         Self { billionths: (number as u64).saturating_mul(ONE) }
     }
 

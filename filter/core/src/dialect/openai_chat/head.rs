@@ -15,7 +15,17 @@ use crate::{
 };
 
 /// The members that decide; the rest is the provider's business.
-const WANTED: &[&str] = &["model", "stream", "stream_options", "service_tier", "max_completion_tokens", "temperature"];
+const WANTED: &[&str] = &[
+    "model",
+    "stream",
+    "stream_options",
+    "service_tier",
+    "max_completion_tokens",
+    "temperature",
+    "max_tokens",
+    "tools",
+    "user",
+];
 
 const MODEL: usize = 0;
 const STREAM: usize = 1;
@@ -23,17 +33,22 @@ const STREAM_OPTIONS: usize = 2;
 const SERVICE_TIER: usize = 3;
 const MAX_COMPLETION_TOKENS: usize = 4;
 const TEMPERATURE: usize = 5;
+const MAX_TOKENS: usize = 6;
+const TOOLS: usize = 7;
+const USER: usize = 8;
 
-/// What only some providers understand and others refuse: it comes from a history that one of them began.
-static FOREIGN: Marks = Marks {
+/// What only some providers understand and others refuse: it comes from a history that one of them began. And pictures, which
+/// stand in parts of messages and not everywhere where their names do: a tool may well have a parameter `image_url`.
+static MARKS: Marks = Marks {
     names: &["cache_control", "thinking_blocks", "reasoning_content", "extra_content"],
     carrier: ("tool_call_id", call_id::SEPARATOR.as_bytes()),
+    kinds: ("type", &["image_url", "input_image", "image"]),
 };
 
 /// The scan that [`ChatRequest::read`] needs.
 #[must_use]
 pub fn scan() -> Scanner {
-    Scanner::new(WANTED).noticing(&FOREIGN)
+    Scanner::new(WANTED).noticing(&MARKS)
 }
 
 /// Longest name of a model.
@@ -52,6 +67,12 @@ pub struct ChatRequest {
     pub flex: bool,
     /// The body's length.
     pub length: usize,
+    /// What it is made of.
+    pub contents: Contents,
+    /// Who the client says that it asks for.
+    pub user: Option<String>,
+    /// The most tokens that it lets the answer have.
+    pub max_output_tokens: Option<u64>,
     /// What another provider has left in it.
     pub history: History,
     /// Where its name stands, or can stand.
@@ -64,6 +85,17 @@ pub struct ChatRequest {
     options: Option<Range<usize>>,
     /// The name `max_completion_tokens`.
     max_tokens_name: Option<Range<usize>>,
+}
+
+/// What a request is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Contents {
+    /// Its length without what is no text: base64, and white space between values.
+    pub text_length: usize,
+    /// How many pictures it holds.
+    pub images: usize,
+    /// Whether it offers tools.
+    pub has_tools: bool,
 }
 
 /// What another provider may have left in a conversation.
@@ -101,7 +133,8 @@ impl ChatRequest {
     /// # Errors
     /// A fault of the document, or a field of the wrong type.
     pub fn read(scanned: Result<Found, Failure>, length: usize) -> Result<Self, Error> {
-        let Found { open, is_empty, members, noticed_name, noticed_text } = scanned.map_err(describe)?;
+        let Found { open, is_empty, members, noticed_name, noticed_text, noticed_kinds, blank, opaque } =
+            scanned.map_err(describe)?;
         let member = |index| members.iter().find(|member| member.index == index);
 
         let inside = open.saturating_add(1);
@@ -120,6 +153,8 @@ impl ChatRequest {
         if temperature.is_some_and(|temperature| !(0.0..=2.0).contains(&temperature)) {
             return Err(Error::refusing("`temperature` must be between 0 and 2.", "temperature"));
         }
+        let text = |index| member(index).and_then(|member| member.text.as_deref());
+        let tokens = |index| text(index).and_then(|text| serde_json::from_slice(text).ok());
         let flex = member(SERVICE_TIER).is_some_and(|tier| tier.text.as_deref() == Some(br#""flex""#));
         let (wants_usage, usage) = match (stream, member(STREAM_OPTIONS)) {
             (false, _) => (true, None),
@@ -133,6 +168,13 @@ impl ChatRequest {
             wants_usage,
             flex,
             length,
+            contents: Contents {
+                text_length: length.saturating_sub(blank).saturating_sub(opaque),
+                images: noticed_kinds,
+                has_tools: member(TOOLS).is_some_and(|tools| !is_nothing(tools)),
+            },
+            user: text(USER).and_then(|text| serde_json::from_slice(text).ok()),
+            max_output_tokens: tokens(MAX_COMPLETION_TOKENS).or_else(|| tokens(MAX_TOKENS)),
             history: History { has_foreign_fields: noticed_name, has_carried_signature: noticed_text },
             model_span,
             comma: if is_empty { "" } else { "," },
@@ -171,6 +213,14 @@ fn name(model: &Member) -> Result<String, Error> {
         |name: &String| (1..=MAX_MODEL).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_graphic());
     let wrong = || Error::refusing("`model` must be a name of 1 to 256 ASCII characters.", "model");
     name.filter(is_name).ok_or_else(wrong)
+}
+
+/// Whether a list is empty or `null`.
+fn is_nothing(list: &Member) -> bool {
+    // A longer one is not kept.
+    let Some(text) = list.text.as_deref() else { return false };
+    let inner = text.strip_prefix(b"[").and_then(|text| text.strip_suffix(b"]"));
+    inner.map_or(text == b"null", |inner| inner.trim_ascii().is_empty())
 }
 
 /// Whether the client asked for usage in its `stream_options`, and the change that asks for it otherwise.
@@ -311,6 +361,56 @@ mod tests {
         let plain = r#"{"model":"m","stream":true}"#;
         assert_eq!(sent_to(mistral, plain, "m"), plain);
         assert_eq!(sent(asked, "m"), asked);
+    }
+
+    #[test]
+    fn what_a_request_is_made_of_is_told_without_reading_it() {
+        let of = |body: &str| {
+            let Contents { images, has_tools, .. } = read(body).unwrap().contents;
+            (images, has_tools)
+        };
+        for (body, expected) in [
+            (r#"{"messages":[{"content":"image_url","type":"tools"}]}"#, (0, false)),
+            (r#"{"tools":[ ]}"#, (0, false)),
+            (r#"{"tools":null,"messages":[{"tools":[1]}]}"#, (0, false)),
+            (r#"{"tools":[{}]}"#, (0, true)),
+            (r#"{"messages":[{"content":[{"type":"image_url","image_url":{}},{"type":"image"}]}]}"#, (2, false)),
+            // A tool's parameter of that name.
+            (r#"{"tools":[{"properties":{"image_url":{"type":"string"},"type":{"enum":["image"]}}}]}"#, (0, true)),
+        ] {
+            assert_eq!(of(body), expected, "{body}");
+        }
+        let long = format!(r#"{{"tools":[{}]}}"#, r#"{"a":1},"#.repeat(9000).trim_end_matches(','));
+        assert_eq!(of(&long), (0, true));
+    }
+
+    #[test]
+    fn pictures_and_white_space_are_no_text() {
+        let picture = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJ".repeat(50);
+        for (text, is_text) in [
+            (format!("data:image/png;base64,{picture}"), false),
+            (picture.clone(), false),
+            (picture.replace('A', "\\/"), false),
+            ("word ".repeat(300), true),
+            ("漢字".repeat(300), true),
+            (picture.chars().take(1000).collect(), true),
+        ] {
+            let body = format!("{{ \"url\" :\n\"{text}\"}}");
+            let own = body.len() - 3 - if is_text { 0 } else { text.len() };
+            assert_eq!(read(&body).unwrap().contents.text_length, own, "{text}");
+        }
+    }
+
+    #[test]
+    fn who_asks_and_for_how_much_is_told_where_it_is_said() {
+        let of = |body: &str| {
+            let request = read(body).unwrap();
+            (request.user, request.max_output_tokens)
+        };
+        assert_eq!(of(r#"{"user":"a\u0062","max_tokens":5}"#), (Some("ab".into()), Some(5)));
+        assert_eq!(of(r#"{"max_tokens":5,"max_completion_tokens":6}"#), (None, Some(6)));
+        // What is wrong with these, the provider says.
+        assert_eq!(of(r#"{"user":7,"max_tokens":"many"}"#), (None, None));
     }
 
     #[test]

@@ -25,7 +25,7 @@ use crate::{
     error::{Error, Shape},
 };
 
-pub use head::{ChatRequest, Habits, History, StreamOptions, scan as scan_request};
+pub use head::{ChatRequest, Contents, Habits, History, StreamOptions, scan as scan_request};
 pub use history::{Pruning, prune};
 pub use response::{WANTED as WANTED_OF_ANSWER, Whole, error_body, error_status};
 pub use tap::{Event, StreamTap, error_event};

@@ -14,7 +14,7 @@ pub struct Member {
     pub span: Range<usize>,
     /// What to cut out to remove it: name and value, with one comma where there are other members.
     pub whole: Range<usize>,
-    /// The value as written; `None` when longer than 16 KiB.
+    /// The value as written; `None` when longer than 16 KiB, and an array when it is longer than 64 bytes.
     pub text: Option<Vec<u8>>,
 }
 
@@ -25,6 +25,8 @@ pub struct Marks {
     pub names: &'static [&'static str],
     /// This text in the value of a member of this name.
     pub carrier: (&'static str, &'static [u8]),
+    /// Members of this name that are one of these texts.
+    pub kinds: (&'static str, &'static [&'static str]),
 }
 
 /// What a scan found.
@@ -40,6 +42,12 @@ pub struct Found {
     pub noticed_name: bool,
     /// Whether the marked text was noticed in its carrier.
     pub noticed_text: bool,
+    /// How many members were one of the marked kinds.
+    pub noticed_kinds: usize,
+    /// Bytes of white space between values.
+    pub blank: usize,
+    /// Bytes of long strings that are no text for people: base64.
+    pub opaque: usize,
 }
 
 /// Why a document was refused, and where.

@@ -12,6 +12,7 @@
 //! out of the piece when they end, or it does.
 
 mod found;
+mod notice;
 mod number;
 mod text;
 
@@ -29,8 +30,8 @@ pub const MAX_DEPTH: u32 = 128;
 /// Longest text kept of one wanted value.
 const MAX_CAPTURE: usize = 16 * 1024;
 
-/// Longest spelling of a name that can still be a wanted one: every character written as `\uXXXX`.
-const MAX_NAME: usize = 6 * 40;
+/// Longest text kept of one that is an array: enough to know that there is something in it.
+const MAX_ARRAY_CAPTURE: usize = 64;
 
 /// The scan; see the module's documentation.
 #[derive(Debug)]
@@ -41,10 +42,10 @@ pub struct Scanner {
     /// Bit `d` is set when the container at depth `d` is an object.
     kinds: u128,
     offset: usize,
-    /// The last name, of those that matter, as far as the pieces before this one had it.
-    name: Vec<u8>,
-    /// Where its text begins.
-    name_text: usize,
+    /// The last name or text, of those that matter, as far as the pieces before this one had it.
+    text: Vec<u8>,
+    /// Where it begins.
+    text_start: usize,
     /// Of the last top-level name: where it stands, and the comma before it.
     name_span: Range<usize>,
     comma: Option<usize>,
@@ -54,7 +55,7 @@ pub struct Scanner {
     found: Found,
 }
 
-/// Whether the value of a carrier is being read.
+/// Whether the value of a marked member is being read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Carrier {
     No,
@@ -62,6 +63,8 @@ enum Carrier {
     Named,
     /// So many bytes of the text were seen just now.
     Inside(usize),
+    /// The name of a kind was read, or its value is being.
+    Kind,
 }
 
 /// A piece of the document, and where in it the piece begins.
@@ -76,6 +79,7 @@ struct Piece<'a> {
 struct Current {
     index: usize,
     start: usize,
+    is_array: bool,
     text: Option<Vec<u8>>,
 }
 
@@ -133,8 +137,8 @@ impl Scanner {
             depth: 0,
             kinds: 0,
             offset: 0,
-            name: Vec::new(),
-            name_text: 0,
+            text: Vec::new(),
+            text_start: 0,
             name_span: 0..0,
             comma: None,
             current: None,
@@ -171,8 +175,8 @@ impl Scanner {
             rest = after;
         }
         self.offset = piece.end();
-        if matches!(self.state, State::Text(Text { is_name: true, .. })) {
-            self.keep_name(piece, self.offset);
+        if matches!(self.state, State::Text(_)) {
+            self.keep_text(piece, self.offset);
         }
         self.keep_value(piece, self.offset);
         Ok(())
@@ -219,6 +223,7 @@ impl Scanner {
             };
         }
         if matches!(byte, b' ' | b'\t' | b'\n' | b'\r') {
+            self.found.blank = self.found.blank.saturating_add(1);
             return Ok(());
         }
         match (self.state, byte) {
@@ -233,8 +238,7 @@ impl Scanner {
             }
             (State::Value | State::FirstElement, _) => self.begin_value(byte, at),
             (State::FirstName | State::Name, b'"') => {
-                self.name.clear();
-                self.name_text = at.saturating_add(1);
+                self.begin_text(at);
                 if self.depth == 1 {
                     self.name_span.start = at;
                 }
@@ -264,11 +268,11 @@ impl Scanner {
                     if self.depth == 1 {
                         self.name_span.end = at.saturating_add(1);
                     }
-                    self.keep_name(piece, at);
+                    self.keep_text(piece, at);
                     self.see_name();
                     self.state = State::Colon;
                 } else {
-                    self.carrier = Carrier::No;
+                    self.see_text(piece, at);
                     self.end_value(piece, at.saturating_add(1));
                 }
                 return Ok(());
@@ -290,16 +294,20 @@ impl Scanner {
             if !is_exact || self.found.members.iter().any(|member| member.index == index) {
                 return Err(Failure { fault: Fault::Duplicate(index), offset: at });
             }
-            self.current = Some(Current { index, start: at, text: Some(Vec::new()) });
+            self.current = Some(Current { index, start: at, is_array: byte == b'[', text: Some(Vec::new()) });
         }
         self.carrier = match self.carrier {
             Carrier::Named if byte == b'"' => Carrier::Inside(0),
-            Carrier::Named | Carrier::No | Carrier::Inside(_) => Carrier::No,
+            Carrier::Kind if byte == b'"' => Carrier::Kind,
+            Carrier::Named | Carrier::Kind | Carrier::No | Carrier::Inside(_) => Carrier::No,
         };
         self.state = match byte {
             b'{' => return self.open(true, at),
             b'[' => return self.open(false, at),
-            b'"' => State::Text(Text { is_name: false, inside: Inside::Plain }),
+            b'"' => {
+                self.begin_text(at);
+                State::Text(Text { is_name: false, inside: Inside::Plain })
+            }
             b'-' => State::Number(Number::Minus),
             b'0' => State::Number(Number::Zero),
             b'1'..=b'9' => State::Number(Number::Integer),
@@ -338,36 +346,11 @@ impl Scanner {
             return;
         }
         self.keep_value(piece, end);
-        if let Some(Current { index, start, text }) = self.current.take() {
+        if let Some(Current { index, start, text, .. }) = self.current.take() {
             let name = self.name_span.clone();
             let whole = self.comma.unwrap_or(name.start)..end;
             self.found.members.push(Member { index, name, span: start..end, whole, text });
         }
-    }
-
-    /// A name was read.
-    fn see_name(&mut self) {
-        let Some(marks) = self.marks else { return };
-        self.found.noticed_name |= marks.names.iter().any(|name| name.as_bytes() == self.name);
-        if marks.carrier.0.as_bytes() == self.name {
-            self.carrier = Carrier::Named;
-        }
-    }
-
-    /// A byte of a carrier's value was read, after `seen` bytes of the text.
-    fn see_carried(&mut self, seen: usize, byte: u8) {
-        let Some(Marks { carrier: (_, text), .. }) = self.marks else { return };
-        let begun = usize::from(text.first() == Some(&byte));
-        let seen = match text.get(seen) {
-            Some(&wanted) if wanted == byte => seen.saturating_add(1),
-            // The text begins with a doubled byte: a third one leaves two.
-            Some(_) if begun == 1 && text.get(..seen).is_some_and(|part| part.iter().all(|&other| other == byte)) => {
-                seen
-            }
-            Some(_) | None => begun,
-        };
-        self.found.noticed_text |= seen == text.len();
-        self.carrier = Carrier::Inside(seen);
     }
 
     /// A comma between two top-level members. The first member goes with the comma behind it, the others with the one
@@ -386,22 +369,12 @@ impl Scanner {
         self.kinds & bit != 0
     }
 
-    /// Keeps what this piece has of the name, whose text ends at `end` or goes on behind the piece.
-    fn keep_name(&mut self, piece: Piece<'_>, end: usize) {
-        if self.depth > 1 && self.marks.is_none() {
-            return;
-        }
-        // One byte more than any wanted name can have says that it is none of them.
-        let room = (MAX_NAME + 1).saturating_sub(self.name.len());
-        let part = piece.part(self.name_text..end);
-        self.name.extend_from_slice(part.get(..room).unwrap_or(part));
-    }
-
     /// Keeps what this piece has of the wanted value, which ends at `end` or goes on behind the piece.
     fn keep_value(&mut self, piece: Piece<'_>, end: usize) {
-        let Some(Current { start, text, .. }) = &mut self.current else { return };
+        let Some(Current { start, is_array, text, .. }) = &mut self.current else { return };
         let part = piece.part(*start..end);
-        *text = text.take().filter(|kept| kept.len().saturating_add(part.len()) <= MAX_CAPTURE).map(|mut kept| {
+        let most = if *is_array { MAX_ARRAY_CAPTURE } else { MAX_CAPTURE };
+        *text = text.take().filter(|kept| kept.len().saturating_add(part.len()) <= most).map(|mut kept| {
             kept.extend_from_slice(part);
             kept
         });
@@ -413,12 +386,12 @@ impl Scanner {
             let index = self.wanted.iter().position(|wanted| wanted.as_bytes().eq_ignore_ascii_case(name))?;
             Some((index, self.wanted.get(index).is_some_and(|wanted| wanted.as_bytes() == name)))
         };
-        if !self.name.contains(&b'\\') {
-            return is(&self.name);
+        if !self.text.contains(&b'\\') {
+            return is(&self.text);
         }
-        let mut quoted = Vec::with_capacity(self.name.len().saturating_add(2));
+        let mut quoted = Vec::with_capacity(self.text.len().saturating_add(2));
         quoted.push(b'"');
-        quoted.extend_from_slice(&self.name);
+        quoted.extend_from_slice(&self.text);
         quoted.push(b'"');
         let decoded: alloc::string::String = serde_json::from_slice(&quoted).ok()?;
         is(decoded.as_bytes())
@@ -433,12 +406,18 @@ mod tests {
 
     const WANTED: &[&str] = &["model", "stream"];
 
+    static KINDS: Marks = Marks { names: &["no"], carrier: ("no", b"no"), kinds: ("a", &["b"]) };
+
     fn scan(pieces: &[&[u8]]) -> Result<Vec<Member>, Failure> {
-        let mut scanner = Scanner::new(WANTED);
+        scan_whole(pieces).map(|found| found.members)
+    }
+
+    fn scan_whole(pieces: &[&[u8]]) -> Result<Found, Failure> {
+        let mut scanner = Scanner::new(WANTED).noticing(&KINDS);
         for piece in pieces {
             scanner.feed(piece)?;
         }
-        scanner.finish().map(|found| found.members)
+        scanner.finish()
     }
 
     fn fault(document: &str) -> Fault {
@@ -474,7 +453,11 @@ mod tests {
 
     #[test]
     fn marks_are_noticed_wherever_they_stand() {
-        static MARKS: Marks = Marks { names: &["cache_control"], carrier: ("tool_call_id", b"__thought__") };
+        static MARKS: Marks = Marks {
+            names: &["cache_control"],
+            carrier: ("tool_call_id", b"__thought__"),
+            kinds: ("type", &["image_url"]),
+        };
         for (body, name, text) in [
             (r#"{"a":"cache_control","b":["__thought__"]}"#, false, false),
             (r#"{"cache_control":1}"#, true, false),
@@ -483,6 +466,7 @@ mod tests {
             (r#"{"a":[{"tool_call_id":"call___thought__x"}]}"#, false, true),
             (r#"{"a":[{"tool_call_id":"__th__thought__"}]}"#, false, true),
             (r#"{"a":[{"tool_call_id":["__thought__"]}]}"#, false, false),
+            (r#"{"type":"image_url","tool_call_id":"__thought__"}"#, false, true),
         ] {
             for cut in 0..body.len() {
                 let mut scanner = Scanner::new(WANTED).noticing(&MARKS);
@@ -490,6 +474,7 @@ mod tests {
                 scanner.feed(a).and_then(|()| scanner.feed(b)).unwrap();
                 let found = scanner.finish().unwrap();
                 assert_eq!((found.noticed_name, found.noticed_text), (name, text), "{body}");
+                assert_eq!(found.noticed_kinds, body.matches(r#""type":"image_url""#).count(), "{body}");
             }
         }
     }
@@ -528,6 +513,7 @@ mod tests {
             Just("true".into()),
             "-?(0|[1-9][0-9]{0,4})(\\.[0-9]{1,3})?([eE][+-]?[0-9]{1,3})?",
             any::<String>().prop_map(|text| serde_json::to_string(&text).unwrap()),
+            prop_oneof!["[ab]", "[a-z+/]{1020,1030}", "[a-z ]{1020,1030}"].prop_map(|text| format!("\"{text}\"")),
         ];
         let value = leaf.prop_recursive(4, 24, 4, |inner| {
             prop_oneof![
@@ -535,7 +521,8 @@ mod tests {
                 prop::collection::vec(("[a-z]{1,6}", inner), 0..4).prop_map(|members| object(&members)),
             ]
         });
-        prop::collection::vec((prop_oneof!["model", "[a-z]{1,6}"], value), 0..5).prop_map(|members| object(&members))
+        prop::collection::vec((prop_oneof!["model", "a", "[a-z]{1,6}"], value), 0..5)
+            .prop_map(|members| object(&members))
     }
 
     fn object(members: &[(String, String)]) -> String {
@@ -547,7 +534,7 @@ mod tests {
         #[test]
         fn cutting_the_document_anywhere_changes_nothing(document in documents(), cut in any::<prop::sample::Index>()) {
             let (a, b) = document.as_bytes().split_at(cut.index(document.len()));
-            prop_assert_eq!(scan(&[a, b]), scan(&[document.as_bytes()]));
+            prop_assert_eq!(scan_whole(&[a, b]), scan_whole(&[document.as_bytes()]));
         }
 
         #[test]

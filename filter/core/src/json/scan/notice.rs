@@ -1,0 +1,82 @@
+//! What a scan notices in names and texts while it passes them.
+//!
+//! It may cost next to nothing: a text is looked at when it ends, of most only the length. What has to be looked at is cut out
+//! of the piece, or was kept from the pieces before.
+
+use super::{Carrier, Marks, Piece, Scanner};
+
+/// Longest spelling of a name that can still be a wanted one: every character written as `\uXXXX`.
+const MAX_NAME: usize = 6 * 40;
+
+/// From this length on a string is looked at for being no text.
+const LONG: usize = 1024;
+
+impl Scanner {
+    /// A name or a text begins with the quote at `at`.
+    pub(super) fn begin_text(&mut self, at: usize) {
+        self.text.clear();
+        self.text_start = at.saturating_add(1);
+    }
+
+    /// A name was read.
+    pub(super) fn see_name(&mut self) {
+        let Some(marks) = self.marks else { return };
+        self.found.noticed_name |= marks.names.iter().any(|name| name.as_bytes() == self.text);
+        if marks.carrier.0.as_bytes() == self.text {
+            self.carrier = Carrier::Named;
+        } else if marks.kinds.0.as_bytes() == self.text {
+            self.carrier = Carrier::Kind;
+        }
+    }
+
+    /// A text that is a value was read; its closing quote stands at `end`.
+    pub(super) fn see_text(&mut self, piece: Piece<'_>, end: usize) {
+        let Some(Marks { kinds: (_, kinds), .. }) = self.marks else { return };
+        let length = end.saturating_sub(self.text_start);
+        if self.carrier == Carrier::Kind {
+            self.keep_text(piece, end);
+            let is_marked = kinds.iter().any(|kind| kind.as_bytes() == self.text);
+            self.found.noticed_kinds = self.found.noticed_kinds.saturating_add(is_marked.into());
+        }
+        if length >= LONG {
+            self.keep_text(piece, end);
+            if is_opaque(&self.text) {
+                self.found.opaque = self.found.opaque.saturating_add(length);
+            }
+        }
+        self.carrier = Carrier::No;
+    }
+
+    /// A byte of a carrier's value was read, after `seen` bytes of the text.
+    pub(super) fn see_carried(&mut self, seen: usize, byte: u8) {
+        let Some(Marks { carrier: (_, text), .. }) = self.marks else { return };
+        let begun = usize::from(text.first() == Some(&byte));
+        let seen = match text.get(seen) {
+            Some(&wanted) if wanted == byte => seen.saturating_add(1),
+            // The text begins with a doubled byte: a third one leaves two.
+            Some(_) if begun == 1 && text.get(..seen).is_some_and(|part| part.iter().all(|&other| other == byte)) => {
+                seen
+            }
+            Some(_) | None => begun,
+        };
+        self.found.noticed_text |= seen == text.len();
+        self.carrier = Carrier::Inside(seen);
+    }
+
+    /// Keeps what this piece has of the beginning of a name or text, which ends at `end` or goes on behind the piece.
+    pub(super) fn keep_text(&mut self, piece: Piece<'_>, end: usize) {
+        if self.depth > 1 && self.marks.is_none() {
+            return;
+        }
+        // One byte more than any wanted name can have says that it is none of them.
+        let room = (MAX_NAME + 1).saturating_sub(self.text.len());
+        let part = piece.part(self.text_start..end);
+        self.text.extend_from_slice(part.get(..room).unwrap_or(part));
+    }
+}
+
+/// Whether a string that begins so is base64, or a URL that holds its data.
+fn is_opaque(beginning: &[u8]) -> bool {
+    let is_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/=-_\\".contains(byte);
+    beginning.starts_with(b"data:") || beginning.iter().all(is_base64)
+}

@@ -1,0 +1,169 @@
+//! From the sections of the file to what is walked: names looked up, patterns and credentials ready.
+
+use alloc::{
+    boxed::Box,
+    format,
+    rc::Rc,
+    string::{String, ToString},
+    vec,
+    vec::Vec,
+};
+
+use hashbrown::HashMap;
+
+use super::{
+    chance::hash,
+    node::{Branch, Choosing, Leaf, Node, Strategy},
+    strategy::rules::Rules,
+};
+use crate::{
+    account::Account,
+    catalogue::{Catalogue, own_id},
+    config::{self, Config, Credential, Decimal, Destination, Sticky, StrategyKind},
+    gateway::Provider,
+};
+
+/// What the sections of one level of the file refer to.
+pub(super) struct Compiler<'c, E> {
+    config: &'c Config,
+    providers: &'c [Rc<Provider>],
+    catalogue: &'c Catalogue,
+    environment: &'c E,
+    /// Routing configurations by name.
+    places: HashMap<&'c str, usize>,
+    /// The headers that are looked at.
+    pub(super) headers: Vec<String>,
+}
+
+impl<'c, E: Fn(&str) -> Option<String>> Compiler<'c, E> {
+    pub(super) fn new(
+        config: &'c Config,
+        providers: &'c [Rc<Provider>],
+        catalogue: &'c Catalogue,
+        environment: &'c E,
+    ) -> Self {
+        let places = config.routing.iter().enumerate().map(|(place, (name, _))| (name.as_str(), place)).collect();
+        Self { config, providers, catalogue, environment, places, headers: Vec::new() }
+    }
+
+    /// The routing configuration of this name.
+    pub(super) fn named(&self, name: &str) -> Option<Node> {
+        self.places.get(name).map(|place| Node::Named(*place))
+    }
+
+    /// A strategy; `at` is where it stands in the file.
+    pub(super) fn strategy(&mut self, section: &config::Strategy, at: &str) -> Strategy {
+        let choice = match section.kind {
+            StrategyKind::Fallback => Choosing::Fallback,
+            StrategyKind::Split => Choosing::Split(section.sticky.clone()),
+            StrategyKind::Latency => Choosing::Latency,
+            StrategyKind::Cheapest => Choosing::Cheapest,
+            StrategyKind::LeastBusy => Choosing::LeastBusy,
+            StrategyKind::Rules => Choosing::Rules(Rules::compile(self, section, at)),
+            StrategyKind::Auto => Choosing::Auto,
+        };
+        if let Choosing::Split(Some(Sticky::Header(name))) = &choice {
+            self.look_at(name);
+        }
+        let mut branches = self.branches(&section.targets, &format!("{at}/targets"));
+        for provider in &section.providers {
+            let leaf = Leaf { provider: Some(self.provider(provider)), account: None, model: None, own: None };
+            branches.push(Branch {
+                node: Node::Leaf(leaf),
+                weight: Decimal::of(1),
+                priority: u32::try_from(branches.len()).unwrap_or(u32::MAX),
+                identity: identity([Some(provider), None, None]),
+            });
+        }
+        Strategy { choice, branches, is_active: section.active }
+    }
+
+    /// The same, as a node.
+    pub(super) fn node(&mut self, section: &config::Strategy, at: &str) -> Node {
+        Node::Strategy(Box::new(self.strategy(section, at)))
+    }
+
+    /// Targets that are tried in order.
+    pub(super) fn list(&mut self, targets: &[config::Target], at: &str) -> Node {
+        let mut branches = self.branches(targets, at);
+        match branches.pop() {
+            Some(branch) if branches.is_empty() => branch.node,
+            last => {
+                branches.extend(last);
+                Node::Strategy(Box::new(Strategy { choice: Choosing::Fallback, branches, is_active: true }))
+            }
+        }
+    }
+
+    /// Notes that a header is looked at.
+    pub(super) fn look_at(&mut self, name: &str) {
+        if !self.headers.iter().any(|other| other == name) {
+            self.headers.push(name.to_string());
+        }
+    }
+
+    fn branches(&mut self, targets: &[config::Target], at: &str) -> Vec<Branch> {
+        let mut branches = Vec::with_capacity(targets.len());
+        for (position, target) in targets.iter().enumerate() {
+            let at = format!("{at}/{position}");
+            let priority = target.priority.unwrap_or_else(|| u32::try_from(position).unwrap_or(u32::MAX));
+            let (node, identity) = match &target.destination {
+                Destination::Model { provider, account, model, credential } => {
+                    let identity = identity([provider.as_ref(), account.as_ref(), model.as_ref()]);
+                    let leaf = self.leaf(provider.as_deref(), model.as_deref(), credential.as_ref(), &at);
+                    (Node::Leaf(Leaf { account: account.clone(), ..leaf }), identity)
+                }
+                Destination::Routing(name) => {
+                    // The check of the file has refused a name that is not there.
+                    let Some(node) = self.named(name) else { continue };
+                    (node, hash(name.as_bytes()))
+                }
+                Destination::Strategy(section) => (self.node(section, &at), hash(format!("#{position}").as_bytes())),
+            };
+            branches.push(Branch { node, weight: target.weight, priority, identity });
+        }
+        branches
+    }
+
+    fn leaf(&self, provider: Option<&str>, model: Option<&str>, credential: Option<&Credential>, at: &str) -> Leaf {
+        let owner = provider.map(|name| self.provider(name));
+        let own = credential.map(|credential| {
+            let mut users = Vec::new();
+            match (&owner, model) {
+                (Some(owner), _) => users.extend(owner.clone()),
+                (None, Some(model)) => users = self.owners(model),
+                (None, None) => {}
+            }
+            let account = |user: Rc<Provider>| self.account(&user, credential, at).map(|account| (user, account));
+            users.into_iter().filter_map(account).collect()
+        });
+        let model = model.map(|model| provider.map_or(model, |provider| own_id(provider, model)).to_string());
+        Leaf { provider: owner, account: None, model, own }
+    }
+
+    fn provider(&self, name: &str) -> Result<Rc<Provider>, String> {
+        self.providers.iter().find(|provider| provider.name == name).cloned().ok_or_else(|| name.to_string())
+    }
+
+    /// The providers that a model may be sent to.
+    fn owners(&self, model: &str) -> Vec<Rc<Provider>> {
+        let mut owners: Vec<Rc<Provider>> = vec![];
+        for choice in self.catalogue.names(model).flat_map(|name| self.catalogue.meanings(name)) {
+            if !owners.iter().any(|owner| Rc::ptr_eq(owner, choice.provider)) {
+                owners.push(Rc::clone(choice.provider));
+            }
+        }
+        owners
+    }
+
+    fn account(&self, provider: &Provider, credential: &Credential, at: &str) -> Option<Rc<Account>> {
+        let section = self.config.providers.iter().find(|section| section.name == provider.name)?;
+        let named = (at.to_string(), credential.clone());
+        Account::of_target(section, named, section.has_twins(&self.config.retry), self.environment)
+    }
+}
+
+/// What tells one target from another, wherever it stands.
+fn identity(parts: [Option<&String>; 3]) -> u64 {
+    hash(parts.map(|part| part.map(String::as_str).unwrap_or_default()).join("\0").as_bytes())
+}

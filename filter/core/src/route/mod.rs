@@ -1,0 +1,374 @@
+//! Which targets a request has, in which order, and why other candidates are none: pure, made once before the first byte is
+//! sent.
+//!
+//! ```text
+//! Routing::new(&config, &providers, &catalogue, &environment)        once a load
+//! routing.plan(&catalogue, way, &query, &conditions) → Planned        once a request
+//! ```
+//!
+//! What decides, the first of these that is there and says something:
+//! 1. the key's active routing configuration (on [`Way::Ai`] nothing of this list but the model);
+//! 2. the strategy of the named router for this kind of endpoint;
+//! 3. the model asked for, what an alias stands for in order, then its `fallbacks` and the `fallback_models`.
+//!
+//! Where a strategy decides, the model asked for is a hint: neither the catalogue nor the key's scope is looked at for it, only
+//! its targets are checked. Where it does not, a model that is unknown or out of scope is refused, whatever might stand in for
+//! it: an error of the caller is not a failure of a provider.
+//!
+//! Invariants: no target is out of the key's scope, on any way; a target (provider, account, model) stands once in a plan;
+//! there are at most [`MAX_TARGETS`]; a target that cools down stands behind all that do not; no strategy takes a
+//! candidate away. Without lists of fallbacks, a plan for one model with one account allocates the target and the two
+//! vectors around it, draws no entropy and asks nothing about health.
+
+mod accounts;
+mod candidate;
+mod chance;
+mod compile;
+pub mod estimate;
+mod node;
+mod refusal;
+mod strategy;
+mod survey;
+
+use alloc::{format, rc::Rc, string::String, vec::Vec};
+
+use hashbrown::HashMap;
+
+use self::{
+    candidate::Candidate,
+    compile::Compiler,
+    node::{Node, Strategy},
+    strategy::ordered,
+    survey::{Survey, spellings, unnamed},
+};
+use crate::{
+    auth::{Caller, Glob},
+    catalogue::{Catalogue, by_name},
+    config::{Config, KeyRouting, ModelLists, ModelMapping, Router as Section},
+    error::{Error, Kind},
+    gateway::Provider,
+    headers::Headers,
+    host::{Clock, Entropy, Observed},
+    plan::Target,
+    retry::Policy,
+    surface::Endpoint,
+};
+
+/// Most targets of a plan.
+pub const MAX_TARGETS: usize = 32;
+
+/// What the file says about where requests go, ready to run.
+#[derive(Debug)]
+pub struct Routing {
+    named: Vec<Strategy>,
+    /// By key id.
+    by_key: HashMap<String, Node>,
+    routers: HashMap<String, Router>,
+    fallbacks: Lists,
+    context_fallbacks: Lists,
+    content_fallbacks: Lists,
+    fallback_models: Vec<String>,
+    policy: Rc<Policy>,
+    /// Of [`Way::Ai`]: one try.
+    policy_of_one: Rc<Policy>,
+    headers: Vec<String>,
+}
+
+/// A named router.
+#[derive(Debug)]
+struct Router {
+    chat: Option<Node>,
+    embeddings: Option<Node>,
+    images: Option<Node>,
+    mapping: ModelMapping,
+    policy: Rc<Policy>,
+}
+
+/// By a pattern of models, others.
+#[derive(Debug)]
+struct Lists(Vec<(Glob, String, Vec<String>)>);
+
+/// The way on which a request came in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way<'a> {
+    /// The default router.
+    Default,
+    /// The router of this name.
+    Router(&'a str),
+    /// `/ai`: the model's own provider, once.
+    Ai,
+}
+
+/// What is known of a request.
+#[derive(Debug, Clone, Copy)]
+pub struct Query<'a> {
+    /// Who asks.
+    pub caller: &'a Caller,
+    /// What for.
+    pub endpoint: Endpoint,
+    /// Its path without the query.
+    pub path: &'a str,
+    /// Its headers, at least those of [`Routing::headers`].
+    pub headers: Headers<'a>,
+    /// The model asked for.
+    pub model: Option<&'a str>,
+    /// Whether the answer is to be streamed.
+    pub stream: bool,
+    /// Whether it offers tools.
+    pub has_tools: bool,
+    /// Whether it holds images.
+    pub has_images: bool,
+    /// The member `user`.
+    pub user: Option<&'a str>,
+    /// Its length in tokens, as [`estimate::tokens`] has it.
+    pub input_tokens: u64,
+    /// The most tokens that it lets the answer have.
+    pub max_output_tokens: Option<u64>,
+}
+
+/// What the surroundings know.
+#[derive(Clone, Copy)]
+pub struct Conditions<'a> {
+    /// Of the targets.
+    pub observed: &'a dyn Observed,
+    /// Of chance; drawn from at most once a plan.
+    pub entropy: &'a dyn Entropy,
+    /// Of the time.
+    pub clock: &'a dyn Clock,
+}
+
+/// What is to be done.
+#[derive(Debug)]
+pub struct Planned {
+    /// Whom to ask, in order; at least one.
+    pub targets: Vec<Target>,
+    /// Who was considered and is not asked, and why.
+    pub dropped: Vec<Dropped>,
+    /// What is done about failures.
+    pub policy: Rc<Policy>,
+    /// Whom to ask where a target says that its context window is too small. Some may be among `targets`.
+    pub on_context: Vec<Target>,
+    /// Whom to ask where a target refuses the content. Some may be among `targets`.
+    pub on_content: Vec<Target>,
+}
+
+/// A candidate that is no target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dropped {
+    /// Its name, as far as it has one: `provider/model`, the name that was asked for, or a provider.
+    pub candidate: String,
+    /// Why, as it would be told to the caller if there were no other.
+    pub error: Error,
+}
+
+impl Routing {
+    /// What a configuration says, for these providers and models; `environment` resolves credentials.
+    #[must_use]
+    pub fn new<E: Fn(&str) -> Option<String>>(
+        config: &Config,
+        providers: &[Rc<Provider>],
+        catalogue: &Catalogue,
+        environment: &E,
+    ) -> Self {
+        let mut compiler = Compiler::new(config, providers, catalogue, environment);
+        let policy = Policy::of(&config.retry);
+        let mut by_key = HashMap::new();
+        for key in &config.keys {
+            let node = match &key.routing {
+                None => None,
+                Some(KeyRouting::Named(name)) => compiler.named(name),
+                Some(KeyRouting::Inline(section)) => Some(compiler.node(section, &format!("keys/{}/routing", key.id))),
+            };
+            by_key.extend(node.map(|node| (key.id.clone(), node)));
+        }
+        let named = config.routing.iter().map(|(name, section)| compiler.strategy(section, &format!("routing/{name}")));
+        let named = named.collect();
+        let routers = config.routers.iter();
+        let routers =
+            routers.map(|section| (section.name.clone(), Router::new(section, &policy, &mut compiler))).collect();
+        Self {
+            named,
+            by_key,
+            routers,
+            fallbacks: Lists::new(&config.fallbacks),
+            context_fallbacks: Lists::new(&config.context_fallbacks),
+            content_fallbacks: Lists::new(&config.content_fallbacks),
+            fallback_models: config.fallback_models.clone(),
+            policy_of_one: Rc::new(Policy { attempts: 0, ..Policy::clone(&policy) }),
+            policy,
+            headers: compiler.headers,
+        }
+    }
+
+    /// Whether there is a router of this name.
+    #[must_use]
+    pub fn has_router(&self, name: &str) -> bool {
+        self.routers.contains_key(name)
+    }
+
+    /// The headers that rules and sticky strategies look at: to be kept until the request is planned.
+    #[must_use]
+    pub fn headers(&self) -> &[String] {
+        &self.headers
+    }
+
+    /// Plans a request.
+    ///
+    /// # Errors
+    /// No target is left: of one candidate its own reason, of several all of theirs under the one that helps most. And
+    /// [`Kind::NotFound`] where there is no such router.
+    pub fn plan(
+        &self,
+        catalogue: &Catalogue,
+        way: Way<'_>,
+        query: &Query<'_>,
+        conditions: &Conditions<'_>,
+    ) -> Result<Planned, Error> {
+        let router = match way {
+            Way::Router(name) => Some(self.routers.get(name).ok_or_else(|| no_router(name))?),
+            Way::Default | Way::Ai => None,
+        };
+        let mut survey = Survey::new(self, catalogue, query, conditions);
+        if way == Way::Ai {
+            let found = self.ask(&mut survey, false)?;
+            let mut targets = survey.targets(found)?;
+            targets.truncate(1);
+            return Ok(Planned {
+                targets,
+                dropped: survey.dropped,
+                policy: Rc::clone(&self.policy_of_one),
+                on_context: Vec::new(),
+                on_content: Vec::new(),
+            });
+        }
+        let found = match self.decide(router, &mut survey) {
+            Some(found) => found,
+            None => self.ask(&mut survey, true)?,
+        };
+        let larger = survey.stand_ins(&self.context_fallbacks);
+        let laxer = survey.stand_ins(&self.content_fallbacks);
+        // What is known beforehand need not be found out by asking.
+        let is_too_long = |dropped: &Dropped| dropped.error.kind == Kind::ContextLengthExceeded;
+        let targets = if found.is_empty() && !larger.is_empty() && survey.dropped.iter().any(is_too_long) {
+            larger.clone()
+        } else {
+            survey.targets(found)?
+        };
+        let policy = Rc::clone(router.map_or(&self.policy, |router| &router.policy));
+        Ok(Planned { targets, dropped: survey.dropped, policy, on_context: larger, on_content: laxer })
+    }
+
+    /// What a strategy decides, of the key or of the router; `None` where there is none, or none that says anything.
+    fn decide<'a>(&'a self, router: Option<&'a Router>, survey: &mut Survey<'a>) -> Option<Vec<Candidate<'a>>> {
+        survey.mapping = router.map(|router| &router.mapping);
+        let of_key = if self.by_key.is_empty() { None } else { survey.query.caller.key() };
+        let of_key = of_key.and_then(|key| self.by_key.get(&key.id));
+        let of_router = router.and_then(|router| router.strategy(survey.query.endpoint));
+        of_key.and_then(|node| survey.walk(node, 0)).or_else(|| survey.walk(of_router?, 0))
+    }
+
+    /// The model asked for, and on most ways what stands in for it.
+    fn ask<'a>(&'a self, survey: &mut Survey<'a>, has_fallbacks: bool) -> Result<Vec<Candidate<'a>>, Error> {
+        let asked = survey.catalogue.asked(survey.query.model).ok_or_else(unnamed)?;
+        let mut found = survey.models([asked]);
+        let is_callers = |dropped: &Dropped| matches!(dropped.error.kind, Kind::PermissionDenied | Kind::ModelNotFound);
+        if found.is_empty() && survey.dropped.iter().all(is_callers) {
+            return Err(refusal::refuse(&survey.dropped));
+        }
+        if has_fallbacks {
+            let spellings = if self.fallbacks.0.is_empty() { Vec::new() } else { spellings(asked, &survey.met) };
+            let own = self.fallbacks.of(asked, &spellings);
+            found.extend(survey.models(own.chain(self.fallback_models.iter().map(String::as_str))));
+        }
+        Ok(found)
+    }
+
+    /// Whether the models that are considered must be remembered.
+    fn has_lists(&self) -> bool {
+        [&self.fallbacks, &self.context_fallbacks, &self.content_fallbacks].iter().any(|lists| !lists.0.is_empty())
+    }
+}
+
+impl<'a> Survey<'a> {
+    /// Who is asked where those considered so far cannot do it. Of their own candidates nobody wants to know why not.
+    fn stand_ins(&mut self, lists: &'a Lists) -> Vec<Target> {
+        if lists.0.is_empty() {
+            return Vec::new();
+        }
+        let dropped = core::mem::take(&mut self.dropped);
+        let met = core::mem::take(&mut self.met);
+        let spellings = spellings("", &met);
+        let found = self.models(lists.of(self.query.model.unwrap_or_default(), &spellings));
+        let targets = self.in_order(found);
+        (self.dropped, self.met) = (dropped, met);
+        targets
+    }
+
+    /// The targets of these candidates; at least one.
+    fn targets(&self, found: Vec<Candidate<'_>>) -> Result<Vec<Target>, Error> {
+        if found.is_empty() { Err(refusal::refuse(&self.dropped)) } else { Ok(self.in_order(found)) }
+    }
+
+    /// Each once; those that cool down behind the others, in the order in which they will be ready.
+    fn in_order(&self, found: Vec<Candidate<'_>>) -> Vec<Target> {
+        let mut candidates: Vec<Candidate<'_>> = Vec::with_capacity(found.len());
+        for candidate in found {
+            if !candidates.iter().any(|other| other.is_same(&candidate)) {
+                candidates.push(candidate);
+            }
+        }
+        if candidates.len() > 1 {
+            let cooling = |candidate: &Candidate<'_>| candidate.cooling_until(self.conditions.observed);
+            let ranks: Vec<_> = candidates
+                .iter()
+                .map(|candidate| cooling(candidate).map_or(0, |end| u128::from(end).saturating_add(1)))
+                .collect();
+            candidates = ordered(candidates, &ranks);
+        }
+        candidates.into_iter().take(MAX_TARGETS).map(|candidate| candidate.target).collect()
+    }
+}
+
+impl Router {
+    fn new<E: Fn(&str) -> Option<String>>(section: &Section, policy: &Policy, compiler: &mut Compiler<'_, E>) -> Self {
+        let at = |kind: &str| format!("routers/{}/{kind}", section.name);
+        let balance = &section.load_balance;
+        Self {
+            chat: balance.chat.as_ref().map(|chat| compiler.node(chat, &at("chat"))),
+            embeddings: balance.embeddings.as_ref().map(|embeddings| compiler.node(embeddings, &at("embeddings"))),
+            images: balance.images.as_ref().map(|images| compiler.node(images, &at("images"))),
+            mapping: by_name(&section.model_mapping),
+            policy: policy.overridden(&section.retry),
+        }
+    }
+
+    fn strategy(&self, endpoint: Endpoint) -> Option<&Node> {
+        match endpoint {
+            Endpoint::ChatCompletions | Endpoint::Responses | Endpoint::Completions | Endpoint::Messages => {
+                self.chat.as_ref()
+            }
+            Endpoint::Embeddings => self.embeddings.as_ref(),
+            Endpoint::Images => self.images.as_ref(),
+            Endpoint::Live | Endpoint::Other => None,
+        }
+    }
+}
+
+impl Lists {
+    fn new(lists: &ModelLists) -> Self {
+        Self(lists.iter().map(|(pattern, list)| (Glob::new(pattern), pattern.clone(), list.clone())).collect())
+    }
+
+    /// What is listed for the model of these spellings, or for the very name that was asked for: an alias may have a list.
+    fn of<'a>(&'a self, asked: &str, spellings: &[String]) -> impl Iterator<Item = &'a str> {
+        let is_meant =
+            |glob: &Glob, pattern: &str| pattern == asked || spellings.iter().any(|spelling| glob.matches(spelling));
+        let meant = self.0.iter().filter(move |(glob, pattern, _)| is_meant(glob, pattern));
+        let names: Vec<&'a str> = meant.flat_map(|(.., list)| list.iter().map(String::as_str)).collect();
+        names.into_iter()
+    }
+}
+
+fn no_router(name: &str) -> Error {
+    Error::new(Kind::NotFound, format!("There is no router `{name}` here."))
+}

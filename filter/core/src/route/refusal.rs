@@ -1,0 +1,47 @@
+//! What the caller is told where no target is left.
+
+use alloc::{format, string::String, vec::Vec};
+
+use super::Dropped;
+use crate::error::{Error, Kind};
+
+/// So many candidates are named: a file may have hundreds.
+const MAX_NAMED: usize = 8;
+
+/// The refusal of a request whose candidates were dropped for these reasons.
+///
+/// One candidate is refused in its own words. Of several the reason is told that the caller can do most about: a shorter request,
+/// another one, then what may be over in a moment, then another key, then another name.
+pub(super) fn refuse(dropped: &[Dropped]) -> Error {
+    let [first, others @ ..] = dropped else {
+        return Error::new(Kind::UpstreamUnavailable, "The routing configuration leads to no target.");
+    };
+    if others.is_empty() {
+        return first.error.clone();
+    }
+    let worth = |kind: Kind| {
+        const ORDER: [Kind; 5] = [
+            Kind::ModelNotFound,
+            Kind::PermissionDenied,
+            Kind::UpstreamUnavailable,
+            Kind::InvalidRequest,
+            Kind::ContextLengthExceeded,
+        ];
+        ORDER.iter().position(|other| *other == kind)
+    };
+    let best = others.iter().fold(
+        first,
+        |best, other| {
+            if worth(other.error.kind) > worth(best.error.kind) { other } else { best }
+        },
+    );
+    let reasons =
+        dropped.iter().take(MAX_NAMED).map(|Dropped { candidate, error }| format!("`{candidate}`: {}", error.message));
+    let reasons = reasons.collect::<Vec<_>>().join(" ");
+    let more = match dropped.len().saturating_sub(MAX_NAMED) {
+        0 => String::new(),
+        more => format!(" And {more} more."),
+    };
+    let message = format!("No target is left for this request. {reasons}{more}");
+    Error { message, ..best.error.clone() }
+}

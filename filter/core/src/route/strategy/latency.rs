@@ -1,0 +1,42 @@
+//! `latency`: the quicker of two that are drawn, then the others from the quickest on.
+//!
+//! Of two, and not of all: workers that all know the quickest target send it everything at once and make it the slowest. What
+//! nobody has measured yet goes first, or it never would be.
+
+use alloc::vec::Vec;
+
+use super::Prospect;
+use crate::{host::Observed, route::chance::Chance};
+
+pub(in crate::route) fn rank(
+    prospects: &[Prospect<'_>],
+    is_stream: bool,
+    observed: &dyn Observed,
+    chance: &Chance<'_>,
+) -> Vec<u128> {
+    let measure = |prospect: &Prospect<'_>| {
+        let (first, is_ready) = prospect.first(observed)?;
+        Some((observed.latency_millis(&first.target, is_stream).map_or(0, |millis| millis.saturating_add(1)), is_ready))
+    };
+    let measured: Vec<(u64, bool)> =
+        prospects.iter().map(|prospect| measure(prospect).unwrap_or((u64::MAX, false))).collect();
+    let ready: Vec<usize> =
+        (0..).zip(&measured).filter(|(_, (_, is_ready))| *is_ready).map(|(place, _)| place).collect();
+    let winner = winner(&ready, &measured, chance);
+    let rank = |(place, (latency, _)): (usize, &(u64, bool))| {
+        if winner == Some(place) { 0 } else { u128::from(*latency).saturating_add(1) }
+    };
+    (0..).zip(&measured).map(rank).collect()
+}
+
+/// The quicker of two of these.
+fn winner(ready: &[usize], measured: &[(u64, bool)], chance: &Chance<'_>) -> Option<usize> {
+    let one = chance.below(ready.len());
+    // Another one, each as likely as the others.
+    let step = chance.below(ready.len().saturating_sub(1)).saturating_add(1);
+    let other = one.saturating_add(step).checked_rem(ready.len())?;
+    let runner = |index: usize| ready.get(index).map(|place| (measured.get(*place).copied(), *place));
+    let ((one_latency, one), (other_latency, other)) = (runner(one)?, runner(other)?);
+    // The first drawn wins a tie: it is any.
+    Some(if other_latency < one_latency { other } else { one })
+}
