@@ -6,7 +6,7 @@ use dragoman::simulate::{Finish, Gate, Piece, Script};
 use dragoman_tests::chain::{
     ANTHROPIC, Chain, GEMINI, OPENAI, assert_named, assert_served, chat, failing, gated, heard, post, said, tries,
 };
-use dragoman_tests::envoy::skips;
+use dragoman_tests::envoy::{is_dispatch, skips};
 use dragoman_tests::http::Connection;
 use serde_json::{Value, json};
 use std::sync::LazyLock;
@@ -61,6 +61,15 @@ fn faults(stream: bool) -> impl Iterator<Item = (&'static str, &'static [u16])> 
     met.map(|(fault, _, statuses)| (fault, statuses))
 }
 
+/// Whether nobody can be asked after a first target that fails so: where the client's own stream holds the head of an answer
+/// that breaks off, Envoy answers the client itself, past every filter.
+fn is_final(fault: &str) -> bool {
+    is_dispatch()
+        && ["cut", "reset"].iter().any(|word| fault.starts_with(word))
+        && fault != "reset"
+        && fault != "reset-head"
+}
+
 #[test]
 fn a_healthy_target_is_the_only_one_asked() {
     for stream in [false, true] {
@@ -75,7 +84,7 @@ fn a_healthy_target_is_the_only_one_asked() {
 #[test]
 fn whatever_the_first_target_does_the_second_answers() {
     for stream in [false, true] {
-        for (fault, statuses) in faults(stream) {
+        for (fault, statuses) in faults(stream).filter(|(fault, _)| !is_final(fault)) {
             let case = format!("first {fault} {stream}");
             let answer = CHAIN.send(&chat(&case, &format!("first-{fault}"), stream));
             assert_served(&answer, ANTHROPIC, stream);
@@ -174,6 +183,9 @@ fn a_stream_that_holds_back_its_content_has_not_answered() {
     for (finish, name) in
         [(Finish::Cut, "cut"), (Finish::Reset, "reset"), (Finish::Clean, "end"), (Finish::Hang, "hang")]
     {
+        if is_final(&format!("{name}-after-3")) {
+            continue;
+        }
         let case = format!("no content {name}");
         CHAIN.answer("openai", &case, Script::events([": ping\n\n", role, ": ping\n\n"]).ending(finish));
         let answer = CHAIN.send(&chat(&case, "healthy", true));
