@@ -3,23 +3,27 @@
 #![cfg(test)]
 #![expect(clippy::print_stderr, reason = "the figures are of interest even where they are within the bound")]
 
-use dragoman::simulate::{Keep, Options};
+use dragoman::simulate::{Keep, Options, Script};
 use dragoman_tests::envoy::skips;
 use dragoman_tests::http::{Connection, Request};
 use dragoman_tests::scene::{Scene, openai_error};
+use http::StatusCode;
+use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 const MIB: usize = 1024 * 1024;
 const IMAGE_BYTES: usize = 20 * 1000 * 1000;
+/// Of the requests, so many are recorded.
+const REMEMBERED: usize = 16;
 
 static SCENE: LazyLock<Scene> = LazyLock::new(|| start(Keep::Digest));
 
 fn start(keep: Keep) -> Scene {
-    Scene::start(Options { keep, remember: 16, ..Options::default() }, |config, _| {
+    Scene::start(Options { keep, remember: REMEMBERED, ..Options::default() }, |config, _| {
         config["max_body"] = "32MiB".into();
         // Debug builds of the simulated provider read slowly.
-        config["providers"]["openai"]["timeouts"] = serde_json::json!({"first_byte": "30s", "idle": "30s"});
+        config["providers"]["openai"]["timeouts"] = json!({"first_byte": "30s", "idle": "30s"});
     })
 }
 
@@ -130,8 +134,13 @@ fn memory_does_not_grow_with_the_number_of_bodies() {
     }
     let _turn = turn();
     let scene = start(Keep::Length);
+    // The simulated model would look at each image: three quarters of the time, in a debug build, and nothing of the gateway.
+    let answer =
+        json!({"id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": "gpt-4o", "choices": []});
+    scene.upstream.always(|_| true, Script::whole(StatusCode::OK, "application/json", answer.to_string()));
     let case = scene.case("memory");
-    let bytes = request(&image(IMAGE_BYTES, false), false);
+    let body = image(IMAGE_BYTES, false);
+    let bytes = request(&body, false);
     let send = |connection: &mut Connection| {
         connection.send(&bytes);
         let answer = connection.response().unwrap();
@@ -158,5 +167,7 @@ fn memory_does_not_grow_with_the_number_of_bodies() {
     let after = scene.gateway.resident_bytes();
     eprintln!("resident: {} MiB warm, {} MiB after 200 bodies", warm >> 20, after >> 20);
     assert!(after < warm + ALLOWED_BYTES, "{warm} bytes have become {after}");
+    let arrived: Vec<_> = scene.upstream.requests().iter().map(|request| request.body_bytes).collect();
+    assert_eq!(arrived, [body.len() - "openai/".len(); REMEMBERED]);
     scene.assert_sound();
 }

@@ -65,7 +65,7 @@ fn the_checked_in_bootstrap_is_what_the_tool_renders_and_runs_as_it_is() {
     }
     let tool =
         |arguments: &[&str]| Command::new(artefact("dragoman")).args(arguments).current_dir(root()).output().unwrap();
-    let checked = tool(&["render", "envoy", "--check", "envoy/standalone"]);
+    let checked = tool(&["render", "envoy", "--config", "config/dragoman.yaml", "--check", "envoy/standalone"]);
     assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
 
     let envoy = Plain::start_file("envoy/standalone/envoy.yaml", &[8080, 9902]);

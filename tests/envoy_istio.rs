@@ -71,6 +71,17 @@ fn assert_fits(resources: &[Value]) {
         let object = if patch["applyTo"] == "HTTP_ROUTE" { "routeConfiguration" } else { "listener" };
         assert!(patch["match"][object].is_object(), "{patch}");
     }
+    for entry in of_kind(resources, "ServiceEntry") {
+        let host = text(&entry["spec"]["hosts"][0]);
+        let is_end = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+        let is_label = |label: &str| {
+            (1..=63).contains(&label.len())
+                && label.bytes().next().is_some_and(is_end)
+                && label.bytes().next_back().is_some_and(is_end)
+                && label.bytes().all(|byte| is_end(byte) || byte == b'-')
+        };
+        assert!(host.split('.').all(is_label), "{host}");
+    }
     // Of the mapping to the cluster, all ends meet: the module's names, the mesh's services, the route's destinations.
     let plugin = &patches[0]["patch"]["value"]["typed_config"]["config"]["configuration"]["value"];
     let plugin: Value = serde_json::from_str(text(plugin)).unwrap();
@@ -108,7 +119,7 @@ fn assert_fits(resources: &[Value]) {
 fn the_checked_in_resources_are_what_the_tool_renders_and_fit_together() {
     let folder = CHECKED_IN.rsplit_once('/').unwrap().0;
     let checked = Command::new(artefact("dragoman"))
-        .args(["render", "istio", "--wasm", WASM, "--check", folder])
+        .args(["render", "istio", "--config", "config/dragoman.yaml", "--wasm", WASM, "--check", folder])
         .current_dir(root())
         .output()
         .unwrap();
@@ -124,20 +135,23 @@ fn several_providers_on_a_host_and_addresses_fit_together_too() {
             "two": {"kind": "openai", "base_url": "https://llm.example.com/two/v1", "credential": {"env": "A"}},
             "three": {"kind": "openai", "base_url": "https://llm.example.com:8443/v1", "credential": {"env": "A"}},
             "local": {"kind": "ollama", "base_url": "http://10.1.2.3:11434"},
+            "loop": {"kind": "ollama", "base_url": "http://[::1]:11434"},
+            "link": {"kind": "ollama", "base_url": "http://[fe80::]:11434"},
         }}),
         WASM,
     );
     assert_fits(&resources);
     let entries = of_kind(&resources, "ServiceEntry");
-    assert_eq!(entries.len(), 2);
-    let [by_address, by_name] = entries[..] else { panic!("two entries") };
-    assert_eq!(by_address["spec"]["resolution"], "STATIC");
-    assert_eq!(by_address["spec"]["endpoints"][0]["address"], "10.1.2.3");
+    let [by_loop, by_address, by_link, by_name] = entries[..] else { panic!("{entries:?}") };
+    for (entry, address) in [(by_address, "10.1.2.3"), (by_loop, "::1"), (by_link, "fe80::")] {
+        assert_eq!(entry["spec"]["resolution"], "STATIC");
+        assert_eq!(entry["spec"]["endpoints"], json!([{ "address": address }]));
+    }
     assert_eq!(by_name["spec"]["resolution"], "DNS");
     let rules = of_kind(&resources, "DestinationRule");
     let tls = |rule: &Value| rule["spec"]["trafficPolicy"]["portLevelSettings"][0].get("tls").cloned();
     assert_eq!(tls(rules[0]), None);
-    assert_eq!(tls(rules[1]).unwrap()["sni"], "llm.example.com");
+    assert_eq!(tls(rules[3]).unwrap()["sni"], "llm.example.com");
 }
 
 #[test]
@@ -202,9 +216,19 @@ fn a_port_in_the_clear_and_within_tls_is_refused() {
     let provider = |base_url: &str| json!({"kind": "openai", "base_url": base_url, "credential": {"env": "A"}});
     let both = json!({"providers": {"a": provider("https://llm.example"), "b": provider("http://llm.example:443")}});
     let output = rendered(&both, WASM);
-    assert!(!output.status.success() && output.stdout.is_empty());
-    let problem = String::from_utf8_lossy(&output.stderr);
-    assert!(problem.contains("port 443 of llm.example both by http and by https"), "{problem}");
+    assert!(output.status.code() == Some(2) && output.stdout.is_empty());
+    let problems = String::from_utf8_lossy(&output.stderr);
+    let problems: Vec<_> = problems.lines().collect();
+    assert_eq!(problems.len(), 2, "{problems:?}");
+    for (problem, own, other) in
+        [(problems[0], ("a", "https"), ("b", "http")), (problems[1], ("b", "http"), ("a", "https"))]
+    {
+        let (own, other) = (
+            format!("/providers/{}/base_url: reaches port 443 of llm.example by {},", own.0, own.1),
+            format!("/providers/{}/base_url by {}:", other.0, other.1),
+        );
+        assert!(problem.contains(&own) && problem.contains(&other), "{problem}");
+    }
     let apart = json!({"providers": {"a": provider("https://llm.example"), "b": provider("http://llm.example")}});
     assert_fits(&render(&apart, WASM));
 }

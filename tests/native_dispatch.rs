@@ -10,7 +10,7 @@ const FIRST_BYTE: Duration = Duration::from_secs(10);
 
 fn load(vm: &Vm) -> Root<'_> {
     let config = json!({
-        "retry": {"mode": "dispatch"},
+        "retry": {"mode": "dispatch", "attempts": 0},
         "providers": {"openai": {
             "kind": "openai",
             "base_url": "http://127.0.0.1:9/v1",

@@ -4,18 +4,20 @@ use std::{env, fmt::Write, path::Path};
 
 use dragoman_core::{
     auth::Caller,
-    config::{Config, Silence},
+    config::{BaseUrl, Config, Problem, Silence, step},
     gateway::Gateway,
 };
 
 use crate::{
+    document::Document,
     pending::{self, Pending},
     render::scheme,
 };
 
 /// The summary of a file without problems. Credentials that are not set are named: their accounts would be skipped.
 #[must_use]
-pub fn summarize(path: &Path, config: &Config) -> String {
+pub fn summarize(path: &Path, document: &Document) -> String {
+    let Document { config, additions } = document;
     let mut text = String::new();
     let listen = &config.listen;
     // Writing to a String cannot fail.
@@ -36,7 +38,8 @@ pub fn summarize(path: &Path, config: &Config) -> String {
     }
     for Pending { pointer, silence } in pending::find(config) {
         let refused = if silence == Silence::Unsafe { "; until it is, `up` and `render` refuse the file" } else { "" };
-        let _ = writeln!(text, "  warning: {pointer} is not acted on yet{refused}");
+        let problem = Problem { pointer, message: format!("is not acted on yet{refused}") };
+        let _ = writeln!(text, "  warning: {}", additions.explain(problem));
     }
     for (pointer, meaningless) in names_without_meaning(config) {
         let _ = writeln!(text, "  warning: {pointer}: {meaningless}");
@@ -61,9 +64,24 @@ pub fn unconfigured(config: &Config) -> impl Iterator<Item = String> {
 }
 
 /// One line for each field that is written and not acted on, and may be ignored.
-pub fn ignored(config: &Config) -> impl Iterator<Item = String> {
+pub fn ignored(Document { config, additions }: &Document) -> impl Iterator<Item = String> {
     let harmless = pending::find(config).into_iter().filter(|pending| pending.silence == Silence::Harmless);
-    harmless.map(|Pending { pointer, .. }| format!("{pointer} is not acted on yet"))
+    harmless.map(|Pending { pointer, .. }| {
+        additions.explain(Problem { pointer, message: "is not acted on yet".into() }).to_string()
+    })
+}
+
+/// One line where variables add a provider: it is asked for models, and paid for, though no file speaks of it.
+#[must_use]
+pub fn added(path: &Path, Document { config, additions }: &Document) -> Option<String> {
+    let variables = additions.provider().join(" and ");
+    let provider = config.providers.iter().find(|provider| provider.name == "default")?;
+    let others =
+        if config.providers.len() > 1 { format!(", beside those of {}", path.display()) } else { String::new() };
+    let BaseUrl { path, .. } = &provider.base_url;
+    let line =
+        || format!("the provider `default`, {}{path}, is from {variables}{others}", scheme::origin(&provider.base_url));
+    (!variables.is_empty()).then(line)
 }
 
 /// The places that name a model which nobody could be asked for, whatever the environment holds, and why.
@@ -72,11 +90,11 @@ fn names_without_meaning(config: &Config) -> Vec<(String, String)> {
     let owners = config.models.iter().filter_map(|model| {
         let (owner, _) = model.name.split_once('/')?;
         let exists = config.providers.iter().any(|provider| provider.name == owner);
-        let pointer = format!("/models/{}", model.name.replace('~', "~0").replace('/', "~1"));
+        let pointer = format!("/models{}", step(&model.name));
         (!exists).then(|| (pointer, format!("There is no provider `{owner}`.")))
     });
     let aliases = config.aliases.iter().flat_map(|(alias, models)| {
-        let pointer = format!("/aliases/{}", alias.replace('~', "~0").replace('/', "~1"));
+        let pointer = format!("/aliases{}", step(alias));
         models.iter().map(move |model| (pointer.clone(), model))
     });
     let default = config.auto.default_model.iter().map(|model| ("/auto/default_model".to_owned(), model));

@@ -4,7 +4,14 @@
 //! keeps the order of keys (providers are tried in the order written) and duplicates (which are reported), which is why it
 //! does not go through `serde_json::Value`.
 
-use std::{env, fmt, fs, path::Path, path::PathBuf};
+use std::{
+    env,
+    ffi::OsString,
+    fmt,
+    fs::File,
+    io::{self, Read},
+    path::Path,
+};
 
 use dragoman_core::config::{self, Config, Problem};
 use serde::{
@@ -12,35 +19,38 @@ use serde::{
     de::{MapAccess, SeqAccess, Visitor},
     ser::{SerializeMap, SerializeSeq},
 };
+use serde_saphyr::budget::BudgetBreach;
 
-use crate::{pending, variables};
+use crate::{
+    mistake::{BadFile, Mistake},
+    pending,
+    variables::{self, Additions},
+};
 
-/// A file that cannot be used: printed one problem a line, the process exits 2.
+/// Hundreds of times the size of a large file. Each byte of it is in memory several times, and in the one of Envoy.
+const MAX_MIB: usize = 16;
+const MAX_BYTES: usize = MAX_MIB * 1024 * 1024;
+
+/// What YAML may amount to, where aliases stand for what they name: a kilobyte of them can be gigabytes.
+const MAX_VALUES: usize = 250_000;
+
+/// As deep as the core reads.
+const MAX_DEPTH: usize = 64;
+
+/// What was read: the file's part and the environment's, and which is which.
 #[derive(Debug)]
-pub struct BadFile {
-    /// The file as named on the command line.
-    pub path: PathBuf,
-    /// All that is wrong with it.
-    pub problems: Vec<Problem>,
+pub struct Document {
+    /// Both together.
+    pub config: Config,
+    /// What of it is from the environment.
+    pub additions: Additions,
 }
-
-impl fmt::Display for BadFile {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, problem) in self.problems.iter().enumerate() {
-            let separator = if index == 0 { "" } else { "\n" };
-            write!(f, "{separator}{}: {problem}", self.path.display())?;
-        }
-        Ok(())
-    }
-}
-
-impl std::error::Error for BadFile {}
 
 /// Reads and checks `path`.
 ///
 /// # Errors
 /// When the file cannot be read, is neither YAML nor JSON, or has problems.
-pub fn read(path: &Path) -> Result<Config, BadFile> {
+pub fn read(path: &Path) -> Result<Document, BadFile> {
     read_as(path, |text| parse(text, environment))
 }
 
@@ -48,70 +58,113 @@ pub fn read(path: &Path) -> Result<Config, BadFile> {
 ///
 /// # Errors
 /// As [`read`], and when the gateway does not do yet what the file relies on.
-pub fn read_to_run(path: &Path) -> Result<Config, BadFile> {
+pub fn read_to_run(path: &Path) -> Result<Document, BadFile> {
     read_as(path, parse_to_run)
 }
 
 /// Checks the text of a file for a gateway that will run.
 ///
 /// # Errors
-/// With every problem found.
-pub fn parse_to_run(text: &str) -> Result<Config, Vec<Problem>> {
-    let config = parse(text, environment)?;
-    pending::refuse(&config)?;
-    Ok(config)
+/// With every mistake found.
+pub fn parse_to_run(text: &str) -> Result<Document, Vec<Mistake>> {
+    let document = parse(text, environment)?;
+    pending::refuse(&document.config).map_err(|problems| document.additions.explain_all(problems))?;
+    Ok(document)
 }
 
-fn read_as(path: &Path, parse: fn(&str) -> Result<Config, Vec<Problem>>) -> Result<Config, BadFile> {
-    let text = fs::read_to_string(path).map_err(|error| whole(error.to_string()));
-    text.and_then(|text| parse(&text)).map_err(|problems| BadFile { path: path.to_owned(), problems })
+fn read_as(path: &Path, parse: fn(&str) -> Result<Document, Vec<Mistake>>) -> Result<Document, BadFile> {
+    let text = File::open(path).map_err(|error| error.to_string()).and_then(text);
+    let text = text.map_err(|reason| vec![Mistake::whole(reason)]);
+    text.and_then(|text| parse(&text)).map_err(|mistakes| BadFile { path: path.to_owned(), mistakes })
 }
 
-fn environment(variable: &str) -> Option<String> {
-    env::var(variable).ok()
+/// The text of a file, or why there is none. What is too large is not read to its end, which a device may not have.
+pub(crate) fn text(file: impl Read) -> Result<String, String> {
+    let mut bytes = Vec::new();
+    let most = u64::try_from(MAX_BYTES).unwrap_or(u64::MAX).saturating_add(1);
+    file.take(most).read_to_end(&mut bytes).map_err(|error: io::Error| error.to_string())?;
+    if bytes.len() > MAX_BYTES {
+        return Err(format!("the file is larger than {MAX_MIB} MiB, and no more is read"));
+    }
+    String::from_utf8(bytes).map_err(|_| "the file is not UTF-8".to_owned())
+}
+
+fn environment(variable: &str) -> Option<OsString> {
+    env::var_os(variable)
 }
 
 /// Checks the text of a file, with what the environment says besides.
 ///
 /// # Errors
-/// With every problem found.
-pub fn parse(text: &str, environment: impl Fn(&str) -> Option<String>) -> Result<Config, Vec<Problem>> {
+/// With every mistake found.
+pub fn parse(text: &str, environment: impl Fn(&str) -> Option<OsString>) -> Result<Document, Vec<Mistake>> {
+    let mistakes = variables::mistakes(&environment);
     let (settings, keys) = (variables::settings(&environment), variables::keys(&environment));
-    let refused = variables::problem(&environment);
+    let mut additions = Additions::default();
     // JSON that nothing is added to is read as it is written.
-    if refused.is_none()
-        && settings.is_empty()
-        && keys.is_empty()
-        && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
-    {
-        return config::parse(text);
-    }
-    let mut node = read_node(text)?;
-    let places = variables::lay_over(&mut node, settings, keys);
-    let json = serde_json::to_string(&node).map_err(|error| whole(error.to_string()))?;
-    let read = config::parse(&json).map_err(|problems| -> Vec<_> {
-        let explain = |Problem { pointer, message }| {
-            let source = places.iter().find(|(place, _)| *place == pointer);
-            let source = source.map(|(_, variable)| format!(" (set by {variable})")).unwrap_or_default();
-            Problem { pointer, message: message + &source }
-        };
-        problems.into_iter().map(explain).collect()
-    });
-    match refused {
-        None => read,
-        Some(problem) => Err(read.err().into_iter().flatten().chain([problem]).collect()),
+    let is_plain = settings.is_empty() && keys.is_empty();
+    let read = if is_plain && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok() {
+        config::parse(text)
+    } else {
+        let mut node = read_node(text).map_err(|reason| vec![Mistake::whole(reason)])?;
+        additions = variables::lay_over(&mut node, settings, keys);
+        let json = serde_json::to_string(&node).map_err(|error| vec![Mistake::whole(error.to_string())])?;
+        config::parse(&json)
+    };
+    match read {
+        Ok(config) if mistakes.is_empty() => Ok(Document { config, additions }),
+        read => {
+            let problems = read.err().unwrap_or_default();
+            Err(additions.explain_all(problems).into_iter().chain(mistakes).collect())
+        }
     }
 }
 
-fn read_node(text: &str) -> Result<Node, Vec<Problem>> {
+fn read_node(text: &str) -> Result<Node, String> {
     if let Ok(node) = serde_json::from_str(text) {
         return Ok(node);
     }
     // The parser's error excerpts are off: they would print the lines around the mistake, credentials included.
     // Duplicate keys pass, for the checker to name them like any other problem.
-    let options =
-        serde_saphyr::options! { with_snippet: false, duplicate_keys: serde_saphyr::DuplicateKeyPolicy::PassThrough };
-    serde_saphyr::from_str_with_options(text, options).map_err(|error| whole(error.to_string()))
+    let options = serde_saphyr::options! {
+        with_snippet: false,
+        duplicate_keys: serde_saphyr::DuplicateKeyPolicy::PassThrough,
+        budget: serde_saphyr::budget! { max_depth: MAX_DEPTH, max_nodes: MAX_VALUES },
+    };
+    serde_saphyr::from_str_with_options(text, options).map_err(|error| explain(&error))
+}
+
+/// The parser speaks of its own limits and functions where a file exceeds them; its syntax errors are about the file.
+fn explain(error: &serde_saphyr::Error) -> String {
+    use serde_saphyr::Error;
+    let said = error.to_string();
+    let cause = if let Error::AliasError { error: cause, .. } = error { cause } else { error };
+    // The scanner has a limit of its own, and may come to it before depth is counted.
+    let is_too_deep = matches!(cause, Error::Budget { breach: BudgetBreach::Depth { .. }, .. })
+        || matches!(cause, Error::ExternalMessage { .. }) && said.starts_with("recursion limit exceeded");
+    let is_too_much = matches!(
+        cause,
+        Error::Budget { .. }
+            | Error::AliasReplayCounterOverflow { .. }
+            | Error::AliasReplayLimitExceeded { .. }
+            | Error::AliasExpansionLimitExceeded { .. }
+            | Error::AliasReplayStackDepthExceeded { .. }
+    );
+    let message = if is_too_deep {
+        format!("nested deeper than {MAX_DEPTH} levels")
+    } else if is_too_much {
+        format!(
+            "larger than a configuration can be: more than {MAX_VALUES} values, or aliases (`*name`) that lead to as many"
+        )
+    } else if matches!(cause, Error::MultipleDocuments { .. }) {
+        "a second document begins, and one is read".to_owned()
+    } else {
+        return said;
+    };
+    match error.location() {
+        Some(location) => format!("{message}, at line {} column {}", location.line(), location.column()),
+        None => message,
+    }
 }
 
 /// The effective document, as YAML: all defaults filled in, in the order of the reference.
@@ -135,10 +188,6 @@ pub fn recheck(changed: &Config) -> Result<Config, Vec<Problem>> {
 /// A field's name may be written `base_url` or `base-url`.
 pub(crate) fn same_name(written: &str, name: &str) -> bool {
     written.replace('-', "_") == name
-}
-
-fn whole(message: String) -> Vec<Problem> {
-    vec![Problem { pointer: String::new(), message }]
 }
 
 /// A YAML value that remembers its keys as they were written.

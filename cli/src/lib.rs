@@ -5,6 +5,7 @@
 pub mod check;
 pub mod document;
 pub mod key;
+pub mod mistake;
 pub mod pending;
 pub mod reference;
 pub mod render;

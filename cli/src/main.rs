@@ -4,7 +4,7 @@
 
 use std::{
     ffi::OsString,
-    fs,
+    fmt, fs,
     io::{self, Read, Write},
     net::IpAddr,
     path::{Path, PathBuf},
@@ -14,10 +14,12 @@ use std::{
 use anyhow::{Context, bail};
 use clap::{Args, Parser, Subcommand};
 use dragoman::{
-    check, document,
-    document::BadFile,
-    key, reference,
-    render::{self, Rendering, Target},
+    check,
+    document::{self, Document},
+    key,
+    mistake::BadFile,
+    reference,
+    render::{self, Rendering, Target, Unsayable},
     schema, simulate,
     up::{self, launch},
     variables,
@@ -57,7 +59,7 @@ enum Verb {
 
 #[derive(Args)]
 struct CheckArgs {
-    /// The configuration file [default: what `DRAGOMAN_CONFIG` names]
+    /// The configuration file [default: what `DRAGOMAN_CONFIG` or `ROUTING_CONFIG_PATH` names]
     file: Option<PathBuf>,
     /// The same, as an option
     #[arg(long, value_name = "FILE", conflicts_with = "file")]
@@ -83,7 +85,7 @@ enum RenderVerb {
 
 #[derive(Args)]
 struct RenderArgs {
-    /// The configuration file [default: what `DRAGOMAN_CONFIG` names, or config/dragoman.yaml]
+    /// The configuration file [default: what `DRAGOMAN_CONFIG` or `ROUTING_CONFIG_PATH` names]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Folder to write to; `-` for standard output
@@ -121,7 +123,7 @@ enum KeyVerb {
 
 #[derive(Args)]
 struct UpArgs {
-    /// The configuration file [default: what `DRAGOMAN_CONFIG` names]
+    /// The configuration file [default: what `DRAGOMAN_CONFIG` or `ROUTING_CONFIG_PATH` names]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Envoy, 1.39 or later [default: beside this program, else on PATH]
@@ -155,24 +157,25 @@ fn main() -> ExitCode {
     let text = bad_file.map_or_else(|| format!("dragoman: {error:#}"), ToString::to_string);
     // With standard error gone there is nobody left to tell.
     let _ = writeln!(io::stderr().lock(), "{text}");
-    ExitCode::from(if bad_file.is_some() { 2 } else { 1 })
+    ExitCode::from(if bad_file.is_some() || error.is::<NoFile>() { 2 } else { 1 })
 }
 
 fn run(verb: Verb) -> anyhow::Result<()> {
     match verb {
         Verb::Check(CheckArgs { file, config, effective }) => {
-            let path = file.or(config).or_else(configured).with_context(no_file)?;
-            let config = document::read(&path)?;
+            let path = chosen(file.or(config))?;
+            let document = document::read(&path)?;
+            tell_added(&path, &document)?;
             let text = if effective {
-                document::effective(&render::hand_over(&config).0)?
+                document::effective(&render::hand_over(&document.config).0)?
             } else {
-                check::summarize(&path, &config)
+                check::summarize(&path, &document)
             };
             print(&text)
         }
         Verb::Render(RenderVerb::Envoy(args)) => write_rendering(&args, "envoy.yaml", render::envoy),
         Verb::Render(RenderVerb::Istio(args)) => write_rendering(&args, "dragoman.yaml", render::istio),
-        Verb::Render(RenderVerb::Plugin { config }) => print_plugin(config.as_deref()),
+        Verb::Render(RenderVerb::Plugin { config }) => print_plugin(config),
         Verb::Schema(SchemaArgs { check }) => {
             let schema = schema::document(&config::reference());
             check.map_or_else(|| print(&schema), |path| compare(&path, &schema))
@@ -187,7 +190,7 @@ fn run(verb: Verb) -> anyhow::Result<()> {
             print(&format!("{}\n", key::hash(&key)))
         }
         Verb::Up(UpArgs { config, envoy, wasm, host, port, reload }) => {
-            let config = config.or_else(configured).with_context(no_file)?;
+            let config = chosen(config)?;
             up::run(&up::Options { config, envoy, wasm, host, port, reload })
         }
         Verb::Simulate(args) => simulate::run(args),
@@ -198,27 +201,39 @@ fn run(verb: Verb) -> anyhow::Result<()> {
     }
 }
 
-/// The file that the environment names.
-fn configured() -> Option<PathBuf> {
-    let set = variables::FILE.iter().filter_map(std::env::var_os).find(|path| !path.is_empty());
-    set.map(PathBuf::from)
+/// A command line that names no file, where the environment does not either.
+#[derive(Debug)]
+struct NoFile;
+
+impl fmt::Display for NoFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "no configuration file: name one with --config FILE, or set {}", variables::FILE.join(" or "))
+    }
 }
 
-fn no_file() -> String {
-    format!("no configuration file: name one, or set {}", variables::FILE[0])
-}
+impl std::error::Error for NoFile {}
 
-fn chosen(named: Option<&Path>) -> PathBuf {
-    named.map(Path::to_path_buf).or_else(configured).unwrap_or_else(|| "config/dragoman.yaml".into())
+/// The file that the command line names, else the environment. None is looked for where the command happens to run.
+fn chosen(named: Option<PathBuf>) -> Result<PathBuf, NoFile> {
+    let configured = || variables::FILE.iter().filter_map(std::env::var_os).find(|path| !path.is_empty());
+    named.or_else(|| configured().map(PathBuf::from)).ok_or(NoFile)
 }
 
 type Renderer = fn(&Config, Target<'_>) -> anyhow::Result<Rendering>;
 
 /// Renders to a file of this name, or compares with it.
 fn write_rendering(args: &RenderArgs, name: &str, of: Renderer) -> anyhow::Result<()> {
-    let path = chosen(args.config.as_deref());
-    let config = document::read_to_run(&path)?;
-    let rendering = of(&config, Target { wasm: &args.wasm, private_admin: None })?;
+    let path = chosen(args.config.clone())?;
+    let document = document::read_to_run(&path)?;
+    tell_added(&path, &document)?;
+    let rendering = of(&document.config, Target { wasm: &args.wasm, private_admin: None });
+    let rendering = rendering.map_err(|error| match error.downcast() {
+        Ok(Unsayable(problems)) => {
+            let mistakes = problems.into_iter().map(|problem| document.additions.explain(problem)).collect();
+            BadFile { path: path.clone(), mistakes }.into()
+        }
+        Err(error) => error,
+    })?;
     if let Some(folder) = &args.check {
         return compare(&folder.join(name), &rendering.text);
     }
@@ -232,11 +247,17 @@ fn write_rendering(args: &RenderArgs, name: &str, of: Renderer) -> anyhow::Resul
     tell_variables(&path, &rendering)
 }
 
-fn print_plugin(config: Option<&Path>) -> anyhow::Result<()> {
-    let path = chosen(config);
-    let rendering = render::plugin(&document::read_to_run(&path)?);
+fn print_plugin(config: Option<PathBuf>) -> anyhow::Result<()> {
+    let path = chosen(config)?;
+    let document = document::read_to_run(&path)?;
+    tell_added(&path, &document)?;
+    let rendering = render::plugin(&document.config);
     print(&rendering.text)?;
     tell_variables(&path, &rendering)
+}
+
+fn tell_added(path: &Path, document: &Document) -> io::Result<()> {
+    check::added(path, document).map_or(Ok(()), |line| writeln!(io::stderr().lock(), "dragoman: {line}"))
 }
 
 fn tell_variables(path: &Path, rendering: &Rendering) -> anyhow::Result<()> {

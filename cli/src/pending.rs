@@ -4,7 +4,7 @@
 //! declarations say; here they are found in a document. Some are no more than missed. Others somebody relies on for money or
 //! access, and a gateway that ignored them would be another one than the file describes: such a file is checked, and not run.
 
-use dragoman_core::config::{self, Config, Problem, Reference, Shape, Silence};
+use dragoman_core::config::{self, Config, Problem, Reference, Shape, Silence, step};
 use serde_json::Value;
 
 /// A field that is written and not acted on.
@@ -49,7 +49,7 @@ fn walk(value: &Value, shape: &Shape, at: &str, reference: &Reference, found: &m
             let section = reference.sections.iter().find(|section| section.name == *name);
             for field in section.iter().flat_map(|section| &section.fields) {
                 let Some(value) = members.get(field.name) else { continue };
-                let pointer = format!("{at}/{}", field.name);
+                let pointer = format!("{at}{}", step(field.name));
                 match field.pending {
                     Some(silence) => found.push(Pending { pointer, silence }),
                     None => walk(value, &field.shape, &pointer, reference, found),
@@ -63,8 +63,7 @@ fn walk(value: &Value, shape: &Shape, at: &str, reference: &Reference, found: &m
         }
         (Shape::Map { value: shape, .. }, Value::Object(members)) => {
             for (name, value) in members {
-                let segment = name.replace('~', "~0").replace('/', "~1");
-                walk(value, shape, &format!("{at}/{segment}"), reference, found);
+                walk(value, shape, &format!("{at}{}", step(name)), reference, found);
             }
         }
         (Shape::Either(shapes), _) => {

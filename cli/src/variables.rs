@@ -4,15 +4,38 @@
 //! file that lacks only what a variable brings is complete. What a variable says counts over what the file says; what it only
 //! implies does not.
 
-use dragoman_core::config::Problem;
+use std::{
+    collections::{BTreeSet, HashMap},
+    ffi::OsString,
+};
+
+use dragoman_core::config::{Problem, step};
 
 use crate::{
     document::{Node, same_name},
     key,
+    mistake::Mistake,
 };
 
 /// Names the file where the command line does not; the first that is set counts.
 pub const FILE: [&str; 2] = ["DRAGOMAN_CONFIG", "ROUTING_CONFIG_PATH"];
+
+/// What of a document the environment has added, or written over the file's.
+#[derive(Debug, Clone, Default)]
+pub struct Additions {
+    parts: Vec<Part>,
+}
+
+/// A value of the document, and the variable that it is from.
+#[derive(Debug, Clone)]
+struct Part {
+    variable: &'static str,
+    pointer: String,
+    /// The outermost place that is there only because of it.
+    root: String,
+    /// Which of the words of the variable it is, from one.
+    entry: Option<usize>,
+}
 
 /// A value for one place of the document.
 pub(crate) struct Setting {
@@ -38,6 +61,12 @@ enum Kind {
     Name,
 }
 
+const KEYS: &str = "INGRESS_API_KEYS";
+const BACKEND_URL: &str = "BACKEND_BASE_URL";
+const BACKEND_KEY: &str = "BACKEND_API_KEY";
+/// The provider that they are of.
+const BACKEND: &str = "/providers/default";
+
 const OAUTH: &str = "OAUTH_";
 /// Of no place in the document: it says whether the others of its prefix count.
 const OAUTH_ENABLED: &str = "OAUTH_ENABLED";
@@ -59,7 +88,7 @@ const VARIABLES: [(&str, &[&str], Kind); 16] = [
     ("LIVE_METRICS_MIN_SAMPLES", &["policy", "min_samples"], Kind::Text),
     ("RUNTIME_POLICY_MAX_ADJUSTMENT_RATIO", &["policy", "max_ratio"], Kind::Text),
     ("ROUTER_RUNTIME_OVERRIDES_PATH", &["policy", "overrides"], Kind::Text),
-    ("BACKEND_API_KEY", &["providers", "default", "credential", "env"], Kind::Name),
+    (BACKEND_KEY, &["providers", "default", "credential", "env"], Kind::Name),
 ];
 
 impl Kind {
@@ -83,92 +112,190 @@ impl Setting {
     fn new(variable: &'static str, path: &[&str], value: Node) -> Self {
         Self { variable, path: path.iter().map(|segment| (*segment).to_owned()).collect(), value, is_implied: false }
     }
-
-    /// Where it goes, as a JSON pointer.
-    fn pointer(&self) -> String {
-        self.path.iter().flat_map(|segment| ["/", segment]).collect()
-    }
 }
 
-/// What the environment says. A variable that is empty is not set.
-pub(crate) fn settings(environment: impl Fn(&str) -> Option<String>) -> Vec<Setting> {
-    let get = |variable: &str| environment(variable).filter(|text| !text.is_empty());
+/// What the environment says.
+pub(crate) fn settings(environment: impl Fn(&str) -> Option<OsString>) -> Vec<Setting> {
+    let get = |variable: &str| get(&environment, variable);
     let oauth = !matches!(oauth_enabled(&environment), Some(Node::Bool(false)));
     let mut settings: Vec<_> = VARIABLES
         .iter()
         .filter(|(variable, ..)| oauth || !variable.starts_with(OAUTH))
         .filter_map(|(variable, path, kind)| Some(Setting::new(variable, path, kind.read(variable, &get(variable)?))))
         .collect();
-    let backend = get("BACKEND_BASE_URL");
-    if let Some(variable) = ["BACKEND_BASE_URL", "BACKEND_API_KEY"].into_iter().find(|variable| get(variable).is_some())
-    {
+    let backend = get(BACKEND_URL);
+    if let Some(variable) = [BACKEND_URL, BACKEND_KEY].into_iter().find(|variable| get(variable).is_some()) {
         let kind = Setting::new(variable, &["providers", "default", "kind"], Node::Text("openai".to_owned()));
         settings.push(Setting { is_implied: true, ..kind });
     }
     if let Some(url) = backend {
-        settings.push(Setting::new("BACKEND_BASE_URL", &["providers", "default", "base_url"], Node::Text(url)));
+        settings.push(Setting::new(BACKEND_URL, &["providers", "default", "base_url"], Node::Text(url)));
     }
     settings
 }
 
-/// What is wrong with a variable that has no place in the document, where the reader would find it.
-pub(crate) fn problem(environment: impl Fn(&str) -> Option<String>) -> Option<Problem> {
-    let Node::Text(text) = oauth_enabled(environment)? else { return None };
-    let message = format!("{OAUTH_ENABLED} must be true or false, not {text:?}");
-    Some(Problem { pointer: "/auth/jwt".to_owned(), message })
+/// What is wrong with variables that the reader of the document could not tell: it does not see them, or not as they are.
+pub(crate) fn mistakes(environment: impl Fn(&str) -> Option<OsString>) -> Vec<Mistake> {
+    let mistake = |variable, message: String| Mistake::Variables(vec![variable], message);
+    let names = VARIABLES.iter().map(|(variable, ..)| *variable).chain([OAUTH_ENABLED, KEYS, BACKEND_URL]);
+    let garbled = names.filter(|variable| environment(variable).is_some_and(|text| text.to_str().is_none()));
+    let mut mistakes: Vec<_> = garbled.map(|variable| mistake(variable, "is not UTF-8".into())).collect();
+    if let Some(Node::Text(text)) = oauth_enabled(&environment) {
+        mistakes.push(mistake(OAUTH_ENABLED, format!("must be true or false, not {text:?}")));
+    }
+    for (number, first) in repeats(&get(&environment, KEYS).unwrap_or_default()) {
+        mistakes.push(mistake(KEYS, format!("entry {number} is the same key as entry {first}")));
+    }
+    mistakes
 }
 
-fn oauth_enabled(environment: impl Fn(&str) -> Option<String>) -> Option<Node> {
-    let text = environment(OAUTH_ENABLED).filter(|text| !text.is_empty())?;
-    Some(Kind::Flag.read(OAUTH_ENABLED, &text))
+fn oauth_enabled(environment: impl Fn(&str) -> Option<OsString>) -> Option<Node> {
+    Some(Kind::Flag.read(OAUTH_ENABLED, &get(environment, OAUTH_ENABLED)?))
 }
 
-/// Keys of clients, between commas. They are hashed before anything else sees them.
-pub(crate) fn keys(environment: impl Fn(&str) -> Option<String>) -> Vec<Node> {
-    let text = environment("INGRESS_API_KEYS").unwrap_or_default();
-    let key = |(number, key): (u32, &str)| {
+/// A variable that is empty is not set.
+fn get(environment: impl Fn(&str) -> Option<OsString>, variable: &str) -> Option<String> {
+    environment(variable)?.into_string().ok().filter(|text| !text.is_empty())
+}
+
+/// Keys of clients, between commas, each with its number from one. They are hashed before anything else sees them. Those that are
+/// there twice are left to [`mistakes`].
+pub(crate) fn keys(environment: impl Fn(&str) -> Option<OsString>) -> Vec<(usize, Node)> {
+    let text = get(environment, KEYS).unwrap_or_default();
+    let repeated: Vec<_> = repeats(&text).into_iter().map(|(number, _)| number).collect();
+    let key = |(number, key): (usize, &str)| {
         let member = |name: &str, value| (name.to_owned(), Node::Text(value));
-        Node::Map(vec![member("id", format!("env-{number}")), member("sha256", key::hash(key))])
+        (number, Node::Map(vec![member("id", format!("env-{number}")), member("sha256", key::hash(key))]))
     };
-    (1..).zip(words(&text)).map(key).collect()
+    (1..).zip(words(&text)).filter(|(number, _)| !repeated.contains(number)).map(key).collect()
 }
 
-/// Lays them over a document, and says where, as JSON pointers with the variable that each is from. What is not a mapping where
-/// one is needed stays, for the reader to refuse.
-pub(crate) fn lay_over(document: &mut Node, settings: Vec<Setting>, keys: Vec<Node>) -> Vec<(String, &'static str)> {
-    let mut places = Vec::new();
-    for setting in settings {
-        let pointer = setting.pointer();
-        let Some(place) = place(document, &setting.path) else { continue };
-        if !setting.is_implied || matches!(place, Node::Null) {
-            *place = setting.value;
-            places.push((pointer, setting.variable));
-        }
-    }
-    if !keys.is_empty()
-        && let Some(place) = place(document, &["keys".to_owned()])
-    {
-        match place {
-            Node::List(list) => list.extend(keys),
-            Node::Null => *place = Node::List(keys),
-            Node::Bool(_) | Node::Unsigned(_) | Node::Signed(_) | Node::Float(_) | Node::Text(_) | Node::Map(_) => {}
-        }
-    }
-    places
+/// The numbers of the words that repeat an earlier one, each with that one's.
+fn repeats(text: &str) -> Vec<(usize, usize)> {
+    let mut firsts = HashMap::new();
+    let repeat = |(number, word)| {
+        let first = *firsts.entry(word).or_insert(number);
+        (first != number).then_some((number, first))
+    };
+    (1..).zip(words(text)).filter_map(repeat).collect()
 }
 
-/// The place of a value, made if need be.
-fn place<'n>(node: &'n mut Node, path: &[String]) -> Option<&'n mut Node> {
-    let Some((segment, rest)) = path.split_first() else { return Some(node) };
+/// Lays them over a document, and says where. What is not a mapping where one is needed stays, for the reader to refuse.
+pub(crate) fn lay_over(document: &mut Node, settings: Vec<Setting>, keys: Vec<(usize, Node)>) -> Additions {
+    let mut additions = Additions::default();
+    for Setting { variable, path, value, is_implied } in settings {
+        let Some((place, known)) = place(document, &path) else { continue };
+        if is_implied && !matches!(place, Node::Null) {
+            continue;
+        }
+        let part = Part { variable, pointer: pointer(&path), root: root(&path, known), entry: None };
+        if let Node::List(values) = &value {
+            additions.parts.extend((1..=values.len()).map(|entry| part.entry(entry.saturating_sub(1), entry)));
+        }
+        additions.parts.push(part);
+        *place = value;
+    }
+    if keys.is_empty() {
+        return additions;
+    }
+    let path = ["keys".to_owned()];
+    let Some((place, known)) = place(document, &path) else { return additions };
+    let list = Part { variable: KEYS, pointer: pointer(&path), root: root(&path, known), entry: None };
+    if matches!(place, Node::Null) {
+        *place = Node::List(Vec::new());
+        additions.parts.push(list.clone());
+    }
+    if let Node::List(elements) = place {
+        for (number, key) in keys {
+            additions.parts.push(list.entry(elements.len(), number));
+            elements.push(key);
+        }
+    }
+    additions
+}
+
+/// The place of a value, made if need be, and how many segments of its path were there.
+fn place<'n>(node: &'n mut Node, path: &[String]) -> Option<(&'n mut Node, usize)> {
+    let Some((segment, rest)) = path.split_first() else { return Some((node, 0)) };
     if matches!(node, Node::Null) {
         *node = Node::Map(Vec::new());
     }
     let Node::Map(members) = node else { return None };
-    let at = members.iter().position(|(name, _)| same_name(name, segment)).unwrap_or(members.len());
-    if at == members.len() {
+    let known = members.iter().position(|(name, _)| same_name(name, segment));
+    if known.is_none() {
         members.push((segment.clone(), Node::Null));
     }
-    place(&mut members.get_mut(at)?.1, rest)
+    let member = known.unwrap_or_else(|| members.len().saturating_sub(1));
+    let (place, further) = place(&mut members.get_mut(member)?.1, rest)?;
+    Some((place, if known.is_some() { further.saturating_add(1) } else { 0 }))
+}
+
+fn pointer(path: &[String]) -> String {
+    path.iter().map(|segment| step(segment)).collect()
+}
+
+/// The outermost place on the way that was not there.
+fn root(path: &[String], known: usize) -> String {
+    path.iter().take(known.saturating_add(1)).map(|segment| step(segment)).collect()
+}
+
+impl Part {
+    /// One element of its list.
+    fn entry(&self, index: usize, number: usize) -> Self {
+        let pointer = format!("{}/{index}", self.pointer);
+        Self { variable: self.variable, root: pointer.clone(), pointer, entry: Some(number) }
+    }
+
+    /// Names a problem at or below its place.
+    fn explain(&self, Problem { pointer, message }: &Problem) -> Mistake {
+        let entry = self.entry.map(|number| format!("entry {number}"));
+        let below = pointer.strip_prefix(&self.pointer).and_then(|rest| rest.strip_prefix('/'));
+        let place: Vec<_> = entry.into_iter().chain(below.map(|field| format!("`{field}`"))).collect();
+        let message = if place.is_empty() { message.clone() } else { format!("{}: {message}", place.join(", ")) };
+        Mistake::Variables(vec![self.variable], message)
+    }
+}
+
+impl Additions {
+    /// Names a problem by who wrote what it is about.
+    #[must_use]
+    pub fn explain(&self, problem: Problem) -> Mistake {
+        let at = |part: &&Part| is_within(&problem.pointer, &part.pointer);
+        if let Some(part) = self.parts.iter().filter(at).max_by_key(|part| part.pointer.len()) {
+            return part.explain(&problem);
+        }
+        // A section that stands there only because of variables: those that wrote in it, else those that made it.
+        let is_ours = self.parts.iter().any(|part| is_within(&problem.pointer, &part.root));
+        if !is_ours {
+            return Mistake::File(problem);
+        }
+        let mut variables = self.variables(|part| is_within(&part.pointer, &problem.pointer));
+        if variables.is_empty() {
+            variables = self.variables(|part| is_within(&problem.pointer, &part.root));
+        }
+        Mistake::Variables(variables, problem.to_string())
+    }
+
+    pub(crate) fn explain_all(&self, problems: Vec<Problem>) -> Vec<Mistake> {
+        problems.into_iter().map(|problem| self.explain(problem)).collect()
+    }
+
+    /// The variables that add a provider to those of the file; none where they only change one.
+    pub(crate) fn provider(&self) -> Vec<&'static str> {
+        let is_added = self.parts.iter().any(|part| is_within(BACKEND, &part.root));
+        if is_added { self.variables(|part| is_within(&part.pointer, BACKEND)) } else { Vec::new() }
+    }
+
+    /// Each once, in order.
+    fn variables(&self, wanted: impl Fn(&Part) -> bool) -> Vec<&'static str> {
+        let wanted: BTreeSet<_> = self.parts.iter().filter(|part| wanted(part)).map(|part| part.variable).collect();
+        wanted.into_iter().collect()
+    }
+}
+
+/// Whether a pointer leads to a place or below it.
+fn is_within(pointer: &str, place: &str) -> bool {
+    pointer.strip_prefix(place).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 fn words(text: &str) -> impl Iterator<Item = &str> {
@@ -177,14 +304,21 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
 
 #[cfg(test)]
 mod tests {
-    use dragoman_core::config::{Config, Credential, JwtKeys, Problem};
+    use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
 
+    use dragoman_core::config::{Config, Credential, JwtKeys};
+
+    use super::*;
     use crate::document;
 
-    fn read(file: &str, environment: &[(&str, &str)]) -> Result<Config, Vec<Problem>> {
-        let get =
-            |name: &str| environment.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
-        document::parse(file, get)
+    fn read(file: &str, environment: &[(&str, &str)]) -> Result<Config, Vec<Mistake>> {
+        let get = |name: &str| environment.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into());
+        document::parse(file, get).map(|document| document.config)
+    }
+
+    /// What is printed of a file with these mistakes.
+    fn refused(file: &str, environment: &[(&str, &str)]) -> Vec<String> {
+        read(file, environment).unwrap_err().iter().map(ToString::to_string).collect()
     }
 
     #[test]
@@ -240,10 +374,9 @@ mod tests {
     #[test]
     fn whether_oauth_is_on_is_said_clearly_or_refused() {
         let file = "providers: {a: {kind: openai}}\nlisen: {}\n";
-        let problems = read(file, &[("OAUTH_ENABLED", "maybe")]).unwrap_err();
-        let texts: Vec<_> = problems.iter().map(ToString::to_string).collect();
+        let texts = refused(file, &[("OAUTH_ENABLED", "maybe")]);
         assert_eq!(texts.len(), 2, "{texts:?}");
-        assert_eq!(texts[1], "/auth/jwt: OAUTH_ENABLED must be true or false, not \"maybe\"");
+        assert_eq!(texts[1], "OAUTH_ENABLED: must be true or false, not \"maybe\"");
         let json = r#"{"providers": {"a": {"kind": "openai"}}}"#;
         assert_eq!(read(json, &[("OAUTH_ENABLED", "maybe")]).unwrap_err().len(), 1, "JSON is not read past it");
         for good in ["", "On", "0"] {
@@ -260,27 +393,83 @@ mod tests {
         let credential = default.accounts[0].credential.as_ref().unwrap();
         assert!(matches!(credential, Credential::Env(variable) if variable == "BACKEND_API_KEY"), "{credential:?}");
         let wrong = read("providers: {default: {kind: gpt}}\n", &[("BACKEND_API_KEY", "sk-backend")]).unwrap_err();
-        assert!(!wrong[0].to_string().contains("set by"), "the file's own mistake: {wrong:?}");
+        assert!(wrong[0].to_string().starts_with("/providers/default/kind: "), "the file's own mistake: {wrong:?}");
     }
 
     #[test]
     fn what_a_variable_says_wrong_is_said_of_the_variable() {
         let file = "providers: {a: {kind: openai}}\nkeys: []\n";
-        let problems = read(
+        let texts = refused(
             file,
             &[("INGRESS_AUTH_REQUIRED", "maybe"), ("LIVE_METRICS_EWMA_ALPHA", "2"), ("BACKEND_BASE_URL", "h")],
-        )
-        .unwrap_err();
-        let texts: Vec<_> = problems.iter().map(ToString::to_string).collect();
-        assert_eq!(texts.len(), 3, "{texts:?}");
-        for (pointer, variable) in [
-            ("/providers/default/base_url", "BACKEND_BASE_URL"),
-            ("/auth/required", "INGRESS_AUTH_REQUIRED"),
-            ("/policy/alpha", "LIVE_METRICS_EWMA_ALPHA"),
-        ] {
-            let said = |text: &&String| text.starts_with(pointer) && text.contains(&format!("(set by {variable})"));
-            assert!(texts.iter().any(|text| said(&text)), "{texts:?}");
+        );
+        assert_eq!(
+            texts,
+            [
+                "BACKEND_BASE_URL: the value has no scheme; expected a URL such as https://api.openai.com/v1",
+                "INGRESS_AUTH_REQUIRED: expected true or false, found text",
+                "LIVE_METRICS_EWMA_ALPHA: expected a number from 0 to 1, found `2`",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_section_that_only_variables_made_is_named_by_them() {
+        let variables = [("OAUTH_AUDIENCE", "llm"), ("OAUTH_ALGORITHMS", "RS256,XX")];
+        let said = |file: &str| {
+            let texts = refused(file, &variables);
+            let [missing, wrong, lacking] = texts.as_slice() else { panic!("{texts:?}") };
+            assert!(wrong.starts_with("OAUTH_ALGORITHMS: entry 2: expected one of RS256, "), "{wrong}");
+            (missing.clone(), lacking.split(" needs ").next().unwrap().to_owned())
+        };
+        let ours = ("OAUTH_AUDIENCE: /auth/jwt/issuer: is required", "OAUTH_ALGORITHMS, OAUTH_AUDIENCE: /auth/jwt:");
+        let file = "providers: {a: {kind: openai}}\n";
+        assert_eq!(said(file), (ours.0.into(), ours.1.into()));
+        // Where the file has the section, it can be found there.
+        let file = format!("{file}auth: {{jwt: {{}}}}\n");
+        assert_eq!(said(&file), ("/auth/jwt/issuer: is required".into(), "/auth/jwt:".into()));
+    }
+
+    #[test]
+    fn a_key_that_is_there_twice_is_named_by_its_number() {
+        let file = "providers: {a: {kind: openai}}\n";
+        assert_eq!(
+            refused(file, &[("INGRESS_API_KEYS", "sk-a, sk-b, ,sk-a,sk-a")]),
+            [
+                "INGRESS_API_KEYS: entry 3 is the same key as entry 1",
+                "INGRESS_API_KEYS: entry 4 is the same key as entry 1",
+            ]
+        );
+        let file = format!("{file}keys: [{{id: env-1, sha256: {}}}]\n", key::hash("sk-b"));
+        assert_eq!(
+            refused(&file, &[("INGRESS_API_KEYS", "sk-a,sk-b")]),
+            [
+                "INGRESS_API_KEYS: entry 1, `id`: is also that of /keys/0",
+                "INGRESS_API_KEYS: entry 2, `sha256`: is also that of /keys/0",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_variable_that_is_no_text_is_not_passed_over() {
+        let garbled = |name: &str| (name == KEYS).then(|| OsStr::from_bytes(b"sk-\xff").to_owned());
+        let mistakes = document::parse("providers: {a: {kind: openai}}\n", garbled).unwrap_err();
+        assert_eq!(mistakes, [Mistake::Variables(vec![KEYS], "is not UTF-8".into())]);
+    }
+
+    #[test]
+    fn variables_that_add_a_provider_are_known_and_those_that_change_one_are_not() {
+        let added = |file: &str, variables: &[&str]| {
+            let get = |name: &str| variables.contains(&name).then(|| "https://h".into());
+            document::parse(file, get).unwrap().additions.provider()
+        };
+        let other = "providers: {a: {kind: openai}}\n";
+        for file in ["{}", "", other] {
+            assert_eq!(added(file, &[BACKEND_KEY]), [BACKEND_KEY], "{file}");
+            assert_eq!(added(file, &[BACKEND_KEY, BACKEND_URL]), [BACKEND_KEY, BACKEND_URL], "{file}");
         }
+        assert_eq!(added(other, &["OAUTH_ISSUER"; 0]), [""; 0]);
+        assert_eq!(added("providers: {default: {kind: ollama}}\n", &[BACKEND_KEY, BACKEND_URL]), [""; 0]);
     }
 
     #[test]

@@ -24,6 +24,10 @@ fn dragoman<const N: usize>(arguments: [&str; N]) -> Output {
 
 fn command<const N: usize>(arguments: [&str; N]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_dragoman"));
+    // What the tester's own environment says is not asked.
+    for variable in ["BACKEND_API_KEY", "BACKEND_BASE_URL", "DRAGOMAN_CONFIG", "ROUTING_CONFIG_PATH"] {
+        command.env_remove(variable);
+    }
     command.args(arguments).current_dir(root());
     command
 }
@@ -49,6 +53,9 @@ fn shipped() -> Vec<String> {
     yaml.map(|path| path.to_str().unwrap().to_owned()).collect()
 }
 
+/// What `make up` runs.
+const DEFAULT: &str = "config/dragoman.yaml";
+
 /// Has every field.
 const FULL: &str = "config/examples/full.yaml";
 
@@ -73,7 +80,7 @@ fn every_shipped_file_is_checked_and_rendered() {
 
 #[test]
 fn the_checked_in_bootstrap_is_the_rendered_default() {
-    let same = dragoman(["render", "envoy", "--check", "envoy/standalone"]);
+    let same = dragoman(["render", "envoy", "--config", DEFAULT, "--check", "envoy/standalone"]);
     assert!(same.status.success(), "{}", text(&same.stderr));
 }
 
@@ -190,7 +197,7 @@ fn what_is_relied_on_and_not_done_yet_is_checked_and_not_run() {
             assert!(problems.iter().any(|line| line.starts_with(&format!("{FULL}: {pointer}: "))), "{problems:?}");
         }
     }
-    assert!(warnings.contains("warning: /log is not acted on yet\n"), "{warnings}");
+    assert!(warnings.contains("warning: /log: is not acted on yet\n"), "{warnings}");
 }
 
 #[test]
@@ -214,15 +221,131 @@ fn the_effective_configuration_is_a_file_that_says_the_same_and_no_secret() {
     }
 }
 
+/// Every verb that reads a file, without one.
+const READERS: [&[&str]; 5] =
+    [&["check"], &["render", "envoy"], &["render", "istio"], &["render", "plugin"], &["up", "--envoy", "no/such"]];
+
 #[test]
-fn the_environment_names_the_file() {
-    let (_folder, path) = file("providers:\n  a: {kind: openai}\n");
-    for variable in ["DRAGOMAN_CONFIG", "ROUTING_CONFIG_PATH"] {
-        let check = command(["check"]).env(variable, &path).output().unwrap();
-        assert!(text(&check.stdout).starts_with(&format!("{path}: ok\n")), "{}", text(&check.stderr));
+fn the_environment_names_the_file_where_the_command_line_does_not() {
+    let (_folder, path) = file("providers:\n  from-the-variable: {kind: openai}\n");
+    for reader in READERS {
+        let run = |environment: &[(&str, &str)], more: &[&str]| {
+            let mut command = command([]);
+            command.args(reader).args(more);
+            let output = command.envs(environment.iter().copied()).output().unwrap();
+            (output.status.code(), [text(&output.stdout), text(&output.stderr)].concat())
+        };
+        for environment in [
+            &[("DRAGOMAN_CONFIG", path.as_str())][..],
+            &[("ROUTING_CONFIG_PATH", &path)],
+            &[("DRAGOMAN_CONFIG", &path), ("ROUTING_CONFIG_PATH", "no/such/file.yaml")],
+            &[("DRAGOMAN_CONFIG", ""), ("ROUTING_CONFIG_PATH", &path)],
+        ] {
+            let (_, said) = run(environment, &[]);
+            assert!(said.contains("from-the-variable"), "{reader:?} {environment:?}: {said}");
+        }
+        let (status, said) = run(&[("DRAGOMAN_CONFIG", &path)], &["--config", "no/such/file.yaml"]);
+        assert!(status == Some(2) && said.starts_with("no/such/file.yaml: "), "{reader:?}: {said}");
+        // The working directory has a `config/dragoman.yaml`, which nobody named.
+        let (status, said) = run(&[], &[]);
+        assert_eq!(status, Some(2), "{reader:?}: {said}");
+        for name in ["--config", "DRAGOMAN_CONFIG", "ROUTING_CONFIG_PATH"] {
+            assert!(said.contains(name), "{reader:?}: {said}");
+        }
     }
-    let none = command(["check"]).env_remove("DRAGOMAN_CONFIG").env_remove("ROUTING_CONFIG_PATH").output().unwrap();
-    assert!(!none.status.success() && text(&none.stderr).contains("DRAGOMAN_CONFIG"));
+}
+
+#[test]
+fn a_provider_that_the_environment_adds_is_said() {
+    let (_folder, other) = file("providers:\n  a: {kind: openai}\n");
+    let (_folder_too, own) = file("providers:\n  default: {kind: ollama}\n");
+    let (_third_folder, none) = file("{}\n");
+    for reader in READERS {
+        let added = |path: &str, variables: &[(&str, &str)]| {
+            let mut command = command([]);
+            let output =
+                command.args(reader).args(["--config", path]).envs(variables.iter().copied()).output().unwrap();
+            let lines =
+                text(&output.stderr).lines().filter(|line| line.starts_with("dragoman: the provider `default`"));
+            lines.map(str::to_owned).collect::<Vec<_>>()
+        };
+        let key = ("BACKEND_API_KEY", "sk-backend");
+        let line = "dragoman: the provider `default`, https://api.openai.com/v1, is from BACKEND_API_KEY";
+        assert_eq!(added(&none, &[key]), [line], "{reader:?}");
+        assert_eq!(added(&other, &[key]), [format!("{line}, beside those of {other}")], "{reader:?}");
+        let line = "dragoman: the provider `default`, http://h/v1, is from BACKEND_API_KEY and BACKEND_BASE_URL";
+        assert_eq!(added(&none, &[key, ("BACKEND_BASE_URL", "http://h/v1")]), [line], "{reader:?}");
+        assert_eq!(added(&own, &[key]), [""; 0], "{reader:?}");
+        assert_eq!(added(&other, &[]), [""; 0], "{reader:?}");
+    }
+}
+
+#[test]
+fn what_a_variable_causes_is_not_looked_for_in_the_file() {
+    let (_folder, path) = file("providers:\n  a: {kind: openai}\n");
+    let oauth = [("OAUTH_ISSUER", "https://i.example"), ("OAUTH_JWT_SECRET", "s"), ("LIVE_METRICS_MIN_SAMPLES", "7")];
+    let check = command(["check", &path]).envs(oauth).output().unwrap();
+    let summary = text(&check.stdout);
+    for line in [
+        "  warning: OAUTH_ISSUER, OAUTH_JWT_SECRET: /auth/jwt: is not acted on yet; until it is, `up` and `render` refuse the file\n",
+        "  warning: LIVE_METRICS_MIN_SAMPLES: /policy: is not acted on yet\n",
+    ] {
+        assert!(summary.contains(line), "{summary}");
+    }
+    let render = command(["render", "plugin", "--config", &path]).envs(oauth).output().unwrap();
+    assert_eq!(render.status.code(), Some(2));
+    let problem = text(&render.stderr);
+    assert!(problem.starts_with("OAUTH_ISSUER, OAUTH_JWT_SECRET: /auth/jwt: is not acted on yet"), "{problem}");
+    let variables = [("INGRESS_API_KEYS", "sk-a,sk-a")];
+    let twice = command(["check", &path]).envs(variables).output().unwrap();
+    assert_eq!(
+        (twice.status.code(), text(&twice.stderr)),
+        (Some(2), "INGRESS_API_KEYS: entry 2 is the same key as entry 1\n")
+    );
+    let (_folder, both) = file("providers:\n  a: {kind: openai, base_url: \"https://h\", auth: none}\n");
+    let clash =
+        command(["render", "istio", "--config", &both]).env("BACKEND_BASE_URL", "http://h:443").output().unwrap();
+    assert_eq!(clash.status.code(), Some(2));
+    for start in [format!("{both}: /providers/a/base_url: reaches"), "BACKEND_BASE_URL: reaches".into()] {
+        assert!(text(&clash.stderr).lines().any(|line| line.starts_with(&start)), "{}", text(&clash.stderr));
+    }
+}
+
+#[test]
+fn a_file_beyond_measure_is_refused_in_words_of_its_own() {
+    let providers = "providers:\n  a: {kind: openai}\n";
+    let deep = |levels: usize| format!("{providers}teams: {}{}\n", "[".repeat(levels), "]".repeat(levels));
+    let lines = |count: usize, line: &dyn Fn(usize) -> String| (0..count).map(line).collect::<Vec<_>>().concat();
+    let steps = lines(100, &|level| format!("{}a:\n", " ".repeat(level)));
+    let wide = lines(100_000, &|team| format!("  t{team}: {{description: x}}\n"));
+    let bomb =
+        lines(8, &|level| format!("b{}: &b{} [{}]\n", level + 1, level + 1, vec![format!("*b{level}"); 9].join(", ")));
+    let too_deep = "nested deeper than 64 levels, at line ";
+    let too_much = "larger than a configuration can be: more than 250000 values, ";
+    for (content, words) in [
+        (format!("{providers}# {}\n", "x".repeat(17 << 20)), "the file is larger than 16 MiB, and no more is read\n"),
+        (deep(100), too_deep),
+        (deep(20_000), too_deep),
+        (steps, too_deep),
+        (format!("{providers}teams:\n{wide}"), too_much),
+        (format!("b0: &b0 [x]\n{bomb}"), too_much),
+        (format!("{providers}---\n{providers}"), "a second document begins, and one is read, at line 4 "),
+    ] {
+        let (_folder, path) = file(&content);
+        let output = dragoman(["check", &path]);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(text(&output.stderr).starts_with(&format!("{path}: /: {words}")), "{}", text(&output.stderr));
+    }
+    let endless = dragoman(["check", "/dev/zero"]);
+    assert!(text(&endless.stderr).contains("larger than 16 MiB"), "{}", text(&endless.stderr));
+    // A file need not be YAML to be deep.
+    let (_folder, path) = file(&format!(r#"{{"providers": {{}}, "teams": {}{}}}"#, "[".repeat(300), "]".repeat(300)));
+    let output = command(["check", &path]).env("LIVE_METRICS_MIN_SAMPLES", "7").output().unwrap();
+    assert!(text(&output.stderr).contains(too_deep), "{}", text(&output.stderr));
+    let (_folder, path) = file(providers);
+    fs::write(&path, b"providers: \xff").unwrap();
+    let output = dragoman(["check", &path]);
+    assert_eq!(text(&output.stderr), format!("{path}: /: the file is not UTF-8\n"));
 }
 
 /// The shape of the file is a promise to others, who have an example of it.
@@ -243,11 +366,11 @@ fn the_example_that_others_have_is_a_good_file() {
 fn a_differing_bootstrap_is_named_with_its_first_line() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().to_str().unwrap();
-    assert!(dragoman(["render", "envoy", "--out", path]).status.success());
+    assert!(dragoman(["render", "envoy", "--config", DEFAULT, "--out", path]).status.success());
     let written = folder.path().join("envoy.yaml");
     let changed = fs::read_to_string(&written).unwrap().replace("cluster: dragoman\n", "cluster: other\n");
     fs::write(&written, changed).unwrap();
-    let differs = dragoman(["render", "envoy", "--check", path]);
+    let differs = dragoman(["render", "envoy", "--config", DEFAULT, "--check", path]);
     assert_eq!(differs.status.code(), Some(1));
     let message = text(&differs.stderr);
     assert!(message.contains("-   cluster: other\n+   cluster: dragoman"), "{message}");

@@ -1,4 +1,7 @@
 //! The attempt role: one try at one provider, on a stream of its own behind Envoy's router.
+//!
+//! Where the try fails, Envoy is asked for the next one, by a header of the answer; the property then says whose turn it is. A
+//! try of which nothing more is heard Envoy repeats by itself, so what it is to do then is said beforehand.
 
 use std::rc::Rc;
 
@@ -6,7 +9,7 @@ use dragoman_core::{
     attempt::Attempt,
     error::{Error, Kind, Shape},
     headers::Headers,
-    plan::{NEXT_PROPERTY, Plan},
+    plan::{NEXT_PROPERTY, Plan, RETRY_HEADER},
 };
 use proxy_wasm::{
     traits::{Context, HttpContext},
@@ -14,17 +17,19 @@ use proxy_wasm::{
 };
 
 use crate::{
-    courier::Courier,
+    alarm::{Alarm, Task},
+    courier::{Courier, Turn},
     host::{self, Stream},
     plans,
-    watch::{self, Watch},
+    root::Ticking,
+    watch,
 };
 
 /// See the module's documentation.
 #[derive(Debug)]
 pub(crate) struct AttemptStream {
-    stream: Stream,
-    watch: Rc<Watch>,
+    stream: Rc<Stream>,
+    ticking: Rc<Ticking>,
     state: State,
 }
 
@@ -33,38 +38,75 @@ pub(crate) struct AttemptStream {
 enum State {
     /// The request has not come whole.
     Preparing,
-    /// It is on its way.
-    Sent(Courier),
+    /// It is on its way, or will be when the alarm rings.
+    Sent { courier: Courier, plan: Rc<Plan>, token: u32, _alarm: Option<Rc<Alarm>> },
     /// It was not sent.
     Settled,
 }
 
 impl AttemptStream {
-    pub(crate) fn new(id: u32, watch: Rc<Watch>) -> Self {
-        Self { stream: Stream::new(id), watch, state: State::Preparing }
+    pub(crate) fn new(id: u32, ticking: Rc<Ticking>) -> Self {
+        Self { stream: Rc::new(Stream::new(id)), ticking, state: State::Preparing }
     }
 
     /// The request is whole.
     fn send(&mut self) -> Action {
-        let plan = host::property(&[NEXT_PROPERTY]).and_then(|next| Plan::token(&next)).and_then(plans::find);
-        let Some(attempt) = plan.and_then(|plan| Attempt::new(&plan, 0)) else {
-            self.state = State::Settled;
+        self.state = State::Settled;
+        let next = host::property(&[NEXT_PROPERTY]).unwrap_or_default();
+        let known = Plan::token(&next).and_then(|token| Some((plans::find(token)?, token)));
+        let Some((plan, token)) = known else {
             let error = Error::new(
                 Kind::UpstreamUnavailable,
                 "The gateway was reloaded while it routed this request; try again.",
             );
             return self.stream.reply(&error.reply(Shape::OpenAi));
         };
-        let (courier, action) = Courier::upstream(&self.stream, attempt);
-        self.state = State::Sent(courier);
+        let now = host::now();
+        let Some((attempt, wait)) = Attempt::next(&plan, now) else {
+            return self.stream.reply(&plan.verdict());
+        };
+        // Behind the router no other target can be asked from here but by an answer, and there is none.
+        let Ok(courier) = Courier::prepare(&self.stream, attempt) else {
+            return self.stream.reply(&plan.verdict());
+        };
+        if let Some(after) = plan.signpost_after_silence(token).filter(|after| after.as_bytes() != next) {
+            host::set_property(NEXT_PROPERTY, &after);
+        }
+        let alarm =
+            (!wait.is_zero()).then(|| self.ticking.alarms.set(&self.stream, now.saturating_add(wait), Task::Resume));
+        let action = if alarm.is_some() { Action::Pause } else { self.stream.forward() };
+        self.state = State::Sent { courier, plan, token, _alarm: alarm };
         action
+    }
+
+    fn turn(&mut self, with: impl FnOnce(&mut Courier, &Stream) -> Turn) -> Action {
+        let State::Sent { courier, plan, token, .. } = &mut self.state else { return self.stream.release() };
+        match with(courier, &self.stream) {
+            Turn::Held => Action::Pause,
+            Turn::Going => self.stream.release(),
+            Turn::Again => {
+                if let Some(next) = plan.signpost(*token) {
+                    host::set_property(NEXT_PROPERTY, &next);
+                }
+                self.stream.set_status(Kind::UpstreamUnavailable.status());
+                self.stream.set_response_header(RETRY_HEADER, "1");
+                self.stream.release()
+            }
+            // Only the ingress can answer at this point; it sees the head of this answer next.
+            Turn::Instead(reply) => {
+                self.stream.set_status(reply.status);
+                plan.defer(reply);
+                self.stream.release()
+            }
+        }
     }
 }
 
 impl Context for AttemptStream {
     /// The only callback at the end of an attempt: `on_log` is never called for upstream filters.
     fn on_done(&mut self) -> bool {
-        self.watch.forget(&self.stream);
+        self.ticking.watch.forget(&self.stream);
+        self.ticking.tail.watch(&self.stream);
         true
     }
 }
@@ -74,7 +116,7 @@ impl HttpContext for AttemptStream {
         if end {
             return self.send();
         }
-        if self.watch.begin(&self.stream) {
+        if self.ticking.watch.begin(&self.stream) {
             Action::Pause
         } else {
             self.stream.reply(&watch::explanation().reply(Shape::OpenAi))
@@ -82,7 +124,7 @@ impl HttpContext for AttemptStream {
     }
 
     fn on_http_request_body(&mut self, _: usize, end: bool) -> Action {
-        self.watch.see_body();
+        self.ticking.watch.see_body();
         if self.stream.has_ended() {
             return Action::Pause;
         }
@@ -95,30 +137,19 @@ impl HttpContext for AttemptStream {
     }
 
     fn on_http_response_headers(&mut self, _: usize, end: bool) -> Action {
-        if self.stream.has_ended() || self.watch.has_failed() {
+        if self.stream.has_ended() || self.ticking.watch.has_failed() {
             return Action::Continue;
         }
         self.stream.answered();
-        match &mut self.state {
-            State::Sent(courier) => {
-                let headers = self.stream.response_headers();
-                courier.answer(&self.stream, Headers(&headers), end)
-            }
-            State::Preparing | State::Settled => self.stream.release(),
-        }
+        let headers = self.stream.response_headers();
+        self.turn(|courier, stream| courier.answer(stream, Headers(&headers), end))
     }
 
     fn on_http_response_body(&mut self, length: usize, end: bool) -> Action {
-        match &mut self.state {
-            State::Sent(courier) => courier.read(&self.stream, length, end),
-            State::Preparing | State::Settled => Action::Continue,
-        }
+        self.turn(|courier, stream| courier.read(stream, length, end))
     }
 
     fn on_http_response_trailers(&mut self, _: usize) -> Action {
-        match &mut self.state {
-            State::Sent(courier) => courier.end(&self.stream),
-            State::Preparing | State::Settled => Action::Continue,
-        }
+        self.turn(Courier::end)
     }
 }

@@ -1,41 +1,23 @@
 //! One attempt on one stream of the host, whichever role the stream has: the request is made the provider's own, its answer
 //! is held until it can be used, let go, and looked after.
 //!
-//! In the attempt role the stream is the attempt's own; where a provider's cluster carries no upstream filter it is the
-//! client's, and the ingress runs the same code. What differs between the two stays with them: how they find the plan, and
-//! what happens when there is no answer.
+//! In the attempt role the stream is the attempt's own; on the client's stream the ingress runs the same code. What differs
+//! between the two stays with them: how they find the plan, and what follows a failure.
 
-use std::{mem, rc::Rc, time::Duration};
+use std::mem;
 
 use dragoman_core::{
     attempt::{Attempt, Flow, Held, Outgoing, Progress, Release},
     headers::Headers,
-    plan::Plan,
-    step::Chunk,
+    plan::Next,
+    step::{Chunk, Reply},
 };
-use proxy_wasm::types::Action;
 
-use crate::{
-    deadline::{Deadlines, Hold},
-    host::{self, HostClock, Stream},
-};
+use crate::host::{self, HostClock, Stream};
 
 /// See the module's documentation.
 #[derive(Debug)]
-pub(crate) struct Courier {
-    role: Role,
-    plan: Rc<Plan>,
-    state: State,
-}
-
-/// Whose stream it is.
-#[derive(Debug)]
-enum Role {
-    /// The client's, until this time at most without content.
-    Ingress { deadlines: Rc<Deadlines>, until: Duration, hold: Option<Rc<Hold>> },
-    /// The attempt's own, behind the client's. Envoy's router watches the time.
-    Upstream,
-}
+pub(crate) struct Courier(State);
 
 #[derive(Debug)]
 enum State {
@@ -49,127 +31,104 @@ enum State {
     Settled,
 }
 
+/// What has become of an answer.
+#[derive(Debug)]
+pub(crate) enum Turn {
+    /// It is held.
+    Held,
+    /// It is on its way.
+    Going,
+    /// It is of no use; another try follows.
+    Again,
+    /// This is to be answered instead.
+    Instead(Reply),
+}
+
 impl Courier {
-    /// Asks the provider on the attempt's own stream.
-    pub(crate) fn upstream(stream: &Stream, attempt: Attempt) -> (Self, Action) {
-        Self::send(stream, attempt, Role::Upstream)
-    }
-
-    /// Asks the provider on the client's stream.
-    pub(crate) fn ingress(stream: &Stream, attempt: Attempt, deadlines: &Rc<Deadlines>) -> (Self, Action) {
-        let until = host::now().saturating_add(attempt.plan().patience(0));
-        Self::send(stream, attempt, Role::Ingress { deadlines: Rc::clone(deadlines), until, hold: None })
-    }
-
-    /// Makes the held request the one for the attempt's target and lets it go. Where the target cannot
-    /// do what is asked for, that is answered instead.
-    fn send(stream: &Stream, mut attempt: Attempt, role: Role) -> (Self, Action) {
-        let plan = Rc::clone(attempt.plan());
-        let Outgoing { headers, body } = match attempt.outgoing(|length| stream.request_body(0, length)) {
-            Ok(outgoing) => outgoing,
-            Err(error) => return (Self { role, plan, state: State::Settled }, stream.reply(&attempt.refusal(&error))),
-        };
+    /// Makes the held request the one for the attempt's target; it can be let go.
+    ///
+    /// # Errors
+    /// What follows where the target cannot do what is asked for.
+    pub(crate) fn prepare(stream: &Stream, mut attempt: Attempt) -> Result<Self, Next> {
+        let Outgoing { headers, body } = attempt
+            .outgoing(|length| stream.request_body(0, length))
+            .map_err(|error| attempt.refuse(&error, host::now()))?;
         stream.edit_request_headers(&headers);
         stream.replace_request_body(&body);
-        (Self { role, plan, state: State::Asking(attempt) }, stream.forward())
+        Ok(Self(State::Asking(attempt)))
     }
 
     /// The answer's head has come.
-    pub(crate) fn answer(&mut self, stream: &Stream, headers: Headers<'_>, end: bool) -> Action {
-        let State::Asking(attempt) = mem::replace(&mut self.state, State::Settled) else {
-            return stream.release();
-        };
-        let progress = attempt.answer(host::read_status(headers), headers, end, &HostClock);
-        self.judge(stream, progress, 0)
+    pub(crate) fn answer(&mut self, stream: &Stream, headers: Headers<'_>, end: bool) -> Turn {
+        match mem::replace(&mut self.0, State::Settled) {
+            State::Asking(attempt) => {
+                let progress = attempt.answer(host::read_status(headers), headers, end, &HostClock);
+                self.judge(stream, progress, 0)
+            }
+            State::Holding(..) | State::Flowing(_) | State::Settled => Turn::Going,
+        }
     }
 
     /// A piece of the answer has come: `length` bytes are in the host's buffer.
-    pub(crate) fn read(&mut self, stream: &Stream, length: usize, end: bool) -> Action {
-        if self.is_late() {
-            return Action::Pause;
-        }
-        match mem::replace(&mut self.state, State::Settled) {
+    pub(crate) fn read(&mut self, stream: &Stream, length: usize, end: bool) -> Turn {
+        match mem::replace(&mut self.0, State::Settled) {
             State::Holding(held, seen) => {
                 let piece = stream.response_body(seen, length.saturating_sub(seen));
-                self.judge(stream, held.chunk(&piece, end), length)
+                self.judge(stream, held.chunk(&piece, end, host::now()), length)
             }
             State::Flowing(mut flow) => {
                 let piece = if flow.looks() { stream.response_body(0, length) } else { Vec::new() };
                 let chunk = flow.chunk(&piece, end);
                 pass(stream, chunk, length);
-                self.state = State::Flowing(flow);
-                Action::Continue
+                if end {
+                    flow.finish(host::now());
+                } else {
+                    self.0 = State::Flowing(flow);
+                }
+                Turn::Going
             }
             other @ (State::Asking(_) | State::Settled) => {
-                self.state = other;
-                Action::Continue
+                self.0 = other;
+                Turn::Going
             }
         }
     }
 
     /// The body before trailers ends without saying so. To what has been let go nothing can be added any more: a stream that
     /// lacks its end is reset, so that the client does not take it for a complete one.
-    pub(crate) fn end(&mut self, stream: &Stream) -> Action {
-        if self.is_late() {
-            return Action::Pause;
-        }
-        match mem::replace(&mut self.state, State::Settled) {
-            State::Holding(held, 0) => self.judge(stream, held.end_without_body(), 0),
-            State::Holding(held, seen) => self.judge(stream, held.chunk(&[], true), seen),
+    pub(crate) fn end(&mut self, stream: &Stream) -> Turn {
+        match mem::replace(&mut self.0, State::Settled) {
+            State::Holding(held, 0) => self.judge(stream, held.end_without_body(host::now()), 0),
+            State::Holding(held, seen) => self.judge(stream, held.chunk(&[], true, host::now()), seen),
             State::Flowing(mut flow) => {
                 if !flow.end_without_body() {
                     stream.reset();
                 }
-                Action::Continue
+                flow.finish(host::now());
+                Turn::Going
             }
-            State::Asking(_) | State::Settled => Action::Continue,
+            State::Asking(_) | State::Settled => Turn::Going,
         }
     }
 
-    /// Whether the client was told that the provider did not answer in time.
-    fn is_late(&self) -> bool {
-        matches!(&self.role, Role::Ingress { hold: Some(hold), .. } if hold.has_passed())
-    }
-
-    /// Nothing is held any more.
-    fn let_go(&mut self) {
-        if let Role::Ingress { hold, .. } = &mut self.role {
-            *hold = None;
-        }
-    }
-
-    /// What was held, `length` bytes, is let go, or held on.
-    fn judge(&mut self, stream: &Stream, progress: Progress, length: usize) -> Action {
+    /// What was held, `length` bytes, is let go, held on, or given up.
+    fn judge(&mut self, stream: &Stream, progress: Progress, length: usize) -> Turn {
         match progress {
             Progress::Held(held) => {
-                if let Role::Ingress { deadlines, until, hold: hold @ None } = &mut self.role {
-                    *hold = Some(deadlines.watch(stream, &self.plan, *until));
-                }
-                self.state = State::Holding(held, length);
-                Action::Pause
+                self.0 = State::Holding(held, length);
+                Turn::Held
             }
             Progress::Released(Release { status, headers, body }, flow) => {
-                self.let_go();
                 if let Some(status) = status {
                     stream.set_status(status);
                 }
                 stream.edit_response_headers(&headers);
                 pass(stream, body, length);
-                self.state = State::Flowing(flow);
-                stream.release()
+                self.0 = State::Flowing(flow);
+                Turn::Going
             }
-            Progress::Instead(reply) => {
-                self.let_go();
-                match &self.role {
-                    Role::Ingress { .. } => stream.reply(&reply),
-                    // Only the ingress can answer at this point; it sees the head of this answer next.
-                    Role::Upstream => {
-                        stream.set_status(reply.status);
-                        self.plan.defer(reply);
-                        stream.release()
-                    }
-                }
-            }
+            Progress::Again => Turn::Again,
+            Progress::Instead(reply) => Turn::Instead(reply),
         }
     }
 }

@@ -10,19 +10,21 @@
 #![expect(clippy::disallowed_methods, reason = "this is the one place where they are allowed")]
 
 use std::{
-    cell::Cell,
+    cell::{Cell, RefCell},
+    num::NonZeroU32,
     time::{Duration, UNIX_EPOCH},
 };
 
 use dragoman_core::{
     attempt::Front,
     headers::Headers,
-    host::Clock,
+    host::{Clock, Conflict, Entropy, Gauge, Meter, Store, Version},
     step::{HeaderEdits, Reply},
 };
+use hashbrown::HashMap;
 use proxy_wasm::{
     hostcalls,
-    types::{Action, BufferType, MapType},
+    types::{Action, BufferType, MapType, MetricType},
 };
 
 /// How far a stream has come: what can still be touched.
@@ -62,6 +64,14 @@ impl Stream {
         Action::Continue
     }
 
+    /// Lets a request go that was held, in the name of its stream.
+    pub(crate) fn resume(&self) {
+        if self.phase.get() == Phase::Request {
+            self.enter(Phase::Asked);
+            let _ = hostcalls::resume_http_request();
+        }
+    }
+
     /// The answer's head has come.
     pub(crate) fn answered(&self) {
         self.enter(Phase::Answer);
@@ -88,7 +98,7 @@ impl Stream {
 
     /// Answers in the provider's place.
     pub(crate) fn reply(&self, reply: &Reply) -> Action {
-        if matches!(self.phase.get(), Phase::Request | Phase::Answer) {
+        if matches!(self.phase.get(), Phase::Request | Phase::Asked | Phase::Answer) {
             let headers = reply.headers.iter().filter(|(_, value)| is_header_value(value));
             let headers = headers.map(|(name, value)| (name.as_ref(), value.as_str())).collect();
             let _ = hostcalls::send_http_response(u32::from(reply.status), headers, Some(&reply.body));
@@ -114,9 +124,12 @@ impl Stream {
     }
 
     pub(crate) fn set_status(&self, status: u16) {
+        self.set_response_header(":status", &status.to_string());
+    }
+
+    pub(crate) fn set_response_header(&self, name: &str, value: &str) {
         if self.phase.get() == Phase::Answer {
-            let value = status.to_string();
-            let _ = hostcalls::set_map_value_bytes(MapType::HttpResponseHeaders, ":status", Some(value.as_bytes()));
+            let _ = hostcalls::set_map_value_bytes(MapType::HttpResponseHeaders, name, Some(value.as_bytes()));
         }
     }
 
@@ -223,6 +236,26 @@ pub(crate) fn as_context<T>(other: u32, current: u32, act: impl FnOnce() -> T) -
     Some(result)
 }
 
+/// Asks a cluster; the number of the call, where it could be made. Header values that are no text are left out.
+pub(crate) fn call(cluster: &str, headers: &[(String, Vec<u8>)], body: &[u8], timeout: Duration) -> Option<u32> {
+    let text = headers.iter().filter_map(|(name, value)| Some((name.as_str(), std::str::from_utf8(value).ok()?)));
+    let headers = text.collect();
+    hostcalls::dispatch_http_call(cluster, headers, Some(body), Vec::new(), timeout).ok()
+}
+
+/// The head of the answer to a call. Only where it has one: the SDK panics otherwise.
+pub(crate) fn call_headers() -> Vec<(String, Vec<u8>)> {
+    hostcalls::get_map_bytes(MapType::HttpCallResponseHeaders).unwrap_or_default()
+}
+
+/// The body of the answer to a call.
+pub(crate) fn call_body(length: usize) -> Vec<u8> {
+    if length == 0 {
+        return Vec::new();
+    }
+    hostcalls::get_buffer(BufferType::HttpCallResponseBody, 0, length).ok().flatten().unwrap_or_default()
+}
+
 /// The host's clock, as time since the epoch. Whoever sets it moves the deadlines of what is under way: the ABI has no other.
 pub(crate) fn now() -> Duration {
     let now = hostcalls::get_current_time().ok().and_then(|now| now.duration_since(UNIX_EPOCH).ok());
@@ -235,7 +268,84 @@ pub(crate) fn now() -> Duration {
 pub(crate) struct HostClock;
 
 impl Clock for HostClock {
-    fn epoch_seconds(&self) -> u64 {
-        now().as_secs()
+    fn now(&self) -> Duration {
+        now()
+    }
+}
+
+/// Shared data, the same for all workers of the process.
+#[derive(Debug)]
+pub(crate) struct HostStore;
+
+impl Store for HostStore {
+    fn get(&self, key: &str) -> Option<(Vec<u8>, Version)> {
+        let (value, version) = hostcalls::get_shared_data(key).ok()?;
+        let version = version.and_then(NonZeroU32::new)?;
+        Some((value.unwrap_or_default(), Version(version)))
+    }
+
+    fn put(&self, key: &str, value: &[u8], version: Version) -> Result<(), Conflict> {
+        hostcalls::set_shared_data(key, Some(value), Some(version.0.get())).map_err(|_| Conflict)
+    }
+}
+
+/// Gauges, the same for all workers of the process.
+#[derive(Debug, Default)]
+pub(crate) struct HostMeter {
+    /// Those that this worker has asked for: the host hands out a new handle each time, and keeps it for ever.
+    gauges: RefCell<HashMap<String, Option<Gauge>>>,
+}
+
+impl HostMeter {
+    /// A `stats_matcher` that excludes a metric makes it nothing for ever, which only shows in that it does not count.
+    fn define(&self, name: &str) -> Option<Gauge> {
+        let gauge = Gauge(hostcalls::define_metric(MetricType::Gauge, name).ok()?);
+        self.add(gauge, 1);
+        let counts = self.read(gauge) > 0;
+        self.add(gauge, -1);
+        if !counts {
+            log::warn!("{name} is excluded from Envoy's metrics: each worker knows only of its own requests");
+        }
+        counts.then_some(gauge)
+    }
+}
+
+impl Meter for HostMeter {
+    fn gauge(&self, name: &str) -> Option<Gauge> {
+        if let Some(gauge) = self.gauges.borrow().get(name) {
+            return *gauge;
+        }
+        let gauge = self.define(name);
+        self.gauges.borrow_mut().insert(name.to_owned(), gauge);
+        gauge
+    }
+
+    fn add(&self, Gauge(id): Gauge, by: i64) {
+        let _ = hostcalls::increment_metric(id, by);
+    }
+
+    fn read(&self, Gauge(id): Gauge) -> u64 {
+        // A gauge below nothing reads as a huge one.
+        let value = hostcalls::get_metric(id).unwrap_or_default();
+        if value > u64::MAX / 2 { 0 } else { value }
+    }
+}
+
+/// Numbers that nobody has to be unable to guess: who is asked, how long to wait. Seeded from the nanosecond in which a worker
+/// first needs one.
+#[derive(Debug, Default)]
+pub(crate) struct HostEntropy {
+    state: Cell<Option<u64>>,
+}
+
+impl Entropy for HostEntropy {
+    /// `SplitMix64` (Steele, Lea and Flood 2014).
+    fn draw(&self) -> u64 {
+        let seed = |now: Duration| now.as_secs().wrapping_mul(1_000_000_000) ^ u64::from(now.subsec_nanos());
+        let state = self.state.get().unwrap_or_else(|| seed(now())).wrapping_add(0x9e37_79b9_7f4a_7c15);
+        self.state.set(Some(state));
+        let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
     }
 }

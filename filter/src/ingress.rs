@@ -1,15 +1,17 @@
 //! The ingress role: one client request.
 
-use std::{cell::OnceCell, rc::Rc};
+use std::{
+    cell::{OnceCell, RefCell},
+    mem,
+    rc::Rc,
+};
 
 use dragoman_core::{
-    attempt::Attempt,
-    error::{Error, Kind},
     exchange::{Arrival, Exchange, Head},
     gateway::Gateway,
     headers::Headers,
-    plan::{Mode, NEXT_PROPERTY},
-    step::Step,
+    plan::{Mode, NEXT_PROPERTY, Plan},
+    step::{HeaderEdits, Step},
 };
 use proxy_wasm::{
     traits::{Context, HttpContext},
@@ -17,15 +19,22 @@ use proxy_wasm::{
 };
 
 use crate::{
-    courier::Courier,
-    deadline::Deadlines,
+    alarm::{Alarm, Task},
     host::{self, HostClock, Stream},
+    observer,
     plans::{self, Place},
-    watch::{self, Watch},
+    relay::{HeaderMap, Relay},
+    root::Ticking,
+    watch,
 };
 
 /// Largest piece of a body that is read at once: the module's memory never shrinks again.
 const PIECE: usize = 256 * 1024;
+
+/// Headers of the client's request that are about its own connection: where Envoy's router would see to them, they are left out
+/// of the module's calls.
+const OF_CLIENT: &[&str] =
+    &["connection", "expect", "keep-alive", "te", "transfer-encoding", "upgrade", "x-forwarded-proto"];
 
 /// The token of a plan that no other stream looks for.
 const NO_PLAN: u32 = 0;
@@ -33,10 +42,11 @@ const NO_PLAN: u32 = 0;
 /// See the module's documentation.
 #[derive(Debug)]
 pub(crate) struct IngressStream {
-    stream: Stream,
-    watch: Rc<Watch>,
-    deadlines: Rc<Deadlines>,
+    stream: Rc<Stream>,
+    ticking: Rc<Ticking>,
     exchange: Exchange,
+    /// The head of the request, until it is sent on.
+    head: HeaderMap,
     /// How much of the body the exchange has seen.
     seen: usize,
     course: Course,
@@ -44,14 +54,13 @@ pub(crate) struct IngressStream {
 
 /// Who makes the attempts.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "it is not moved, and each stream is a box of its own")]
 enum Course {
     /// Nobody: there is no plan.
     Open,
-    /// Streams of their own, which find the plan there.
-    Handed { _plan: Place },
+    /// Streams of their own, which find the plan there, until the alarm rings at the latest.
+    Handed { _plan: Place, alarm: Option<Rc<Alarm>> },
     /// This stream.
-    Carried(Courier),
+    Carried(Rc<RefCell<Relay>>),
 }
 
 /// A response head, read once whoever asks.
@@ -78,59 +87,83 @@ impl Head for ResponseHead<'_> {
 }
 
 impl IngressStream {
-    pub(crate) fn new(id: u32, gateway: Rc<Gateway>, watch: Rc<Watch>, deadlines: Rc<Deadlines>) -> Self {
-        let (stream, exchange) = (Stream::new(id), Exchange::new(gateway));
-        Self { stream, watch, deadlines, exchange, seen: 0, course: Course::Open }
+    pub(crate) fn new(id: u32, gateway: Rc<Gateway>, ticking: Rc<Ticking>) -> Self {
+        let (stream, exchange) = (Rc::new(Stream::new(id)), Exchange::new(gateway));
+        Self { stream, ticking, exchange, head: Vec::new(), seen: 0, course: Course::Open }
     }
 
     fn act(&mut self, step: Step) -> Action {
         match step {
             Step::Wait => {
-                if self.watch.begin(&self.stream) {
+                if self.ticking.watch.begin(&self.stream) {
                     Action::Pause
                 } else {
                     self.stream.reply(&watch::explanation().reply(dragoman_core::error::Shape::OpenAi))
                 }
             }
-            Step::Forward(plan, edits) if plan.mode == Mode::Dispatch => {
-                if let Some(next) = plan.next(0, NO_PLAN) {
-                    host::set_property(NEXT_PROPERTY, &next);
-                }
-                self.stream.edit_request_headers(&edits);
-                let Some(attempt) = Attempt::new(&plan, 0) else {
-                    let error = Error::new(Kind::Misconfigured, "The request has nowhere to go.");
-                    return self.stream.reply(&error.reply(plan.inquiry.shape));
-                };
-                let (courier, action) = Courier::ingress(&self.stream, attempt, &self.deadlines);
-                self.course = Course::Carried(courier);
-                action
+            Step::Forward(plan, edits) if plan.mode == Mode::Dispatch => self.carry(&plan, &edits),
+            Step::Forward(plan, edits) => self.hand_over(plan, &edits),
+            Step::Reply(reply) => self.stream.reply(&reply),
+        }
+    }
+
+    /// The attempts run on this stream.
+    fn carry(&mut self, plan: &Rc<Plan>, edits: &HeaderEdits) -> Action {
+        if let Some(next) = plan.signpost(NO_PLAN) {
+            host::set_property(NEXT_PROPERTY, &next);
+        }
+        let mut head = mem::take(&mut self.head);
+        if plan.may_try_again() {
+            head.retain(|(name, _)| {
+                !edits.remove.iter().any(|removed| removed == name) && !OF_CLIENT.contains(&&**name)
+            });
+            if !plan.has_body() {
+                plan.keep_body(self.stream.request_body(0, self.seen));
             }
-            Step::Forward(plan, edits) => {
-                let place = plans::publish(Rc::clone(&plan));
-                if let Some(next) = plan.next(0, place.token()) {
-                    host::set_property(NEXT_PROPERTY, &next);
-                }
-                self.course = Course::Handed { _plan: place };
-                // Only after the property: Envoy chooses the route anew when a header changes, and each plan changes one.
-                self.stream.edit_request_headers(&edits);
+        }
+        self.stream.edit_request_headers(edits);
+        match Relay::start(&self.stream, &self.ticking, plan, head) {
+            Ok(relay) => {
+                self.course = Course::Carried(relay);
                 self.stream.forward()
             }
-            Step::Reply(reply) => self.stream.reply(&reply),
+            Err(reply) => self.stream.reply(&reply),
+        }
+    }
+
+    /// The attempts run behind the router.
+    fn hand_over(&mut self, plan: Rc<Plan>, edits: &HeaderEdits) -> Action {
+        let place = plans::publish(Rc::clone(&plan));
+        if let Some(next) = plan.signpost(place.token()) {
+            host::set_property(NEXT_PROPERTY, &next);
+        }
+        // Envoy bounds each try, but not all of them together.
+        let alarm =
+            plan.may_try_again().then(|| self.ticking.alarms.set(&self.stream, plan.until(), Task::Answer(plan)));
+        self.course = Course::Handed { _plan: place, alarm };
+        // Only after the property: Envoy chooses the route anew when a header changes, and each plan changes one.
+        self.stream.edit_request_headers(edits);
+        self.stream.forward()
+    }
+}
+
+impl Context for IngressStream {
+    fn on_http_call_response(&mut self, _: u32, headers: usize, length: usize, _: usize) {
+        if let Course::Carried(relay) = &self.course {
+            relay.borrow_mut().called(headers, length);
         }
     }
 }
 
-impl Context for IngressStream {}
-
 impl HttpContext for IngressStream {
     fn on_http_request_headers(&mut self, _: usize, end: bool) -> Action {
-        let headers = self.stream.request_headers();
-        let step = self.exchange.request_head(Headers(&headers), end, &HostClock);
+        self.head = self.stream.request_headers();
+        let step = observer::with_surroundings(|around| self.exchange.request_head(Headers(&self.head), end, around));
         self.act(step)
     }
 
     fn on_http_request_body(&mut self, length: usize, end: bool) -> Action {
-        self.watch.see_body();
+        self.ticking.watch.see_body();
         while self.seen < length && !self.stream.has_ended() {
             let piece = self.stream.request_body(self.seen, PIECE.min(length.saturating_sub(self.seen)));
             if piece.is_empty() {
@@ -144,7 +177,7 @@ impl HttpContext for IngressStream {
         if self.stream.has_ended() || !end {
             return Action::Pause;
         }
-        let step = self.exchange.request_end();
+        let step = observer::with_surroundings(|around| self.exchange.request_end(Headers(&self.head), around));
         self.act(step)
     }
 
@@ -152,39 +185,48 @@ impl HttpContext for IngressStream {
         if self.stream.has_ended() {
             return Action::Pause;
         }
-        let step = self.exchange.request_end();
+        let step = observer::with_surroundings(|around| self.exchange.request_end(Headers(&self.head), around));
         self.act(step)
     }
 
     fn on_http_response_headers(&mut self, _: usize, end: bool) -> Action {
         // A reply of our own to a request passes here too.
-        if self.stream.has_ended() || self.watch.has_failed() {
+        if self.stream.has_ended() || self.ticking.watch.has_failed() {
             return Action::Continue;
         }
         self.stream.answered();
         let mut head = ResponseHead { stream: &self.stream, headers: OnceCell::new() };
-        match (self.exchange.response_head(&mut head), &mut self.course) {
+        match (self.exchange.response_head(&mut head, &HostClock), &mut self.course) {
             (Arrival::Instead(reply), _) => self.stream.reply(&reply),
-            (Arrival::Provider, Course::Carried(courier)) => courier.answer(&self.stream, head.headers(), end),
-            (Arrival::Provider | Arrival::Judged, _) => self.stream.release(),
+            (Arrival::Provider, Course::Carried(relay)) => relay.borrow_mut().answer(head.headers(), end),
+            (Arrival::Again, Course::Carried(relay)) => {
+                relay.borrow_mut().next();
+                Action::Pause
+            }
+            (_, Course::Handed { alarm, .. }) => {
+                *alarm = None;
+                self.stream.release()
+            }
+            (Arrival::Provider | Arrival::Judged | Arrival::Again, _) => self.stream.release(),
         }
     }
 
     fn on_http_response_body(&mut self, length: usize, end: bool) -> Action {
-        match &mut self.course {
-            Course::Carried(courier) if !self.stream.has_ended() => courier.read(&self.stream, length, end),
+        match &self.course {
+            Course::Carried(relay) if !self.stream.has_ended() => relay.borrow_mut().read(length, end),
             Course::Carried(_) | Course::Handed { .. } | Course::Open => Action::Continue,
         }
     }
 
     fn on_http_response_trailers(&mut self, _: usize) -> Action {
-        match &mut self.course {
-            Course::Carried(courier) if !self.stream.has_ended() => courier.end(&self.stream),
+        match &self.course {
+            Course::Carried(relay) if !self.stream.has_ended() => relay.borrow_mut().end(),
             Course::Carried(_) | Course::Handed { .. } | Course::Open => Action::Continue,
         }
     }
 
     fn on_log(&mut self) {
-        self.watch.forget(&self.stream);
+        self.ticking.watch.forget(&self.stream);
+        self.ticking.tail.watch(&self.stream);
     }
 }

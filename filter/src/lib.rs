@@ -4,12 +4,14 @@
 //! **ingress** (who asks, may they, what is the plan), as upstream filter of each provider's cluster it is the **attempt**
 //! (one provider, one try). Both run in one VM of a worker, so that a plan is handed over by reference.
 
+mod alarm;
 mod attempt;
 mod courier;
-mod deadline;
 mod host;
 mod ingress;
+mod observer;
 mod plans;
+mod relay;
 mod root;
 mod watch;
 

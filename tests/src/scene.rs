@@ -71,12 +71,7 @@ impl Scene {
     /// When one has.
     #[track_caller]
     pub fn assert_sound(&self) {
-        let stats = self.gateway.ask_envoy("/stats?filter=wasm");
-        let crashes = |line: &&str| {
-            ["vm_reload", "fail", "crash"].iter().any(|word| line.contains(word)) && !line.trim_end().ends_with(": 0")
-        };
-        assert_eq!(stats.lines().find(crashes), None, "{}", self.gateway.log());
-        assert!(!self.gateway.log().contains("panicked"), "{}", self.gateway.log());
+        assert_sound(&self.gateway);
     }
 
     /// Waits until one of Envoy's gauges has come down to zero.
@@ -85,11 +80,7 @@ impl Scene {
     /// When it does not.
     #[track_caller]
     pub fn wait_for_none(&self, gauge: &str) {
-        let begun = Instant::now();
-        while self.gateway.stat(gauge) > 0 {
-            assert!(begun.elapsed() < PATIENCE, "{gauge} is still {}", self.gateway.stat(gauge));
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        wait_for_none(&self.gateway, gauge);
     }
 }
 
@@ -178,6 +169,33 @@ impl Case<'_> {
         }
         self.scene.assert_sound();
         response
+    }
+}
+
+/// Asserts that no worker's module has crashed, ever.
+///
+/// # Panics
+/// When one has.
+#[track_caller]
+pub fn assert_sound(gateway: &Gateway) {
+    let stats = gateway.ask_envoy("/stats?filter=wasm");
+    let crashes = |line: &&str| {
+        ["vm_reload", "fail", "crash"].iter().any(|word| line.contains(word)) && !line.trim_end().ends_with(": 0")
+    };
+    assert_eq!(stats.lines().find(crashes), None, "{}", gateway.log());
+    assert!(!gateway.log().contains("panicked"), "{}", gateway.log());
+}
+
+/// Waits until one of Envoy's gauges has come down to zero.
+///
+/// # Panics
+/// When it does not.
+#[track_caller]
+pub fn wait_for_none(gateway: &Gateway, gauge: &str) {
+    let begun = Instant::now();
+    while gateway.stat(gauge) > 0 {
+        assert!(begun.elapsed() < PATIENCE, "{gauge} is still {}", gateway.stat(gauge));
+        std::thread::sleep(Duration::from_millis(20));
     }
 }
 

@@ -1,4 +1,5 @@
-//! A provider as an Envoy cluster: where it is, how it is verified, and how long it may take.
+//! A provider as Envoy clusters: where it is, how it is verified, and how long it may take. Each place is a cluster, and where the
+//! module sits in it, a second one without.
 
 use std::time::Duration;
 
@@ -19,8 +20,19 @@ pub const SYSTEM_CA_FILE: &str = "/etc/ssl/certs/ca-certificates.crt";
 /// Providers close idle connections after a minute or so; a request that races with it is lost. Being first avoids that.
 const IDLE_CONNECTION: Duration = Duration::from_secs(30);
 
-pub(super) fn of(endpoint: &Endpoint<'_>, provider: &Provider, config: &Config, module: &Module<'_>) -> Value {
-    let Endpoint { cluster: name, base_url: url } = endpoint;
+/// All clusters of a provider whose clusters are rendered.
+pub(super) fn all(provider: &Provider, config: &Config, module: &Module<'_>) -> Vec<Value> {
+    let attempt = (provider.mode(&config.retry) == Mode::Native).then(|| module.attempt());
+    let has_twins = provider.has_twins(&config.retry);
+    let places = provider.endpoints().into_iter().flat_map(|endpoint| {
+        let twin = has_twins.then(|| cluster(&endpoint.twin(), endpoint.base_url, provider, config, None));
+        let Endpoint { cluster: name, base_url } = endpoint;
+        [Some(cluster(&name, base_url, provider, config, attempt.as_ref())), twin]
+    });
+    places.flatten().collect()
+}
+
+fn cluster(name: &str, url: &BaseUrl, provider: &Provider, config: &Config, attempt: Option<&Value>) -> Value {
     let mut cluster = json!({
         "name": name,
         "type": if literal(url).is_some() { "STATIC" } else { "STRICT_DNS" },
@@ -38,10 +50,14 @@ pub(super) fn of(endpoint: &Endpoint<'_>, provider: &Provider, config: &Config, 
             "tcp_keepalive": { "keepalive_time": 60, "keepalive_interval": 15, "keepalive_probes": 4 },
         },
         "typed_extension_protocol_options": {
-            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": protocol(url, provider, config, module),
+            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": protocol(url, provider, attempt),
         },
     });
     if let Some(fields) = cluster.as_object_mut() {
+        if name.contains('.') {
+            // Envoy would take what follows the full stop for the beginning of each statistic's own name.
+            fields.insert("alt_stat_name".into(), name.replace('.', "/").into());
+        }
         if literal(url).is_none() {
             // Each address is a host of its own here, so with both families half of the tries of an IPv4-only machine fail.
             fields.insert("dns_lookup_family".into(), "V4_PREFERRED".into());
@@ -68,7 +84,7 @@ fn endpoints(url: &BaseUrl) -> Value {
     json!([provider, { "priority": 1, "lb_endpoints": endpoint("127.0.0.1", 9) }])
 }
 
-fn protocol(url: &BaseUrl, provider: &Provider, config: &Config, module: &Module<'_>) -> Value {
+fn protocol(url: &BaseUrl, provider: &Provider, attempt: Option<&Value>) -> Value {
     let mut protocol = json!({
         "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
         "common_http_protocol_options": {
@@ -85,14 +101,14 @@ fn protocol(url: &BaseUrl, provider: &Provider, config: &Config, module: &Module
     };
     if let Some(fields) = protocol.as_object_mut() {
         fields.insert(choice.into(), options);
-        if provider.mode(&config.retry) == Mode::Native {
+        if let Some(attempt) = attempt {
             let codec = json!({
                 "name": "envoy.filters.http.upstream_codec",
                 "typed_config": {
                     "@type": "type.googleapis.com/envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec",
                 },
             });
-            fields.insert("http_filters".into(), json!([module.attempt(), codec]));
+            fields.insert("http_filters".into(), json!([attempt, codec]));
         }
     }
     protocol

@@ -9,10 +9,13 @@
 //! For routes Istio's reference promises no operation but `MERGE`: the route is a `VirtualService`'s, and the patch exchanges the
 //! field by which it finds its cluster.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
 
 use dragoman_core::{
-    config::{BaseUrl, Config, Plugin, Provider, RetryMode},
+    config::{BaseUrl, Config, Plugin, Problem, Provider, RetryMode, step},
     plan::CLUSTER_HEADER,
 };
 use serde_json::{Value, json};
@@ -20,8 +23,8 @@ use serde_json::{Value, json};
 use crate::key;
 
 use super::{
-    Rendering, Target, credentials, hand_over, ingress, route,
-    scheme::{literal, seconds},
+    Rendering, Target, Unsayable, credentials, hand_over, ingress, route,
+    scheme::{literal, scheme, seconds},
     wasm::Module,
     yaml,
 };
@@ -54,12 +57,12 @@ const NAME_HASH: usize = 8;
 /// Renders the resources.
 ///
 /// # Errors
-/// When two providers need one port in the clear and within TLS, which a `ServiceEntry` cannot say, and when the resources cannot be
-/// written as YAML.
+/// With [`Unsayable`] when providers need one port in the clear and within TLS, which a `ServiceEntry` cannot say; otherwise when the
+/// resources cannot be written as YAML.
 pub fn istio(config: &Config, target: Target<'_>) -> anyhow::Result<Rendering> {
+    refuse_both_schemes(config)?;
     let (mut config, handovers) = hand_over(config);
     let hosts = hosts(&config);
-    refuse_both_schemes(&hosts)?;
     for provider in config.providers.iter_mut().filter(|provider| provider.cluster.is_none()) {
         provider.cluster = Some(cluster(&provider.base_url));
     }
@@ -88,32 +91,49 @@ struct Address {
 /// The names of all providers that the mesh does not know yet.
 fn hosts(config: &Config) -> BTreeMap<String, BTreeSet<Address>> {
     let mut hosts: BTreeMap<String, BTreeSet<Address>> = BTreeMap::new();
-    let unknown = config.providers.iter().filter(|provider: &&Provider| provider.enabled && provider.cluster.is_none());
-    for Provider { base_url: url, .. } in unknown {
+    for Provider { base_url: url, .. } in unknown(config) {
         let address = Address { port: url.port, tls: url.tls, literal: literal(url).map(|ip| ip.to_string()) };
         hosts.entry(host(url)).or_default().insert(address);
     }
     hosts
 }
 
-fn refuse_both_schemes(hosts: &BTreeMap<String, BTreeSet<Address>>) -> anyhow::Result<()> {
-    for (host, addresses) in hosts {
-        let ports: BTreeSet<_> = addresses.iter().map(|address| address.port).collect();
-        let clash = ports.into_iter().find(|port| addresses.iter().filter(|address| address.port == *port).count() > 1);
-        if let Some(port) = clash {
-            anyhow::bail!(
-                "providers reach port {port} of {host} both by http and by https: a port of a ServiceEntry has one protocol; \
-                 change a `base_url`, or name the `cluster` of one of them"
-            );
-        }
-    }
-    Ok(())
+/// The providers that need a `ServiceEntry`.
+fn unknown(config: &Config) -> impl Iterator<Item = &Provider> {
+    config.providers.iter().filter(|provider| provider.enabled && provider.cluster.is_none())
 }
 
-/// A `ServiceEntry` needs a name; an address gets one that nobody resolves.
+fn refuse_both_schemes(config: &Config) -> Result<(), Unsayable> {
+    let problem = |provider: &Provider| {
+        let url = &provider.base_url;
+        let clash = |other: &&Provider| {
+            let other = &other.base_url;
+            (&other.host, other.port, other.tls) == (&url.host, url.port, !url.tls)
+        };
+        let other = step(&unknown(config).find(clash)?.name);
+        let message = format!(
+            "reaches port {} of {} by {}, and /providers{other}/base_url by {}: a port of a `ServiceEntry` has one protocol; \
+             change one of them, or name the `cluster` of one",
+            url.port,
+            url.host,
+            scheme(url.tls),
+            scheme(!url.tls),
+        );
+        Some(Problem { pointer: format!("/providers{}/base_url", step(&provider.name)), message })
+    };
+    let problems: Vec<_> = unknown(config).filter_map(problem).collect();
+    if problems.is_empty() { Ok(()) } else { Err(Unsayable(problems)) }
+}
+
+/// A `ServiceEntry` needs a name; an address gets one that nobody resolves. Of IPv6 every group is written, because `::1` would
+/// make a label that begins with a hyphen.
 fn host(url: &BaseUrl) -> String {
-    literal(url)
-        .map_or_else(|| url.host.clone(), |ip| format!("{}.provider.dragoman", ip.to_string().replace(['.', ':'], "-")))
+    let name = match literal(url) {
+        None => return url.host.clone(),
+        Some(IpAddr::V4(ip)) => ip.octets().map(|octet| octet.to_string()).join("-"),
+        Some(IpAddr::V6(ip)) => ip.segments().map(|group| format!("{group:x}")).join("-"),
+    };
+    format!("{name}.provider.dragoman")
 }
 
 /// Istio's name for the cluster of a service.
@@ -236,7 +256,7 @@ fn managed(config: &Config) -> Value {
 
 fn service_entry(host: &str, addresses: &BTreeSet<Address>) -> Value {
     let port = |address: &Address| {
-        let scheme = if address.tls { "https" } else { "http" };
+        let scheme = scheme(address.tls);
         json!({ "number": address.port, "name": format!("{scheme}-{}", address.port), "protocol": scheme.to_uppercase() })
     };
     let mut spec = json!({

@@ -21,9 +21,9 @@ pub mod scheme;
 mod wasm;
 mod yaml;
 
-use std::{net::SocketAddr, path::Path};
+use std::{fmt, net::SocketAddr, path::Path};
 
-use dragoman_core::config::{Config, EnvoyAdmin, Plugin};
+use dragoman_core::config::{Config, EnvoyAdmin, Plugin, Problem};
 use serde_json::{Value, json};
 
 use self::wasm::Module;
@@ -59,6 +59,19 @@ pub struct Rendering {
     pub variables: Vec<String>,
 }
 
+/// What a good file says and a rendering cannot.
+#[derive(Debug)]
+pub struct Unsayable(pub Vec<Problem>);
+
+impl fmt::Display for Unsayable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lines: Vec<_> = self.0.iter().map(ToString::to_string).collect();
+        f.write_str(&lines.join("\n"))
+    }
+}
+
+impl std::error::Error for Unsayable {}
+
 /// Renders a bootstrap for plain Envoy.
 ///
 /// # Errors
@@ -84,9 +97,7 @@ pub fn plugin(config: &Config) -> Rendering {
 /// The document; `ingress` is the filter of that role, or where it is found.
 fn bootstrap(config: &Config, target: Target<'_>, module: &Module<'_>, ingress: &Value) -> Value {
     let rendered = config.providers.iter().filter(|provider| provider.cluster.is_none());
-    let clusters = rendered.flat_map(|provider| {
-        provider.endpoints().into_iter().map(move |endpoint| cluster::of(&endpoint, provider, config, module))
-    });
+    let clusters = rendered.flat_map(|provider| cluster::all(provider, config, module));
     let mut bootstrap = json!({
         "node": { "id": "dragoman", "cluster": "dragoman" },
         "overload_manager": overload::manager(ingress::buffer_bytes(config)),
@@ -226,10 +237,91 @@ mod tests {
             TARGET,
         );
         assert_eq!(all(&bootstrap["static_resources"]["listeners"][0], "stream_idle_timeout"), ["90s"]);
-        // For the flex tier, then for all others, which the deadline bounds.
-        assert_eq!(all(&bootstrap, "per_try_timeout"), ["60s", "45s"]);
-        assert_eq!(all(&bootstrap["static_resources"]["listeners"][0], "idle_timeout"), ["300s", "61s", "46s"]);
-        assert_eq!(all(&bootstrap, "max_stream_duration"), ["70s"]);
+        // For the flex tier twice, then for all others, which the deadline bounds.
+        assert_eq!(all(&bootstrap, "per_try_timeout"), ["60s", "60s", "45s", "45s"]);
+        let idle = all(&bootstrap["static_resources"]["listeners"][0], "idle_timeout");
+        assert_eq!(idle, ["300s", "61s", "61s", "46s", "46s"]);
+        // The cluster, and its twin.
+        assert_eq!(all(&bootstrap, "max_stream_duration"), ["70s", "70s"]);
+    }
+
+    #[test]
+    fn a_stream_with_several_tries_may_be_silent_as_long_as_they_may_take() {
+        let (_, bootstrap) = render(
+            r#"{"retry": {"deadline": "20s"}, "routers": {"r": {"retry": {"deadline": "90s"}}},
+                "providers": {"a": {"kind": "openai", "timeouts": {"first_byte": "5s", "idle": "8s", "flex": "6s"}}}}"#,
+            TARGET,
+        );
+        let routes = all(&bootstrap, "routes")[0].as_array().unwrap();
+        let of = |field: &str| routes.iter().map(|route| all(route, field)[0].clone()).collect::<Vec<_>>();
+        assert_eq!(of("name"), ["tries-flex", "flex", "tries", "plan"]);
+        assert_eq!(of("idle_timeout"), ["91s", "8s", "91s", "8s"]);
+        assert_eq!(of("per_try_timeout"), ["6s", "6s", "5s", "5s"]);
+    }
+
+    #[test]
+    fn only_a_plan_of_several_tries_is_tried_again_and_no_status_alone_does_it() {
+        let (_, bootstrap) = render(r#"{"providers": {"a": {"kind": "openai"}}}"#, TARGET);
+        let routes = all(&bootstrap, "routes")[0].as_array().unwrap();
+        let marks: Vec<_> =
+            routes.iter().map(|route| all(route, "suffix").first().map(|mark| (*mark).clone())).collect();
+        assert_eq!(marks, [Some(json!("#tries#flex")), Some(json!("#flex")), Some(json!("#tries")), None]);
+        let retries: Vec<_> =
+            routes.iter().map(|route| route["route"]["retry_policy"].get("retry_on").cloned()).collect();
+        let asked = Some(json!("reset,connect-failure,refused-stream,retriable-headers"));
+        assert_eq!(retries, [asked.clone(), None, asked, None]);
+        assert_eq!(all(&bootstrap, "refresh_cluster_on_retry"), [true, true]);
+        assert!(all(&bootstrap, "retriable_status_codes").is_empty());
+    }
+
+    #[test]
+    fn an_envoy_without_the_matcher_gets_nothing_that_it_does_not_know() {
+        let file = r#"{"retry": {"mode": "dispatch"}, "providers": {"a": {"kind": "openai"}}}"#;
+        let (rendering, bootstrap) = render(file, TARGET);
+        assert!(!rendering.text.contains("refresh_cluster_on_retry") && !rendering.text.contains("retry_on"));
+        assert!(!rendering.text.contains("cluster_specifier"));
+        // How long they may be silent, they tell apart all the same.
+        assert_eq!(all(&bootstrap, "cluster_header").len(), 4);
+    }
+
+    #[test]
+    fn each_place_of_a_provider_has_a_cluster_and_a_twin_without_the_module() {
+        let file = r#"{"providers": {"a": {"kind": "openai", "accounts": [
+            {"name": "one", "credential": {"env": "A"}},
+            {"name": "two", "credential": {"env": "B"}, "base_url": "https://eu.example.com/v1"}]}}}"#;
+        let (_, mut bootstrap) = render(file, TARGET);
+        let mut clusters = bootstrap["static_resources"]["clusters"].take();
+        let clusters = clusters.as_array_mut().unwrap();
+        let names: Vec<_> = clusters.iter().map(|cluster| cluster["name"].as_str().unwrap().to_owned()).collect();
+        assert_eq!(names, ["dragoman_a", "dragoman_a.plain", "dragoman_a.1", "dragoman_a.1.plain"]);
+        let carry: Vec<_> = clusters.iter().map(|cluster| all(cluster, "root_id").len()).collect();
+        assert_eq!(carry, [1, 0, 1, 0]);
+        assert_eq!(all(&clusters[3], "sni"), ["eu.example.com"]);
+        // But for the module and its name a twin is its cluster.
+        let [cluster, twin, ..] = clusters.as_mut_slice() else { panic!("{names:?}") };
+        let protocol = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+        let options = &mut cluster["typed_extension_protocol_options"][protocol];
+        options.as_object_mut().unwrap().remove("http_filters").unwrap();
+        assert_eq!(twin.as_object_mut().unwrap().remove("alt_stat_name").unwrap(), "dragoman_a/plain");
+        for place in ["/name", "/load_assignment/cluster_name"] {
+            *twin.pointer_mut(place).unwrap() = "dragoman_a".into();
+        }
+        assert_eq!(cluster, twin);
+        // No key of the map begins with another.
+        let map = all(&bootstrap, "prefix_match_map")[0]["map"].as_object().unwrap().clone();
+        let keys: Vec<_> = map.keys().collect();
+        assert_eq!(keys, ["dragoman_a#", "dragoman_a.1#", "dragoman_a.1.plain#", "dragoman_a.plain#"]);
+    }
+
+    #[test]
+    fn a_cluster_of_the_operators_own_has_no_twin_and_neither_has_one_without_the_module() {
+        let own = r#"{"providers": {"a": {"kind": "openai", "cluster": "mine", "upstream_filter": true}, "b": {"kind": "openai"}}}"#;
+        let (_, bootstrap) = render(own, TARGET);
+        let map = all(&bootstrap, "prefix_match_map")[0]["map"].as_object().unwrap();
+        assert_eq!(map.keys().collect::<Vec<_>>(), ["dragoman_b#", "dragoman_b.plain#", "mine#"]);
+        let (_, bootstrap) =
+            render(r#"{"retry": {"mode": "dispatch"}, "providers": {"a": {"kind": "openai"}}}"#, TARGET);
+        assert_eq!(bootstrap["static_resources"]["clusters"].as_array().unwrap().len(), 1);
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! The routes: the module names the cluster of each attempt, Envoy retries and streams.
 //!
-//! There are two, equal but for how long a stream may be silent. That is a property of the route, and it runs while the answer
-//! is awaited, too: with one route for all, the patience that the flex tier needs would keep every stalled stream open.
+//! There are four, by two properties that only a route has and no header can set. How long a stream may be silent runs while
+//! the answer is awaited, too: with one route for all, the patience that the flex tier needs, or a second try, would keep every
+//! stalled stream open. And a route that may retry keeps a copy of each body, which a request with one try need not pay for.
+//! What the module has written into filter state ends in marks that say which it is.
 //!
 //! The obvious `cluster_header` is resolved once per request, so that a retry stays with the first provider. The matcher
 //! specifier with `refresh_cluster_on_retry` (Envoy 1.39) is asked again before each attempt, and reads filter state, which
@@ -11,8 +13,8 @@
 use std::time::Duration;
 
 use dragoman_core::{
-    config::{Config, Endpoint, Provider, RetryMode},
-    plan::{CLUSTER_HEADER, FLEX_MARK, NEXT_PROPERTY},
+    config::{Config, Provider, RetryMode},
+    plan::{CLUSTER_HEADER, FLEX_MARK, NEXT_PROPERTY, RETRY_HEADER, TRIES_MARK},
 };
 use serde_json::{Map, Value, json};
 
@@ -21,8 +23,32 @@ use super::{INGRESS_STATS, scheme::seconds};
 /// So much later than the attempt's own time-out a silent stream ends, so that the attempt's is the one that is reported.
 const PATIENCE_MARGIN: Duration = Duration::from_secs(1);
 
+/// Between tries; the module waits by itself where a provider asks for it. Envoy's own would keep the client waiting for 15 ms.
+const BACK_OFF: &str = "0.001s";
+
+/// Which requests a route is for.
+#[derive(Debug, Clone, Copy)]
+struct Lane {
+    name: &'static str,
+    /// The service tier that may take long.
+    is_flex: bool,
+    /// Whether the plan has more than one try.
+    has_tries: bool,
+}
+
+/// In the order in which Envoy looks: a mark is matched as the end of the value, which may have another mark before it.
+const LANES: [Lane; 4] = [
+    Lane { name: "tries-flex", is_flex: true, has_tries: true },
+    Lane { name: "flex", is_flex: true, has_tries: false },
+    Lane { name: "tries", is_flex: false, has_tries: true },
+    Lane { name: "plan", is_flex: false, has_tries: false },
+];
+
+/// The specifier in the table of routes.
+const SPECIFIER: &str = "next";
+
 pub(super) fn table(config: &Config, buffer_bytes: u64) -> Value {
-    json!({
+    let mut table = json!({
         "name": INGRESS_STATS,
         "virtual_hosts": [{
             "name": INGRESS_STATS,
@@ -31,54 +57,101 @@ pub(super) fn table(config: &Config, buffer_bytes: u64) -> Value {
             "request_body_buffer_limit": buffer_bytes,
             // What the route itself is found by; all else that a provider must not see the module takes off.
             "request_headers_to_remove": ["x-forwarded-proto", CLUSTER_HEADER],
-            "routes": [flex(config), plan(config)],
+            "routes": LANES.map(|lane| lane.route(config)),
         }],
-    })
-}
-
-/// Requests of the flex tier, once the module has read that they are.
-fn flex(config: &Config) -> Value {
-    let is_flex = json!({ "key": next_key(), "string_match": { "suffix": FLEX_MARK } });
-    let patience = longest(config, |provider| provider.timeouts.flex);
-    json!({
-        "name": "flex",
-        "match": { "prefix": "/", "filter_state": [is_flex] },
-        "route": action(config, patience),
-    })
-}
-
-/// All others.
-fn plan(config: &Config) -> Value {
-    json!({ "name": "plan", "match": { "prefix": "/" }, "route": action(config, config.longest_first_byte()) })
-}
-
-fn action(config: &Config, patience: Duration) -> Value {
-    let mut action = json!({
-        // It would span all attempts and the stream; each attempt is bounded by its cluster instead.
-        "timeout": "0s",
-        // `per_try_idle_timeout` seems made for it, but Envoy 1.40 forgets it with the answer's head where there is a
-        // `per_try_timeout`, too. This one also runs while the first content is awaited, so it may not be the shorter one.
-        "idle_timeout": seconds(silence(config, patience)),
-        "retry_policy": retry_policy(patience),
     });
-    if let Some(fields) = action.as_object_mut() {
-        if config.retry.mode == RetryMode::Dispatch {
-            fields.insert("cluster_header".into(), CLUSTER_HEADER.into());
-        } else {
-            fields.insert("inline_cluster_specifier_plugin".into(), specifier(&config.providers));
-        }
+    if let (false, Some(fields)) = (names_header(config), table.as_object_mut()) {
+        fields.insert("cluster_specifier_plugins".into(), json!([{ "extension": specifier(config) }]));
     }
-    action
+    table
 }
 
-/// How long a stream of any tier may be silent, where all share a route.
+/// Whether the router knows the cluster by a header: it makes one attempt.
+fn names_header(config: &Config) -> bool {
+    config.retry.mode == RetryMode::Dispatch
+}
+
+/// How long a stream of any kind may be silent, where all share a route.
 pub(super) fn longest_silence(config: &Config) -> Duration {
-    silence(config, longest(config, |provider| provider.timeouts.flex).max(config.longest_first_byte()))
+    LANES.iter().map(|lane| lane.silence(config)).max().unwrap_or_default()
 }
 
-fn silence(config: &Config, patience: Duration) -> Duration {
-    let idle = longest(config, |provider| provider.timeouts.idle);
-    idle.max(patience.saturating_add(PATIENCE_MARGIN))
+/// The longest time to the first content, over all tries, that the file or a router in it allows.
+pub(super) fn longest_deadline(config: &Config) -> Duration {
+    let of_routers = config.routers.iter().filter_map(|router| router.retry.deadline);
+    of_routers.fold(config.retry.deadline, Duration::max)
+}
+
+impl Lane {
+    fn route(self, config: &Config) -> Value {
+        json!({ "name": self.name, "match": self.condition(), "route": self.action(config) })
+    }
+
+    fn condition(self) -> Value {
+        let mark = [(self.has_tries, TRIES_MARK), (self.is_flex, FLEX_MARK)];
+        let mark: String = mark.into_iter().filter_map(|(is_set, mark)| is_set.then_some(mark)).collect();
+        let mut condition = json!({ "prefix": "/" });
+        if let (false, Some(fields)) = (mark.is_empty(), condition.as_object_mut()) {
+            let ends = json!({ "key": next_key(), "string_match": { "suffix": mark } });
+            fields.insert("filter_state".into(), json!([ends]));
+        }
+        condition
+    }
+
+    fn action(self, config: &Config) -> Value {
+        let mut action = json!({
+            // It would span all attempts and the stream; each attempt is bounded by its cluster instead.
+            "timeout": "0s",
+            // `per_try_idle_timeout` seems made for it, but Envoy 1.40 forgets it with the answer's head where there is a
+            // `per_try_timeout`, too. This one also runs while the first content is awaited, so it may not be the shorter one.
+            "idle_timeout": seconds(self.silence(config)),
+            "retry_policy": self.retry_policy(config),
+        });
+        if let Some(fields) = action.as_object_mut() {
+            let (how, name) = if names_header(config) {
+                ("cluster_header", CLUSTER_HEADER)
+            } else {
+                ("cluster_specifier_plugin", SPECIFIER)
+            };
+            fields.insert(how.into(), name.into());
+        }
+        action
+    }
+
+    /// How long the first content of one try may take. Until then the attempt holds the answer. The module shortens it for a
+    /// provider with less patience.
+    fn patience(self, config: &Config) -> Duration {
+        if self.is_flex { longest(config, |provider| provider.timeouts.flex) } else { config.longest_first_byte() }
+    }
+
+    fn silence(self, config: &Config) -> Duration {
+        let idle = longest(config, |provider| provider.timeouts.idle);
+        let once = self.patience(config);
+        let wait = if self.has_tries { once.max(longest_deadline(config)) } else { once };
+        idle.max(wait.saturating_add(PATIENCE_MARGIN))
+    }
+
+    /// How long a try may take, and what makes the router take the next one.
+    fn retry_policy(self, config: &Config) -> Value {
+        let per_try = json!({ "per_try_timeout": seconds(self.patience(config)) });
+        if !self.has_tries || names_header(config) {
+            return per_try;
+        }
+        let mut policy = json!({
+            // `reset` is whatever leaves a try without an answer, its time-out too; the others name what is part of it. No
+            // status: the attempt has judged the answer and asks by the header.
+            "retry_on": "reset,connect-failure,refused-stream,retriable-headers",
+            "retriable_headers": [{ "name": RETRY_HEADER, "present_match": true }],
+            // The module says how many its plan has.
+            "num_retries": 1,
+            "retry_back_off": { "base_interval": BACK_OFF, "max_interval": BACK_OFF },
+            "refresh_cluster_on_retry": true,
+        });
+        if let (Some(fields), Value::Object(per_try)) = (policy.as_object_mut(), per_try) {
+            fields.extend(per_try);
+        }
+        policy
+    }
 }
 
 fn next_key() -> String {
@@ -90,8 +163,13 @@ fn longest(config: &Config, of: fn(&Provider) -> Duration) -> Duration {
     config.providers.iter().map(of).max().unwrap_or_default()
 }
 
-fn specifier(providers: &[Provider]) -> Value {
-    let action = |Endpoint { cluster, .. }: Endpoint<'_>| {
+fn specifier(config: &Config) -> Value {
+    let names = config.providers.iter().flat_map(|provider| {
+        let has_twins = provider.has_twins(&config.retry);
+        let places = provider.endpoints().into_iter();
+        places.flat_map(move |place| [has_twins.then(|| place.twin()), Some(place.cluster)]).flatten()
+    });
+    let action = |cluster: String| {
         let action = json!({ "action": {
             "name": cluster,
             "typed_config": {
@@ -101,8 +179,8 @@ fn specifier(providers: &[Provider]) -> Value {
         }});
         (format!("{cluster}#"), action)
     };
-    json!({ "extension": {
-        "name": "envoy.router.cluster_specifier_plugin.matcher",
+    json!({
+        "name": SPECIFIER,
         "typed_config": {
             "@type": "type.googleapis.com/envoy.extensions.router.cluster_specifiers.matcher.v3.MatcherClusterSpecifier",
             "cluster_matcher": { "matcher_tree": {
@@ -113,16 +191,8 @@ fn specifier(providers: &[Provider]) -> Value {
                         "key": next_key(),
                     },
                 },
-                "prefix_match_map": { "map": providers.iter().flat_map(Provider::endpoints).map(action).collect::<Map<_, _>>() },
+                "prefix_match_map": { "map": names.map(action).collect::<Map<_, _>>() },
             }},
         },
-    }})
-}
-
-/// How long a try may take. No `retry_on`: a plan has one target, and Envoy keeps a copy of each body, which costs more than the
-/// module does, as soon as it might send it again.
-fn retry_policy(patience: Duration) -> Value {
-    // Ends with the first content: until then the attempt holds the answer. The module shortens it for a provider with less
-    // patience.
-    json!({ "per_try_timeout": seconds(patience) })
+    })
 }

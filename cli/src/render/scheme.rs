@@ -13,8 +13,11 @@ pub(super) fn seconds(duration: Duration) -> String {
 /// The base URL's scheme, host and port; the port only where it is not the scheme's own.
 #[must_use]
 pub fn origin(url: &BaseUrl) -> String {
-    let scheme = if url.tls { "https" } else { "http" };
-    format!("{scheme}://{}", url.authority())
+    format!("{}://{}", scheme(url.tls), url.authority())
+}
+
+pub(super) const fn scheme(tls: bool) -> &'static str {
+    if tls { "https" } else { "http" }
 }
 
 /// The host as an address literal, if it is one.

@@ -22,6 +22,8 @@ use super::{
 /// One fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Fault {
+    /// So many of a hundred requests get the others.
+    Chance(u64),
     // These choose the answer, before it is rendered.
     Status(u64),
     ContextLength,
@@ -77,7 +79,8 @@ const fn counted(name: &'static str, make: fn(u64) -> Fault, help: &'static str)
     Rule { name, make: Make::Counted(make), help }
 }
 
-const RULES: [Rule; 34] = [
+const RULES: [Rule; 35] = [
+    counted("chance", Fault::Chance, "let what else is asked for happen to n of a hundred requests"),
     counted("status", Fault::Status, "answer with this status and what providers say with it"),
     counted("retry-after", Fault::RetryAfter, "a retry-after header, in seconds"),
     counted("retry-after-ms", Fault::RetryAfterMs, "a retry-after-ms header"),
@@ -152,6 +155,14 @@ pub(super) fn in_header(value: &str) -> Result<Vec<Fault>, Complaint> {
     parse(&words(value))
 }
 
+/// Takes all faults away where there is a chance of them and this request is spared.
+pub(super) fn draw(faults: &mut Vec<Fault>, stamp: &Stamp) {
+    let drawn = stamp.random.clone().below(100);
+    if faults.iter().any(|fault| matches!(fault, Fault::Chance(percent) if drawn >= count(*percent))) {
+        faults.clear();
+    }
+}
+
 fn words(text: &str) -> Vec<String> {
     let words = text.split(|character: char| !character.is_ascii_alphanumeric());
     words.filter(|word| !word.is_empty()).map(str::to_ascii_lowercase).collect()
@@ -224,6 +235,7 @@ impl Fault {
             Self::Empty => Script { body: Vec::new(), ..script }.measured(),
             Self::NoEnd if script.is_stream() => first(script, usize::MAX, 1).measured(),
             Self::NoEnd
+            | Self::Chance(_)
             | Self::ContextLength
             | Self::ContentPolicy
             | Self::Quota
@@ -354,6 +366,7 @@ fn gzipped(mut script: Script) -> Script {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::simulate::script::Random;
 
     #[test]
     fn the_header_and_the_models_name_say_the_same() {
@@ -384,6 +397,20 @@ mod tests {
         for value in ["resset", "status", "status=x", "reset-after", "sim"] {
             assert!(in_header(value).unwrap_err().message.contains("retry-after-ms=N"), "{value}");
         }
+    }
+
+    #[test]
+    fn a_chance_spares_the_rest() {
+        let struck = |percent: u64| {
+            let strikes = (0..1000).filter(|seed| {
+                let mut faults = vec![Fault::Chance(percent), Fault::Hang];
+                draw(&mut faults, &Stamp { created: 0, random: Random::new(*seed) });
+                faults.contains(&Fault::Hang)
+            });
+            strikes.count()
+        };
+        assert_eq!((struck(0), struck(100)), (0, 1000));
+        assert!((250..350).contains(&struck(30)), "{}", struck(30));
     }
 
     #[test]

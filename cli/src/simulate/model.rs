@@ -69,15 +69,16 @@ impl Model {
                 Err(Complaint::new(405, Reason::WrongMethod, message))
             }
             Route::Models(one) => {
+                fault::draw(faults, stamp);
                 refused(faults, dialect)?;
                 Ok(whole(dialect.models(one)?))
             }
             Route::CountTokens => {
-                let question = asked(request, dialect, faults)?;
+                let question = asked(request, dialect, stamp, faults)?;
                 Ok(whole(dialect.count(&question)))
             }
             Route::Chat => {
-                let question = asked(request, dialect, faults)?;
+                let question = asked(request, dialect, stamp, faults)?;
                 let answer = answered(&question, faults);
                 Ok(if question.stream.is_some() {
                     Script::stream(dialect.stream_type(), dialect.stream(&question, &answer, stamp)).paced(self.pause)
@@ -99,9 +100,15 @@ impl Model {
 }
 
 /// What a request asks, once nothing stands in the way of an answer.
-fn asked(request: &Request, dialect: &dyn Dialect, faults: &mut Vec<Fault>) -> Result<Question, Complaint> {
+fn asked(
+    request: &Request,
+    dialect: &dyn Dialect,
+    stamp: &Stamp,
+    faults: &mut Vec<Fault>,
+) -> Result<Question, Complaint> {
     let question = dialect.read(request)?;
     faults.extend(fault::in_model(&question.model)?);
+    fault::draw(faults, stamp);
     refused(faults, dialect)?;
     Ok(question)
 }

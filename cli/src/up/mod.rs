@@ -36,7 +36,8 @@ use self::{
 };
 use crate::{
     check,
-    document::{self, BadFile},
+    document::{self, Document},
+    mistake::BadFile,
     render::{self, ADMIN_LISTENER, INGRESS_LISTENER},
 };
 
@@ -64,7 +65,7 @@ pub struct Options {
 /// Runs until a signal asks for the end.
 ///
 /// # Errors
-/// With [`document::BadFile`] for the file; otherwise when something is missing, a port is taken, or Envoy does not start
+/// With [`BadFile`] for the file; otherwise when something is missing, a port is taken, or Envoy does not start
 /// or ends by itself.
 pub fn run(options: &Options) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -74,10 +75,12 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
 async fn serve(options: &Options) -> anyhow::Result<()> {
     let mut signals = Signals::new(options.reload)?;
     let source = if options.reload { Some(Source::new(&options.config)?) } else { None };
-    let (config, overrides) = configure(options)?;
-    for line in check::unconfigured(&config).chain(check::ignored(&config)) {
+    let (document, overrides) = configure(options)?;
+    let added = check::added(&options.config, &document).into_iter();
+    for line in added.chain(check::unconfigured(&document.config)).chain(check::ignored(&document)) {
         writeln!(std::io::stderr(), "dragoman: {line}")?;
     }
+    let config = document.config;
     let binary = files::envoy(options.envoy.as_deref())?;
     let module = files::module(options.wasm.as_deref())?;
     files::authorities(&config)?;
@@ -129,15 +132,18 @@ async fn follow(reload: &mut Option<Reload>, envoy_admin: &Interface) {
     }
 }
 
-fn configure(options: &Options) -> anyhow::Result<(Config, Overrides)> {
-    let config = document::read_to_run(&options.config)?;
+fn configure(options: &Options) -> anyhow::Result<(Document, Overrides)> {
+    let Document { config, additions } = document::read_to_run(&options.config)?;
     let port = match options.port {
         Some(0) => Some(ports::pick(options.host.unwrap_or_else(|| config.listen.address.ip()))?),
         port => port,
     };
     let overrides = Overrides { host: options.host, port };
-    let config = overrides.apply(config).map_err(|problems| BadFile { path: options.config.clone(), problems })?;
-    Ok((config, overrides))
+    let config = overrides.apply(config).map_err(|problems| {
+        let mistakes = additions.explain_all(problems);
+        BadFile { path: options.config.clone(), mistakes }
+    })?;
+    Ok((Document { config, additions }, overrides))
 }
 
 /// What the command line says instead of the file, after a reload, too.

@@ -26,7 +26,8 @@ use super::{
     watch::{Content, Watch},
 };
 use crate::{
-    check, document,
+    check,
+    document::{self, Document},
     render::{INGRESS_FILTER, NeedsRestart, Reloadable, Rendering, Target, discovery},
 };
 
@@ -156,15 +157,19 @@ impl Reload {
 
     /// The filter that the file asks for, or all that is wrong with it.
     fn filter(&mut self, text: &str) -> Result<String, Vec<String>> {
-        let config = document::parse_to_run(text).and_then(|config| self.overrides.apply(config));
-        let config = config.map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>())?;
-        let filter = self.rendered.filter(&config).map_err(|error: NeedsRestart| vec![error.to_string()])?;
+        let document = document::parse_to_run(text).and_then(|Document { config, additions }| {
+            let config = self.overrides.apply(config).map_err(|problems| additions.explain_all(problems))?;
+            Ok(Document { config, additions })
+        });
+        let document = document.map_err(|mistakes| mistakes.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+        let config = &document.config;
+        let filter = self.rendered.filter(config).map_err(|error: NeedsRestart| vec![error.to_string()])?;
         let asks_for_keys = config.auth.is_required(&config.keys);
         if self.asks_for_keys && !asks_for_keys && config.auth.required.is_none() {
             return Err(vec![OPENS.into()]);
         }
         self.asks_for_keys = asks_for_keys;
-        for line in check::unconfigured(&config).chain(check::ignored(&config)) {
+        for line in check::unconfigured(config).chain(check::ignored(&document)) {
             let _ = writeln!(std::io::stderr(), "dragoman: {line}");
         }
         Ok(filter)

@@ -5,9 +5,16 @@
 //! writes in place leaves a file cut short for a moment, which may be a good one that lacks its last keys. So a change counts
 //! when it was there twice in a row, and so does what is looked at because somebody asked.
 
-use std::{fs, io, path::PathBuf, time::Duration};
+use std::{
+    fs::{self, File},
+    io,
+    path::PathBuf,
+    time::Duration,
+};
 
 use tokio::time::{Interval, MissedTickBehavior, interval};
+
+use crate::document;
 
 const POLL: Duration = Duration::from_millis(150);
 
@@ -61,11 +68,11 @@ impl Watch {
 }
 
 fn read(path: &PathBuf) -> Content {
-    let text = fs::metadata(path).and_then(|metadata| {
+    let file = fs::metadata(path).and_then(|metadata| {
         // A pipe would be waited for.
-        if metadata.is_file() { fs::read_to_string(path) } else { Err(io::Error::other("it is not a regular file")) }
+        if metadata.is_file() { File::open(path) } else { Err(io::Error::other("it is not a regular file")) }
     });
-    text.map_err(|error| error.to_string())
+    file.map_err(|error| error.to_string()).and_then(document::text)
 }
 
 #[cfg(test)]

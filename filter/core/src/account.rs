@@ -1,11 +1,11 @@
 //! An account of a provider, ready to be used: a credential, and the place where it is presented.
 
-use alloc::{string::String, vec::Vec};
+use alloc::{rc::Rc, string::String, vec::Vec};
 
 use crate::{
     auth::Glob,
-    config::{self, AuthMode, BaseUrl, Decimal, StreamUsage},
-    provider::{Spec, Vendor, authorization},
+    config::{self, AuthMode, BaseUrl, Decimal, Endpoint, StreamUsage},
+    provider::{Vendor, authorization},
     step::Name,
 };
 
@@ -26,8 +26,10 @@ pub struct Account {
     pub base_url: BaseUrl,
     /// Whether streams may be asked for their usage.
     pub takes_stream_options: bool,
-    /// Headers of every request, the credential's among them.
-    pub headers: Vec<(Name, String)>,
+    /// Headers of every request, whichever account it is.
+    shared: Rc<[(Name, String)]>,
+    /// The header that presents the credential, where there is one.
+    credential: Option<(Name, String)>,
     /// Its share of the provider's requests.
     pub weight: Decimal,
     /// The models that it is for; all where absent.
@@ -37,39 +39,51 @@ pub struct Account {
 }
 
 impl Account {
-    pub(crate) fn new(
+    /// All accounts of a provider; `has_twins` says that its clusters have twins.
+    pub(crate) fn all(
+        provider: &config::Provider,
+        has_twins: bool,
+        environment: impl Fn(&str) -> Option<String>,
+    ) -> Vec<Rc<Self>> {
+        let (endpoints, places) = provider.places();
+        let shared = provider.shared_headers(&environment);
+        let account = |(section, place): (&config::Account, &usize)| {
+            let endpoint = endpoints.get(*place)?;
+            let secret = shared.as_ref().map_err(Clone::clone).and_then(|_| section.secret(&environment));
+            let shared = shared.as_ref().map(Rc::clone).unwrap_or_default();
+            Some(Rc::new(Self::new(provider, section, endpoint, has_twins, shared, secret)))
+        };
+        provider.accounts.iter().zip(&places).filter_map(account).collect()
+    }
+
+    fn new(
         provider: &config::Provider,
         section: &config::Account,
-        spec: &Spec,
-        is_native: bool,
-        environment: &impl Fn(&str) -> Option<String>,
+        endpoint: &Endpoint<'_>,
+        has_twins: bool,
+        shared: Rc<[(Name, String)]>,
+        secret: Result<Option<String>, String>,
     ) -> Self {
-        let endpoint = provider.endpoint_of(section);
         let vendor = Vendor::of(endpoint.base_url);
-        let secrets = provider.secrets(section, environment);
-        let mut headers: Vec<(Name, String)> = Vec::new();
-        let missing = match secrets {
-            Ok(secrets) => {
-                headers.extend(secrets.headers.into_iter().map(|(name, value)| (Name::Owned(name), value)));
-                let place = vendor.credential.unwrap_or(spec.credential);
-                headers.extend(secrets.credential.map(|secret| authorization(place, &secret)));
-                None
-            }
-            Err(missing) => Some(missing),
+        let place = vendor.credential.unwrap_or(provider.kind.0.credential);
+        let (secret, missing) = match secret {
+            Ok(secret) => (secret, None),
+            Err(missing) => (None, Some(missing)),
         };
         Self {
             name: section.name.clone(),
-            twin: if is_native { endpoint.twin() } else { endpoint.cluster.clone() },
+            cluster: endpoint.cluster.clone(),
+            twin: if has_twins { endpoint.twin() } else { endpoint.cluster.clone() },
             vendor,
             authority: endpoint.base_url.authority(),
             base_url: endpoint.base_url.clone(),
-            cluster: endpoint.cluster,
             takes_stream_options: match provider.stream_usage {
                 Some(StreamUsage::Ask) => true,
                 Some(StreamUsage::Never) => false,
                 None => vendor.takes_stream_options,
             },
-            headers,
+            shared,
+            credential: secret.map(|secret| authorization(place, &secret)),
             weight: section.weight,
             models: section.models.as_ref().map(|models| models.iter().map(|model| Glob::new(model)).collect()),
             missing,
@@ -80,10 +94,10 @@ impl Account {
     pub(crate) fn of_target(
         provider: &config::Provider,
         (name, credential): (String, config::Credential),
-        spec: &Spec,
-        is_native: bool,
-        environment: &impl Fn(&str) -> Option<String>,
-    ) -> Self {
+        has_twins: bool,
+        environment: impl Fn(&str) -> Option<String>,
+    ) -> Option<Rc<Self>> {
+        let (endpoints, _) = provider.places();
         let section = config::Account {
             name,
             credential: Some(credential),
@@ -93,7 +107,15 @@ impl Account {
             models: None,
             enabled: true,
         };
-        Self::new(provider, &section, spec, is_native, environment)
+        let shared = provider.shared_headers(&environment);
+        let secret = shared.as_ref().map_err(Clone::clone).and_then(|_| section.secret(&environment));
+        let own = endpoints.first()?;
+        Some(Rc::new(Self::new(provider, &section, own, has_twins, shared.unwrap_or_default(), secret)))
+    }
+
+    /// Headers of every request, the credential's last.
+    pub fn headers(&self) -> impl Iterator<Item = &(Name, String)> {
+        self.shared.iter().chain(&self.credential)
     }
 
     /// Whether it is for a model of its provider.
@@ -107,7 +129,7 @@ impl Account {
     pub fn names_secret(&self, text: &[u8]) -> bool {
         // Shorter values are switches and versions.
         const MIN_SECRET: usize = 8;
-        self.headers.iter().any(|(_, value)| {
+        self.headers().any(|(_, value)| {
             let secret = value.strip_prefix("Bearer ").unwrap_or(value).as_bytes();
             secret.len() >= MIN_SECRET && text.windows(secret.len()).any(|part| part == secret)
         })

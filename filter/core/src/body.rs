@@ -35,6 +35,26 @@ impl Kept {
         }
     }
 
+    /// The body, if it is kept.
+    #[must_use]
+    pub fn get(&self) -> Option<&[u8]> {
+        match self {
+            Self::Whole(body) => Some(body),
+            Self::Nothing => None,
+        }
+    }
+
+    /// Whether it is kept.
+    #[must_use]
+    pub const fn is_kept(&self) -> bool {
+        matches!(self, Self::Whole(_))
+    }
+
+    /// Keeps a body however large it is.
+    pub fn keep(&mut self, body: Vec<u8>) {
+        *self = Self::Whole(body);
+    }
+
     /// Gives the body away.
     pub fn take(&mut self) -> Option<Vec<u8>> {
         match core::mem::replace(self, Self::Nothing) {

@@ -10,6 +10,7 @@ use crate::{
     config::{Config, Provider as Section, RetryMode},
     plan::{Mode, Signpost},
     provider::{Spec, Vendor},
+    route::Routing,
 };
 
 /// Everything a request is decided by.
@@ -23,6 +24,8 @@ pub struct Gateway {
     pub catalogue: Catalogue,
     /// Largest request body, in bytes.
     pub max_body: u64,
+    /// Who is asked for what.
+    pub routing: Routing,
     /// The per-try time-out that Envoy's route already has: only others are asked for.
     pub default_first_byte: Duration,
 }
@@ -67,9 +70,11 @@ impl Gateway {
         let providers = config.providers.iter().filter(|provider| provider.enabled);
         let providers: Vec<_> =
             providers.map(|provider| Rc::new(Provider::new(config, provider, &environment))).collect();
+        let catalogue = Catalogue::new(config, &providers);
         Self {
             keys: KeyTable::new(&config.auth, &config.keys),
-            catalogue: Catalogue::new(config, &providers),
+            routing: Routing::new(config, &providers, &catalogue, &environment),
+            catalogue,
             providers,
             max_body: config.max_body,
             default_first_byte: config.longest_first_byte(),
@@ -91,15 +96,13 @@ impl Gateway {
 
 impl Provider {
     fn new(config: &Config, section: &Section, environment: &impl Fn(&str) -> Option<String>) -> Self {
-        let (spec, mode) = (section.kind.0, section.mode(&config.retry));
-        let is_twinned = mode == Mode::Native && section.cluster.is_none();
-        let account = |account| Rc::new(Account::new(section, account, spec, is_twinned, environment));
+        let has_twins = section.has_twins(&config.retry);
         Self {
             name: section.name.clone(),
-            spec,
+            spec: section.kind.0,
             vendor: Vendor::of(&section.base_url),
-            accounts: section.accounts.iter().map(account).collect(),
-            mode,
+            accounts: Account::all(section, has_twins, environment),
+            mode: section.mode(&config.retry),
             signpost: match (config.retry.mode, &section.cluster) {
                 (RetryMode::Dispatch, _) => Signpost::Header,
                 (RetryMode::Auto | RetryMode::Native, Some(_)) => Signpost::Either,

@@ -1,11 +1,35 @@
 //! What the core asks of its surroundings, so that tests can be the surroundings.
 
-use crate::plan::Target;
+use alloc::{rc::Rc, vec::Vec};
+use core::{num::NonZeroU32, time::Duration};
+
+use crate::{live::Observer, plan::Target};
 
 /// The time.
 pub trait Clock {
+    /// Time since the epoch.
+    fn now(&self) -> Duration;
+
+    /// Milliseconds since the epoch.
+    fn epoch_millis(&self) -> u64 {
+        u64::try_from(self.now().as_millis()).unwrap_or(u64::MAX)
+    }
+
     /// Seconds since the epoch.
-    fn epoch_seconds(&self) -> u64;
+    fn epoch_seconds(&self) -> u64 {
+        self.now().as_secs()
+    }
+}
+
+/// All of it that a request needs.
+#[derive(Clone, Copy)]
+pub struct Surroundings<'a> {
+    /// The time.
+    pub clock: &'a dyn Clock,
+    /// Chance.
+    pub entropy: &'a dyn Entropy,
+    /// What live traffic tells.
+    pub observer: &'a Rc<Observer>,
 }
 
 /// Chance.
@@ -13,6 +37,49 @@ pub trait Entropy {
     /// Any number, each as likely as the others.
     fn draw(&self) -> u64;
 }
+
+/// What all workers of the process share: values under keys. No value ever goes away, so that the keys must be few.
+pub trait Store {
+    /// The value, and which one it is.
+    fn get(&self, key: &str) -> Option<(Vec<u8>, Version)>;
+
+    /// Puts a value in the place of the one that was read; its version, or [`Version::ABSENT`] where there was none.
+    ///
+    /// # Errors
+    /// Another worker was faster.
+    fn put(&self, key: &str, value: &[u8], version: Version) -> Result<(), Conflict>;
+}
+
+/// Which of the values that were under a key it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Version(pub NonZeroU32);
+
+/// Another worker was faster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Conflict;
+
+impl Version {
+    /// That of no value. The host ignores the version where it has no value, and counts its versions up from one: the
+    /// greatest is "only where there is none", and there is no way here to say "whatever is there", which is how two workers
+    /// that insert first lose what one of them wrote.
+    pub const ABSENT: Self = Self(NonZeroU32::MAX);
+}
+
+/// Numbers that go up and down, the same for all workers of the process, and that cost less than a [`Store`].
+pub trait Meter {
+    /// The one of this name; `None` where the host does not keep it: an operator can exclude metrics.
+    fn gauge(&self, name: &str) -> Option<Gauge>;
+
+    /// Adds to it.
+    fn add(&self, gauge: Gauge, by: i64);
+
+    /// Its value.
+    fn read(&self, gauge: Gauge) -> u64;
+}
+
+/// A number of a [`Meter`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Gauge(pub u32);
 
 /// What live traffic tells of targets.
 pub trait Observed {

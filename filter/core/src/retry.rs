@@ -21,6 +21,20 @@ pub struct Policy {
 }
 
 impl Policy {
+    /// How long to wait before a target is asked once more that was asked again so often already; `None` where it asks for more
+    /// patience than there is. The `seed` makes clients that failed together come back apart.
+    #[must_use]
+    pub fn wait(&self, repeats: u32, retry_after: Option<Duration>, seed: &str) -> Option<Duration> {
+        let Backoff { base, max } = self.backoff;
+        if retry_after.is_some_and(|wanted| wanted > max) {
+            return None;
+        }
+        let doubled = base.saturating_mul(1_u32.checked_shl(repeats).unwrap_or(u32::MAX)).min(max);
+        // Between half of it and all of it.
+        let part = 0.5 + 0.5 * f64::from(hash(seed, repeats)) / f64::from(u16::MAX);
+        Some(retry_after.unwrap_or_default().max(doubled.mul_f64(part)))
+    }
+
     /// What the file says.
     #[must_use]
     pub fn of(retry: &Retry) -> Rc<Self> {
@@ -43,5 +57,45 @@ impl Policy {
             deadline: other.deadline.unwrap_or(self.deadline),
             cooldown: other.cooldown.unwrap_or(self.cooldown),
         })
+    }
+}
+
+/// A number that differs from seed to seed (FNV-1a); nobody gains by guessing it.
+fn hash(seed: &str, repeats: u32) -> u16 {
+    const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
+    const PRIME: u64 = 0x0100_0000_01b3;
+    let bytes = seed.bytes().chain(repeats.to_le_bytes());
+    let hash = bytes.fold(OFFSET, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(PRIME));
+    u16::try_from(hash >> 48).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::format;
+
+    const fn millis(millis: u64) -> Duration {
+        Duration::from_millis(millis)
+    }
+
+    #[test]
+    fn waits_double_up_to_the_longest_and_differ() {
+        let policy =
+            Policy::of(&Retry { backoff: Backoff { base: millis(100), max: millis(500) }, ..Retry::default() });
+        for (repeats, least, most) in [(0, 50, 100), (1, 100, 200), (2, 200, 400), (3, 250, 500), (40, 250, 500)] {
+            let waits = (0..50).map(|seed| policy.wait(repeats, None, &format!("request {seed}")).unwrap());
+            let waits: Vec<_> = waits.collect();
+            assert!(waits.iter().all(|wait| (millis(least)..=millis(most)).contains(wait)), "{repeats}: {waits:?}");
+            assert!(waits.iter().any(|wait| *wait != waits[0]), "{repeats}");
+        }
+    }
+
+    #[test]
+    fn what_a_provider_asks_for_is_waited_for_unless_it_is_too_long() {
+        let policy =
+            Policy::of(&Retry { backoff: Backoff { base: millis(100), max: millis(500) }, ..Retry::default() });
+        assert_eq!(policy.wait(0, Some(millis(400)), "x"), Some(millis(400)));
+        assert_eq!(policy.wait(0, Some(millis(501)), "x"), None);
+        assert!(policy.wait(0, Some(Duration::ZERO), "x") >= Some(millis(50)));
     }
 }

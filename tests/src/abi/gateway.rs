@@ -1,7 +1,8 @@
 //! Both roles in one VM, joined as Envoy joins them: client, ingress, attempt, provider and back.
 //!
 //! The router between the two is not modelled beyond one try: a request that the ingress lets go reaches one attempt, and
-//! what that lets go reaches the provider. Every piece of an answer passes both filters before the next one arrives.
+//! what that lets go reaches the provider; where the route leads to a cluster without the module, it reaches the provider at
+//! once. Every piece of an answer passes both filters before the next one arrives.
 
 use super::{Headers, Message, Outcome, Root, Stream, Vm};
 use serde_json::{Value, json};
@@ -29,7 +30,7 @@ impl<'vm> Gateway<'vm> {
     #[must_use]
     pub fn exchange(self) -> Exchange<'vm> {
         let client = self.ingress.stream();
-        Exchange { client, attempt: client.attempt(self.attempt), relayed: None }
+        Exchange { client, attempt: client.attempt(self.attempt), relayed: None, is_plain: false }
     }
 }
 
@@ -41,6 +42,8 @@ pub struct Exchange<'vm> {
     pub attempt: Stream<'vm>,
     /// How many pieces of the answer the ingress has; `None` before its head.
     relayed: Option<usize>,
+    /// Whether the route leads past the attempt.
+    is_plain: bool,
 }
 
 impl Exchange<'_> {
@@ -50,6 +53,12 @@ impl Exchange<'_> {
         let Outcome::Forwarded(request) = self.client.request(headers, chunks) else {
             return self.client.request_outcome();
         };
+        let next = self.client.routed_by("dragoman.next").unwrap_or_default();
+        self.is_plain = String::from_utf8_lossy(&next).contains(".plain#");
+        if self.is_plain {
+            self.client.set_property(&["response", "code_details"], b"via_upstream");
+            return Outcome::Forwarded(request);
+        }
         let outcome = self.attempt.request(request.headers, &request.chunks);
         if let Outcome::Replied(reply) = outcome {
             self.relay(&reply);
@@ -71,6 +80,9 @@ impl Exchange<'_> {
     /// The head of the provider's answer.
     #[track_caller]
     pub fn response_head(&mut self, headers: impl Into<Headers>, end: bool) -> Outcome {
+        if self.is_plain {
+            return self.client.response_head(headers, end);
+        }
         let outcome = self.attempt.response_head(headers, end);
         self.pass(outcome)
     }
@@ -78,6 +90,9 @@ impl Exchange<'_> {
     /// A piece of its body.
     #[track_caller]
     pub fn response_chunk(&mut self, chunk: impl AsRef<[u8]>, end: bool) -> Outcome {
+        if self.is_plain {
+            return self.client.response_chunk(chunk, end);
+        }
         let outcome = self.attempt.response_chunk(chunk, end);
         self.pass(outcome)
     }

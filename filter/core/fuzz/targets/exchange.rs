@@ -1,16 +1,18 @@
 //! One exchange whose callbacks come in any order: it is sent on at most once and answered at most once, and never panics.
 #![no_main]
 
-use std::rc::Rc;
+use std::{rc::Rc, time::Duration};
 
 use arbitrary::Arbitrary;
 use dragoman_core::{
     attempt::{Attempt, Flow, Held, Progress},
     exchange::{Arrival, Exchange, Head},
     headers::Headers,
-    host::Clock,
+    host::{Clock, Entropy, Surroundings},
+    live::Observer,
     plan::Plan,
     step::Step,
+    store::{Memory, Numbers},
 };
 use dragoman_fuzz::gateway;
 use libfuzzer_sys::fuzz_target;
@@ -75,8 +77,14 @@ enum Try {
 struct Epoch;
 
 impl Clock for Epoch {
-    fn epoch_seconds(&self) -> u64 {
-        1_767_225_600
+    fn now(&self) -> Duration {
+        Duration::from_secs(1_767_225_600)
+    }
+}
+
+impl Entropy for Epoch {
+    fn draw(&self) -> u64 {
+        4
     }
 }
 
@@ -98,7 +106,7 @@ fn advance(progress: Progress) -> Try {
     match progress {
         Progress::Held(held) => Try::Held(held),
         Progress::Released(_, flow) => Try::Flow(flow),
-        Progress::Instead(_) => Try::None,
+        Progress::Again | Progress::Instead(_) => Try::None,
     }
 }
 
@@ -116,6 +124,8 @@ impl Head for Local {
 }
 
 fuzz_target!(|events: Vec<Event>| {
+    let observer = Observer::new(Rc::new(Memory::default()), Rc::new(Numbers::default()));
+    let around = Surroundings { clock: &Epoch, entropy: &Epoch, observer: &observer };
     let mut exchange = Exchange::new(gateway());
     let (mut plan, mut attempt): (Option<Rc<Plan>>, Try) = (None, Try::None);
     let mut is_answered = false;
@@ -142,7 +152,7 @@ fuzz_target!(|events: Vec<Event>| {
                 head.extend(map(headers));
                 // A stream has one head, and it comes first.
                 if plan.is_none() && !is_answered {
-                    take(exchange.request_head(Headers(&head), end, &Epoch), &mut plan, &mut is_answered);
+                    take(exchange.request_head(Headers(&head), end, &around), &mut plan, &mut is_answered);
                 }
             }
             Event::Ask(provider, stream) => {
@@ -157,19 +167,20 @@ fuzz_target!(|events: Vec<Event>| {
                 is_answered |= exchange.request_chunk(body.into_bytes()).is_some();
             }
             Event::Chunk(piece) => is_answered |= exchange.request_chunk(piece).is_some(),
-            Event::End => take(exchange.request_end(), &mut plan, &mut is_answered),
+            Event::End => take(exchange.request_end(Headers(&[]), &around), &mut plan, &mut is_answered),
             Event::LocalReply(status, details) => {
-                let arrival = exchange.response_head(&mut Local(status, details));
+                let arrival = exchange.response_head(&mut Local(status, details), &Epoch);
                 is_answered |= matches!(arrival, Arrival::Instead(_));
             }
             Event::Attempt => {
-                attempt = plan.as_ref().and_then(|plan| Attempt::new(plan, 0)).map_or(Try::None, Try::Fresh);
+                let next = plan.as_ref().and_then(|plan| Attempt::next(plan, Epoch.now()));
+                attempt = next.map_or(Try::None, |(attempt, _)| Try::Fresh(attempt));
             }
             Event::Outgoing(body) => {
                 if let Try::Fresh(attempt) = &mut attempt
                     && let Err(error) = attempt.outgoing(|_| body.clone())
                 {
-                    drop(attempt.refusal(&error));
+                    let _ = attempt.refuse(&error, Epoch.now());
                 }
             }
             Event::Answer { status, headers, end } => {
@@ -181,7 +192,7 @@ fuzz_target!(|events: Vec<Event>| {
             }
             Event::AnswerChunk(piece, end) => {
                 attempt = match attempt {
-                    Try::Held(held) => advance(held.chunk(&piece, end)),
+                    Try::Held(held) => advance(held.chunk(&piece, end, Epoch.now())),
                     Try::Flow(mut flow) => {
                         drop(flow.chunk(&piece, end));
                         Try::Flow(flow)
@@ -191,7 +202,7 @@ fuzz_target!(|events: Vec<Event>| {
             }
             Event::AnswerEnd => {
                 attempt = match attempt {
-                    Try::Held(held) => advance(held.end_without_body()),
+                    Try::Held(held) => advance(held.end_without_body(Epoch.now())),
                     Try::Flow(mut flow) => {
                         let _: bool = flow.end_without_body();
                         Try::Flow(flow)

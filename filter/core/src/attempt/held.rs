@@ -1,6 +1,7 @@
 //! An answer that is not let go yet.
 
-use alloc::{format, vec::Vec};
+use alloc::{format, rc::Rc, vec::Vec};
+use core::time::Duration;
 
 use super::{
     Attempt, NO_STREAM,
@@ -14,8 +15,8 @@ use crate::{
     },
     error::Error,
     json::Scanner,
-    passage::{Failure, Fed, Passage},
-    plan::Outcome,
+    passage::{Failure as Failed, Fed, Passage},
+    plan::{Cause, Failure, Next},
     step::{Chunk, HeaderEdits, Name, Reply},
 };
 
@@ -35,7 +36,10 @@ pub enum Progress {
     Held(Held),
     /// It is let go; the rest goes through the flow.
     Released(Release, Flow),
-    /// It has ended without a body, and Envoy takes none for it: this is to be answered instead.
+    /// It cannot be used; another target is asked, or this one again.
+    Again,
+    /// This is to be answered instead: nobody is left to be asked, and another failure tells the client more, or Envoy takes
+    /// no body for this one, which has ended without.
     Instead(Reply),
 }
 
@@ -52,6 +56,9 @@ pub(super) struct Head {
     pub(super) attempt: Attempt,
     pub(super) status: u16,
     pub(super) edits: HeaderEdits,
+    pub(super) retry_after: Option<Duration>,
+    /// When it was looked at last.
+    pub(super) now: Duration,
 }
 
 #[derive(Debug)]
@@ -67,8 +74,8 @@ pub(super) enum HeldBody {
     Foreign(Vec<u8>, Identity),
     /// The provider's refusal of the request.
     Refusal(Vec<u8>),
-    /// An answer that is replaced whatever it says.
-    Unusable(Error),
+    /// An answer that is of no use whatever it says.
+    Unusable(Error, Cause),
 }
 
 /// What is let go.
@@ -85,23 +92,24 @@ pub struct Release {
 impl Held {
     /// The answer ends without a body.
     #[must_use]
-    pub fn end_without_body(self) -> Progress {
+    pub fn end_without_body(self, now: Duration) -> Progress {
         let own = self.head.status;
-        match self.chunk(&[], true) {
+        match self.chunk(&[], true, now) {
             Progress::Released(release, flow) => {
                 let Chunk::Replace(body) = release.body else { return Progress::Released(release, flow) };
                 let status = release.status.unwrap_or(own);
                 let told = release.headers.set.into_iter().filter(|(name, _)| name != "content-length").collect();
                 Progress::Instead(Reply { status, headers: told, body })
             }
-            other @ (Progress::Held(_) | Progress::Instead(_)) => other,
+            other @ (Progress::Held(_) | Progress::Again | Progress::Instead(_)) => other,
         }
     }
 
     /// The next piece of the answer has come; `end` says that it is the last one.
     #[must_use]
-    pub fn chunk(self, piece: &[u8], end: bool) -> Progress {
-        let Self { head, body } = self;
+    pub fn chunk(self, piece: &[u8], end: bool, now: Duration) -> Progress {
+        let Self { mut head, body } = self;
+        head.now = now;
         let held = |head, body| Progress::Held(Self { head, body });
         match body {
             HeldBody::Stream(mut passage) => match passage.feed(piece, end) {
@@ -110,7 +118,7 @@ impl Held {
                     head.attempt.plan.note_usage(passage.usage());
                     head.pass(chunk, FlowBody::Stream(passage))
                 }
-                Fed::Failed(Failure { status, body, .. }) => head.replace(status, body, Outcome::Unusable(status)),
+                Fed::Failed(Failed { status, body, .. }) => head.fail(status, status, body, Cause::Unusable),
             },
             HeldBody::Mislabelled(mut begun) => {
                 begun.extend_from_slice(piece);
@@ -120,7 +128,7 @@ impl Held {
                     Some(_) => {
                         let passage = head.attempt.passthrough();
                         let body = HeldBody::Stream(passage);
-                        Self { head: head.labelled("text/event-stream"), body }.chunk(&begun, end)
+                        Self { head: head.labelled("text/event-stream"), body }.chunk(&begun, end, now)
                     }
                 }
             }
@@ -152,7 +160,7 @@ impl Held {
                 }
                 head.refuse(&body)
             }
-            HeldBody::Unusable(error) => head.fail(&error),
+            HeldBody::Unusable(error, cause) => head.fail_with(&error, cause),
         }
     }
 }
@@ -160,7 +168,7 @@ impl Held {
 impl Head {
     /// Lets the provider's own answer go.
     fn pass(self, body: Chunk, rest: FlowBody) -> Progress {
-        self.attempt.plan.note(Outcome::Answered(self.status));
+        self.attempt.plan.settle(self.status, self.now);
         self.release(None, body, rest)
     }
 
@@ -174,31 +182,37 @@ impl Head {
             }
             Whole::Error => {
                 let status = error_status(document);
-                self.replace(status, document.to_vec(), Outcome::Unusable(status))
+                self.fail(status, status, document.to_vec(), Cause::Stated)
             }
             Whole::Other => self.fail_as("sent JSON that is no answer"),
         }
     }
 
-    /// Lets the provider's refusal go, in the client's format.
+    /// The provider refuses the request.
     fn refuse(mut self, body: &[u8]) -> Progress {
         let status = self.status;
         // A provider that repeats the gateway's credential is not repeated.
         let body = if self.attempt.target.account.names_secret(body) { &[] } else { body };
         let provider = &self.attempt.target.provider.name;
-        let (told, body) = if self.attempt.is_native() {
-            match error_body(provider, status, body) {
-                Some(body) => (status, body),
-                None => return self.pass(Chunk::Keep, FlowBody::Plain),
-            }
+        let plan = &self.attempt.plan;
+        let (told, told_body) = if self.attempt.is_native() {
+            (status, error_body(provider, status, body))
         } else {
             let upstream = self.attempt.upstream();
             if let Some(seconds) = upstream.retry_after(body) {
                 self.edits.set.push((Name::Borrowed("retry-after"), format!("{seconds}")));
+                self.retry_after = Some(Duration::from_secs(seconds));
             }
-            self.attempt.plan.inquiry.downstream.fault(provider, &upstream.fault(status, body))
+            let (told, body) = plan.inquiry.downstream.fault(provider, &upstream.fault(status, body));
+            (told, Some(body))
         };
-        self.replace(told, body, Outcome::Answered(status))
+        let reason = self.attempt.upstream().fault(status, body).reason;
+        if plan.policy.statuses.contains(&status) || reason.is_some_and(|reason| plan.detour(reason)) {
+            return self.fail(status, told, told_body.unwrap_or_else(|| body.to_vec()), Cause::Stated);
+        }
+        let Some(body) = told_body else { return self.pass(Chunk::Keep, FlowBody::Plain) };
+        self.attempt.plan.settle(status, self.now);
+        self.replace(told, body)
     }
 
     /// Lets a whole answer go, in the client's format.
@@ -206,35 +220,68 @@ impl Head {
         let text = core::str::from_utf8(body).map_err(|_| Broken::Malformed);
         // One that does not say why it ended is the beginning of one.
         let is_complete = |response: &Response<'_>| response.choices.iter().all(|choice| choice.finish.is_some());
+        let plan = &self.attempt.plan;
         let response = match text.and_then(|text| self.attempt.upstream().read(text)) {
             Ok(response) if is_complete(&response) => response,
             Ok(_) | Err(Broken::Malformed) => return self.fail_as("sent an answer that is not of its format"),
             // An error that calls itself a success.
             Err(Broken::Fault(fault)) => {
-                let (status, body) =
-                    self.attempt.plan.inquiry.downstream.fault(&self.attempt.target.provider.name, &fault);
-                return self.replace(status, body, Outcome::Unusable(status));
+                let (status, body) = plan.inquiry.downstream.fault(&self.attempt.target.provider.name, &fault);
+                return self.fail(status, status, body, Cause::Stated);
             }
         };
-        let plan = &self.attempt.plan;
         plan.note_usage(response.usage);
+        plan.settle(self.status, self.now);
         let body = plan.inquiry.downstream.write(&response, identity);
         let status = self.status;
-        self.replace(status, body, Outcome::Answered(status))
+        self.replace(status, body)
     }
 
-    /// Answers that the provider did this wrong.
+    /// The provider did this wrong.
     fn fail_as(self, what: &str) -> Progress {
         let error = self.attempt.error(what);
-        self.fail(&error)
+        self.fail_with(&error, Cause::Unusable)
     }
 
-    /// Answers with an error in the provider's place.
-    fn fail(self, error: &Error) -> Progress {
-        let (status, body) = (error.kind.status(), error.body(self.attempt.plan.inquiry.shape));
+    fn fail_with(self, error: &Error, cause: Cause) -> Progress {
+        let told = error.kind.status();
         // The provider's own status, unless that one claims success.
-        let outcome = Outcome::Unusable(if self.status < 400 { status } else { self.status });
-        self.replace(status, body, outcome)
+        let status = if self.status < 400 { told } else { self.status };
+        let body = error.body(self.attempt.plan.inquiry.shape);
+        self.fail(status, told, body, cause)
+    }
+
+    /// The target has failed: `status` is what that stands for, and the rest is told to the client if nobody does better.
+    fn fail(mut self, status: u16, told: u16, body: Vec<u8>, cause: Cause) -> Progress {
+        let plan = Rc::clone(&self.attempt.plan);
+        let body = self.tellable(body);
+        let mut reply = Reply::json(told, body);
+        let named = self.edits.set.iter().find(|(name, _)| name == "retry-after").map(|(_, value)| value.clone());
+        if let Some(seconds) = named.or_else(|| self.retry_after.map(|wait| format!("{}", whole_seconds(wait)))) {
+            reply = reply.with("retry-after", seconds);
+        }
+        match plan.fail(Failure { status, reply: reply.clone(), retry_after: self.retry_after, cause }, self.now) {
+            Next::Try => Progress::Again,
+            Next::Nobody => {
+                let verdict = plan.verdict();
+                if verdict.status == reply.status && verdict.body == reply.body {
+                    self.edits.remove.push(Name::Borrowed("retry-after"));
+                    let again = reply.headers.into_iter().filter(|(name, _)| name == "retry-after");
+                    self.edits.set.extend(again);
+                    self.replace(told, reply.body)
+                } else {
+                    Progress::Instead(verdict)
+                }
+            }
+        }
+    }
+
+    /// What can be told to the client: a provider that repeats the gateway's credential is not repeated.
+    fn tellable(&self, body: Vec<u8>) -> Vec<u8> {
+        if self.attempt.target.account.names_secret(&body) {
+            return self.attempt.error("reported an error").body(self.attempt.plan.inquiry.shape);
+        }
+        body
     }
 
     fn labelled(mut self, content_type: &'static str) -> Self {
@@ -243,12 +290,8 @@ impl Head {
         self
     }
 
-    fn replace(mut self, status: u16, mut body: Vec<u8>, outcome: Outcome) -> Progress {
-        // A provider that repeats the gateway's credential is not repeated.
-        if self.attempt.target.account.names_secret(&body) {
-            body = self.attempt.error("reported an error").body(self.attempt.plan.inquiry.shape);
-        }
-        self.attempt.plan.note(outcome);
+    fn replace(mut self, status: u16, body: Vec<u8>) -> Progress {
+        let body = self.tellable(body);
         self = self.labelled("application/json");
         self.edits.remove.push(Name::Borrowed("content-encoding"));
         self.edits.set.push((Name::Borrowed("content-length"), format!("{}", body.len())));
@@ -269,4 +312,9 @@ impl Head {
         let release = Release { status, headers: self.edits, body };
         Progress::Released(release, Flow { plan, body: rest })
     }
+}
+
+/// As many whole seconds as it takes.
+fn whole_seconds(wait: Duration) -> u64 {
+    wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0))
 }

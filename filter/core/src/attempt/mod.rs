@@ -9,6 +9,7 @@ mod flow;
 mod held;
 
 use alloc::{boxed::Box, format, rc::Rc, string::String, vec::Vec};
+use core::time::Duration;
 
 use crate::{
     dialect::{
@@ -21,9 +22,9 @@ use crate::{
     json::Scanner,
     passage::Passage,
     passthrough::Passthrough,
-    plan::{Outcome, Plan, Target},
+    plan::{Cause, Failure, Next, Plan, Target},
     sse::Framing,
-    step::{HeaderEdits, Name, Reply},
+    step::{HeaderEdits, Name},
     translation::Translation,
 };
 
@@ -79,11 +80,17 @@ pub struct Front {
 }
 
 impl Attempt {
-    /// The attempt at the plan's target with this index.
+    /// The next attempt of a plan, and how long to wait before it is sent. `None` where nobody is left to be asked.
     #[must_use]
-    pub fn new(plan: &Rc<Plan>, index: usize) -> Option<Self> {
-        let target = plan.targets.get(index)?.clone();
-        Some(Self { plan: Rc::clone(plan), target, dropped: Vec::new() })
+    pub fn next(plan: &Rc<Plan>, now: Duration) -> Option<(Self, Duration)> {
+        let (target, wait) = plan.begin(now)?;
+        Some((Self { plan: Rc::clone(plan), target, dropped: Vec::new() }, wait))
+    }
+
+    /// Whom it asks.
+    #[must_use]
+    pub fn target(&self) -> &Target {
+        &self.target
     }
 
     /// The plan that it is part of.
@@ -103,8 +110,8 @@ impl Attempt {
         let kept = plan.body();
         let account = &self.target.account;
         // What another attempt has set is still there; one that has no successor and no predecessor need not look.
-        let is_alone = plan.targets.len() == 1;
-        let mut set = Vec::with_capacity(account.headers.len().saturating_add(5));
+        let is_alone = plan.foreign_headers().is_empty();
+        let mut set = Vec::with_capacity(8);
         let (path, body) = if self.is_native() {
             let pruning = account.vendor.foreign.pruning(plan.inquiry.request.history);
             let stream_options = match (account.takes_stream_options, pruning) {
@@ -151,12 +158,11 @@ impl Attempt {
         }
         set.push((Name::Borrowed(":path"), path));
         set.push((Name::Borrowed(":authority"), account.authority.clone()));
-        set.extend(account.headers.iter().cloned());
+        set.extend(account.headers().cloned());
         let mut remove = Vec::new();
         if !is_alone {
             remove.extend(OWNED.iter().map(|name| Name::Borrowed(*name)));
-            let others = plan.targets.iter().flat_map(|target| &target.account.headers);
-            remove.extend(others.map(|(name, _)| name.clone()));
+            remove.extend(plan.foreign_headers().iter().cloned());
         }
         Ok(Outgoing { headers: HeaderEdits { remove, set }, body })
     }
@@ -170,12 +176,10 @@ impl Attempt {
         self.upstream().write(&request, &aim)
     }
 
-    /// The answer to a request that this target cannot do.
+    /// This target cannot do what is asked for.
     #[must_use]
-    pub fn refusal(&self, error: &Error) -> Reply {
-        self.plan.note(Outcome::Unusable(error.kind.status()));
-        let reply = error.reply(self.plan.inquiry.shape);
-        reply.with("x-dragoman-provider", &*self.target.provider.name).with("x-dragoman-model", &*self.target.model)
+    pub fn refuse(&self, error: &Error, now: Duration) -> Next {
+        self.plan.fail(Failure { cause: Cause::Unable, ..Failure::of(error, self.plan.inquiry.shape) }, now)
     }
 
     /// The answer's head has come; `end` says that there is no body.
@@ -199,19 +203,22 @@ impl Attempt {
                 edits.set.push((Name::Borrowed("content-type"), "text/event-stream".into()));
             }
         }
-        let held = Held { head: Head { attempt: self, status, edits }, body };
-        if end { held.end_without_body() } else { Progress::Held(held) }
+        let retry_after = retry_after(headers);
+        let now = clock.now();
+        let held = Held { head: Head { attempt: self, status, edits, retry_after, now }, body };
+        if end { held.end_without_body(now) } else { Progress::Held(held) }
     }
 
     fn hold(&self, status: u16, headers: Headers<'_>, clock: &dyn Clock) -> HeldBody {
+        let unusable = |what| HeldBody::Unusable(self.error(what), Cause::Unusable);
         match status {
             200..=299 => {}
-            401 | 403 => return HeldBody::Unusable(self.error("refused the gateway's credential")),
+            401 | 403 => return HeldBody::Unusable(self.error("refused the gateway's credential"), Cause::Credential),
             400..=599 => return HeldBody::Refusal(Vec::new()),
-            _ => return HeldBody::Unusable(self.error("answered with a redirect or an unknown status")),
+            _ => return unusable("answered with a redirect or an unknown status"),
         }
         if !headers.get("content-encoding").unwrap_or(b"identity").eq_ignore_ascii_case(b"identity") {
-            return HeldBody::Unusable(self.error("sent a compressed answer that was not asked for"));
+            return unusable("sent a compressed answer that was not asked for");
         }
         let content_type = headers.get("content-type").unwrap_or_default().to_ascii_lowercase();
         let says = |word: &[u8]| content_type.is_empty() || content_type.windows(word.len()).any(|part| part == word);
@@ -219,10 +226,10 @@ impl Attempt {
             (true, true) if says(b"text/event-stream") => HeldBody::Stream(self.passthrough()),
             (true, true) if says(b"json") => HeldBody::Mislabelled(Vec::new()),
             (true, false) if says(self.upstream().framing().1.as_bytes()) => HeldBody::Stream(self.translation(clock)),
-            (true, _) => HeldBody::Unusable(self.error(NO_STREAM)),
+            (true, _) => unusable(NO_STREAM),
             (false, true) if says(b"json") => HeldBody::Whole(Scanner::new(WANTED_OF_ANSWER), Vec::new()),
             (false, false) if says(b"json") => HeldBody::Foreign(Vec::new(), self.identity(clock)),
-            (false, _) => HeldBody::Unusable(self.error("sent an answer that is not JSON")),
+            (false, _) => unusable("sent an answer that is not JSON"),
         }
     }
 
@@ -260,6 +267,14 @@ impl Attempt {
     fn error(&self, what: &str) -> Error {
         Error::new(Kind::BadUpstream, format!("The provider `{}` {what}.", self.target.provider.name))
     }
+}
+
+/// How long a provider asks to be left alone. Its dates are not read: nobody who sends them is known, and they would be as
+/// right as two clocks are.
+fn retry_after(headers: Headers<'_>) -> Option<Duration> {
+    let number = |name: &str| headers.text(name).and_then(|text| text.trim().parse::<f64>().ok());
+    let seconds = number("retry-after-ms").map(|millis| millis / 1000.0).or_else(|| number("retry-after"));
+    seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
 }
 
 /// The names that a header can list: some are the client's own. `*` says that there are others.

@@ -189,11 +189,12 @@ fn same(a: &[u8; 32], b: &[u8; 32]) -> bool {
 mod tests {
     use super::*;
     use alloc::vec;
+    use core::time::Duration;
 
     struct At(u64);
     impl Clock for At {
-        fn epoch_seconds(&self) -> u64 {
-            self.0
+        fn now(&self) -> Duration {
+            Duration::from_secs(self.0)
         }
     }
 

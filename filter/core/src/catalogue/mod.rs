@@ -142,6 +142,12 @@ impl Catalogue {
     fn known<'a>(&'a self, provider: &'a Rc<Provider>, id: &'a str) -> Option<&'a Entry> {
         self.called(untagged(provider, id)).find(|entry| Rc::ptr_eq(&entry.provider, provider))
     }
+
+    /// Whether a provider of this name has a model of this name or id here.
+    #[must_use]
+    pub fn lists(&self, provider: &str, model: &str) -> bool {
+        row(&self.owners, provider).is_some_and(|provider| self.known(provider, model).is_some())
+    }
 }
 
 impl Entry {

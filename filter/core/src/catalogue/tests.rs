@@ -7,6 +7,8 @@ use alloc::{
     vec::Vec,
 };
 
+use core::time::Duration;
+
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -59,8 +61,8 @@ fn standard() -> Gateway {
 struct Epoch;
 
 impl crate::host::Clock for Epoch {
-    fn epoch_seconds(&self) -> u64 {
-        0
+    fn now(&self) -> Duration {
+        Duration::ZERO
     }
 }
 

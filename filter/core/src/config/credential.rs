@@ -4,7 +4,7 @@
 //! the environment at run time, after the file was checked, so what a header cannot hold is found out here: it is not cut to
 //! size, because a key with half of it cut off fails at the provider with a message that misleads.
 
-use alloc::{format, string::String, vec::Vec};
+use alloc::{format, rc::Rc, string::String};
 use core::fmt;
 
 use serde_json::value::RawValue;
@@ -18,36 +18,30 @@ use super::{
     reference::{Reference, Shape},
     text::{HEADER_VALUE, SECRET, VARIABLE},
 };
-
-/// What a provider is sent that must not be seen: all there, or it is not configured.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secrets {
-    /// Of the account; `None` where it sends none.
-    pub credential: Option<String>,
-    /// The provider's own headers, in the order written.
-    pub headers: Vec<(String, String)>,
-}
+use crate::step::Name;
 
 impl Provider {
     /// What it lacks, as the end of a sentence: something that all its accounts need, or what the first of them does where none
     /// is configured.
     #[must_use]
     pub fn missing(&self, environment: impl Fn(&str) -> Option<String>) -> Option<String> {
-        let mut lacking = self.accounts.iter().map(|account| self.secrets(account, &environment).err());
+        if let Err(missing) = self.shared_headers(&environment) {
+            return Some(missing);
+        }
+        let mut lacking = self.accounts.iter().map(|account| account.secret(&environment).err());
         let first = lacking.next().unwrap_or_else(|| Some("it has no account".into()))?;
         if lacking.any(|missing| missing.is_none()) { None } else { Some(first) }
     }
 
-    /// The secrets of one of its accounts, and of the headers.
+    /// The headers of all its accounts.
     ///
     /// # Errors
     /// What is missing, as the end of a sentence.
-    pub fn secrets(&self, account: &Account, environment: impl Fn(&str) -> Option<String>) -> Result<Secrets, String> {
-        let credential = account.secret(&environment)?;
+    pub fn shared_headers(&self, environment: impl Fn(&str) -> Option<String>) -> Result<Rc<[(Name, String)]>, String> {
         let header = |(name, value): &(String, Credential)| {
-            value.resolve(&HEADER_VALUE, &environment).map(|value| (name.clone(), value))
+            value.resolve(&HEADER_VALUE, &environment).map(|value| (Name::Owned(name.clone()), value))
         };
-        Ok(Secrets { credential, headers: self.headers.iter().map(header).collect::<Result<_, _>>()? })
+        self.headers.iter().map(header).collect()
     }
 }
 
@@ -161,16 +155,9 @@ impl fmt::Debug for Credential {
     }
 }
 
-impl fmt::Debug for Secrets {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<_> = self.headers.iter().map(|(name, _)| name).collect();
-        f.debug_struct("Secrets").field("headers", &names).finish_non_exhaustive()
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use alloc::borrow::ToOwned;
+    use alloc::{borrow::ToOwned, vec::Vec};
 
     use super::*;
     use crate::config::parse;
@@ -231,9 +218,9 @@ mod tests {
         let provider = provider(
             r#""auth": "none", "headers": {"X-Plain": "two words", "x-value": {"value": "v"}, "x-env": {"env": "WORDS"}}"#,
         );
-        let secrets = provider.secrets(&provider.accounts[0], environment).unwrap();
-        let headers: Vec<_> = secrets.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let headers = provider.shared_headers(environment).unwrap();
+        let headers: Vec<_> = headers.iter().map(|(name, value)| (&**name, value.as_str())).collect();
         assert_eq!(headers, [("x-plain", "two words"), ("x-value", "v"), ("x-env", "two words")]);
-        assert!(!format!("{secrets:?}{provider:?}").contains("two words"));
+        assert!(!format!("{provider:?}").contains("two words"));
     }
 }

@@ -27,12 +27,6 @@ impl Section for Config {
         ("limits", Silence::Unsafe),
         ("soft_threshold", Silence::Harmless),
         ("limits_backend", Silence::Unsafe),
-        ("fallbacks", Silence::Unsafe),
-        ("context_fallbacks", Silence::Unsafe),
-        ("content_fallbacks", Silence::Unsafe),
-        ("fallback_models", Silence::Unsafe),
-        ("routing", Silence::Unsafe),
-        ("routers", Silence::Unsafe),
         ("environments", Silence::Unsafe),
         ("policy", Silence::Harmless),
         ("cache", Silence::Unsafe),
@@ -67,7 +61,8 @@ impl Section for Config {
                 "aliases",
                 &Pairs { name: ALIAS, value: OneOrMany(MODEL) },
                 |config| &config.aliases,
-                "Other names for models; of several, the first that can be asked.",
+                "Other names for models; of several, the first that can be asked. None leads to more than 256 names, those of other \
+                 aliases on the way included.",
             ),
             model_mapping: fields.many(
                 "model_mapping",

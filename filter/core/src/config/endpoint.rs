@@ -6,7 +6,10 @@
 
 use alloc::{format, string::String, vec, vec::Vec};
 
-use super::raw::{Account, BaseUrl, Provider};
+use hashbrown::HashMap;
+
+use super::raw::{BaseUrl, Provider, Retry};
+use crate::plan::Mode;
 
 /// Where a provider is reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,21 +32,30 @@ impl Provider {
     /// All places where it is reached, its own first.
     #[must_use]
     pub fn endpoints(&self) -> Vec<Endpoint<'_>> {
-        let mut urls = vec![&self.base_url];
-        for url in self.accounts.iter().filter_map(|account| account.base_url.as_ref()) {
-            if !urls.contains(&url) {
-                urls.push(url);
-            }
-        }
-        urls.into_iter().enumerate().map(|(index, base_url)| self.at(index, base_url)).collect()
+        self.places().0
     }
 
-    /// Where one of its accounts is used.
+    /// Whether its clusters have twins. Without the module they would be their own; and to a cluster of the operator's own
+    /// nobody adds another.
     #[must_use]
-    pub fn endpoint_of(&self, account: &Account) -> Endpoint<'_> {
-        let endpoints = self.endpoints();
-        let own = endpoints.into_iter().find(|endpoint| Some(endpoint.base_url) == account.base_url.as_ref());
-        own.unwrap_or_else(|| self.at(0, &self.base_url))
+    pub fn has_twins(&self, retry: &Retry) -> bool {
+        self.cluster.is_none() && self.mode(retry) == Mode::Native
+    }
+
+    /// The same, and by its place among the accounts where each account is used.
+    #[must_use]
+    pub(crate) fn places(&self) -> (Vec<Endpoint<'_>>, Vec<usize>) {
+        let mut endpoints = vec![self.at(0, &self.base_url)];
+        let mut known: HashMap<&BaseUrl, usize> = HashMap::from_iter([(&self.base_url, 0)]);
+        let urls = self.accounts.iter().map(|account| account.base_url.as_ref().unwrap_or(&self.base_url));
+        let places = urls.map(|url| {
+            *known.entry(url).or_insert_with(|| {
+                endpoints.push(self.at(endpoints.len(), url));
+                endpoints.len().saturating_sub(1)
+            })
+        });
+        let places = places.collect();
+        (endpoints, places)
     }
 
     /// A cluster of the operator's own is for all of them. A full stop cannot stand in a provider's name.
@@ -72,9 +84,8 @@ mod tests {
         let provider = parse(file).unwrap().providers.remove(0);
         let names: Vec<_> = provider.endpoints().into_iter().map(|endpoint| endpoint.cluster).collect();
         assert_eq!(names, ["dragoman_p", "dragoman_p.1"]);
-        let of = |index: usize| provider.endpoint_of(&provider.accounts[index]).twin();
-        let twins: Vec<_> = (0..4).map(of).collect();
-        assert_eq!(twins, ["dragoman_p.plain", "dragoman_p.1.plain", "dragoman_p.plain", "dragoman_p.1.plain"]);
+        assert_eq!(provider.places().1, [0, 1, 0, 1]);
+        assert_eq!(provider.endpoints()[1].twin(), "dragoman_p.1.plain");
     }
 
     #[test]
@@ -82,6 +93,6 @@ mod tests {
         let file = r#"{"providers": {"p": {"kind": "openai", "base_url": "http://a/v1", "cluster": "mine", "accounts": [
             {"name": "one", "credential": {"value": "k"}, "base_url": "http://b/v1"}]}}}"#;
         let provider = parse(file).unwrap().providers.remove(0);
-        assert_eq!(provider.endpoint_of(&provider.accounts[0]).cluster, "mine");
+        assert!(provider.endpoints().iter().all(|endpoint| endpoint.cluster == "mine"));
     }
 }

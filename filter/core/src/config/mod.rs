@@ -44,13 +44,15 @@ use self::{
     reader::Reader,
 };
 
-pub(crate) use self::{aliases::ends, time::parse_date};
+pub(crate) use self::{
+    aliases::ends,
+    time::{parse_date, print_time},
+};
 pub use self::{
     auth::{Admin, AdminKey, Algorithm, Console, ConsoleUser, Jwt, JwtClaims, JwtKeys, JwtScopes, Role},
     auto::{Auto, Levels, TaskRoutes},
     budget::{Budgets, Ceiling, HourlyBudgets},
     catalogue::{Catalogue, Model, Price},
-    credential::Secrets,
     endpoint::Endpoint,
     environment::{Environment, ProviderOverride},
     key::{Byok, KeyRouting, Team},
@@ -63,7 +65,7 @@ pub use self::{
         Account, Auth, AuthMode, BaseUrl, Config, Credential, EnvoyAdmin, Key, Listen, ModelLists, Provider, Retry,
         SpokenDialect, StreamUsage, Timeouts, Tls,
     },
-    reader::NOT_ACTED_ON,
+    reader::{NOT_ACTED_ON, step},
     reference::{Field, Reference, SectionReference, Shape, Silence},
     retry::{Backoff, Cooldown, RetryMode, RetryOverride},
     router::{CacheDirective, LoadBalance, ModelMapping, RateLimit, Refill, Router, RouterCache},

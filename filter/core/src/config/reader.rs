@@ -140,7 +140,8 @@ impl Reader {
 }
 
 /// One step of a JSON pointer (RFC 6901), with its slash.
-pub(super) fn step(segment: &str) -> String {
+#[must_use]
+pub fn step(segment: &str) -> String {
     format!("/{}", segment.replace('~', "~0").replace('/', "~1"))
 }
 

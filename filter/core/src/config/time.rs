@@ -120,7 +120,8 @@ fn parse_time(text: &str) -> Option<u64> {
     }
 }
 
-fn print_time(time: u64) -> String {
+/// A point in time, seconds since the epoch, as RFC 3339 has it.
+pub(crate) fn print_time(time: u64) -> String {
     let (days, second) = (time / SECONDS_PER_DAY, time % SECONDS_PER_DAY);
     // 366 days a year never guesses too late a year.
     let mut year = (days / 366).saturating_add(1970);

@@ -21,7 +21,6 @@ use crate::{
     catalogue::{Catalogue, own_id},
     config::{self, Config, Credential, Decimal, Destination, Sticky, StrategyKind},
     gateway::Provider,
-    plan::Mode,
 };
 
 /// What the sections of one level of the file refer to.
@@ -164,9 +163,8 @@ impl<'c, E: Fn(&str) -> Option<String>> Compiler<'c, E> {
 
     fn account(&self, provider: &Provider, credential: &Credential, at: &str) -> Option<Rc<Account>> {
         let section = self.config.providers.iter().find(|section| section.name == provider.name)?;
-        let is_twinned = provider.mode == Mode::Native && section.cluster.is_none();
         let named = (at.to_string(), credential.clone());
-        Some(Rc::new(Account::of_target(section, named, provider.spec, is_twinned, self.environment)))
+        Account::of_target(section, named, section.has_twins(&self.config.retry), self.environment)
     }
 }
 

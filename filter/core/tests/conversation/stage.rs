@@ -1,6 +1,6 @@
 //! A whole exchange in memory: the two roles, a client and a provider, without Envoy.
 
-use std::rc::Rc;
+use std::{rc::Rc, time::Duration};
 
 use dragoman_core::{
     attempt::{Attempt, Outgoing, Progress, Release},
@@ -8,9 +8,11 @@ use dragoman_core::{
     exchange::Exchange,
     gateway::Gateway,
     headers::Headers,
-    host::Clock,
-    plan::Plan,
+    host::{Clock, Entropy, Surroundings},
+    live::Observer,
+    plan::{Next, Plan},
     step::{Chunk, HeaderEdits, Reply, Step},
+    store::{Memory, Numbers},
 };
 
 /// A header map as Envoy hands it over.
@@ -20,8 +22,14 @@ pub(crate) type HeaderMap = Vec<(String, Vec<u8>)>;
 pub(crate) struct NewYear;
 
 impl Clock for NewYear {
-    fn epoch_seconds(&self) -> u64 {
-        1_767_225_600
+    fn now(&self) -> Duration {
+        Duration::from_hours(490_896)
+    }
+}
+
+impl Entropy for NewYear {
+    fn draw(&self) -> u64 {
+        4
     }
 }
 
@@ -53,7 +61,9 @@ pub(crate) struct Answer {
 
 /// A gateway of this configuration; every environment variable is `secret-NAME`, but those named `UNSET…`.
 pub(crate) fn gateway(document: &str) -> Rc<Gateway> {
-    let config = config::parse(document).expect("the configuration is valid");
+    let mut config = config::parse(document).expect("the configuration is valid");
+    // What a provider answers is looked at here, not what is done about it.
+    config.retry.attempts = 0;
     Rc::new(Gateway::new(&config, |name| (!name.starts_with("UNSET")).then(|| format!("secret-{name}"))))
 }
 
@@ -78,8 +88,10 @@ pub(crate) fn post(path: &str, more: &[(&str, &[u8])]) -> HeaderMap {
 
 /// Sends a request in these pieces.
 pub(crate) fn ask(gateway: &Rc<Gateway>, mut headers: HeaderMap, pieces: &[&[u8]]) -> Asked {
+    let observer = Observer::new(Rc::new(Memory::default()), Rc::new(Numbers::default()));
+    let around = Surroundings { clock: &NewYear, entropy: &NewYear, observer: &observer };
     let mut exchange = Exchange::new(Rc::clone(gateway));
-    match exchange.request_head(Headers(&headers), pieces.is_empty(), &NewYear) {
+    match exchange.request_head(Headers(&headers), pieces.is_empty(), &around) {
         Step::Wait => {}
         Step::Reply(reply) => return Asked::Refused(reply),
         Step::Forward(..) => panic!("a request is never sent on before its body is known"),
@@ -89,14 +101,17 @@ pub(crate) fn ask(gateway: &Rc<Gateway>, mut headers: HeaderMap, pieces: &[&[u8]
             return Asked::Refused(reply);
         }
     }
-    match exchange.request_end() {
+    match exchange.request_end(Headers(&headers), &around) {
         Step::Forward(plan, edits) => {
             apply(&mut headers, &edits);
-            let mut attempt = Attempt::new(&plan, 0).expect("a plan has a target");
+            let (mut attempt, _) = Attempt::next(&plan, NewYear.now()).expect("a plan has a target");
             let mut body = pieces.concat();
             let Outgoing { headers: edits, body: outgoing } = match attempt.outgoing(|length| body[..length].to_vec()) {
                 Ok(outgoing) => outgoing,
-                Err(error) => return Asked::Refused(attempt.refusal(&error)),
+                Err(error) => {
+                    assert_eq!(attempt.refuse(&error, NewYear.now()), Next::Nobody);
+                    return Asked::Refused(plan.verdict());
+                }
             };
             apply(&mut headers, &edits);
             body.splice(..outgoing.length, outgoing.text);
@@ -141,7 +156,7 @@ impl Sent {
             progress = match progress {
                 Progress::Held(held) => {
                     buffer.extend_from_slice(piece);
-                    held.chunk(piece, end)
+                    held.chunk(piece, end, NewYear.now())
                 }
                 Progress::Released(release, mut rest) => {
                     if flow.is_none() {
@@ -155,12 +170,15 @@ impl Sent {
                     Progress::Released(release, rest)
                 }
                 Progress::Instead(_) => panic!("only an answer without a body ends without one"),
+                Progress::Again => panic!("there is nobody else to be asked"),
             };
         }
         match progress {
             Progress::Released(release, _) if flow.is_none() => answer.release(&mut map, &release, &buffer),
             Progress::Released(..) => {}
-            Progress::Held(_) | Progress::Instead(_) => panic!("an answer that has ended is not held"),
+            Progress::Held(_) | Progress::Again | Progress::Instead(_) => {
+                panic!("an answer that has ended is not held")
+            }
         }
         answer.headers = map;
         answer

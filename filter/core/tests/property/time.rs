@@ -227,7 +227,7 @@ fn is_in_proportion(read: fn(&str), template: &str) -> bool {
     const TIMES: usize = 8;
     let (short, long) = (document(template, FEW), document(template, FEW * TIMES));
     // Others use the same caches: it is enough that one of a few tries was not disturbed.
-    (0..8).any(|_| cost(read, &long, 1) < cost(read, &short, TIMES) * 3)
+    (0..8).any(|_| cost(read, &long, 1) < cost(read, &short, TIMES) * 4)
 }
 
 #[test]

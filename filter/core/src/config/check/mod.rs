@@ -199,11 +199,9 @@ fn refuse(reader: &mut Reader, pointer: &str, verdict: Result<(), String>) {
 /// Reports what is in two elements of a list, each in this field. Text or hashes, as bytes: compiled once for all lists.
 #[inline(never)]
 fn report_repeats(reader: &mut Reader, list: &str, field: &str, values: &[&[u8]]) {
-    let noun = list.rsplit('/').next().unwrap_or_default();
-    let noun = noun.strip_suffix('s').unwrap_or(noun);
     for (index, first) in repeats(values) {
         if reader.is_sound(&format!("{list}/{first}/{field}")) {
-            refuse(reader, &format!("{list}/{index}/{field}"), Err(format!("is also that of {noun} {first}")));
+            refuse(reader, &format!("{list}/{index}/{field}"), Err(format!("is also that of {list}/{first}")));
         }
     }
 }

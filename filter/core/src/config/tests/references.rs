@@ -155,6 +155,9 @@ fn of_aliases_that_lead_too_far_the_one_that_is_too_long_is_named() {
     let wide = |width: usize| format!(r#""aliases": {{"w": ["m"{}]}}"#, r#", "m""#.repeat(width - 1));
     assert_eq!(problems(&wide(256)), [""; 0]);
     assert_eq!(problems(&wide(257)), [format!("/aliases/w: {problem}")]);
+    let document = reference().sections.into_iter().find(|section| section.name == "document").unwrap();
+    let aliases = document.fields.into_iter().find(|field| field.name == "aliases").unwrap();
+    assert!(aliases.doc.contains("more than 256 names, those of other aliases on the way included"), "{}", aliases.doc);
 }
 
 #[test]
@@ -192,15 +195,15 @@ fn names_are_told_apart() {
     for (sections, problem) in [
         (
             r#""limits": [{"name": "a", "of": "concurrency", "max": 1}, {"name": "a", "of": "concurrency", "max": 2}]"#,
-            "/limits/1/name: is also that of limit 0",
+            "/limits/1/name: is also that of /limits/0",
         ),
         (
             r#""admin": {"keys": [{"id": "a", "sha256": "$"}, {"id": "b", "sha256": "$"}]}"#,
-            "/admin/keys/1/sha256: is also that of key 0",
+            "/admin/keys/1/sha256: is also that of /admin/keys/0",
         ),
         (
             r#""console": {"users": [{"name": "a", "sha256": "$"}, {"name": "a", "sha256": "$"}]}"#,
-            "/console/users/1/name: is also that of user 0",
+            "/console/users/1/name: is also that of /console/users/0",
         ),
         (
             r#""keys": [{"id": "k", "sha256": "$"}], "admin": {"keys": [{"id": "a", "sha256": "$"}]}"#,

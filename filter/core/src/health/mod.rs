@@ -1,0 +1,165 @@
+//! Which targets failed lately, and until when they are passed over: one small record that all workers share.
+//!
+//! A plan of several targets reads it once, a plan of one never: nobody pays for health while everybody is healthy. What is
+//! decided here is only when a target may be asked again. It reorders plans and empties none.
+//!
+//! - A target that failed cools: as long as its provider asks for, else twice as long after each failure in a row, up to a
+//!   bound. Requests that were under way when it failed say the same thing once more and change nothing.
+//! - When its time is up, it is half open: one request at a time may be its probe. Whoever is first says so in the record, and
+//!   to all others the target cools on until the probe has ended or taken too long.
+//! - A success ends all that, and forgets the failures, but not of a target that fails half of the time: it cools the
+//!   next time as if it had not succeeded.
+//!
+//! The record is bounded. Of more targets than fit, those that no catalogue lists give way first, because whoever may invent
+//! names could otherwise push real ones out.
+
+mod course;
+mod name;
+
+pub use self::{
+    course::{Cause, Failure, Period, State},
+    name::{Name, NameRef},
+};
+
+use alloc::{rc::Rc, vec::Vec};
+
+use crate::{
+    config::Cooldown,
+    store::{Reader, Record, Writer},
+};
+
+use self::course::Course;
+
+/// How many targets are remembered.
+const MOST_ENTRIES: usize = 128;
+
+/// After so long without a failure nothing is remembered. As long as a provider's rate limits may need; much longer, and
+/// failures of different days would count as one trouble.
+const FORGOTTEN_AFTER_MILLIS: u64 = 15 * 60 * 1_000;
+
+/// The targets that failed lately.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Ledger {
+    entries: Vec<Entry>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Entry {
+    name: Rc<Name>,
+    /// Whether a catalogue or the file lists it.
+    is_listed: bool,
+    course: Course,
+}
+
+impl Ledger {
+    /// What is remembered of a target.
+    #[must_use]
+    pub fn state(&self, name: NameRef<'_>, now_millis: u64) -> State {
+        self.entry(name).map_or(State::Healthy, |entry| entry.course.state(now_millis))
+    }
+
+    /// Whether anything at all is remembered of a target.
+    #[must_use]
+    pub fn remembers(&self, name: NameRef<'_>) -> bool {
+        self.entry(name).is_some()
+    }
+
+    /// Whether a target cools or needs a probe: then its next success is news to all.
+    #[must_use]
+    pub fn is_closed(&self, name: NameRef<'_>, now_millis: u64) -> bool {
+        self.state(name, now_millis) != State::Healthy
+    }
+
+    /// Why it failed the last time.
+    #[must_use]
+    pub fn cause(&self, name: NameRef<'_>) -> Option<Cause> {
+        self.entry(name).map(|entry| entry.course.cause())
+    }
+
+    /// The targets.
+    pub fn names(&self) -> impl Iterator<Item = &Rc<Name>> {
+        self.entries.iter().map(|entry| &entry.name)
+    }
+
+    /// A try has failed.
+    pub fn fail(&mut self, name: &Rc<Name>, is_listed: bool, failure: Failure, cooldown: Cooldown, period: Period) {
+        self.entries.retain(|entry| !entry.course.is_forgotten(period.ended_millis));
+        if let Some(entry) = self.entry_mut(name.borrowed()) {
+            entry.is_listed = is_listed;
+            entry.course.fail(failure, cooldown, period);
+            return;
+        }
+        let course = Course::new(failure, cooldown, period.ended_millis);
+        self.entries.push(Entry { name: Rc::clone(name), is_listed, course });
+        if self.entries.len() > MOST_ENTRIES {
+            let rank = |entry: &Entry| (entry.is_listed, entry.course.until_millis());
+            let least = self.entries.iter().enumerate().min_by_key(|(_, entry)| rank(entry)).map(|(place, _)| place);
+            least.map(|place| self.entries.swap_remove(place));
+        }
+    }
+
+    /// So many tries have succeeded; when the last of them was under way.
+    pub fn succeed(&mut self, name: NameRef<'_>, times: u32, period: Period) {
+        if let Some(entry) = self.entry_mut(name) {
+            entry.course.succeed(times, period);
+        }
+        self.entries.retain(|entry| !entry.course.is_sound());
+    }
+
+    /// Whether a request may go there now. Where the target is half open, it is then the probe.
+    pub fn claim(&mut self, name: NameRef<'_>, now_millis: u64) -> bool {
+        self.entry_mut(name).is_none_or(|entry| entry.course.claim(now_millis))
+    }
+
+    /// The probe has ended without telling anything.
+    pub fn release(&mut self, name: NameRef<'_>) {
+        if let Some(entry) = self.entry_mut(name) {
+            entry.course.release();
+        }
+    }
+
+    fn entry(&self, name: NameRef<'_>) -> Option<&Entry> {
+        self.entries.iter().find(|entry| entry.name.borrowed() == name)
+    }
+
+    fn entry_mut(&mut self, name: NameRef<'_>) -> Option<&mut Entry> {
+        self.entries.iter_mut().find(|entry| entry.name.borrowed() == name)
+    }
+}
+
+impl Record for Ledger {
+    const KEY: &'static str = "dragoman.health.1";
+
+    fn read(bytes: &[u8]) -> Self {
+        let mut reader = Reader(bytes);
+        let mut entries = Vec::new();
+        while !reader.is_at_end() && entries.len() < MOST_ENTRIES {
+            match Entry::read(&mut reader) {
+                Some(entry) => entries.push(entry),
+                None => return Self::default(),
+            }
+        }
+        Self { entries }
+    }
+
+    fn write(&self) -> Vec<u8> {
+        let mut writer = Writer::default();
+        for entry in &self.entries {
+            entry.name.write(&mut writer);
+            writer.u8(entry.is_listed.into());
+            entry.course.write(&mut writer);
+        }
+        writer.0
+    }
+}
+
+impl Entry {
+    fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let name = Rc::new(Name::read(reader)?);
+        Some(Self { name, is_listed: reader.u8()? != 0, course: Course::read(reader)? })
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "a test that cannot count fails")]
+mod tests;

@@ -1,0 +1,41 @@
+//! What live traffic tells of targets: how fast they are, how often they fail, how busy they are, and, with `health`, who is
+//! passed over.
+//!
+//! One [`Observer`] a worker. Each try is a [`Trip`], which tells it how it went; a plan looks through a [`View`].
+//!
+//! A request must not pay for what it teaches others. So a trip leaves a sample in the worker's own memory, and the samples go
+//! into the shared record together, by the first request that ends a tenth of a second after the last that did so: one change
+//! of the record for all of them, however many there were. What others have seen is likewise read from a copy of that age.
+//! Only a failure is told at once.
+
+mod average;
+mod observer;
+mod record;
+mod report;
+mod roster;
+mod slot;
+mod trip;
+mod view;
+
+pub use self::{observer::Observer, roster::Known, trip::Trip, view::View};
+
+use core::fmt;
+
+use crate::health::NameRef;
+
+/// What the configuration knows of targets.
+pub trait Roster: fmt::Debug {
+    /// Whether the catalogue or the file lists a model. Of others, only so many have a place of their own.
+    fn lists(&self, name: NameRef<'_>) -> bool;
+
+    /// Whether somebody asks how many requests are under way at a target.
+    fn counts(&self, name: NameRef<'_>) -> bool;
+}
+
+#[cfg(test)]
+#[expect(
+    clippy::arithmetic_side_effects,
+    clippy::disallowed_types,
+    reason = "a test that cannot count fails, and compares documents by meaning"
+)]
+mod tests;

@@ -1,0 +1,222 @@
+//! What one worker has seen, and its copies of what all have seen.
+
+use alloc::{rc::Rc, vec::Vec};
+use core::{
+    cell::{Cell, RefCell},
+    fmt, mem,
+};
+
+use crate::{
+    health::{Ledger, NameRef},
+    host::{Clock, Meter, Store, Version},
+    plan::Target,
+    store::{Record, update},
+};
+
+use super::{
+    Roster, Trip, View,
+    record::{Sample, Traffic, Went},
+    slot::{Kind, Slot, Slots},
+};
+
+/// How old a copy of a shared record may be, and for how long samples are gathered. Much shorter than what is decided by them
+/// takes to matter, much longer than a change of the record takes.
+pub(super) const ROUND_MILLIS: u64 = 100;
+
+/// With so many samples a round ends early: the memory of a module never shrinks again.
+const MOST_SAMPLES: usize = 256;
+
+/// See the module's documentation.
+pub struct Observer {
+    pub(super) store: Rc<dyn Store>,
+    pub(super) meter: Rc<dyn Meter>,
+    roster: RefCell<Rc<dyn Roster>>,
+    slots: RefCell<Slots>,
+    samples: RefCell<Vec<Sample>>,
+    ledger: RefCell<Copy<Ledger>>,
+    traffic: RefCell<Copy<Traffic>>,
+    /// When the last round of samples ended.
+    ended_at_millis: Cell<u64>,
+}
+
+/// What is known without a configuration.
+#[derive(Debug)]
+struct Blank;
+
+/// A copy of a shared record.
+#[derive(Debug, Default)]
+struct Copy<R> {
+    record: R,
+    /// Which one, where that is known.
+    version: Option<Version>,
+    read_at_millis: u64,
+}
+
+impl Observer {
+    /// An observer that has seen nothing and knows no configuration.
+    #[must_use]
+    pub fn new(store: Rc<dyn Store>, meter: Rc<dyn Meter>) -> Rc<Self> {
+        Rc::new(Self {
+            store,
+            meter,
+            roster: RefCell::new(Rc::new(Blank)),
+            slots: RefCell::default(),
+            samples: RefCell::default(),
+            ledger: RefCell::default(),
+            traffic: RefCell::default(),
+            ended_at_millis: Cell::new(0),
+        })
+    }
+
+    /// A configuration was loaded. What was seen stays.
+    pub fn configure(&self, roster: Rc<dyn Roster>) {
+        self.roster.replace(roster);
+        self.slots.borrow_mut().clear();
+    }
+
+    /// A request is sent to a target.
+    #[must_use]
+    pub fn begin(self: &Rc<Self>, target: &Target, now_millis: u64) -> Trip {
+        Trip::new(self, self.slot(NameRef::of(target), now_millis), now_millis)
+    }
+
+    /// What is known of targets at one moment, for one plan. The clock is read when it is first needed.
+    #[must_use]
+    pub fn view<'a>(&'a self, clock: &'a dyn Clock) -> View<'a> {
+        View::new(self, clock)
+    }
+
+    /// Whether samples wait for a request that takes them along, or for [`Observer::tick`].
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        !self.samples.borrow().is_empty()
+    }
+
+    /// Time has passed: samples that no request took along are told. Whether some still wait.
+    pub fn tick(&self, now_millis: u64) -> bool {
+        if self.is_waiting() && is_over(self.ended_at_millis.get(), now_millis) {
+            self.end_round(now_millis);
+        }
+        self.is_waiting()
+    }
+
+    pub(super) fn slot(&self, name: NameRef<'_>, now_millis: u64) -> Rc<Slot> {
+        let roster = Rc::clone(&self.roster.borrow());
+        self.slots.borrow_mut().find(name, (&*roster, &*self.meter), now_millis)
+    }
+
+    /// A try is over.
+    pub(super) fn take(&self, sample: Sample) {
+        let now_millis = sample.period.ended_millis;
+        let count = {
+            let mut samples = self.samples.borrow_mut();
+            samples.push(sample);
+            samples.len()
+        };
+        if count >= MOST_SAMPLES || is_over(self.ended_at_millis.get(), now_millis) {
+            self.end_round(now_millis);
+        }
+    }
+
+    /// Tells all workers what this one has seen.
+    pub(super) fn end_round(&self, now_millis: u64) {
+        self.ended_at_millis.set(now_millis);
+        let samples = mem::take(&mut *self.samples.borrow_mut());
+        if !samples.is_empty() {
+            // Where the host refuses, these samples are lost, and no request.
+            if let Ok((record, ())) = update(&*self.store, |traffic: &mut Traffic| traffic.add(&samples, now_millis)) {
+                self.traffic.replace(Copy::written(record, now_millis));
+            }
+        }
+        self.read_ledger(now_millis);
+        let untold: Vec<&Sample> = self.with_ledger(|ledger| {
+            let is_untold = |sample: &&Sample| {
+                matches!(sample.went, Went::Well { is_told: false, .. }) && ledger.remembers(sample.name.borrowed())
+            };
+            samples.iter().filter(is_untold).collect()
+        });
+        if !untold.is_empty() {
+            self.change_ledger(now_millis, |ledger| {
+                for sample in &untold {
+                    ledger.succeed(sample.name.borrowed(), 1, sample.period);
+                }
+            });
+        }
+        // Its memory is used again.
+        let mut place = self.samples.borrow_mut();
+        if place.is_empty() {
+            *place = samples;
+            place.clear();
+        }
+    }
+
+    /// Changes the health of targets, for all workers and at once.
+    pub(super) fn change_ledger<T>(&self, now_millis: u64, change: impl Fn(&mut Ledger) -> T) -> Option<T> {
+        let (record, result) = update(&*self.store, change).ok()?;
+        self.ledger.replace(Copy::written(record, now_millis));
+        Some(result)
+    }
+
+    /// Reads the health of targets anew.
+    pub(super) fn read_ledger(&self, now_millis: u64) {
+        self.ledger.borrow_mut().refresh(&*self.store, now_millis);
+    }
+
+    pub(super) fn with_ledger<T>(&self, look: impl FnOnce(&Ledger) -> T) -> T {
+        look(&self.ledger.borrow().record)
+    }
+
+    /// Reads the traffic of all workers anew.
+    pub(super) fn read_traffic(&self, now_millis: u64) {
+        self.traffic.borrow_mut().refresh(&*self.store, now_millis);
+    }
+
+    /// Looks at the traffic of all workers, as it was a moment ago.
+    pub(super) fn with_traffic<T>(&self, now_millis: u64, look: impl FnOnce(&Traffic) -> T) -> T {
+        let mut copy = self.traffic.borrow_mut();
+        if is_over(copy.read_at_millis, now_millis) {
+            copy.refresh(&*self.store, now_millis);
+        }
+        look(&copy.record)
+    }
+
+    pub(super) fn has_health(slot: &Slot) -> bool {
+        slot.kind != Kind::Other
+    }
+}
+
+impl Roster for Blank {
+    fn lists(&self, _: NameRef<'_>) -> bool {
+        false
+    }
+
+    fn counts(&self, _: NameRef<'_>) -> bool {
+        false
+    }
+}
+
+impl<R: Record> Copy<R> {
+    fn written(record: R, now_millis: u64) -> Self {
+        Self { record, version: None, read_at_millis: now_millis }
+    }
+
+    fn refresh(&mut self, store: &dyn Store, now_millis: u64) {
+        self.read_at_millis = now_millis;
+        match store.get(R::KEY) {
+            Some((_, version)) if self.version == Some(version) => {}
+            Some((bytes, version)) => *self = Self { record: R::read(&bytes), version: Some(version), ..*self },
+            None => self.record = R::default(),
+        }
+    }
+}
+
+impl fmt::Debug for Observer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Observer").field("samples", &self.samples).field("ledger", &self.ledger).finish_non_exhaustive()
+    }
+}
+
+/// Whether a round that began then is over. One that began in the future is: the clock was set back.
+fn is_over(began_millis: u64, now_millis: u64) -> bool {
+    now_millis < began_millis || now_millis.saturating_sub(began_millis) >= ROUND_MILLIS
+}

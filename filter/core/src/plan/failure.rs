@@ -1,0 +1,71 @@
+//! How a try failed, and which failure of several tells the client most.
+
+use core::time::Duration;
+
+use crate::{
+    error::{Error, Shape},
+    health,
+    step::Reply,
+};
+
+/// How a try failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// The status that stands for it in the list of attempts.
+    pub status: u16,
+    /// What the client gets if it is the last.
+    pub reply: Reply,
+    /// How long the provider asks to be left alone.
+    pub retry_after: Option<Duration>,
+    /// Whose fault it is.
+    pub cause: Cause,
+}
+
+/// Why a try failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// The provider says so itself.
+    Stated,
+    /// It refuses the gateway's credential, and will again.
+    Credential,
+    /// It sent nothing that can be used, or nothing at all.
+    Unusable,
+    /// This target cannot do what the request asks for.
+    Unable,
+}
+
+impl Failure {
+    /// A failure that the provider has not put into words.
+    pub(crate) fn of(error: &Error, shape: Shape) -> Self {
+        Self { status: error.kind.status(), reply: error.reply(shape), retry_after: None, cause: Cause::Unusable }
+    }
+
+    /// What it tells of the target's health; nothing where the request is to blame.
+    pub(super) fn symptom(&self) -> Option<health::Failure> {
+        let cause = match (self.cause, self.status) {
+            (Cause::Credential, _) => health::Cause::CredentialRefused,
+            (Cause::Stated, 429) => health::Cause::RateLimited,
+            (Cause::Stated, 408) | (Cause::Unusable, 504) => health::Cause::Timeout,
+            (Cause::Unable, _) | (Cause::Stated, 400..=499) => return None,
+            (Cause::Stated, _) => health::Cause::ServerError,
+            (Cause::Unusable, 503) => health::Cause::Connection,
+            (Cause::Unusable, _) => health::Cause::BadAnswer,
+        };
+        Some(health::Failure { cause, retry_after: self.retry_after })
+    }
+
+    /// How much it tells the client. What the request itself is to blame for tells most, then when to come again, then what
+    /// else a provider has said, then what a target cannot do, then what the gateway makes of silence; a refused credential is
+    /// the operator's business.
+    pub(super) fn weight(&self) -> u8 {
+        match (self.cause, self.status) {
+            (Cause::Stated, 400 | 402..=407 | 409..=428 | 430..=499) => 6,
+            (Cause::Stated, 429) => 5,
+            (Cause::Stated, _) => 4,
+            (Cause::Unable, _) => 3,
+            (Cause::Unusable, 504) => 2,
+            (Cause::Unusable, _) => 1,
+            (Cause::Credential, _) => 0,
+        }
+    }
+}

@@ -1,0 +1,428 @@
+//! The targets of one request in the order in which they are tried, what an attempt must know of it, and what became of each.
+//!
+//! The ingress makes a plan before the first byte is sent; attempts on the same worker read it and write how they ended. It
+//! is shared by reference, not found again in a configuration, because while a new one is loaded the two roles may for a
+//! moment hold different ones.
+//!
+//! An attempt asks for its target when its turn has come ([`Plan::begin`]), and not for one with a number: whether a target is
+//! tried again, passed over or replaced is known only then. A try of which nothing more was heard (no connection, a reset, a
+//! time-out) is closed by whoever comes next. Where the module retries or Envoy does, the plan alone decides for how long.
+
+mod failure;
+mod progress;
+
+use alloc::{
+    format,
+    rc::Rc,
+    string::{String, ToString},
+    vec::Vec,
+};
+use core::{cell::RefCell, time::Duration};
+
+pub use self::failure::{Cause, Failure};
+use self::progress::Progress;
+use crate::{
+    account::Account,
+    body::Kept,
+    chat::Reason,
+    dialect::{Downstream, openai_chat::ChatRequest},
+    error::{Error, Kind, Shape},
+    gateway::Provider,
+    live::Observer,
+    retry::Policy,
+    step::{Name, Reply},
+    usage::Usage,
+};
+
+/// The filter state property that carries `{cluster}#{token}`: the prefix up to and with `#` chooses the cluster (Envoy's
+/// matcher specifier reads it as `wasm.dragoman.next`), the token finds the plan in the worker's memory. One property,
+/// because each costs about a microsecond to set and another to read.
+pub const NEXT_PROPERTY: &str = "dragoman.next";
+
+/// Follows the token where more than one try is possible: only such a request has a route with a retry policy, because Envoy
+/// then keeps a copy of its body.
+pub const TRIES_MARK: &str = "#tries";
+
+/// Ends the value of [`NEXT_PROPERTY`] where the client asked for the flex tier: such a request has a route of its own,
+/// because how long an attempt may be silent is a matter of the route and can be set by no header.
+pub const FLEX_MARK: &str = "#flex";
+
+/// The request header that names the cluster, for routes that have no other way to know it (`cluster_header`): those of an
+/// Envoy that was there before the gateway, and of all before 1.39.
+pub const CLUSTER_HEADER: &str = "x-dragoman-cluster";
+
+/// The header of an answer by which an attempt asks Envoy for the next try.
+pub const RETRY_HEADER: &str = "x-dragoman-retry";
+
+/// Where the attempts run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Behind Envoy's router: each target's cluster carries the module in its attempt role.
+    Native,
+    /// On the client's own stream: the clusters carry nothing. Only the first target is asked through the router.
+    Dispatch,
+}
+
+/// How the route finds the cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signpost {
+    /// By [`NEXT_PROPERTY`]: the route was rendered for it.
+    Property,
+    /// By [`CLUSTER_HEADER`]: so was the route.
+    Header,
+    /// By one of the two; which, the one knows who wrote the route.
+    Either,
+}
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub struct Plan {
+    /// Where the attempts run.
+    pub mode: Mode,
+    /// What the client asked.
+    pub inquiry: Inquiry,
+    /// What happens after a failure.
+    pub policy: Rc<Policy>,
+    /// The headers that one target or another is sent, where there are several: what the one was sent is still there when the
+    /// next one's turn has come.
+    foreign: Vec<Name>,
+    observer: Rc<Observer>,
+    progress: RefCell<Progress>,
+}
+
+/// What a client asked.
+#[derive(Debug)]
+pub struct Inquiry {
+    /// What its body says, as far as it was read.
+    pub request: ChatRequest,
+    /// The body itself.
+    pub body: RefCell<Kept>,
+    /// What it speaks.
+    pub downstream: &'static dyn Downstream,
+    /// An id of the exchange.
+    pub exchange: String,
+    /// The shape of errors.
+    pub shape: Shape,
+    /// Its query without its key.
+    pub query: String,
+}
+
+/// Whom to ask.
+#[derive(Debug, Default)]
+pub struct Course {
+    /// In this order.
+    pub targets: Vec<Target>,
+    /// Before the others that are left, where the conversation is longer than a model can read.
+    pub on_context: Vec<Target>,
+    /// The same, where a provider's policy forbids the content.
+    pub on_content: Vec<Target>,
+}
+
+/// A model of a provider.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// Who.
+    pub provider: Rc<Provider>,
+    /// With which of its credentials.
+    pub account: Rc<Account>,
+    /// The model's id there.
+    pub model: String,
+    /// Most tokens that it can answer, where known.
+    pub max_output_tokens: Option<u64>,
+}
+
+/// What follows a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// Another try.
+    Try,
+    /// Nothing is left; the answer is [`Plan::verdict`].
+    Nobody,
+}
+
+impl Plan {
+    /// A plan that nobody has worked on, made at this time.
+    #[must_use]
+    pub fn new(inquiry: Inquiry, course: Course, policy: Rc<Policy>, observer: &Rc<Observer>, now: Duration) -> Self {
+        let all = || course.targets.iter().chain(&course.on_context).chain(&course.on_content);
+        let is_native = all().all(|target| target.provider.mode == Mode::Native);
+        let mut foreign: Vec<Name> = Vec::new();
+        if all().nth(1).is_some() {
+            for (name, _) in all().flat_map(|target| target.account.headers()) {
+                if !foreign.contains(name) {
+                    foreign.push(name.clone());
+                }
+            }
+        }
+        let is_single = all().nth(1).is_none();
+        // Asked once, or again with an answer that comes whole anyway, a target costs least on the client's own stream.
+        let is_light =
+            is_single && (policy.attempts == 0 || (!inquiry.request.stream && inquiry.body.borrow().is_kept()));
+        Self {
+            mode: if is_native && !is_light { Mode::Native } else { Mode::Dispatch },
+            inquiry,
+            foreign,
+            observer: Rc::clone(observer),
+            progress: RefCell::new(Progress::new(course, policy.attempts, now)),
+            policy,
+        }
+    }
+
+    /// The value of [`NEXT_PROPERTY`] for the target whose turn it is; `None` where there is none, and where no route reads it.
+    #[must_use]
+    pub fn signpost(&self, token: u32) -> Option<String> {
+        self.progress.borrow().front().and_then(|target| self.signpost_to(target, token))
+    }
+
+    /// The same for the case that nothing more is heard of the try under way.
+    #[must_use]
+    pub fn signpost_after_silence(&self, token: u32) -> Option<String> {
+        self.progress.borrow().after_silence().and_then(|target| self.signpost_to(target, token))
+    }
+
+    fn signpost_to(&self, target: &Target, token: u32) -> Option<String> {
+        let tries = if self.mode == Mode::Native { TRIES_MARK } else { "" };
+        let flex = if self.inquiry.request.flex { FLEX_MARK } else { "" };
+        // One that knows the cluster by a header is still chosen by its mark.
+        let is_read = target.provider.signpost != Signpost::Header || self.inquiry.request.flex;
+        is_read.then(|| [self.cluster(target), "#", &token.to_string(), tries, flex].concat())
+    }
+
+    /// The token in a value of [`NEXT_PROPERTY`].
+    #[must_use]
+    pub fn token(next: &[u8]) -> Option<u32> {
+        let next = core::str::from_utf8(next).ok()?;
+        let next = next.strip_suffix(FLEX_MARK).unwrap_or(next);
+        let (_, token) = next.strip_suffix(TRIES_MARK).unwrap_or(next).rsplit_once('#')?;
+        token.parse().ok()
+    }
+
+    /// The cluster of a target, in this plan.
+    #[must_use]
+    pub fn cluster<'a>(&self, target: &'a Target) -> &'a str {
+        match self.mode {
+            Mode::Native => &target.account.cluster,
+            Mode::Dispatch => &target.account.twin,
+        }
+    }
+
+    /// The target whose turn it is.
+    #[must_use]
+    pub fn first(&self) -> Option<Target> {
+        self.progress.borrow().front().cloned()
+    }
+
+    /// How many tries there can be at most.
+    #[must_use]
+    pub fn most_tries(&self) -> u32 {
+        self.progress.borrow().most_tries()
+    }
+
+    /// Whether another try can follow the one that is under way, or about to be.
+    #[must_use]
+    pub fn may_try_again(&self) -> bool {
+        self.most_tries() > 1
+    }
+
+    /// Headers that a target must not get from the one before it.
+    #[must_use]
+    pub fn foreign_headers(&self) -> &[Name] {
+        &self.foreign
+    }
+
+    /// How long the first content of any target's answer may take.
+    #[must_use]
+    pub fn longest_patience(&self) -> Duration {
+        let is_flex = self.inquiry.request.flex;
+        self.progress.borrow().ahead().map(|target| target.provider.patience(is_flex)).max().unwrap_or_default()
+    }
+
+    /// How long the first content of a target's answer may take that is asked now.
+    #[must_use]
+    pub fn patience(&self, target: &Target, now: Duration) -> Duration {
+        let is_flex = self.inquiry.request.flex;
+        let patience = target.provider.patience(is_flex);
+        if is_flex { patience } else { patience.min(self.until().saturating_sub(now)) }
+    }
+
+    /// When it was made.
+    #[must_use]
+    pub fn made_at(&self) -> Duration {
+        self.progress.borrow().made_at()
+    }
+
+    /// When the first content must be there, whoever sends it.
+    #[must_use]
+    pub fn until(&self) -> Duration {
+        let bound = if self.inquiry.request.flex { self.longest_patience() } else { Duration::ZERO };
+        self.progress.borrow().made_at().saturating_add(self.policy.deadline.max(bound))
+    }
+
+    /// Keeps the client's body however large it is.
+    pub fn keep_body(&self, body: Vec<u8>) {
+        self.inquiry.body.borrow_mut().keep(body);
+    }
+
+    /// Whether the client's body is kept.
+    #[must_use]
+    pub fn has_body(&self) -> bool {
+        self.inquiry.body.borrow().is_kept()
+    }
+
+    /// A copy of the client's body, where it is kept.
+    #[must_use]
+    pub fn copy_of_body(&self) -> Option<Vec<u8>> {
+        self.inquiry.body.borrow().get().map(<[u8]>::to_vec)
+    }
+
+    /// The client's body, where it is kept. What may be sent again stays.
+    #[must_use]
+    pub fn body(&self) -> Option<Vec<u8>> {
+        if self.may_try_again() { self.copy_of_body() } else { self.inquiry.body.borrow_mut().take() }
+    }
+
+    /// The next try begins: whom to ask, and how long to wait before that. `None` where nobody is left, or no time.
+    #[must_use]
+    pub fn begin(&self, now: Duration) -> Option<(Target, Duration)> {
+        if self.is_settled() {
+            return None;
+        }
+        self.close(now);
+        let until = self.until();
+        let mut progress = self.progress.borrow_mut();
+        let wait = progress.wait();
+        if progress.has_begun() && now.saturating_add(wait) >= until {
+            return None;
+        }
+        progress.begin(now.saturating_add(wait), &self.observer).map(|target| (target, wait))
+    }
+
+    /// The try under way has failed.
+    pub fn fail(&self, failure: Failure, now: Duration) -> Next {
+        self.progress.borrow_mut().fail(failure, &self.policy, &self.inquiry.exchange, now)
+    }
+
+    /// The try under way, if any, has ended without an answer: it was too late, or the provider could not be reached.
+    fn close(&self, now: Duration) {
+        let Some((target, began)) = self.progress.borrow().under_way() else { return };
+        let is_late = now.saturating_sub(began) >= target.provider.patience(self.inquiry.request.flex);
+        let error = if is_late { self.local_error(504, "timeout") } else { self.local_error(503, "") };
+        self.fail(Failure::of(&error, self.inquiry.shape), now);
+    }
+
+    /// A request was refused for this reason: whether others are to be asked before those that are left.
+    #[must_use]
+    pub fn detour(&self, reason: Reason) -> bool {
+        self.progress.borrow_mut().detour(reason)
+    }
+
+    /// An answer is passed on, whatever it says; its status.
+    pub fn settle(&self, status: u16, now: Duration) {
+        self.progress.borrow_mut().settle(status, now);
+    }
+
+    /// The answer that is passed on has ended, whole or not.
+    pub fn finish(&self, is_whole: bool, now: Duration) {
+        self.progress.borrow_mut().finish(is_whole, self.policy.cooldown, now);
+    }
+
+    /// Whether an answer is passed on.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.progress.borrow().is_settled()
+    }
+
+    /// Notes the tokens of the answer, where they are known.
+    pub fn note_usage(&self, usage: Option<Usage>) {
+        if usage.is_some() {
+            self.progress.borrow_mut().usage = usage;
+        }
+    }
+
+    /// The tokens of the answer, once known.
+    #[must_use]
+    pub fn usage(&self) -> Option<Usage> {
+        self.progress.borrow().usage
+    }
+
+    /// Leaves the answer to the ingress: an attempt cannot give a body to an answer that has only a head.
+    pub fn defer(&self, reply: Reply) {
+        self.progress.borrow_mut().deferred = Some(reply);
+    }
+
+    /// The answer that an attempt left to the ingress.
+    #[must_use]
+    pub fn take_deferred(&self) -> Option<Reply> {
+        self.progress.borrow_mut().deferred.take()
+    }
+
+    /// `provider/model=status`, comma separated: the tries so far.
+    #[must_use]
+    pub fn attempts(&self) -> String {
+        self.progress.borrow().attempts()
+    }
+
+    /// The answer when nobody is left: of the failures, the one that tells most.
+    #[must_use]
+    pub fn verdict(&self) -> Reply {
+        let (reply, target) = match self.progress.borrow_mut().take_best() {
+            Some((target, failure)) => (failure.reply, Some(target)),
+            None => (self.local_error(503, "").reply(self.inquiry.shape), None),
+        };
+        let reply = reply.with("x-dragoman-attempts", self.attempts());
+        match target {
+            None => reply,
+            Some(Target { provider, model, .. }) => {
+                reply.with("x-dragoman-provider", &*provider.name).with("x-dragoman-model", model)
+            }
+        }
+    }
+
+    /// The try under way got no answer in time.
+    pub fn late(&self, now: Duration) -> Next {
+        self.fail(Failure::of(&self.local_error(504, "timeout"), self.inquiry.shape), now)
+    }
+
+    /// Envoy itself has ended the request, or the try under way: `details` are its response code details, `status` its answer.
+    pub fn lost(&self, status: u16, details: &str, now: Duration) -> Next {
+        let failure = Failure::of(&self.local_error(status, details), self.inquiry.shape);
+        self.fail(Failure { status, ..failure }, now)
+    }
+
+    fn local_error(&self, status: u16, details: &str) -> Error {
+        let progress = self.progress.borrow();
+        let name = progress.current().map_or("?", |target| target.provider.name.as_str());
+        if details.contains("timeout") || details.contains("max_stream_duration") {
+            return Error::new(Kind::UpstreamTimeout, format!("The provider `{name}` did not answer in time."));
+        }
+        if details.contains("overflow") {
+            return Error::new(
+                Kind::UpstreamUnavailable,
+                format!("Too many requests to the provider `{name}` are under way."),
+            );
+        }
+        if details.contains("response_payload_too_large") || details.contains("protocol_error") || status == 502 {
+            return Error::new(
+                Kind::BadUpstream,
+                format!("The provider `{name}` sent an answer that cannot be passed on."),
+            );
+        }
+        Error::new(Kind::UpstreamUnavailable, format!("The provider `{name}` cannot be reached."))
+    }
+}
+
+#[cfg(test)]
+impl Target {
+    /// A target for tests that need one, whichever it is.
+    pub(crate) fn any() -> Self {
+        let file = r#"{"providers":{"p":{"kind":"ollama","base_url":"http://127.0.0.1:1"}}}"#;
+        let config = crate::config::parse(file).unwrap();
+        let gateway = crate::gateway::Gateway::new(&config, |_| None);
+        let provider = Rc::clone(gateway.provider("p").unwrap());
+        let account = Rc::clone(&provider.accounts[0]);
+        Self { provider, account, model: "m".into(), max_output_tokens: None }
+    }
+}
+
+#[cfg(test)]
+mod tests;

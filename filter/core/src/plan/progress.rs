@@ -1,0 +1,216 @@
+//! What became of a plan so far, and who is next.
+
+use alloc::{collections::VecDeque, rc::Rc, string::String, vec::Vec};
+use core::{fmt::Write as _, mem, time::Duration};
+
+use super::{Cause, Course, Failure, Next, Target};
+use crate::{
+    chat::Reason,
+    config::Cooldown,
+    health,
+    live::{Observer, Trip},
+    retry::Policy,
+    step::Reply,
+    usage::Usage,
+};
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(super) struct Progress {
+    made_at: Duration,
+    /// Whom to ask, the first one next; during a try it is still there.
+    ahead: VecDeque<Target>,
+    on_context: Vec<Target>,
+    on_content: Vec<Target>,
+    /// More tries at the first one, and at each that follows.
+    again: u32,
+    again_each: u32,
+    /// How long to wait before the next try.
+    wait: Duration,
+    tries: Vec<Try>,
+    /// Who tells others how the try under way goes.
+    trip: Option<Trip>,
+    /// Of the failures so far the one that tells most, and whose it is.
+    best: Option<(Target, Failure)>,
+    is_settled: bool,
+    pub(super) usage: Option<Usage>,
+    pub(super) deferred: Option<Reply>,
+}
+
+#[derive(Debug)]
+struct Try {
+    target: Target,
+    began: Duration,
+    /// How it ended; `None` while it is under way.
+    status: Option<u16>,
+}
+
+impl Progress {
+    pub(super) fn new(course: Course, again: u32, now: Duration) -> Self {
+        Self {
+            made_at: now,
+            ahead: course.targets.into(),
+            on_context: course.on_context,
+            on_content: course.on_content,
+            again,
+            again_each: again,
+            wait: Duration::ZERO,
+            tries: Vec::new(),
+            trip: None,
+            best: None,
+            is_settled: false,
+            usage: None,
+            deferred: None,
+        }
+    }
+
+    pub(super) fn made_at(&self) -> Duration {
+        self.made_at
+    }
+
+    pub(super) fn front(&self) -> Option<&Target> {
+        self.ahead.front()
+    }
+
+    /// Whose turn it is if nothing more is heard of the try under way.
+    pub(super) fn after_silence(&self) -> Option<&Target> {
+        self.ahead.get(usize::from(self.again == 0))
+    }
+
+    pub(super) fn ahead(&self) -> impl Iterator<Item = &Target> {
+        self.ahead.iter().chain(&self.on_context).chain(&self.on_content)
+    }
+
+    pub(super) fn most_tries(&self) -> u32 {
+        let targets = u32::try_from(self.ahead().count()).unwrap_or(u32::MAX);
+        let again = self.again_each.saturating_sub(self.again);
+        targets.saturating_mul(self.again_each.saturating_add(1)).saturating_sub(again)
+    }
+
+    pub(super) fn wait(&self) -> Duration {
+        self.wait
+    }
+
+    pub(super) fn has_begun(&self) -> bool {
+        !self.tries.is_empty()
+    }
+
+    pub(super) fn begin(&mut self, now: Duration, observer: &Rc<Observer>) -> Option<Target> {
+        let target = self.ahead.front()?.clone();
+        self.trip = Some(observer.begin(&target, millis(now)));
+        self.tries.push(Try { target: target.clone(), began: now, status: None });
+        self.wait = Duration::ZERO;
+        Some(target)
+    }
+
+    /// The try under way, and when it began.
+    pub(super) fn under_way(&self) -> Option<(Target, Duration)> {
+        let last = self.tries.last().filter(|last| last.status.is_none() && !self.is_settled)?;
+        Some((last.target.clone(), last.began))
+    }
+
+    /// Who is being asked; where nobody is, who would be, or was.
+    pub(super) fn current(&self) -> Option<&Target> {
+        let last = self.tries.last();
+        let under_way = last.filter(|last| last.status.is_none()).map(|last| &last.target);
+        under_way.or_else(|| self.front()).or_else(|| last.map(|last| &last.target))
+    }
+
+    pub(super) fn fail(&mut self, failure: Failure, policy: &Policy, seed: &str, now: Duration) -> Next {
+        let Some(current) = self.current().cloned() else { return Next::Nobody };
+        self.conclude(&current, failure.status);
+        if let (Some(trip), Some(symptom)) = (self.trip.take(), failure.symptom()) {
+            trip.failed(millis(now), symptom, policy.cooldown);
+        }
+        let wait = policy.wait(self.again_each.saturating_sub(self.again), failure.retry_after, seed);
+        match wait.filter(|_| self.again > 0 && matches!(failure.cause, Cause::Stated | Cause::Unusable)) {
+            Some(wait) => {
+                self.again = self.again.saturating_sub(1);
+                self.wait = wait;
+            }
+            None => self.pass_over(),
+        }
+        if self.best.as_ref().is_none_or(|(_, best)| failure.weight() > best.weight()) {
+            self.best = Some((current, failure));
+        }
+        if self.ahead.is_empty() { Next::Nobody } else { Next::Try }
+    }
+
+    fn pass_over(&mut self) {
+        self.ahead.pop_front();
+        self.again = self.again_each;
+        self.wait = Duration::ZERO;
+    }
+
+    pub(super) fn detour(&mut self, reason: Reason) -> bool {
+        let others = match reason {
+            Reason::ContextLength => mem::take(&mut self.on_context),
+            Reason::ContentPolicy => mem::take(&mut self.on_content),
+            Reason::Quota | Reason::ModelNotFound => Vec::new(),
+        };
+        if others.is_empty() {
+            return false;
+        }
+        // The one that is being tried is passed over with its failure.
+        for target in others.into_iter().rev() {
+            self.ahead.insert(1.min(self.ahead.len()), target);
+        }
+        self.again = 0;
+        true
+    }
+
+    pub(super) fn settle(&mut self, status: u16, now: Duration) {
+        if let Some(current) = self.current().cloned() {
+            self.conclude(&current, status);
+        }
+        self.is_settled = true;
+        if status < 400 {
+            self.trip.iter_mut().for_each(|trip| trip.first_content(millis(now)));
+        } else {
+            // A refusal is no answer whose time would tell anything.
+            self.trip = None;
+        }
+    }
+
+    /// The answer that is passed on has come to its end, or to an end.
+    pub(super) fn finish(&mut self, is_whole: bool, cooldown: Cooldown, now: Duration) {
+        let Some(trip) = self.trip.take().filter(|_| self.is_settled) else { return };
+        if is_whole {
+            trip.succeeded(millis(now), self.usage.map(|usage| usage.output));
+        } else {
+            let broken = health::Failure { cause: health::Cause::BadAnswer, retry_after: None };
+            trip.failed(millis(now), broken, cooldown);
+        }
+    }
+
+    pub(super) fn is_settled(&self) -> bool {
+        self.is_settled
+    }
+
+    pub(super) fn take_best(&mut self) -> Option<(Target, Failure)> {
+        self.is_settled = true;
+        self.best.take()
+    }
+
+    /// The try under way has ended so; where there is none, the one that was about to begin has.
+    fn conclude(&mut self, target: &Target, status: u16) {
+        match self.tries.last_mut().filter(|last| last.status.is_none()) {
+            Some(last) => last.status = Some(status),
+            None => self.tries.push(Try { target: target.clone(), began: self.made_at, status: Some(status) }),
+        }
+    }
+
+    pub(super) fn attempts(&self) -> String {
+        let mut line = String::new();
+        for Try { target, status, .. } in &self.tries {
+            let comma = if line.is_empty() { "" } else { "," };
+            // Writing to a String cannot fail.
+            let _ = write!(line, "{comma}{}/{}={}", target.provider.name, target.model, status.unwrap_or(0));
+        }
+        line
+    }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,181 @@
+//! Who is tried, how often, and what is told in the end.
+
+use alloc::{string::ToString, vec};
+
+use super::*;
+use crate::{
+    config::{Backoff, Retry},
+    dialect::openai_chat::{OpenAiChat, scan_request},
+    store::{Memory, Numbers},
+};
+
+const START: Duration = Duration::from_secs(1_000);
+
+fn targets(names: &[&str]) -> Vec<Target> {
+    let provider =
+        |name: &&str| alloc::format!(r#""{name}":{{"kind":"openai","base_url":"http://127.0.0.1:1","auth":"none"}}"#);
+    let providers: Vec<_> = names.iter().map(provider).collect();
+    let config = crate::config::parse(&alloc::format!(r#"{{"providers":{{{}}}}}"#, providers.join(","))).unwrap();
+    let gateway = crate::gateway::Gateway::new(&config, |_| None);
+    let target = |name: &&str| {
+        let provider = Rc::clone(gateway.provider(name).unwrap());
+        let account = Rc::clone(&provider.accounts[0]);
+        Target { provider, account, model: "m".into(), max_output_tokens: None }
+    };
+    names.iter().map(target).collect()
+}
+
+fn plan_of(course: Course, attempts: u32) -> Plan {
+    let body = br#"{"stream":true}"#;
+    let mut scan = scan_request();
+    scan.feed(body).unwrap();
+    let request = ChatRequest::read(scan.finish(), body.len()).unwrap();
+    let backoff = Backoff { base: Duration::from_millis(100), max: Duration::from_secs(2) };
+    let policy = Policy::of(&Retry { attempts, backoff, deadline: Duration::from_mins(1), ..Retry::default() });
+    let mut kept = Kept::default();
+    kept.push(body.to_vec());
+    let inquiry = Inquiry {
+        request,
+        body: RefCell::new(kept),
+        downstream: &OpenAiChat,
+        exchange: "id".into(),
+        shape: Shape::OpenAi,
+        query: String::new(),
+    };
+    let observer = Observer::new(Rc::new(Memory::default()), Rc::new(Numbers::default()));
+    Plan::new(inquiry, course, policy, &observer, START)
+}
+
+fn plan(names: &[&str], attempts: u32) -> Plan {
+    plan_of(Course { targets: targets(names), ..Course::default() }, attempts)
+}
+
+fn stated(status: u16, retry_after: Option<u64>) -> Failure {
+    let reply = Reply::json(status, status.to_string().into_bytes());
+    Failure { status, reply, retry_after: retry_after.map(Duration::from_secs), cause: Cause::Stated }
+}
+
+fn begin(plan: &Plan) -> Option<(String, Duration)> {
+    plan.begin(START).map(|(target, wait)| (target.provider.name.clone(), wait))
+}
+
+#[test]
+fn targets_are_tried_in_their_order_without_waiting() {
+    let plan = plan(&["a", "b"], 0);
+    assert_eq!(plan.signpost(7).as_deref(), Some("dragoman_a#7#tries"));
+    assert_eq!(begin(&plan), Some(("a".into(), Duration::ZERO)));
+    assert_eq!(plan.signpost_after_silence(7).as_deref(), Some("dragoman_b#7#tries"));
+    assert_eq!(plan.fail(stated(503, None), START), Next::Try);
+    assert_eq!(plan.signpost(7).as_deref(), Some("dragoman_b#7#tries"));
+    assert_eq!(begin(&plan), Some(("b".into(), Duration::ZERO)));
+    assert_eq!(plan.signpost_after_silence(7), None);
+    plan.settle(200, START);
+    assert_eq!(plan.attempts(), "a/m=503,b/m=200");
+    assert_eq!(begin(&plan), None, "what is answered is not tried again");
+}
+
+#[test]
+fn a_target_is_asked_again_after_a_while_before_the_next_one_is() {
+    let plan = plan(&["a", "b"], 2);
+    assert_eq!(plan.most_tries(), 6);
+    begin(&plan);
+    plan.fail(stated(503, None), START);
+    let (name, wait) = begin(&plan).unwrap();
+    assert_eq!(name, "a");
+    assert!((50..=100).contains(&wait.as_millis()), "{wait:?}");
+    plan.fail(stated(429, Some(1)), START);
+    assert_eq!(begin(&plan), Some(("a".into(), Duration::from_secs(1))));
+    plan.fail(stated(429, Some(1)), START);
+    assert_eq!(begin(&plan), Some(("b".into(), Duration::ZERO)));
+    assert_eq!(plan.most_tries(), 3);
+}
+
+#[test]
+fn a_provider_that_wants_more_patience_than_there_is_is_left_alone() {
+    let plan = plan(&["a", "b"], 2);
+    begin(&plan);
+    plan.fail(stated(429, Some(3)), START);
+    assert_eq!(begin(&plan), Some(("b".into(), Duration::ZERO)));
+    assert_eq!(plan.fail(stated(429, Some(3600)), START), Next::Nobody);
+    assert_eq!(plan.verdict().status, 429);
+}
+
+#[test]
+fn a_refused_credential_is_not_presented_again() {
+    let plan = plan(&["a", "b"], 2);
+    begin(&plan);
+    plan.fail(Failure { cause: Cause::Credential, ..stated(401, None) }, START);
+    assert_eq!(begin(&plan), Some(("b".into(), Duration::ZERO)));
+}
+
+#[test]
+fn a_try_of_which_nothing_more_is_heard_is_closed_by_the_next_one() {
+    let plan = plan(&["a", "b", "c"], 0);
+    begin(&plan);
+    assert_eq!(begin(&plan).unwrap().0, "b");
+    let late = START + Duration::from_secs(31);
+    assert_eq!(plan.begin(late).unwrap().0.provider.name, "c");
+    plan.settle(200, START);
+    assert_eq!(plan.attempts(), "a/m=503,b/m=504,c/m=200");
+}
+
+#[test]
+fn after_the_deadline_nobody_is_asked_any_more() {
+    let plan = plan(&["a", "b"], 0);
+    begin(&plan);
+    plan.fail(stated(503, None), START);
+    assert!(plan.begin(START + Duration::from_mins(1)).is_none());
+    assert_eq!(plan.verdict().status, 503);
+}
+
+#[test]
+fn of_several_failures_the_one_that_tells_most_is_told() {
+    let unusable = |status| Failure { cause: Cause::Unusable, ..stated(status, None) };
+    let refused = || Failure { cause: Cause::Credential, ..stated(502, None) };
+    for (failures, told) in [
+        (vec![stated(503, None), stated(429, Some(9)), unusable(504)], 429),
+        (vec![unusable(502), stated(500, None), refused()], 500),
+        (vec![stated(500, None), stated(503, None)], 500),
+        (vec![refused(), unusable(503)], 503),
+        (vec![unusable(502), unusable(504)], 504),
+    ] {
+        let plan = plan(&["a", "b", "c"], 0);
+        for failure in failures {
+            begin(&plan);
+            plan.fail(failure, START);
+        }
+        let verdict = plan.verdict();
+        assert_eq!((verdict.status, verdict.body), (told, told.to_string().into_bytes()));
+    }
+}
+
+#[test]
+fn larger_models_are_asked_where_the_conversation_is_too_long_and_only_once() {
+    let mut all = targets(&["a", "b", "big"]);
+    let on_context = vec![all.pop().unwrap()];
+    let plan = plan_of(Course { targets: all, on_context, on_content: Vec::new() }, 1);
+    begin(&plan);
+    assert!(!plan.detour(Reason::ContentPolicy));
+    assert!(plan.detour(Reason::ContextLength));
+    assert_eq!(plan.fail(stated(400, None), START), Next::Try);
+    assert_eq!(begin(&plan), Some(("big".into(), Duration::ZERO)));
+    assert!(!plan.detour(Reason::ContextLength));
+    plan.settle(400, START);
+    assert_eq!(plan.attempts(), "a/m=400,big/m=400");
+}
+
+#[test]
+fn one_target_is_asked_on_the_clients_own_stream_unless_a_stream_may_have_to_be_asked_for_again() {
+    assert_eq!(plan(&["a"], 0).mode, Mode::Dispatch);
+    assert_eq!(plan(&["a"], 0).signpost(1).as_deref(), Some("dragoman_a.plain#1"));
+    assert_eq!(plan(&["a"], 1).mode, Mode::Native);
+    assert_eq!(plan(&["a", "b"], 0).mode, Mode::Native);
+}
+
+#[test]
+fn a_token_is_read_back_whatever_marks_follow_it() {
+    for marks in ["", "#tries", "#flex", "#tries#flex"] {
+        assert_eq!(Plan::token(["a.b#42", marks].concat().as_bytes()), Some(42), "{marks}");
+    }
+    assert_eq!(Plan::token(b"a.b"), None);
+}

@@ -1,0 +1,73 @@
+//! What this worker knows of targets and chance: one for both roles and all configurations, because they are one VM on one
+//! thread, and what the attempts learn is what the ingress plans by.
+//!
+//! Samples that no later request takes along are told by a tick of the root context. The tick is not stopped with the last of
+//! them but by the first tick that finds none: starting and stopping it costs more than a whole look.
+
+use std::{cell::Cell, rc::Rc, time::Duration};
+
+use dragoman_core::{
+    host::Surroundings,
+    live::{Observer, Roster},
+};
+
+use crate::host::{self, HostClock, HostEntropy, HostMeter, HostStore, Stream};
+
+/// As often as the other ticks of a root context, which has but one.
+const TICK: Duration = Duration::from_millis(50);
+
+thread_local! {
+    static OBSERVER: Rc<Observer> = Observer::new(Rc::new(HostStore), Rc::new(HostMeter::default()));
+    static ENTROPY: Rc<HostEntropy> = Rc::default();
+}
+
+/// The worker's observer.
+fn observer() -> Rc<Observer> {
+    OBSERVER.with(Rc::clone)
+}
+
+/// The worker's chance.
+fn entropy() -> Rc<HostEntropy> {
+    ENTROPY.with(Rc::clone)
+}
+
+/// Does something that needs to know all of it, and the time.
+pub(crate) fn with_surroundings<T>(act: impl FnOnce(&Surroundings<'_>) -> T) -> T {
+    let (observer, entropy) = (observer(), entropy());
+    act(&Surroundings { clock: &HostClock, entropy: &*entropy, observer: &observer })
+}
+
+/// A configuration was loaded.
+pub(crate) fn configure(roster: Rc<dyn Roster>) {
+    OBSERVER.with(|observer| observer.configure(roster));
+}
+
+/// The last samples of a root context's streams.
+#[derive(Debug)]
+pub(crate) struct Tail {
+    root: u32,
+    is_ticking: Cell<bool>,
+}
+
+impl Tail {
+    pub(crate) fn new(root: u32) -> Self {
+        Self { root, is_ticking: Cell::new(false) }
+    }
+
+    /// A try on a stream is over: sees to it that it is told.
+    pub(crate) fn watch(&self, stream: &Stream) {
+        if !self.is_ticking.get() && OBSERVER.with(|observer| observer.is_waiting()) {
+            self.is_ticking.set(true);
+            host::set_tick(self.root, stream.id(), TICK);
+        }
+    }
+
+    /// Time has passed; whether another tick is needed.
+    pub(crate) fn tick(&self) -> bool {
+        if self.is_ticking.get() {
+            let now = u64::try_from(host::now().as_millis()).unwrap_or(u64::MAX);
+            self.is_ticking.set(OBSERVER.with(|observer| observer.tick(now)));
+        }
+        self.is_ticking.get()
+    }
+}

@@ -1,0 +1,270 @@
+//! The tries of one request on the client's own stream: the first one is Envoy's router's, and its answer streams; the others
+//! are calls of the module's, whose answers come whole.
+//!
+//! It lives as long as the stream, and is shared with the alarms that call it back. What the first provider answers while
+//! another is being asked is dropped, so that it fills no buffer.
+
+use std::{
+    cell::RefCell,
+    mem,
+    rc::{Rc, Weak},
+    time::Duration,
+};
+
+use dragoman_core::{
+    attempt::{Attempt, Outgoing, Progress, Release},
+    headers::Headers,
+    plan::{Next, Plan},
+    step::{Chunk, HeaderEdits, Name, Reply},
+};
+use proxy_wasm::types::Action;
+
+use crate::{
+    alarm::{Alarm, Task},
+    courier::{Courier, Turn},
+    host::{self, HostClock, Stream},
+    root::Ticking,
+};
+
+/// Headers as the host hands them over.
+pub(crate) type HeaderMap = Vec<(String, Vec<u8>)>;
+
+/// What Envoy sets on every answer that a provider has given to a call, and on none that it gives itself.
+const SERVICE_TIME: &str = "x-envoy-upstream-service-time";
+
+/// Headers of a whole answer that are about its transport.
+const OF_TRANSPORT: &[&str] =
+    &[":status", "connection", "content-length", "keep-alive", "transfer-encoding", SERVICE_TIME];
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(crate) struct Relay {
+    this: Weak<RefCell<Self>>,
+    stream: Rc<Stream>,
+    ticking: Rc<Ticking>,
+    alarm: Option<Rc<Alarm>>,
+    plan: Rc<Plan>,
+    /// The client's, without what no provider must see.
+    head: HeaderMap,
+    /// Until when the first provider's answer may be without content.
+    until: Duration,
+    state: State,
+}
+
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "each relay is a box of its own, and it is moved once or twice")]
+enum State {
+    /// The first try is under way.
+    Carrying(Courier),
+    /// Another one will be, after a while.
+    Waiting(Attempt),
+    /// Another one is.
+    Calling(Attempt),
+    /// Everything is said.
+    Settled,
+}
+
+impl Relay {
+    /// Prepares the first try on the held stream.
+    pub(crate) fn start(
+        stream: &Rc<Stream>,
+        ticking: &Rc<Ticking>,
+        plan: &Rc<Plan>,
+        head: HeaderMap,
+    ) -> Result<Rc<RefCell<Self>>, Reply> {
+        let now = plan.made_at();
+        let mut state = State::Settled;
+        let mut until = now;
+        while let Some((attempt, _)) = Attempt::next(plan, now) {
+            until = now.saturating_add(plan.patience(attempt.target(), now));
+            match Courier::prepare(stream, attempt) {
+                Ok(courier) => {
+                    state = State::Carrying(courier);
+                    break;
+                }
+                Err(Next::Try) => {}
+                Err(Next::Nobody) => return Err(plan.verdict()),
+            }
+        }
+        if matches!(state, State::Settled) {
+            return Err(plan.verdict());
+        }
+        Ok(Rc::new_cyclic(|this| {
+            let (stream, ticking, plan) = (Rc::clone(stream), Rc::clone(ticking), Rc::clone(plan));
+            let this = Weak::clone(this);
+            RefCell::new(Self { this, stream, ticking, alarm: None, plan, head, until, state })
+        }))
+    }
+
+    pub(crate) fn stream_id(&self) -> u32 {
+        self.stream.id()
+    }
+
+    /// The head of the first provider's answer has come.
+    pub(crate) fn answer(&mut self, headers: Headers<'_>, end: bool) -> Action {
+        let turn = match &mut self.state {
+            State::Carrying(courier) => courier.answer(&self.stream, headers, end),
+            State::Waiting(_) | State::Calling(_) | State::Settled => return Action::Pause,
+        };
+        self.turn(turn)
+    }
+
+    /// A piece of it has come: `length` bytes are in the host's buffer.
+    pub(crate) fn read(&mut self, length: usize, end: bool) -> Action {
+        let turn = match &mut self.state {
+            State::Carrying(courier) => courier.read(&self.stream, length, end),
+            State::Waiting(_) | State::Calling(_) | State::Settled => {
+                self.stream.replace_response_body(length, &[]);
+                return Action::Pause;
+            }
+        };
+        if matches!(turn, Turn::Again) {
+            self.stream.replace_response_body(length, &[]);
+        }
+        self.turn(turn)
+    }
+
+    /// It has ended with trailers.
+    pub(crate) fn end(&mut self) -> Action {
+        let turn = match &mut self.state {
+            State::Carrying(courier) => courier.end(&self.stream),
+            State::Waiting(_) | State::Calling(_) | State::Settled => return Action::Pause,
+        };
+        self.turn(turn)
+    }
+
+    fn turn(&mut self, turn: Turn) -> Action {
+        match turn {
+            Turn::Held => {
+                if self.alarm.is_none() {
+                    self.set_alarm(self.until);
+                }
+                Action::Pause
+            }
+            Turn::Going => {
+                self.alarm = None;
+                self.stream.release()
+            }
+            Turn::Again => {
+                self.next();
+                Action::Pause
+            }
+            Turn::Instead(reply) => self.reply(&reply),
+        }
+    }
+
+    /// The try under way has failed: the next one begins, or the client is told. The call that was made, if one was.
+    pub(crate) fn next(&mut self) -> Option<u32> {
+        self.alarm = None;
+        while let Some((attempt, wait)) = Attempt::next(&self.plan, host::now()) {
+            if !wait.is_zero() {
+                self.state = State::Waiting(attempt);
+                self.set_alarm(host::now().saturating_add(wait));
+                return None;
+            }
+            if let Some(call) = self.call(attempt) {
+                return Some(call);
+            }
+        }
+        self.reply(&self.plan.verdict());
+        None
+    }
+
+    /// The time has come: to ask again, or to give up waiting. The call that was made, if one was.
+    pub(crate) fn advance(&mut self) -> Option<u32> {
+        match mem::replace(&mut self.state, State::Settled) {
+            State::Waiting(attempt) => self.call(attempt).or_else(|| self.next()),
+            State::Carrying(_) => {
+                self.plan.late(host::now());
+                self.next()
+            }
+            // Envoy watches the time of calls.
+            other @ (State::Calling(_) | State::Settled) => {
+                self.state = other;
+                None
+            }
+        }
+    }
+
+    /// Asks a target; `None` where it could not be asked, which is noted.
+    fn call(&mut self, mut attempt: Attempt) -> Option<u32> {
+        let plan = Rc::clone(&self.plan);
+        // Where there may be another try the body was kept; the last one takes it away.
+        let mut body = plan.copy_of_body().unwrap_or_default();
+        let outgoing = match attempt.outgoing(|_| Vec::new()) {
+            Ok(outgoing) => outgoing,
+            Err(error) => {
+                let _ = attempt.refuse(&error, host::now());
+                return None;
+            }
+        };
+        let Outgoing { headers: edits, body: front } = outgoing;
+        let rest = body.split_off(front.length.min(body.len()));
+        let body = [front.text, rest].concat();
+        let headers = edited(self.head.clone(), &edits);
+        let patience = plan.patience(attempt.target(), host::now());
+        let call = host::call(plan.cluster(attempt.target()), &headers, &body, patience);
+        match call {
+            Some(_) => self.state = State::Calling(attempt),
+            None => {
+                plan.lost(503, "", host::now());
+            }
+        }
+        call
+    }
+
+    /// The answer to a call has come.
+    pub(crate) fn called(&mut self, headers: usize, length: usize) {
+        let State::Calling(attempt) = mem::replace(&mut self.state, State::Settled) else { return };
+        // Of a connection that broke in the middle there is nothing to be read.
+        let head = if headers == 0 { Vec::new() } else { host::call_headers() };
+        let status = host::read_status(Headers(&head));
+        if Headers(&head).get(SERVICE_TIME).is_none() {
+            let details = if status == 504 { "timeout" } else { "" };
+            self.plan.lost(if status == 0 { 502 } else { status }, details, host::now());
+            self.next();
+            return;
+        }
+        let body = host::call_body(length);
+        let progress = attempt.answer(status, Headers(&head), body.is_empty(), &HostClock);
+        let progress =
+            if let Progress::Held(held) = progress { held.chunk(&body, true, host::now()) } else { progress };
+        match progress {
+            Progress::Released(Release { status: told, headers: edits, body: chunk }, flow) => {
+                flow.finish(host::now());
+                let body = match chunk {
+                    Chunk::Keep => body,
+                    Chunk::Replace(other) => other,
+                };
+                let head = edited(head, &edits).into_iter().filter(|(name, _)| !OF_TRANSPORT.contains(&name.as_str()));
+                let text = |(name, value)| Some((Name::Owned(name), String::from_utf8(value).ok()?));
+                self.reply(&Reply { status: told.unwrap_or(status), headers: head.filter_map(text).collect(), body });
+            }
+            Progress::Instead(reply) => {
+                self.reply(&reply);
+            }
+            Progress::Again | Progress::Held(_) => {
+                self.next();
+            }
+        }
+    }
+
+    fn reply(&mut self, reply: &Reply) -> Action {
+        self.alarm = None;
+        self.state = State::Settled;
+        self.stream.reply(reply)
+    }
+
+    fn set_alarm(&mut self, at: Duration) {
+        self.alarm = Some(self.ticking.alarms.set(&self.stream, at, Task::Advance(Weak::clone(&self.this))));
+    }
+}
+
+/// A header map after these changes.
+fn edited(mut map: HeaderMap, edits: &HeaderEdits) -> HeaderMap {
+    map.retain(|(name, _)| {
+        !edits.remove.iter().any(|removed| removed == name) && !edits.set.iter().any(|(set, _)| set == name)
+    });
+    map.extend(edits.set.iter().map(|(name, value)| (name.clone().into_owned(), value.clone().into_bytes())));
+    map
+}
