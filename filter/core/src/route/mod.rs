@@ -198,7 +198,7 @@ impl Routing {
             fallback_models: config.fallback_models.clone(),
             policy_of_one: Rc::new(Policy { attempts: 0, ..Policy::clone(&policy) }),
             policy,
-            headers: compiler.headers,
+            headers: compiler.headers.into_iter().collect(),
         }
     }
 
