@@ -3,7 +3,6 @@
 //! Written as text: it is one object, told in one place.
 
 use alloc::{
-    collections::BTreeSet,
     format,
     rc::Rc,
     string::{String, ToString},
@@ -15,10 +14,7 @@ use crate::{
     health::{Ledger, Name, NameRef, State},
 };
 
-use super::{
-    Observer,
-    record::{Entry, Traffic},
-};
+use super::{Observer, record::Entry};
 
 /// The last second of the year 9999: later ones have no text.
 const LAST_SECOND: u64 = 253_402_300_799;
@@ -29,8 +25,15 @@ impl Observer {
     pub fn report(&self, now_millis: u64, is_shown: impl Fn(NameRef<'_>) -> bool) -> Vec<u8> {
         self.end_round(now_millis);
         self.read_traffic(now_millis);
-        let mut names: BTreeSet<Rc<Name>> = self.with_traffic(now_millis, Traffic::names);
-        names.extend(self.with_ledger(|ledger| ledger.names().cloned().collect::<Vec<_>>()));
+        let mut names: Vec<Rc<Name>> =
+            self.with_traffic(now_millis, |traffic| traffic.entries.iter().map(|(name, _)| Rc::clone(name)).collect());
+        self.with_ledger(|ledger| {
+            for name in ledger.names(now_millis) {
+                if let Err(place) = names.binary_search(name) {
+                    names.insert(place, Rc::clone(name));
+                }
+            }
+        });
         let mut out = String::from(r#"{"object":"list","data":["#);
         let mut comma = "";
         for name in names.iter().map(|name| name.borrowed()).filter(|name| is_shown(*name)) {
@@ -74,7 +77,8 @@ impl Observer {
         member("peak_latency_ms", &whole(latency_peak.value(now_millis)));
         let in_flight = self.slot(name, now_millis).in_flight(&*self.meter);
         member("in_flight", &whole(in_flight.map(u64::from)));
-        let (state, cause) = self.with_ledger(|ledger: &Ledger| (ledger.state(name, now_millis), ledger.cause(name)));
+        let (state, cause) =
+            self.with_ledger(|ledger: &Ledger| (ledger.state(name, now_millis), ledger.cause(name, now_millis)));
         let (state, until) = match state {
             State::Healthy => ("healthy", None),
             State::Cooling(until) => ("cooling_down", Some(until)),

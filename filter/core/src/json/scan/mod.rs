@@ -521,7 +521,8 @@ mod tests {
                 prop::collection::vec(("[a-z]{1,6}", inner), 0..4).prop_map(|members| object(&members)),
             ]
         });
-        prop::collection::vec((prop_oneof!["model", "a", "[a-z]{1,6}"], value), 0..5).prop_map(|members| object(&members))
+        prop::collection::vec((prop_oneof!["model", "a", "[a-z]{1,6}"], value), 0..5)
+            .prop_map(|members| object(&members))
     }
 
     fn object(members: &[(String, String)]) -> String {
