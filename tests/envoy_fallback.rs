@@ -4,9 +4,9 @@
 
 use dragoman::simulate::{Finish, Gate, Piece, Script};
 use dragoman_tests::chain::{
-    ANTHROPIC, Chain, GEMINI, OPENAI, assert_named, assert_served, failing, gated, heard, said, tries,
+    ANTHROPIC, Chain, GEMINI, OPENAI, assert_named, assert_served, chat, failing, gated, heard, post, said, tries,
 };
-use dragoman_tests::envoy::skips;
+use dragoman_tests::envoy::{is_dispatch, skips};
 use dragoman_tests::http::Connection;
 use serde_json::{Value, json};
 use std::sync::LazyLock;
@@ -61,11 +61,20 @@ fn faults(stream: bool) -> impl Iterator<Item = (&'static str, &'static [u16])> 
     met.map(|(fault, _, statuses)| (fault, statuses))
 }
 
+/// Whether nobody can be asked after a first target that fails so: where the client's own stream holds the head of an answer
+/// that breaks off, Envoy answers the client itself, past every filter.
+fn is_final(fault: &str) -> bool {
+    is_dispatch()
+        && ["cut", "reset"].iter().any(|word| fault.starts_with(word))
+        && fault != "reset"
+        && fault != "reset-head"
+}
+
 #[test]
 fn a_healthy_target_is_the_only_one_asked() {
     for stream in [false, true] {
         let case = format!("healthy {stream}");
-        let answer = CHAIN.send(&CHAIN.chat(&case, "healthy", stream));
+        let answer = CHAIN.send(&chat(&case, "healthy", stream));
         assert_served(&answer, OPENAI, stream);
         assert_eq!(CHAIN.counts(&case), [1, 0, 0]);
     }
@@ -75,9 +84,9 @@ fn a_healthy_target_is_the_only_one_asked() {
 #[test]
 fn whatever_the_first_target_does_the_second_answers() {
     for stream in [false, true] {
-        for (fault, statuses) in faults(stream) {
+        for (fault, statuses) in faults(stream).filter(|(fault, _)| !is_final(fault)) {
             let case = format!("first {fault} {stream}");
-            let answer = CHAIN.send(&CHAIN.chat(&case, &format!("first-{fault}"), stream));
+            let answer = CHAIN.send(&chat(&case, &format!("first-{fault}"), stream));
             assert_served(&answer, ANTHROPIC, stream);
             let tries = tries(&answer);
             assert_eq!(tries.len(), 2, "{fault}: {tries:?}");
@@ -96,7 +105,7 @@ fn whatever_the_second_target_does_the_third_answers() {
     for stream in [false, true] {
         for (fault, statuses) in faults(stream) {
             let case = format!("second {fault} {stream}");
-            let answer = CHAIN.send(&CHAIN.chat(&case, &format!("second-{fault}"), stream));
+            let answer = CHAIN.send(&chat(&case, &format!("second-{fault}"), stream));
             assert_served(&answer, GEMINI, stream);
             let tries = tries(&answer);
             assert_eq!(tries.len(), 3, "{fault}: {tries:?}");
@@ -119,7 +128,7 @@ fn a_fallback_streams_as_a_first_target_does() {
         let gates = [Gate::closed(), Gate::closed()];
         CHAIN.answer("anthropic", &case, gated(&gates));
         let mut connection = Connection::open(CHAIN.gateway.address).unwrap();
-        connection.send(&CHAIN.chat(&case, &format!("first-{fault}"), true).bytes());
+        connection.send(&chat(&case, &format!("first-{fault}"), true).bytes());
         let (status, headers) = connection.head().unwrap();
         assert_eq!(status, 200, "{fault}");
         assert_eq!(headers.text("x-dragoman-provider"), Some("anthropic"), "{fault}");
@@ -155,7 +164,7 @@ fn the_first_target_streams_in_every_mode() {
     ];
     CHAIN.answer("openai", "first gate", script);
     let mut connection = Connection::open(CHAIN.gateway.address).unwrap();
-    connection.send(&CHAIN.chat("first gate", "healthy", true).bytes());
+    connection.send(&chat("first gate", "healthy", true).bytes());
     assert_eq!(connection.head().unwrap().0, 200);
     let mut bytes = Vec::new();
     for (gate, text) in gates.iter().zip(["one ", "one two "]) {
@@ -174,9 +183,12 @@ fn a_stream_that_holds_back_its_content_has_not_answered() {
     for (finish, name) in
         [(Finish::Cut, "cut"), (Finish::Reset, "reset"), (Finish::Clean, "end"), (Finish::Hang, "hang")]
     {
+        if is_final(&format!("{name}-after-3")) {
+            continue;
+        }
         let case = format!("no content {name}");
         CHAIN.answer("openai", &case, Script::events([": ping\n\n", role, ": ping\n\n"]).ending(finish));
-        let answer = CHAIN.send(&CHAIN.chat(&case, "healthy", true));
+        let answer = CHAIN.send(&chat(&case, "healthy", true));
         assert_served(&answer, ANTHROPIC, true);
         assert_eq!(CHAIN.counts(&case), [1, 1, 0], "{name}");
     }
@@ -187,7 +199,7 @@ fn a_stream_that_holds_back_its_content_has_not_answered() {
 fn a_chain_may_be_long() {
     for stream in [false, true] {
         let case = format!("long {stream}");
-        let answer = CHAIN.send(&CHAIN.chat(&case, "long", stream));
+        let answer = CHAIN.send(&chat(&case, "long", stream));
         assert_served(&answer, GEMINI, stream);
         assert_eq!(tries(&answer).len(), 7);
         assert_eq!(CHAIN.counts(&case), [6, 0, 1]);
@@ -200,15 +212,15 @@ fn a_chain_may_be_long() {
 fn a_model_has_its_own_fallbacks_and_then_those_of_all() {
     let asked = failing("openai", "status-500");
     for stream in [false, true] {
-        let answer = CHAIN.send(&CHAIN.chat("list", &asked, stream));
+        let answer = CHAIN.send(&chat("list", &asked, stream));
         assert_served(&answer, ANTHROPIC, stream);
-        let answer = CHAIN.send(&CHAIN.chat("list", &failing("gemini", "status-500"), stream));
+        let answer = CHAIN.send(&chat("list", &failing("gemini", "status-500"), stream));
         assert_served(&answer, OPENAI, stream);
-        let answer = CHAIN.send(&CHAIN.chat("list", &failing("anthropic", "status-500"), stream));
+        let answer = CHAIN.send(&chat("list", &failing("anthropic", "status-500"), stream));
         assert_served(&answer, GEMINI, stream);
     }
     CHAIN.answer("anthropic", "list to its end", Script::new(http::StatusCode::SERVICE_UNAVAILABLE));
-    let answer = CHAIN.send(&CHAIN.chat("list to its end", &asked, false));
+    let answer = CHAIN.send(&chat("list to its end", &asked, false));
     assert_served(&answer, GEMINI, false);
     let tried: Vec<_> = tries(&answer).into_iter().map(|(target, _)| target).collect();
     assert_eq!(tried, [asked, ANTHROPIC.to_owned(), GEMINI.to_owned()]);
@@ -224,7 +236,7 @@ fn a_large_body_reaches_each_target_whole() {
             text.push_str("the end");
             let turn = json!({"role": "user", "content": text});
             let body = json!({"model": "second-status-503", "messages": [turn], "stream": stream});
-            let answer = CHAIN.send(&CHAIN.post("/v1/chat/completions", &case, &body));
+            let answer = CHAIN.send(&post("/v1/chat/completions", &case, &body));
             assert!(said(&answer, stream).starts_with("This is gemini-2.5-flash, simulated."));
             assert_named(&answer, "gemini", "gemini-2.5-flash");
             let place = |provider: &str, pointer: &str| {
@@ -249,7 +261,7 @@ fn a_request_takes_over_where_another_on_its_connection_has_been() {
             [("first-status-503", ANTHROPIC), ("healthy", OPENAI), ("second-reset", GEMINI), (ANTHROPIC, ANTHROPIC)]
         {
             for stream in [false, true] {
-                connection.send(&CHAIN.chat("kept alive", model, stream).bytes());
+                connection.send(&chat("kept alive", model, stream).bytes());
                 let answer = connection.response().unwrap();
                 assert_served(&answer, target, stream);
                 let expected = match model {
@@ -268,13 +280,13 @@ fn a_client_that_leaves_takes_its_tries_with_it() {
     for stream in [false, true] {
         for (model, path) in [("first-hang", "/v1/chat/completions"), ("second-hang", "/v1/chat/completions")] {
             let mut connection = Connection::open(CHAIN.gateway.address).unwrap();
-            connection.send(&CHAIN.post(path, "gone", &dragoman_tests::chain::body(model, stream)).bytes());
+            connection.send(&post(path, "gone", &dragoman_tests::chain::body(model, stream)).bytes());
             std::thread::sleep(std::time::Duration::from_millis(150));
             drop(connection);
         }
     }
     CHAIN.wait_until_idle();
-    let answer = CHAIN.send(&CHAIN.chat("after", "first-status-503", true));
+    let answer = CHAIN.send(&chat("after", "first-status-503", true));
     assert_served(&answer, ANTHROPIC, true);
     CHAIN.assert_sound();
 }

@@ -3,7 +3,7 @@
 //!
 //! A fault is part of a model's name (`gpt-4o-sim-status-503`), because a header would reach all of a plan's providers.
 
-use crate::envoy::{Gateway, Setup};
+use crate::envoy::{Gateway, Setup, is_dispatch};
 use crate::http::{Request, Response};
 use crate::scene;
 use dragoman::simulate::{Gate, Options, Piece, Request as Recorded, Script, Simulator};
@@ -12,7 +12,7 @@ use socket2::{Domain, Socket, Type};
 use std::net::{Ipv4Addr, SocketAddr};
 
 /// The key that clients come with; no provider may see it.
-const CLIENT_KEY: &str = "sk-client-secret-0001";
+pub const CLIENT_KEY: &str = "sk-client-secret-0001";
 /// The header that tells cases apart.
 const CASE: &str = "x-case";
 /// What a client says.
@@ -49,6 +49,9 @@ struct Place {
 /// Headers that carry credentials, or are one provider's.
 const OWNED: [&str; 5] = ["authorization", "x-api-key", "x-goog-api-key", "api-key", "anthropic-version"];
 
+/// What Envoy adds to a call that a module makes, after the module has had its say.
+const OF_CALLS: [&str; 2] = ["x-envoy-internal", "x-envoy-expected-rq-timeout-ms"];
+
 impl Chain {
     /// A gateway without cool-down and with one try at each target; `complete` adds to the file. The provider `refused` is
     /// one whose connections are refused.
@@ -73,14 +76,18 @@ impl Chain {
             "providers": {"refused": {"kind": "openai", "base_url": format!("http://{refused}/v1"), "auth": "none"}},
             "retry": {"attempts": 0, "deadline": "20s", "cooldown": {"default": "0s", "max": "0s"}},
         });
+        let Some(providers) = config.pointer_mut("/providers").and_then(Value::as_object_mut) else {
+            panic!("the file has providers");
+        };
         for Place { name, secret, simulator, .. } in &places {
             let version = if *name == "openai" { "/v1" } else { "" };
-            config["providers"][name] = json!({
+            let section = json!({
                 "kind": name,
                 "base_url": format!("http://{}{version}", simulator.addr()),
                 "credential": {"value": secret},
                 "timeouts": timeouts,
             });
+            providers.insert((*name).to_owned(), section);
         }
         complete(&mut config);
         Self { gateway: Setup::new(config).start(), places, _refusing: refusing }
@@ -94,18 +101,6 @@ impl Chain {
     #[track_caller]
     pub fn upstream(&self, name: &str) -> &Simulator {
         &self.places.iter().find(|place| place.name == name).expect("one of the three").simulator
-    }
-
-    /// A chat of a case.
-    #[must_use]
-    pub fn chat(&self, case: &str, model: &str, stream: bool) -> Request {
-        self.post("/v1/chat/completions", case, &body(model, stream))
-    }
-
-    /// Any POST of a case.
-    #[must_use]
-    pub fn post(&self, path: &str, case: &str, body: &Value) -> Request {
-        Request::post(path, body).header(CASE, case).key(CLIENT_KEY)
     }
 
     /// Sends a request on a connection of its own.
@@ -164,7 +159,10 @@ impl Chain {
             let own_version = place.name == "anthropic" && *name == "anthropic-version";
             assert_eq!(request.headers.contains_key(*name), own_version, "{name} in {request:?}");
         }
-        let internal = |name: &str| name.starts_with("x-dragoman-") || name.starts_with("x-envoy-");
+        let internal = |name: &str| {
+            let of_envoy = name.starts_with("x-envoy-") && !(is_dispatch() && OF_CALLS.contains(&name));
+            name.starts_with("x-dragoman-") || of_envoy
+        };
         assert_eq!(request.headers.keys().find(|name| internal(name.as_str())), None, "{request:?}");
         assert!(request.path().starts_with(place.path), "{request:?}");
         assert_eq!(request.header("host"), Some(place.simulator.addr().to_string().as_str()), "{request:?}");
@@ -193,6 +191,24 @@ impl Chain {
             scene::wait_for_none(&self.gateway, &format!("cluster.dragoman_{name}/plain.upstream_rq_active"));
         }
     }
+}
+
+/// A chat of a case.
+#[must_use]
+pub fn chat(case: &str, model: &str, stream: bool) -> Request {
+    post("/v1/chat/completions", case, &body(model, stream))
+}
+
+/// Any POST of a case.
+#[must_use]
+pub fn post(path: &str, case: &str, body: &Value) -> Request {
+    post_as(CLIENT_KEY, path, case, body)
+}
+
+/// The same with a key of the test's.
+#[must_use]
+pub fn post_as(key: &str, path: &str, case: &str, body: &Value) -> Request {
+    Request::post(path, body).header(CASE, case).key(key)
 }
 
 /// A chat with one turn.
@@ -238,23 +254,28 @@ pub fn said(answer: &Response, stream: bool) -> String {
     assert_eq!((answer.status, answer.complete), (200, true), "{}", answer.text());
     if !stream {
         let body = answer.json();
-        assert_eq!(body["object"], "chat.completion", "{body}");
-        assert_eq!(body["choices"][0]["finish_reason"], "stop", "{body}");
-        return body["choices"][0]["message"]["content"].as_str().expect("a text").to_owned();
+        assert_eq!(text(&body, "/object"), Some("chat.completion"), "{body}");
+        assert_eq!(text(&body, "/choices/0/finish_reason"), Some("stop"), "{body}");
+        return text(&body, "/choices/0/message/content").expect("a text").to_owned();
     }
     let mut events = answer.events();
     assert_eq!(events.pop().as_deref(), Some("[DONE]"), "{}", answer.text());
     let chunks: Vec<Value> =
         events.iter().map(|event| serde_json::from_str(event).expect("an event is JSON")).collect();
-    assert!(chunks.iter().all(|chunk| chunk["object"] == "chat.completion.chunk"), "{}", answer.text());
-    let ends = chunks.iter().filter(|chunk| chunk["choices"][0]["finish_reason"] == "stop").count();
+    assert!(chunks.iter().all(|chunk| text(chunk, "/object") == Some("chat.completion.chunk")), "{}", answer.text());
+    let ends = chunks.iter().filter(|chunk| text(chunk, "/choices/0/finish_reason") == Some("stop")).count();
     assert_eq!(ends, 1, "{}", answer.text());
     words(&chunks)
 }
 
+/// A text somewhere in a document.
+fn text<'a>(document: &'a Value, pointer: &str) -> Option<&'a str> {
+    document.pointer(pointer).and_then(Value::as_str)
+}
+
 /// The text in some chunks.
 fn words(chunks: &[Value]) -> String {
-    chunks.iter().filter_map(|chunk| chunk["choices"][0]["delta"]["content"].as_str()).collect()
+    chunks.iter().filter_map(|chunk| text(chunk, "/choices/0/delta/content")).collect()
 }
 
 /// The text in the first events of a stream, as far as they are whole.
@@ -277,40 +298,55 @@ pub fn assert_served(answer: &Response, target: &str, stream: bool) {
     assert_named(answer, provider, model);
 }
 
-/// Asserts that an answer names its provider and model, and holds none of the module's own headers but those.
+/// Asserts that an answer names this provider and model, which were tried last.
 ///
 /// # Panics
 /// When it does not.
 #[track_caller]
 pub fn assert_named(answer: &Response, provider: &str, model: &str) {
-    assert_eq!(answer.headers.text("x-dragoman-provider"), Some(provider));
-    assert_eq!(answer.headers.text("x-dragoman-model"), Some(model));
+    assert_eq!(teller(answer), format!("{provider}/{model}"));
     assert_eq!(tries(answer).last(), Some(&(format!("{provider}/{model}"), answer.status)));
+}
+
+/// The target whose answer it is: one of those that were tried, with the answer's status. Asserts that the answer holds no other
+/// header of the gateway's own.
+///
+/// # Panics
+/// When it is none of them.
+#[must_use]
+#[track_caller]
+pub fn teller(answer: &Response) -> String {
+    let header = |name: &str| answer.headers.text(name).expect("the answer says whose it is");
+    let target = [header("x-dragoman-provider"), header("x-dragoman-model")].join("/");
+    let tries = tries(answer);
+    let of_target = |(tried, status): &(String, u16)| *tried == target && *status == answer.status;
+    assert!(tries.iter().any(of_target), "{target}={} is none of {tries:?}", answer.status);
     let told = ["x-dragoman-provider", "x-dragoman-model", "x-dragoman-attempts", "x-dragoman-dropped"];
     let is_private =
         |name: &&str| name.starts_with("x-envoy-") || (name.starts_with("x-dragoman-") && !told.contains(name));
     assert_eq!(answer.headers.iter().map(|(name, _)| name).find(is_private), None);
+    target
 }
 
 /// A stream in Anthropic's format: one word at once, a second behind the first gate, the end behind the second.
 #[must_use]
 pub fn gated(gates: &[Gate; 2]) -> Script {
-    let event = |json: Value| format!("event: {}\ndata: {json}\n\n", json["type"].as_str().unwrap_or_default());
+    let event = |json: &Value| format!("event: {}\ndata: {json}\n\n", text(json, "/type").unwrap_or_default());
     let word = |word: &str| {
-        event(json!({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": word}}))
+        event(&json!({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": word}}))
     };
     let message = json!({"id": "msg_1", "type": "message", "role": "assistant", "model": "m", "content": [],
         "usage": {"input_tokens": 3, "output_tokens": 1}});
     let block = json!({"type": "text", "text": ""});
     let begin = [
-        event(json!({"type": "message_start", "message": message})),
-        event(json!({"type": "content_block_start", "index": 0, "content_block": block})),
+        event(&json!({"type": "message_start", "message": message})),
+        event(&json!({"type": "content_block_start", "index": 0, "content_block": block})),
         word("one "),
     ];
     let end = [
-        event(json!({"type": "content_block_stop", "index": 0})),
-        event(json!({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 5}})),
-        event(json!({"type": "message_stop"})),
+        event(&json!({"type": "content_block_stop", "index": 0})),
+        event(&json!({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 5}})),
+        event(&json!({"type": "message_stop"})),
     ];
     let mut script = Script::events(Vec::<String>::new());
     let [second, third] = gates;

@@ -349,7 +349,7 @@ impl Router {
             }
             Endpoint::Embeddings => self.embeddings.as_ref(),
             Endpoint::Images => self.images.as_ref(),
-            Endpoint::Live | Endpoint::Other => None,
+            Endpoint::LiveMetrics | Endpoint::Policy | Endpoint::Other => None,
         }
     }
 }

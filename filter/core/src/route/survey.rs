@@ -131,7 +131,8 @@ impl<'a> Survey<'a> {
                     | Endpoint::Responses
                     | Endpoint::Completions
                     | Endpoint::Messages
-                    | Endpoint::Live
+                    | Endpoint::LiveMetrics
+                    | Endpoint::Policy
                     | Endpoint::Other => Expected::answered(query.input_tokens, query.max_output_tokens),
                 };
                 cheapest::rank(prospects, expected, observed)
