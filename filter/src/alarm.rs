@@ -93,7 +93,7 @@ impl Alarms {
         match &alarm.task {
             Task::Resume => alarm.stream.resume(),
             Task::Answer(plan) => {
-                plan.late();
+                plan.late(host::now());
                 alarm.stream.reply(&plan.verdict());
             }
             Task::Advance(relay) => {

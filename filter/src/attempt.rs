@@ -17,19 +17,19 @@ use proxy_wasm::{
 };
 
 use crate::{
-    alarm::{Alarm, Alarms, Task},
+    alarm::{Alarm, Task},
     courier::{Courier, Turn},
     host::{self, Stream},
     plans,
-    watch::{self, Watch},
+    root::Ticking,
+    watch,
 };
 
 /// See the module's documentation.
 #[derive(Debug)]
 pub(crate) struct AttemptStream {
     stream: Rc<Stream>,
-    watch: Rc<Watch>,
-    alarms: Rc<Alarms>,
+    ticking: Rc<Ticking>,
     state: State,
 }
 
@@ -45,8 +45,8 @@ enum State {
 }
 
 impl AttemptStream {
-    pub(crate) fn new(id: u32, watch: Rc<Watch>, alarms: Rc<Alarms>) -> Self {
-        Self { stream: Rc::new(Stream::new(id)), watch, alarms, state: State::Preparing }
+    pub(crate) fn new(id: u32, ticking: Rc<Ticking>) -> Self {
+        Self { stream: Rc::new(Stream::new(id)), ticking, state: State::Preparing }
     }
 
     /// The request is whole.
@@ -72,7 +72,8 @@ impl AttemptStream {
         if let Some(after) = plan.signpost_after_silence(token).filter(|after| after.as_bytes() != next) {
             host::set_property(NEXT_PROPERTY, &after);
         }
-        let alarm = (!wait.is_zero()).then(|| self.alarms.set(&self.stream, now.saturating_add(wait), Task::Resume));
+        let alarm =
+            (!wait.is_zero()).then(|| self.ticking.alarms.set(&self.stream, now.saturating_add(wait), Task::Resume));
         let action = if alarm.is_some() { Action::Pause } else { self.stream.forward() };
         self.state = State::Sent { courier, plan, token, _alarm: alarm };
         action
@@ -104,7 +105,8 @@ impl AttemptStream {
 impl Context for AttemptStream {
     /// The only callback at the end of an attempt: `on_log` is never called for upstream filters.
     fn on_done(&mut self) -> bool {
-        self.watch.forget(&self.stream);
+        self.ticking.watch.forget(&self.stream);
+        self.ticking.tail.watch(&self.stream);
         true
     }
 }
@@ -114,7 +116,7 @@ impl HttpContext for AttemptStream {
         if end {
             return self.send();
         }
-        if self.watch.begin(&self.stream) {
+        if self.ticking.watch.begin(&self.stream) {
             Action::Pause
         } else {
             self.stream.reply(&watch::explanation().reply(Shape::OpenAi))
@@ -122,7 +124,7 @@ impl HttpContext for AttemptStream {
     }
 
     fn on_http_request_body(&mut self, _: usize, end: bool) -> Action {
-        self.watch.see_body();
+        self.ticking.watch.see_body();
         if self.stream.has_ended() {
             return Action::Pause;
         }
@@ -135,7 +137,7 @@ impl HttpContext for AttemptStream {
     }
 
     fn on_http_response_headers(&mut self, _: usize, end: bool) -> Action {
-        if self.stream.has_ended() || self.watch.has_failed() {
+        if self.stream.has_ended() || self.ticking.watch.has_failed() {
             return Action::Continue;
         }
         self.stream.answered();

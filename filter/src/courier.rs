@@ -50,8 +50,9 @@ impl Courier {
     /// # Errors
     /// What follows where the target cannot do what is asked for.
     pub(crate) fn prepare(stream: &Stream, mut attempt: Attempt) -> Result<Self, Next> {
-        let Outgoing { headers, body } =
-            attempt.outgoing(|length| stream.request_body(0, length)).map_err(|error| attempt.refuse(&error))?;
+        let Outgoing { headers, body } = attempt
+            .outgoing(|length| stream.request_body(0, length))
+            .map_err(|error| attempt.refuse(&error, host::now()))?;
         stream.edit_request_headers(&headers);
         stream.replace_request_body(&body);
         Ok(Self(State::Asking(attempt)))
@@ -73,13 +74,17 @@ impl Courier {
         match mem::replace(&mut self.0, State::Settled) {
             State::Holding(held, seen) => {
                 let piece = stream.response_body(seen, length.saturating_sub(seen));
-                self.judge(stream, held.chunk(&piece, end), length)
+                self.judge(stream, held.chunk(&piece, end, host::now()), length)
             }
             State::Flowing(mut flow) => {
                 let piece = if flow.looks() { stream.response_body(0, length) } else { Vec::new() };
                 let chunk = flow.chunk(&piece, end);
                 pass(stream, chunk, length);
-                self.0 = State::Flowing(flow);
+                if end {
+                    flow.finish(host::now());
+                } else {
+                    self.0 = State::Flowing(flow);
+                }
                 Turn::Going
             }
             other @ (State::Asking(_) | State::Settled) => {
@@ -93,12 +98,13 @@ impl Courier {
     /// lacks its end is reset, so that the client does not take it for a complete one.
     pub(crate) fn end(&mut self, stream: &Stream) -> Turn {
         match mem::replace(&mut self.0, State::Settled) {
-            State::Holding(held, 0) => self.judge(stream, held.end_without_body(), 0),
-            State::Holding(held, seen) => self.judge(stream, held.chunk(&[], true), seen),
+            State::Holding(held, 0) => self.judge(stream, held.end_without_body(host::now()), 0),
+            State::Holding(held, seen) => self.judge(stream, held.chunk(&[], true, host::now()), seen),
             State::Flowing(mut flow) => {
                 if !flow.end_without_body() {
                     stream.reset();
                 }
+                flow.finish(host::now());
                 Turn::Going
             }
             State::Asking(_) | State::Settled => Turn::Going,

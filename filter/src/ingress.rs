@@ -19,11 +19,13 @@ use proxy_wasm::{
 };
 
 use crate::{
-    alarm::{Alarm, Alarms, Task},
+    alarm::{Alarm, Task},
     host::{self, HostClock, Stream},
+    observer,
     plans::{self, Place},
     relay::{HeaderMap, Relay},
-    watch::{self, Watch},
+    root::Ticking,
+    watch,
 };
 
 /// Largest piece of a body that is read at once: the module's memory never shrinks again.
@@ -41,8 +43,7 @@ const NO_PLAN: u32 = 0;
 #[derive(Debug)]
 pub(crate) struct IngressStream {
     stream: Rc<Stream>,
-    watch: Rc<Watch>,
-    alarms: Rc<Alarms>,
+    ticking: Rc<Ticking>,
     exchange: Exchange,
     /// The head of the request, until it is sent on.
     head: HeaderMap,
@@ -86,15 +87,15 @@ impl Head for ResponseHead<'_> {
 }
 
 impl IngressStream {
-    pub(crate) fn new(id: u32, gateway: Rc<Gateway>, watch: Rc<Watch>, alarms: Rc<Alarms>) -> Self {
+    pub(crate) fn new(id: u32, gateway: Rc<Gateway>, ticking: Rc<Ticking>) -> Self {
         let (stream, exchange) = (Rc::new(Stream::new(id)), Exchange::new(gateway));
-        Self { stream, watch, alarms, exchange, head: Vec::new(), seen: 0, course: Course::Open }
+        Self { stream, ticking, exchange, head: Vec::new(), seen: 0, course: Course::Open }
     }
 
     fn act(&mut self, step: Step) -> Action {
         match step {
             Step::Wait => {
-                if self.watch.begin(&self.stream) {
+                if self.ticking.watch.begin(&self.stream) {
                     Action::Pause
                 } else {
                     self.stream.reply(&watch::explanation().reply(dragoman_core::error::Shape::OpenAi))
@@ -121,7 +122,7 @@ impl IngressStream {
             }
         }
         self.stream.edit_request_headers(edits);
-        match Relay::start(&self.stream, &self.alarms, plan, head) {
+        match Relay::start(&self.stream, &self.ticking, plan, head) {
             Ok(relay) => {
                 self.course = Course::Carried(relay);
                 self.stream.forward()
@@ -137,7 +138,8 @@ impl IngressStream {
             host::set_property(NEXT_PROPERTY, &next);
         }
         // Envoy bounds each try, but not all of them together.
-        let alarm = plan.may_try_again().then(|| self.alarms.set(&self.stream, plan.until(), Task::Answer(plan)));
+        let alarm =
+            plan.may_try_again().then(|| self.ticking.alarms.set(&self.stream, plan.until(), Task::Answer(plan)));
         self.course = Course::Handed { _plan: place, alarm };
         // Only after the property: Envoy chooses the route anew when a header changes, and each plan changes one.
         self.stream.edit_request_headers(edits);
@@ -156,12 +158,12 @@ impl Context for IngressStream {
 impl HttpContext for IngressStream {
     fn on_http_request_headers(&mut self, _: usize, end: bool) -> Action {
         self.head = self.stream.request_headers();
-        let step = self.exchange.request_head(Headers(&self.head), end, &HostClock);
+        let step = observer::with_surroundings(|around| self.exchange.request_head(Headers(&self.head), end, around));
         self.act(step)
     }
 
     fn on_http_request_body(&mut self, length: usize, end: bool) -> Action {
-        self.watch.see_body();
+        self.ticking.watch.see_body();
         while self.seen < length && !self.stream.has_ended() {
             let piece = self.stream.request_body(self.seen, PIECE.min(length.saturating_sub(self.seen)));
             if piece.is_empty() {
@@ -175,7 +177,7 @@ impl HttpContext for IngressStream {
         if self.stream.has_ended() || !end {
             return Action::Pause;
         }
-        let step = self.exchange.request_end(&HostClock);
+        let step = observer::with_surroundings(|around| self.exchange.request_end(Headers(&self.head), around));
         self.act(step)
     }
 
@@ -183,18 +185,18 @@ impl HttpContext for IngressStream {
         if self.stream.has_ended() {
             return Action::Pause;
         }
-        let step = self.exchange.request_end(&HostClock);
+        let step = observer::with_surroundings(|around| self.exchange.request_end(Headers(&self.head), around));
         self.act(step)
     }
 
     fn on_http_response_headers(&mut self, _: usize, end: bool) -> Action {
         // A reply of our own to a request passes here too.
-        if self.stream.has_ended() || self.watch.has_failed() {
+        if self.stream.has_ended() || self.ticking.watch.has_failed() {
             return Action::Continue;
         }
         self.stream.answered();
         let mut head = ResponseHead { stream: &self.stream, headers: OnceCell::new() };
-        match (self.exchange.response_head(&mut head), &mut self.course) {
+        match (self.exchange.response_head(&mut head, &HostClock), &mut self.course) {
             (Arrival::Instead(reply), _) => self.stream.reply(&reply),
             (Arrival::Provider, Course::Carried(relay)) => relay.borrow_mut().answer(head.headers(), end),
             (Arrival::Again, Course::Carried(relay)) => {
@@ -224,6 +226,7 @@ impl HttpContext for IngressStream {
     }
 
     fn on_log(&mut self) {
-        self.watch.forget(&self.stream);
+        self.ticking.watch.forget(&self.stream);
+        self.ticking.tail.watch(&self.stream);
     }
 }

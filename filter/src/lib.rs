@@ -9,7 +9,6 @@ mod attempt;
 mod courier;
 mod host;
 mod ingress;
-#[expect(dead_code, reason = "no try is observed yet")]
 mod observer;
 mod plans;
 mod relay;

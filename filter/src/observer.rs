@@ -6,9 +6,12 @@
 
 use std::{cell::Cell, rc::Rc, time::Duration};
 
-use dragoman_core::live::{Observer, Roster};
+use dragoman_core::{
+    host::Surroundings,
+    live::{Observer, Roster},
+};
 
-use crate::host::{self, HostEntropy, HostMeter, HostStore, Stream};
+use crate::host::{self, HostClock, HostEntropy, HostMeter, HostStore, Stream};
 
 /// As often as the other ticks of a root context, which has but one.
 const TICK: Duration = Duration::from_millis(50);
@@ -19,13 +22,19 @@ thread_local! {
 }
 
 /// The worker's observer.
-pub(crate) fn observer() -> Rc<Observer> {
+fn observer() -> Rc<Observer> {
     OBSERVER.with(Rc::clone)
 }
 
 /// The worker's chance.
-pub(crate) fn entropy() -> Rc<HostEntropy> {
+fn entropy() -> Rc<HostEntropy> {
     ENTROPY.with(Rc::clone)
+}
+
+/// Does something that needs to know all of it, and the time.
+pub(crate) fn with_surroundings<T>(act: impl FnOnce(&Surroundings<'_>) -> T) -> T {
+    let (observer, entropy) = (observer(), entropy());
+    act(&Surroundings { clock: &HostClock, entropy: &*entropy, observer: &observer })
 }
 
 /// A configuration was loaded.

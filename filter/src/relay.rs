@@ -20,9 +20,10 @@ use dragoman_core::{
 use proxy_wasm::types::Action;
 
 use crate::{
-    alarm::{Alarm, Alarms, Task},
+    alarm::{Alarm, Task},
     courier::{Courier, Turn},
     host::{self, HostClock, Stream},
+    root::Ticking,
 };
 
 /// Headers as the host hands them over.
@@ -40,7 +41,7 @@ const OF_TRANSPORT: &[&str] =
 pub(crate) struct Relay {
     this: Weak<RefCell<Self>>,
     stream: Rc<Stream>,
-    alarms: Rc<Alarms>,
+    ticking: Rc<Ticking>,
     alarm: Option<Rc<Alarm>>,
     plan: Rc<Plan>,
     /// The client's, without what no provider must see.
@@ -67,7 +68,7 @@ impl Relay {
     /// Prepares the first try on the held stream.
     pub(crate) fn start(
         stream: &Rc<Stream>,
-        alarms: &Rc<Alarms>,
+        ticking: &Rc<Ticking>,
         plan: &Rc<Plan>,
         head: HeaderMap,
     ) -> Result<Rc<RefCell<Self>>, Reply> {
@@ -89,9 +90,9 @@ impl Relay {
             return Err(plan.verdict());
         }
         Ok(Rc::new_cyclic(|this| {
-            let (stream, alarms, plan) = (Rc::clone(stream), Rc::clone(alarms), Rc::clone(plan));
+            let (stream, ticking, plan) = (Rc::clone(stream), Rc::clone(ticking), Rc::clone(plan));
             let this = Weak::clone(this);
-            RefCell::new(Self { this, stream, alarms, alarm: None, plan, head, until, state })
+            RefCell::new(Self { this, stream, ticking, alarm: None, plan, head, until, state })
         }))
     }
 
@@ -174,7 +175,7 @@ impl Relay {
         match mem::replace(&mut self.state, State::Settled) {
             State::Waiting(attempt) => self.call(attempt).or_else(|| self.next()),
             State::Carrying(_) => {
-                self.plan.late();
+                self.plan.late(host::now());
                 self.next()
             }
             // Envoy watches the time of calls.
@@ -193,7 +194,7 @@ impl Relay {
         let outgoing = match attempt.outgoing(|_| Vec::new()) {
             Ok(outgoing) => outgoing,
             Err(error) => {
-                let _ = attempt.refuse(&error);
+                let _ = attempt.refuse(&error, host::now());
                 return None;
             }
         };
@@ -206,7 +207,7 @@ impl Relay {
         match call {
             Some(_) => self.state = State::Calling(attempt),
             None => {
-                plan.lost(503, "");
+                plan.lost(503, "", host::now());
             }
         }
         call
@@ -219,15 +220,18 @@ impl Relay {
         let head = if headers == 0 { Vec::new() } else { host::call_headers() };
         let status = host::read_status(Headers(&head));
         if Headers(&head).get(SERVICE_TIME).is_none() {
-            self.plan.lost(if status == 0 { 502 } else { status }, if status == 504 { "timeout" } else { "" });
+            let details = if status == 504 { "timeout" } else { "" };
+            self.plan.lost(if status == 0 { 502 } else { status }, details, host::now());
             self.next();
             return;
         }
         let body = host::call_body(length);
         let progress = attempt.answer(status, Headers(&head), body.is_empty(), &HostClock);
-        let progress = if let Progress::Held(held) = progress { held.chunk(&body, true) } else { progress };
+        let progress =
+            if let Progress::Held(held) = progress { held.chunk(&body, true, host::now()) } else { progress };
         match progress {
-            Progress::Released(Release { status: told, headers: edits, body: chunk }, _) => {
+            Progress::Released(Release { status: told, headers: edits, body: chunk }, flow) => {
+                flow.finish(host::now());
                 let body = match chunk {
                     Chunk::Keep => body,
                     Chunk::Replace(other) => other,
@@ -252,7 +256,7 @@ impl Relay {
     }
 
     fn set_alarm(&mut self, at: Duration) {
-        self.alarm = Some(self.alarms.set(&self.stream, at, Task::Advance(Weak::clone(&self.this))));
+        self.alarm = Some(self.ticking.alarms.set(&self.stream, at, Task::Advance(Weak::clone(&self.this))));
     }
 }
 

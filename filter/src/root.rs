@@ -2,21 +2,35 @@
 
 use std::{rc::Rc, time::Duration};
 
-use dragoman_core::{config::Plugin, gateway::Gateway};
+use dragoman_core::{config::Plugin, gateway::Gateway, live::Known};
 use proxy_wasm::{
     traits::{Context, HttpContext, RootContext},
     types::ContextType,
 };
 
-use crate::{alarm::Alarms, attempt::AttemptStream, host, ingress::IngressStream, watch::Watch};
+use crate::{
+    alarm::Alarms,
+    attempt::AttemptStream,
+    host,
+    ingress::IngressStream,
+    observer::{self, Tail},
+    watch::Watch,
+};
 
 /// See the module's documentation.
 #[derive(Debug)]
 pub(crate) struct Root {
     id: u32,
     role: Option<Role>,
-    watch: Rc<Watch>,
-    alarms: Rc<Alarms>,
+    ticking: Rc<Ticking>,
+}
+
+/// What a root context's tick is for; its streams ask for it.
+#[derive(Debug)]
+pub(crate) struct Ticking {
+    pub(crate) watch: Watch,
+    pub(crate) alarms: Alarms,
+    pub(crate) tail: Tail,
 }
 
 #[derive(Debug)]
@@ -27,14 +41,15 @@ enum Role {
 
 impl Root {
     pub(crate) fn new(id: u32) -> Self {
-        Self { id, role: None, watch: Rc::new(Watch::new(id)), alarms: Rc::new(Alarms::new(id)) }
+        let ticking = Ticking { watch: Watch::new(id), alarms: Alarms::new(id), tail: Tail::new(id) };
+        Self { id, role: None, ticking: Rc::new(ticking) }
     }
 }
 
 impl Context for Root {
     /// Of a call that was made in a tick.
     fn on_http_call_response(&mut self, call: u32, headers: usize, length: usize, _: usize) {
-        self.alarms.claim(call, headers, length);
+        self.ticking.alarms.claim(call, headers, length);
     }
 }
 
@@ -52,7 +67,11 @@ impl RootContext for Root {
         match parsed {
             Ok(plugin) => {
                 self.role = Some(match plugin {
-                    Plugin::Ingress(config) => Role::Ingress(Rc::new(Gateway::new(&config, host::environment))),
+                    Plugin::Ingress(config) => {
+                        let gateway = Rc::new(Gateway::new(&config, host::environment));
+                        observer::configure(Known::new(&config, Rc::clone(&gateway)));
+                        Role::Ingress(gateway)
+                    }
                     Plugin::Attempt => Role::Attempt,
                 });
                 true
@@ -67,20 +86,19 @@ impl RootContext for Root {
     }
 
     fn on_tick(&mut self) {
-        let (watches, waits) = (self.watch.tick(), self.alarms.tick());
-        if !watches && !waits {
+        let Ticking { watch, alarms, tail } = &*self.ticking;
+        let needed = [watch.tick(), alarms.tick(), tail.tick()];
+        if !needed.contains(&true) {
             host::set_tick(self.id, self.id, Duration::ZERO);
         }
     }
 
     fn create_http_context(&self, id: u32) -> Option<Box<dyn HttpContext>> {
-        let watch = Rc::clone(&self.watch);
+        let ticking = Rc::clone(&self.ticking);
         Some(match &self.role {
-            Some(Role::Ingress(gateway)) => {
-                Box::new(IngressStream::new(id, Rc::clone(gateway), watch, Rc::clone(&self.alarms)))
-            }
+            Some(Role::Ingress(gateway)) => Box::new(IngressStream::new(id, Rc::clone(gateway), ticking)),
             // Without a configuration there is no plan either: the attempt answers that it has none.
-            Some(Role::Attempt) | None => Box::new(AttemptStream::new(id, watch, Rc::clone(&self.alarms))),
+            Some(Role::Attempt) | None => Box::new(AttemptStream::new(id, ticking)),
         })
     }
 

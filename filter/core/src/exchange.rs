@@ -4,7 +4,7 @@
 //! does. Each state holds exactly what that state has; a call that does not fit the state ends the exchange in an answer
 //! that says so, it cannot panic.
 
-use alloc::{boxed::Box, format, rc::Rc, string::String, vec, vec::Vec};
+use alloc::{boxed::Box, format, rc::Rc, string::String, vec::Vec};
 use core::{cell::RefCell, mem, time::Duration};
 
 use crate::{
@@ -14,9 +14,11 @@ use crate::{
     error::{Error, Kind, Shape},
     gateway::Gateway,
     headers::{Headers, PRIVATE_HEADERS},
-    host::Clock,
+    health::NameRef,
+    host::{Clock, Surroundings},
     json::{Failure, Scanner},
-    plan::{CLUSTER_HEADER, Course, Inquiry, Mode, Next, Plan, Signpost, Target},
+    plan::{CLUSTER_HEADER, Course, Inquiry, Mode, Next, Plan, Signpost},
+    route::{Conditions, Planned, Query, Way, estimate},
     step::{HeaderEdits, Name, Reply, Step},
     surface::{Endpoint, Route},
     uri,
@@ -44,6 +46,7 @@ enum State {
 #[derive(Debug)]
 struct Reading {
     caller: Caller,
+    way: OwnWay,
     query: String,
     /// Envoy's id of the request.
     exchange: String,
@@ -51,8 +54,14 @@ struct Reading {
     scanner: Result<Scanner, Failure>,
     length: usize,
     body: Kept,
-    /// What becomes of the head when the request is sent on.
-    edits: HeaderEdits,
+}
+
+/// A [`Way`] that outlives the path that it was read from.
+#[derive(Debug)]
+enum OwnWay {
+    Default,
+    Router(String),
+    Ai,
 }
 
 /// A response head on the client's stream, as far as it must be read to know whose it is.
@@ -90,17 +99,17 @@ impl Exchange {
     }
 
     /// The request's head has come; `end` says that there is no body.
-    pub fn request_head(&mut self, headers: Headers<'_>, end: bool, clock: &dyn Clock) -> Step {
+    pub fn request_head(&mut self, headers: Headers<'_>, end: bool, around: &Surroundings<'_>) -> Step {
         if !matches!(self.state, State::Fresh) {
-            return self.request_end(clock);
+            return self.request_end(headers, around);
         }
         let target = headers.text(":path").unwrap_or_default();
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let shape = Route::shape(path);
-        match self.read_head(headers, (path, query), shape, clock) {
+        match self.read_head(headers, (path, query), shape, around) {
             Ok(reading) => {
                 self.state = State::Reading(Box::new(reading));
-                if end { self.request_end(clock) } else { Step::Wait }
+                if end { self.request_end(headers, around) } else { Step::Wait }
             }
             Err(reply) => {
                 self.state = State::Settled;
@@ -127,12 +136,12 @@ impl Exchange {
         None
     }
 
-    /// The request has come whole.
-    pub fn request_end(&mut self, clock: &dyn Clock) -> Step {
+    /// The request has come whole; `headers` are those of its head.
+    pub fn request_end(&mut self, headers: Headers<'_>, around: &Surroundings<'_>) -> Step {
         match mem::replace(&mut self.state, State::Settled) {
             State::Reading(reading) => {
                 let shape = reading.shape;
-                match self.plan(*reading, clock) {
+                match self.plan(*reading, headers, around) {
                     Ok((plan, edits)) => {
                         self.state = State::Forwarded(Rc::clone(&plan));
                         Step::Forward(plan, edits)
@@ -150,10 +159,10 @@ impl Exchange {
 
     /// A response head reaches the client's stream. Where no attempt made it, Envoy did, and the answer says the same in the
     /// caller's dialect.
-    pub fn response_head(&mut self, head: &mut dyn Head) -> Arrival {
+    pub fn response_head(&mut self, head: &mut dyn Head, clock: &dyn Clock) -> Arrival {
         match mem::replace(&mut self.state, State::Settled) {
             State::Forwarded(plan) => {
-                let arrival = arrival(&plan, head);
+                let arrival = arrival(&plan, head, clock);
                 self.state = State::Forwarded(plan);
                 arrival
             }
@@ -176,7 +185,7 @@ impl Exchange {
         headers: Headers<'_>,
         (path, query): (&str, &str),
         shape: Shape,
-        clock: &dyn Clock,
+        around: &Surroundings<'_>,
     ) -> Result<Reading, Reply> {
         let method = headers.text(":method").unwrap_or_default();
         let refuse = |kind, message: String| Error::new(kind, message).reply(shape);
@@ -185,23 +194,33 @@ impl Exchange {
             Route::Unknown => return Err(refuse(Kind::NotFound, format!("There is no {path} here."))),
             Route::Health if is_read(method) => return Err(Reply::json(200, br#"{"status":"ok"}"#.to_vec())),
             Route::Ready if is_read(method) => return Err(self.ready()),
-            Route::Health | Route::Ready | Route::Models(_) if !is_read(method) => {
+            Route::Health | Route::Ready | Route::Models(..) if !is_read(method) => {
                 return Err(method_not_allowed(method, &["GET", "HEAD"], shape));
             }
-            Route::Api(endpoint) if !endpoint.methods().contains(&method) => {
+            Route::Api(_, endpoint) if !endpoint.methods().contains(&method) => {
                 return Err(method_not_allowed(method, endpoint.methods(), shape));
             }
-            Route::Health | Route::Ready | Route::Models(_) | Route::Scoped(_) | Route::Api(_) => {}
+            Route::Health | Route::Ready | Route::Models(..) | Route::Direct(_) | Route::Api(..) => {}
         }
-        let admitted = self.gateway.keys.admit(Credential::of(headers, query), clock);
+        let admitted = self.gateway.keys.admit(Credential::of(headers, query), around.clock);
         let caller = admitted.map_err(|refusal| refuse(Kind::InvalidApiKey, refusal.message().into()))?;
-        if let Route::Models(name) = route {
-            return Err(self.models(name, query, &caller, shape));
+        if let Route::Models(way, _) | Route::Api(way, _) = route
+            && let Way::Router(name) = way
+            && !self.gateway.routing.has_router(name)
+        {
+            return Err(refuse(Kind::NotFound, format!("There is no router `{name}` here.")));
         }
-        if route != Route::Api(Endpoint::ChatCompletions) {
-            let message = format!("{path} is not served by this version of the gateway.");
-            return Err(refuse(Kind::NotImplemented, message));
-        }
+        let way = match route {
+            Route::Models(_, name) => return Err(self.models(name, query, &caller, shape)),
+            Route::Api(_, Endpoint::LiveMetrics) => return Err(live_metrics(&caller, around)),
+            Route::Api(Way::Default, Endpoint::ChatCompletions) => OwnWay::Default,
+            Route::Api(Way::Router(name), Endpoint::ChatCompletions) => OwnWay::Router(name.into()),
+            Route::Api(Way::Ai, Endpoint::ChatCompletions) => OwnWay::Ai,
+            Route::Health | Route::Ready | Route::Unknown | Route::Direct(_) | Route::Api(..) => {
+                let message = format!("{path} is not served by this version of the gateway.");
+                return Err(refuse(Kind::NotImplemented, message));
+            }
+        };
         check_media_type(headers).map_err(|error| error.reply(shape))?;
         let announced = headers.text("content-length").and_then(|length| length.parse::<u64>().ok());
         if announced.is_some_and(|length| length > self.gateway.max_body) {
@@ -209,13 +228,8 @@ impl Exchange {
         }
         let stripped = Credential::strip(query);
         let exchange = headers.text("x-request-id").unwrap_or_default().replace('-', "");
-        let mut edits = strip(headers);
-        if stripped.len() != query.len() {
-            let mark = if stripped.is_empty() { "" } else { "?" };
-            edits.set.push((Name::Borrowed(":path"), [path, mark, &stripped].concat()));
-        }
         let (scanner, body) = (Ok(scan_request()), Kept::default());
-        Ok(Reading { caller, query: stripped, exchange, shape, scanner, length: 0, body, edits })
+        Ok(Reading { caller, way, query: stripped, exchange, shape, scanner, length: 0, body })
     }
 
     /// The models, or the one of this name.
@@ -241,22 +255,44 @@ impl Exchange {
         Reply::json(503, br#"{"status":"no provider is configured"}"#.to_vec())
     }
 
-    fn plan(&self, reading: Reading, clock: &dyn Clock) -> Result<(Rc<Plan>, HeaderEdits), Error> {
-        let Reading { caller, query, exchange, shape, scanner, length, body, mut edits } = reading;
+    fn plan(
+        &self,
+        reading: Reading,
+        headers: Headers<'_>,
+        around: &Surroundings<'_>,
+    ) -> Result<(Rc<Plan>, HeaderEdits), Error> {
+        let Reading { caller, way, query, exchange, shape, scanner, length, body } = reading;
         let request = ChatRequest::read(scanner.and_then(Scanner::finish), length)?;
-        let choice = self.gateway.catalogue.choose(request.model.as_deref(), &caller)?;
-        let provider = Rc::clone(choice.provider);
-        let max_output_tokens = choice.max_output_tokens();
-        let account = provider.accounts.iter().find(|account| account.missing.is_none()).cloned();
-        let Some(account) = account else {
-            return Err(Error::new(Kind::UpstreamUnavailable, "No account of the provider is configured."));
+        let target = headers.text(":path").unwrap_or_default();
+        let (path, full_query) = target.split_once('?').unwrap_or((target, ""));
+        let view = around.observer.view(around.clock);
+        let asked = Query {
+            caller: &caller,
+            endpoint: Endpoint::ChatCompletions,
+            path,
+            headers,
+            model: request.model.as_deref(),
+            stream: request.stream,
+            has_tools: request.contents.has_tools,
+            has_images: request.contents.images > 0,
+            user: request.user.as_deref(),
+            input_tokens: estimate::tokens(request.contents.text_length, request.contents.images),
+            max_output_tokens: request.max_output_tokens,
         };
-        let target = Target { provider, account, model: choice.id.into(), max_output_tokens };
-        let course = Course { targets: vec![target], ..Course::default() };
+        let conditions = Conditions { observed: &view, entropy: around.entropy, clock: around.clock };
+        let gateway = &self.gateway;
+        let planned = gateway.routing.plan(&gateway.catalogue, way.way(), &asked, &conditions)?;
+        let Planned { targets, policy, on_context, on_content, .. } = planned;
+        let mut edits = strip(headers);
+        if query.len() != full_query.len() {
+            let mark = if query.is_empty() { "" } else { "?" };
+            edits.set.push((Name::Borrowed(":path"), [path, mark, &query].concat()));
+        }
         let body = RefCell::new(body);
         let inquiry = Inquiry { request, body, downstream: &OpenAiChat, exchange, shape, query };
-        let now = clock.now();
-        let plan = Plan::new(inquiry, course, Rc::clone(&self.gateway.policy), now);
+        let course = Course { targets, on_context, on_content };
+        let now = around.clock.now();
+        let plan = Plan::new(inquiry, course, policy, around.observer, now);
         self.steer(&plan, now, &mut edits);
         Ok((Rc::new(plan), edits))
     }
@@ -296,8 +332,24 @@ impl Exchange {
     }
 }
 
+impl OwnWay {
+    fn way(&self) -> Way<'_> {
+        match self {
+            Self::Default => Way::Default,
+            Self::Router(name) => Way::Router(name),
+            Self::Ai => Way::Ai,
+        }
+    }
+}
+
+/// What is known of the targets that a caller may use.
+fn live_metrics(caller: &Caller, around: &Surroundings<'_>) -> Reply {
+    let is_shown = |name: NameRef<'_>| caller.may_use(name.provider, name.model);
+    Reply::json(200, around.observer.report(around.clock.epoch_millis(), is_shown))
+}
+
 /// Whose the answer to a request is that was sent on.
-fn arrival(plan: &Plan, head: &mut dyn Head) -> Arrival {
+fn arrival(plan: &Plan, head: &mut dyn Head, clock: &dyn Clock) -> Arrival {
     if let Some(reply) = plan.take_deferred() {
         return Arrival::Instead(reply);
     }
@@ -319,7 +371,7 @@ fn arrival(plan: &Plan, head: &mut dyn Head) -> Arrival {
         return Arrival::Judged;
     }
     // Behind its router Envoy has made all the tries that it will make.
-    match plan.lost(status, &details) {
+    match plan.lost(status, &details, clock.now()) {
         Next::Try if is_dispatch => Arrival::Again,
         Next::Try | Next::Nobody => Arrival::Instead(plan.verdict()),
     }

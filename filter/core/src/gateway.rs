@@ -10,7 +10,7 @@ use crate::{
     config::{Config, Provider as Section, RetryMode},
     plan::{Mode, Signpost},
     provider::{Spec, Vendor},
-    retry::Policy,
+    route::Routing,
 };
 
 /// Everything a request is decided by.
@@ -24,8 +24,8 @@ pub struct Gateway {
     pub catalogue: Catalogue,
     /// Largest request body, in bytes.
     pub max_body: u64,
-    /// What happens after a failure.
-    pub policy: Rc<Policy>,
+    /// Who is asked for what.
+    pub routing: Routing,
     /// The per-try time-out that Envoy's route already has: only others are asked for.
     pub default_first_byte: Duration,
 }
@@ -70,12 +70,13 @@ impl Gateway {
         let providers = config.providers.iter().filter(|provider| provider.enabled);
         let providers: Vec<_> =
             providers.map(|provider| Rc::new(Provider::new(config, provider, &environment))).collect();
+        let catalogue = Catalogue::new(config, &providers);
         Self {
             keys: KeyTable::new(&config.auth, &config.keys),
-            catalogue: Catalogue::new(config, &providers),
+            routing: Routing::new(config, &providers, &catalogue, &environment),
+            catalogue,
             providers,
             max_body: config.max_body,
-            policy: Policy::of(&config.retry),
             default_first_byte: config.longest_first_byte(),
         }
     }

@@ -1,9 +1,9 @@
 //! What the core asks of its surroundings, so that tests can be the surroundings.
 
-use alloc::vec::Vec;
+use alloc::{rc::Rc, vec::Vec};
 use core::{num::NonZeroU32, time::Duration};
 
-use crate::plan::Target;
+use crate::{live::Observer, plan::Target};
 
 /// The time.
 pub trait Clock {
@@ -19,6 +19,17 @@ pub trait Clock {
     fn epoch_seconds(&self) -> u64 {
         self.now().as_secs()
     }
+}
+
+/// All of it that a request needs.
+#[derive(Clone, Copy)]
+pub struct Surroundings<'a> {
+    /// The time.
+    pub clock: &'a dyn Clock,
+    /// Chance.
+    pub entropy: &'a dyn Entropy,
+    /// What live traffic tells.
+    pub observer: &'a Rc<Observer>,
 }
 
 /// Chance.

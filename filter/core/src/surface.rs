@@ -3,7 +3,7 @@
 //! Paths are compared exactly, segment by segment, and nothing is decoded: an encoded or doubled slash is no known path. The one
 //! exception is the name of a model, which has slashes and which clients encode as one segment.
 
-use crate::error::Shape;
+use crate::{error::Shape, route::Way};
 
 /// What a path means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,12 +12,12 @@ pub enum Route<'a> {
     Health,
     /// `/ready`: it can serve.
     Ready,
-    /// An API of the default router.
-    Api(Endpoint),
-    /// The models, or the one of this name; not decoded yet.
-    Models(&'a str),
-    /// A named router, `/ai`, or a provider's own paths: known, with this first segment.
-    Scoped(&'a str),
+    /// An API of a router.
+    Api(Way<'a>, Endpoint),
+    /// A router's models, or the one of this name; not decoded yet.
+    Models(Way<'a>, &'a str),
+    /// A provider's own paths.
+    Direct(&'a str),
     /// Nothing.
     Unknown,
 }
@@ -37,8 +37,10 @@ pub enum Endpoint {
     Images,
     /// `/messages…`
     Messages,
-    /// `/live-metrics` and `/policy`
-    Live,
+    /// `/live-metrics`
+    LiveMetrics,
+    /// `/policy`
+    Policy,
     /// Other paths of OpenAI's API.
     Other,
 }
@@ -75,29 +77,43 @@ impl<'a> Route<'a> {
         if first == "v1" {
             let rest = rest.strip_prefix("router/").unwrap_or(rest);
             return match rest {
-                "live-metrics" | "policy" => Self::Api(Endpoint::Live),
-                _ => Self::models(rest).or_else(|| Endpoint::of(rest).map(Self::Api)).unwrap_or(Self::Unknown),
+                "live-metrics" => Self::Api(Way::Default, Endpoint::LiveMetrics),
+                "policy" => Self::Api(Way::Default, Endpoint::Policy),
+                _ => Self::api(Way::Default, rest),
             };
         }
-        if let Some(models) = Self::models(path) {
-            return models;
+        if first == "router" {
+            let (name, rest) = rest.split_once('/').unwrap_or((rest, ""));
+            let is_name = |name: &str| {
+                (1..=MAX_ROUTER_NAME).contains(&name.len())
+                    && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
+            };
+            return if is_name(name) { Self::api(Way::Router(name), versioned(rest)) } else { Self::Unknown };
         }
-        if let Some(endpoint) = Endpoint::of(path).filter(|endpoint| *endpoint != Endpoint::Other) {
-            return Self::Api(endpoint);
+        if first == "ai" {
+            return Self::api(Way::Ai, versioned(rest));
         }
-        if !rest.is_empty() && !has_escaped_slash(rest) && (matches!(first, "router" | "ai") || is_provider(first)) {
-            return Self::Scoped(first);
+        match Self::api(Way::Default, path) {
+            Self::Api(_, Endpoint::Other) | Self::Unknown => {}
+            known @ (Self::Health | Self::Ready | Self::Api(..) | Self::Models(..) | Self::Direct(_)) => return known,
+        }
+        if !rest.is_empty() && !has_escaped_slash(rest) && is_provider(first) {
+            return Self::Direct(first);
         }
         Self::Unknown
     }
 
-    fn models(path: &'a str) -> Option<Self> {
-        let rest = path.strip_prefix("models")?;
-        match rest.strip_prefix('/') {
-            None if rest.is_empty() => Some(Self::Models("")),
-            Some(name) if !name.is_empty() && !name.split('/').any(str::is_empty) => Some(Self::Models(name)),
-            _ => None,
-        }
+    /// What a path means behind a router's prefix.
+    fn api(way: Way<'a>, path: &'a str) -> Self {
+        let models = || {
+            let rest = path.strip_prefix("models")?;
+            match rest.strip_prefix('/') {
+                None if rest.is_empty() => Some(Self::Models(way, "")),
+                Some(name) if !name.is_empty() && !name.split('/').any(str::is_empty) => Some(Self::Models(way, name)),
+                _ => None,
+            }
+        };
+        models().or_else(|| Endpoint::of(path).map(|endpoint| Self::Api(way, endpoint))).unwrap_or(Self::Unknown)
     }
 
     /// The shape in which errors of this path are written.
@@ -130,10 +146,18 @@ impl Endpoint {
     pub const fn methods(self) -> &'static [&'static str] {
         match self {
             Self::ChatCompletions | Self::Completions | Self::Embeddings | Self::Images | Self::Messages => &["POST"],
-            Self::Live => &["GET"],
+            Self::LiveMetrics | Self::Policy => &["GET"],
             Self::Responses | Self::Other => &["GET", "POST", "DELETE"],
         }
     }
+}
+
+/// Longest name of a router.
+const MAX_ROUTER_NAME: usize = 12;
+
+/// A path without the version that it may begin with.
+fn versioned(path: &str) -> &str {
+    path.strip_prefix("v1/").unwrap_or(path)
 }
 
 /// Whether a slash is hidden in a path: who is handed it may find another path than the one that was looked at here.
@@ -153,16 +177,30 @@ mod tests {
     #[test]
     fn the_default_router_has_three_spellings() {
         for path in ["/v1/chat/completions", "/v1/router/chat/completions", "/chat/completions", "/chat/completions/"] {
-            assert_eq!(of(path), Route::Api(Endpoint::ChatCompletions), "{path}");
+            assert_eq!(of(path), Route::Api(Way::Default, Endpoint::ChatCompletions), "{path}");
         }
     }
 
     #[test]
-    fn other_prefixes_are_known_by_their_first_segment() {
-        assert_eq!(of("/router/production/chat/completions"), Route::Scoped("router"));
-        assert_eq!(of("/ai/v1/chat/completions"), Route::Scoped("ai"));
-        assert_eq!(of("/openai/chat/completions"), Route::Scoped("openai"));
-        assert_eq!(of("/mistral/chat/completions"), Route::Unknown);
+    fn a_prefix_is_a_router_or_a_provider() {
+        let chat = |way| Route::Api(way, Endpoint::ChatCompletions);
+        assert_eq!(of("/router/production/chat/completions"), chat(Way::Router("production")));
+        assert_eq!(of("/router/production/v1/chat/completions"), chat(Way::Router("production")));
+        assert_eq!(of("/router/production/models"), Route::Models(Way::Router("production"), ""));
+        assert_eq!(of("/ai/chat/completions"), chat(Way::Ai));
+        assert_eq!(of("/ai/v1/chat/completions"), chat(Way::Ai));
+        assert_eq!(of("/openai/chat/completions"), Route::Direct("openai"));
+        for path in [
+            "/mistral/chat/completions",
+            "/router/chat/completions",
+            "/router/a_name_too_long/chat/completions",
+            "/router/a.b/chat/completions",
+            "/router//chat/completions",
+            "/router/production",
+            "/ai",
+        ] {
+            assert_eq!(of(path), Route::Unknown, "{path}");
+        }
     }
 
     #[test]
@@ -176,7 +214,7 @@ mod tests {
                 ("/openai%2Fgpt-4o", "openai%2Fgpt-4o"),
                 ("/together/meta-llama/Llama/", "together/meta-llama/Llama"),
             ] {
-                assert_eq!(of(&[prefix, rest].concat()), Route::Models(name), "{prefix}{rest}");
+                assert_eq!(of(&[prefix, rest].concat()), Route::Models(Way::Default, name), "{prefix}{rest}");
             }
             for rest in ["x", "//", "//gpt-4o", "/openai//gpt-4o"] {
                 assert_eq!(of(&[prefix, rest].concat()), Route::Unknown, "{prefix}{rest}");

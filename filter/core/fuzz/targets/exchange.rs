@@ -8,9 +8,11 @@ use dragoman_core::{
     attempt::{Attempt, Flow, Held, Progress},
     exchange::{Arrival, Exchange, Head},
     headers::Headers,
-    host::Clock,
+    host::{Clock, Entropy, Surroundings},
+    live::Observer,
     plan::Plan,
     step::Step,
+    store::{Memory, Numbers},
 };
 use dragoman_fuzz::gateway;
 use libfuzzer_sys::fuzz_target;
@@ -80,6 +82,12 @@ impl Clock for Epoch {
     }
 }
 
+impl Entropy for Epoch {
+    fn draw(&self) -> u64 {
+        4
+    }
+}
+
 fn map(headers: Vec<(Header, Vec<u8>)>) -> impl Iterator<Item = (String, Vec<u8>)> {
     headers.into_iter().map(|(name, value)| {
         let name = match name {
@@ -116,6 +124,8 @@ impl Head for Local {
 }
 
 fuzz_target!(|events: Vec<Event>| {
+    let observer = Observer::new(Rc::new(Memory::default()), Rc::new(Numbers::default()));
+    let around = Surroundings { clock: &Epoch, entropy: &Epoch, observer: &observer };
     let mut exchange = Exchange::new(gateway());
     let (mut plan, mut attempt): (Option<Rc<Plan>>, Try) = (None, Try::None);
     let mut is_answered = false;
@@ -142,7 +152,7 @@ fuzz_target!(|events: Vec<Event>| {
                 head.extend(map(headers));
                 // A stream has one head, and it comes first.
                 if plan.is_none() && !is_answered {
-                    take(exchange.request_head(Headers(&head), end, &Epoch), &mut plan, &mut is_answered);
+                    take(exchange.request_head(Headers(&head), end, &around), &mut plan, &mut is_answered);
                 }
             }
             Event::Ask(provider, stream) => {
@@ -157,9 +167,9 @@ fuzz_target!(|events: Vec<Event>| {
                 is_answered |= exchange.request_chunk(body.into_bytes()).is_some();
             }
             Event::Chunk(piece) => is_answered |= exchange.request_chunk(piece).is_some(),
-            Event::End => take(exchange.request_end(&Epoch), &mut plan, &mut is_answered),
+            Event::End => take(exchange.request_end(Headers(&[]), &around), &mut plan, &mut is_answered),
             Event::LocalReply(status, details) => {
-                let arrival = exchange.response_head(&mut Local(status, details));
+                let arrival = exchange.response_head(&mut Local(status, details), &Epoch);
                 is_answered |= matches!(arrival, Arrival::Instead(_));
             }
             Event::Attempt => {
@@ -170,7 +180,7 @@ fuzz_target!(|events: Vec<Event>| {
                 if let Try::Fresh(attempt) = &mut attempt
                     && let Err(error) = attempt.outgoing(|_| body.clone())
                 {
-                    let _ = attempt.refuse(&error);
+                    let _ = attempt.refuse(&error, Epoch.now());
                 }
             }
             Event::Answer { status, headers, end } => {
@@ -182,7 +192,7 @@ fuzz_target!(|events: Vec<Event>| {
             }
             Event::AnswerChunk(piece, end) => {
                 attempt = match attempt {
-                    Try::Held(held) => advance(held.chunk(&piece, end)),
+                    Try::Held(held) => advance(held.chunk(&piece, end, Epoch.now())),
                     Try::Flow(mut flow) => {
                         drop(flow.chunk(&piece, end));
                         Try::Flow(flow)
@@ -192,7 +202,7 @@ fuzz_target!(|events: Vec<Event>| {
             }
             Event::AnswerEnd => {
                 attempt = match attempt {
-                    Try::Held(held) => advance(held.end_without_body()),
+                    Try::Held(held) => advance(held.end_without_body(Epoch.now())),
                     Try::Flow(mut flow) => {
                         let _: bool = flow.end_without_body();
                         Try::Flow(flow)

@@ -1,6 +1,7 @@
 //! The rest of an answer that was let go.
 
 use alloc::{rc::Rc, vec::Vec};
+use core::time::Duration;
 
 use crate::{
     dialect::openai_chat::Whole,
@@ -69,6 +70,15 @@ impl Flow {
             FlowBody::Stream(passage) => passage.is_sound(),
             FlowBody::Plain | FlowBody::Whole(_) | FlowBody::Over => true,
         }
+    }
+
+    /// The answer has come to its end.
+    pub fn finish(&self, now: Duration) {
+        let is_whole = match &self.body {
+            FlowBody::Stream(passage) => passage.is_sound(),
+            FlowBody::Plain | FlowBody::Whole(_) | FlowBody::Over => true,
+        };
+        self.plan.finish(is_whole, now);
     }
 
     /// A whole answer has come to its end: what remains is its usage.

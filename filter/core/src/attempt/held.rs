@@ -57,6 +57,8 @@ pub(super) struct Head {
     pub(super) status: u16,
     pub(super) edits: HeaderEdits,
     pub(super) retry_after: Option<Duration>,
+    /// When it was looked at last.
+    pub(super) now: Duration,
 }
 
 #[derive(Debug)]
@@ -90,9 +92,9 @@ pub struct Release {
 impl Held {
     /// The answer ends without a body.
     #[must_use]
-    pub fn end_without_body(self) -> Progress {
+    pub fn end_without_body(self, now: Duration) -> Progress {
         let own = self.head.status;
-        match self.chunk(&[], true) {
+        match self.chunk(&[], true, now) {
             Progress::Released(release, flow) => {
                 let Chunk::Replace(body) = release.body else { return Progress::Released(release, flow) };
                 let status = release.status.unwrap_or(own);
@@ -105,8 +107,9 @@ impl Held {
 
     /// The next piece of the answer has come; `end` says that it is the last one.
     #[must_use]
-    pub fn chunk(self, piece: &[u8], end: bool) -> Progress {
-        let Self { head, body } = self;
+    pub fn chunk(self, piece: &[u8], end: bool, now: Duration) -> Progress {
+        let Self { mut head, body } = self;
+        head.now = now;
         let held = |head, body| Progress::Held(Self { head, body });
         match body {
             HeldBody::Stream(mut passage) => match passage.feed(piece, end) {
@@ -125,7 +128,7 @@ impl Held {
                     Some(_) => {
                         let passage = head.attempt.passthrough();
                         let body = HeldBody::Stream(passage);
-                        Self { head: head.labelled("text/event-stream"), body }.chunk(&begun, end)
+                        Self { head: head.labelled("text/event-stream"), body }.chunk(&begun, end, now)
                     }
                 }
             }
@@ -165,7 +168,7 @@ impl Held {
 impl Head {
     /// Lets the provider's own answer go.
     fn pass(self, body: Chunk, rest: FlowBody) -> Progress {
-        self.attempt.plan.settle(self.status);
+        self.attempt.plan.settle(self.status, self.now);
         self.release(None, body, rest)
     }
 
@@ -208,7 +211,7 @@ impl Head {
             return self.fail(status, told, told_body.unwrap_or_else(|| body.to_vec()), Cause::Stated);
         }
         let Some(body) = told_body else { return self.pass(Chunk::Keep, FlowBody::Plain) };
-        self.attempt.plan.settle(status);
+        self.attempt.plan.settle(status, self.now);
         self.replace(told, body)
     }
 
@@ -228,7 +231,7 @@ impl Head {
             }
         };
         plan.note_usage(response.usage);
-        plan.settle(self.status);
+        plan.settle(self.status, self.now);
         let body = plan.inquiry.downstream.write(&response, identity);
         let status = self.status;
         self.replace(status, body)
@@ -257,7 +260,7 @@ impl Head {
         if let Some(seconds) = named.or_else(|| self.retry_after.map(|wait| format!("{}", whole_seconds(wait)))) {
             reply = reply.with("retry-after", seconds);
         }
-        match plan.fail(Failure { status, reply: reply.clone(), retry_after: self.retry_after, cause }) {
+        match plan.fail(Failure { status, reply: reply.clone(), retry_after: self.retry_after, cause }, self.now) {
             Next::Try => Progress::Again,
             Next::Nobody => {
                 let verdict = plan.verdict();

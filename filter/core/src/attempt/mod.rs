@@ -178,8 +178,8 @@ impl Attempt {
 
     /// This target cannot do what is asked for.
     #[must_use]
-    pub fn refuse(&self, error: &Error) -> Next {
-        self.plan.fail(Failure { cause: Cause::Unable, ..Failure::of(error, self.plan.inquiry.shape) })
+    pub fn refuse(&self, error: &Error, now: Duration) -> Next {
+        self.plan.fail(Failure { cause: Cause::Unable, ..Failure::of(error, self.plan.inquiry.shape) }, now)
     }
 
     /// The answer's head has come; `end` says that there is no body.
@@ -204,8 +204,9 @@ impl Attempt {
             }
         }
         let retry_after = retry_after(headers);
-        let held = Held { head: Head { attempt: self, status, edits, retry_after }, body };
-        if end { held.end_without_body() } else { Progress::Held(held) }
+        let now = clock.now();
+        let held = Held { head: Head { attempt: self, status, edits, retry_after, now }, body };
+        if end { held.end_without_body(now) } else { Progress::Held(held) }
     }
 
     fn hold(&self, status: u16, headers: Headers<'_>, clock: &dyn Clock) -> HeldBody {

@@ -7,7 +7,6 @@ use super::{
     fields::{Fields, Section},
     form::{Flag, Whole},
     number::{Decimal, USD},
-    reference::Silence,
     text::{LABEL, MODEL},
     time::DATE,
 };
@@ -68,7 +67,6 @@ pub struct Price {
 impl Section for Catalogue {
     const NAME: &'static str = "catalogue";
     const DOC: &'static str = "How the built-in catalogue of models is used.";
-    const PENDING: &'static [(&'static str, Silence)] = &[("equivalents", Silence::Harmless)];
 
     fn declare<F: Fields<Self>>(fields: &mut F) -> Self {
         Self {

@@ -54,9 +54,7 @@ impl Section for Key {
         ("team", Silence::Harmless),
         ("environment", Silence::Unsafe),
         ("budgets", Silence::Unsafe),
-        ("labels", Silence::Harmless),
         ("cost_tags", Silence::Harmless),
-        ("routing", Silence::Unsafe),
         ("byok", Silence::Unsafe),
     ];
 

@@ -192,12 +192,6 @@ impl Account {
 impl Section for Account {
     const NAME: &'static str = "account";
     const DOC: &'static str = "One credential of a provider.";
-    const PENDING: &'static [(&'static str, Silence)] = &[
-        // Its credential would go to the provider's own address.
-        ("base_url", Silence::Unsafe),
-        ("weight", Silence::Harmless),
-        ("models", Silence::Harmless),
-    ];
 
     fn declare<F: Fields<Self>>(fields: &mut F) -> Self {
         let account = Self {

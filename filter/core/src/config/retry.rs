@@ -8,7 +8,6 @@ use super::{
     fields::{Fields, Nested, Section},
     form::{Choice, Whole},
     raw::Retry,
-    reference::Silence,
     time::{PAUSE, TIMEOUT},
 };
 
@@ -81,12 +80,6 @@ impl Default for Retry {
 impl Section for Retry {
     const NAME: &'static str = "retry";
     const DOC: &'static str = "How failures are survived.";
-    const PENDING: &'static [(&'static str, Silence)] = &[
-        ("statuses", Silence::Harmless),
-        ("attempts", Silence::Harmless),
-        ("backoff", Silence::Harmless),
-        ("cooldown", Silence::Harmless),
-    ];
 
     fn declare<F: Fields<Self>>(fields: &mut F) -> Self {
         let usual = Self::default();

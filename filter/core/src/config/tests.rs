@@ -461,9 +461,8 @@ fn what_is_pending_is_a_field() {
     assert_eq!(pending(&of("team")), Team::PENDING.len());
     assert_eq!(pending(&of("auth")), Auth::PENDING.len());
     assert_eq!(pending(&of("provider")), Provider::PENDING.len());
-    assert_eq!(pending(&of("account")), Account::PENDING.len());
     assert_eq!(pending(&of("listen")), Listen::PENDING.len());
-    assert_eq!(pending(&of("retry")), Retry::PENDING.len());
+    assert_eq!(pending(&of("router")), Router::PENDING.len());
 }
 
 proptest! {

@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use crate::{
     error::{Error, Shape},
+    health,
     step::Reply,
 };
 
@@ -37,6 +38,20 @@ impl Failure {
     /// A failure that the provider has not put into words.
     pub(crate) fn of(error: &Error, shape: Shape) -> Self {
         Self { status: error.kind.status(), reply: error.reply(shape), retry_after: None, cause: Cause::Unusable }
+    }
+
+    /// What it tells of the target's health; nothing where the request is to blame.
+    pub(super) fn symptom(&self) -> Option<health::Failure> {
+        let cause = match (self.cause, self.status) {
+            (Cause::Credential, _) => health::Cause::CredentialRefused,
+            (Cause::Stated, 429) => health::Cause::RateLimited,
+            (Cause::Stated, 408) | (Cause::Unusable, 504) => health::Cause::Timeout,
+            (Cause::Unable, _) | (Cause::Stated, 400..=499) => return None,
+            (Cause::Stated, _) => health::Cause::ServerError,
+            (Cause::Unusable, 503) => health::Cause::Connection,
+            (Cause::Unusable, _) => health::Cause::BadAnswer,
+        };
+        Some(health::Failure { cause, retry_after: self.retry_after })
     }
 
     /// How much it tells the client. What the request itself is to blame for tells most, then when to come again, then what

@@ -28,6 +28,7 @@ use crate::{
     dialect::{Downstream, openai_chat::ChatRequest},
     error::{Error, Kind, Shape},
     gateway::Provider,
+    live::Observer,
     retry::Policy,
     step::{Name, Reply},
     usage::Usage,
@@ -85,6 +86,7 @@ pub struct Plan {
     /// The headers that one target or another is sent, where there are several: what the one was sent is still there when the
     /// next one's turn has come.
     foreign: Vec<Name>,
+    observer: Rc<Observer>,
     progress: RefCell<Progress>,
 }
 
@@ -141,7 +143,7 @@ pub enum Next {
 impl Plan {
     /// A plan that nobody has worked on, made at this time.
     #[must_use]
-    pub fn new(inquiry: Inquiry, course: Course, policy: Rc<Policy>, now: Duration) -> Self {
+    pub fn new(inquiry: Inquiry, course: Course, policy: Rc<Policy>, observer: &Rc<Observer>, now: Duration) -> Self {
         let all = || course.targets.iter().chain(&course.on_context).chain(&course.on_content);
         let is_native = all().all(|target| target.provider.mode == Mode::Native);
         let mut foreign: Vec<Name> = Vec::new();
@@ -160,6 +162,7 @@ impl Plan {
             mode: if is_native && !is_light { Mode::Native } else { Mode::Dispatch },
             inquiry,
             foreign,
+            observer: Rc::clone(observer),
             progress: RefCell::new(Progress::new(course, policy.attempts, now)),
             policy,
         }
@@ -291,12 +294,12 @@ impl Plan {
         if progress.has_begun() && now.saturating_add(wait) >= until {
             return None;
         }
-        progress.begin(now.saturating_add(wait)).map(|target| (target, wait))
+        progress.begin(now.saturating_add(wait), &self.observer).map(|target| (target, wait))
     }
 
     /// The try under way has failed.
-    pub fn fail(&self, failure: Failure) -> Next {
-        self.progress.borrow_mut().fail(failure, &self.policy, &self.inquiry.exchange)
+    pub fn fail(&self, failure: Failure, now: Duration) -> Next {
+        self.progress.borrow_mut().fail(failure, &self.policy, &self.inquiry.exchange, now)
     }
 
     /// The try under way, if any, has ended without an answer: it was too late, or the provider could not be reached.
@@ -304,7 +307,7 @@ impl Plan {
         let Some((target, began)) = self.progress.borrow().under_way() else { return };
         let is_late = now.saturating_sub(began) >= target.provider.patience(self.inquiry.request.flex);
         let error = if is_late { self.local_error(504, "timeout") } else { self.local_error(503, "") };
-        self.fail(Failure::of(&error, self.inquiry.shape));
+        self.fail(Failure::of(&error, self.inquiry.shape), now);
     }
 
     /// A request was refused for this reason: whether others are to be asked before those that are left.
@@ -314,8 +317,13 @@ impl Plan {
     }
 
     /// An answer is passed on, whatever it says; its status.
-    pub fn settle(&self, status: u16) {
-        self.progress.borrow_mut().settle(status);
+    pub fn settle(&self, status: u16, now: Duration) {
+        self.progress.borrow_mut().settle(status, now);
+    }
+
+    /// The answer that is passed on has ended, whole or not.
+    pub fn finish(&self, is_whole: bool, now: Duration) {
+        self.progress.borrow_mut().finish(is_whole, self.policy.cooldown, now);
     }
 
     /// Whether an answer is passed on.
@@ -371,14 +379,14 @@ impl Plan {
     }
 
     /// The try under way got no answer in time.
-    pub fn late(&self) -> Next {
-        self.fail(Failure::of(&self.local_error(504, "timeout"), self.inquiry.shape))
+    pub fn late(&self, now: Duration) -> Next {
+        self.fail(Failure::of(&self.local_error(504, "timeout"), self.inquiry.shape), now)
     }
 
     /// Envoy itself has ended the request, or the try under way: `details` are its response code details, `status` its answer.
-    pub fn lost(&self, status: u16, details: &str) -> Next {
+    pub fn lost(&self, status: u16, details: &str, now: Duration) -> Next {
         let failure = Failure::of(&self.local_error(status, details), self.inquiry.shape);
-        self.fail(Failure { status, ..failure })
+        self.fail(Failure { status, ..failure }, now)
     }
 
     fn local_error(&self, status: u16, details: &str) -> Error {

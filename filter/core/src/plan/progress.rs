@@ -1,10 +1,18 @@
 //! What became of a plan so far, and who is next.
 
-use alloc::{collections::VecDeque, string::String, vec::Vec};
+use alloc::{collections::VecDeque, rc::Rc, string::String, vec::Vec};
 use core::{fmt::Write as _, mem, time::Duration};
 
 use super::{Cause, Course, Failure, Next, Target};
-use crate::{chat::Reason, retry::Policy, step::Reply, usage::Usage};
+use crate::{
+    chat::Reason,
+    config::Cooldown,
+    health,
+    live::{Observer, Trip},
+    retry::Policy,
+    step::Reply,
+    usage::Usage,
+};
 
 /// See the module's documentation.
 #[derive(Debug)]
@@ -20,6 +28,8 @@ pub(super) struct Progress {
     /// How long to wait before the next try.
     wait: Duration,
     tries: Vec<Try>,
+    /// Who tells others how the try under way goes.
+    trip: Option<Trip>,
     /// Of the failures so far the one that tells most, and whose it is.
     best: Option<(Target, Failure)>,
     is_settled: bool,
@@ -46,6 +56,7 @@ impl Progress {
             again_each: again,
             wait: Duration::ZERO,
             tries: Vec::new(),
+            trip: None,
             best: None,
             is_settled: false,
             usage: None,
@@ -84,8 +95,9 @@ impl Progress {
         !self.tries.is_empty()
     }
 
-    pub(super) fn begin(&mut self, now: Duration) -> Option<Target> {
+    pub(super) fn begin(&mut self, now: Duration, observer: &Rc<Observer>) -> Option<Target> {
         let target = self.ahead.front()?.clone();
+        self.trip = Some(observer.begin(&target, millis(now)));
         self.tries.push(Try { target: target.clone(), began: now, status: None });
         self.wait = Duration::ZERO;
         Some(target)
@@ -104,9 +116,12 @@ impl Progress {
         under_way.or_else(|| self.front()).or_else(|| last.map(|last| &last.target))
     }
 
-    pub(super) fn fail(&mut self, failure: Failure, policy: &Policy, seed: &str) -> Next {
+    pub(super) fn fail(&mut self, failure: Failure, policy: &Policy, seed: &str, now: Duration) -> Next {
         let Some(current) = self.current().cloned() else { return Next::Nobody };
         self.conclude(&current, failure.status);
+        if let (Some(trip), Some(symptom)) = (self.trip.take(), failure.symptom()) {
+            trip.failed(millis(now), symptom, policy.cooldown);
+        }
         let wait = policy.wait(self.again_each.saturating_sub(self.again), failure.retry_after, seed);
         match wait.filter(|_| self.again > 0 && matches!(failure.cause, Cause::Stated | Cause::Unusable)) {
             Some(wait) => {
@@ -144,11 +159,28 @@ impl Progress {
         true
     }
 
-    pub(super) fn settle(&mut self, status: u16) {
+    pub(super) fn settle(&mut self, status: u16, now: Duration) {
         if let Some(current) = self.current().cloned() {
             self.conclude(&current, status);
         }
         self.is_settled = true;
+        if status < 400 {
+            self.trip.iter_mut().for_each(|trip| trip.first_content(millis(now)));
+        } else {
+            // A refusal is no answer whose time would tell anything.
+            self.trip = None;
+        }
+    }
+
+    /// The answer that is passed on has come to its end, or to an end.
+    pub(super) fn finish(&mut self, is_whole: bool, cooldown: Cooldown, now: Duration) {
+        let Some(trip) = self.trip.take().filter(|_| self.is_settled) else { return };
+        if is_whole {
+            trip.succeeded(millis(now), self.usage.map(|usage| usage.output));
+        } else {
+            let broken = health::Failure { cause: health::Cause::BadAnswer, retry_after: None };
+            trip.failed(millis(now), broken, cooldown);
+        }
     }
 
     pub(super) fn is_settled(&self) -> bool {
@@ -177,4 +209,8 @@ impl Progress {
         }
         line
     }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

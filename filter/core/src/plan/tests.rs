@@ -6,6 +6,7 @@ use super::*;
 use crate::{
     config::{Backoff, Retry},
     dialect::openai_chat::{OpenAiChat, scan_request},
+    store::{Memory, Numbers},
 };
 
 const START: Duration = Duration::from_secs(1_000);
@@ -41,7 +42,8 @@ fn plan_of(course: Course, attempts: u32) -> Plan {
         shape: Shape::OpenAi,
         query: String::new(),
     };
-    Plan::new(inquiry, course, policy, START)
+    let observer = Observer::new(Rc::new(Memory::default()), Rc::new(Numbers::default()));
+    Plan::new(inquiry, course, policy, &observer, START)
 }
 
 fn plan(names: &[&str], attempts: u32) -> Plan {
@@ -63,11 +65,11 @@ fn targets_are_tried_in_their_order_without_waiting() {
     assert_eq!(plan.signpost(7).as_deref(), Some("dragoman_a#7#tries"));
     assert_eq!(begin(&plan), Some(("a".into(), Duration::ZERO)));
     assert_eq!(plan.signpost_after_silence(7).as_deref(), Some("dragoman_b#7#tries"));
-    assert_eq!(plan.fail(stated(503, None)), Next::Try);
+    assert_eq!(plan.fail(stated(503, None), START), Next::Try);
     assert_eq!(plan.signpost(7).as_deref(), Some("dragoman_b#7#tries"));
     assert_eq!(begin(&plan), Some(("b".into(), Duration::ZERO)));
     assert_eq!(plan.signpost_after_silence(7), None);
-    plan.settle(200);
+    plan.settle(200, START);
     assert_eq!(plan.attempts(), "a/m=503,b/m=200");
     assert_eq!(begin(&plan), None, "what is answered is not tried again");
 }
@@ -77,13 +79,13 @@ fn a_target_is_asked_again_after_a_while_before_the_next_one_is() {
     let plan = plan(&["a", "b"], 2);
     assert_eq!(plan.most_tries(), 6);
     begin(&plan);
-    plan.fail(stated(503, None));
+    plan.fail(stated(503, None), START);
     let (name, wait) = begin(&plan).unwrap();
     assert_eq!(name, "a");
     assert!((50..=100).contains(&wait.as_millis()), "{wait:?}");
-    plan.fail(stated(429, Some(1)));
+    plan.fail(stated(429, Some(1)), START);
     assert_eq!(begin(&plan), Some(("a".into(), Duration::from_secs(1))));
-    plan.fail(stated(429, Some(1)));
+    plan.fail(stated(429, Some(1)), START);
     assert_eq!(begin(&plan), Some(("b".into(), Duration::ZERO)));
     assert_eq!(plan.most_tries(), 3);
 }
@@ -92,9 +94,9 @@ fn a_target_is_asked_again_after_a_while_before_the_next_one_is() {
 fn a_provider_that_wants_more_patience_than_there_is_is_left_alone() {
     let plan = plan(&["a", "b"], 2);
     begin(&plan);
-    plan.fail(stated(429, Some(3)));
+    plan.fail(stated(429, Some(3)), START);
     assert_eq!(begin(&plan), Some(("b".into(), Duration::ZERO)));
-    assert_eq!(plan.fail(stated(429, Some(3600))), Next::Nobody);
+    assert_eq!(plan.fail(stated(429, Some(3600)), START), Next::Nobody);
     assert_eq!(plan.verdict().status, 429);
 }
 
@@ -102,7 +104,7 @@ fn a_provider_that_wants_more_patience_than_there_is_is_left_alone() {
 fn a_refused_credential_is_not_presented_again() {
     let plan = plan(&["a", "b"], 2);
     begin(&plan);
-    plan.fail(Failure { cause: Cause::Credential, ..stated(401, None) });
+    plan.fail(Failure { cause: Cause::Credential, ..stated(401, None) }, START);
     assert_eq!(begin(&plan), Some(("b".into(), Duration::ZERO)));
 }
 
@@ -113,7 +115,7 @@ fn a_try_of_which_nothing_more_is_heard_is_closed_by_the_next_one() {
     assert_eq!(begin(&plan).unwrap().0, "b");
     let late = START + Duration::from_secs(31);
     assert_eq!(plan.begin(late).unwrap().0.provider.name, "c");
-    plan.settle(200);
+    plan.settle(200, START);
     assert_eq!(plan.attempts(), "a/m=503,b/m=504,c/m=200");
 }
 
@@ -121,7 +123,7 @@ fn a_try_of_which_nothing_more_is_heard_is_closed_by_the_next_one() {
 fn after_the_deadline_nobody_is_asked_any_more() {
     let plan = plan(&["a", "b"], 0);
     begin(&plan);
-    plan.fail(stated(503, None));
+    plan.fail(stated(503, None), START);
     assert!(plan.begin(START + Duration::from_mins(1)).is_none());
     assert_eq!(plan.verdict().status, 503);
 }
@@ -140,7 +142,7 @@ fn of_several_failures_the_one_that_tells_most_is_told() {
         let plan = plan(&["a", "b", "c"], 0);
         for failure in failures {
             begin(&plan);
-            plan.fail(failure);
+            plan.fail(failure, START);
         }
         let verdict = plan.verdict();
         assert_eq!((verdict.status, verdict.body), (told, told.to_string().into_bytes()));
@@ -155,10 +157,10 @@ fn larger_models_are_asked_where_the_conversation_is_too_long_and_only_once() {
     begin(&plan);
     assert!(!plan.detour(Reason::ContentPolicy));
     assert!(plan.detour(Reason::ContextLength));
-    assert_eq!(plan.fail(stated(400, None)), Next::Try);
+    assert_eq!(plan.fail(stated(400, None), START), Next::Try);
     assert_eq!(begin(&plan), Some(("big".into(), Duration::ZERO)));
     assert!(!plan.detour(Reason::ContextLength));
-    plan.settle(400);
+    plan.settle(400, START);
     assert_eq!(plan.attempts(), "a/m=400,big/m=400");
 }
 

@@ -12,7 +12,7 @@ use alloc::{
 use hashbrown::HashMap;
 
 use super::{
-    chance::hash,
+    chance::{hash, mix},
     node::{Branch, Choosing, Leaf, Node, Strategy},
     strategy::rules::Rules,
 };
@@ -120,7 +120,12 @@ impl<'c, E: Fn(&str) -> Option<String>> Compiler<'c, E> {
                 }
                 Destination::Strategy(section) => (self.node(section, &at), hash(format!("#{position}").as_bytes())),
             };
-            branches.push(Branch { node, weight: target.weight, priority, identity });
+            // Two that are the same have a share each.
+            let mut own = identity;
+            while branches.iter().any(|other: &Branch| other.identity == own) {
+                own = mix(own.wrapping_add(1));
+            }
+            branches.push(Branch { node, weight: target.weight, priority, identity: own });
         }
         branches
     }

@@ -54,6 +54,8 @@ use crate::{
     surface::Endpoint,
 };
 
+pub(crate) use self::survey::{MAX_DEPTH, MAX_VISITS};
+
 /// Most targets of a plan.
 pub const MAX_TARGETS: usize = 32;
 
@@ -292,7 +294,7 @@ impl Routing {
 impl<'a> Survey<'a> {
     /// Who is asked where those considered so far cannot do it. Of their own candidates nobody wants to know why not.
     fn stand_ins(&mut self, lists: &'a Lists) -> Vec<Target> {
-        if lists.0.is_empty() {
+        if lists.0.is_empty() || self.met.is_empty() {
             return Vec::new();
         }
         let dropped = core::mem::take(&mut self.dropped);
@@ -349,7 +351,7 @@ impl Router {
             }
             Endpoint::Embeddings => self.embeddings.as_ref(),
             Endpoint::Images => self.images.as_ref(),
-            Endpoint::Live | Endpoint::Other => None,
+            Endpoint::LiveMetrics | Endpoint::Policy | Endpoint::Other => None,
         }
     }
 }
@@ -372,3 +374,11 @@ impl Lists {
 fn no_router(name: &str) -> Error {
     Error::new(Kind::NotFound, format!("There is no router `{name}` here."))
 }
+
+#[cfg(test)]
+#[expect(
+    clippy::arithmetic_side_effects,
+    clippy::disallowed_types,
+    reason = "tests count, and write configurations as documents"
+)]
+mod tests;

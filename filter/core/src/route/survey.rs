@@ -25,11 +25,11 @@ use crate::{
     surface::Endpoint,
 };
 
-/// So many nodes are visited.
-pub(super) const MAX_VISITS: usize = 512;
+/// So many nodes are visited, names looked up included.
+pub(crate) const MAX_VISITS: usize = 1024;
 
 /// So many strategies stand in each other.
-pub(super) const MAX_DEPTH: usize = 32;
+pub(crate) const MAX_DEPTH: usize = 32;
 
 /// See the module's documentation.
 pub(super) struct Survey<'a> {
@@ -101,7 +101,7 @@ impl<'a> Survey<'a> {
             Choosing::Auto => return Some(self.models(self.catalogue.asked(None))),
             Choosing::Fallback | Choosing::Split(_) | Choosing::Latency | Choosing::Cheapest | Choosing::LeastBusy => {}
         }
-        let mut prospects = Vec::with_capacity(strategy.branches.len().min(MAX_VISITS));
+        let mut prospects = Vec::with_capacity(strategy.branches.len());
         for branch in &strategy.branches {
             let candidates = self.walk(&branch.node, depth).unwrap_or_default();
             if !candidates.is_empty() {
@@ -131,7 +131,8 @@ impl<'a> Survey<'a> {
                     | Endpoint::Responses
                     | Endpoint::Completions
                     | Endpoint::Messages
-                    | Endpoint::Live
+                    | Endpoint::LiveMetrics
+                    | Endpoint::Policy
                     | Endpoint::Other => Expected::answered(query.input_tokens, query.max_output_tokens),
                 };
                 cheapest::rank(prospects, expected, observed)

@@ -8,9 +8,11 @@ use dragoman_core::{
     exchange::Exchange,
     gateway::Gateway,
     headers::Headers,
-    host::Clock,
+    host::{Clock, Entropy, Surroundings},
+    live::Observer,
     plan::{Next, Plan},
     step::{Chunk, HeaderEdits, Reply, Step},
+    store::{Memory, Numbers},
 };
 
 /// A header map as Envoy hands it over.
@@ -22,6 +24,12 @@ pub(crate) struct NewYear;
 impl Clock for NewYear {
     fn now(&self) -> Duration {
         Duration::from_hours(490_896)
+    }
+}
+
+impl Entropy for NewYear {
+    fn draw(&self) -> u64 {
+        4
     }
 }
 
@@ -80,8 +88,10 @@ pub(crate) fn post(path: &str, more: &[(&str, &[u8])]) -> HeaderMap {
 
 /// Sends a request in these pieces.
 pub(crate) fn ask(gateway: &Rc<Gateway>, mut headers: HeaderMap, pieces: &[&[u8]]) -> Asked {
+    let observer = Observer::new(Rc::new(Memory::default()), Rc::new(Numbers::default()));
+    let around = Surroundings { clock: &NewYear, entropy: &NewYear, observer: &observer };
     let mut exchange = Exchange::new(Rc::clone(gateway));
-    match exchange.request_head(Headers(&headers), pieces.is_empty(), &NewYear) {
+    match exchange.request_head(Headers(&headers), pieces.is_empty(), &around) {
         Step::Wait => {}
         Step::Reply(reply) => return Asked::Refused(reply),
         Step::Forward(..) => panic!("a request is never sent on before its body is known"),
@@ -91,7 +101,7 @@ pub(crate) fn ask(gateway: &Rc<Gateway>, mut headers: HeaderMap, pieces: &[&[u8]
             return Asked::Refused(reply);
         }
     }
-    match exchange.request_end(&NewYear) {
+    match exchange.request_end(Headers(&headers), &around) {
         Step::Forward(plan, edits) => {
             apply(&mut headers, &edits);
             let (mut attempt, _) = Attempt::next(&plan, NewYear.now()).expect("a plan has a target");
@@ -99,7 +109,7 @@ pub(crate) fn ask(gateway: &Rc<Gateway>, mut headers: HeaderMap, pieces: &[&[u8]
             let Outgoing { headers: edits, body: outgoing } = match attempt.outgoing(|length| body[..length].to_vec()) {
                 Ok(outgoing) => outgoing,
                 Err(error) => {
-                    assert_eq!(attempt.refuse(&error), Next::Nobody);
+                    assert_eq!(attempt.refuse(&error, NewYear.now()), Next::Nobody);
                     return Asked::Refused(plan.verdict());
                 }
             };
@@ -146,7 +156,7 @@ impl Sent {
             progress = match progress {
                 Progress::Held(held) => {
                     buffer.extend_from_slice(piece);
-                    held.chunk(piece, end)
+                    held.chunk(piece, end, NewYear.now())
                 }
                 Progress::Released(release, mut rest) => {
                     if flow.is_none() {

@@ -4,6 +4,7 @@
 //! because what it would say may be an echo of the first problem.
 
 mod cycle;
+mod extent;
 mod names;
 mod routes;
 
@@ -13,6 +14,7 @@ use core::net::SocketAddr;
 use hashbrown::HashMap;
 
 use self::{
+    extent::Extents,
     names::{Index, Names},
     routes::Routes,
 };
@@ -77,7 +79,8 @@ fn check_providers(config: &Config, reader: &mut Reader) {
 }
 
 fn check_level(level: &Level<'_>, reader: &mut Reader) {
-    check_keys(level, reader);
+    let extents = Extents::of(level.names.strategies());
+    check_keys(level, &extents, reader);
     report_repeats(reader, &format!("{}/limits", level.at), "name", &all(level.limits, |limit| &limit.name));
     for (index, limit) in level.limits.iter().enumerate() {
         if let Some(provider) = limit.target.provider.as_ref().filter(|provider| !provider.contains('*')) {
@@ -87,6 +90,9 @@ fn check_level(level: &Level<'_>, reader: &mut Reader) {
     }
     let routes = Routes { names: &level.names };
     routes.check_routing(level.routing, &level.at, reader);
+    for (name, strategy) in level.routing {
+        extents.check(strategy, &format!("{}/routing{}", level.at, step(name)), reader);
+    }
     for router in level.routers {
         let at = format!("{}/routers{}", level.at, step(&router.name));
         let balance = &router.load_balance;
@@ -94,14 +100,16 @@ fn check_level(level: &Level<'_>, reader: &mut Reader) {
             [("chat", &balance.chat), ("embeddings", &balance.embeddings), ("images", &balance.images)]
         {
             if let Some(strategy) = strategy {
-                routes.check_strategy(strategy, &format!("{at}/load_balance/{kind}"), reader);
+                let at = format!("{at}/load_balance/{kind}");
+                routes.check_strategy(strategy, &at, reader);
+                extents.check(strategy, &at, reader);
             }
         }
         routes::check_mapping(&level.names, &router.model_mapping, &format!("{at}/model_mapping"), reader);
     }
 }
 
-fn check_keys(level: &Level<'_>, reader: &mut Reader) {
+fn check_keys(level: &Level<'_>, extents: &Extents<'_>, reader: &mut Reader) {
     let keys = format!("{}/keys", level.at);
     report_repeats(reader, &keys, "id", &all(level.keys, |key| &key.id));
     report_repeats(reader, &keys, "sha256", &all(level.keys, |key| &key.sha256));
@@ -126,7 +134,9 @@ fn check_keys(level: &Level<'_>, reader: &mut Reader) {
         match &key.routing {
             Some(KeyRouting::Named(name)) => refuse(reader, &format!("{at}/routing"), names.routing(name)),
             Some(KeyRouting::Inline(strategy)) => {
-                Routes { names }.check_strategy(strategy, &format!("{at}/routing"), reader);
+                let at = format!("{at}/routing");
+                Routes { names }.check_strategy(strategy, &at, reader);
+                extents.check(strategy, &at, reader);
             }
             None => {}
         }

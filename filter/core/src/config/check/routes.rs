@@ -17,6 +17,7 @@ use super::{
         routing::{Destination, Routing, Strategy, Target},
     },
     cycle::on_cycles,
+    extent::references,
     names::Names,
     refuse,
 };
@@ -36,11 +37,7 @@ impl Routes<'_> {
         if routing.is_empty() {
             return;
         }
-        let ways = self.names.strategies().map(|(name, strategy)| {
-            let mut names = Vec::new();
-            collect_references(strategy, &mut names);
-            (name.as_str(), names)
-        });
+        let ways = self.names.strategies().map(|(name, strategy)| (name.as_str(), references(strategy)));
         let own: HashSet<&str> = routing.iter().map(|(name, _)| name.as_str()).collect();
         for name in leading_back(&ways.collect::<Vec<_>>()) {
             if own.contains(name) {
@@ -173,18 +170,6 @@ fn check_lists(names: &Names<'_>, lists: &ModelLists, at: &str, reader: &mut Rea
 fn check_list(names: &Names<'_>, models: &[String], at: &str, reader: &mut Reader) {
     for (index, model) in models.iter().enumerate() {
         refuse(reader, &format!("{at}/{index}"), names.model(model));
-    }
-}
-
-/// The routing configurations that a strategy refers to.
-fn collect_references<'c>(strategy: &'c Strategy, names: &mut Vec<&'c str>) {
-    let then = strategy.rules.iter().flat_map(|rule| &rule.then);
-    for target in strategy.targets.iter().chain(then).chain(&strategy.otherwise) {
-        match &target.destination {
-            Destination::Model { .. } => {}
-            Destination::Routing(name) => names.push(name),
-            Destination::Strategy(strategy) => collect_references(strategy, names),
-        }
     }
 }
 

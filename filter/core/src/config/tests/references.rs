@@ -14,6 +14,37 @@ fn problems(sections: &str) -> Vec<String> {
 }
 
 #[test]
+fn a_routing_configuration_leads_only_so_far() {
+    let chain = |length: usize, twice: bool| {
+        let rows = (0..length).map(|index| {
+            let is_last = index + 1 == length;
+            let next = if is_last { r#""openai/x""#.into() } else { format!(r#"{{"routing": "r{}"}}"#, index + 1) };
+            let also = if twice { format!(", {next}") } else { String::new() };
+            format!(r#""r{index}": {{"strategy": "fallback", "targets": [{next}{also}]}}"#)
+        });
+        format!(r#""routing": {{{}}}"#, rows.collect::<Vec<_>>().join(", "))
+    };
+    let others = "other routing configurations on the way included";
+    assert_eq!(problems(&chain(31, false)), Vec::<String>::new());
+    assert_eq!(problems(&chain(500, false)), [format!("/routing/r468: nests more than 32 strategies, {others}")]);
+    assert_eq!(problems(&chain(8, true)), Vec::<String>::new());
+    assert_eq!(problems(&chain(30, true)), [format!("/routing/r21: leads to more than 1024 places, {others}")]);
+    let rules = vec![r#"{"when": {"stream": true}, "then": "openai/x"}"#; 2000].join(", ");
+    assert_eq!(
+        problems(&format!(r#""routing": {{"r": {{"strategy": "rules", "rules": [{rules}]}}}}"#)),
+        Vec::<String>::new()
+    );
+    let wide = format!(r#"{{"strategy": "split", "targets": [{}]}}"#, vec![r#""openai/x""#; 600].join(", "));
+    let key = format!(r#""keys": [{{"id": "k", "sha256": "$", "routing": {wide}}}]"#).replace('$', HASH);
+    assert_eq!(problems(&key), [format!("/keys/0/routing: leads to more than 1024 places, {others}")]);
+    let router = format!(r#""routers": {{"r": {{"load_balance": {{"images": {wide}}}}}}}"#);
+    assert_eq!(
+        problems(&router),
+        [format!("/routers/r/load_balance/images: leads to more than 1024 places, {others}")]
+    );
+}
+
+#[test]
 fn whatever_is_referred_to_exists() {
     for (sections, problem) in [
         (
