@@ -164,10 +164,15 @@ impl Progress {
             self.conclude(&current, status);
         }
         self.is_settled = true;
-        match &mut self.trip {
-            Some(trip) if status < 400 && is_stream => trip.first_content(millis(now)),
+        match self.trip.take() {
+            Some(mut trip) if status < 400 => {
+                if is_stream {
+                    trip.first_content(millis(now));
+                }
+                self.trip = Some(trip);
+            }
             // A refusal is no answer whose time would tell anything.
-            trip if status >= 400 => trip.take().into_iter().for_each(|trip| trip.refused(millis(now))),
+            Some(trip) if status < 500 => trip.refused(millis(now)),
             Some(_) | None => {}
         }
     }
