@@ -305,7 +305,9 @@ impl Plan {
     /// The try under way, if any, has ended without an answer: it was too late, or the provider could not be reached.
     fn close(&self, now: Duration) {
         let Some((target, began)) = self.progress.borrow().under_way() else { return };
-        let is_late = now.saturating_sub(began) >= target.provider.patience(self.inquiry.request.flex);
+        // Envoy's clock began a little later or earlier than this one.
+        let patience = target.provider.patience(self.inquiry.request.flex);
+        let is_late = now.saturating_sub(began) >= patience.mul_f64(0.9);
         let error = if is_late { self.local_error(504, "timeout") } else { self.local_error(503, "") };
         self.fail(Failure::of(&error, self.inquiry.shape), now);
     }
