@@ -5,17 +5,15 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 fn config() -> Value {
-    json!({
-        "providers": {"openai": {"kind": "openai", "base_url": "http://127.0.0.1:9/v1", "credential": {"value": "sk-upstream"}}},
-        "retry": {"attempts": 0},
-    })
+    trying(0)
 }
 
-/// The same, with a second try: a stream then has an attempt behind the router.
-fn trying() -> Value {
-    let mut config = config();
-    config["retry"] = json!({"attempts": 1});
-    config
+/// With so many more tries: with one, a stream has an attempt behind the router.
+fn trying(attempts: u32) -> Value {
+    json!({
+        "providers": {"openai": {"kind": "openai", "base_url": "http://127.0.0.1:9/v1", "credential": {"value": "sk-upstream"}}},
+        "retry": {"attempts": attempts},
+    })
 }
 
 fn head(path: &str) -> Headers {
@@ -106,7 +104,7 @@ fn a_configuration_that_is_no_json_is_refused_with_a_reason() {
 #[test]
 fn a_plan_lives_as_long_as_its_exchange() {
     let vm = Vm::new();
-    let gateway = Gateway::load(&vm, &trying());
+    let gateway = Gateway::load(&vm, &trying(1));
     let mut exchange = gateway.exchange();
     let _ = exchange.request(head("/v1/chat/completions"), &[STREAM]).forwarded();
     let next = exchange.client.filter_state("dragoman.next").expect("the plan has a name");

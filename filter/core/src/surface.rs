@@ -192,7 +192,7 @@ mod tests {
         assert_eq!(of("/openai/chat/completions"), Route::Direct("openai"));
         for path in [
             "/mistral/chat/completions",
-            "/router/chat/completions",
+            "/router/chat/nothing",
             "/router/a_name_too_long/chat/completions",
             "/router/a.b/chat/completions",
             "/router//chat/completions",

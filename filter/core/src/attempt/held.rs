@@ -207,7 +207,9 @@ impl Head {
             (told, Some(body))
         };
         let reason = self.attempt.upstream().fault(status, body).reason;
-        if plan.policy.statuses.contains(&status) || reason.is_some_and(|reason| plan.detour(reason)) {
+        if [status, told].iter().any(|status| plan.policy.statuses.contains(status))
+            || reason.is_some_and(|reason| plan.detour(reason))
+        {
             return self.fail(status, told, told_body.unwrap_or_else(|| body.to_vec()), Cause::Stated);
         }
         let Some(body) = told_body else { return self.pass(Chunk::Keep, FlowBody::Plain) };

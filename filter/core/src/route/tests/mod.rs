@@ -55,8 +55,8 @@ struct Ask<'a> {
 }
 
 impl Clock for World {
-    fn epoch_seconds(&self) -> u64 {
-        self.seconds
+    fn now(&self) -> core::time::Duration {
+        core::time::Duration::from_secs(self.seconds)
     }
 }
 
