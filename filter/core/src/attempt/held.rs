@@ -207,10 +207,11 @@ impl Head {
             (told, Some(body))
         };
         let reason = self.attempt.upstream().fault(status, body).reason;
-        if [status, told].iter().any(|status| plan.policy.statuses.contains(status))
-            || reason.is_some_and(|reason| plan.detour(reason))
-        {
-            return self.fail(status, told, told_body.unwrap_or_else(|| body.to_vec()), Cause::Stated);
+        // What a provider means may be another status than it says: a 400 for an account without money.
+        let fails = [status, told].into_iter().find(|status| plan.policy.statuses.contains(status));
+        if fails.is_some() || reason.is_some_and(|reason| plan.detour(reason)) {
+            let body = told_body.unwrap_or_else(|| body.to_vec());
+            return self.fail(fails.unwrap_or(status), told, body, Cause::Stated);
         }
         let Some(body) = told_body else { return self.pass(Chunk::Keep, FlowBody::Plain) };
         self.attempt.plan.settle(status, self.now);

@@ -9,7 +9,7 @@ use alloc::{
     vec::Vec,
 };
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use super::{
     chance::{hash, mix},
@@ -26,13 +26,14 @@ use crate::{
 /// What the sections of one level of the file refer to.
 pub(super) struct Compiler<'c, E> {
     config: &'c Config,
-    providers: &'c [Rc<Provider>],
+    /// The enabled providers by name, with their sections.
+    providers: HashMap<&'c str, (&'c Rc<Provider>, &'c config::Provider)>,
     catalogue: &'c Catalogue,
     environment: &'c E,
     /// Routing configurations by name.
     places: HashMap<&'c str, usize>,
     /// The headers that are looked at.
-    pub(super) headers: Vec<String>,
+    pub(super) headers: HashSet<String>,
 }
 
 impl<'c, E: Fn(&str) -> Option<String>> Compiler<'c, E> {
@@ -43,7 +44,14 @@ impl<'c, E: Fn(&str) -> Option<String>> Compiler<'c, E> {
         environment: &'c E,
     ) -> Self {
         let places = config.routing.iter().enumerate().map(|(place, (name, _))| (name.as_str(), place)).collect();
-        Self { config, providers, catalogue, environment, places, headers: Vec::new() }
+        let sections: HashMap<&str, _> =
+            config.providers.iter().map(|section| (section.name.as_str(), section)).collect();
+        let with_section = |provider: &'c Rc<Provider>| {
+            let name = provider.name.as_str();
+            sections.get(name).map(|section| (name, (provider, *section)))
+        };
+        let providers = providers.iter().filter_map(with_section).collect();
+        Self { config, providers, catalogue, environment, places, headers: HashSet::new() }
     }
 
     /// The routing configuration of this name.
@@ -97,9 +105,7 @@ impl<'c, E: Fn(&str) -> Option<String>> Compiler<'c, E> {
 
     /// Notes that a header is looked at.
     pub(super) fn look_at(&mut self, name: &str) {
-        if !self.headers.iter().any(|other| other == name) {
-            self.headers.push(name.to_string());
-        }
+        self.headers.insert(name.to_string());
     }
 
     fn branches(&mut self, targets: &[config::Target], at: &str) -> Vec<Branch> {
@@ -147,7 +153,7 @@ impl<'c, E: Fn(&str) -> Option<String>> Compiler<'c, E> {
     }
 
     fn provider(&self, name: &str) -> Result<Rc<Provider>, String> {
-        self.providers.iter().find(|provider| provider.name == name).cloned().ok_or_else(|| name.to_string())
+        self.providers.get(name).map(|(provider, _)| Rc::clone(provider)).ok_or_else(|| name.to_string())
     }
 
     /// The providers that a model may be sent to.
@@ -162,7 +168,7 @@ impl<'c, E: Fn(&str) -> Option<String>> Compiler<'c, E> {
     }
 
     fn account(&self, provider: &Provider, credential: &Credential, at: &str) -> Option<Rc<Account>> {
-        let section = self.config.providers.iter().find(|section| section.name == provider.name)?;
+        let (_, section) = self.providers.get(provider.name.as_str())?;
         let named = (at.to_string(), credential.clone());
         Account::of_target(section, named, section.has_twins(&self.config.retry), self.environment)
     }
