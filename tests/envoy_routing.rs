@@ -80,7 +80,7 @@ fn rules() -> Value {
 fn hours_from_now(from: u64, to: u64) -> Value {
     let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs() / 60;
     let at = |hours: u64| {
-        let minute = (now + hours * 60) % 1_440;
+        let minute = (now.wrapping_add(hours.wrapping_mul(60))) % 1_440;
         format!("{:02}:{:02}", minute / 60, minute % 60)
     };
     json!({"from": at(from), "to": at(to)})

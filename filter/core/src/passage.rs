@@ -5,7 +5,7 @@
 //! [`Conduit`]'s business: the same bytes ([`crate::passthrough`]) or another format's ([`crate::translation`]).
 
 use alloc::{boxed::Box, format, rc::Rc, vec::Vec};
-use core::{fmt::Debug, mem};
+use core::{fmt, mem};
 
 use crate::{
     account::Account,
@@ -21,7 +21,7 @@ use crate::{
 const MAX_KEPT_BACK: usize = 512 * 1024;
 
 /// What is done to the frames of a stream.
-pub(crate) trait Conduit: Debug {
+pub(crate) trait Conduit {
     /// Appends to `out` what the client gets for a frame: nothing where the frame is a failure.
     fn pass(&mut self, frame: Frame<'_>, out: &mut Vec<u8>) -> Seen;
 
@@ -36,6 +36,13 @@ pub(crate) trait Conduit: Debug {
 
     /// The tokens of the answer, once the stream has said them.
     fn usage(&self) -> Option<Usage>;
+}
+
+// Not `Debug` above: see the traits of dialects.
+impl fmt::Debug for dyn Conduit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Conduit")
+    }
 }
 
 /// What a frame was.

@@ -24,12 +24,19 @@ use core::fmt;
 use crate::health::NameRef;
 
 /// What the configuration knows of targets.
-pub trait Roster: fmt::Debug {
+pub trait Roster {
     /// Whether the catalogue or the file lists a model. Of others, only so many have a place of their own.
     fn lists(&self, name: NameRef<'_>) -> bool;
 
     /// Whether somebody asks how many requests are under way at a target.
     fn counts(&self, name: NameRef<'_>) -> bool;
+}
+
+// Not `Debug` above: see the traits of dialects.
+impl fmt::Debug for dyn Roster {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Roster")
+    }
 }
 
 #[cfg(test)]

@@ -318,7 +318,7 @@ impl Plan {
 
     /// An answer is passed on, whatever it says; its status.
     pub fn settle(&self, status: u16, now: Duration) {
-        self.progress.borrow_mut().settle(status, now);
+        self.progress.borrow_mut().settle(status, self.inquiry.request.stream, now);
     }
 
     /// The answer that is passed on has ended, whole or not.
