@@ -13,7 +13,7 @@ use alloc::{
 use hashbrown::{HashMap, HashSet};
 use serde_json::value::RawValue;
 
-use crate::json::{Str, members};
+use crate::json::{self, Str, members};
 
 /// Deepest nesting of a schema that is looked into.
 const MAX_DEPTH: usize = 32;
@@ -107,13 +107,13 @@ impl Narrowing {
                 _ if is_reference => self.changed = true,
                 "type" | "title" | "required" | "const" | "default" => self.keep(name, raw, start),
                 "enum" => {
-                    let values: Vec<&RawValue> = serde_json::from_str(raw.get()).ok()?;
+                    let values: Vec<&RawValue> = json::read(raw.get()).ok()?;
                     if values.iter().any(|value| value.get().starts_with(['{', '['])) {
                         return None;
                     }
                     self.keep(name, raw, start);
                 }
-                "description" => description = serde_json::from_str::<Str<'_>>(raw.get()).ok(),
+                "description" => description = json::read::<Str<'_>>(raw.get()).ok(),
                 "properties" => {
                     properties = self.named(name, raw, start, depth)?;
                 }
@@ -205,7 +205,7 @@ impl Narrowing {
 
     fn list(&mut self, name: &str, raw: &RawValue, start: usize, depth: usize) -> Option<()> {
         self.key(name, start);
-        let schemas: Vec<&RawValue> = serde_json::from_str(raw.get()).ok()?;
+        let schemas: Vec<&RawValue> = json::read(raw.get()).ok()?;
         for (index, schema) in schemas.iter().enumerate() {
             self.out.push(if index == 0 { '[' } else { ',' });
             self.schema(schema, depth.saturating_add(1))?;
@@ -231,7 +231,7 @@ impl Narrowing {
     }
 
     fn reference(&mut self, raw: &RawValue, start: usize) -> Option<()> {
-        let to = serde_json::from_str::<Str<'_>>(raw.get()).ok().filter(|to| to.starts_with("#/"))?;
+        let to = json::read::<Str<'_>>(raw.get()).ok().filter(|to| to.starts_with("#/"))?;
         if let Some(within) = self.within {
             (self.references.len() < MAX_REFERENCES).then_some(())?;
             self.references.push((within, to.to_string()));

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     chat::{Effort, Format, Modality, Reasoning, Request, Telling, Text, User, WebSearch},
     error::Error,
-    json::{Object, Str, members},
+    json::{self, Str, members},
 };
 
 /// Members that the head already answers for.
@@ -118,7 +118,7 @@ fn read_format(raw: &RawValue) -> Result<Format<'_>, Error> {
         #[serde(default)]
         strict: Option<bool>,
     }
-    let Object(wire) = typed::<Object<Wire<'_>>>("response_format", raw)?;
+    let wire = typed::<Wire<'_>>("response_format", raw)?;
     match (&*wire.kind, wire.json_schema) {
         ("text", _) => Ok(Format::Text),
         ("json_object", _) => Ok(Format::JsonObject),
@@ -208,7 +208,7 @@ fn read_reasoning<'a>(raw: &'a RawValue, reasoning: &mut Reasoning<'a>) -> Resul
         #[serde(borrow, default)]
         summary: Option<Str<'a>>,
     }
-    let Object(wire) = typed::<Object<Wire<'_>>>("reasoning", raw)?;
+    let wire = typed::<Wire<'_>>("reasoning", raw)?;
     reasoning.members.push("reasoning");
     if let Some(effort) = wire.effort {
         reasoning.effort = Some(read_effort("reasoning.effort", effort)?);
@@ -241,7 +241,7 @@ fn read_thinking<'a>(raw: &'a RawValue, reasoning: &mut Reasoning<'a>) -> Result
         #[serde(borrow, default)]
         display: Option<Str<'a>>,
     }
-    let Object(wire) = typed::<Object<Wire<'_>>>("thinking", raw)?;
+    let wire = typed::<Wire<'_>>("thinking", raw)?;
     reasoning.members.push("thinking");
     let tells = wire.display.is_some();
     if let Some(display) = wire.display {
@@ -269,7 +269,7 @@ fn read_thinking<'a>(raw: &'a RawValue, reasoning: &mut Reasoning<'a>) -> Result
 
 /// Reads a value, or blames it.
 pub(super) fn typed<'a, T: Deserialize<'a>>(path: &str, raw: &'a RawValue) -> Result<T, Error> {
-    serde_json::from_str(raw.get())
+    json::read(raw.get())
         .map_err(|_| Error::refusing(format!("`{path}` is not of the right type."), String::from(path)))
 }
 
