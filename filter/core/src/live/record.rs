@@ -5,10 +5,9 @@
 
 use alloc::{collections::BTreeSet, rc::Rc, vec::Vec};
 
-use hashbrown::HashMap;
-
 use crate::{
     health::{Name, NameRef, Period},
+    map::HashMap,
     store::{Reader, Record, Writer},
 };
 
@@ -175,7 +174,7 @@ impl Record for Traffic {
 
     fn read(bytes: &[u8]) -> Self {
         let mut reader = Reader(bytes);
-        let mut entries = HashMap::new();
+        let mut entries = HashMap::default();
         while !reader.is_at_end() {
             match (Name::read(&mut reader), Entry::read(&mut reader)) {
                 (Some(name), Some(entry)) => _ = entries.insert(Rc::new(name), entry),

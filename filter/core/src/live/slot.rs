@@ -6,11 +6,12 @@
 use alloc::{format, rc::Rc, string::String};
 use core::cell::Cell;
 
-use hashbrown::{Equivalent, HashMap};
+use hashbrown::Equivalent;
 
 use crate::{
     health::{Name, NameRef},
     host::{Gauge, Meter},
+    map::HashMap,
 };
 
 use super::{

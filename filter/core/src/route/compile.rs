@@ -9,8 +9,6 @@ use alloc::{
     vec::Vec,
 };
 
-use hashbrown::HashMap;
-
 use super::{
     chance::{hash, mix},
     node::{Branch, Choosing, Leaf, Node, Strategy},
@@ -21,6 +19,7 @@ use crate::{
     catalogue::{Catalogue, own_id},
     config::{self, Config, Credential, Decimal, Destination, Sticky, StrategyKind},
     gateway::Provider,
+    map::HashMap,
 };
 
 /// What the sections of one level of the file refer to.

@@ -10,10 +10,10 @@ use alloc::{
     string::{String, ToString},
     vec::Vec,
 };
-use hashbrown::{HashMap, HashSet};
 use serde_json::value::RawValue;
 
 use crate::json::{self, Str, members};
+use crate::map::{HashMap, HashSet, Seed};
 
 /// Deepest nesting of a schema that is looked into.
 const MAX_DEPTH: usize = 32;
@@ -68,7 +68,7 @@ pub(super) fn of_object(schema: &RawValue) -> Cow<'_, RawValue> {
 /// The members of an object; `None` where a name stands twice, of which readers of JSON take one or the other.
 fn distinct(raw: &RawValue) -> Option<Vec<(Str<'_>, &RawValue)>> {
     let found = members(raw.get())?;
-    let mut names = HashSet::with_capacity(found.len());
+    let mut names = HashSet::with_capacity_and_hasher(found.len(), Seed::default());
     let is_distinct = found.iter().all(|(name, _)| names.insert(&**name));
     drop(names);
     is_distinct.then_some(found)

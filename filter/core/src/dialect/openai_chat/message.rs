@@ -1,7 +1,6 @@
 //! The messages of a chat request: turns, what is thought and called in them, and what tools answered.
 
 use alloc::{borrow::Cow, format, vec::Vec};
-use hashbrown::HashMap;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -10,6 +9,7 @@ use crate::{
     chat::{Message, Part, Role, Text, ToolCall, ToolResult},
     error::Error,
     json::Str,
+    map::HashMap,
 };
 
 #[derive(Deserialize)]
@@ -97,7 +97,7 @@ pub(super) fn read_messages(raw: &RawValue) -> Result<Vec<Message<'_>>, Error> {
     let raws: Vec<&RawValue> = typed("messages", raw)?;
     let mut messages: Vec<Message<'_>> = Vec::with_capacity(raws.len());
     // By the call's id, the name of the tool that was called last under it.
-    let mut called: HashMap<Text<'_>, Text<'_>> = HashMap::new();
+    let mut called: HashMap<Text<'_>, Text<'_>> = HashMap::default();
     for (index, raw) in raws.into_iter().enumerate() {
         let path = format!("messages[{index}]");
         let wire = typed::<WireMessage<'_>>(&path, raw)?;

@@ -5,7 +5,6 @@
 //! (Google's way to carry thought signatures). A field that is of the wrong type is refused by its path.
 
 use alloc::{borrow::Cow, format, string::String, vec::Vec};
-use hashbrown::HashSet;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -17,6 +16,7 @@ use crate::{
     chat::{Effort, Format, Modality, Reasoning, Request, Telling, Text, User, WebSearch},
     error::Error,
     json::{self, Str, members},
+    map::{HashSet, Seed},
 };
 
 /// Members that the head already answers for.
@@ -28,7 +28,7 @@ pub(super) fn read(body: &str) -> Result<Request<'_>, Error> {
     let mut request = Request::default();
     let (mut tells_logprobs, mut top_logprobs) = (false, 0);
     let (mut legacy_functions, mut legacy_call, mut older_user) = (None, None, None);
-    let mut seen = HashSet::with_capacity(members.len());
+    let mut seen = HashSet::with_capacity_and_hasher(members.len(), Seed::default());
     for (name, raw) in members {
         // Two readers could disagree on which of them counts.
         if !seen.insert(name.clone()) {
