@@ -30,6 +30,8 @@ static CHAIN: LazyLock<Chain> = LazyLock::new(|| {
             key("parked", PARKED, json!({"routing": {"strategy": "fallback", "targets": [GEMINI], "active": false}})),
         ]);
         config["teams"] = json!({ "ml": {} });
+        // How busy a target is all workers know, if it is listed.
+        config["models"] = ["openai", "anthropic"].iter().map(|name| (failing(name, "delay-900"), json!({}))).collect();
         config["routing"] = json!({
             "to-gemini": {"strategy": "fallback", "targets": [{"model": failing("openai", "status-503")}, GEMINI]},
         });
