@@ -126,9 +126,9 @@ impl IngressStream {
         }
         self.stream.edit_request_headers(edits);
         match Relay::start(&self.stream, &self.ticking, plan, head) {
-            Ok(relay) => {
+            Ok((relay, action)) => {
                 self.course = Course::Carried(relay);
-                self.stream.forward()
+                action
             }
             Err(reply) => self.stream.reply(&reply),
         }
@@ -136,6 +136,7 @@ impl IngressStream {
 
     /// The attempts run behind the router.
     fn hand_over(&mut self, plan: Rc<Plan>, edits: &HeaderEdits) -> Action {
+        self.head = HeaderMap::new();
         let place = plans::publish(Rc::clone(&plan));
         if let Some(next) = plan.signpost(place.token()) {
             host::set_property(NEXT_PROPERTY, &next);

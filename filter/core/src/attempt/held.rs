@@ -209,7 +209,8 @@ impl Head {
         let reason = self.attempt.upstream().fault(status, body).reason;
         // What a provider means may be another status than it says: a 400 for an account without money.
         let fails = [status, told].into_iter().find(|status| plan.policy.statuses.contains(status));
-        if fails.is_some() || reason.is_some_and(|reason| plan.detour(reason)) {
+        let is_detour = reason.is_some_and(|reason| plan.detour(reason));
+        if is_detour || fails.is_some() {
             let body = told_body.unwrap_or_else(|| body.to_vec());
             return self.fail(fails.unwrap_or(status), told, body, Cause::Stated);
         }

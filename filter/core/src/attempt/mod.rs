@@ -110,7 +110,7 @@ impl Attempt {
         let kept = plan.body();
         let account = &self.target.account;
         // What another attempt has set is still there; one that has no successor and no predecessor need not look.
-        let is_alone = plan.foreign_headers().is_empty();
+        let foreign = plan.foreign_headers();
         let mut set = Vec::with_capacity(8);
         let (path, body) = if self.is_native() {
             let pruning = account.vendor.foreign.pruning(plan.inquiry.request.history);
@@ -130,7 +130,7 @@ impl Attempt {
                 edits.extend(more);
                 self.dropped = tellable(&dropped);
             }
-            if !edits.is_empty() || !is_alone {
+            if !edits.is_empty() || foreign.is_some() {
                 set.push((Name::Borrowed("content-length"), format!("{}", edits.length_after(length))));
             }
             let mut front = Front { length: edits.end(), text: Vec::new() };
@@ -160,9 +160,9 @@ impl Attempt {
         set.push((Name::Borrowed(":authority"), account.authority.clone()));
         set.extend(account.headers().cloned());
         let mut remove = Vec::new();
-        if !is_alone {
+        if let Some(foreign) = foreign {
             remove.extend(OWNED.iter().map(|name| Name::Borrowed(*name)));
-            remove.extend(plan.foreign_headers().iter().cloned());
+            remove.extend(foreign.iter().cloned());
         }
         Ok(Outgoing { headers: HeaderEdits { remove, set }, body })
     }
@@ -274,7 +274,9 @@ impl Attempt {
 fn retry_after(headers: Headers<'_>) -> Option<Duration> {
     let number = |name: &str| headers.text(name).and_then(|text| text.trim().parse::<f64>().ok());
     let seconds = number("retry-after-ms").map(|millis| millis / 1000.0).or_else(|| number("retry-after"));
-    seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+    seconds
+        .filter(|seconds| *seconds >= 0.0)
+        .map(|seconds| Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
 }
 
 /// The names that a header can list: some are the client's own. `*` says that there are others.

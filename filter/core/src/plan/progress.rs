@@ -136,6 +136,11 @@ impl Progress {
         if self.ahead.is_empty() { Next::Nobody } else { Next::Try }
     }
 
+    /// How the try under way ends is nobody's business.
+    pub(super) fn forget(&mut self) {
+        self.trip = None;
+    }
+
     fn pass_over(&mut self) {
         self.ahead.pop_front();
         self.again = self.again_each;
@@ -148,9 +153,14 @@ impl Progress {
             Reason::ContentPolicy => mem::take(&mut self.on_content),
             Reason::Quota | Reason::ModelNotFound => Vec::new(),
         };
+        let is_same =
+            |one: &Target, other: &Target| Rc::ptr_eq(&one.account, &other.account) && one.model == other.model;
+        let others: Vec<Target> =
+            others.into_iter().filter(|other| !self.tries.iter().any(|tried| is_same(&tried.target, other))).collect();
         if others.is_empty() {
             return false;
         }
+        self.ahead.retain(|target| !others.iter().any(|other| is_same(target, other)));
         // The one that is being tried is passed over with its failure.
         for target in others.into_iter().rev() {
             self.ahead.insert(1.min(self.ahead.len()), target);
