@@ -19,7 +19,7 @@ use crate::{
     catalogue::{Catalogue, own_id},
     config::{self, Config, Credential, Decimal, Destination, Sticky, StrategyKind},
     gateway::Provider,
-    map::HashMap,
+    map::NameMap,
 };
 
 /// What the sections of one level of the file refer to.
@@ -29,7 +29,7 @@ pub(super) struct Compiler<'c, E> {
     catalogue: &'c Catalogue,
     environment: &'c E,
     /// Routing configurations by name.
-    places: HashMap<&'c str, usize>,
+    places: NameMap<'c, usize>,
     /// The headers that are looked at.
     pub(super) headers: Vec<String>,
 }
