@@ -23,14 +23,19 @@ test-native: doctor
 	cargo test -p dragoman-core -p dragoman $(INCLUDE_IGNORED)
 	cargo test -p dragoman-tests --lib $(addprefix --test ,$(basename $(notdir $(wildcard tests/native_*.rs) tests/dependencies.rs))) $(INCLUDE_IGNORED)
 
-# A real Envoy: every file, and then, with the attempts in the listener and on the oldest Envoy that can, those files that
-# show what that changes.
+# A real Envoy: every file; then what Envoy itself does between two tries, on the oldest one that can; then, with the attempts in
+# the listener, those files that show what that changes, on the newest and on the oldest Envoy that can.
+OLDEST_NATIVE := 1.39
+FALLBACK := fallback fallback_load fallback_policy
 OLDEST := 1.36
-ON_OLDEST := bodies chat faults flag hostile keys timeouts tls translation
+ON_OLDEST := bodies chat faults flag hostile keys timeouts tls translation $(FALLBACK)
 
 test-envoy: wasm cli envoy
 	scripts/envoy $(OLDEST)
+	scripts/envoy $(OLDEST_NATIVE)
 	$(if $(wildcard tests/envoy_*.rs),cargo test -p dragoman-tests $(addprefix --test ,$(basename $(notdir $(wildcard tests/envoy_*.rs)))) $(INCLUDE_IGNORED))
+	DRAGOMAN_TEST_ENVOY=envoy-$(OLDEST_NATIVE) cargo test -p dragoman-tests $(FALLBACK:%=--test envoy_%)
+	DRAGOMAN_TEST_MODE=dispatch cargo test -p dragoman-tests $(FALLBACK:%=--test envoy_%)
 	DRAGOMAN_TEST_MODE=dispatch DRAGOMAN_TEST_ENVOY=envoy-$(OLDEST) cargo test -p dragoman-tests $(ON_OLDEST:%=--test envoy_%)
 
 # The official SDKs, pinned, against a real Envoy.

@@ -30,6 +30,8 @@ static CHAIN: LazyLock<Chain> = LazyLock::new(|| {
             key("parked", PARKED, json!({"routing": {"strategy": "fallback", "targets": [GEMINI], "active": false}})),
         ]);
         config["teams"] = json!({ "ml": {} });
+        // How busy a target is all workers know, if it is listed.
+        config["models"] = ["openai", "anthropic"].iter().map(|name| (failing(name, "delay-900"), json!({}))).collect();
         config["routing"] = json!({
             "to-gemini": {"strategy": "fallback", "targets": [{"model": failing("openai", "status-503")}, GEMINI]},
         });
@@ -70,9 +72,20 @@ fn rules() -> Value {
         {"when": {"has_images": true}, "then": to("by-images")},
         {"when": {"labels": {"app": "checkout"}, "team": "ml", "stream": true}, "then": [failing("gemini", "status-503"), to("by-stream")]},
         {"when": {"path": "/router/rules/responses*"}, "then": to("by-path")},
-        {"when": {"time": {"from": "00:00", "to": "00:00"}, "model": "by-time"}, "then": to("never")},
+        {"when": {"time": hours_from_now(6, 8), "model": "by-time"}, "then": to("never")},
+        {"when": {"time": hours_from_now(23, 25), "model": "by-time"}, "then": to("by-time")},
         {"when": {"model": ["by-list*", "o3"]}, "then": {"strategy": "fallback", "targets": [{"model": to("by-model")}]}},
     ])
+}
+
+/// A span of the day in UTC.
+fn hours_from_now(from: u64, to: u64) -> Value {
+    let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs() / 60;
+    let at = |hours: u64| {
+        let minute = (now.wrapping_add(hours.wrapping_mul(60))) % 1_440;
+        format!("{:02}:{:02}", minute / 60, minute % 60)
+    };
+    json!({"from": at(from), "to": at(to)})
 }
 
 fn ask(router: &str, case: &str, body: &Value) -> Response {
@@ -193,7 +206,7 @@ fn the_first_rule_that_matches_decides() {
     assert_eq!(routed(&body("gpt-4o", false)), "claude-sonnet-4-5");
     assert_eq!(routed(&body("o3", false)), "by-model");
     assert_eq!(routed(&body("by-list-2", false)), "by-model");
-    assert_eq!(routed(&body("by-time", false)), "claude-sonnet-4-5");
+    assert_eq!(routed(&body("by-time", false)), "by-time");
     let mut long = body("gpt-4o", false);
     long["messages"][0]["content"] = json!("word ".repeat(30_000));
     assert_eq!(routed(&long), "by-tokens");

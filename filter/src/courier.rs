@@ -4,13 +4,13 @@
 //! In the attempt role the stream is the attempt's own; on the client's stream the ingress runs the same code. What differs
 //! between the two stays with them: how they find the plan, and what follows a failure.
 
-use std::mem;
+use std::{mem, time::Duration};
 
 use dragoman_core::{
     attempt::{Attempt, Flow, Held, Outgoing, Progress, Release},
     headers::Headers,
     plan::Next,
-    step::{Chunk, Reply},
+    step::{Chunk, HeaderEdits, Reply},
 };
 
 use crate::host::{self, HostClock, Stream};
@@ -63,7 +63,7 @@ impl Courier {
         match mem::replace(&mut self.0, State::Settled) {
             State::Asking(attempt) => {
                 let progress = attempt.answer(host::read_status(headers), headers, end, &HostClock);
-                self.judge(stream, progress, 0)
+                self.judge(stream, progress, 0, end.then(host::now))
             }
             State::Holding(..) | State::Flowing(_) | State::Settled => Turn::Going,
         }
@@ -74,7 +74,8 @@ impl Courier {
         match mem::replace(&mut self.0, State::Settled) {
             State::Holding(held, seen) => {
                 let piece = stream.response_body(seen, length.saturating_sub(seen));
-                self.judge(stream, held.chunk(&piece, end, host::now()), length)
+                let now = host::now();
+                self.judge(stream, held.chunk(&piece, end, now), length, end.then_some(now))
             }
             State::Flowing(mut flow) => {
                 let piece = if flow.looks() { stream.response_body(0, length) } else { Vec::new() };
@@ -98,8 +99,11 @@ impl Courier {
     /// lacks its end is reset, so that the client does not take it for a complete one.
     pub(crate) fn end(&mut self, stream: &Stream) -> Turn {
         match mem::replace(&mut self.0, State::Settled) {
-            State::Holding(held, 0) => self.judge(stream, held.end_without_body(host::now()), 0),
-            State::Holding(held, seen) => self.judge(stream, held.chunk(&[], true, host::now()), seen),
+            State::Holding(held, seen) => {
+                let now = host::now();
+                let progress = if seen == 0 { held.end_without_body(now) } else { held.chunk(&[], true, now) };
+                self.judge(stream, progress, seen, Some(now))
+            }
             State::Flowing(mut flow) => {
                 if !flow.end_without_body() {
                     stream.reset();
@@ -111,8 +115,8 @@ impl Courier {
         }
     }
 
-    /// What was held, `length` bytes, is let go, held on, or given up.
-    fn judge(&mut self, stream: &Stream, progress: Progress, length: usize) -> Turn {
+    /// What was held, `length` bytes, is let go, held on, or given up; `ended` says when nothing more comes.
+    fn judge(&mut self, stream: &Stream, progress: Progress, length: usize, ended: Option<Duration>) -> Turn {
         match progress {
             Progress::Held(held) => {
                 self.0 = State::Holding(held, length);
@@ -124,10 +128,16 @@ impl Courier {
                 }
                 stream.edit_response_headers(&headers);
                 pass(stream, body, length);
-                self.0 = State::Flowing(flow);
+                match ended {
+                    Some(now) => flow.finish(now),
+                    None => self.0 = State::Flowing(flow),
+                }
                 Turn::Going
             }
-            Progress::Again => Turn::Again,
+            Progress::Again(remove) => {
+                stream.edit_response_headers(&HeaderEdits { remove, set: Vec::new() });
+                Turn::Again
+            }
             Progress::Instead(reply) => Turn::Instead(reply),
         }
     }

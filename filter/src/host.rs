@@ -21,7 +21,6 @@ use dragoman_core::{
     host::{Clock, Conflict, Entropy, Gauge, Meter, Store, Version},
     step::{HeaderEdits, Reply},
 };
-use hashbrown::HashMap;
 use proxy_wasm::{
     hostcalls,
     types::{Action, BufferType, MapType, MetricType},
@@ -293,7 +292,7 @@ impl Store for HostStore {
 #[derive(Debug, Default)]
 pub(crate) struct HostMeter {
     /// Those that this worker has asked for: the host hands out a new handle each time, and keeps it for ever.
-    gauges: RefCell<HashMap<String, Option<Gauge>>>,
+    gauges: RefCell<Vec<(String, Option<Gauge>)>>,
 }
 
 impl HostMeter {
@@ -312,11 +311,11 @@ impl HostMeter {
 
 impl Meter for HostMeter {
     fn gauge(&self, name: &str) -> Option<Gauge> {
-        if let Some(gauge) = self.gauges.borrow().get(name) {
+        if let Some((_, gauge)) = self.gauges.borrow().iter().find(|(known, _)| known == name) {
             return *gauge;
         }
         let gauge = self.define(name);
-        self.gauges.borrow_mut().insert(name.to_owned(), gauge);
+        self.gauges.borrow_mut().push((name.to_owned(), gauge));
         gauge
     }
 

@@ -243,7 +243,7 @@ impl Relay {
             Progress::Instead(reply) => {
                 self.reply(&reply);
             }
-            Progress::Again | Progress::Held(_) => {
+            Progress::Again(_) | Progress::Held(_) => {
                 self.next();
             }
         }

@@ -111,7 +111,9 @@ fn access_log() -> Value {
                 "bytes_received": "%BYTES_RECEIVED%",
                 "bytes_sent": "%BYTES_SENT%",
                 "cluster": "%UPSTREAM_CLUSTER%",
-                "attempts": "%UPSTREAM_REQUEST_ATTEMPT_COUNT%",
+                "provider": "%RESP(x-dragoman-provider)%",
+                "model": "%RESP(x-dragoman-model)%",
+                "attempts": "%RESP(x-dragoman-attempts)%",
             }},
         },
     })

@@ -11,6 +11,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    iter,
     net::IpAddr,
 };
 
@@ -65,6 +66,9 @@ pub fn istio(config: &Config, target: Target<'_>) -> anyhow::Result<Rendering> {
     let hosts = hosts(&config);
     for provider in config.providers.iter_mut().filter(|provider| provider.cluster.is_none()) {
         provider.cluster = Some(cluster(&provider.base_url));
+        for account in provider.accounts.iter_mut().filter(|account| account.enabled) {
+            account.cluster = account.base_url.as_ref().map(cluster);
+        }
     }
     config.retry.mode = RetryMode::Dispatch;
     let variables = credentials::variables(&config);
@@ -91,35 +95,42 @@ struct Address {
 /// The names of all providers that the mesh does not know yet.
 fn hosts(config: &Config) -> BTreeMap<String, BTreeSet<Address>> {
     let mut hosts: BTreeMap<String, BTreeSet<Address>> = BTreeMap::new();
-    for Provider { base_url: url, .. } in unknown(config) {
+    for (_, url) in unknown(config) {
         let address = Address { port: url.port, tls: url.tls, literal: literal(url).map(|ip| ip.to_string()) };
         hosts.entry(host(url)).or_default().insert(address);
     }
     hosts
 }
 
-/// The providers that need a `ServiceEntry`.
-fn unknown(config: &Config) -> impl Iterator<Item = &Provider> {
-    config.providers.iter().filter(|provider| provider.enabled && provider.cluster.is_none())
+/// The places that need a `ServiceEntry`, and where the file says so.
+fn unknown(config: &Config) -> impl Iterator<Item = (String, &BaseUrl)> {
+    let providers = config.providers.iter().filter(|provider| provider.enabled && provider.cluster.is_none());
+    providers.flat_map(|provider| {
+        let at = format!("/providers{}", step(&provider.name));
+        let accounts = provider.accounts.iter().enumerate().filter(|(_, account)| account.enabled);
+        let others: Vec<_> = accounts
+            .filter_map(|(index, account)| {
+                Some((format!("{at}/accounts/{index}/base_url"), account.base_url.as_ref()?))
+            })
+            .collect();
+        iter::once((format!("{at}/base_url"), &provider.base_url)).chain(others)
+    })
 }
 
 fn refuse_both_schemes(config: &Config) -> Result<(), Unsayable> {
-    let problem = |provider: &Provider| {
-        let url = &provider.base_url;
-        let clash = |other: &&Provider| {
-            let other = &other.base_url;
-            (&other.host, other.port, other.tls) == (&url.host, url.port, !url.tls)
-        };
-        let other = step(&unknown(config).find(clash)?.name);
+    let problem = |(pointer, url): (String, &BaseUrl)| {
+        let clash =
+            |(_, other): &(String, &BaseUrl)| (&other.host, other.port, other.tls) == (&url.host, url.port, !url.tls);
+        let (other, _) = unknown(config).find(clash)?;
         let message = format!(
-            "reaches port {} of {} by {}, and /providers{other}/base_url by {}: a port of a `ServiceEntry` has one protocol; \
-             change one of them, or name the `cluster` of one",
+            "reaches port {} of {} by {}, and {other} by {}: a port of a `ServiceEntry` has one protocol; change one of them, or \
+             name the `cluster` of one",
             url.port,
             url.host,
             scheme(url.tls),
             scheme(!url.tls),
         );
-        Some(Problem { pointer: format!("/providers{}/base_url", step(&provider.name)), message })
+        Some(Problem { pointer, message })
     };
     let problems: Vec<_> = unknown(config).filter_map(problem).collect();
     if problems.is_empty() { Ok(()) } else { Err(Unsayable(problems)) }
@@ -186,8 +197,8 @@ impl Destination {
 /// Istio refuses a route without one. Where every cluster is somebody's own, any name will do: the patch takes its place.
 fn destinations(config: &Config) -> BTreeSet<Destination> {
     let enabled = config.providers.iter().filter(|provider| provider.enabled);
-    let known: BTreeSet<_> =
-        enabled.filter_map(|provider| Destination::of_cluster(provider.cluster.as_ref()?)).collect();
+    let places = enabled.flat_map(Provider::endpoints);
+    let known: BTreeSet<_> = places.filter_map(|place| Destination::of_cluster(&place.cluster)).collect();
     if known.is_empty() {
         return config.providers.first().map(|provider| Destination::of_url(&provider.base_url)).into_iter().collect();
     }
@@ -307,4 +318,38 @@ fn resource_name(host: &str) -> String {
     let readable: String = readable.collect();
     let hash: String = key::hash(host).chars().take(NAME_HASH).collect();
     format!("{NAME}-{readable}-{hash}")
+}
+
+#[cfg(test)]
+mod tests {
+    use dragoman_core::config;
+
+    use super::*;
+
+    #[test]
+    fn an_account_at_an_address_of_its_own_has_a_service_and_a_cluster_of_its_own() {
+        let file = r#"{"providers": {"p": {"kind": "openai", "base_url": "https://a.example/v1", "accounts": [
+            {"name": "one", "credential": {"env": "A"}},
+            {"name": "two", "credential": {"env": "B"}, "base_url": "https://b.example/v1"},
+            {"name": "three", "credential": {"env": "C"}, "base_url": "http://c.example/v1", "enabled": false}]}}}"#;
+        let target = Target { wasm: "dragoman.wasm", private_admin: None };
+        let text = istio(&config::parse(file).unwrap(), target).unwrap().text;
+        let documents: Vec<Value> = text.split("\n---\n").map(|one| serde_saphyr::from_str(one).unwrap()).collect();
+        let entries = documents.iter().filter(|document| document["kind"] == "ServiceEntry");
+        let hosts: Vec<_> = entries.map(|entry| entry["spec"]["hosts"][0].clone()).collect();
+        assert_eq!(hosts, ["a.example", "b.example"]);
+        assert!(text.contains(r#""cluster":"outbound|443||b.example""#), "{text}");
+        let service = documents.iter().find(|document| document["kind"] == "VirtualService").unwrap();
+        assert_eq!(service["spec"]["http"][0]["route"].as_array().unwrap().len(), 2);
+    }
+
+    #[test]
+    fn accounts_that_need_a_port_by_both_schemes_are_told_apart_by_their_place() {
+        let file = r#"{"providers": {"p": {"kind": "openai", "base_url": "https://a.example/v1", "accounts": [
+            {"name": "two", "credential": {"env": "B"}, "base_url": "http://a.example:443/v1"}]}}}"#;
+        let config = config::parse(file).unwrap();
+        let Err(Unsayable(problems)) = refuse_both_schemes(&config) else { panic!("it is refused") };
+        let pointers: Vec<_> = problems.iter().map(|problem| problem.pointer.as_str()).collect();
+        assert_eq!(pointers, ["/providers/p/base_url", "/providers/p/accounts/0/base_url"]);
+    }
 }

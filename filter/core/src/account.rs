@@ -103,6 +103,7 @@ impl Account {
             credential: Some(credential),
             auth: AuthMode::ApiKey,
             base_url: None,
+            cluster: None,
             weight: Decimal::of(1),
             models: None,
             enabled: true,

@@ -282,7 +282,8 @@ impl Exchange {
         let conditions = Conditions { observed: &view, entropy: around.entropy, clock: around.clock };
         let gateway = &self.gateway;
         let planned = gateway.routing.plan(&gateway.catalogue, way.way(), &asked, &conditions)?;
-        let Planned { targets, policy, on_context, on_content, .. } = planned;
+        let Planned { mut targets, policy, on_context, on_content, .. } = planned;
+        view.claim(&mut targets);
         let mut edits = strip(headers);
         if query.len() != full_query.len() {
             let mark = if query.is_empty() { "" } else { "?" };

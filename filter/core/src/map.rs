@@ -4,7 +4,7 @@
 //! take many instructions on 32 bits, for each pair of key and value in the module. Here those copies are calls; and since a
 //! table's own code is copied as well, what is known by a name stands beside the one table of names, [`NameMap`].
 
-use alloc::{borrow::Cow, vec::Vec};
+use alloc::{borrow::Cow, string::String, vec::Vec};
 use core::hash::{BuildHasher, Hasher};
 
 use hashbrown::DefaultHashBuilder;
@@ -126,6 +126,11 @@ impl<'n> NameSet<'n> {
         let before = self.0.len();
         take_place(&mut self.0, name.into());
         self.0.len() > before
+    }
+
+    /// The names, in no order.
+    pub(crate) fn into_names(self) -> impl Iterator<Item = String> {
+        self.0.into_keys().map(Cow::into_owned)
     }
 }
 

@@ -189,7 +189,7 @@ impl Attempt {
         edits
             .remove
             .extend(PRIVATE.iter().filter(|name| headers.get(name).is_some()).map(|name| Name::Borrowed(*name)));
-        let forged = headers.names().filter(|name| name.starts_with("x-dragoman-"));
+        let forged = headers.names().filter(|name| name.starts_with("x-dragoman-") || name.starts_with("x-envoy-"));
         edits.remove.extend(forged.map(|name| Name::Owned(name.into())));
         if !self.is_native() {
             edits.set.extend(self.upstream().rate_limits(headers, clock.epoch_seconds()));

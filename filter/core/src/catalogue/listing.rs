@@ -108,8 +108,8 @@ impl Catalogue {
             self.write_own(entry, caller, &mut object);
         }
         if let Some(entry) = card.entry {
-            object.number("context_window", entry.context_window());
-            object.number("max_output_tokens", entry.max_output_tokens());
+            object.number("context_window", entry.context_window);
+            object.number("max_output_tokens", entry.max_output_tokens);
             let price = prices(&entry.price());
             if price != "{}" {
                 object.raw("price", &price);

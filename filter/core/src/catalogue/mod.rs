@@ -6,8 +6,8 @@
 //! the kind, where only one vendor speaks it; else its name, so that `groq` behind a proxy of one's own is still Groq.
 //! An Ollama or vLLM has no models here: what is on a server of one's own, only its operator knows.
 //!
-//! An entry points at a row of the table or at a section of the file, or both, and copies neither: what is known of a model
-//! is looked for when somebody asks. `resolve.rs` finds what a name means, `listing.rs` writes what `/models` answers.
+//! An entry points at a row of the table or at a section of the file, or both, and copies neither but for what every request is
+//! held against: what else is known of a model is looked for when somebody asks. `resolve.rs` finds what a name means, `listing.rs` writes what `/models` answers.
 
 mod builtin;
 mod listing;
@@ -66,6 +66,8 @@ struct Entry {
     name: Cow<'static, str>,
     row: Option<Row>,
     written: Option<Box<Model>>,
+    context_window: Option<u64>,
+    max_output_tokens: Option<u64>,
 }
 
 /// A text by which an entry is found. Of two with one text, that of the entry's own name stands first.
@@ -154,7 +156,13 @@ impl Catalogue {
 
 impl Entry {
     fn new(provider: &Rc<Provider>, name: Cow<'static, str>, row: Option<Row>, written: Option<Box<Model>>) -> Self {
-        Self { provider: Rc::clone(provider), name, row, written }
+        let (context_window, max_output_tokens) = (None, None);
+        let plain = Self { provider: Rc::clone(provider), name, row, written, context_window, max_output_tokens };
+        Self {
+            context_window: plain.fact(|model| model.context_window, Row::context_window),
+            max_output_tokens: plain.fact(|model| model.max_output_tokens, Row::max_output_tokens),
+            ..plain
+        }
     }
 
     /// What its provider calls it.
@@ -177,16 +185,8 @@ impl Entry {
         self.written.as_deref().and_then(written).or_else(|| self.row.and_then(table))
     }
 
-    fn max_output_tokens(&self) -> Option<u64> {
-        self.fact(|model| model.max_output_tokens, Row::max_output_tokens)
-    }
-
     fn released(&self) -> Option<u64> {
         self.fact(|model| model.released, Row::released)
-    }
-
-    fn context_window(&self) -> Option<u64> {
-        self.fact(|model| model.context_window, Row::context_window)
     }
 
     fn title(&self) -> Option<&str> {

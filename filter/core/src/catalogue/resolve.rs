@@ -28,7 +28,7 @@ impl<'a> Choice<'a> {
     /// Most tokens that it can answer, where known.
     #[must_use]
     pub fn max_output_tokens(&self) -> Option<u64> {
-        self.entry?.max_output_tokens()
+        self.entry?.max_output_tokens
     }
 
     /// What it is called here.
@@ -40,7 +40,7 @@ impl<'a> Choice<'a> {
     /// Tokens of input and output together, where known.
     #[must_use]
     pub fn context_window(&self) -> Option<u64> {
-        self.entry?.context_window()
+        self.entry?.context_window
     }
 
     /// What it costs, as far as known.

@@ -44,12 +44,13 @@ impl Provider {
     /// The same, and by its place among the accounts where each account is used.
     #[must_use]
     pub(crate) fn places(&self) -> (Vec<Endpoint<'_>>, Vec<usize>) {
-        let mut endpoints = vec![self.at(0, &self.base_url)];
-        let mut known: HashMap<&BaseUrl, usize> = HashMap::from_iter([(&self.base_url, 0)]);
-        let urls = self.accounts.iter().map(|account| account.base_url.as_ref().unwrap_or(&self.base_url));
-        let places = urls.map(|url| {
-            *known.entry(url).or_insert_with(|| {
-                endpoints.push(self.at(endpoints.len(), url));
+        let own = (&self.base_url, self.cluster.as_ref());
+        let mut endpoints = vec![self.at(0, own)];
+        let mut known: HashMap<_, usize> = HashMap::from_iter([(own, 0)]);
+        let places = self.accounts.iter().map(|account| {
+            let place = (account.base_url.as_ref().unwrap_or(own.0), account.cluster.as_ref().or(own.1));
+            *known.entry(place).or_insert_with(|| {
+                endpoints.push(self.at(endpoints.len(), place));
                 endpoints.len().saturating_sub(1)
             })
         });
@@ -57,9 +58,9 @@ impl Provider {
         (endpoints, places)
     }
 
-    /// A cluster of the operator's own is for all of them. A full stop cannot stand in a provider's name.
-    fn at<'a>(&self, index: usize, base_url: &'a BaseUrl) -> Endpoint<'a> {
-        let cluster = match (&self.cluster, index) {
+    /// A full stop cannot stand in a provider's name.
+    fn at<'a>(&self, index: usize, (base_url, cluster): (&'a BaseUrl, Option<&String>)) -> Endpoint<'a> {
+        let cluster = match (cluster, index) {
             (Some(cluster), _) => cluster.clone(),
             (None, 0) => format!("dragoman_{}", self.name),
             (None, index) => format!("dragoman_{}.{index}", self.name),
@@ -93,5 +94,17 @@ mod tests {
             {"name": "one", "credential": {"value": "k"}, "base_url": "http://b/v1"}]}}}"#;
         let provider = parse(file).unwrap().providers.remove(0);
         assert!(provider.endpoints().iter().all(|endpoint| endpoint.cluster == "mine"));
+    }
+
+    #[test]
+    fn an_account_may_have_a_cluster_of_its_own_beside_it() {
+        let file = r#"{"providers": {"p": {"kind": "openai", "base_url": "http://a/v1", "cluster": "mine", "accounts": [
+            {"name": "one", "credential": {"value": "k"}, "base_url": "http://b/v1", "cluster": "other"},
+            {"name": "two", "credential": {"value": "k"}},
+            {"name": "three", "credential": {"value": "k"}, "base_url": "http://b/v1", "cluster": "other"}]}}}"#;
+        let provider = parse(file).unwrap().providers.remove(0);
+        let (endpoints, places) = provider.places();
+        let names: Vec<_> = endpoints.iter().map(|endpoint| endpoint.cluster.as_str()).collect();
+        assert_eq!((names, places), (vec!["mine", "other"], vec![1, 0, 1]));
     }
 }

@@ -106,6 +106,9 @@ impl Section for Provider {
         if upstream_filter.is_some() && cluster.is_none() && fields.is_sound("/cluster") {
             fields.report("/upstream_filter", "is of a `cluster` that is named; a rendered one has it");
         }
+        if cluster.is_none() && fields.is_sound("/cluster") {
+            report_clusters(fields, &accounts);
+        }
         let local = base_url.is_some();
         Self {
             name: fields.name(),
@@ -159,6 +162,13 @@ fn report_repeated_names(fields: &mut impl Fields<Provider>, accounts: &[Account
     }
 }
 
+/// Where the clusters are rendered, all of them are.
+fn report_clusters(fields: &mut impl Fields<Provider>, accounts: &[Account]) {
+    for (index, _) in accounts.iter().enumerate().filter(|(_, account)| account.cluster.is_some()) {
+        fields.report(&format!("/accounts/{index}/cluster"), "needs that the provider's own `cluster` is named, too");
+    }
+}
+
 fn check_auth<S>(fields: &mut impl Fields<S>, credential: Option<&Credential>, auth: Option<AuthMode>) {
     if credential.is_some() && auth == Some(AuthMode::None) {
         fields.report("/auth", "`auth: none` sends no credential, but there is one");
@@ -173,8 +183,9 @@ fn public_address(kind: Kind) -> BaseUrl {
 impl Account {
     /// An account of which nothing else is written.
     pub(super) fn new(name: &str, credential: Option<Credential>, auth: AuthMode) -> Self {
-        let (base_url, models) = (None, None);
-        Self { name: name.to_owned(), credential, auth, base_url, weight: Decimal::of(1), models, enabled: true }
+        let (base_url, cluster, models) = (None, None, None);
+        let weight = Decimal::of(1);
+        Self { name: name.to_owned(), credential, auth, base_url, cluster, weight, models, enabled: true }
     }
 }
 
@@ -203,6 +214,12 @@ impl Section for Account {
                 &BASE_URL,
                 |account| account.base_url.as_ref(),
                 "Where it is used. Default: where the provider is.",
+            ),
+            cluster: fields.optional(
+                "cluster",
+                &LABEL,
+                |account| account.cluster.as_ref(),
+                "With the provider's `cluster`: the one that leads to the account's `base_url`. Default: the provider's.",
             ),
             weight: fields.defaulted(
                 "weight",

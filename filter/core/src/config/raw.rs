@@ -169,6 +169,8 @@ pub struct Account {
     pub auth: AuthMode,
     /// Where it is used; where absent, where the provider is.
     pub base_url: Option<BaseUrl>,
+    /// A cluster of the operator's own for that place; where absent, the provider's.
+    pub cluster: Option<String>,
     /// Its share of the requests.
     pub weight: Decimal,
     /// The models it is for, patterns; all where absent.

@@ -247,6 +247,7 @@ fn credentials_contradict_themselves_in_no_way() {
         (r#""accounts": [{"name": "a"}, {"name": "b"}, {"name": "a"}]"#, "/accounts/2/name"),
         (r#""accounts": [{"name": "a", "auth": "none", "credential": {"value": "b"}}]"#, "/accounts/0/auth"),
         (r#""accounts": [{"name": "a", "auth": "oauht"}]"#, "/accounts/0/auth"),
+        (r#""accounts": [{"name": "a"}, {"name": "b", "cluster": "c"}]"#, "/accounts/1/cluster"),
     ] {
         assert_eq!(pointers(&provider(fields)), [format!("/providers/openai{pointer}")], "{fields}");
     }

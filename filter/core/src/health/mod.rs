@@ -55,10 +55,11 @@ impl Ledger {
     /// What is remembered of a target.
     #[must_use]
     pub fn state(&self, name: NameRef<'_>, now_millis: u64) -> State {
-        self.entry(name).map_or(State::Healthy, |entry| entry.course.state(now_millis))
+        let entry = self.entry(name).filter(|entry| !entry.course.is_forgotten(now_millis));
+        entry.map_or(State::Healthy, |entry| entry.course.state(now_millis))
     }
 
-    /// Whether anything at all is remembered of a target.
+    /// Whether a success of a target is worth noting.
     #[must_use]
     pub fn remembers(&self, name: NameRef<'_>) -> bool {
         self.entry(name).is_some()
@@ -72,13 +73,13 @@ impl Ledger {
 
     /// Why it failed the last time.
     #[must_use]
-    pub fn cause(&self, name: NameRef<'_>) -> Option<Cause> {
-        self.entry(name).map(|entry| entry.course.cause())
+    pub fn cause(&self, name: NameRef<'_>, now_millis: u64) -> Option<Cause> {
+        self.entry(name).filter(|entry| !entry.course.is_forgotten(now_millis)).map(|entry| entry.course.cause())
     }
 
-    /// The targets.
-    pub fn names(&self) -> impl Iterator<Item = &Rc<Name>> {
-        self.entries.iter().map(|entry| &entry.name)
+    /// The targets that failed lately.
+    pub fn names(&self, now_millis: u64) -> impl Iterator<Item = &Rc<Name>> {
+        self.entries.iter().filter(move |entry| !entry.course.is_forgotten(now_millis)).map(|entry| &entry.name)
     }
 
     /// A try has failed.

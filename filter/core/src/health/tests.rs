@@ -92,7 +92,7 @@ fn without_a_cool_down_nothing_cools_and_the_cause_is_known() {
         one.fails_as(Failure { cause: Cause::CredentialRefused, ..DOWN }, NEVER, second);
         assert_eq!(one.state(second), State::Healthy);
     }
-    assert_eq!(one.0.cause(one.1.borrowed()), Some(Cause::CredentialRefused));
+    assert_eq!(one.0.cause(one.1.borrowed(), START + 99_000), Some(Cause::CredentialRefused));
     // Failures of one second are one write.
     let before = one.0.write();
     assert_eq!(one.fails_as(Failure { cause: Cause::CredentialRefused, ..DOWN }, NEVER, 99).0.write(), before);
@@ -212,6 +212,9 @@ fn a_clock_that_was_set_back_makes_no_target_cool_longer() {
 fn old_failures_are_forgotten() {
     let mut one = One::new();
     one.fails(0);
+    assert_eq!(one.state(30), State::HalfOpen(None));
+    assert_eq!(one.state(1_000), State::Healthy);
+    assert_eq!(one.0.names(START + 1_000_000).count(), 0);
     let other = name("other");
     one.0.fail(&other, true, DOWN, COOLDOWN, at(1_000));
     assert!(!one.0.remembers(one.1.borrowed()));

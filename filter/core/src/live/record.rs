@@ -2,12 +2,13 @@
 //!
 //! Bounded, although clients may invent models: targets that are listed in a catalogue or the file have a place each, of
 //! others a fixed number; the rest is counted as one. A place whose target was not heard of for long is free again.
+//!
+//! In order of the names, and looked up by halves: a map of its own type would cost the module more than it saves.
 
-use alloc::{collections::BTreeSet, rc::Rc, vec::Vec};
+use alloc::{rc::Rc, vec::Vec};
 
 use crate::{
     health::{Name, NameRef, Period},
-    map::HashMap,
     store::{Reader, Record, Writer},
 };
 
@@ -28,7 +29,7 @@ pub(super) const WHOLE: u64 = 1_000_000;
 /// All targets.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Traffic {
-    pub(super) entries: HashMap<Rc<Name>, Entry>,
+    pub(super) entries: Vec<(Rc<Name>, Entry)>,
 }
 
 /// One target.
@@ -65,12 +66,15 @@ pub(super) struct Sample {
 /// See [`Sample`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Went {
+    /// It is not over, but the first content of the stream has come. Told by itself: a stream may take minutes, and its client
+    /// may leave.
+    Begun,
     /// It gave no answer that could be used.
     Wrong,
     /// It gave one.
     Well {
-        /// Of a stream: when its first content had come.
-        content_millis: Option<u64>,
+        /// Whether that was a stream.
+        is_stream: bool,
         /// Tokens of the answer, where the provider tells.
         output_tokens: Option<u64>,
         /// Whether its health is told already.
@@ -79,63 +83,70 @@ pub(super) enum Went {
 }
 
 impl Traffic {
-    pub(super) fn names(&self) -> BTreeSet<Rc<Name>> {
-        self.entries.keys().cloned().collect()
-    }
-
     pub(super) fn entry(&self, name: NameRef<'_>) -> Option<&Entry> {
-        self.entries.get(&name)
+        let place = self.place(name).ok()?;
+        self.entries.get(place).map(|(_, entry)| entry)
     }
 
     /// Takes samples in.
     pub(super) fn add(&mut self, samples: &[Sample], now_millis: u64) {
-        self.entries.retain(|_, entry| now_millis.saturating_sub(entry.at_millis) < STALE_MILLIS);
+        self.entries.retain(|(_, entry)| now_millis.saturating_sub(entry.at_millis) < STALE_MILLIS);
         for sample in samples {
-            let place = self.place(sample);
-            let entry = self.entries.entry(place).or_default();
-            entry.is_listed = sample.is_listed;
-            entry.add(sample);
+            let place = self.place(sample.name.borrowed()).unwrap_or_else(|place| self.settle(place, sample));
+            if let Some((_, entry)) = self.entries.get_mut(place) {
+                entry.is_listed = sample.is_listed;
+                entry.add(sample);
+            }
         }
     }
 
-    /// Under which name a sample counts.
-    fn place(&mut self, sample: &Sample) -> Rc<Name> {
-        if sample.is_listed || self.entries.contains_key(&sample.name) {
-            return Rc::clone(&sample.name);
-        }
+    /// Makes a place for a target that has none, where there is one to be had, and finds it.
+    fn settle(&mut self, place: usize, sample: &Sample) -> usize {
         let now = sample.period.ended_millis;
-        if self.unlisted() >= MOST_UNLISTED {
-            self.entries.retain(|_, entry| now.saturating_sub(entry.at_millis) < IDLE_MILLIS);
+        let unlisted = |traffic: &Self| traffic.entries.iter().filter(|(_, entry)| !entry.is_listed).count();
+        let (mut place, mut name) = (place, Rc::clone(&sample.name));
+        if !sample.is_listed && unlisted(self) >= MOST_UNLISTED {
+            self.entries.retain(|(_, entry)| entry.is_listed || now.saturating_sub(entry.at_millis) < IDLE_MILLIS);
+            if unlisted(self) >= MOST_UNLISTED {
+                name = Rc::new(NameRef::OTHER.to_owned());
+            }
+            match self.place(name.borrowed()) {
+                Ok(found) => return found,
+                Err(free) => place = free,
+            }
         }
-        if self.unlisted() >= MOST_UNLISTED { Rc::new(NameRef::OTHER.to_owned()) } else { Rc::clone(&sample.name) }
+        self.entries.insert(place, (name, Entry { is_listed: sample.is_listed, ..Entry::default() }));
+        place
     }
 
-    fn unlisted(&self) -> usize {
-        self.entries.values().filter(|entry| !entry.is_listed).count()
+    /// Where a target stands, or would.
+    fn place(&self, name: NameRef<'_>) -> Result<usize, usize> {
+        self.entries.binary_search_by(|(other, _)| other.borrowed().cmp(&name))
     }
 }
 
 impl Entry {
     fn add(&mut self, Sample { period, went, .. }: &Sample) {
-        let since_began = |end: u64| end.saturating_sub(period.began_millis);
-        self.samples = self.samples.saturating_add(1);
+        let millis = period.ended_millis.saturating_sub(period.began_millis);
+        let micros = millis.saturating_mul(1_000);
         self.at_millis = self.at_millis.max(period.ended_millis);
+        if *went != Went::Begun {
+            self.samples = self.samples.saturating_add(1);
+        }
         match *went {
+            Went::Begun => {
+                self.ttft_micros.add(micros);
+                self.ttft_peak.add(millis, period.ended_millis);
+            }
             Went::Wrong => self.failures.add(WHOLE),
-            Went::Well { content_millis, output_tokens, .. } => {
+            Went::Well { is_stream, output_tokens, .. } => {
                 self.failures.add(0);
-                let latency = since_began(period.ended_millis);
-                self.latency_micros.add(latency.saturating_mul(1_000));
-                match content_millis.map(since_began) {
-                    Some(ttft) => {
-                        self.ttft_micros.add(ttft.saturating_mul(1_000));
-                        self.ttft_peak.add(ttft, period.ended_millis);
-                    }
-                    None => self.latency_peak.add(latency, period.ended_millis),
+                self.latency_micros.add(micros);
+                if !is_stream {
+                    self.latency_peak.add(millis, period.ended_millis);
                 }
-                let millitokens =
-                    output_tokens.filter(|tokens| *tokens > 0).map(|tokens| tokens.saturating_mul(1_000_000));
-                if let Some(speed) = millitokens.and_then(|millitokens| millitokens.checked_div(latency)) {
+                let tokens = output_tokens.filter(|tokens| *tokens > 0).map(|tokens| tokens.saturating_mul(1_000_000));
+                if let Some(speed) = tokens.and_then(|millitokens| millitokens.checked_div(millis)) {
                     self.millitokens_per_second.add(speed);
                 }
             }
@@ -174,10 +185,13 @@ impl Record for Traffic {
 
     fn read(bytes: &[u8]) -> Self {
         let mut reader = Reader(bytes);
-        let mut entries = HashMap::default();
+        let mut entries: Vec<(Rc<Name>, Entry)> = Vec::new();
         while !reader.is_at_end() {
             match (Name::read(&mut reader), Entry::read(&mut reader)) {
-                (Some(name), Some(entry)) => _ = entries.insert(Rc::new(name), entry),
+                // Out of order, it is none of ours.
+                (Some(name), Some(entry)) if entries.last().is_none_or(|(last, _)| **last < name) => {
+                    entries.push((Rc::new(name), entry));
+                }
                 _ => return Self::default(),
             }
         }

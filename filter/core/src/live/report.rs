@@ -3,7 +3,6 @@
 //! Written as text: it is one object, told in one place.
 
 use alloc::{
-    collections::BTreeSet,
     format,
     rc::Rc,
     string::{String, ToString},
@@ -12,13 +11,10 @@ use alloc::{
 
 use crate::{
     config::print_time,
-    health::{Ledger, Name, NameRef, State},
+    health::{Cause, Name, NameRef, State},
 };
 
-use super::{
-    Observer,
-    record::{Entry, Traffic},
-};
+use super::Observer;
 
 /// The last second of the year 9999: later ones have no text.
 const LAST_SECOND: u64 = 253_402_300_799;
@@ -29,8 +25,15 @@ impl Observer {
     pub fn report(&self, now_millis: u64, is_shown: impl Fn(NameRef<'_>) -> bool) -> Vec<u8> {
         self.end_round(now_millis);
         self.read_traffic(now_millis);
-        let mut names: BTreeSet<Rc<Name>> = self.with_traffic(now_millis, Traffic::names);
-        names.extend(self.with_ledger(|ledger| ledger.names().cloned().collect::<Vec<_>>()));
+        let mut names: Vec<Rc<Name>> =
+            self.with_traffic(now_millis, |traffic| traffic.entries.iter().map(|(name, _)| Rc::clone(name)).collect());
+        self.with_ledger(|ledger| {
+            for name in ledger.names(now_millis) {
+                if let Err(place) = names.binary_search(name) {
+                    names.insert(place, Rc::clone(name));
+                }
+            }
+        });
         let mut out = String::from(r#"{"object":"list","data":["#);
         let mut comma = "";
         for name in names.iter().map(|name| name.borrowed()).filter(|name| is_shown(*name)) {
@@ -43,50 +46,45 @@ impl Observer {
     }
 
     fn write_target(&self, name: NameRef<'_>, now_millis: u64, out: &mut String) {
-        let text = |text: &str| serde_json::to_string(text).unwrap_or_default();
-        let mut member = |name: &str, value: &str| {
-            let comma = if out.ends_with(['[', ',']) || out.is_empty() { "{" } else { "," };
-            out.extend([comma, "\"", name, "\":", value]);
-        };
-        member("provider", &text(name.provider));
-        member("account", &text(name.account));
-        member("model", &text(name.model));
         let entry = self.with_traffic(now_millis, |traffic| traffic.entry(name).copied()).unwrap_or_default();
-        let Entry {
-            samples,
-            ttft_micros,
-            latency_micros,
-            millitokens_per_second,
-            failures,
-            ttft_peak,
-            latency_peak,
-            ..
-        } = entry;
-        member("samples", &samples.to_string());
-        member("ttft_ms", &thousandths(ttft_micros.value()));
-        member("latency_ms", &thousandths(latency_micros.value()));
-        member("tokens_per_second", &thousandths(millitokens_per_second.value()));
-        member(
-            "failure_ratio",
-            &thousandths(failures.value().map(|millionths| millionths.saturating_add(500) / 1_000)),
-        );
-        member("peak_ttft_ms", &whole(ttft_peak.value(now_millis)));
-        member("peak_latency_ms", &whole(latency_peak.value(now_millis)));
         let in_flight = self.slot(name, now_millis).in_flight(&*self.meter);
-        member("in_flight", &whole(in_flight.map(u64::from)));
-        let (state, cause) = self.with_ledger(|ledger: &Ledger| (ledger.state(name, now_millis), ledger.cause(name)));
+        let (state, cause) =
+            self.with_ledger(|ledger| (ledger.state(name, now_millis), ledger.cause(name, now_millis)));
         let (state, until) = match state {
             State::Healthy => ("healthy", None),
             State::Cooling(until) => ("cooling_down", Some(until)),
             State::HalfOpen(_) => ("half_open", None),
         };
-        member("state", &text(state));
         // Rounded up: at that time it is over.
         let time = |millis: u64| print_time(millis.div_ceil(1_000).min(LAST_SECOND));
-        member("cooling_until", &until.map_or_else(null, |millis| text(&time(millis))));
-        member("last_failure", &cause.map_or_else(null, |cause| text(cause.text())));
+        let thousandths_of_failures = entry.failures.value().map(|millionths| millionths.saturating_add(500) / 1_000);
+        let members = [
+            ("provider", text(Some(name.provider))),
+            ("account", text(Some(name.account))),
+            ("model", text(Some(name.model))),
+            ("samples", whole(Some(entry.samples))),
+            ("ttft_ms", thousandths(entry.ttft_micros.value())),
+            ("latency_ms", thousandths(entry.latency_micros.value())),
+            ("tokens_per_second", thousandths(entry.millitokens_per_second.value())),
+            ("failure_ratio", thousandths(thousandths_of_failures)),
+            ("peak_ttft_ms", whole(entry.ttft_peak.value(now_millis))),
+            ("peak_latency_ms", whole(entry.latency_peak.value(now_millis))),
+            ("in_flight", whole(in_flight.map(u64::from))),
+            ("state", text(Some(state))),
+            ("cooling_until", text(until.map(time).as_deref())),
+            ("last_failure", text(cause.map(Cause::text))),
+        ];
+        let mut before = "{\"";
+        for (name, value) in &members {
+            out.extend([before, name, "\":", value]);
+            before = ",\"";
+        }
         out.push('}');
     }
+}
+
+fn text(text: Option<&str>) -> String {
+    text.and_then(|text| serde_json::to_string(text).ok()).unwrap_or_else(null)
 }
 
 fn null() -> String {

@@ -1,6 +1,6 @@
 //! What a configuration knows of targets: which are listed, and of which it asks how busy they are.
 
-use alloc::{collections::BTreeSet, rc::Rc, string::String};
+use alloc::{rc::Rc, string::String, vec::Vec};
 
 use crate::{
     config::{Config, Destination, KeyRouting, Router, Strategy, StrategyKind},
@@ -23,7 +23,7 @@ enum Busy {
     /// All: it names something that may be anywhere.
     Any,
     /// These.
-    Of(BTreeSet<String>),
+    Of(Vec<String>),
 }
 
 impl Known {
@@ -42,14 +42,14 @@ impl Roster for Known {
     fn counts(&self, name: NameRef<'_>) -> bool {
         match &self.busy {
             Busy::Any => true,
-            Busy::Of(providers) => providers.contains(name.provider),
+            Busy::Of(providers) => providers.iter().any(|provider| provider == name.provider),
         }
     }
 }
 
 impl Busy {
     fn of(config: &Config) -> Self {
-        let mut busy = Self::Of(BTreeSet::new());
+        let mut busy = Self::Of(Vec::new());
         let named = |routing: &[(String, Strategy)], busy: &mut Self| {
             for (_, strategy) in routing {
                 busy.add(config, strategy, false);
@@ -103,8 +103,10 @@ impl Busy {
     }
 
     fn insert(&mut self, provider: &str) {
-        if let Self::Of(providers) = self {
-            providers.insert(provider.into());
+        if let Self::Of(providers) = self
+            && !providers.iter().any(|other| other == provider)
+        {
+            providers.push(provider.into());
         }
     }
 }

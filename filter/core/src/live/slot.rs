@@ -3,15 +3,12 @@
 //!
 //! As bounded as the records are: whoever invents names gets the places that are free, and then shares one.
 
-use alloc::{format, rc::Rc, string::String};
+use alloc::{format, rc::Rc, string::String, vec::Vec};
 use core::cell::Cell;
-
-use hashbrown::Equivalent;
 
 use crate::{
     health::{Name, NameRef},
     host::{Gauge, Meter},
-    map::HashMap,
 };
 
 use super::{
@@ -22,7 +19,8 @@ use super::{
 /// The places of one worker.
 #[derive(Debug, Default)]
 pub(super) struct Slots {
-    places: HashMap<Rc<Name>, Rc<Slot>>,
+    /// In order of the names.
+    places: Vec<Rc<Slot>>,
     other: Option<Rc<Slot>>,
 }
 
@@ -68,7 +66,7 @@ impl Slots {
         (roster, meter): (&dyn Roster, &dyn Meter),
         now_millis: u64,
     ) -> Rc<Slot> {
-        if let Some(slot) = self.places.get(&name) {
+        if let Some(slot) = self.place(name).ok().and_then(|place| self.places.get(place)) {
             slot.used_at_millis.set(now_millis);
             return Rc::clone(slot);
         }
@@ -79,7 +77,8 @@ impl Slots {
         }
         let kind = if is_listed { Kind::Listed } else { Kind::Unlisted };
         let slot = Rc::new(Slot::new(name, kind, Flight::of(name, is_listed, roster, meter), now_millis));
-        self.places.insert(Rc::clone(&slot.name), Rc::clone(&slot));
+        let (Ok(place) | Err(place)) = self.place(name);
+        self.places.insert(place, Rc::clone(&slot));
         slot
     }
 
@@ -89,11 +88,15 @@ impl Slots {
     }
 
     fn has_room(&mut self, now_millis: u64) -> bool {
-        let unlisted = |slots: &Self| slots.places.values().filter(|slot| slot.kind == Kind::Unlisted).count();
+        let unlisted = |slots: &Self| slots.places.iter().filter(|slot| slot.kind == Kind::Unlisted).count();
         if unlisted(self) >= MOST_UNLISTED {
-            self.places.retain(|_, slot| slot.kind == Kind::Listed || !slot.is_idle(now_millis));
+            self.places.retain(|slot| slot.kind == Kind::Listed || !slot.is_idle(now_millis));
         }
         unlisted(self) < MOST_UNLISTED
+    }
+
+    fn place(&self, name: NameRef<'_>) -> Result<usize, usize> {
+        self.places.binary_search_by(|slot| slot.name.borrowed().cmp(&name))
     }
 }
 
@@ -147,12 +150,6 @@ impl Flight {
         // A gauge is for ever: not for invented names, of which each worker may have others.
         let gauge = is_listed.then(|| meter.gauge(&gauge_name(name))).flatten();
         gauge.map_or_else(|| Self::Own(Cell::new(0)), Self::Shared)
-    }
-}
-
-impl Equivalent<Rc<Name>> for NameRef<'_> {
-    fn equivalent(&self, key: &Rc<Name>) -> bool {
-        key.borrowed() == *self
     }
 }
 

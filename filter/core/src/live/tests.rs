@@ -220,6 +220,18 @@ fn successes_of_a_target_that_failed_are_told_to_all() {
 }
 
 #[test]
+fn a_request_that_the_provider_refuses_shows_that_it_is_well_and_nothing_more() {
+    let process = Process::new(1);
+    process.fails(0, "a");
+    process.wait(30_001);
+    assert_eq!(process.first(0, &["a", "b"]), "a");
+    process.begin(0, "a").refused(process.now());
+    assert_eq!(process.first(0, &["a", "b"]), "a");
+    assert_eq!(process.first(0, &["a", "b"]), "a");
+    assert_eq!(process.report(0)["data"][0]["samples"], 1);
+}
+
+#[test]
 fn a_client_that_went_away_counts_neither_way() {
     let process = Process::new(1);
     drop(process.begin(0, "b"));
@@ -269,10 +281,12 @@ fn a_latency_is_known_to_all_a_moment_later() {
     process.wait(40);
     trip.first_content(process.now());
     process.wait(4_000);
-    trip.succeeded(process.now(), Some(10));
-    process.wait(100);
     let seen = process.view(1).latency_millis(&target("a"), true).unwrap();
-    assert!((38..=40).contains(&seen), "{seen}");
+    assert!((30..=33).contains(&seen), "{seen}");
+    // And that is known although its client leaves.
+    drop(trip);
+    assert_eq!(process.samples("a"), 1);
+    assert_eq!(process.view(1).latency_millis(&target("a"), true), Some(seen));
 }
 
 #[test]
@@ -384,7 +398,7 @@ fn the_report_says_how_each_target_does() {
         serde_json::json!({
             "provider": "p", "account": "default", "model": "b", "samples": 2,
             "ttft_ms": 100.0, "latency_ms": 500.0, "tokens_per_second": 100.0, "failure_ratio": 0.2,
-            "peak_ttft_ms": 100, "peak_latency_ms": null, "in_flight": 1,
+            "peak_ttft_ms": 98, "peak_latency_ms": null, "in_flight": 1,
             "state": "cooling_down", "cooling_until": "2026-01-01T00:00:31Z", "last_failure": "server_error",
         })
     );

@@ -19,8 +19,8 @@ pub struct Trip {
     observer: Rc<Observer>,
     slot: Rc<Slot>,
     began_millis: u64,
-    /// When the first content of a stream came.
-    content_millis: Option<u64>,
+    /// Whether the first content of a stream has come.
+    is_stream: bool,
     /// Whether others pass its target over until this one tells how it went.
     is_probe: bool,
     /// Whether its success is told.
@@ -31,22 +31,28 @@ impl Trip {
     pub(super) fn new(observer: &Rc<Observer>, slot: Rc<Slot>, began_millis: u64) -> Self {
         slot.enter(&*observer.meter);
         let is_probe = slot.is_claimed.take();
-        Self { observer: Rc::clone(observer), slot, began_millis, content_millis: None, is_probe, is_told: false }
+        Self { observer: Rc::clone(observer), slot, began_millis, is_stream: false, is_probe, is_told: false }
     }
 
     /// The first content of a stream has come: the target is well, however long the answer may take.
     pub fn first_content(&mut self, now_millis: u64) {
-        if self.content_millis.is_none() {
-            self.content_millis = Some(now_millis);
+        if !self.is_stream {
+            self.is_stream = true;
             self.tell_success(now_millis);
+            self.leave_sample(now_millis, Went::Begun);
         }
+    }
+
+    /// The provider has refused the request for what it asks: it is well, and nothing is known of how fast it answers.
+    pub fn refused(mut self, now_millis: u64) {
+        self.tell_success(now_millis);
     }
 
     /// The answer has come to its end; so many tokens, where the provider tells.
     pub fn succeeded(mut self, now_millis: u64, output_tokens: Option<u64>) {
         self.tell_success(now_millis);
-        let content_millis = self.content_millis;
-        self.leave_sample(now_millis, Went::Well { content_millis, output_tokens, is_told: self.is_told });
+        let Self { is_stream, is_told, .. } = self;
+        self.leave_sample(now_millis, Went::Well { is_stream, output_tokens, is_told });
     }
 
     /// There is no answer, or not all of it.

@@ -305,7 +305,9 @@ impl Plan {
     /// The try under way, if any, has ended without an answer: it was too late, or the provider could not be reached.
     fn close(&self, now: Duration) {
         let Some((target, began)) = self.progress.borrow().under_way() else { return };
-        let is_late = now.saturating_sub(began) >= target.provider.patience(self.inquiry.request.flex);
+        // Envoy's clock began a little later or earlier than this one.
+        let patience = target.provider.patience(self.inquiry.request.flex);
+        let is_late = now.saturating_sub(began) >= patience.mul_f64(0.9);
         let error = if is_late { self.local_error(504, "timeout") } else { self.local_error(503, "") };
         self.fail(Failure::of(&error, self.inquiry.shape), now);
     }
@@ -318,7 +320,7 @@ impl Plan {
 
     /// An answer is passed on, whatever it says; its status.
     pub fn settle(&self, status: u16, now: Duration) {
-        self.progress.borrow_mut().settle(status, now);
+        self.progress.borrow_mut().settle(status, self.inquiry.request.stream, now);
     }
 
     /// The answer that is passed on has ended, whole or not.

@@ -159,16 +159,21 @@ impl Progress {
         true
     }
 
-    pub(super) fn settle(&mut self, status: u16, now: Duration) {
+    pub(super) fn settle(&mut self, status: u16, is_stream: bool, now: Duration) {
         if let Some(current) = self.current().cloned() {
             self.conclude(&current, status);
         }
         self.is_settled = true;
-        if status < 400 {
-            self.trip.iter_mut().for_each(|trip| trip.first_content(millis(now)));
-        } else {
+        match self.trip.take() {
+            Some(mut trip) if status < 400 => {
+                if is_stream {
+                    trip.first_content(millis(now));
+                }
+                self.trip = Some(trip);
+            }
             // A refusal is no answer whose time would tell anything.
-            self.trip = None;
+            Some(trip) if status < 500 => trip.refused(millis(now)),
+            Some(_) | None => {}
         }
     }
 

@@ -19,19 +19,20 @@ use crate::{
     catalogue::{Catalogue, own_id},
     config::{self, Config, Credential, Decimal, Destination, Sticky, StrategyKind},
     gateway::Provider,
-    map::NameMap,
+    map::{NameMap, NameSet},
 };
 
 /// What the sections of one level of the file refer to.
 pub(super) struct Compiler<'c, E> {
     config: &'c Config,
-    providers: &'c [Rc<Provider>],
+    /// The enabled providers by name, with their sections.
+    providers: NameMap<'c, (&'c Rc<Provider>, &'c config::Provider)>,
     catalogue: &'c Catalogue,
     environment: &'c E,
     /// Routing configurations by name.
     places: NameMap<'c, usize>,
     /// The headers that are looked at.
-    pub(super) headers: Vec<String>,
+    pub(super) headers: NameSet<'static>,
 }
 
 impl<'c, E: Fn(&str) -> Option<String>> Compiler<'c, E> {
@@ -42,7 +43,14 @@ impl<'c, E: Fn(&str) -> Option<String>> Compiler<'c, E> {
         environment: &'c E,
     ) -> Self {
         let places = config.routing.iter().enumerate().map(|(place, (name, _))| (name.as_str(), place)).collect();
-        Self { config, providers, catalogue, environment, places, headers: Vec::new() }
+        let sections: NameMap<'_, _> =
+            config.providers.iter().map(|section| (section.name.as_str(), section)).collect();
+        let with_section = |provider: &'c Rc<Provider>| {
+            let name = provider.name.as_str();
+            sections.get(name).map(|section| (name, (provider, *section)))
+        };
+        let providers = providers.iter().filter_map(with_section).collect();
+        Self { config, providers, catalogue, environment, places, headers: NameSet::default() }
     }
 
     /// The routing configuration of this name.
@@ -96,9 +104,7 @@ impl<'c, E: Fn(&str) -> Option<String>> Compiler<'c, E> {
 
     /// Notes that a header is looked at.
     pub(super) fn look_at(&mut self, name: &str) {
-        if !self.headers.iter().any(|other| other == name) {
-            self.headers.push(name.to_string());
-        }
+        self.headers.insert(name.to_string());
     }
 
     fn branches(&mut self, targets: &[config::Target], at: &str) -> Vec<Branch> {
@@ -146,7 +152,7 @@ impl<'c, E: Fn(&str) -> Option<String>> Compiler<'c, E> {
     }
 
     fn provider(&self, name: &str) -> Result<Rc<Provider>, String> {
-        self.providers.iter().find(|provider| provider.name == name).cloned().ok_or_else(|| name.to_string())
+        self.providers.get(name).map(|(provider, _)| Rc::clone(provider)).ok_or_else(|| name.to_string())
     }
 
     /// The providers that a model may be sent to.
@@ -161,7 +167,7 @@ impl<'c, E: Fn(&str) -> Option<String>> Compiler<'c, E> {
     }
 
     fn account(&self, provider: &Provider, credential: &Credential, at: &str) -> Option<Rc<Account>> {
-        let section = self.config.providers.iter().find(|section| section.name == provider.name)?;
+        let (_, section) = self.providers.get(provider.name.as_str())?;
         let named = (at.to_string(), credential.clone());
         Account::of_target(section, named, section.has_twins(&self.config.retry), self.environment)
     }

@@ -199,7 +199,7 @@ impl Routing {
             fallback_models: config.fallback_models.clone(),
             policy_of_one: Rc::new(Policy { attempts: 0, ..Policy::clone(&policy) }),
             policy,
-            headers: compiler.headers,
+            headers: compiler.headers.into_names().collect(),
         }
     }
 
@@ -278,10 +278,12 @@ impl Routing {
         if found.is_empty() && survey.dropped.iter().all(is_callers) {
             return Err(refusal::refuse(&survey.dropped));
         }
-        if has_fallbacks {
-            let spellings = if self.fallbacks.0.is_empty() { Vec::new() } else { spellings(asked, &survey.met) };
-            let own = self.fallbacks.of(asked, &spellings);
-            found.extend(survey.models(own.chain(self.fallback_models.iter().map(String::as_str))));
+        if has_fallbacks && !self.fallbacks.0.is_empty() {
+            let own = self.fallbacks.of(asked, &spellings(asked, &survey.met));
+            found.extend(survey.models(own));
+        }
+        if has_fallbacks && !self.fallback_models.is_empty() {
+            found.extend(survey.models(self.fallback_models.iter().map(String::as_str)));
         }
         Ok(found)
     }
@@ -313,19 +315,18 @@ impl<'a> Survey<'a> {
     }
 
     /// Each once; those that cool down behind the others, in the order in which they will be ready.
-    fn in_order(&self, found: Vec<Candidate<'_>>) -> Vec<Target> {
-        let mut candidates: Vec<Candidate<'_>> = Vec::with_capacity(found.len());
-        for candidate in found {
-            if !candidates.iter().any(|other| other.is_same(&candidate)) {
-                candidates.push(candidate);
-            }
-        }
+    fn in_order(&self, mut candidates: Vec<Candidate<'_>>) -> Vec<Target> {
         if candidates.len() > 1 {
+            let all = candidates;
+            candidates = Vec::with_capacity(all.len());
+            for candidate in all {
+                if !candidates.iter().any(|other| other.is_same(&candidate)) {
+                    candidates.push(candidate);
+                }
+            }
             let cooling = |candidate: &Candidate<'_>| candidate.cooling_until(self.conditions.observed);
-            let ranks: Vec<_> = candidates
-                .iter()
-                .map(|candidate| cooling(candidate).map_or(0, |end| u128::from(end).saturating_add(1)))
-                .collect();
+            let rank = |candidate| cooling(candidate).map_or(0, |end| u128::from(end).saturating_add(1));
+            let ranks: Vec<_> = candidates.iter().map(rank).collect();
             candidates = ordered(candidates, &ranks);
         }
         candidates.into_iter().take(MAX_TARGETS).map(|candidate| candidate.target).collect()
@@ -363,12 +364,11 @@ impl Lists {
     }
 
     /// What is listed for the model of these spellings, or for the very name that was asked for: an alias may have a list.
-    fn of<'a>(&'a self, asked: &str, spellings: &[String]) -> impl Iterator<Item = &'a str> {
+    fn of<'a>(&'a self, asked: &str, spellings: &[String]) -> Vec<&'a str> {
         let is_meant =
             |glob: &Glob, pattern: &str| pattern == asked || spellings.iter().any(|spelling| glob.matches(spelling));
         let meant = self.0.iter().filter(move |(glob, pattern, _)| is_meant(glob, pattern));
-        let names: Vec<&'a str> = meant.flat_map(|(.., list)| list.iter().map(String::as_str)).collect();
-        names.into_iter()
+        meant.flat_map(|(.., list)| list.iter().map(String::as_str)).collect()
     }
 }
 

@@ -12,7 +12,7 @@ use alloc::{
     string::{String, ToString},
     vec::Vec,
 };
-use core::cell::Cell;
+use core::{cell::Cell, time::Duration};
 
 use serde_json::{Value, json};
 
@@ -55,8 +55,8 @@ struct Ask<'a> {
 }
 
 impl Clock for World {
-    fn now(&self) -> core::time::Duration {
-        core::time::Duration::from_secs(self.seconds)
+    fn now(&self) -> Duration {
+        Duration::from_secs(self.seconds)
     }
 }
 
