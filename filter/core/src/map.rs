@@ -91,14 +91,13 @@ impl<'n, V> NameMap<'n, V> {
     /// Sets a value; whether the name is new.
     pub(crate) fn insert(&mut self, name: impl Into<Cow<'n, str>>, value: V) -> bool {
         let place = take_place(&mut self.places, name.into());
-        match self.values.get_mut(place) {
+        let old = self.values.get_mut(place);
+        let is_new = old.is_none();
+        match old {
             Some(old) => *old = value,
-            None => {
-                self.values.push(value);
-                return true;
-            }
+            None => self.values.push(value),
         }
-        false
+        is_new
     }
 }
 
@@ -112,7 +111,7 @@ impl<'n, N: Into<Cow<'n, str>>, V> FromIterator<(N, V)> for NameMap<'n, V> {
     }
 }
 
-/// NameSet, each once.
+/// Names, each once.
 #[derive(Debug, Default)]
 pub(crate) struct NameSet<'n>(HashMap<Cow<'n, str>, usize>);
 
@@ -164,7 +163,7 @@ mod tests {
     fn the_last_value_of_a_name_counts_and_the_first_place_stays() {
         let mut values: NameMap<'_, u8> = [("a", 1), ("b", 2), ("a", 3)].into_iter().collect();
         assert_eq!((values.len(), values.get("a"), values.get("b"), values.get("c")), (2, Some(&3), Some(&2), None));
-        assert!(values.insert(alloc::string::String::from("c"), 4) && !values.insert("b", 5));
+        assert!(values.insert(String::from("c"), 4) && !values.insert("b", 5));
         assert_eq!(values.entry("d", || 6).copied(), Some(6));
         assert_eq!(values.entry("b", || 7).copied(), Some(5));
         if let Some(value) = values.get_mut("c") {

@@ -46,7 +46,7 @@ pub struct Catalogue {
     index: Vec<Key>,
     /// What entries are, whoever serves them, ordered, each with the entry's place.
     equals: Vec<(&'static str, usize)>,
-    /// NameSet that stand for others, ordered.
+    /// Names that stand for others, ordered.
     aliases: Vec<(String, Vec<String>)>,
     /// What providers call models that they do not have under that name, ordered.
     mapping: ModelMapping,
@@ -83,10 +83,10 @@ impl Catalogue {
     pub fn new(config: &Config, providers: &[Rc<Provider>]) -> Self {
         let mut by_owner: NameMap<'_, Vec<(&str, &Model)>> = NameMap::default();
         for model in &config.models {
-            if let Some((owner, name)) = model.name.split_once('/') {
-                if let Some(models) = by_owner.entry(owner, Vec::new) {
-                    models.push((name, model));
-                }
+            if let Some((owner, name)) = model.name.split_once('/')
+                && let Some(models) = by_owner.entry(owner, Vec::new)
+            {
+                models.push((name, model));
             }
         }
         let mut entries = Vec::new();

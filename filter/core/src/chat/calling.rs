@@ -94,11 +94,11 @@ impl<'a> Request<'a> {
     /// The tools with these names.
     fn named(&self, names: &[Text<'a>]) -> Result<Vec<&Tool<'a>>, Error> {
         let known: NameSet<'_> = self.tools.iter().map(|tool| &*tool.name).collect();
-        if let Some(unknown) = names.iter().find(|name| !known.contains(&***name)) {
+        if let Some(unknown) = names.iter().find(|name| !known.contains(name)) {
             return Err(Error::refusing(format!("`{unknown}` is none of the `tools`."), "tool_choice"));
         }
         let wanted: NameSet<'_> = names.iter().map(|name| &**name).collect();
-        Ok(self.tools.iter().filter(|tool| wanted.contains(&*tool.name)).collect())
+        Ok(self.tools.iter().filter(|tool| wanted.contains(&tool.name)).collect())
     }
 }
 
