@@ -17,7 +17,7 @@ const FAULTS: [(&str, Only, &[u16]); 16] = [
     ("status-429-retry-after-7", Only::Any, &[429]),
     ("status-529", Only::Any, &[529]),
     ("status-408", Only::Any, &[408]),
-    ("quota", Only::Any, &[429]),
+    ("quota", Only::Any, &[400, 429]),
     ("status-401", Only::Any, &[401]),
     ("refused", Only::Any, &[502, 503]),
     ("reset", Only::Any, &[502, 503]),

@@ -193,6 +193,15 @@ fn no_header_of_a_provider_decides_whether_another_is_asked() {
     assert_named(&answer, "openai", "gpt-4o");
     assert_eq!(ONCE.counts(case), [1, 0, 0]);
 
+    for code in [400, 404] {
+        for stream in [false, true] {
+            let case = format!("forged {code} {stream}");
+            ONCE.answer("openai", &case, with(status(code)));
+            let (answer, _) = ask(&ONCE, &case, "healthy", stream);
+            assert_eq!((answer.status, statuses(&answer)), (code, vec![code]), "{}", answer.text());
+            assert_eq!(ONCE.counts(&case), [1, 0, 0]);
+        }
+    }
     for (name, expected) in [("forged bad", ANTHROPIC), ("forged bad twice", GEMINI)] {
         for stream in [false, true] {
             let case = format!("{name} {stream}");

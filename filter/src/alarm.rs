@@ -98,11 +98,8 @@ impl Alarms {
             }
             Task::Advance(relay) => {
                 let Some(relay) = relay.upgrade() else { return };
-                if let Some(call) = relay.borrow_mut().advance() {
-                    let mut calls = self.calls.borrow_mut();
-                    calls.retain(|_, waiting| waiting.strong_count() > 0);
-                    calls.insert(call, Rc::downgrade(&relay));
-                }
+                let call = relay.borrow_mut().advance();
+                self.expect(call, &relay);
             }
         }
     }
@@ -112,6 +109,15 @@ impl Alarms {
         let relay = self.calls.borrow_mut().remove(&call).and_then(|relay| relay.upgrade());
         let Some(relay) = relay else { return };
         let stream = relay.borrow().stream_id();
-        host::as_context(stream, self.root, || relay.borrow_mut().called(headers, length));
+        // The next call is the root context's, too.
+        let call = host::as_context(stream, self.root, || relay.borrow_mut().called(headers, length));
+        self.expect(call.flatten(), &relay);
+    }
+
+    fn expect(&self, call: Option<u32>, relay: &Rc<RefCell<Relay>>) {
+        let Some(call) = call else { return };
+        let mut calls = self.calls.borrow_mut();
+        calls.retain(|_, waiting| waiting.strong_count() > 0);
+        calls.insert(call, Rc::downgrade(relay));
     }
 }

@@ -132,6 +132,12 @@ impl Stream {
         }
     }
 
+    pub(crate) fn remove_response_header(&self, name: &str) {
+        if self.phase.get() == Phase::Answer {
+            let _ = hostcalls::remove_map_value(MapType::HttpResponseHeaders, name);
+        }
+    }
+
     /// Bytes of the held request body.
     pub(crate) fn request_body(&self, start: usize, length: usize) -> Vec<u8> {
         self.body(&[Phase::Request], BufferType::HttpRequestBody, start, length)
@@ -306,6 +312,13 @@ impl HostMeter {
             log::warn!("{name} is excluded from Envoy's metrics: each worker knows only of its own requests");
         }
         counts.then_some(gauge)
+    }
+}
+
+/// Counts something that rarely happens.
+pub(crate) fn count(name: &str) {
+    if let Ok(counter) = hostcalls::define_metric(MetricType::Counter, name) {
+        let _ = hostcalls::increment_metric(counter, 1);
     }
 }
 

@@ -36,6 +36,9 @@ const PIECE: usize = 256 * 1024;
 const OF_CLIENT: &[&str] =
     &["connection", "expect", "keep-alive", "te", "transfer-encoding", "upgrade", "x-forwarded-proto"];
 
+/// The metric of plans that Envoy has ended before their time.
+const ABANDONED: &str = "dragoman.plans_abandoned";
+
 /// The token of a plan that no other stream looks for.
 const NO_PLAN: u32 = 0;
 
@@ -197,6 +200,10 @@ impl HttpContext for IngressStream {
         self.stream.answered();
         let mut head = ResponseHead { stream: &self.stream, headers: OnceCell::new() };
         match (self.exchange.response_head(&mut head, &HostClock), &mut self.course) {
+            (Arrival::Abandoned(reply), _) => {
+                host::count(ABANDONED);
+                self.stream.reply(&reply)
+            }
             (Arrival::Instead(reply), _) => self.stream.reply(&reply),
             (Arrival::Provider, Course::Carried(relay)) => relay.borrow_mut().answer(head.headers(), end),
             (Arrival::Again, Course::Carried(relay)) => {

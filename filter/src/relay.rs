@@ -213,17 +213,20 @@ impl Relay {
         call
     }
 
-    /// The answer to a call has come.
-    pub(crate) fn called(&mut self, headers: usize, length: usize) {
-        let State::Calling(attempt) = mem::replace(&mut self.state, State::Settled) else { return };
+    /// The answer to a call has come. The next call, if one was made.
+    pub(crate) fn called(&mut self, headers: usize, length: usize) -> Option<u32> {
+        let State::Calling(attempt) = mem::replace(&mut self.state, State::Settled) else { return None };
         // Of a connection that broke in the middle there is nothing to be read.
-        let head = if headers == 0 { Vec::new() } else { host::call_headers() };
+        if headers == 0 {
+            self.plan.broke(host::now());
+            return self.next();
+        }
+        let head = host::call_headers();
         let status = host::read_status(Headers(&head));
         if Headers(&head).get(SERVICE_TIME).is_none() {
             let details = if status == 504 { "timeout" } else { "" };
-            self.plan.lost(if status == 0 { 502 } else { status }, details, host::now());
-            self.next();
-            return;
+            self.plan.lost(status, details, host::now());
+            return self.next();
         }
         let body = host::call_body(length);
         let progress = attempt.answer(status, Headers(&head), body.is_empty(), &HostClock);
@@ -239,13 +242,13 @@ impl Relay {
                 let head = edited(head, &edits).into_iter().filter(|(name, _)| !OF_TRANSPORT.contains(&name.as_str()));
                 let text = |(name, value)| Some((Name::Owned(name), String::from_utf8(value).ok()?));
                 self.reply(&Reply { status: told.unwrap_or(status), headers: head.filter_map(text).collect(), body });
+                None
             }
             Progress::Instead(reply) => {
                 self.reply(&reply);
+                None
             }
-            Progress::Again | Progress::Held(_) => {
-                self.next();
-            }
+            Progress::Again(_) | Progress::Held(_) => self.next(),
         }
     }
 

@@ -101,6 +101,8 @@ pub enum Arrival {
     Provider,
     /// Envoy's: the try has failed, and another follows.
     Again,
+    /// Envoy's, which makes no more tries although there are others to be asked: this is to be answered instead.
+    Abandoned(Reply),
     /// Envoy's, or one that could not be said where it was judged: this is to be answered instead.
     Instead(Reply),
 }
@@ -439,7 +441,8 @@ fn arrival(plan: &Plan, head: &mut dyn Head, clock: &dyn Clock) -> Arrival {
     // Behind its router Envoy has made all the tries that it will make.
     match plan.lost(status, &details, clock.now()) {
         Next::Try if is_dispatch => Arrival::Again,
-        Next::Try | Next::Nobody => Arrival::Instead(plan.verdict()),
+        Next::Try => Arrival::Abandoned(plan.verdict()),
+        Next::Nobody => Arrival::Instead(plan.verdict()),
     }
 }
 

@@ -55,6 +55,9 @@ pub const CLUSTER_HEADER: &str = "x-dragoman-cluster";
 /// The header of an answer by which an attempt asks Envoy for the next try.
 pub const RETRY_HEADER: &str = "x-dragoman-retry";
 
+/// So much earlier than by the module's clock a time-out of Envoy's may ring: its loop looks at the clock once a turn.
+const EARLY: Duration = Duration::from_millis(50);
+
 /// Where the attempts run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
@@ -307,10 +310,19 @@ impl Plan {
 
     /// The try under way, if any, has ended without an answer: it was too late, or the provider could not be reached.
     fn close(&self, now: Duration) {
-        let Some((target, began)) = self.progress.borrow().under_way() else { return };
-        let is_late = now.saturating_sub(began) >= target.provider.patience(self.inquiry.request.flex);
-        let error = if is_late { self.local_error(504, "timeout") } else { self.local_error(503, "") };
+        if self.progress.borrow().under_way().is_none() {
+            return;
+        }
+        let error = if self.is_late(now) { self.local_error(504, "timeout") } else { self.local_error(503, "") };
         self.fail(Failure::of(&error, self.inquiry.shape), now);
+    }
+
+    /// Whether the try under way has had the time that it may take.
+    fn is_late(&self, now: Duration) -> bool {
+        self.progress.borrow().under_way().is_some_and(|(target, began)| {
+            let patience = target.provider.patience(self.inquiry.request.flex);
+            now.saturating_sub(began).saturating_add(EARLY) >= patience
+        })
     }
 
     /// A request was refused for this reason: whether others are to be asked before those that are left.
@@ -385,6 +397,11 @@ impl Plan {
     /// The try under way got no answer in time.
     pub fn late(&self, now: Duration) -> Next {
         self.fail(Failure::of(&self.local_error(504, "timeout"), self.inquiry.shape), now)
+    }
+
+    /// The answer to the try under way broke off.
+    pub fn broke(&self, now: Duration) -> Next {
+        if self.is_late(now) { self.late(now) } else { self.lost(502, "", now) }
     }
 
     /// Envoy itself has ended the request, or the try under way: `details` are its response code details, `status` its answer.

@@ -72,7 +72,7 @@ impl Upstream for Anthropic {
 /// The tokens in the member `usage` of a message.
 pub(crate) fn read_usage(text: &str) -> Option<Usage> {
     let mut tally = wire::Tally::default();
-    let told = serde_json::from_str(text).is_ok_and(|told| tally.update(&told));
+    let told = crate::json::read(text).is_ok_and(|told| tally.update(&told));
     told.then(|| tally.usage())
 }
 

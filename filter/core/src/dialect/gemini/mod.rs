@@ -78,6 +78,6 @@ impl Upstream for Gemini {
 /// The tokens in the member `usageMetadata` of an answer.
 pub(crate) fn read_usage(text: &str) -> Option<Usage> {
     let mut counts = usage::Counts::default();
-    counts.update(&serde_json::from_str(text).ok()?);
+    counts.update(&crate::json::read(text).ok()?);
     counts.usage()
 }
