@@ -5,6 +5,7 @@
 //! A whole answer is held until it is known to be valid, a stream until its first content; until then nothing has reached
 //! the client and the attempt can still fail without a trace. What is held is bounded.
 
+mod direct;
 mod flow;
 mod held;
 
@@ -19,15 +20,16 @@ use crate::{
     error::{Error, Kind},
     headers::Headers,
     host::Clock,
-    json::Scanner,
+    json::{Edits, Scanner},
     passage::Passage,
     passthrough::Passthrough,
     plan::{Cause, Failure, Next, Plan, Target},
     sse::Framing,
-    step::{HeaderEdits, Name},
+    step::{Chunk, HeaderEdits, Name},
     translation::Translation,
 };
 
+use direct::Start;
 use held::{Head, HeldBody};
 
 pub use flow::Flow;
@@ -79,6 +81,19 @@ pub struct Front {
     pub text: Vec<u8>,
 }
 
+impl Front {
+    /// What changes by these edits of a body that is kept, or read.
+    fn edited(edits: &Edits, kept: Option<Vec<u8>>, read: impl Fn(usize) -> Vec<u8>) -> Self {
+        let mut front = Self { length: edits.end(), text: Vec::new() };
+        if front.length > 0 {
+            front.text = kept.unwrap_or_else(|| read(front.length));
+            front.text.truncate(front.length);
+            edits.apply_in_place(&mut front.text);
+        }
+        front
+    }
+}
+
 impl Attempt {
     /// The next attempt of a plan, and how long to wait before it is sent. `None` where nobody is left to be asked.
     #[must_use]
@@ -106,6 +121,9 @@ impl Attempt {
     /// The target cannot do what the request asks for.
     pub fn outgoing(&mut self, read: impl Fn(usize) -> Vec<u8>) -> Result<Outgoing, Error> {
         let plan = Rc::clone(&self.plan);
+        if let Some(direct) = &plan.inquiry.direct {
+            return Ok(self.outgoing_as_is(direct, read));
+        }
         let length = plan.inquiry.request.length;
         let kept = plan.body();
         let account = &self.target.account;
@@ -133,13 +151,7 @@ impl Attempt {
             if !edits.is_empty() || foreign.is_some() {
                 set.push((Name::Borrowed("content-length"), format!("{}", edits.length_after(length))));
             }
-            let mut front = Front { length: edits.end(), text: Vec::new() };
-            if front.length > 0 {
-                front.text = body.unwrap_or_else(|| read(front.length));
-                front.text.truncate(front.length);
-                edits.apply_in_place(&mut front.text);
-            }
-            ("/chat/completions".into(), front)
+            ("/chat/completions".into(), Front::edited(&edits, body, read))
         } else {
             let body = kept.unwrap_or_else(|| read(length));
             let Written { path, headers, body, dropped } = self.write(&body)?;
@@ -194,7 +206,16 @@ impl Attempt {
         if !self.is_native() {
             edits.set.extend(self.upstream().rate_limits(headers, clock.epoch_seconds()));
         }
-        let body = self.hold(status, headers, clock);
+        let as_is = self.plan.inquiry.direct.as_ref().map(|direct| self.hold_as_is(direct, status, headers));
+        let body = match as_is {
+            None => self.hold(status, headers, clock),
+            Some(Start::Held(body)) => body,
+            Some(Start::Going(rest)) => {
+                let now = clock.now();
+                let head = Head { attempt: self, status, edits, retry_after: None, now };
+                return head.pass(Chunk::Keep, rest);
+            }
+        };
         if matches!(body, HeldBody::Stream(_)) {
             if headers.get("content-length").is_some() {
                 edits.remove.push(Name::Borrowed("content-length"));
@@ -239,7 +260,7 @@ impl Attempt {
 
     /// Whether client and provider speak the same format.
     fn is_native(&self) -> bool {
-        self.upstream().name() == self.plan.inquiry.downstream.name()
+        self.plan.inquiry.direct.is_some() || self.upstream().name() == self.plan.inquiry.downstream.name()
     }
 
     fn passthrough(&self) -> Passage {

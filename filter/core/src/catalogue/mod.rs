@@ -12,6 +12,7 @@
 mod builtin;
 mod listing;
 mod offer;
+mod own;
 mod resolve;
 
 use alloc::{borrow::Cow, boxed::Box, collections::BinaryHeap, rc::Rc, string::String, vec::Vec};

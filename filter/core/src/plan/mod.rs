@@ -26,6 +26,7 @@ use crate::{
     body::Kept,
     chat::Reason,
     dialect::{Downstream, openai_chat::ChatRequest},
+    direct,
     error::{Error, Kind, Shape},
     gateway::Provider,
     live::Observer,
@@ -108,6 +109,8 @@ pub struct Inquiry {
     pub shape: Shape,
     /// Its query without its key.
     pub query: String,
+    /// What passes as it is, where the provider's own format is spoken to it.
+    pub(crate) direct: Option<direct::Request>,
 }
 
 /// Whom to ask.
@@ -405,7 +408,8 @@ impl Plan {
         match target {
             None => reply,
             Some(Target { provider, model, .. }) => {
-                reply.with("x-dragoman-provider", &*provider.name).with("x-dragoman-model", model)
+                let reply = reply.with("x-dragoman-provider", &*provider.name);
+                if model.is_empty() { reply } else { reply.with("x-dragoman-model", model) }
             }
         }
     }

@@ -220,7 +220,9 @@ impl Progress {
         for Try { target, status, .. } in &self.tries {
             let comma = if line.is_empty() { "" } else { "," };
             // Writing to a String cannot fail.
-            let _ = write!(line, "{comma}{}/{}={}", target.provider.name, target.model, status.unwrap_or(0));
+            let slash = if target.model.is_empty() { "" } else { "/" };
+            let (provider, model, status) = (&target.provider.name, &target.model, status.unwrap_or(0));
+            let _ = write!(line, "{comma}{provider}{slash}{model}={status}");
         }
         line
     }

@@ -41,6 +41,7 @@ fn plan_of(course: Course, attempts: u32) -> Plan {
         exchange: "id".into(),
         shape: Shape::OpenAi,
         query: String::new(),
+        direct: None,
     };
     let observer = Observer::new(Rc::new(Memory::default()), Rc::new(Numbers::default()));
     Plan::new(inquiry, course, policy, &observer, START)

@@ -26,6 +26,7 @@ mod chance;
 mod compile;
 pub mod estimate;
 mod node;
+mod reach;
 mod refusal;
 mod strategy;
 mod survey;
@@ -70,7 +71,7 @@ pub struct Routing {
     content_fallbacks: Lists,
     fallback_models: Vec<String>,
     policy: Rc<Policy>,
-    /// Of [`Way::Ai`]: one try.
+    /// Of [`Way::Ai`], and of a provider's own paths: one try.
     policy_of_one: Rc<Policy>,
     headers: Vec<String>,
 }
@@ -213,6 +214,12 @@ impl Routing {
     #[must_use]
     pub fn headers(&self) -> &[String] {
         &self.headers
+    }
+
+    /// What is done about failures where nobody else is asked: nothing.
+    #[must_use]
+    pub(crate) fn policy_of_one(&self) -> &Rc<Policy> {
+        &self.policy_of_one
     }
 
     /// Plans a request.
