@@ -207,10 +207,13 @@ impl Plan {
     }
 
     fn signpost_to(&self, target: &Target, token: u32) -> Option<String> {
-        let tries = if self.mode == Mode::Native { TRIES_MARK } else { "" };
+        let by_header = target.provider.signpost == Signpost::Header;
+        // Where the router makes the tries; and where it makes one, but the stream may be silent for as long as all take.
+        let has_tries = self.mode == Mode::Native || (by_header && self.may_try_again());
+        let tries = if has_tries { TRIES_MARK } else { "" };
         let flex = if self.inquiry.request.flex { FLEX_MARK } else { "" };
         // One that knows the cluster by a header is still chosen by its mark.
-        let is_read = target.provider.signpost != Signpost::Header || self.inquiry.request.flex;
+        let is_read = !by_header || has_tries || self.inquiry.request.flex;
         is_read.then(|| [self.cluster(target), "#", &token.to_string(), tries, flex].concat())
     }
 
