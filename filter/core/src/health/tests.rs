@@ -62,6 +62,16 @@ impl One {
 }
 
 #[test]
+fn a_success_from_before_the_failure_opens_nothing() {
+    let mut one = One::new();
+    one.fails(10);
+    one.0.succeed(one.1.borrowed(), 1, Period { began_millis: START, ended_millis: START + 11_000 }, START + 11_000);
+    assert_eq!(one.cools(11), 29);
+    // One that was sent in spite of it proves that it is well.
+    assert_eq!(one.succeeds(12).state(12), State::Healthy);
+}
+
+#[test]
 fn a_target_cools_twice_as_long_after_each_failure_in_a_row_up_to_the_bound() {
     let mut one = One::new();
     let mut now = 0;
@@ -144,16 +154,6 @@ fn a_failure_of_the_probe_cools_on() {
     assert!(one.claims(30));
     assert_eq!(one.fails(31).cools(31), 60);
     assert!(!one.claims(32));
-}
-
-#[test]
-fn a_success_from_before_the_failure_opens_nothing() {
-    let mut one = One::new();
-    one.fails(10);
-    one.0.succeed(one.1.borrowed(), 1, Period { began_millis: START, ended_millis: START + 11_000 }, START + 11_000);
-    assert_eq!(one.cools(11), 29);
-    // One that was sent in spite of it proves that it is well.
-    assert_eq!(one.succeeds(12).state(12), State::Healthy);
 }
 
 #[test]
