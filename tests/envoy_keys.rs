@@ -129,12 +129,11 @@ fn refusals_have_the_callers_shape() {
         ("POST", "/v1/completions"),
         ("POST", "/v1/images/generations"),
         ("POST", "/v1/audio/speech"),
-        ("POST", "/router/production/v1/chat/completions"),
-        ("POST", "/ai/v1/chat/completions"),
         ("POST", "/openai/chat/completions"),
     ] {
         openai_error(&send(method, path), 501, INVALID, Some("not_implemented"));
     }
+    openai_error(&send("POST", "/router/production/v1/chat/completions"), 404, INVALID, Some("not_found"));
 }
 
 #[test]

@@ -30,9 +30,8 @@ static CHAIN: LazyLock<Chain> = LazyLock::new(|| {
             key("parked", PARKED, json!({"routing": {"strategy": "fallback", "targets": [GEMINI], "active": false}})),
         ]);
         config["teams"] = json!({ "ml": {} });
-        // What is under way is counted for all workers together where a model is listed.
-        config["models"] =
-            ["openai", "anthropic"].map(|name| (failing(name, "delay-900"), json!({}))).into_iter().collect();
+        // How busy a target is all workers know, if it is listed.
+        config["models"] = ["openai", "anthropic"].iter().map(|name| (failing(name, "delay-900"), json!({}))).collect();
         config["routing"] = json!({
             "to-gemini": {"strategy": "fallback", "targets": [{"model": failing("openai", "status-503")}, GEMINI]},
         });
@@ -237,10 +236,7 @@ fn a_keys_own_routing_decides_unless_it_is_switched_off() {
     }
     let answer = CHAIN.send(&post_as(PARKED, "/v1/chat/completions", "parked", &body(ANTHROPIC, true)));
     assert_served(&answer, ANTHROPIC, true);
-}
-
-#[test]
-fn only_two_ways_pass_a_keys_routing_by() {
+    // Only these two pass it by.
     let answer = CHAIN.send(&post_as(ROUTED, "/ai/v1/chat/completions", "routed", &body(ANTHROPIC, false)));
     assert_served(&answer, ANTHROPIC, false);
     let answer = CHAIN.send(&post_as(ROUTED, "/openai/chat/completions", "routed", &body("gpt-4o", false)));

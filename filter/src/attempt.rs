@@ -25,9 +25,6 @@ use crate::{
     watch,
 };
 
-/// What a provider behind an Envoy of its own may say: the router then makes no other try.
-const ENDS_RETRIES: &str = "x-envoy-ratelimited";
-
 /// See the module's documentation.
 #[derive(Debug)]
 pub(crate) struct AttemptStream {
@@ -93,13 +90,11 @@ impl AttemptStream {
                 }
                 self.stream.set_status(Kind::UpstreamUnavailable.status());
                 self.stream.set_response_header(RETRY_HEADER, "1");
-                self.stream.remove_response_header(ENDS_RETRIES);
                 self.stream.release()
             }
             // Only the ingress can answer at this point; it sees the head of this answer next.
             Turn::Instead(reply) => {
                 self.stream.set_status(reply.status);
-                self.stream.remove_response_header(RETRY_HEADER);
                 plan.defer(reply);
                 self.stream.release()
             }

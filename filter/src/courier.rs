@@ -10,7 +10,7 @@ use dragoman_core::{
     attempt::{Attempt, Flow, Held, Outgoing, Progress, Release},
     headers::Headers,
     plan::Next,
-    step::{Chunk, Reply},
+    step::{Chunk, HeaderEdits, Reply},
 };
 
 use crate::host::{self, HostClock, Stream};
@@ -134,7 +134,10 @@ impl Courier {
                 }
                 Turn::Going
             }
-            Progress::Again => Turn::Again,
+            Progress::Again(remove) => {
+                stream.edit_response_headers(&HeaderEdits { remove, set: Vec::new() });
+                Turn::Again
+            }
             Progress::Instead(reply) => Turn::Instead(reply),
         }
     }

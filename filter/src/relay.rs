@@ -248,7 +248,7 @@ impl Relay {
                 self.reply(&reply);
                 None
             }
-            Progress::Again | Progress::Held(_) => self.next(),
+            Progress::Again(_) | Progress::Held(_) => self.next(),
         }
     }
 

@@ -20,6 +20,7 @@ pub mod health;
 pub mod host;
 pub mod json;
 pub mod live;
+mod map;
 mod passage;
 mod passthrough;
 pub mod plan;

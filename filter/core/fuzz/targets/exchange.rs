@@ -106,7 +106,7 @@ fn advance(progress: Progress) -> Try {
     match progress {
         Progress::Held(held) => Try::Held(held),
         Progress::Released(_, flow) => Try::Flow(flow),
-        Progress::Again | Progress::Instead(_) => Try::None,
+        Progress::Again(_) | Progress::Instead(_) => Try::None,
     }
 }
 

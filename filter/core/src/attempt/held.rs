@@ -36,8 +36,8 @@ pub enum Progress {
     Held(Held),
     /// It is let go; the rest goes through the flow.
     Released(Release, Flow),
-    /// It cannot be used; another target is asked, or this one again.
-    Again,
+    /// It cannot be used; another target is asked, or this one again. Of its head these must go, whoever reads it.
+    Again(Vec<Name>),
     /// This is to be answered instead: nobody is left to be asked, and another failure tells the client more, or Envoy takes
     /// no body for this one, which has ended without.
     Instead(Reply),
@@ -101,7 +101,7 @@ impl Held {
                 let told = release.headers.set.into_iter().filter(|(name, _)| name != "content-length").collect();
                 Progress::Instead(Reply { status, headers: told, body })
             }
-            other @ (Progress::Held(_) | Progress::Again | Progress::Instead(_)) => other,
+            other @ (Progress::Held(_) | Progress::Again(_) | Progress::Instead(_)) => other,
         }
     }
 
@@ -264,7 +264,7 @@ impl Head {
             reply = reply.with("retry-after", seconds);
         }
         match plan.fail(Failure { status, reply: reply.clone(), retry_after: self.retry_after, cause }, self.now) {
-            Next::Try => Progress::Again,
+            Next::Try => Progress::Again(self.edits.remove),
             Next::Nobody => {
                 let verdict = plan.verdict();
                 if verdict.status == reply.status && verdict.body == reply.body {

@@ -1,11 +1,14 @@
 //! The keys of the file, found by hash, never by scanning, and compared in constant time.
 
 use alloc::{format, rc::Rc, string::String, vec::Vec};
-use hashbrown::HashMap;
 use sha2::{Digest, Sha256};
 
 use super::{Credential, Glob};
-use crate::{config, host::Clock};
+use crate::{
+    config,
+    host::Clock,
+    map::{HashMap, Seed},
+};
 
 /// Who asks.
 #[derive(Debug, Clone)]
@@ -60,7 +63,7 @@ impl KeyTable {
     /// The keys of a configuration.
     #[must_use]
     pub fn new(auth: &config::Auth, keys: &[config::Key]) -> Self {
-        let mut by_prefix: HashMap<u64, Vec<Rc<Key>>> = HashMap::with_capacity(keys.len());
+        let mut by_prefix: HashMap<u64, Vec<Rc<Key>>> = HashMap::with_capacity_and_hasher(keys.len(), Seed::default());
         for key in keys {
             by_prefix.entry(prefix(&key.sha256)).or_default().push(Rc::new(Key::new(key)));
         }

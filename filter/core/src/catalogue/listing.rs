@@ -10,10 +10,8 @@ use alloc::{
 };
 use core::cmp::Reverse;
 
-use hashbrown::HashMap;
-
 use super::{AUTO, Catalogue, Entry, resolve::Choice, sorted};
-use crate::{auth::Caller, config::Price, gateway::Provider, uri};
+use crate::{auth::Caller, config::Price, gateway::Provider, map::HashMap, uri};
 
 /// Who owns what is a name only.
 const OWNER: &str = "dragoman";

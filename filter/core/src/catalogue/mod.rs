@@ -16,13 +16,12 @@ mod resolve;
 
 use alloc::{borrow::Cow, boxed::Box, collections::BinaryHeap, rc::Rc, string::String, vec::Vec};
 
-use hashbrown::HashMap;
-
 use self::builtin::Row;
 use crate::{
     auth::Caller,
     config::{Config, Model, ModelMapping, Price},
     gateway::Provider,
+    map::HashMap,
 };
 
 pub use self::resolve::Choice;
@@ -82,7 +81,7 @@ impl Catalogue {
     /// The catalogue of a configuration, for these of its providers.
     #[must_use]
     pub fn new(config: &Config, providers: &[Rc<Provider>]) -> Self {
-        let mut by_owner: HashMap<&str, Vec<(&str, &Model)>> = HashMap::new();
+        let mut by_owner: HashMap<&str, Vec<(&str, &Model)>> = HashMap::default();
         for model in &config.models {
             if let Some((owner, name)) = model.name.split_once('/') {
                 by_owner.entry(owner).or_default().push((name, model));

@@ -2,10 +2,10 @@
 //! target refuses the same.
 
 use alloc::{format, vec::Vec};
-use hashbrown::HashSet;
 
 use super::{Request, Text, Tool};
 use crate::error::Error;
+use crate::map::HashSet;
 
 /// Whether tools are called, as clients say it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -342,7 +342,7 @@ impl ToolCall<'_> {
         if arguments.is_empty() {
             return Input::None {};
         }
-        match serde_json::from_str::<&RawValue>(arguments) {
+        match crate::json::read::<&RawValue>(arguments) {
             Ok(raw) if raw.get().starts_with('{') => Input::Object(raw),
             Ok(_) | Err(_) => Input::Malformed { arguments },
         }

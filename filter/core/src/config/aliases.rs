@@ -4,10 +4,9 @@
 //! square of the file. Whoever asks for an alias walks, and no walk is longer than [`MAX_NAMES`], whatever the file says; a file
 //! with a longer way is refused (`check/routes.rs`), so that a walk that is cut short never reaches a running gateway.
 
+use crate::map::HashSet;
 use alloc::{string::String, vec, vec::Vec};
 use core::slice;
-
-use hashbrown::HashSet;
 
 /// Most names that an alias may lead to, those of other aliases on the way included.
 pub(crate) const MAX_NAMES: usize = 256;
@@ -27,7 +26,7 @@ pub(crate) fn ends<'a, F>(names: &'a [String], find: F) -> Ends<'a, F>
 where
     F: Fn(&str) -> Option<&'a [String]>,
 {
-    Ends { find, open: vec![names.iter()], seen: HashSet::new(), steps_left: MAX_NAMES, is_cut: false }
+    Ends { find, open: vec![names.iter()], seen: HashSet::default(), steps_left: MAX_NAMES, is_cut: false }
 }
 
 impl<F> Ends<'_, F> {
@@ -67,7 +66,7 @@ impl<'a, F: Fn(&str) -> Option<&'a [String]>> Iterator for Ends<'a, F> {
 mod tests {
     use alloc::{format, string::ToString};
 
-    use hashbrown::HashMap;
+    use crate::map::HashMap;
 
     use super::*;
 

@@ -4,7 +4,6 @@
 
 use alloc::{boxed::Box, format, string::String, vec, vec::Vec};
 
-use hashbrown::HashSet;
 use serde_json::value::RawValue;
 
 use super::{
@@ -14,6 +13,7 @@ use super::{
     reader::{Reader, step},
     reference::{Reference, Shape},
 };
+use crate::map::{HashSet, Seed};
 
 /// A list of one form.
 pub(super) struct List<F>(pub(super) F);
@@ -179,7 +179,7 @@ fn read_members<'a>(
         return None;
     };
     let mut read: Vec<(String, &RawValue)> = Vec::with_capacity(members.len());
-    let mut names = HashSet::with_capacity(members.len());
+    let mut names = HashSet::with_capacity_and_hasher(members.len(), Seed::default());
     for (written, value) in members {
         let name = (rule.parse)(&written).unwrap_or_else(|wrong| {
             reader.report_under(&step(&written), format!("the name {wrong}; expected {}", rule.what));

@@ -6,9 +6,8 @@
 
 use alloc::{format, string::String, vec, vec::Vec};
 
-use hashbrown::HashMap;
-
 use super::raw::{BaseUrl, Provider, Retry};
+use crate::map::HashMap;
 use crate::plan::Mode;
 
 /// Where a provider is reached.

@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 
 use serde_json::value::RawValue;
 
-use crate::json::{Str, members};
+use crate::json::{self, Str, members};
 
 /// A member of an object: its name, and its value still unopened.
 pub(super) type Member<'a> = (Str<'a>, &'a RawValue);
@@ -32,8 +32,8 @@ impl<'a> Node<'a> {
         let text = raw.get();
         match text.as_bytes().first() {
             Some(b'{') => members(text).map(Self::Object),
-            Some(b'[') => serde_json::from_str(text).ok().map(Self::List),
-            Some(b'"') => serde_json::from_str(text).ok().map(Self::Text),
+            Some(b'[') => json::read(text).ok().map(Self::List),
+            Some(b'"') => json::read(text).ok().map(Self::Text),
             Some(b't') => Some(Self::Flag(true)),
             Some(b'f') => Some(Self::Flag(false)),
             Some(b'n') => Some(Self::Null),

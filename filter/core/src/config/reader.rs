@@ -5,10 +5,10 @@
 
 use alloc::{format, string::String, vec, vec::Vec};
 
-use hashbrown::HashSet;
 use serde_json::value::RawValue;
 
 use super::{Problem, node::Node};
+use crate::map::HashSet;
 
 /// Deeper than any sensible file: strategies may nest, and each level is a recursion here.
 const MAX_DEPTH: usize = 64;

@@ -4,14 +4,16 @@
 //! the part up to the last change ever stands in the module's memory, which does not shrink again; and what is not spliced
 //! must reach the provider byte for byte.
 
+mod document;
 mod number;
 mod object;
 mod scan;
 mod splice;
 mod text;
 
+pub use document::read;
 pub use number::Number;
-pub use object::{Object, members};
+pub use object::members;
 pub use scan::{Failure, Fault, Found, MAX_DEPTH, Marks, Member, Scanner};
 pub use splice::{Edit, Edits};
-pub use text::Str;
+pub use text::{Str, text};

@@ -37,10 +37,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Str<'a> {
             }
 
             fn visit_borrowed_bytes<E: Error>(self, text: &'de [u8]) -> Result<Self::Value, E> {
-                Ok(Str(match core::str::from_utf8(text) {
-                    Ok(text) => Cow::Borrowed(text),
-                    Err(_) => Cow::Owned(mend(text)),
-                }))
+                Ok(Str(self::text(text)))
             }
 
             fn visit_bytes<E: Error>(self, text: &[u8]) -> Result<Self::Value, E> {
@@ -48,6 +45,15 @@ impl<'de: 'a, 'a> Deserialize<'de> for Str<'a> {
             }
         }
         deserializer.deserialize_bytes(Borrow)
+    }
+}
+
+/// The text of a document, whose bytes may be no text here and there.
+#[must_use]
+pub fn text(document: &[u8]) -> Cow<'_, str> {
+    match core::str::from_utf8(document) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => Cow::Owned(mend(document)),
     }
 }
 

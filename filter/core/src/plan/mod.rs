@@ -43,6 +43,10 @@ pub const NEXT_PROPERTY: &str = "dragoman.next";
 /// then keeps a copy of its body.
 pub const TRIES_MARK: &str = "#tries";
 
+/// The same where the module makes all tries but the first by calls of its own: Envoy does not retry then, but it must bear the
+/// silence while they are made, and how much of it is a matter of the route.
+pub const CALLS_MARK: &str = "#calls";
+
 /// Ends the value of [`NEXT_PROPERTY`] where the client asked for the flex tier: such a request has a route of its own,
 /// because how long an attempt may be silent is a matter of the route and can be set by no header.
 pub const FLEX_MARK: &str = "#flex";
@@ -53,9 +57,6 @@ pub const CLUSTER_HEADER: &str = "x-dragoman-cluster";
 
 /// The header of an answer by which an attempt asks Envoy for the next try.
 pub const RETRY_HEADER: &str = "x-dragoman-retry";
-
-/// So much earlier than by the module's clock a time-out of Envoy's may ring: its loop looks at the clock once a turn.
-const EARLY: Duration = Duration::from_millis(50);
 
 /// Where the attempts run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -184,10 +185,14 @@ impl Plan {
     }
 
     fn signpost_to(&self, target: &Target, token: u32) -> Option<String> {
-        let tries = if self.mode == Mode::Native { TRIES_MARK } else { "" };
+        let tries = match self.mode {
+            Mode::Native => TRIES_MARK,
+            Mode::Dispatch if self.may_try_again() => CALLS_MARK,
+            Mode::Dispatch => "",
+        };
         let flex = if self.inquiry.request.flex { FLEX_MARK } else { "" };
-        // One that knows the cluster by a header is still chosen by its mark.
-        let is_read = target.provider.signpost != Signpost::Header || self.inquiry.request.flex;
+        // One that knows the cluster by a header is still chosen by its marks.
+        let is_read = target.provider.signpost != Signpost::Header || !(tries.is_empty() && flex.is_empty());
         is_read.then(|| [self.cluster(target), "#", &token.to_string(), tries, flex].concat())
     }
 
@@ -196,7 +201,8 @@ impl Plan {
     pub fn token(next: &[u8]) -> Option<u32> {
         let next = core::str::from_utf8(next).ok()?;
         let next = next.strip_suffix(FLEX_MARK).unwrap_or(next);
-        let (_, token) = next.strip_suffix(TRIES_MARK).unwrap_or(next).rsplit_once('#')?;
+        let next = next.strip_suffix(TRIES_MARK).or_else(|| next.strip_suffix(CALLS_MARK)).unwrap_or(next);
+        let (_, token) = next.rsplit_once('#')?;
         token.parse().ok()
     }
 
@@ -317,8 +323,8 @@ impl Plan {
     /// Whether the try under way has had the time that it may take.
     fn is_late(&self, now: Duration) -> bool {
         self.progress.borrow().under_way().is_some_and(|(target, began)| {
-            let patience = target.provider.patience(self.inquiry.request.flex);
-            now.saturating_sub(began).saturating_add(EARLY) >= patience
+            // Envoy's clock began a little later or earlier than this one.
+            now.saturating_sub(began) >= target.provider.patience(self.inquiry.request.flex).mul_f64(0.9)
         })
     }
 

@@ -9,8 +9,6 @@ use alloc::{
     vec::Vec,
 };
 
-use hashbrown::{HashMap, HashSet};
-
 use super::{
     chance::{hash, mix},
     node::{Branch, Choosing, Leaf, Node, Strategy},
@@ -21,6 +19,7 @@ use crate::{
     catalogue::{Catalogue, own_id},
     config::{self, Config, Credential, Decimal, Destination, Sticky, StrategyKind},
     gateway::Provider,
+    map::{HashMap, HashSet},
 };
 
 /// What the sections of one level of the file refer to.
@@ -51,7 +50,7 @@ impl<'c, E: Fn(&str) -> Option<String>> Compiler<'c, E> {
             sections.get(name).map(|section| (name, (provider, *section)))
         };
         let providers = providers.iter().filter_map(with_section).collect();
-        Self { config, providers, catalogue, environment, places, headers: HashSet::new() }
+        Self { config, providers, catalogue, environment, places, headers: HashSet::default() }
     }
 
     /// The routing configuration of this name.

@@ -32,8 +32,6 @@ mod survey;
 
 use alloc::{format, rc::Rc, string::String, vec::Vec};
 
-use hashbrown::HashMap;
-
 use self::{
     candidate::Candidate,
     compile::Compiler,
@@ -49,6 +47,7 @@ use crate::{
     gateway::Provider,
     headers::Headers,
     host::{Clock, Entropy, Observed},
+    map::HashMap,
     plan::Target,
     retry::Policy,
     surface::Endpoint,
@@ -174,7 +173,7 @@ impl Routing {
     ) -> Self {
         let mut compiler = Compiler::new(config, providers, catalogue, environment);
         let policy = Policy::of(&config.retry);
-        let mut by_key = HashMap::new();
+        let mut by_key = HashMap::default();
         for key in &config.keys {
             let node = match &key.routing {
                 None => None,

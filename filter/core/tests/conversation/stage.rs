@@ -170,13 +170,13 @@ impl Sent {
                     Progress::Released(release, rest)
                 }
                 Progress::Instead(_) => panic!("only an answer without a body ends without one"),
-                Progress::Again => panic!("there is nobody else to be asked"),
+                Progress::Again(_) => panic!("there is nobody else to be asked"),
             };
         }
         match progress {
             Progress::Released(release, _) if flow.is_none() => answer.release(&mut map, &release, &buffer),
             Progress::Released(..) => {}
-            Progress::Held(_) | Progress::Again | Progress::Instead(_) => {
+            Progress::Held(_) | Progress::Again(_) | Progress::Instead(_) => {
                 panic!("an answer that has ended is not held")
             }
         }

@@ -3,8 +3,6 @@
 
 use alloc::{format, string::String, vec::Vec};
 
-use hashbrown::HashMap;
-
 use super::{
     super::{
         reader::Reader,
@@ -12,6 +10,7 @@ use super::{
     },
     refuse,
 };
+use crate::map::HashMap;
 use crate::route::{MAX_DEPTH, MAX_VISITS};
 
 /// How far the strategies of one level of the file lead, by name; those that lead back to themselves are not here.
@@ -26,7 +25,7 @@ struct Extent {
 impl<'c> Extents<'c> {
     pub(super) fn of(strategies: impl Iterator<Item = &'c (String, Strategy)>) -> Self {
         let strategies: Vec<_> = strategies.collect();
-        let mut known = HashMap::new();
+        let mut known = HashMap::default();
         // By rounds and not by recursion, whose depth the file would decide. Whatever is just too deep is known after these.
         for _ in 0..=MAX_DEPTH {
             let before = known.len();

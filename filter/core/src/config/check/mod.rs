@@ -11,8 +11,6 @@ mod routes;
 use alloc::{format, string::String, vec::Vec};
 use core::net::SocketAddr;
 
-use hashbrown::HashMap;
-
 use self::{
     extent::Extents,
     names::{Index, Names},
@@ -27,6 +25,7 @@ use super::{
     router::Router,
     routing::Routing,
 };
+use crate::map::{HashMap, Seed};
 
 /// What the top level of the file and an environment both have.
 struct Level<'c> {
@@ -218,7 +217,7 @@ fn overlap(a: SocketAddr, b: SocketAddr) -> bool {
 
 /// The positions of values that repeat an earlier one, each with that one's.
 pub(super) fn repeats(values: &[&[u8]]) -> Vec<(usize, usize)> {
-    let mut firsts = HashMap::with_capacity(values.len());
+    let mut firsts = HashMap::with_capacity_and_hasher(values.len(), Seed::default());
     let repeat = |(index, value)| {
         let first = *firsts.entry(value).or_insert(index);
         (first != index).then_some((index, first))

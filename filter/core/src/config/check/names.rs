@@ -5,14 +5,13 @@
 
 use alloc::{format, string::String, vec::Vec};
 
-use hashbrown::{HashMap, HashSet};
-
 use super::super::{
     environment::Environment,
     raw::Config,
     reader::{nearest, suggest},
     routing::Strategy,
 };
+use crate::map::{HashMap, HashSet};
 
 /// So many names are listed where one is wrong; the message of each wrong reference would be as long as the file.
 const MAX_LISTED: usize = 20;
@@ -40,7 +39,7 @@ pub(super) struct Names<'c> {
 
 impl<'c> Index<'c> {
     pub(super) fn new(config: &'c Config) -> Self {
-        let mut models = HashMap::new();
+        let mut models = HashMap::default();
         for model in &config.models {
             for name in [model.name.as_str(), bare_name(&model.name)] {
                 *models.entry(name).or_default() |= model.enabled;

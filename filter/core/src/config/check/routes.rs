@@ -6,8 +6,6 @@ use alloc::{
     vec::Vec,
 };
 
-use hashbrown::{HashMap, HashSet};
-
 use super::{
     super::{
         aliases::{MAX_NAMES, ends},
@@ -21,6 +19,7 @@ use super::{
     names::Names,
     refuse,
 };
+use crate::map::{HashMap, HashSet};
 
 /// Checks the ways that requests take, among these names.
 pub(super) struct Routes<'c> {

@@ -5,7 +5,6 @@
 //! OpenAI-compatible endpoint does it; only some models take them in between.
 
 use alloc::{borrow::Cow, format, vec::Vec};
-use hashbrown::{HashMap, HashSet};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -16,6 +15,7 @@ use super::{
 use crate::{
     chat::{Message, Part, Role},
     error::Error,
+    map::{HashMap, HashSet},
 };
 
 /// See the module's documentation.

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::{
     chat::{Fault, Reason},
-    json::Str,
+    json::{self, Str},
 };
 
 /// What a message says, in lower case, and what it means.
@@ -49,7 +49,8 @@ struct WireError<'a> {
 
 /// Reads an error that is a whole answer.
 pub(super) fn read(status: u16, body: &[u8]) -> Fault {
-    let wire = serde_json::from_slice::<Wire<'_>>(body).ok();
+    let text = json::text(body);
+    let wire = json::read::<Wire<'_>>(&text).ok();
     let (kind, message) = wire.map(|wire| (wire.error.kind, wire.error.message)).unwrap_or_default();
     let reason = reason(status, kind.as_deref().unwrap_or_default(), message.as_deref().unwrap_or_default());
     // OpenAI's clients know a lack of money by 429.
@@ -59,7 +60,8 @@ pub(super) fn read(status: u16, body: &[u8]) -> Fault {
 
 /// Reads an error that ends a stream. The gateway's credential is not the client's business, nor are errors without a name.
 pub(super) fn read_event(data: &[u8]) -> Fault {
-    let kind = serde_json::from_slice::<Wire<'_>>(data).ok().and_then(|wire| wire.error.kind);
+    let text = json::text(data);
+    let kind = json::read::<Wire<'_>>(&text).ok().and_then(|wire| wire.error.kind);
     let status = STATUSES.iter().find(|(name, _)| kind.as_deref() == Some(name)).map_or(502, |(_, status)| *status);
     read(status, data)
 }

@@ -10,10 +10,10 @@ use alloc::{
     string::{String, ToString},
     vec::Vec,
 };
-use hashbrown::{HashMap, HashSet};
 use serde_json::value::RawValue;
 
-use crate::json::{Str, members};
+use crate::json::{self, Str, members};
+use crate::map::{HashMap, HashSet, Seed};
 
 /// Deepest nesting of a schema that is looked into.
 const MAX_DEPTH: usize = 32;
@@ -68,7 +68,7 @@ pub(super) fn of_object(schema: &RawValue) -> Cow<'_, RawValue> {
 /// The members of an object; `None` where a name stands twice, of which readers of JSON take one or the other.
 fn distinct(raw: &RawValue) -> Option<Vec<(Str<'_>, &RawValue)>> {
     let found = members(raw.get())?;
-    let mut names = HashSet::with_capacity(found.len());
+    let mut names = HashSet::with_capacity_and_hasher(found.len(), Seed::default());
     let is_distinct = found.iter().all(|(name, _)| names.insert(&**name));
     drop(names);
     is_distinct.then_some(found)
@@ -107,13 +107,13 @@ impl Narrowing {
                 _ if is_reference => self.changed = true,
                 "type" | "title" | "required" | "const" | "default" => self.keep(name, raw, start),
                 "enum" => {
-                    let values: Vec<&RawValue> = serde_json::from_str(raw.get()).ok()?;
+                    let values: Vec<&RawValue> = json::read(raw.get()).ok()?;
                     if values.iter().any(|value| value.get().starts_with(['{', '['])) {
                         return None;
                     }
                     self.keep(name, raw, start);
                 }
-                "description" => description = serde_json::from_str::<Str<'_>>(raw.get()).ok(),
+                "description" => description = json::read::<Str<'_>>(raw.get()).ok(),
                 "properties" => {
                     properties = self.named(name, raw, start, depth)?;
                 }
@@ -205,7 +205,7 @@ impl Narrowing {
 
     fn list(&mut self, name: &str, raw: &RawValue, start: usize, depth: usize) -> Option<()> {
         self.key(name, start);
-        let schemas: Vec<&RawValue> = serde_json::from_str(raw.get()).ok()?;
+        let schemas: Vec<&RawValue> = json::read(raw.get()).ok()?;
         for (index, schema) in schemas.iter().enumerate() {
             self.out.push(if index == 0 { '[' } else { ',' });
             self.schema(schema, depth.saturating_add(1))?;
@@ -231,7 +231,7 @@ impl Narrowing {
     }
 
     fn reference(&mut self, raw: &RawValue, start: usize) -> Option<()> {
-        let to = serde_json::from_str::<Str<'_>>(raw.get()).ok().filter(|to| to.starts_with("#/"))?;
+        let to = json::read::<Str<'_>>(raw.get()).ok().filter(|to| to.starts_with("#/"))?;
         if let Some(within) = self.within {
             (self.references.len() < MAX_REFERENCES).then_some(())?;
             self.references.push((within, to.to_string()));

@@ -8,7 +8,7 @@ use super::{answer::Answer, fault, wire::required};
 use crate::{
     chat::Delta,
     dialect::{Broken, Reader},
-    json::Str,
+    json::{self, Str},
     sse::Frame,
 };
 
@@ -44,7 +44,8 @@ struct MessageDelta<'a> {
 impl Reader for StreamReader {
     fn read(&mut self, frame: Frame<'_>, each: &mut dyn FnMut(Delta<'_>)) -> Result<(), Broken> {
         let Some(data) = frame.data() else { return Ok(()) };
-        let event: Event<'_> = serde_json::from_slice(&data).map_err(|_| Broken::Malformed)?;
+        let text = json::text(&data);
+        let event: Event<'_> = json::read(&text).map_err(|_| Broken::Malformed)?;
         let (answer, each) = (&mut self.0, &mut |delta: Delta<'_>| each(delta));
         match &*event.kind {
             "message_start" => answer.start(required(event.message)?, each),

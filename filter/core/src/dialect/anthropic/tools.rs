@@ -9,6 +9,7 @@ use super::{Dropped, JSON_TOOL, model::Abilities, schema};
 use crate::{
     chat::{CallMode, Calling, Format, Request, Tool, WebSearch},
     error::Error,
+    json,
 };
 
 /// Most tools of one request whose arguments are held to a schema.
@@ -128,7 +129,7 @@ impl<'r> Toolbox<'r> {
             approximate: Option<Location<'a>>,
         }
         dropped.note_if(search.context_size.is_some(), "web_search_options.search_context_size");
-        let place: Option<Place<'_>> = search.user_location.and_then(|place| serde_json::from_str(place.get()).ok());
+        let place: Option<Place<'_>> = search.user_location.and_then(|place| json::read(place.get()).ok());
         let location = place.and_then(|place| place.approximate);
         let is_lost = search.user_location.is_some() && location.is_none();
         dropped.note_if(is_lost, "web_search_options.user_location");
@@ -230,5 +231,5 @@ fn function<'r>(tool: &'r Tool<'_>, takes_strict: bool, dropped: &mut Dropped) -
 
 fn constant(json: &'static str) -> Cow<'static, RawValue> {
     // The constants are JSON.
-    serde_json::from_str::<&RawValue>(json).map_or(Cow::Borrowed(RawValue::NULL), Cow::Borrowed)
+    json::read::<&RawValue>(json).map_or(Cow::Borrowed(RawValue::NULL), Cow::Borrowed)
 }

@@ -11,7 +11,7 @@ use super::{answer::Answer, fault};
 use crate::{
     chat::{Citation, Collected, Response, Text},
     dialect::Broken,
-    json::{Number, Str},
+    json::{self, Number, Str},
     usage::Usage,
 };
 
@@ -167,14 +167,14 @@ impl<'a> WireBlock<'a> {
             #[serde(borrow, rename = "type")]
             kind: Str<'a>,
         }
-        let kind = match &*serde_json::from_str::<Kind<'_>>(raw.get())?.kind {
+        let kind = match &*json::read::<Kind<'_>>(raw.get())?.kind {
             "text" => BlockKind::Text,
             "thinking" => BlockKind::Thinking,
             "redacted_thinking" => BlockKind::RedactedThinking,
             "tool_use" => BlockKind::ToolUse,
             _ => return Ok(None),
         };
-        Ok(Some((kind, serde_json::from_str(raw.get())?)))
+        Ok(Some((kind, json::read(raw.get())?)))
     }
 }
 
@@ -187,7 +187,7 @@ pub(super) fn citation(raw: &RawValue) -> Citation<'_> {
         #[serde(borrow, default)]
         title: Option<Str<'a>>,
     }
-    match serde_json::from_str(raw.get()) {
+    match json::read(raw.get()) {
         Ok(Wire { url: Some(url), title }) => {
             Citation::Url { url: url.0, title: title.map(|title| title.0), span: None }
         }
@@ -197,7 +197,7 @@ pub(super) fn citation(raw: &RawValue) -> Citation<'_> {
 
 /// Reads a whole answer.
 pub(super) fn read(body: &str) -> Result<Response<'_>, Broken> {
-    let mut message: WireMessage<'_> = serde_json::from_str(body).map_err(|_| Broken::Malformed)?;
+    let mut message: WireMessage<'_> = json::read(body).map_err(|_| Broken::Malformed)?;
     match message.kind.take().as_deref() {
         Some("message") => {}
         Some("error") => return Err(Broken::Fault(fault::read_event(body.as_bytes()))),
@@ -218,10 +218,10 @@ pub(super) fn read(body: &str) -> Result<Response<'_>, Broken> {
 
 /// Reads what must be there.
 pub(super) fn required<'a, T: Deserialize<'a>>(raw: Option<&'a RawValue>) -> Result<T, Broken> {
-    serde_json::from_str(raw.ok_or(Broken::Malformed)?.get()).map_err(|_| Broken::Malformed)
+    json::read(raw.ok_or(Broken::Malformed)?.get()).map_err(|_| Broken::Malformed)
 }
 
 /// Reads what the answer does without.
 pub(super) fn optional<'a, T: Deserialize<'a>>(raw: Option<&'a RawValue>) -> Option<T> {
-    serde_json::from_str(raw?.get()).ok()
+    json::read(raw?.get()).ok()
 }

@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 use super::response::Candidate;
 use crate::{
     chat::{Citation, Text},
-    json::{Number, Str},
+    json::{self, Number, Str},
 };
 
 /// Most sources of an answer that are told: each support may name each source again, so that what a few bytes say could take any
@@ -200,7 +200,7 @@ fn tell_all<'a>(
 
 impl<'a> Page<'a> {
     fn read(chunk: &'a RawValue) -> Option<Self> {
-        let chunk: Chunk<'a> = serde_json::from_str(chunk.get()).ok()?;
+        let chunk: Chunk<'a> = json::read(chunk.get()).ok()?;
         let place = chunk.web.or(chunk.maps).or(chunk.retrieved_context)?;
         let (url, title) = (place.uri?.0, place.title.map(|title| title.0));
         let bytes = url.len().saturating_add(title.as_deref().map_or(0, str::len));

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::{
     chat::{Fault, Reason},
-    json::{Number, Str},
+    json::{self, Number, Str},
 };
 
 #[derive(Deserialize)]
@@ -56,9 +56,9 @@ fn parse(body: &[u8]) -> Option<Status<'_>> {
     let text = core::str::from_utf8(body).unwrap_or_default().trim();
     let wire = if text.starts_with('[') {
         // A stream that was not asked for as events is a list, errors included.
-        serde_json::from_str::<Vec<Wire<'_>>>(text).ok().and_then(|list| list.into_iter().next())
+        json::read::<Vec<Wire<'_>>>(text).ok().and_then(|list| list.into_iter().next())
     } else {
-        serde_json::from_str(text).ok()
+        json::read(text).ok()
     };
     wire.map(|Wire { error }| error)
 }

@@ -9,7 +9,7 @@ use crate::{
     chat::{Modality, Request},
     dialect::Dropped,
     error::Error,
-    json::members,
+    json::{self, members},
 };
 
 /// What the members ask for.
@@ -90,5 +90,5 @@ fn modalities(wanted: &[Modality]) -> Vec<&'static str> {
 }
 
 fn typed<'a, T: Deserialize<'a>>(name: &'static str, raw: &'a RawValue) -> Result<T, Error> {
-    serde_json::from_str(raw.get()).map_err(|_| Error::refusing(format!("`{name}` is not of the right type."), name))
+    json::read(raw.get()).map_err(|_| Error::refusing(format!("`{name}` is not of the right type."), name))
 }

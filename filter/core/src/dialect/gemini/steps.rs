@@ -20,7 +20,7 @@ use crate::{
     chat::{Collected, Delta, Fault, Finish, MAX_CHOICES, Response, Text, ToolCall},
     dialect::{Broken, Reader},
     error::Kind,
-    json::Str,
+    json::{self, Str},
     sse::Frame,
 };
 
@@ -70,9 +70,7 @@ impl Reader for Steps {
 impl Steps {
     /// Tells what an answer or an event says.
     fn take<'a>(&mut self, json: &'a str, each: Each<'_, 'a>) -> Result<(), Broken> {
-        // An array would be read as an object's members in a row.
-        let json = Some(json).filter(|json| json.starts_with('{')).ok_or(Broken::Malformed)?;
-        let answer: Answer<'_> = serde_json::from_str(json).map_err(|_| Broken::Malformed)?;
+        let answer: Answer<'_> = json::read(json).map_err(|_| Broken::Malformed)?;
         if let Some(error) = &answer.error {
             return Err(Broken::Fault(fault::of_answer(error)));
         }

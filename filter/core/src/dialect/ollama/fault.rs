@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use crate::{
     chat::{Fault, Reason, Text},
-    json::Str,
+    json::{self, Str},
 };
 
 /// What a conversation can be too long for, or what of it is. A `context` alone is Go's, and its deadline is not the client's
@@ -24,13 +24,14 @@ struct WireError<'a> {
 
 /// Reads an error's body.
 pub(super) fn read(status: u16, body: &[u8]) -> Fault {
-    let wire: Option<WireError<'_>> = serde_json::from_slice(body).ok();
+    let text = json::text(body);
+    let wire: Option<WireError<'_>> = json::read(&text).ok();
     judge(status, wire.and_then(|wire| message(wire.error)).as_deref())
 }
 
 /// Reads an error that came in an answer's place, whole or in a stream.
 pub(super) fn of_answer(status: Option<&RawValue>, error: &RawValue) -> Fault {
-    let status = status.and_then(|status| serde_json::from_str(status.get()).ok());
+    let status = status.and_then(|status| json::read(status.get()).ok());
     judge(status.filter(|status| (400..=599).contains(status)).unwrap_or(500), message(error).as_deref())
 }
 
@@ -41,8 +42,8 @@ fn message(error: &RawValue) -> Option<Text<'_>> {
         #[serde(borrow)]
         message: Str<'a>,
     }
-    let said: Result<Str<'_>, _> = serde_json::from_str(error.get());
-    let said = said.or_else(|_| serde_json::from_str::<OpenAi<'_>>(error.get()).map(|error| error.message));
+    let said: Result<Str<'_>, _> = json::read(error.get());
+    let said = said.or_else(|_| json::read::<OpenAi<'_>>(error.get()).map(|error| error.message));
     said.ok().map(|said| said.0).filter(|said| !said.is_empty())
 }
 

@@ -12,7 +12,7 @@ use super::fault;
 use crate::{
     chat::{Collected, Delta, Finish, Response, Source, Text, TokenLogprob, ToolCall},
     dialect::Broken,
-    json::{Number, Str},
+    json::{self, Number, Str},
     usage::Usage,
 };
 
@@ -86,7 +86,7 @@ struct WireLogprob<'a> {
 /// The value, if it is of the right type.
 fn lenient<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     let raw = <&RawValue>::deserialize(deserializer)?;
-    Ok(serde_json::from_str(raw.get()).ok())
+    Ok(json::read(raw.get()).ok())
 }
 
 fn present<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<Option<T>, D::Error> {
@@ -95,7 +95,7 @@ fn present<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserialize
 
 /// Reads a whole answer.
 pub(super) fn read(body: &str) -> Result<Response<'_>, Broken> {
-    let answer = WireAnswer::read(body.as_bytes()).ok_or(Broken::Malformed)?;
+    let answer = json::read::<WireAnswer<'_>>(body).map_err(|_| Broken::Malformed)?;
     if let Some(error) = answer.error() {
         return Err(Broken::Fault(fault::of_answer(answer.status, error)));
     }
@@ -162,11 +162,6 @@ fn said(text: Option<Str<'_>>) -> Option<Text<'_>> {
 }
 
 impl<'a> WireAnswer<'a> {
-    /// A JSON object; serde would also take a list for a struct.
-    pub(super) fn read(json: &'a [u8]) -> Option<Self> {
-        json.trim_ascii().starts_with(b"{").then(|| serde_json::from_slice(json).ok()).flatten()
-    }
-
     /// Whether nothing follows.
     pub(super) fn is_done(&self) -> bool {
         self.done == Some(true)
@@ -198,7 +193,7 @@ impl<'a> WireCall<'a> {
         let id = said(self.id).unwrap_or_default();
         let arguments = self.function.arguments.map_or("{}", RawValue::get);
         // What stands in a string has been written as JSON before.
-        let arguments = serde_json::from_str(arguments).map_or(Cow::Borrowed(arguments), |Str(json)| json);
+        let arguments = json::read(arguments).map_or(Cow::Borrowed(arguments), |Str(json)| json);
         let is_nothing = matches!(arguments.trim(), "" | "null");
         let arguments = if is_nothing { Cow::Borrowed("{}") } else { arguments };
         ToolCall { id, name: self.function.name.0, arguments, signature: None }

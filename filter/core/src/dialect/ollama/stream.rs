@@ -7,6 +7,7 @@ use super::{
 use crate::{
     chat::Delta,
     dialect::{Broken, Reader},
+    json,
     sse::Frame,
 };
 
@@ -15,7 +16,8 @@ impl Reader for Told {
         if frame.raw.trim_ascii().is_empty() {
             return Ok(());
         }
-        let line = WireAnswer::read(frame.raw).ok_or(Broken::Malformed)?;
+        let text = json::text(frame.raw);
+        let line: WireAnswer<'_> = json::read(&text).map_err(|_| Broken::Malformed)?;
         if let Some(error) = line.error() {
             return Err(Broken::Fault(fault::of_answer(line.status, error)));
         }

@@ -8,7 +8,7 @@ use super::read::typed;
 use crate::{
     chat::{Part, Source, Text, TextPart},
     error::Error,
-    json::{Object, Str},
+    json::Str,
 };
 
 #[derive(Deserialize)]
@@ -62,8 +62,8 @@ pub(super) fn read<'a>(raw: &'a RawValue, path: &str, parts: &mut Vec<Part<'a>>)
         parts.push(Part::Text(TextPart { text, ..TextPart::default() }));
         return Ok(());
     }
-    let wires: Vec<Object<WirePart<'_>>> = typed(path, raw)?;
-    for (index, Object(wire)) in wires.into_iter().enumerate() {
+    let wires: Vec<WirePart<'_>> = typed(path, raw)?;
+    for (index, wire) in wires.into_iter().enumerate() {
         parts.push(read_part(wire, &format!("{path}[{index}]"))?);
     }
     Ok(())

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use super::call_id;
 use crate::{
     error::{Error, Kind},
-    json::{Edit, Edits, Failure, Fault, Found, MAX_DEPTH, Marks, Member, Scanner},
+    json::{self, Edit, Edits, Failure, Fault, Found, MAX_DEPTH, Marks, Member, Scanner},
 };
 
 /// The members that decide; the rest is the provider's business.
@@ -149,12 +149,12 @@ impl ChatRequest {
             Some(_) => return Err(Error::refusing("`stream` must be a boolean.", "stream")),
         };
         let temperature = member(TEMPERATURE).and_then(|member| member.text.as_deref());
-        let temperature: Option<f64> = temperature.and_then(|text| serde_json::from_slice(text).ok());
+        let temperature: Option<f64> = temperature.and_then(|text| json::read(&json::text(text)).ok());
         if temperature.is_some_and(|temperature| !(0.0..=2.0).contains(&temperature)) {
             return Err(Error::refusing("`temperature` must be between 0 and 2.", "temperature"));
         }
         let text = |index| member(index).and_then(|member| member.text.as_deref());
-        let tokens = |index| text(index).and_then(|text| serde_json::from_slice(text).ok());
+        let tokens = |index| text(index).and_then(|text| json::read(&json::text(text)).ok());
         let flex = member(SERVICE_TIER).is_some_and(|tier| tier.text.as_deref() == Some(br#""flex""#));
         let (wants_usage, usage) = match (stream, member(STREAM_OPTIONS)) {
             (false, _) => (true, None),
@@ -173,7 +173,7 @@ impl ChatRequest {
                 images: noticed_kinds,
                 has_tools: member(TOOLS).is_some_and(|tools| !is_nothing(tools)),
             },
-            user: text(USER).and_then(|text| serde_json::from_slice(text).ok()),
+            user: text(USER).and_then(|text| json::read(&json::text(text)).ok()),
             max_output_tokens: tokens(MAX_COMPLETION_TOKENS).or_else(|| tokens(MAX_TOKENS)),
             history: History { has_foreign_fields: noticed_name, has_carried_signature: noticed_text },
             model_span,
@@ -208,7 +208,7 @@ impl ChatRequest {
 
 /// The name of a model: it is told back in headers, so it must be what a header can hold.
 fn name(model: &Member) -> Result<String, Error> {
-    let name: Option<String> = model.text.as_deref().and_then(|text| serde_json::from_slice(text).ok());
+    let name: Option<String> = model.text.as_deref().and_then(|text| json::read(&json::text(text)).ok());
     let is_name =
         |name: &String| (1..=MAX_MODEL).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_graphic());
     let wrong = || Error::refusing("`model` must be a name of 1 to 256 ASCII characters.", "model");
@@ -231,7 +231,7 @@ fn ask_for_usage(options: &Member) -> Result<(bool, Option<Edit>), Error> {
         return Ok((false, Some(Edit { span: options.span.clone(), text: br#"{"include_usage":true}"#.to_vec() })));
     }
     let text = core::str::from_utf8(text).map_err(|_| wrong())?;
-    let inner = crate::json::members(text).ok_or_else(wrong)?;
+    let inner = json::members(text).ok_or_else(wrong)?;
     let mut asked = inner.iter().filter(|(name, _)| &**name == "include_usage");
     match (asked.next(), asked.next()) {
         (_, Some(_)) => {

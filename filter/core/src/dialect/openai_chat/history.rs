@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use super::call_id;
 use crate::{
     dialect::Dropped,
-    json::{Edit, Str, members},
+    json::{self, Edit, Str, members},
 };
 
 /// Members of a message, of a part of its content or of a call, and what they are listed as.
@@ -91,7 +91,7 @@ impl<'a> Shears<'a> {
 
     /// Takes the signature out of an id.
     fn trim_id(&mut self, value: &'a RawValue) {
-        let Ok(Str(id)) = serde_json::from_str::<Str<'_>>(value.get()) else { return };
+        let Ok(Str(id)) = json::read::<Str<'_>>(value.get()) else { return };
         if let (id, Some(_)) = call_id::split(id) {
             self.dropped.note("messages[].tool_calls[].extra_content");
             // A string can always be written.
@@ -142,7 +142,7 @@ impl<'a> Shears<'a> {
 
 /// The elements of a list; none where it is no list.
 fn elements(value: &RawValue) -> Vec<&RawValue> {
-    serde_json::from_str(value.get()).unwrap_or_default()
+    json::read(value.get()).unwrap_or_default()
 }
 
 #[cfg(test)]

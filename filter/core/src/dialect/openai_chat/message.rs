@@ -1,7 +1,6 @@
 //! The messages of a chat request: turns, what is thought and called in them, and what tools answered.
 
 use alloc::{borrow::Cow, format, vec::Vec};
-use hashbrown::HashMap;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -9,7 +8,8 @@ use super::{call_id, content, read::typed};
 use crate::{
     chat::{Message, Part, Role, Text, ToolCall, ToolResult},
     error::Error,
-    json::{Object, Str},
+    json::Str,
+    map::HashMap,
 };
 
 #[derive(Deserialize)]
@@ -21,7 +21,7 @@ struct WireMessage<'a> {
     #[serde(borrow, default)]
     name: Option<Str<'a>>,
     #[serde(borrow, default)]
-    tool_calls: Option<Vec<Object<WireCall<'a>>>>,
+    tool_calls: Option<Vec<WireCall<'a>>>,
     #[serde(borrow, default)]
     function_call: Option<WireCalled<'a>>,
     #[serde(borrow, default)]
@@ -97,10 +97,10 @@ pub(super) fn read_messages(raw: &RawValue) -> Result<Vec<Message<'_>>, Error> {
     let raws: Vec<&RawValue> = typed("messages", raw)?;
     let mut messages: Vec<Message<'_>> = Vec::with_capacity(raws.len());
     // By the call's id, the name of the tool that was called last under it.
-    let mut called: HashMap<Text<'_>, Text<'_>> = HashMap::new();
+    let mut called: HashMap<Text<'_>, Text<'_>> = HashMap::default();
     for (index, raw) in raws.into_iter().enumerate() {
         let path = format!("messages[{index}]");
-        let Object(wire) = typed::<Object<WireMessage<'_>>>(&path, raw)?;
+        let wire = typed::<WireMessage<'_>>(&path, raw)?;
         let role = match &*wire.role {
             "system" => Role::System,
             "developer" => Role::Developer,
@@ -143,7 +143,7 @@ fn read_turn<'a>(wire: WireMessage<'a>, role: Role, path: &str) -> Result<Messag
     }
     parts.extend(wire.refusal.map(|refusal| Part::Refusal(refusal.0)));
     let calls = wire.tool_calls.into_iter().flatten();
-    for (index, Object(call)) in calls.enumerate() {
+    for (index, call) in calls.enumerate() {
         let Some(WireCalled { name, arguments }) = call.function else {
             let message = "Only calls of functions can be translated for this model.";
             return Err(Error::refusing(message, format!("{path}.tool_calls[{index}]")));

@@ -5,7 +5,6 @@
 //! (Google's way to carry thought signatures). A field that is of the wrong type is refused by its path.
 
 use alloc::{borrow::Cow, format, string::String, vec::Vec};
-use hashbrown::HashSet;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -16,7 +15,8 @@ use super::{
 use crate::{
     chat::{Effort, Format, Modality, Reasoning, Request, Telling, Text, User, WebSearch},
     error::Error,
-    json::{Object, Str, members},
+    json::{self, Str, members},
+    map::{HashSet, Seed},
 };
 
 /// Members that the head already answers for.
@@ -28,7 +28,7 @@ pub(super) fn read(body: &str) -> Result<Request<'_>, Error> {
     let mut request = Request::default();
     let (mut tells_logprobs, mut top_logprobs) = (false, 0);
     let (mut legacy_functions, mut legacy_call, mut older_user) = (None, None, None);
-    let mut seen = HashSet::with_capacity(members.len());
+    let mut seen = HashSet::with_capacity_and_hasher(members.len(), Seed::default());
     for (name, raw) in members {
         // Two readers could disagree on which of them counts.
         if !seen.insert(name.clone()) {
@@ -118,7 +118,7 @@ fn read_format(raw: &RawValue) -> Result<Format<'_>, Error> {
         #[serde(default)]
         strict: Option<bool>,
     }
-    let Object(wire) = typed::<Object<Wire<'_>>>("response_format", raw)?;
+    let wire = typed::<Wire<'_>>("response_format", raw)?;
     match (&*wire.kind, wire.json_schema) {
         ("text", _) => Ok(Format::Text),
         ("json_object", _) => Ok(Format::JsonObject),
@@ -208,7 +208,7 @@ fn read_reasoning<'a>(raw: &'a RawValue, reasoning: &mut Reasoning<'a>) -> Resul
         #[serde(borrow, default)]
         summary: Option<Str<'a>>,
     }
-    let Object(wire) = typed::<Object<Wire<'_>>>("reasoning", raw)?;
+    let wire = typed::<Wire<'_>>("reasoning", raw)?;
     reasoning.members.push("reasoning");
     if let Some(effort) = wire.effort {
         reasoning.effort = Some(read_effort("reasoning.effort", effort)?);
@@ -241,7 +241,7 @@ fn read_thinking<'a>(raw: &'a RawValue, reasoning: &mut Reasoning<'a>) -> Result
         #[serde(borrow, default)]
         display: Option<Str<'a>>,
     }
-    let Object(wire) = typed::<Object<Wire<'_>>>("thinking", raw)?;
+    let wire = typed::<Wire<'_>>("thinking", raw)?;
     reasoning.members.push("thinking");
     let tells = wire.display.is_some();
     if let Some(display) = wire.display {
@@ -269,7 +269,7 @@ fn read_thinking<'a>(raw: &'a RawValue, reasoning: &mut Reasoning<'a>) -> Result
 
 /// Reads a value, or blames it.
 pub(super) fn typed<'a, T: Deserialize<'a>>(path: &str, raw: &'a RawValue) -> Result<T, Error> {
-    serde_json::from_str(raw.get())
+    json::read(raw.get())
         .map_err(|_| Error::refusing(format!("`{path}` is not of the right type."), String::from(path)))
 }
 

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use crate::{
     chat::Fault,
     error::{Error, Kind, Shape},
-    json::Found,
+    json::{self, Found},
     usage::Usage,
 };
 
@@ -72,7 +72,7 @@ pub(super) fn read_usage(text: &str) -> Option<Usage> {
         #[serde(default)]
         audio_tokens: Option<u64>,
     }
-    let wire: Option<Wire> = serde_json::from_str(text).ok()?;
+    let wire: Option<Wire> = json::read(text).ok()?;
     wire.map(|wire| {
         let prompt = wire.prompt_tokens_details.unwrap_or_default();
         let completion = wire.completion_tokens_details.unwrap_or_default();
@@ -101,7 +101,8 @@ pub fn error_body(provider: &str, status: u16, body: &[u8]) -> Option<Vec<u8>> {
         #[serde(borrow, default)]
         detail: Option<&'a RawValue>,
     }
-    let wire: Option<Wire<'_>> = serde_json::from_slice(body).ok();
+    let text = json::text(body);
+    let wire: Option<Wire<'_>> = json::read(&text).ok();
     if wire.as_ref().and_then(|wire| wire.error).is_some_and(|error| error.get().starts_with('{')) {
         return None;
     }
@@ -109,7 +110,7 @@ pub fn error_body(provider: &str, status: u16, body: &[u8]) -> Option<Vec<u8>> {
         [wire.error, wire.message, wire.detail]
             .into_iter()
             .flatten()
-            .find_map(|raw| serde_json::from_str::<String>(raw.get()).ok())
+            .find_map(|raw| json::read::<String>(raw.get()).ok())
     });
     let message = Fault::new(status, None, &said.unwrap_or_default()).message;
     let message = message.unwrap_or_else(|| format!("The provider `{provider}` answered with status {status}."));
@@ -133,7 +134,8 @@ pub fn error_status(body: &[u8]) -> u16 {
         #[serde(borrow, default)]
         status_code: Option<&'a RawValue>,
     }
-    let named = serde_json::from_slice::<Wire<'_>>(body).ok().map(|wire| [wire.error.status_code, wire.error.code]);
+    let text = json::text(body);
+    let named = json::read::<Wire<'_>>(&text).ok().map(|wire| [wire.error.status_code, wire.error.code]);
     let mut statuses = named.into_iter().flatten().flatten().filter_map(|raw| raw.get().parse().ok());
     statuses.find(|status| (400..=599).contains(status)).unwrap_or(Kind::BadUpstream.status())
 }

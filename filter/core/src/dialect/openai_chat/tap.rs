@@ -13,6 +13,7 @@ use super::response::read_usage;
 use crate::{
     chat::Progress,
     error::{Error, Shape},
+    json,
     sse::{Frame, write_event},
     usage::Usage,
 };
@@ -79,11 +80,8 @@ impl StreamTap {
             self.done_seen = true;
             return Event::Preamble;
         }
-        // serde also reads a struct from an array.
-        if !data.starts_with(b"{") {
-            return Event::Malformed;
-        }
-        let Ok(chunk) = serde_json::from_slice::<Chunk<'_>>(data) else { return Event::Malformed };
+        let text = json::text(data);
+        let Ok(chunk) = json::read::<Chunk<'_>>(&text) else { return Event::Malformed };
         if chunk.error.is_some() || frame.event() == Some(b"error") {
             return Event::Error;
         }
@@ -147,7 +145,7 @@ impl<'de> Deserialize<'de> for Delta {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Delta, A::Error> {
                 let mut has_content = false;
-                while let Some(name) = map.next_key::<crate::json::Str<'de>>()? {
+                while let Some(name) = map.next_key::<json::Str<'de>>()? {
                     let value: &RawValue = map.next_value()?;
                     has_content |= &*name != "role" && !matches!(value.get(), "null" | r#""""# | "[]" | "{}");
                 }

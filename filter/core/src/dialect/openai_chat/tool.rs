@@ -8,7 +8,7 @@ use super::read::typed;
 use crate::{
     chat::{Tool, ToolChoice},
     error::Error,
-    json::{Object, Str},
+    json::{self, Str},
 };
 
 #[derive(Deserialize)]
@@ -49,8 +49,8 @@ impl<'a> WireFunction<'a> {
 
 /// Reads `tools`.
 pub(super) fn read_tools(raw: &RawValue) -> Result<Vec<Tool<'_>>, Error> {
-    let wires: Vec<Object<WireTool<'_>>> = typed("tools", raw)?;
-    let tools = wires.into_iter().enumerate().map(|(index, Object(wire))| {
+    let wires: Vec<WireTool<'_>> = typed("tools", raw)?;
+    let tools = wires.into_iter().enumerate().map(|(index, wire)| {
         let Some(function) = wire.function else {
             let kind = wire.kind.unwrap_or_default();
             let message = format!("A tool of type `{}` cannot be translated for this model; use functions.", &*kind);
@@ -63,8 +63,8 @@ pub(super) fn read_tools(raw: &RawValue) -> Result<Vec<Tool<'_>>, Error> {
 
 /// Reads `functions`, the form before `tools`.
 pub(super) fn read_functions(raw: &RawValue) -> Result<Vec<Tool<'_>>, Error> {
-    let functions: Vec<Object<WireFunction<'_>>> = typed("functions", raw)?;
-    Ok(functions.into_iter().map(|Object(function)| function.tool(None)).collect())
+    let functions: Vec<WireFunction<'_>> = typed("functions", raw)?;
+    Ok(functions.into_iter().map(|function| function.tool(None)).collect())
 }
 
 #[derive(Deserialize)]
@@ -99,7 +99,7 @@ pub(super) fn read_tool_choice(raw: &RawValue) -> Result<ToolChoice<'_>, Error> 
         r#""required""# => return Ok(ToolChoice::Required),
         _ => {}
     }
-    let wire: WireChoice<'_> = serde_json::from_str(raw.get()).map_err(|_| wrong())?;
+    let wire: WireChoice<'_> = json::read(raw.get()).map_err(|_| wrong())?;
     match (wire.function, wire.allowed_tools) {
         (Some(function), _) => Ok(ToolChoice::Named(function.name.0)),
         (None, Some(allowed)) => {

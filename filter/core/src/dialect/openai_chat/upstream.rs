@@ -10,7 +10,7 @@ use crate::{
     dialect::{Aim, Broken, Reader, Upstream, Written},
     error::Error,
     headers::Headers,
-    json::Str,
+    json::{self, Str},
     sse::{Frame, Framing},
     step::Name,
 };
@@ -30,7 +30,7 @@ impl Upstream for OpenAiChat {
     }
 
     fn read<'a>(&self, body: &'a str) -> Result<Response<'a>, Broken> {
-        let wire: Wire<'_> = serde_json::from_str(body).map_err(|_| Broken::Malformed)?;
+        let wire: Wire<'_> = json::read(body).map_err(|_| Broken::Malformed)?;
         if wire.error.is_some() {
             return Err(Broken::Fault(fault(super::error_status(body.as_bytes()), body.as_bytes())));
         }
@@ -238,7 +238,8 @@ impl Reader for StreamReader {
             each(Delta::End);
             return Ok(());
         }
-        let wire: Wire<'_> = serde_json::from_slice(data).map_err(|_| Broken::Malformed)?;
+        let text = json::text(data);
+        let wire: Wire<'_> = json::read(&text).map_err(|_| Broken::Malformed)?;
         if wire.error.is_some() || frame.event() == Some(b"error") {
             return Err(Broken::Fault(fault(super::error_status(data), data)));
         }
@@ -307,7 +308,8 @@ fn fault(status: u16, body: &[u8]) -> Fault {
         #[serde(borrow, default)]
         code: Option<&'a RawValue>,
     }
-    let Ok(Wire { error }) = serde_json::from_slice::<Wire<'_>>(body) else {
+    let text = json::text(body);
+    let Ok(Wire { error }) = json::read::<Wire<'_>>(&text) else {
         return Fault::new(status, None, "");
     };
     let reason = match error.code.map(RawValue::get) {
