@@ -136,7 +136,7 @@ fn a_provider_that_cannot_prove_who_it_is_is_a_503_and_gets_nothing() {
         assert!(message.contains(&format!("`{name}`")), "{message}");
     }
     // A target that is asked once is reached through the cluster's twin, where there is one.
-    let counts = |name: &str| ["", ".plain"].iter().any(|twin| SCENE.gateway.stat(&name.replace('%', twin)) > 0);
+    let counts = |name: &str| ["", "/plain"].iter().any(|twin| SCENE.gateway.stat(&name.replace('%', twin)) > 0);
     assert!(counts("cluster.dragoman_wrong_name%.ssl.fail_verify_san"));
     assert!(counts("cluster.dragoman_untrusted%.ssl.fail_verify_error"));
 }

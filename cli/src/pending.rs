@@ -93,15 +93,17 @@ mod tests {
 
     #[test]
     fn each_field_is_found_where_it_stands() {
-        let file = r#"{"providers": {"a": {"kind": "openai", "accounts": [{"name": "b", "weight": 2, "base_url": "http://h"}]}},
+        let file = r#"{"providers": {"a": {"kind": "gemini", "dialect": "openai"}},
+            "keys": [{"id": "k", "sha256": "60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752", "cost_tags": ["c"]}],
             "teams": {"x/y": {"budgets": {"daily_usd": 1}}, "z": {}},
+            "routers": {"r": {"rate_limit": {"per_api_key": {"capacity": 1, "refill_frequency": "1s"}}}},
             "retry": {"attempts": 0, "deadline": "1s"}, "log": {"ring": 1}, "auth": {"jwt": {"issuer": "i", "jwks_file": "f"}}}"#;
         let expected = [
-            ("/providers/a/accounts/0/base_url", Silence::Unsafe),
-            ("/providers/a/accounts/0/weight", Silence::Harmless),
+            ("/providers/a/dialect", Silence::Harmless),
             ("/auth/jwt", Silence::Unsafe),
             ("/teams/x~1y/budgets", Silence::Unsafe),
-            ("/retry/attempts", Silence::Harmless),
+            ("/keys/0/cost_tags", Silence::Harmless),
+            ("/routers/r/rate_limit", Silence::Unsafe),
             ("/log", Silence::Harmless),
         ];
         assert_eq!(pointers(file), expected.map(|(pointer, silence)| (pointer.to_owned(), silence)));
