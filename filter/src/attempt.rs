@@ -95,6 +95,7 @@ impl AttemptStream {
             // Only the ingress can answer at this point; it sees the head of this answer next.
             Turn::Instead(reply) => {
                 self.stream.set_status(reply.status);
+                self.stream.remove_response_header(RETRY_HEADER);
                 plan.defer(reply);
                 self.stream.release()
             }

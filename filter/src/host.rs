@@ -132,6 +132,12 @@ impl Stream {
         }
     }
 
+    pub(crate) fn remove_response_header(&self, name: &str) {
+        if self.phase.get() == Phase::Answer {
+            let _ = hostcalls::remove_map_value(MapType::HttpResponseHeaders, name);
+        }
+    }
+
     /// Bytes of the held request body.
     pub(crate) fn request_body(&self, start: usize, length: usize) -> Vec<u8> {
         self.body(&[Phase::Request], BufferType::HttpRequestBody, start, length)

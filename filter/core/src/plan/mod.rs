@@ -58,6 +58,9 @@ pub const CLUSTER_HEADER: &str = "x-dragoman-cluster";
 /// The header of an answer by which an attempt asks Envoy for the next try.
 pub const RETRY_HEADER: &str = "x-dragoman-retry";
 
+/// So much earlier than by the module's clock a time-out of Envoy's may ring: its loop looks at the clock once a turn.
+const EARLY: Duration = Duration::from_millis(50);
+
 /// Where the attempts run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
@@ -192,7 +195,8 @@ impl Plan {
         };
         let flex = if self.inquiry.request.flex { FLEX_MARK } else { "" };
         // One that knows the cluster by a header is still chosen by its marks.
-        let is_read = target.provider.signpost != Signpost::Header || !(tries.is_empty() && flex.is_empty());
+        let is_marked = !tries.is_empty() || !flex.is_empty();
+        let is_read = target.provider.signpost != Signpost::Header || is_marked;
         is_read.then(|| [self.cluster(target), "#", &token.to_string(), tries, flex].concat())
     }
 
@@ -323,8 +327,8 @@ impl Plan {
     /// Whether the try under way has had the time that it may take.
     fn is_late(&self, now: Duration) -> bool {
         self.progress.borrow().under_way().is_some_and(|(target, began)| {
-            // Envoy's clock began a little later or earlier than this one.
-            now.saturating_sub(began) >= target.provider.patience(self.inquiry.request.flex).mul_f64(0.9)
+            let patience = target.provider.patience(self.inquiry.request.flex);
+            now.saturating_sub(began).saturating_add(EARLY) >= patience
         })
     }
 
