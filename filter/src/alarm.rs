@@ -72,6 +72,8 @@ impl Alarms {
         if !self.is_ticking.get() {
             return false;
         }
+        // Of a client that went away no answer comes.
+        self.calls.borrow_mut().retain(|_, waiting| waiting.strong_count() > 0);
         let now = host::now();
         let mut due = Vec::new();
         self.list.borrow_mut().retain(|alarm| match alarm.upgrade() {
@@ -116,8 +118,6 @@ impl Alarms {
 
     fn expect(&self, call: Option<u32>, relay: &Rc<RefCell<Relay>>) {
         let Some(call) = call else { return };
-        let mut calls = self.calls.borrow_mut();
-        calls.retain(|_, waiting| waiting.strong_count() > 0);
-        calls.insert(call, Rc::downgrade(relay));
+        self.calls.borrow_mut().insert(call, Rc::downgrade(relay));
     }
 }

@@ -315,6 +315,13 @@ impl HostMeter {
     }
 }
 
+/// Counts something that rarely happens.
+pub(crate) fn count(name: &str) {
+    if let Ok(counter) = hostcalls::define_metric(MetricType::Counter, name) {
+        let _ = hostcalls::increment_metric(counter, 1);
+    }
+}
+
 impl Meter for HostMeter {
     fn gauge(&self, name: &str) -> Option<Gauge> {
         if let Some((_, gauge)) = self.gauges.borrow().iter().find(|(known, _)| known == name) {

@@ -36,6 +36,9 @@ const PIECE: usize = 256 * 1024;
 const OF_CLIENT: &[&str] =
     &["connection", "expect", "keep-alive", "te", "transfer-encoding", "upgrade", "x-forwarded-proto"];
 
+/// The metric of plans that Envoy has ended before their time.
+const ABANDONED: &str = "dragoman.plans_abandoned";
+
 /// The token of a plan that no other stream looks for.
 const NO_PLAN: u32 = 0;
 
@@ -123,9 +126,9 @@ impl IngressStream {
         }
         self.stream.edit_request_headers(edits);
         match Relay::start(&self.stream, &self.ticking, plan, head) {
-            Ok(relay) => {
+            Ok((relay, action)) => {
                 self.course = Course::Carried(relay);
-                self.stream.forward()
+                action
             }
             Err(reply) => self.stream.reply(&reply),
         }
@@ -133,6 +136,7 @@ impl IngressStream {
 
     /// The attempts run behind the router.
     fn hand_over(&mut self, plan: Rc<Plan>, edits: &HeaderEdits) -> Action {
+        self.head = HeaderMap::new();
         let place = plans::publish(Rc::clone(&plan));
         if let Some(next) = plan.signpost(place.token()) {
             host::set_property(NEXT_PROPERTY, &next);
@@ -197,6 +201,10 @@ impl HttpContext for IngressStream {
         self.stream.answered();
         let mut head = ResponseHead { stream: &self.stream, headers: OnceCell::new() };
         match (self.exchange.response_head(&mut head, &HostClock), &mut self.course) {
+            (Arrival::Abandoned(reply), _) => {
+                host::count(ABANDONED);
+                self.stream.reply(&reply)
+            }
             (Arrival::Instead(reply), _) => self.stream.reply(&reply),
             (Arrival::Provider, Course::Carried(relay)) => relay.borrow_mut().answer(head.headers(), end),
             (Arrival::Again, Course::Carried(relay)) => {

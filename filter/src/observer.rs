@@ -14,7 +14,7 @@ use dragoman_core::{
 use crate::host::{self, HostClock, HostEntropy, HostMeter, HostStore, Stream};
 
 /// As often as the other ticks of a root context, which has but one.
-const TICK: Duration = Duration::from_millis(50);
+const TICK: Duration = Duration::from_millis(20);
 
 thread_local! {
     static OBSERVER: Rc<Observer> = Observer::new(Rc::new(HostStore), Rc::new(HostMeter::default()));

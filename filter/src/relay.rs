@@ -71,29 +71,27 @@ impl Relay {
         ticking: &Rc<Ticking>,
         plan: &Rc<Plan>,
         head: HeaderMap,
-    ) -> Result<Rc<RefCell<Self>>, Reply> {
+    ) -> Result<(Rc<RefCell<Self>>, Action), Reply> {
         let now = plan.made_at();
-        let mut state = State::Settled;
-        let mut until = now;
-        while let Some((attempt, _)) = Attempt::next(plan, now) {
-            until = now.saturating_add(plan.patience(attempt.target(), now));
-            match Courier::prepare(stream, attempt) {
-                Ok(courier) => {
-                    state = State::Carrying(courier);
-                    break;
-                }
-                Err(Next::Try) => {}
-                Err(Next::Nobody) => return Err(plan.verdict()),
-            }
-        }
-        if matches!(state, State::Settled) {
-            return Err(plan.verdict());
-        }
-        Ok(Rc::new_cyclic(|this| {
+        let Some((attempt, _)) = Attempt::next(plan, now) else { return Err(plan.verdict()) };
+        let until = now.saturating_add(plan.patience(attempt.target(), now));
+        let state = match Courier::prepare(stream, attempt) {
+            Ok(courier) => State::Carrying(courier),
+            // The stream leads to this target and no other: the next ones are asked by calls, and it stays held.
+            Err(Next::Try) => State::Settled,
+            Err(Next::Nobody) => return Err(plan.verdict()),
+        };
+        let is_carried = matches!(state, State::Carrying(_));
+        let relay = Rc::new_cyclic(|this| {
             let (stream, ticking, plan) = (Rc::clone(stream), Rc::clone(ticking), Rc::clone(plan));
             let this = Weak::clone(this);
             RefCell::new(Self { this, stream, ticking, alarm: None, plan, head, until, state })
-        }))
+        });
+        if is_carried {
+            return Ok((relay, stream.forward()));
+        }
+        relay.borrow_mut().next();
+        Ok((relay, Action::Pause))
     }
 
     pub(crate) fn stream_id(&self) -> u32 {

@@ -4,7 +4,7 @@ use alloc::{rc::Rc, string::String, vec::Vec};
 
 use crate::{
     auth::Glob,
-    config::{self, AuthMode, BaseUrl, Decimal, Endpoint, StreamUsage},
+    config::{self, AuthMode, BaseUrl, Decimal, Endpoint, Retry, StreamUsage},
     provider::{Vendor, authorization},
     step::Name,
 };
@@ -16,8 +16,8 @@ pub struct Account {
     pub name: String,
     /// The Envoy cluster; it carries the module where attempts run behind the router.
     pub cluster: String,
-    /// The cluster of the same place that does not.
-    pub twin: String,
+    /// The cluster of the same place that does not, where there is one.
+    pub plain: Option<String>,
     /// The habits of the vendor there.
     pub vendor: &'static Vendor,
     /// The `:authority` that is expected there.
@@ -39,10 +39,10 @@ pub struct Account {
 }
 
 impl Account {
-    /// All accounts of a provider; `has_twins` says that its clusters have twins.
+    /// All accounts of a provider.
     pub(crate) fn all(
         provider: &config::Provider,
-        has_twins: bool,
+        retry: &Retry,
         environment: impl Fn(&str) -> Option<String>,
     ) -> Vec<Rc<Self>> {
         let (endpoints, places) = provider.places();
@@ -51,7 +51,7 @@ impl Account {
             let endpoint = endpoints.get(*place)?;
             let secret = shared.as_ref().map_err(Clone::clone).and_then(|_| section.secret(&environment));
             let shared = shared.as_ref().map(Rc::clone).unwrap_or_default();
-            Some(Rc::new(Self::new(provider, section, endpoint, has_twins, shared, secret)))
+            Some(Rc::new(Self::new(provider, section, endpoint, retry, shared, secret)))
         };
         provider.accounts.iter().zip(&places).filter_map(account).collect()
     }
@@ -60,7 +60,7 @@ impl Account {
         provider: &config::Provider,
         section: &config::Account,
         endpoint: &Endpoint<'_>,
-        has_twins: bool,
+        retry: &Retry,
         shared: Rc<[(Name, String)]>,
         secret: Result<Option<String>, String>,
     ) -> Self {
@@ -73,7 +73,7 @@ impl Account {
         Self {
             name: section.name.clone(),
             cluster: endpoint.cluster.clone(),
-            twin: if has_twins { endpoint.twin() } else { endpoint.cluster.clone() },
+            plain: provider.plain_cluster(endpoint, retry),
             vendor,
             authority: endpoint.base_url.authority(),
             base_url: endpoint.base_url.clone(),
@@ -94,7 +94,7 @@ impl Account {
     pub(crate) fn of_target(
         provider: &config::Provider,
         (name, credential): (String, config::Credential),
-        has_twins: bool,
+        retry: &Retry,
         environment: impl Fn(&str) -> Option<String>,
     ) -> Option<Rc<Self>> {
         let (endpoints, _) = provider.places();
@@ -111,7 +111,7 @@ impl Account {
         let shared = provider.shared_headers(&environment);
         let secret = shared.as_ref().map_err(Clone::clone).and_then(|_| section.secret(&environment));
         let own = endpoints.first()?;
-        Some(Rc::new(Self::new(provider, &section, own, has_twins, shared.unwrap_or_default(), secret)))
+        Some(Rc::new(Self::new(provider, &section, own, retry, shared.unwrap_or_default(), secret)))
     }
 
     /// Headers of every request, the credential's last.

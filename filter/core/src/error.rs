@@ -58,6 +58,10 @@ pub enum Shape {
     OpenAi,
     /// `{"type":"error","error":{"type","message"}}`.
     Anthropic,
+    /// `{"error":{"code","message","status"}}`: <https://google.aip.dev/193>.
+    Gemini,
+    /// `{"error":"message"}`.
+    Ollama,
 }
 
 /// A line of the table of kinds.
@@ -152,6 +156,20 @@ impl Error {
             kind: &'a str,
             message: &'a str,
         }
+        #[derive(Serialize)]
+        struct Gemini<'a> {
+            error: GeminiError<'a>,
+        }
+        #[derive(Serialize)]
+        struct GeminiError<'a> {
+            code: u16,
+            message: &'a str,
+            status: &'a str,
+        }
+        #[derive(Serialize)]
+        struct Ollama<'a> {
+            error: &'a str,
+        }
         let row = self.kind.row();
         let (message, kind) = (self.message.as_str(), row.openai_type);
         match shape {
@@ -170,6 +188,10 @@ impl Error {
                 };
                 serde_json::to_vec(&Anthropic { kind: "error", error: AnthropicError { kind, message } })
             }
+            Shape::Gemini => {
+                serde_json::to_vec(&Gemini { error: GeminiError { code: status, message, status: canonical(status) } })
+            }
+            Shape::Ollama => serde_json::to_vec(&Ollama { error: message }),
         }
         // Strings with string names: there is nothing here that can fail to be written.
         .unwrap_or_default()
@@ -179,6 +201,21 @@ impl Error {
     #[must_use]
     pub fn reply(&self, shape: Shape) -> Reply {
         Reply::json(self.kind.status(), self.body(shape))
+    }
+}
+
+/// The name of a status in Google's APIs: <https://github.com/googleapis/googleapis/blob/master/google/rpc/code.proto>.
+const fn canonical(status: u16) -> &'static str {
+    match status {
+        401 => "UNAUTHENTICATED",
+        403 => "PERMISSION_DENIED",
+        404 => "NOT_FOUND",
+        429 => "RESOURCE_EXHAUSTED",
+        501 => "UNIMPLEMENTED",
+        502 | 503 => "UNAVAILABLE",
+        504 => "DEADLINE_EXCEEDED",
+        400..=499 => "INVALID_ARGUMENT",
+        _ => "INTERNAL",
     }
 }
 
@@ -197,6 +234,11 @@ mod tests {
             error.body(Shape::Anthropic),
             br#"{"type":"error","error":{"type":"authentication_error","message":"No \"key\"."}}"#
         );
+        assert_eq!(
+            error.body(Shape::Gemini),
+            br#"{"error":{"code":401,"message":"No \"key\".","status":"UNAUTHENTICATED"}}"#
+        );
+        assert_eq!(error.body(Shape::Ollama), br#"{"error":"No \"key\"."}"#);
         assert_eq!(error.reply(Shape::OpenAi).status, 401);
     }
 }

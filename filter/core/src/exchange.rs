@@ -4,19 +4,20 @@
 //! does. Each state holds exactly what that state has; a call that does not fit the state ends the exchange in an answer
 //! that says so, it cannot panic.
 
-use alloc::{boxed::Box, format, rc::Rc, string::String, vec::Vec};
+use alloc::{boxed::Box, format, rc::Rc, string::String, vec, vec::Vec};
 use core::{cell::RefCell, mem, time::Duration};
 
 use crate::{
     auth::{Caller, Credential},
     body::Kept,
     dialect::openai_chat::{ChatRequest, OpenAiChat, scan_request},
+    direct,
     error::{Error, Kind, Shape},
-    gateway::Gateway,
+    gateway::{Gateway, Provider},
     headers::{Headers, PRIVATE_HEADERS},
     health::NameRef,
     host::{Clock, Surroundings},
-    json::{Failure, Scanner},
+    json::{Failure, Found, Scanner},
     plan::{CLUSTER_HEADER, Course, Inquiry, Mode, Next, Plan, Signpost},
     route::{Conditions, Planned, Query, Way, estimate},
     step::{HeaderEdits, Name, Reply, Step},
@@ -46,14 +47,22 @@ enum State {
 #[derive(Debug)]
 struct Reading {
     caller: Caller,
-    way: OwnWay,
+    asks: Asks,
     query: String,
     /// Envoy's id of the request.
     exchange: String,
     shape: Shape,
-    scanner: Result<Scanner, Failure>,
+    /// `None` where the body is nobody's business.
+    scanner: Option<Result<Scanner, Failure>>,
     length: usize,
     body: Kept,
+}
+
+/// What is asked for.
+#[derive(Debug)]
+enum Asks {
+    Chat(OwnWay),
+    Direct(direct::Call),
 }
 
 /// A [`Way`] that outlives the path that it was read from.
@@ -62,6 +71,17 @@ enum OwnWay {
     Default,
     Router(String),
     Ai,
+}
+
+/// Which models are asked about.
+#[derive(Clone, Copy)]
+struct Listing<'a> {
+    /// The one, not decoded yet, or all.
+    name: &'a str,
+    query: &'a str,
+    caller: &'a Caller,
+    /// Only theirs.
+    providers: Option<&'a [Rc<Provider>]>,
 }
 
 /// A response head on the client's stream, as far as it must be read to know whose it is.
@@ -81,6 +101,8 @@ pub enum Arrival {
     Provider,
     /// Envoy's: the try has failed, and another follows.
     Again,
+    /// Envoy's, which makes no more tries although there are others to be asked: this is to be answered instead.
+    Abandoned(Reply),
     /// Envoy's, or one that could not be said where it was judged: this is to be answered instead.
     Instead(Reply),
 }
@@ -105,8 +127,8 @@ impl Exchange {
         }
         let target = headers.text(":path").unwrap_or_default();
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        let shape = Route::shape(path);
-        match self.read_head(headers, (path, query), shape, around) {
+        let route = Route::of(path, |name| self.gateway.provider(name).is_some());
+        match self.read_head(headers, route, (path, query), end, around) {
             Ok(reading) => {
                 self.state = State::Reading(Box::new(reading));
                 if end { self.request_end(headers, around) } else { Step::Wait }
@@ -127,10 +149,10 @@ impl Exchange {
             self.state = State::Settled;
             return Some(error);
         }
-        if let Ok(scanner) = &mut reading.scanner
+        if let Some(Ok(scanner)) = &mut reading.scanner
             && let Err(failure) = scanner.feed(&piece)
         {
-            reading.scanner = Err(failure);
+            reading.scanner = Some(Err(failure));
         }
         reading.body.push(piece);
         None
@@ -183,13 +205,21 @@ impl Exchange {
     fn read_head(
         &self,
         headers: Headers<'_>,
+        route: Route<'_>,
         (path, query): (&str, &str),
-        shape: Shape,
+        end: bool,
         around: &Surroundings<'_>,
     ) -> Result<Reading, Reply> {
         let method = headers.text(":method").unwrap_or_default();
+        let stripped = Credential::strip(query);
+        let call = match route {
+            Route::Direct(name, rest) => {
+                self.gateway.provider(name).map(|provider| direct::Call::of(provider, rest, &stripped))
+            }
+            Route::Health | Route::Ready | Route::Models(..) | Route::Api(..) | Route::Unknown => None,
+        };
+        let shape = call.as_ref().map_or_else(|| Route::shape(path), direct::Call::shape);
         let refuse = |kind, message: String| Error::new(kind, message).reply(shape);
-        let route = Route::of(path, |name| self.gateway.provider(name).is_some());
         match route {
             Route::Unknown => return Err(refuse(Kind::NotFound, format!("There is no {path} here."))),
             Route::Health if is_read(method) => return Err(Reply::json(200, br#"{"status":"ok"}"#.to_vec())),
@@ -200,7 +230,7 @@ impl Exchange {
             Route::Api(_, endpoint) if !endpoint.methods().contains(&method) => {
                 return Err(method_not_allowed(method, endpoint.methods(), shape));
             }
-            Route::Health | Route::Ready | Route::Models(..) | Route::Direct(_) | Route::Api(..) => {}
+            Route::Health | Route::Ready | Route::Models(..) | Route::Direct(..) | Route::Api(..) => {}
         }
         let admitted = self.gateway.keys.admit(Credential::of(headers, query), around.clock);
         let caller = admitted.map_err(|refusal| refuse(Kind::InvalidApiKey, refusal.message().into()))?;
@@ -210,35 +240,57 @@ impl Exchange {
         {
             return Err(refuse(Kind::NotFound, format!("There is no router `{name}` here.")));
         }
-        let way = match route {
-            Route::Models(_, name) => return Err(self.models(name, query, &caller, shape)),
-            Route::Api(_, Endpoint::LiveMetrics) => return Err(live_metrics(&caller, around)),
-            Route::Api(Way::Default, Endpoint::ChatCompletions) => OwnWay::Default,
-            Route::Api(Way::Router(name), Endpoint::ChatCompletions) => OwnWay::Router(name.into()),
-            Route::Api(Way::Ai, Endpoint::ChatCompletions) => OwnWay::Ai,
-            Route::Health | Route::Ready | Route::Unknown | Route::Direct(_) | Route::Api(..) => {
+        let media = media_type(headers).map_err(|error| error.reply(shape))?;
+        let (asks, scanner) = match (route, call) {
+            (_, Some(call)) => {
+                if let Some(name) = call.listing(method, &caller) {
+                    let own = Listing { name, query, caller: &caller, providers: Some(&[Rc::clone(call.provider())]) };
+                    return Err(self.models(&own, shape));
+                }
+                let is_json = (!end).then_some(media == Media::Json);
+                call.check(&caller, method, is_json).map_err(|error| error.reply(shape))?;
+                let scanner = (is_json == Some(true)).then(|| Ok(call.scanner()));
+                (Asks::Direct(call), scanner)
+            }
+            (Route::Models(way, name), None) => {
+                let providers = match way {
+                    Way::Default | Way::Ai => None,
+                    Way::Router(router) => self.gateway.routing.reach(router, &self.gateway.catalogue),
+                };
+                let listing = Listing { name, query, caller: &caller, providers: providers.as_deref() };
+                return Err(self.models(&listing, shape));
+            }
+            (Route::Api(_, Endpoint::LiveMetrics), None) => return Err(live_metrics(&caller, around)),
+            (Route::Api(way, Endpoint::ChatCompletions), None) => {
+                let way = match way {
+                    Way::Default => OwnWay::Default,
+                    Way::Router(name) => OwnWay::Router(name.into()),
+                    Way::Ai => OwnWay::Ai,
+                };
+                media.check().map_err(|error| error.reply(shape))?;
+                (Asks::Chat(way), Some(Ok(scan_request())))
+            }
+            (Route::Health | Route::Ready | Route::Unknown | Route::Direct(..) | Route::Api(..), None) => {
                 let message = format!("{path} is not served by this version of the gateway.");
                 return Err(refuse(Kind::NotImplemented, message));
             }
         };
-        check_media_type(headers).map_err(|error| error.reply(shape))?;
         let announced = headers.text("content-length").and_then(|length| length.parse::<u64>().ok());
         if announced.is_some_and(|length| length > self.gateway.max_body) {
             return Err(too_large(self.gateway.max_body).reply(shape));
         }
-        let stripped = Credential::strip(query);
         let exchange = headers.text("x-request-id").unwrap_or_default().replace('-', "");
-        let (scanner, body) = (Ok(scan_request()), Kept::default());
-        Ok(Reading { caller, way, query: stripped, exchange, shape, scanner, length: 0, body })
+        Ok(Reading { caller, asks, query: stripped, exchange, shape, scanner, length: 0, body: Kept::default() })
     }
 
     /// The models, or the one of this name.
-    fn models(&self, name: &str, query: &str, caller: &Caller, shape: Shape) -> Reply {
+    fn models(&self, listing: &Listing<'_>, shape: Shape) -> Reply {
+        let Listing { name, query, caller, providers } = *listing;
         let catalogue = &self.gateway.catalogue;
         if name.is_empty() {
-            return Reply::json(200, catalogue.list(caller, query));
+            return Reply::json(200, catalogue.list(caller, query, providers));
         }
-        let found = uri::decode(name).and_then(|name| catalogue.retrieve(&name, caller));
+        let found = uri::decode(name).and_then(|name| catalogue.retrieve(&name, caller, providers));
         found.map_or_else(
             || {
                 let message = format!("There is no model {name}, or this key may not use it.");
@@ -261,8 +313,26 @@ impl Exchange {
         headers: Headers<'_>,
         around: &Surroundings<'_>,
     ) -> Result<(Rc<Plan>, HeaderEdits), Error> {
-        let Reading { caller, way, query, exchange, shape, scanner, length, body } = reading;
-        let request = ChatRequest::read(scanner.and_then(Scanner::finish), length)?;
+        let Reading { caller, asks, query, exchange, shape, scanner, length, body } = reading;
+        let scanned = scanner.map(|scanner| scanner.and_then(Scanner::finish));
+        let (body, now) = (RefCell::new(body), around.clock.now());
+        let mut edits = strip(headers);
+        let way = match asks {
+            Asks::Chat(way) => way,
+            Asks::Direct(call) => {
+                edits.set.extend(missing_headers(headers, call.headers()));
+                let (direct, request) = call.read(scanned.filter(|_| length > 0), length)?;
+                let target = direct.target(&self.gateway.catalogue, &caller)?;
+                let course = Course { targets: vec![target], ..Course::default() };
+                let direct = Some(direct);
+                let inquiry = Inquiry { request, body, downstream: &OpenAiChat, exchange, shape, query, direct };
+                let policy = Rc::clone(self.gateway.routing.policy_of_one());
+                let plan = Plan::new(inquiry, course, policy, around.observer, now);
+                self.steer(&plan, now, &mut edits);
+                return Ok((Rc::new(plan), edits));
+            }
+        };
+        let request = ChatRequest::read(scanned.unwrap_or_else(|| Ok(Found::default())), length)?;
         let target = headers.text(":path").unwrap_or_default();
         let (path, full_query) = target.split_once('?').unwrap_or((target, ""));
         let view = around.observer.view(around.clock);
@@ -284,15 +354,12 @@ impl Exchange {
         let planned = gateway.routing.plan(&gateway.catalogue, way.way(), &asked, &conditions)?;
         let Planned { mut targets, policy, on_context, on_content, .. } = planned;
         view.claim(&mut targets);
-        let mut edits = strip(headers);
         if query.len() != full_query.len() {
             let mark = if query.is_empty() { "" } else { "?" };
             edits.set.push((Name::Borrowed(":path"), [path, mark, &query].concat()));
         }
-        let body = RefCell::new(body);
-        let inquiry = Inquiry { request, body, downstream: &OpenAiChat, exchange, shape, query };
+        let inquiry = Inquiry { request, body, downstream: &OpenAiChat, exchange, shape, query, direct: None };
         let course = Course { targets, on_context, on_content };
-        let now = around.clock.now();
         let plan = Plan::new(inquiry, course, policy, around.observer, now);
         self.steer(&plan, now, &mut edits);
         Ok((Rc::new(plan), edits))
@@ -374,7 +441,8 @@ fn arrival(plan: &Plan, head: &mut dyn Head, clock: &dyn Clock) -> Arrival {
     // Behind its router Envoy has made all the tries that it will make.
     match plan.lost(status, &details, clock.now()) {
         Next::Try if is_dispatch => Arrival::Again,
-        Next::Try | Next::Nobody => Arrival::Instead(plan.verdict()),
+        Next::Try => Arrival::Abandoned(plan.verdict()),
+        Next::Nobody => Arrival::Instead(plan.verdict()),
     }
 }
 
@@ -396,19 +464,41 @@ fn strip(headers: Headers<'_>) -> HeaderEdits {
     HeaderEdits { remove, set: Vec::new() }
 }
 
-fn check_media_type(headers: Headers<'_>) -> Result<(), Error> {
-    let refuse = |message: String| Err(Error::new(Kind::UnsupportedMediaType, message));
-    if let Some(encoding) = headers.get("content-encoding")
-        && !encoding.eq_ignore_ascii_case(b"identity")
-    {
-        return refuse("Compressed request bodies are not accepted; send the JSON as it is.".into());
+/// What the format asks for and the client leaves out.
+fn missing_headers(headers: Headers<'_>, wanted: &[(&'static str, &str)]) -> impl Iterator<Item = (Name, String)> {
+    let missing = wanted.iter().filter(move |(name, _)| headers.get(name).is_none());
+    missing.map(|(name, value)| (Name::Borrowed(name), (*value).into()))
+}
+
+/// What a body says that it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Media {
+    Json,
+    Other,
+}
+
+impl Media {
+    fn check(self) -> Result<(), Error> {
+        match self {
+            Self::Json => Ok(()),
+            Self::Other => Err(unsupported("The body must be JSON: send `Content-Type: application/json`.")),
+        }
     }
-    let Some(content_type) = headers.get("content-type") else { return Ok(()) };
+}
+
+fn unsupported(message: &str) -> Error {
+    Error::new(Kind::UnsupportedMediaType, message)
+}
+
+/// What a body is; one that does not say it is JSON.
+fn media_type(headers: Headers<'_>) -> Result<Media, Error> {
+    if headers.get("content-encoding").is_some_and(|encoding| !encoding.eq_ignore_ascii_case(b"identity")) {
+        return Err(unsupported("Compressed request bodies are not accepted; send the JSON as it is."));
+    }
+    let Some(content_type) = headers.get("content-type") else { return Ok(Media::Json) };
     let essence = content_type.split(|&byte| byte == b';').next().unwrap_or_default().trim_ascii();
-    if essence.eq_ignore_ascii_case(b"application/json") || essence.to_ascii_lowercase().ends_with(b"+json") {
-        return Ok(());
-    }
-    refuse("The body must be JSON: send `Content-Type: application/json`.".into())
+    let is_json = essence.eq_ignore_ascii_case(b"application/json") || essence.to_ascii_lowercase().ends_with(b"+json");
+    Ok(if is_json { Media::Json } else { Media::Other })
 }
 
 /// The refusal of a body that is larger than this.

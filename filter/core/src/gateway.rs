@@ -96,12 +96,11 @@ impl Gateway {
 
 impl Provider {
     fn new(config: &Config, section: &Section, environment: &impl Fn(&str) -> Option<String>) -> Self {
-        let has_twins = section.has_twins(&config.retry);
         Self {
             name: section.name.clone(),
             spec: section.kind.0,
             vendor: Vendor::of(&section.base_url),
-            accounts: Account::all(section, has_twins, environment),
+            accounts: Account::all(section, &config.retry, environment),
             mode: section.mode(&config.retry),
             signpost: match (config.retry.mode, &section.cluster) {
                 (RetryMode::Dispatch, _) => Signpost::Header,

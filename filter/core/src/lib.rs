@@ -12,6 +12,7 @@ pub mod catalogue;
 pub mod chat;
 pub mod config;
 pub mod dialect;
+pub mod direct;
 pub mod error;
 pub mod exchange;
 pub mod gateway;

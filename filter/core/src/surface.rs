@@ -16,8 +16,8 @@ pub enum Route<'a> {
     Api(Way<'a>, Endpoint),
     /// A router's models, or the one of this name; not decoded yet.
     Models(Way<'a>, &'a str),
-    /// A provider's own paths.
-    Direct(&'a str),
+    /// The paths of the provider of this name: what follows the name, without slashes at its ends.
+    Direct(&'a str, &'a str),
     /// Nothing.
     Unknown,
 }
@@ -95,10 +95,10 @@ impl<'a> Route<'a> {
         }
         match Self::api(Way::Default, path) {
             Self::Api(_, Endpoint::Other) | Self::Unknown => {}
-            known @ (Self::Health | Self::Ready | Self::Api(..) | Self::Models(..) | Self::Direct(_)) => return known,
+            known @ (Self::Health | Self::Ready | Self::Api(..) | Self::Models(..) | Self::Direct(..)) => return known,
         }
-        if !rest.is_empty() && !has_escaped_slash(rest) && is_provider(first) {
-            return Self::Direct(first);
+        if is_plain(rest) && is_provider(first) {
+            return Self::Direct(first, rest);
         }
         Self::Unknown
     }
@@ -160,8 +160,33 @@ fn versioned(path: &str) -> &str {
     path.strip_prefix("v1/").unwrap_or(path)
 }
 
+/// Whether a path means the same to whoever reads it: no segment is empty or leads elsewhere, and no slash is hidden but in the
+/// name of a model.
+fn is_plain(path: &str) -> bool {
+    let is_segment = |segment: &str| {
+        let dots = segment.replace("%2e", ".").replace("%2E", ".");
+        !segment.is_empty() && dots != "." && dots != ".." && !segment.contains(['\\', '#'])
+    };
+    let (_, rest) = split_version(path, is_version);
+    let hiding = if rest.starts_with("models/") { rest.rsplit_once(':').map_or("", |(_, verb)| verb) } else { rest };
+    path.split('/').all(is_segment) && !has_escaped_slash(hiding) && path.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// A path's first segment, if it is a version, and what follows.
+pub(crate) fn split_version(path: &str, is_version: impl Fn(&str) -> bool) -> (&str, &str) {
+    path.split_once('/').filter(|(first, _)| is_version(first)).unwrap_or(("", path))
+}
+
+/// Whether a segment is the version of an API: `v1`, `v1beta`.
+pub(crate) fn is_version(segment: &str) -> bool {
+    let mut bytes = segment.bytes();
+    bytes.next() == Some(b'v')
+        && bytes.next().is_some_and(|byte| byte.is_ascii_digit())
+        && bytes.all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+}
+
 /// Whether a slash is hidden in a path: who is handed it may find another path than the one that was looked at here.
-fn has_escaped_slash(path: &str) -> bool {
+pub(crate) fn has_escaped_slash(path: &str) -> bool {
     let mut escapes = path.split('%').skip(1);
     escapes.any(|escape| matches!(escape.as_bytes(), [b'2', b'f' | b'F', ..] | [b'5', b'c' | b'C', ..]))
 }
@@ -189,7 +214,8 @@ mod tests {
         assert_eq!(of("/router/production/models"), Route::Models(Way::Router("production"), ""));
         assert_eq!(of("/ai/chat/completions"), chat(Way::Ai));
         assert_eq!(of("/ai/v1/chat/completions"), chat(Way::Ai));
-        assert_eq!(of("/openai/chat/completions"), Route::Direct("openai"));
+        assert_eq!(of("/openai/chat/completions"), Route::Direct("openai", "chat/completions"));
+        assert_eq!(of("/openai/models/a%2Fb:verb"), Route::Direct("openai", "models/a%2Fb:verb"));
         for path in [
             "/mistral/chat/completions",
             "/router/chat/nothing",
@@ -237,6 +263,15 @@ mod tests {
             "/v1/responses/a%2f..%2fb",
             "/v1/files/a%5Cb",
             "/openai/v1/%2F/chat/completions",
+            "/openai/files/a%2fb",
+            "/openai/v1/files/models/a%2fb",
+            "/openai/models/a:b%2fc",
+            "/openai/v1//chat/completions",
+            "/openai/../chat/completions",
+            "/openai/files/%2e%2E/x",
+            "/openai/files/a\\b",
+            "/openai",
+            "/openai/",
             "/router/x/a%5cb",
             "/v1/../chat/completions",
             "/v1",

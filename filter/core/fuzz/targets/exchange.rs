@@ -170,7 +170,7 @@ fuzz_target!(|events: Vec<Event>| {
             Event::End => take(exchange.request_end(Headers(&[]), &around), &mut plan, &mut is_answered),
             Event::LocalReply(status, details) => {
                 let arrival = exchange.response_head(&mut Local(status, details), &Epoch);
-                is_answered |= matches!(arrival, Arrival::Instead(_));
+                is_answered |= matches!(arrival, Arrival::Instead(_) | Arrival::Abandoned(_));
             }
             Event::Attempt => {
                 let next = plan.as_ref().and_then(|plan| Attempt::next(plan, Epoch.now()));

@@ -5,6 +5,7 @@ use core::time::Duration;
 
 use crate::{
     dialect::openai_chat::Whole,
+    direct::Format,
     json::Scanner,
     passage::{Fed, Passage},
     plan::Plan,
@@ -23,18 +24,27 @@ pub(super) enum FlowBody {
     /// A stream after its first content.
     Stream(Passage),
     /// A whole answer too large to be held: its usage is still looked for.
-    Whole(Scanner),
+    Whole(Scanner, Counting),
     /// Nothing is looked for any more; it passes.
     Plain,
     /// Everything has been said; whatever else comes is dropped.
     Over,
 }
 
+/// How the tokens of a whole answer are told.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Counting {
+    /// As those of a chat.
+    Chat,
+    /// As this format has it.
+    Own(&'static Format),
+}
+
 impl Flow {
     /// Whether it looks at the pieces; where not, they need not leave the host.
     #[must_use]
     pub fn looks(&self) -> bool {
-        matches!(self.body, FlowBody::Stream(_) | FlowBody::Whole(_))
+        matches!(self.body, FlowBody::Stream(_) | FlowBody::Whole(..))
     }
 
     /// The next piece of the answer has come; `end` says that it is the last one.
@@ -42,7 +52,7 @@ impl Flow {
         match &mut self.body {
             FlowBody::Plain => Chunk::Keep,
             FlowBody::Over => Chunk::Replace(Vec::new()),
-            FlowBody::Whole(scanner) => {
+            FlowBody::Whole(scanner, _) => {
                 // Too late to refuse it: an answer that turns out to be invalid passes as it is, without a count.
                 if scanner.feed(piece).is_err() {
                     self.body = FlowBody::Plain;
@@ -68,7 +78,7 @@ impl Flow {
         self.chunk(&[], true);
         match &self.body {
             FlowBody::Stream(passage) => passage.is_sound(),
-            FlowBody::Plain | FlowBody::Whole(_) | FlowBody::Over => true,
+            FlowBody::Plain | FlowBody::Whole(..) | FlowBody::Over => true,
         }
     }
 
@@ -76,18 +86,21 @@ impl Flow {
     pub fn finish(&self, now: Duration) {
         let is_whole = match &self.body {
             FlowBody::Stream(passage) => passage.is_sound(),
-            FlowBody::Plain | FlowBody::Whole(_) | FlowBody::Over => true,
+            FlowBody::Plain | FlowBody::Whole(..) | FlowBody::Over => true,
         };
         self.plan.finish(is_whole, now);
     }
 
     /// A whole answer has come to its end: what remains is its usage.
     fn count_whole(&mut self) {
-        if let FlowBody::Whole(scanner) = core::mem::replace(&mut self.body, FlowBody::Plain)
+        if let FlowBody::Whole(scanner, counting) = core::mem::replace(&mut self.body, FlowBody::Plain)
             && let Ok(found) = scanner.finish()
-            && let Whole::Answer(usage) = Whole::of(&found)
         {
-            self.plan.note_usage(usage);
+            match (counting, Whole::of(&found)) {
+                (Counting::Own(format), _) => self.plan.note_usage(format.usage(&found)),
+                (Counting::Chat, Whole::Answer(usage)) => self.plan.note_usage(usage),
+                (Counting::Chat, Whole::Error | Whole::Other) => {}
+            }
         }
     }
 }

@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use super::{
     Attempt, NO_STREAM,
-    flow::{Flow, FlowBody},
+    flow::{Counting, Flow, FlowBody},
 };
 use crate::{
     chat::Response,
@@ -143,7 +143,7 @@ impl Held {
                 if begun.len() <= MAX_HELD {
                     return held(head, HeldBody::Whole(scanner, begun));
                 }
-                head.pass(Chunk::Keep, FlowBody::Whole(scanner))
+                head.pass(Chunk::Keep, FlowBody::Whole(scanner, Counting::Chat))
             }
             HeldBody::Foreign(mut body, identity) => {
                 body.extend_from_slice(piece);
@@ -167,7 +167,7 @@ impl Held {
 
 impl Head {
     /// Lets the provider's own answer go.
-    fn pass(self, body: Chunk, rest: FlowBody) -> Progress {
+    pub(super) fn pass(self, body: Chunk, rest: FlowBody) -> Progress {
         self.attempt.plan.settle(self.status, self.now);
         self.release(None, body, rest)
     }
@@ -190,6 +190,9 @@ impl Head {
 
     /// The provider refuses the request.
     fn refuse(mut self, body: &[u8]) -> Progress {
+        if self.attempt.plan.inquiry.direct.is_some() {
+            return self.refuse_as_is(body);
+        }
         let status = self.status;
         // A provider that repeats the gateway's credential is not repeated.
         let body = if self.attempt.target.account.names_secret(body) { &[] } else { body };
@@ -209,7 +212,8 @@ impl Head {
         let reason = self.attempt.upstream().fault(status, body).reason;
         // What a provider means may be another status than it says: a 400 for an account without money.
         let fails = [status, told].into_iter().find(|status| plan.policy.statuses.contains(status));
-        if fails.is_some() || reason.is_some_and(|reason| plan.detour(reason)) {
+        let is_detour = reason.is_some_and(|reason| plan.detour(reason));
+        if is_detour || fails.is_some() {
             let body = told_body.unwrap_or_else(|| body.to_vec());
             return self.fail(fails.unwrap_or(status), told, body, Cause::Stated);
         }
@@ -255,7 +259,7 @@ impl Head {
     }
 
     /// The target has failed: `status` is what that stands for, and the rest is told to the client if nobody does better.
-    fn fail(mut self, status: u16, told: u16, body: Vec<u8>, cause: Cause) -> Progress {
+    pub(super) fn fail(mut self, status: u16, told: u16, body: Vec<u8>, cause: Cause) -> Progress {
         let plan = Rc::clone(&self.attempt.plan);
         let body = self.tellable(body);
         let mut reply = Reply::json(told, body);
@@ -280,7 +284,7 @@ impl Head {
     }
 
     /// What can be told to the client: a provider that repeats the gateway's credential is not repeated.
-    fn tellable(&self, body: Vec<u8>) -> Vec<u8> {
+    pub(super) fn tellable(&self, body: Vec<u8>) -> Vec<u8> {
         if self.attempt.target.account.names_secret(&body) {
             return self.attempt.error("reported an error").body(self.attempt.plan.inquiry.shape);
         }
@@ -301,14 +305,15 @@ impl Head {
         self.release(Some(status), Chunk::Replace(body), FlowBody::Over)
     }
 
-    fn release(mut self, status: Option<u16>, body: Chunk, rest: FlowBody) -> Progress {
+    pub(super) fn release(mut self, status: Option<u16>, body: Chunk, rest: FlowBody) -> Progress {
         let Attempt { plan, target, dropped } = self.attempt;
         let served = [
             ("x-dragoman-provider", target.provider.name.clone()),
             ("x-dragoman-model", target.model),
             ("x-dragoman-attempts", plan.attempts()),
         ];
-        self.edits.set.extend(served.map(|(name, value)| (Name::Borrowed(name), value)));
+        let named = served.into_iter().filter(|(_, value)| !value.is_empty());
+        self.edits.set.extend(named.map(|(name, value)| (Name::Borrowed(name), value)));
         if !dropped.is_empty() {
             self.edits.set.push((Name::Borrowed("x-dragoman-dropped"), dropped.join(", ")));
         }
@@ -318,6 +323,6 @@ impl Head {
 }
 
 /// As many whole seconds as it takes.
-fn whole_seconds(wait: Duration) -> u64 {
+pub(super) fn whole_seconds(wait: Duration) -> u64 {
     wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0))
 }

@@ -5,6 +5,7 @@
 //! A whole answer is held until it is known to be valid, a stream until its first content; until then nothing has reached
 //! the client and the attempt can still fail without a trace. What is held is bounded.
 
+mod direct;
 mod flow;
 mod held;
 
@@ -19,15 +20,16 @@ use crate::{
     error::{Error, Kind},
     headers::Headers,
     host::Clock,
-    json::Scanner,
+    json::{Edits, Scanner},
     passage::Passage,
     passthrough::Passthrough,
     plan::{Cause, Failure, Next, Plan, Target},
     sse::Framing,
-    step::{HeaderEdits, Name},
+    step::{Chunk, HeaderEdits, Name},
     translation::Translation,
 };
 
+use direct::Start;
 use held::{Head, HeldBody};
 
 pub use flow::Flow;
@@ -79,6 +81,19 @@ pub struct Front {
     pub text: Vec<u8>,
 }
 
+impl Front {
+    /// What changes by these edits of a body that is kept, or read.
+    fn edited(edits: &Edits, kept: Option<Vec<u8>>, read: impl Fn(usize) -> Vec<u8>) -> Self {
+        let mut front = Self { length: edits.end(), text: Vec::new() };
+        if front.length > 0 {
+            front.text = kept.unwrap_or_else(|| read(front.length));
+            front.text.truncate(front.length);
+            edits.apply_in_place(&mut front.text);
+        }
+        front
+    }
+}
+
 impl Attempt {
     /// The next attempt of a plan, and how long to wait before it is sent. `None` where nobody is left to be asked.
     #[must_use]
@@ -106,11 +121,14 @@ impl Attempt {
     /// The target cannot do what the request asks for.
     pub fn outgoing(&mut self, read: impl Fn(usize) -> Vec<u8>) -> Result<Outgoing, Error> {
         let plan = Rc::clone(&self.plan);
+        if let Some(direct) = &plan.inquiry.direct {
+            return Ok(self.outgoing_as_is(direct, read));
+        }
         let length = plan.inquiry.request.length;
         let kept = plan.body();
         let account = &self.target.account;
         // What another attempt has set is still there; one that has no successor and no predecessor need not look.
-        let is_alone = plan.foreign_headers().is_empty();
+        let foreign = plan.foreign_headers();
         let mut set = Vec::with_capacity(8);
         let (path, body) = if self.is_native() {
             let pruning = account.vendor.foreign.pruning(plan.inquiry.request.history);
@@ -130,16 +148,10 @@ impl Attempt {
                 edits.extend(more);
                 self.dropped = tellable(&dropped);
             }
-            if !edits.is_empty() || !is_alone {
+            if !edits.is_empty() || foreign.is_some() {
                 set.push((Name::Borrowed("content-length"), format!("{}", edits.length_after(length))));
             }
-            let mut front = Front { length: edits.end(), text: Vec::new() };
-            if front.length > 0 {
-                front.text = body.unwrap_or_else(|| read(front.length));
-                front.text.truncate(front.length);
-                edits.apply_in_place(&mut front.text);
-            }
-            ("/chat/completions".into(), front)
+            ("/chat/completions".into(), Front::edited(&edits, body, read))
         } else {
             let body = kept.unwrap_or_else(|| read(length));
             let Written { path, headers, body, dropped } = self.write(&body)?;
@@ -160,9 +172,9 @@ impl Attempt {
         set.push((Name::Borrowed(":authority"), account.authority.clone()));
         set.extend(account.headers().cloned());
         let mut remove = Vec::new();
-        if !is_alone {
+        if let Some(foreign) = foreign {
             remove.extend(OWNED.iter().map(|name| Name::Borrowed(*name)));
-            remove.extend(plan.foreign_headers().iter().cloned());
+            remove.extend(foreign.iter().cloned());
         }
         Ok(Outgoing { headers: HeaderEdits { remove, set }, body })
     }
@@ -194,7 +206,16 @@ impl Attempt {
         if !self.is_native() {
             edits.set.extend(self.upstream().rate_limits(headers, clock.epoch_seconds()));
         }
-        let body = self.hold(status, headers, clock);
+        let as_is = self.plan.inquiry.direct.as_ref().map(|direct| self.hold_as_is(direct, status, headers));
+        let body = match as_is {
+            None => self.hold(status, headers, clock),
+            Some(Start::Held(body)) => body,
+            Some(Start::Going(rest)) => {
+                let now = clock.now();
+                let head = Head { attempt: self, status, edits, retry_after: None, now };
+                return head.pass(Chunk::Keep, rest);
+            }
+        };
         if matches!(body, HeldBody::Stream(_)) {
             if headers.get("content-length").is_some() {
                 edits.remove.push(Name::Borrowed("content-length"));
@@ -239,7 +260,7 @@ impl Attempt {
 
     /// Whether client and provider speak the same format.
     fn is_native(&self) -> bool {
-        self.upstream().name() == self.plan.inquiry.downstream.name()
+        self.plan.inquiry.direct.is_some() || self.upstream().name() == self.plan.inquiry.downstream.name()
     }
 
     fn passthrough(&self) -> Passage {
@@ -274,7 +295,9 @@ impl Attempt {
 fn retry_after(headers: Headers<'_>) -> Option<Duration> {
     let number = |name: &str| headers.text(name).and_then(|text| text.trim().parse::<f64>().ok());
     let seconds = number("retry-after-ms").map(|millis| millis / 1000.0).or_else(|| number("retry-after"));
-    seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+    seconds
+        .filter(|seconds| *seconds >= 0.0)
+        .map(|seconds| Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
 }
 
 /// The names that a header can list: some are the client's own. `*` says that there are others.

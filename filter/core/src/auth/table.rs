@@ -148,15 +148,32 @@ impl Caller {
         key.may_use_provider(provider) && key.may_use_model(provider, model)
     }
 
+    /// Whether only some models may be used.
+    #[must_use]
+    pub fn is_limited_to_models(&self) -> bool {
+        self.key().is_some_and(|key| key.models.is_some())
+    }
+
+    /// Checks that a provider is in scope, whatever it is asked for.
+    ///
+    /// # Errors
+    /// One sentence for the caller.
+    pub fn check_provider(&self, provider: &str) -> Result<(), String> {
+        match self.key() {
+            Some(key) if !key.may_use_provider(provider) => {
+                Err(format!("This key may not use the provider `{provider}`."))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Checks that a model of a provider is in scope, or says what is not.
     ///
     /// # Errors
     /// One sentence for the caller.
     pub fn check_scope(&self, provider: &str, model: &str) -> Result<(), String> {
         let Self::Known(key) = self else { return Ok(()) };
-        if !key.may_use_provider(provider) {
-            return Err(format!("This key may not use the provider `{provider}`."));
-        }
+        self.check_provider(provider)?;
         if !key.may_use_model(provider, model) {
             return Err(format!("This key may not use the model `{provider}/{model}`."));
         }

@@ -38,19 +38,23 @@ struct Card<'a> {
 }
 
 impl Catalogue {
-    /// The models that a caller may use now, newest first, then the names that stand for some of them, then `auto`.
+    /// The models that a caller may use now, of all `providers` or of these, newest first, then the names that stand for some of them, then `auto`.
     #[must_use]
-    pub fn list(&self, caller: &Caller, query: &str) -> Vec<u8> {
+    pub fn list(&self, caller: &Caller, query: &str, providers: Option<&[Rc<Provider>]>) -> Vec<u8> {
         let wanted = Wanted::read(query);
-        let dated = self.entries.iter().enumerate().filter(|(_, entry)| self.is_visible(entry, caller));
+        let dated = self
+            .entries
+            .iter()
+            .enumerate()
+            .filter(|(_, entry)| is_of(&entry.provider, providers) && self.is_visible(entry, caller));
         let dated = sorted(dated.map(|(place, entry)| (Reverse(entry.released()), place)));
         let visible: Vec<&Entry> = dated.into_iter().filter_map(|(_, place)| self.entries.get(place)).collect();
         let mut cards: Vec<Card<'_>> = visible.iter().map(|entry| Card::of(entry)).collect();
         if wanted.groups_snapshots {
             cards = group(&visible);
         }
-        cards.extend(self.aliases.iter().filter_map(|(alias, _)| self.stand_in(alias, caller)));
-        cards.extend(self.stand_in(AUTO, caller));
+        cards.extend(self.aliases.iter().filter_map(|(alias, _)| self.stand_in(alias, caller, providers)));
+        cards.extend(self.stand_in(AUTO, caller, providers));
         cards.retain(|card| wanted.has(card));
         let mut out = String::from(r#"{"object":"list","data":["#);
         for (index, card) in cards.iter().enumerate() {
@@ -61,13 +65,22 @@ impl Catalogue {
         out.into_bytes()
     }
 
-    /// One model of the list, by any of its names.
+    /// One model of the same list, by any of its names.
     #[must_use]
-    pub fn retrieve(&self, name: &str, caller: &Caller) -> Option<Vec<u8>> {
-        let card = match self.stand_in(name, caller) {
-            Some(card) => card,
-            None => Card::of(self.resolve(name, caller).ok()?.entry()?),
+    pub fn retrieve(&self, name: &str, caller: &Caller, providers: Option<&[Rc<Provider>]>) -> Option<Vec<u8>> {
+        let card = match (self.stand_in(name, caller, providers), providers) {
+            (Some(card), _) => card,
+            (None, Some([provider])) => {
+                // A bare name means this provider's, whoever else has one.
+                let choice = self.own(provider, name).ok()?;
+                choice.check_scope(caller).and_then(|()| choice.check_configured()).ok()?;
+                Card::of(choice.entry()?)
+            }
+            (None, _) => Card::of(self.resolve(name, caller).ok()?.entry()?),
         };
+        if card.entry.is_some_and(|entry| !is_of(&entry.provider, providers)) {
+            return None;
+        }
         let mut out = String::new();
         self.write(&card, caller, &mut out);
         Some(out.into_bytes())
@@ -82,12 +95,13 @@ impl Catalogue {
     }
 
     /// The card of an alias or of `auto`, if the caller may use one of its models.
-    fn stand_in<'a>(&'a self, name: &str, caller: &Caller) -> Option<Card<'a>> {
-        let stands_for: Vec<Choice<'a>> = if name == AUTO {
+    fn stand_in<'a>(&'a self, name: &str, caller: &Caller, providers: Option<&[Rc<Provider>]>) -> Option<Card<'a>> {
+        let mut stands_for: Vec<Choice<'a>> = if name == AUTO {
             self.resolve(self.default_model.as_deref()?, caller).into_iter().collect()
         } else {
             self.alias(name)?.filter_map(|model| self.find(model, caller).ok()).collect()
         };
+        stands_for.retain(|choice| is_of(choice.provider, providers));
         let entry = stands_for.first()?.entry();
         Some(Card { id: name.into(), entry, stands_for, snapshots: Vec::new() })
     }
@@ -176,6 +190,11 @@ impl<'a> Card<'a> {
     fn of(entry: &'a Entry) -> Self {
         Self { id: entry.full_name(), entry: Some(entry), stands_for: Vec::new(), snapshots: Vec::new() }
     }
+}
+
+/// Whether a provider is one of these.
+fn is_of(provider: &Rc<Provider>, providers: Option<&[Rc<Provider>]>) -> bool {
+    providers.is_none_or(|providers| providers.iter().any(|other| Rc::ptr_eq(provider, other)))
 }
 
 /// The cards of what is no dated version of another that is listed, too; those are named by it.

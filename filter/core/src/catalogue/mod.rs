@@ -12,6 +12,7 @@
 mod builtin;
 mod listing;
 mod offer;
+mod own;
 mod resolve;
 
 use alloc::{borrow::Cow, boxed::Box, collections::BinaryHeap, rc::Rc, string::String, vec::Vec};
@@ -21,7 +22,7 @@ use crate::{
     auth::Caller,
     config::{Config, Model, ModelMapping, Price},
     gateway::Provider,
-    map::HashMap,
+    map::NameMap,
 };
 
 pub use self::resolve::Choice;
@@ -81,21 +82,24 @@ impl Catalogue {
     /// The catalogue of a configuration, for these of its providers.
     #[must_use]
     pub fn new(config: &Config, providers: &[Rc<Provider>]) -> Self {
-        let mut by_owner: HashMap<&str, Vec<(&str, &Model)>> = HashMap::default();
+        let mut by_owner: NameMap<'_, Vec<(&str, &Model)>> = NameMap::default();
         for model in &config.models {
-            if let Some((owner, name)) = model.name.split_once('/') {
-                by_owner.entry(owner).or_default().push((name, model));
+            if let Some((owner, name)) = model.name.split_once('/')
+                && let Some(models) = by_owner.entry(owner, Vec::new)
+            {
+                models.push((name, model));
             }
         }
         let mut entries = Vec::new();
         for provider in providers {
-            let written = by_owner.remove(provider.name.as_str()).unwrap_or_default();
-            let mut left: HashMap<&str, &Model> = written.iter().copied().collect();
+            let written = by_owner.get_mut(&provider.name).map(core::mem::take).unwrap_or_default();
+            let mut left: NameMap<'_, Option<&Model>> =
+                written.iter().map(|(name, model)| (*name, Some(*model))).collect();
             for row in builtin::rows(vendor(provider).unwrap_or_default()) {
-                let model = left.remove(row.id()).map(|model| Box::new(model.clone()));
+                let model = left.get_mut(row.id()).and_then(Option::take).map(|model| Box::new(model.clone()));
                 entries.push(Entry::new(provider, Cow::Borrowed(row.id()), Some(row), model));
             }
-            let added = written.into_iter().filter(|(name, _)| left.contains_key(name));
+            let added = written.into_iter().filter(|(name, _)| left.get(name).is_some_and(Option::is_some));
             entries.extend(added.map(|(name, model)| {
                 Entry::new(provider, Cow::Owned(name.into()), None, Some(Box::new(model.clone())))
             }));

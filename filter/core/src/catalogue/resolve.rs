@@ -64,7 +64,7 @@ impl<'a> Choice<'a> {
     }
 
     /// What is passed on as it is.
-    pub(super) const fn unlisted(provider: &'a Rc<Provider>, id: &'a str) -> Self {
+    pub(crate) const fn unlisted(provider: &'a Rc<Provider>, id: &'a str) -> Self {
         Self { provider, id, entry: None }
     }
 

@@ -82,13 +82,13 @@ fn meaning(gateway: &Gateway, name: &str, caller: &Caller) -> Result<String, (Ki
 }
 
 fn ids(gateway: &Gateway, caller: &Caller, query: &str) -> Vec<String> {
-    let list: Value = serde_json::from_slice(&gateway.catalogue.list(caller, query)).unwrap();
+    let list: Value = serde_json::from_slice(&gateway.catalogue.list(caller, query, None)).unwrap();
     assert_eq!(list["object"], "list");
     list["data"].as_array().unwrap().iter().map(|model| model["id"].as_str().unwrap().to_string()).collect()
 }
 
 fn card(gateway: &Gateway, name: &str) -> Value {
-    serde_json::from_slice(&gateway.catalogue.retrieve(name, &Caller::Anonymous).unwrap()).unwrap()
+    serde_json::from_slice(&gateway.catalogue.retrieve(name, &Caller::Anonymous, None).unwrap()).unwrap()
 }
 
 #[test]
@@ -272,7 +272,8 @@ fn the_list_can_be_narrowed_and_its_snapshots_grouped() {
     assert_eq!(open("q=fast"), ["fast"]);
     let grouped = open("group_snapshots=true&provider=openai&q=4o");
     assert_eq!(grouped, ["openai/gpt-4o-mini", "openai/gpt-4o", "fast", "auto"]);
-    let list: Value = serde_json::from_slice(&gateway.catalogue.list(&Caller::Anonymous, "group_snapshots=1")).unwrap();
+    let list: Value =
+        serde_json::from_slice(&gateway.catalogue.list(&Caller::Anonymous, "group_snapshots=1", None)).unwrap();
     let base = list["data"].as_array().unwrap().iter().find(|model| model["id"] == "openai/gpt-4o").unwrap();
     assert_eq!(base["snapshots"], json!(["openai/house", "openai/gpt-4o-2024-11-20", "openai/gpt-4o-2024-08-06"]));
     // Alone in its scope, a snapshot is nobody's.
@@ -305,12 +306,12 @@ fn a_card_has_what_is_known_the_files_word_first() {
     assert_eq!(card(&gateway, "auto")["alias_of"], json!(["openai/gpt-4o-mini"]));
     assert_eq!(card(&gateway, "claude/claude-haiku-4-5")["owned_by"], "anthropic");
     for name in ["", "nothing", "openai/o3", "openai/gpt-99", "broken", "deepseek/deepseek-v4-pro", "gpt-4o"] {
-        assert_eq!(gateway.catalogue.retrieve(name, &Caller::Anonymous), None, "{name}");
+        assert_eq!(gateway.catalogue.retrieve(name, &Caller::Anonymous, None), None, "{name}");
     }
     let key = holder(&json!({"models": ["gpt-4o"], "providers": ["openai"]}));
-    assert!(gateway.catalogue.retrieve("gpt-4o", &key).is_some());
-    assert_eq!(gateway.catalogue.retrieve("openai/gpt-5", &key), None);
-    assert_eq!(gateway.catalogue.retrieve("fast", &key), None);
+    assert!(gateway.catalogue.retrieve("gpt-4o", &key, None).is_some());
+    assert_eq!(gateway.catalogue.retrieve("openai/gpt-5", &key, None), None);
+    assert_eq!(gateway.catalogue.retrieve("fast", &key, None), None);
 }
 
 #[test]
@@ -358,7 +359,7 @@ fn an_alias_leads_to_what_its_way_ends_at_and_nowhere_else() {
     let gateway = gateway(&file);
     // What cannot be asked for is not listed.
     assert_eq!(meaning(&gateway, "to_auto", &Caller::Anonymous).unwrap_err().0, Kind::ModelNotFound);
-    assert_eq!(gateway.catalogue.retrieve("to_auto", &Caller::Anonymous), None);
+    assert_eq!(gateway.catalogue.retrieve("to_auto", &Caller::Anonymous, None), None);
 }
 
 proptest! {
@@ -370,8 +371,8 @@ proptest! {
         let caller = holder(&json!({"models": ["gpt-*", "*/x*"]}));
         for caller in [&Caller::Anonymous, &caller] {
             let _ = gateway.catalogue.resolve(&name, caller);
-            let _ = gateway.catalogue.retrieve(&name, caller);
-            let _: Value = serde_json::from_slice(&gateway.catalogue.list(caller, &query)).unwrap();
+            let _ = gateway.catalogue.retrieve(&name, caller, None);
+            let _: Value = serde_json::from_slice(&gateway.catalogue.list(caller, &query, None)).unwrap();
         }
     }
 
@@ -392,11 +393,11 @@ proptest! {
         let listed = ids(&gateway, &caller, "");
         for id in &listed {
             prop_assert!(gateway.catalogue.resolve(id, &caller).is_ok(), "{} cannot be asked for", id);
-            let card: Value = serde_json::from_slice(&gateway.catalogue.retrieve(id, &caller).unwrap()).unwrap();
+            let card: Value = serde_json::from_slice(&gateway.catalogue.retrieve(id, &caller, None).unwrap()).unwrap();
             prop_assert_eq!(card["id"].as_str(), Some(id.as_str()));
         }
         for id in ids(&gateway, &Caller::Anonymous, "") {
-            prop_assert_eq!(gateway.catalogue.retrieve(&id, &caller).is_some(), listed.contains(&id), "{}", id);
+            prop_assert_eq!(gateway.catalogue.retrieve(&id, &caller, None).is_some(), listed.contains(&id), "{}", id);
         }
     }
 }

@@ -5,7 +5,7 @@ use alloc::{format, vec::Vec};
 
 use super::{Request, Text, Tool};
 use crate::error::Error;
-use crate::map::HashSet;
+use crate::map::NameSet;
 
 /// Whether tools are called, as clients say it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,12 +93,12 @@ impl<'a> Request<'a> {
 
     /// The tools with these names.
     fn named(&self, names: &[Text<'a>]) -> Result<Vec<&Tool<'a>>, Error> {
-        let known: HashSet<&str> = self.tools.iter().map(|tool| &*tool.name).collect();
-        if let Some(unknown) = names.iter().find(|name| !known.contains(&***name)) {
+        let known: NameSet<'_> = self.tools.iter().map(|tool| &*tool.name).collect();
+        if let Some(unknown) = names.iter().find(|name| !known.contains(name)) {
             return Err(Error::refusing(format!("`{unknown}` is none of the `tools`."), "tool_choice"));
         }
-        let wanted: HashSet<&str> = names.iter().map(|name| &**name).collect();
-        Ok(self.tools.iter().filter(|tool| wanted.contains(&*tool.name)).collect())
+        let wanted: NameSet<'_> = names.iter().map(|name| &**name).collect();
+        Ok(self.tools.iter().filter(|tool| wanted.contains(&tool.name)).collect())
     }
 }
 

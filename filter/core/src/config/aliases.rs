@@ -4,7 +4,7 @@
 //! square of the file. Whoever asks for an alias walks, and no walk is longer than [`MAX_NAMES`], whatever the file says; a file
 //! with a longer way is refused (`check/routes.rs`), so that a walk that is cut short never reaches a running gateway.
 
-use crate::map::HashSet;
+use crate::map::NameSet;
 use alloc::{string::String, vec, vec::Vec};
 use core::slice;
 
@@ -16,7 +16,7 @@ pub(crate) struct Ends<'a, F> {
     find: F,
     /// What is still to be walked, one list in another; not by recursion, whose depth a file would decide.
     open: Vec<slice::Iter<'a, String>>,
-    seen: HashSet<&'a str>,
+    seen: NameSet<'a>,
     steps_left: usize,
     is_cut: bool,
 }
@@ -26,7 +26,7 @@ pub(crate) fn ends<'a, F>(names: &'a [String], find: F) -> Ends<'a, F>
 where
     F: Fn(&str) -> Option<&'a [String]>,
 {
-    Ends { find, open: vec![names.iter()], seen: HashSet::default(), steps_left: MAX_NAMES, is_cut: false }
+    Ends { find, open: vec![names.iter()], seen: NameSet::default(), steps_left: MAX_NAMES, is_cut: false }
 }
 
 impl<F> Ends<'_, F> {

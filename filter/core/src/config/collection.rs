@@ -13,7 +13,7 @@ use super::{
     reader::{Reader, step},
     reference::{Reference, Shape},
 };
-use crate::map::{HashSet, Seed};
+use crate::map::NameSet;
 
 /// A list of one form.
 pub(super) struct List<F>(pub(super) F);
@@ -179,7 +179,7 @@ fn read_members<'a>(
         return None;
     };
     let mut read: Vec<(String, &RawValue)> = Vec::with_capacity(members.len());
-    let mut names = HashSet::with_capacity_and_hasher(members.len(), Seed::default());
+    let mut names = NameSet::default();
     for (written, value) in members {
         let name = (rule.parse)(&written).unwrap_or_else(|wrong| {
             reader.report_under(&step(&written), format!("the name {wrong}; expected {}", rule.what));

@@ -41,6 +41,15 @@ impl Provider {
         self.cluster.is_none() && self.mode(retry) == Mode::Native
     }
 
+    /// The cluster of a place that does not carry the module. One of the operator's that does has no other beside it.
+    #[must_use]
+    pub fn plain_cluster(&self, endpoint: &Endpoint<'_>, retry: &Retry) -> Option<String> {
+        match self.mode(retry) {
+            Mode::Native => self.has_twins(retry).then(|| endpoint.twin()),
+            Mode::Dispatch => Some(endpoint.cluster.clone()),
+        }
+    }
+
     /// The same, and by its place among the accounts where each account is used.
     #[must_use]
     pub(crate) fn places(&self) -> (Vec<Endpoint<'_>>, Vec<usize>) {

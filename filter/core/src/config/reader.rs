@@ -8,7 +8,7 @@ use alloc::{format, string::String, vec, vec::Vec};
 use serde_json::value::RawValue;
 
 use super::{Problem, node::Node};
-use crate::map::HashSet;
+use crate::map::NameSet;
 
 /// Deeper than any sensible file: strategies may nest, and each level is a recursion here.
 const MAX_DEPTH: usize = 64;
@@ -20,7 +20,7 @@ pub(super) struct Reader {
     depth: usize,
     problems: Vec<Problem>,
     /// The pointers of the problems and of all above them.
-    unsound: HashSet<String>,
+    unsound: NameSet<'static>,
     /// Whether what is read is to be run.
     runs: bool,
 }
@@ -128,7 +128,11 @@ impl Reader {
     fn push(&mut self, pointer: &str, message: String) {
         let pointer = [&self.pointer, pointer].concat();
         let above = pointer.match_indices('/').filter_map(|(at, _)| pointer.get(..at));
-        self.unsound.extend(above.chain([pointer.as_str()]).map(String::from));
+        for unsound in above.chain([pointer.as_str()]) {
+            if !self.unsound.contains(unsound) {
+                self.unsound.insert(String::from(unsound));
+            }
+        }
         self.problems.push(Problem { pointer, message });
     }
 

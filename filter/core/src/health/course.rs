@@ -89,17 +89,6 @@ pub(super) struct Course {
 struct Outcomes(u32);
 
 impl Cause {
-    /// What an answer of this status means that makes a target fail.
-    #[must_use]
-    pub fn of_status(status: u16) -> Self {
-        match status {
-            401 | 403 => Self::CredentialRefused,
-            408 | 504 => Self::Timeout,
-            429 => Self::RateLimited,
-            _ => Self::ServerError,
-        }
-    }
-
     /// As an operator reads it.
     #[must_use]
     pub fn text(self) -> &'static str {

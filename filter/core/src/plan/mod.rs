@@ -26,6 +26,7 @@ use crate::{
     body::Kept,
     chat::Reason,
     dialect::{Downstream, openai_chat::ChatRequest},
+    direct,
     error::{Error, Kind, Shape},
     gateway::Provider,
     live::Observer,
@@ -90,9 +91,9 @@ pub struct Plan {
     pub inquiry: Inquiry,
     /// What happens after a failure.
     pub policy: Rc<Policy>,
-    /// The headers that one target or another is sent, where there are several: what the one was sent is still there when the
-    /// next one's turn has come.
-    foreign: Vec<Name>,
+    /// The headers that one target or another is sent; `None` where there is but one: what the one was sent is still there when
+    /// the next one's turn has come.
+    foreign: Option<Vec<Name>>,
     observer: Rc<Observer>,
     progress: RefCell<Progress>,
 }
@@ -112,6 +113,8 @@ pub struct Inquiry {
     pub shape: Shape,
     /// Its query without its key.
     pub query: String,
+    /// What passes as it is, where the provider's own format is spoken to it.
+    pub(crate) direct: Option<direct::Request>,
 }
 
 /// Whom to ask.
@@ -123,6 +126,12 @@ pub struct Course {
     pub on_context: Vec<Target>,
     /// The same, where a provider's policy forbids the content.
     pub on_content: Vec<Target>,
+}
+
+impl Course {
+    fn all(&self) -> impl Iterator<Item = &Target> {
+        self.targets.iter().chain(&self.on_context).chain(&self.on_content)
+    }
 }
 
 /// A model of a provider.
@@ -150,23 +159,37 @@ pub enum Next {
 impl Plan {
     /// A plan that nobody has worked on, made at this time.
     #[must_use]
-    pub fn new(inquiry: Inquiry, course: Course, policy: Rc<Policy>, observer: &Rc<Observer>, now: Duration) -> Self {
-        let all = || course.targets.iter().chain(&course.on_context).chain(&course.on_content);
-        let is_native = all().all(|target| target.provider.mode == Mode::Native);
-        let mut foreign: Vec<Name> = Vec::new();
-        if all().nth(1).is_some() {
-            for (name, _) in all().flat_map(|target| target.account.headers()) {
-                if !foreign.contains(name) {
-                    foreign.push(name.clone());
-                }
+    pub fn new(
+        inquiry: Inquiry,
+        mut course: Course,
+        policy: Rc<Policy>,
+        observer: &Rc<Observer>,
+        now: Duration,
+    ) -> Self {
+        let is_native = course.all().all(|target| target.provider.mode == Mode::Native);
+        let is_single = course.all().nth(1).is_none();
+        // Asked once, or again with an answer that comes whole anyway, a target costs least on the client's own stream.
+        let is_light = is_single
+            && (policy.attempts == 0 || (!inquiry.request.stream && inquiry.body.borrow().is_kept()))
+            && course.all().all(|target| target.account.plain.is_some());
+        let mode = if is_native && !is_light { Mode::Native } else { Mode::Dispatch };
+        if mode == Mode::Dispatch {
+            // Called from the module, a cluster that carries it would enter its VM a second time.
+            for targets in [&mut course.targets, &mut course.on_context, &mut course.on_content] {
+                targets.retain(|target| target.account.plain.is_some());
             }
         }
-        let is_single = all().nth(1).is_none();
-        // Asked once, or again with an answer that comes whole anyway, a target costs least on the client's own stream.
-        let is_light =
-            is_single && (policy.attempts == 0 || (!inquiry.request.stream && inquiry.body.borrow().is_kept()));
+        let foreign = (!is_single).then(|| {
+            let mut names: Vec<Name> = Vec::new();
+            for (name, _) in course.all().flat_map(|target| target.account.headers()) {
+                if !names.contains(name) {
+                    names.push(name.clone());
+                }
+            }
+            names
+        });
         Self {
-            mode: if is_native && !is_light { Mode::Native } else { Mode::Dispatch },
+            mode,
             inquiry,
             foreign,
             observer: Rc::clone(observer),
@@ -215,7 +238,7 @@ impl Plan {
     pub fn cluster<'a>(&self, target: &'a Target) -> &'a str {
         match self.mode {
             Mode::Native => &target.account.cluster,
-            Mode::Dispatch => &target.account.twin,
+            Mode::Dispatch => target.account.plain.as_deref().unwrap_or_default(),
         }
     }
 
@@ -237,10 +260,10 @@ impl Plan {
         self.most_tries() > 1
     }
 
-    /// Headers that a target must not get from the one before it.
+    /// Headers that a target must not get from the one before it; `None` where there is none.
     #[must_use]
-    pub fn foreign_headers(&self) -> &[Name] {
-        &self.foreign
+    pub fn foreign_headers(&self) -> Option<&[Name]> {
+        self.foreign.as_deref()
     }
 
     /// How long the first content of any target's answer may take.
@@ -395,13 +418,21 @@ impl Plan {
         match target {
             None => reply,
             Some(Target { provider, model, .. }) => {
-                reply.with("x-dragoman-provider", &*provider.name).with("x-dragoman-model", model)
+                let reply = reply.with("x-dragoman-provider", &*provider.name);
+                if model.is_empty() { reply } else { reply.with("x-dragoman-model", model) }
             }
         }
     }
 
     /// The try under way got no answer in time.
     pub fn late(&self, now: Duration) -> Next {
+        if let Some(next) = self.between_tries() {
+            return next;
+        }
+        if !self.is_late(now) {
+            // There was no time left for it, which tells nothing of its health.
+            self.progress.borrow_mut().forget();
+        }
         self.fail(Failure::of(&self.local_error(504, "timeout"), self.inquiry.shape), now)
     }
 
@@ -412,8 +443,18 @@ impl Plan {
 
     /// Envoy itself has ended the request, or the try under way: `details` are its response code details, `status` its answer.
     pub fn lost(&self, status: u16, details: &str, now: Duration) -> Next {
+        if let Some(next) = self.between_tries() {
+            return next;
+        }
         let failure = Failure::of(&self.local_error(status, details), self.inquiry.shape);
         self.fail(Failure { status, ..failure }, now)
+    }
+
+    /// What follows where one try has ended and the next has not begun: nobody is to blame for what happens then.
+    fn between_tries(&self) -> Option<Next> {
+        let progress = self.progress.borrow();
+        let is_between = progress.has_begun() && progress.under_way().is_none();
+        is_between.then(|| if progress.front().is_some() { Next::Try } else { Next::Nobody })
     }
 
     fn local_error(&self, status: u16, details: &str) -> Error {

@@ -136,6 +136,11 @@ impl Progress {
         if self.ahead.is_empty() { Next::Nobody } else { Next::Try }
     }
 
+    /// How the try under way ends is nobody's business.
+    pub(super) fn forget(&mut self) {
+        self.trip = None;
+    }
+
     fn pass_over(&mut self) {
         self.ahead.pop_front();
         self.again = self.again_each;
@@ -148,9 +153,14 @@ impl Progress {
             Reason::ContentPolicy => mem::take(&mut self.on_content),
             Reason::Quota | Reason::ModelNotFound => Vec::new(),
         };
+        let is_same =
+            |one: &Target, other: &Target| Rc::ptr_eq(&one.account, &other.account) && one.model == other.model;
+        let others: Vec<Target> =
+            others.into_iter().filter(|other| !self.tries.iter().any(|tried| is_same(&tried.target, other))).collect();
         if others.is_empty() {
             return false;
         }
+        self.ahead.retain(|target| !others.iter().any(|other| is_same(target, other)));
         // The one that is being tried is passed over with its failure.
         for target in others.into_iter().rev() {
             self.ahead.insert(1.min(self.ahead.len()), target);
@@ -210,7 +220,9 @@ impl Progress {
         for Try { target, status, .. } in &self.tries {
             let comma = if line.is_empty() { "" } else { "," };
             // Writing to a String cannot fail.
-            let _ = write!(line, "{comma}{}/{}={}", target.provider.name, target.model, status.unwrap_or(0));
+            let slash = if target.model.is_empty() { "" } else { "/" };
+            let (provider, model, status) = (&target.provider.name, &target.model, status.unwrap_or(0));
+            let _ = write!(line, "{comma}{provider}{slash}{model}={status}");
         }
         line
     }

@@ -41,6 +41,7 @@ fn plan_of(course: Course, attempts: u32) -> Plan {
         exchange: "id".into(),
         shape: Shape::OpenAi,
         query: String::new(),
+        direct: None,
     };
     let observer = Observer::new(Rc::new(Memory::default()), Rc::new(Numbers::default()));
     Plan::new(inquiry, course, policy, &observer, START)
@@ -178,4 +179,43 @@ fn a_token_is_read_back_whatever_marks_follow_it() {
         assert_eq!(Plan::token(["a.b#42", marks].concat().as_bytes()), Some(42), "{marks}");
     }
     assert_eq!(Plan::token(b"a.b"), None);
+}
+
+#[test]
+fn a_larger_model_that_was_asked_already_is_not_asked_again() {
+    let all = targets(&["a", "b"]);
+    let on_context = vec![all[0].clone(), all[1].clone()];
+    let plan = plan_of(Course { targets: all, on_context, on_content: Vec::new() }, 0);
+    begin(&plan);
+    assert!(plan.detour(Reason::ContextLength));
+    plan.fail(stated(400, None), START);
+    assert_eq!(begin(&plan).unwrap().0, "b");
+    assert_eq!(plan.fail(stated(400, None), START), Next::Nobody);
+    assert_eq!(plan.attempts(), "a/m=400,b/m=400");
+}
+
+#[test]
+fn what_envoy_does_between_two_tries_is_nobodys_failure() {
+    let plan = plan(&["a", "b"], 0);
+    begin(&plan);
+    plan.fail(stated(503, None), START);
+    assert_eq!(plan.lost(503, "overflow", START), Next::Try);
+    assert_eq!(plan.late(START), Next::Try);
+    assert_eq!((plan.attempts().as_str(), plan.verdict().status), ("a/m=503", 503));
+}
+
+#[test]
+fn a_cluster_of_the_operators_that_carries_the_module_is_never_called_from_it() {
+    let file = r#"{"providers": {"p": {"kind": "openai", "base_url": "http://127.0.0.1:1", "auth": "none", "cluster": "own",
+        "upstream_filter": true}, "q": {"kind": "openai", "base_url": "http://127.0.0.1:1", "auth": "none", "cluster": "bare"}}}"#;
+    let gateway = crate::gateway::Gateway::new(&crate::config::parse(file).unwrap(), |_| None);
+    let target = |name: &str| {
+        let provider = Rc::clone(gateway.provider(name).unwrap());
+        let account = Rc::clone(&provider.accounts[0]);
+        Target { provider, account, model: "m".into(), max_output_tokens: None }
+    };
+    let alone = plan_of(Course { targets: vec![target("p")], ..Course::default() }, 0);
+    assert_eq!((alone.mode, alone.signpost(1).as_deref()), (Mode::Native, Some("own#1#tries")));
+    let both = plan_of(Course { targets: vec![target("p"), target("q")], ..Course::default() }, 0);
+    assert_eq!((both.mode, both.signpost(1).as_deref()), (Mode::Dispatch, Some("bare#1")));
 }

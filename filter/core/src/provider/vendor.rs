@@ -123,7 +123,7 @@ impl Vendor {
         if url.api_version.is_some() { &AZURE } else { Self::at(&url.host) }
     }
 
-    /// Its path and query for a call of `path` with a model, behind a base URL's own path.
+    /// Its path and query for a call of `path` with a model, if it is for one, behind a base URL's own path.
     #[must_use]
     pub fn path(&self, url: &BaseUrl, path: &str, model: &str) -> String {
         let base = &url.path;
@@ -131,7 +131,7 @@ impl Vendor {
             return [base, path].concat();
         }
         let mut deployment = String::new();
-        if base.ends_with("/openai") {
+        if base.ends_with("/openai") && !model.is_empty() {
             deployment.push_str("/deployments/");
             segment::push(&mut deployment, model);
         }

@@ -19,20 +19,20 @@ use crate::{
     catalogue::{Catalogue, own_id},
     config::{self, Config, Credential, Decimal, Destination, Sticky, StrategyKind},
     gateway::Provider,
-    map::{HashMap, HashSet},
+    map::{NameMap, NameSet},
 };
 
 /// What the sections of one level of the file refer to.
 pub(super) struct Compiler<'c, E> {
     config: &'c Config,
     /// The enabled providers by name, with their sections.
-    providers: HashMap<&'c str, (&'c Rc<Provider>, &'c config::Provider)>,
+    providers: NameMap<'c, (&'c Rc<Provider>, &'c config::Provider)>,
     catalogue: &'c Catalogue,
     environment: &'c E,
     /// Routing configurations by name.
-    places: HashMap<&'c str, usize>,
+    places: NameMap<'c, usize>,
     /// The headers that are looked at.
-    pub(super) headers: HashSet<String>,
+    pub(super) headers: NameSet<'static>,
 }
 
 impl<'c, E: Fn(&str) -> Option<String>> Compiler<'c, E> {
@@ -43,14 +43,14 @@ impl<'c, E: Fn(&str) -> Option<String>> Compiler<'c, E> {
         environment: &'c E,
     ) -> Self {
         let places = config.routing.iter().enumerate().map(|(place, (name, _))| (name.as_str(), place)).collect();
-        let sections: HashMap<&str, _> =
+        let sections: NameMap<'_, _> =
             config.providers.iter().map(|section| (section.name.as_str(), section)).collect();
         let with_section = |provider: &'c Rc<Provider>| {
             let name = provider.name.as_str();
             sections.get(name).map(|section| (name, (provider, *section)))
         };
         let providers = providers.iter().filter_map(with_section).collect();
-        Self { config, providers, catalogue, environment, places, headers: HashSet::default() }
+        Self { config, providers, catalogue, environment, places, headers: NameSet::default() }
     }
 
     /// The routing configuration of this name.
@@ -169,7 +169,7 @@ impl<'c, E: Fn(&str) -> Option<String>> Compiler<'c, E> {
     fn account(&self, provider: &Provider, credential: &Credential, at: &str) -> Option<Rc<Account>> {
         let (_, section) = self.providers.get(provider.name.as_str())?;
         let named = (at.to_string(), credential.clone());
-        Account::of_target(section, named, section.has_twins(&self.config.retry), self.environment)
+        Account::of_target(section, named, &self.config.retry, self.environment)
     }
 }
 

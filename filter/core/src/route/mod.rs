@@ -26,6 +26,7 @@ mod chance;
 mod compile;
 pub mod estimate;
 mod node;
+mod reach;
 mod refusal;
 mod strategy;
 mod survey;
@@ -47,7 +48,7 @@ use crate::{
     gateway::Provider,
     headers::Headers,
     host::{Clock, Entropy, Observed},
-    map::HashMap,
+    map::NameMap,
     plan::Target,
     retry::Policy,
     surface::Endpoint,
@@ -63,14 +64,14 @@ pub const MAX_TARGETS: usize = 32;
 pub struct Routing {
     named: Vec<Strategy>,
     /// By key id.
-    by_key: HashMap<String, Node>,
-    routers: HashMap<String, Router>,
+    by_key: NameMap<'static, Node>,
+    routers: NameMap<'static, Router>,
     fallbacks: Lists,
     context_fallbacks: Lists,
     content_fallbacks: Lists,
     fallback_models: Vec<String>,
     policy: Rc<Policy>,
-    /// Of [`Way::Ai`]: one try.
+    /// Of [`Way::Ai`], and of a provider's own paths: one try.
     policy_of_one: Rc<Policy>,
     headers: Vec<String>,
 }
@@ -173,14 +174,16 @@ impl Routing {
     ) -> Self {
         let mut compiler = Compiler::new(config, providers, catalogue, environment);
         let policy = Policy::of(&config.retry);
-        let mut by_key = HashMap::default();
+        let mut by_key = NameMap::default();
         for key in &config.keys {
             let node = match &key.routing {
                 None => None,
                 Some(KeyRouting::Named(name)) => compiler.named(name),
                 Some(KeyRouting::Inline(section)) => Some(compiler.node(section, &format!("keys/{}/routing", key.id))),
             };
-            by_key.extend(node.map(|node| (key.id.clone(), node)));
+            if let Some(node) = node {
+                by_key.insert(key.id.clone(), node);
+            }
         }
         let named = config.routing.iter().map(|(name, section)| compiler.strategy(section, &format!("routing/{name}")));
         let named = named.collect();
@@ -197,20 +200,26 @@ impl Routing {
             fallback_models: config.fallback_models.clone(),
             policy_of_one: Rc::new(Policy { attempts: 0, ..Policy::clone(&policy) }),
             policy,
-            headers: compiler.headers.into_iter().collect(),
+            headers: compiler.headers.into_names().collect(),
         }
     }
 
     /// Whether there is a router of this name.
     #[must_use]
     pub fn has_router(&self, name: &str) -> bool {
-        self.routers.contains_key(name)
+        self.routers.contains(name)
     }
 
     /// The headers that rules and sticky strategies look at: to be kept until the request is planned.
     #[must_use]
     pub fn headers(&self) -> &[String] {
         &self.headers
+    }
+
+    /// What is done about failures where nobody else is asked: nothing.
+    #[must_use]
+    pub(crate) fn policy_of_one(&self) -> &Rc<Policy> {
+        &self.policy_of_one
     }
 
     /// Plans a request.

@@ -11,6 +11,7 @@
 )]
 
 mod anthropic;
+mod direct;
 mod exchange;
 mod gemini;
 mod ollama;

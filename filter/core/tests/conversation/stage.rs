@@ -91,17 +91,21 @@ pub(crate) fn ask(gateway: &Rc<Gateway>, mut headers: HeaderMap, pieces: &[&[u8]
     let observer = Observer::new(Rc::new(Memory::default()), Rc::new(Numbers::default()));
     let around = Surroundings { clock: &NewYear, entropy: &NewYear, observer: &observer };
     let mut exchange = Exchange::new(Rc::clone(gateway));
-    match exchange.request_head(Headers(&headers), pieces.is_empty(), &around) {
-        Step::Wait => {}
-        Step::Reply(reply) => return Asked::Refused(reply),
-        Step::Forward(..) => panic!("a request is never sent on before its body is known"),
-    }
-    for piece in pieces {
-        if let Some(reply) = exchange.request_chunk(piece.to_vec()) {
-            return Asked::Refused(reply);
+    let step = match exchange.request_head(Headers(&headers), pieces.is_empty(), &around) {
+        Step::Wait => {
+            for piece in pieces {
+                if let Some(reply) = exchange.request_chunk(piece.to_vec()) {
+                    return Asked::Refused(reply);
+                }
+            }
+            exchange.request_end(Headers(&headers), &around)
         }
-    }
-    match exchange.request_end(Headers(&headers), &around) {
+        step @ Step::Forward(..) if !pieces.is_empty() => {
+            panic!("a request is never sent on before its body is known: {step:?}")
+        }
+        step @ (Step::Forward(..) | Step::Reply(_)) => step,
+    };
+    match step {
         Step::Forward(plan, edits) => {
             apply(&mut headers, &edits);
             let (mut attempt, _) = Attempt::next(&plan, NewYear.now()).expect("a plan has a target");

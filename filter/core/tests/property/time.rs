@@ -175,8 +175,8 @@ fn configure(text: &str) {
 fn list(text: &str) {
     let config = config::parse(text).expect("the document is a configuration");
     let catalogue = Gateway::new(&config, |name| Some(name.to_owned())).catalogue;
-    drop(catalogue.list(&Caller::Anonymous, ""));
-    drop(catalogue.list(&Caller::Anonymous, "group_snapshots=1"));
+    drop(catalogue.list(&Caller::Anonymous, "", None));
+    drop(catalogue.list(&Caller::Anonymous, "group_snapshots=1", None));
 }
 
 fn read(upstream: &dyn Upstream, text: &str) {

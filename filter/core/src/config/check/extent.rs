@@ -10,11 +10,11 @@ use super::{
     },
     refuse,
 };
-use crate::map::HashMap;
+use crate::map::NameMap;
 use crate::route::{MAX_DEPTH, MAX_VISITS};
 
 /// How far the strategies of one level of the file lead, by name; those that lead back to themselves are not here.
-pub(super) struct Extents<'c>(HashMap<&'c str, Extent>);
+pub(super) struct Extents<'c>(NameMap<'c, Extent>);
 
 #[derive(Clone, Copy)]
 struct Extent {
@@ -25,7 +25,7 @@ struct Extent {
 impl<'c> Extents<'c> {
     pub(super) fn of(strategies: impl Iterator<Item = &'c (String, Strategy)>) -> Self {
         let strategies: Vec<_> = strategies.collect();
-        let mut known = HashMap::default();
+        let mut known = NameMap::default();
         // By rounds and not by recursion, whose depth the file would decide. Whatever is just too deep is known after these.
         for _ in 0..=MAX_DEPTH {
             let before = known.len();
@@ -59,7 +59,7 @@ impl<'c> Extents<'c> {
 
 impl Extent {
     /// `None` where it is not known how far one leads that is referred to.
-    fn of(strategy: &Strategy, known: &HashMap<&str, Self>) -> Option<Self> {
+    fn of(strategy: &Strategy, known: &NameMap<'_, Self>) -> Option<Self> {
         let mut all = Self::list(&strategy.targets, known)?;
         all.places = all.places.saturating_add(strategy.providers.len());
         if strategy.kind == StrategyKind::Rules {
@@ -72,7 +72,7 @@ impl Extent {
         Some(Self { places: all.places.saturating_add(1), depth: all.depth.saturating_add(1) })
     }
 
-    fn list(targets: &[Target], known: &HashMap<&str, Self>) -> Option<Self> {
+    fn list(targets: &[Target], known: &NameMap<'_, Self>) -> Option<Self> {
         let mut all = Self { places: 0, depth: 1 };
         for target in targets {
             let Self { places, depth } = match &target.destination {

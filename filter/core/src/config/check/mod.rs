@@ -147,9 +147,10 @@ fn check_administrators(config: &Config, reader: &mut Reader) {
     report_repeats(reader, "/admin/keys", "sha256", &all(&config.admin.keys, |key| &key.sha256));
     report_repeats(reader, "/console/users", "name", &all(&config.console.users, |user| &user.name));
     let elsewhere = config.environments.iter().flat_map(|environment| &environment.keys);
-    let clients: HashMap<_, _> = config.keys.iter().chain(elsewhere).map(|key| (key.sha256, &key.id)).collect();
-    for (index, key) in config.admin.keys.iter().enumerate() {
-        if let Some(id) = clients.get(&key.sha256) {
+    let clients: Vec<_> = config.keys.iter().chain(elsewhere).collect();
+    let clients_first = clients.iter().map(|key| &key.sha256).chain(config.admin.keys.iter().map(|key| &key.sha256));
+    for (place, first) in repeats(&clients_first.map(<[u8; 32]>::as_slice).collect::<Vec<_>>()) {
+        if let (Some(index), Some(id)) = (place.checked_sub(clients.len()), clients.get(first).map(|key| &key.id)) {
             refuse(
                 reader,
                 &format!("/admin/keys/{index}/sha256"),

@@ -11,7 +11,7 @@ use super::super::{
     reader::{nearest, suggest},
     routing::Strategy,
 };
-use crate::map::{HashMap, HashSet};
+use crate::map::{NameMap, NameSet};
 
 /// So many names are listed where one is wrong; the message of each wrong reference would be as long as the file.
 const MAX_LISTED: usize = 20;
@@ -19,13 +19,13 @@ const MAX_LISTED: usize = 20;
 /// The names of the top level, looked for once for each reference in the file.
 pub(super) struct Index<'c> {
     config: &'c Config,
-    providers: HashSet<&'c str>,
-    environments: HashSet<&'c str>,
-    teams: HashSet<&'c str>,
-    routing: HashSet<&'c str>,
-    aliases: HashSet<&'c str>,
+    providers: NameSet<'c>,
+    environments: NameSet<'c>,
+    teams: NameSet<'c>,
+    routing: NameSet<'c>,
+    aliases: NameSet<'c>,
     /// By full and by bare name, whether one of that name is enabled.
-    models: HashMap<&'c str, bool>,
+    models: NameMap<'c, bool>,
 }
 
 /// All names of one level of the file.
@@ -33,16 +33,18 @@ pub(super) struct Names<'c> {
     index: &'c Index<'c>,
     environment: Option<&'c Environment>,
     /// What the environment adds.
-    teams: HashSet<&'c str>,
-    routing: HashSet<&'c str>,
+    teams: NameSet<'c>,
+    routing: NameSet<'c>,
 }
 
 impl<'c> Index<'c> {
     pub(super) fn new(config: &'c Config) -> Self {
-        let mut models = HashMap::default();
+        let mut models = NameMap::default();
         for model in &config.models {
             for name in [model.name.as_str(), bare_name(&model.name)] {
-                *models.entry(name).or_default() |= model.enabled;
+                if let Some(is_enabled) = models.entry(name, || false) {
+                    *is_enabled |= model.enabled;
+                }
             }
         }
         Self {

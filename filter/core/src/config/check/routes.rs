@@ -19,7 +19,7 @@ use super::{
     names::Names,
     refuse,
 };
-use crate::map::{HashMap, HashSet};
+use crate::map::{NameMap, NameSet};
 
 /// Checks the ways that requests take, among these names.
 pub(super) struct Routes<'c> {
@@ -37,7 +37,7 @@ impl Routes<'_> {
             return;
         }
         let ways = self.names.strategies().map(|(name, strategy)| (name.as_str(), references(strategy)));
-        let own: HashSet<&str> = routing.iter().map(|(name, _)| name.as_str()).collect();
+        let own: NameSet<'_> = routing.iter().map(|(name, _)| name.as_str()).collect();
         for name in leading_back(&ways.collect::<Vec<_>>()) {
             if own.contains(name) {
                 refuse(reader, &pointer(name), Err("leads back to itself".to_string()));
@@ -126,7 +126,7 @@ fn check_ways(aliases: &ModelLists, reader: &mut Reader) {
     for alias in leading_back(&ways) {
         refuse(reader, &format!("/aliases{}", step(alias)), Err("leads back to itself".to_string()));
     }
-    let lists: HashMap<&str, &[String]> =
+    let lists: NameMap<'_, &[String]> =
         aliases.iter().map(|(name, models)| (name.as_str(), models.as_slice())).collect();
     let find = |name: &str| lists.get(name).copied();
     let is_long = |models| {
@@ -134,7 +134,7 @@ fn check_ways(aliases: &ModelLists, reader: &mut Reader) {
         walk.by_ref().for_each(drop);
         walk.is_cut()
     };
-    let long: HashSet<&str> =
+    let long: NameSet<'_> =
         aliases.iter().filter(|(_, models)| is_long(models)).map(|(name, _)| name.as_str()).collect();
     // Whatever leads to one that is too long is too long as well: the cause is named alone.
     let causes = aliases.iter().filter(|(name, models)| {
@@ -174,7 +174,7 @@ fn check_list(names: &Names<'_>, models: &[String], at: &str, reader: &mut Reade
 
 /// The names from which a way leads back to them.
 fn leading_back<'c>(ways: &[(&'c str, Vec<&'c str>)]) -> Vec<&'c str> {
-    let places: HashMap<&str, usize> = ways.iter().enumerate().map(|(place, (name, _))| (*name, place)).collect();
+    let places: NameMap<'_, usize> = ways.iter().enumerate().map(|(place, (name, _))| (*name, place)).collect();
     let place = |name: &&str| places.get(name).copied();
     let edges: Vec<Vec<usize>> = ways.iter().map(|(_, to)| to.iter().filter_map(place).collect()).collect();
     on_cycles(&edges).into_iter().filter_map(|index| ways.get(index).map(|(name, _)| *name)).collect()

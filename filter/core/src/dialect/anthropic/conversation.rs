@@ -15,7 +15,7 @@ use super::{
 use crate::{
     chat::{Message, Part, Role},
     error::Error,
-    map::{HashMap, HashSet},
+    map::{NameMap, NameSet},
 };
 
 /// See the module's documentation.
@@ -174,11 +174,11 @@ fn text<'r>(text: &'r str, cache_control: Option<&'r RawValue>) -> Option<Block<
 /// ids, and OpenAI's older form of calls has none.
 #[derive(Debug, Default)]
 struct Ids<'r> {
-    taken: HashSet<Cow<'r, str>>,
+    taken: NameSet<'r>,
     /// By the id as it is spelled: how often it has come.
-    counts: HashMap<Cow<'r, str>, usize>,
+    counts: NameMap<'r, usize>,
     /// By the client's id: what its latest call is sent as.
-    latest: HashMap<&'r str, Cow<'r, str>>,
+    latest: NameMap<'r, Cow<'r, str>>,
 }
 
 impl<'r> Ids<'r> {
@@ -186,11 +186,12 @@ impl<'r> Ids<'r> {
     fn issue(&mut self, id: &'r str) -> Cow<'r, str> {
         let allowed = spell(id);
         let mut unique = allowed.clone();
-        let count = self.counts.entry(allowed.clone()).or_default();
+        let mut count = self.counts.get(&allowed).copied().unwrap_or_default();
         while !self.taken.insert(unique.clone()) {
-            *count = count.saturating_add(1);
+            count = count.saturating_add(1);
             unique = Cow::Owned(format!("{allowed}_{count}"));
         }
+        self.counts.insert(allowed, count);
         self.latest.insert(id, unique.clone());
         unique
     }

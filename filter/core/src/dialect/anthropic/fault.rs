@@ -75,6 +75,6 @@ fn reason(status: u16, kind: &str, message: &str) -> Option<Reason> {
     if status >= 500 {
         return None;
     }
-    let message = message.to_lowercase();
+    let message = message.to_ascii_lowercase();
     MEANINGS.iter().find(|(words, _)| message.contains(words)).map(|(_, reason)| *reason)
 }

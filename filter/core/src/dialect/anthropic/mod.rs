@@ -25,6 +25,7 @@ use crate::{
     headers::Headers,
     sse::Framing,
     step::Name,
+    usage::Usage,
 };
 
 /// The tool whose input is the answer. An answer does not know its request, so the name itself must tell.
@@ -66,6 +67,13 @@ impl Upstream for Anthropic {
     fn rate_limits(&self, headers: Headers<'_>, now: u64) -> Vec<(Name, String)> {
         limits::read(headers, now)
     }
+}
+
+/// The tokens in the member `usage` of a message.
+pub(crate) fn read_usage(text: &str) -> Option<Usage> {
+    let mut tally = wire::Tally::default();
+    let told = crate::json::read(text).is_ok_and(|told| tally.update(&told));
+    told.then(|| tally.usage())
 }
 
 #[cfg(test)]

@@ -8,12 +8,13 @@
 use alloc::{
     borrow::Cow,
     string::{String, ToString},
+    vec,
     vec::Vec,
 };
 use serde_json::value::RawValue;
 
 use crate::json::{self, Str, members};
-use crate::map::{HashMap, HashSet, Seed};
+use crate::map::{NameMap, NameSet};
 
 /// Deepest nesting of a schema that is looked into.
 const MAX_DEPTH: usize = 32;
@@ -68,7 +69,7 @@ pub(super) fn of_object(schema: &RawValue) -> Cow<'_, RawValue> {
 /// The members of an object; `None` where a name stands twice, of which readers of JSON take one or the other.
 fn distinct(raw: &RawValue) -> Option<Vec<(Str<'_>, &RawValue)>> {
     let found = members(raw.get())?;
-    let mut names = HashSet::with_capacity_and_hasher(found.len(), Seed::default());
+    let mut names = NameSet::default();
     let is_distinct = found.iter().all(|(name, _)| names.insert(&**name));
     drop(names);
     is_distinct.then_some(found)
@@ -81,7 +82,7 @@ struct Narrowing {
     /// The number of the definition that is being written.
     within: Option<usize>,
     /// The numbers of the definitions, by where they stand.
-    definitions: HashMap<String, usize>,
+    definitions: NameMap<'static, usize>,
     /// Definitions, and what they refer to: at most [`MAX_REFERENCES`].
     references: Vec<(usize, String)>,
 }
@@ -221,7 +222,7 @@ impl Narrowing {
         for (definition, schema) in distinct(raw)? {
             self.key(&definition, start);
             let next = self.definitions.len();
-            let number = *self.definitions.entry(["#/", name, "/", &definition].concat()).or_insert(next);
+            let number = *self.definitions.entry(["#/", name, "/", &definition].concat(), || next)?;
             let outer = self.within.replace(number);
             self.schema(schema, depth.saturating_add(1))?;
             self.within = outer;
@@ -247,8 +248,13 @@ impl Narrowing {
         let mut references: Vec<(usize, usize)> = numbered.flatten().collect();
         loop {
             let before = references.len();
-            let left: HashSet<usize> = references.iter().map(|(from, _)| *from).collect();
-            references.retain(|(_, to)| left.contains(to));
+            let mut left = vec![false; self.definitions.len()];
+            for (from, _) in &references {
+                if let Some(left) = left.get_mut(*from) {
+                    *left = true;
+                }
+            }
+            references.retain(|(_, to)| left.get(*to) == Some(&true));
             if references.len() == before {
                 return before > 0;
             }

@@ -29,6 +29,7 @@ use crate::{
     headers::Headers,
     sse::Framing,
     step::Name,
+    usage::Usage,
 };
 
 /// See the module's documentation.
@@ -72,4 +73,11 @@ impl Upstream for Gemini {
     fn rate_limits(&self, _headers: Headers<'_>, _now: u64) -> Vec<(Name, String)> {
         Vec::new()
     }
+}
+
+/// The tokens in the member `usageMetadata` of an answer.
+pub(crate) fn read_usage(text: &str) -> Option<Usage> {
+    let mut counts = usage::Counts::default();
+    counts.update(&crate::json::read(text).ok()?);
+    counts.usage()
 }

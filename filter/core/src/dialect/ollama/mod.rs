@@ -20,8 +20,10 @@ use crate::{
     chat::{Fault, Request, Response},
     error::Error,
     headers::Headers,
+    json::Found,
     sse::Framing,
     step::Name,
+    usage::Usage,
 };
 
 /// See the module's documentation.
@@ -61,4 +63,17 @@ impl Upstream for Ollama {
     fn rate_limits(&self, _: Headers<'_>, _: u64) -> Vec<(Name, String)> {
         Vec::new()
     }
+}
+
+/// The members of an answer that tell its tokens.
+pub(crate) const TOKENS: &[&str] = &["prompt_eval_count", "eval_count", "prompt_eval_cached_count"];
+
+/// The tokens that a scan for [`TOKENS`] has found.
+pub(crate) fn read_usage(found: &Found) -> Option<Usage> {
+    let count = |index| found.text(index).and_then(|text| text.parse().ok());
+    let (input, output): (Option<u64>, Option<u64>) = (count(0), count(1));
+    input.or(output)?;
+    let cached_input = count(2).unwrap_or_default();
+    let input = input.unwrap_or_default().max(cached_input);
+    Some(Usage { input, cached_input, output: output.unwrap_or_default(), ..Usage::default() })
 }

@@ -139,7 +139,7 @@ impl ChatRequest {
 
         let inside = open.saturating_add(1);
         let (model, model_span) = match member(MODEL) {
-            Some(model) => (Some(name(model)?), model.span.clone()),
+            Some(model) => (Some(model_name(model)?), model.span.clone()),
             None => (None, inside..inside),
         };
 
@@ -184,6 +184,12 @@ impl ChatRequest {
         })
     }
 
+    /// The change that asks a stream for its tokens, where the client does not.
+    #[must_use]
+    pub fn usage_edit(&self) -> Option<&Edit> {
+        self.usage.as_ref()
+    }
+
     /// The changes for a target that calls the model `id`.
     #[must_use]
     pub fn edits(&self, id: &str, habits: Habits) -> Edits {
@@ -207,12 +213,17 @@ impl ChatRequest {
 }
 
 /// The name of a model: it is told back in headers, so it must be what a header can hold.
-fn name(model: &Member) -> Result<String, Error> {
+pub(crate) fn model_name(model: &Member) -> Result<String, Error> {
     let name: Option<String> = model.text.as_deref().and_then(|text| json::read(&json::text(text)).ok());
-    let is_name =
-        |name: &String| (1..=MAX_MODEL).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_graphic());
-    let wrong = || Error::refusing("`model` must be a name of 1 to 256 ASCII characters.", "model");
-    name.filter(is_name).ok_or_else(wrong)
+    checked_name(name.unwrap_or_default())
+}
+
+/// The same for a name that stands elsewhere.
+pub(crate) fn checked_name(name: String) -> Result<String, Error> {
+    if (1..=MAX_MODEL).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Ok(name);
+    }
+    Err(Error::refusing("`model` must be a name of 1 to 256 ASCII characters.", "model"))
 }
 
 /// Whether a list is empty or `null`.
@@ -264,7 +275,7 @@ fn insert(at: usize, text: &[u8]) -> Edit {
 }
 
 /// What to tell a caller whose body is no JSON object that can be read in one way only.
-fn describe(Failure { fault, offset }: Failure) -> Error {
+pub(crate) fn describe(Failure { fault, offset }: Failure) -> Error {
     let message = match fault {
         Fault::Empty => "The request has no body; a JSON object is expected.".to_string(),
         Fault::Truncated => format!("The body is not valid JSON: it ends too early, at byte {offset}."),

@@ -9,7 +9,7 @@ use crate::{
     chat::{Message, Part, Role, Text, ToolCall, ToolResult},
     error::Error,
     json::Str,
-    map::HashMap,
+    map::NameMap,
 };
 
 #[derive(Deserialize)]
@@ -97,7 +97,7 @@ pub(super) fn read_messages(raw: &RawValue) -> Result<Vec<Message<'_>>, Error> {
     let raws: Vec<&RawValue> = typed("messages", raw)?;
     let mut messages: Vec<Message<'_>> = Vec::with_capacity(raws.len());
     // By the call's id, the name of the tool that was called last under it.
-    let mut called: HashMap<Text<'_>, Text<'_>> = HashMap::default();
+    let mut called: NameMap<'_, Text<'_>> = NameMap::default();
     for (index, raw) in raws.into_iter().enumerate() {
         let path = format!("messages[{index}]");
         let wire = typed::<WireMessage<'_>>(&path, raw)?;
@@ -211,7 +211,7 @@ fn read_thoughts<'a>(blocks: Vec<WireThought<'a>>, parts: &mut Vec<Part<'a>>) {
 
 fn read_tool_message<'a>(
     wire: WireMessage<'a>,
-    called: &HashMap<Text<'a>, Text<'a>>,
+    called: &NameMap<'a, Text<'a>>,
     path: &str,
 ) -> Result<Message<'a>, Error> {
     let id = match wire.tool_call_id.or_else(|| wire.name.clone()) {

@@ -16,7 +16,7 @@ use crate::{
     chat::{Effort, Format, Modality, Reasoning, Request, Telling, Text, User, WebSearch},
     error::Error,
     json::{self, Str, members},
-    map::{HashSet, Seed},
+    map::NameSet,
 };
 
 /// Members that the head already answers for.
@@ -28,10 +28,10 @@ pub(super) fn read(body: &str) -> Result<Request<'_>, Error> {
     let mut request = Request::default();
     let (mut tells_logprobs, mut top_logprobs) = (false, 0);
     let (mut legacy_functions, mut legacy_call, mut older_user) = (None, None, None);
-    let mut seen = HashSet::with_capacity_and_hasher(members.len(), Seed::default());
+    let mut seen = NameSet::default();
     for (name, raw) in members {
         // Two readers could disagree on which of them counts.
-        if !seen.insert(name.clone()) {
+        if !seen.insert(name.0.clone()) {
             return Err(Error::refusing(format!("`{}` stands twice.", &*name), String::from(&*name)));
         }
         if raw.get() == "null" || HEAD.contains(&&*name) {

@@ -46,7 +46,7 @@ impl Whole {
     }
 }
 
-pub(super) fn read_usage(text: &str) -> Option<Usage> {
+pub(crate) fn read_usage(text: &str) -> Option<Usage> {
     #[derive(Deserialize)]
     struct Wire {
         #[serde(default)]
@@ -57,6 +57,15 @@ pub(super) fn read_usage(text: &str) -> Option<Usage> {
         prompt_tokens_details: Option<PromptDetails>,
         #[serde(default)]
         completion_tokens_details: Option<CompletionDetails>,
+        /// The same four in the words of `OpenAI`'s newer APIs.
+        #[serde(default)]
+        input_tokens: Option<u64>,
+        #[serde(default)]
+        output_tokens: Option<u64>,
+        #[serde(default)]
+        input_tokens_details: Option<PromptDetails>,
+        #[serde(default)]
+        output_tokens_details: Option<CompletionDetails>,
     }
     #[derive(Deserialize, Default)]
     struct PromptDetails {
@@ -74,14 +83,14 @@ pub(super) fn read_usage(text: &str) -> Option<Usage> {
     }
     let wire: Option<Wire> = json::read(text).ok()?;
     wire.map(|wire| {
-        let prompt = wire.prompt_tokens_details.unwrap_or_default();
-        let completion = wire.completion_tokens_details.unwrap_or_default();
+        let prompt = wire.prompt_tokens_details.or(wire.input_tokens_details).unwrap_or_default();
+        let completion = wire.completion_tokens_details.or(wire.output_tokens_details).unwrap_or_default();
         Usage {
-            input: wire.prompt_tokens.unwrap_or_default(),
+            input: wire.prompt_tokens.or(wire.input_tokens).unwrap_or_default(),
             cached_input: prompt.cached_tokens.unwrap_or_default(),
             cache_write: 0,
             audio_input: prompt.audio_tokens.unwrap_or_default(),
-            output: wire.completion_tokens.unwrap_or_default(),
+            output: wire.completion_tokens.or(wire.output_tokens).unwrap_or_default(),
             reasoning: completion.reasoning_tokens.unwrap_or_default(),
             audio_output: completion.audio_tokens.unwrap_or_default(),
         }

@@ -50,6 +50,20 @@ pub struct Found {
     pub opaque: usize,
 }
 
+impl Found {
+    /// The wanted member with this index.
+    #[must_use]
+    pub fn member(&self, index: usize) -> Option<&Member> {
+        self.members.iter().find(|member| member.index == index)
+    }
+
+    /// Its value as written, where it is there and was kept.
+    #[must_use]
+    pub fn text(&self, index: usize) -> Option<&str> {
+        core::str::from_utf8(self.member(index)?.text.as_deref()?).ok()
+    }
+}
+
 /// Why a document was refused, and where.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Failure {

@@ -58,6 +58,12 @@ impl Rules {
         Self { rules, otherwise }
     }
 
+    /// Every way that a request can go; `None` where one may go nowhere in particular.
+    pub(in crate::route) fn ways(&self) -> Option<impl Iterator<Item = &Node>> {
+        let otherwise = self.otherwise.as_ref()?;
+        Some(self.rules.iter().map(|(_, then)| then).chain([otherwise]))
+    }
+
     /// Where the request goes; nowhere in particular where no rule matches.
     pub(in crate::route) fn decide(&self, occasion: &Occasion<'_>) -> Option<&Node> {
         let matching = self.rules.iter().find(|(when, _)| when.matches(occasion));

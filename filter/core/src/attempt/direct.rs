@@ -1,0 +1,84 @@
+//! The try of a request that passes as it is, and so does its answer.
+//!
+//! Nothing is held that needs no judgement: with one target and one try there is nobody to turn to. An error is looked at as far
+//! as it fits, because a provider that repeats the gateway's credential is not repeated.
+
+use alloc::{format, vec::Vec};
+
+use super::{
+    Attempt, Front, Outgoing,
+    flow::{Counting, FlowBody},
+    held::{Head, HeldBody, Progress, whole_seconds},
+};
+use crate::{
+    direct::Request,
+    headers::Headers,
+    passage::Passage,
+    plan::{Cause, Failure},
+    step::{Chunk, HeaderEdits, Name, Reply},
+};
+
+/// What becomes of an answer whose head has come.
+pub(super) enum Start {
+    /// It is held until more is known.
+    Held(HeldBody),
+    /// It passes; this is the rest.
+    Going(FlowBody),
+}
+
+impl Attempt {
+    /// The request with the gateway's credential, the provider's place and its name for the model.
+    pub(super) fn outgoing_as_is(&self, direct: &Request, read: impl Fn(usize) -> Vec<u8>) -> Outgoing {
+        let (request, account) = (&self.plan.inquiry.request, &self.target.account);
+        let edits = direct.edits(request, &self.target);
+        let mut set = Vec::with_capacity(6);
+        if !edits.is_empty() {
+            set.push((Name::Borrowed("content-length"), format!("{}", edits.length_after(request.length))));
+        }
+        set.push((Name::Borrowed(":path"), direct.path(&self.target)));
+        set.push((Name::Borrowed(":authority"), account.authority.clone()));
+        set.extend(account.headers().cloned());
+        let body = Front::edited(&edits, self.plan.body(), read);
+        Outgoing { headers: HeaderEdits { remove: Vec::new(), set }, body }
+    }
+
+    /// What an answer is.
+    pub(super) fn hold_as_is(&self, direct: &Request, status: u16, headers: Headers<'_>) -> Start {
+        let unusable = |what, cause| Start::Held(HeldBody::Unusable(self.error(what), cause));
+        match status {
+            200..=299 | 304 => {}
+            401 | 403 => return unusable("refused the gateway's credential", Cause::Credential),
+            400..=599 => return Start::Held(HeldBody::Refusal(Vec::new())),
+            _ => return unusable("answered with a redirect or an unknown status", Cause::Unusable),
+        }
+        let content_type = headers.get("content-type").unwrap_or_default().to_ascii_lowercase();
+        let format = direct.format();
+        if let Some(framing) = format.framing(&content_type) {
+            let hides_usage = !self.plan.inquiry.request.wants_usage;
+            let conduit = direct.conduit(hides_usage, &self.target.account);
+            return Start::Held(HeldBody::Stream(Passage::new(&self.target, framing, conduit)));
+        }
+        let is_json = content_type.starts_with(b"application/json");
+        Start::Going(if is_json { FlowBody::Whole(format.scanner(), Counting::Own(format)) } else { FlowBody::Plain })
+    }
+}
+
+impl Head {
+    /// The provider refuses the request, in its own words.
+    pub(super) fn refuse_as_is(self, body: &[u8]) -> Progress {
+        let (status, plan) = (self.status, &self.attempt.plan);
+        if self.attempt.target.account.names_secret(body) {
+            return self.fail(status, status, body.to_vec(), Cause::Stated);
+        }
+        if !plan.policy.statuses.contains(&status) {
+            return self.pass(Chunk::Keep, FlowBody::Plain);
+        }
+        // It counts as a failure, though nobody else is asked.
+        let mut reply = Reply::json(status, Vec::new());
+        if let Some(wait) = self.retry_after {
+            reply = reply.with("retry-after", format!("{}", whole_seconds(wait)));
+        }
+        plan.fail(Failure { status, reply, retry_after: self.retry_after, cause: Cause::Stated }, self.now);
+        self.release(None, Chunk::Keep, FlowBody::Plain)
+    }
+}
