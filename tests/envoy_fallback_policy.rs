@@ -34,6 +34,8 @@ static ONCE: LazyLock<Chain> = LazyLock::new(|| {
             config["aliases"][format!("asked-{status}")] =
                 json!([failing("openai", &format!("status-{status}")), ANTHROPIC]);
         }
+        let slow = (0..6).map(|number| failing("openai", &format!("hang-delay-{number}")));
+        config["aliases"]["slow-chain"] = slow.chain([GEMINI.to_owned()]).collect();
         config["context_fallbacks"] = json!({ "gpt-4o-sim-context-length": [GEMINI] });
         config["content_fallbacks"] = json!({ "gpt-4o-sim-content-policy": [ANTHROPIC] });
     })
@@ -300,6 +302,20 @@ fn a_provider_that_asks_for_a_pause_gets_it_unless_it_is_too_long() {
         assert!(lasted < Duration::from_millis(900), "{lasted:?}");
         assert_eq!(AGAIN.counts(&case), [1, 0, 0]);
     }
+}
+
+/// Five providers take as long as a stream may be silent, and the sixth answers.
+#[test]
+fn waiting_for_one_after_the_other_is_not_taken_for_a_stalled_stream() {
+    for stream in [false, true] {
+        let (answer, lasted) = ask(&ONCE, "stalled", "slow-chain", stream);
+        assert_served(&answer, GEMINI, stream);
+        assert_eq!(statuses(&answer), [504, 504, 504, 504, 504, 504, 200]);
+        assert!(lasted > Duration::from_secs(6), "{lasted:?}");
+    }
+    // A stream that stalls is ended all the same.
+    let (answer, lasted) = ask(&ONCE, "stalled", &failing("openai", "hang-after-4"), true);
+    assert!(!answer.text().contains("[DONE]") && lasted < Duration::from_secs(8), "{lasted:?}: {}", answer.text());
 }
 
 #[test]

@@ -73,7 +73,13 @@ impl Chain {
         let (refused, refusing) = refusing();
         let timeouts = json!({"first_byte": "1s", "idle": "5s"});
         let mut config = json!({
-            "providers": {"refused": {"kind": "openai", "base_url": format!("http://{refused}/v1"), "auth": "none"}},
+            "providers": {"refused": {
+                "kind": "openai",
+                "base_url": format!("http://{refused}/v1"),
+                "auth": "none",
+                // The longest of all providers counts.
+                "timeouts": timeouts,
+            }},
             "retry": {"attempts": 0, "deadline": "20s", "cooldown": {"default": "0s", "max": "0s"}},
         });
         let Some(providers) = config.pointer_mut("/providers").and_then(Value::as_object_mut) else {

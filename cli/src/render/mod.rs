@@ -237,10 +237,10 @@ mod tests {
             TARGET,
         );
         assert_eq!(all(&bootstrap["static_resources"]["listeners"][0], "stream_idle_timeout"), ["90s"]);
-        // For the flex tier twice, then for all others, which the deadline bounds.
-        assert_eq!(all(&bootstrap, "per_try_timeout"), ["60s", "60s", "45s", "45s"]);
+        // For the flex tier thrice, then for all others, which the deadline bounds.
+        assert_eq!(all(&bootstrap, "per_try_timeout"), ["60s", "60s", "60s", "45s", "45s", "45s"]);
         let idle = all(&bootstrap["static_resources"]["listeners"][0], "idle_timeout");
-        assert_eq!(idle, ["300s", "61s", "61s", "46s", "46s"]);
+        assert_eq!(idle, ["300s", "61s", "61s", "61s", "46s", "46s", "46s"]);
         // The cluster, and its twin.
         assert_eq!(all(&bootstrap, "max_stream_duration"), ["70s", "70s"]);
     }
@@ -254,9 +254,9 @@ mod tests {
         );
         let routes = all(&bootstrap, "routes")[0].as_array().unwrap();
         let of = |field: &str| routes.iter().map(|route| all(route, field)[0].clone()).collect::<Vec<_>>();
-        assert_eq!(of("name"), ["tries-flex", "flex", "tries", "plan"]);
-        assert_eq!(of("idle_timeout"), ["91s", "8s", "91s", "8s"]);
-        assert_eq!(of("per_try_timeout"), ["6s", "6s", "5s", "5s"]);
+        assert_eq!(of("name"), ["tries-flex", "calls-flex", "flex", "tries", "calls", "plan"]);
+        assert_eq!(of("idle_timeout"), ["91s", "91s", "8s", "91s", "91s", "8s"]);
+        assert_eq!(of("per_try_timeout"), ["6s", "6s", "6s", "5s", "5s", "5s"]);
     }
 
     #[test]
@@ -265,11 +265,12 @@ mod tests {
         let routes = all(&bootstrap, "routes")[0].as_array().unwrap();
         let marks: Vec<_> =
             routes.iter().map(|route| all(route, "suffix").first().map(|mark| (*mark).clone())).collect();
-        assert_eq!(marks, [Some(json!("#tries#flex")), Some(json!("#flex")), Some(json!("#tries")), None]);
+        let marked = ["#tries#flex", "#calls#flex", "#flex", "#tries", "#calls"].map(|mark| Some(json!(mark)));
+        assert_eq!(marks, [marked.to_vec(), vec![None]].concat());
         let retries: Vec<_> =
             routes.iter().map(|route| route["route"]["retry_policy"].get("retry_on").cloned()).collect();
         let asked = Some(json!("reset,connect-failure,refused-stream,retriable-headers"));
-        assert_eq!(retries, [asked.clone(), None, asked, None]);
+        assert_eq!(retries, [asked.clone(), None, None, asked, None, None]);
         assert_eq!(all(&bootstrap, "refresh_cluster_on_retry"), [true, true]);
         assert!(all(&bootstrap, "retriable_status_codes").is_empty());
     }

@@ -1,8 +1,8 @@
 //! The routes: the module names the cluster of each attempt, Envoy retries and streams.
 //!
-//! There are four, by two properties that only a route has and no header can set. How long a stream may be silent runs while
-//! the answer is awaited, too: with one route for all, the patience that the flex tier needs, or a second try, would keep every
-//! stalled stream open. And a route that may retry keeps a copy of each body, which a request with one try need not pay for.
+//! There are several, by what only a route has and no header can set. How long a stream may be silent runs while the answer is
+//! awaited, too: with one route for all, the patience that the flex tier needs, or a second try, would keep every stalled
+//! stream open. And a route that may retry keeps a copy of each body, which a request that Envoy sends once need not pay for.
 //! What the module has written into filter state ends in marks that say which it is.
 //!
 //! The obvious `cluster_header` is resolved once per request, so that a retry stays with the first provider. The matcher
@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use dragoman_core::{
     config::{Config, Provider, RetryMode},
-    plan::{CLUSTER_HEADER, FLEX_MARK, NEXT_PROPERTY, RETRY_HEADER, TRIES_MARK},
+    plan::{CALLS_MARK, CLUSTER_HEADER, FLEX_MARK, NEXT_PROPERTY, RETRY_HEADER, TRIES_MARK},
 };
 use serde_json::{Map, Value, json};
 
@@ -32,16 +32,28 @@ struct Lane {
     name: &'static str,
     /// The service tier that may take long.
     is_flex: bool,
-    /// Whether the plan has more than one try.
-    has_tries: bool,
+    tries: Tries,
+}
+
+/// How many tries the plan has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tries {
+    /// Several, and Envoy makes them.
+    Retried,
+    /// Several; all but the first are calls of the module's.
+    Called,
+    /// One.
+    Once,
 }
 
 /// In the order in which Envoy looks: a mark is matched as the end of the value, which may have another mark before it.
-const LANES: [Lane; 4] = [
-    Lane { name: "tries-flex", is_flex: true, has_tries: true },
-    Lane { name: "flex", is_flex: true, has_tries: false },
-    Lane { name: "tries", is_flex: false, has_tries: true },
-    Lane { name: "plan", is_flex: false, has_tries: false },
+const LANES: [Lane; 6] = [
+    Lane { name: "tries-flex", is_flex: true, tries: Tries::Retried },
+    Lane { name: "calls-flex", is_flex: true, tries: Tries::Called },
+    Lane { name: "flex", is_flex: true, tries: Tries::Once },
+    Lane { name: "tries", is_flex: false, tries: Tries::Retried },
+    Lane { name: "calls", is_flex: false, tries: Tries::Called },
+    Lane { name: "plan", is_flex: false, tries: Tries::Once },
 ];
 
 /// The specifier in the table of routes.
@@ -57,13 +69,19 @@ pub(super) fn table(config: &Config, buffer_bytes: u64) -> Value {
             "request_body_buffer_limit": buffer_bytes,
             // What the route itself is found by; all else that a provider must not see the module takes off.
             "request_headers_to_remove": ["x-forwarded-proto", CLUSTER_HEADER],
-            "routes": LANES.map(|lane| lane.route(config)),
+            "routes": lanes(config).map(|lane| lane.route(config)).collect::<Vec<_>>(),
         }],
     });
     if let (false, Some(fields)) = (names_header(config), table.as_object_mut()) {
         fields.insert("cluster_specifier_plugins".into(), json!([{ "extension": specifier(config) }]));
     }
     table
+}
+
+/// Where no attempt is made behind the router, it has nothing to retry by.
+fn lanes(config: &Config) -> impl Iterator<Item = Lane> {
+    let is_single = names_header(config);
+    LANES.into_iter().filter(move |lane| !(is_single && lane.tries == Tries::Retried))
 }
 
 /// Whether the router knows the cluster by a header: it makes one attempt.
@@ -73,7 +91,7 @@ fn names_header(config: &Config) -> bool {
 
 /// How long a stream of any kind may be silent, where all share a route.
 pub(super) fn longest_silence(config: &Config) -> Duration {
-    LANES.iter().map(|lane| lane.silence(config)).max().unwrap_or_default()
+    lanes(config).map(|lane| lane.silence(config)).max().unwrap_or_default()
 }
 
 /// The longest time to the first content, over all tries, that the file or a router in it allows.
@@ -88,8 +106,12 @@ impl Lane {
     }
 
     fn condition(self) -> Value {
-        let mark = [(self.has_tries, TRIES_MARK), (self.is_flex, FLEX_MARK)];
-        let mark: String = mark.into_iter().filter_map(|(is_set, mark)| is_set.then_some(mark)).collect();
+        let tries = match self.tries {
+            Tries::Retried => TRIES_MARK,
+            Tries::Called => CALLS_MARK,
+            Tries::Once => "",
+        };
+        let mark = [tries, if self.is_flex { FLEX_MARK } else { "" }].concat();
         let mut condition = json!({ "prefix": "/" });
         if let (false, Some(fields)) = (mark.is_empty(), condition.as_object_mut()) {
             let ends = json!({ "key": next_key(), "string_match": { "suffix": mark } });
@@ -127,14 +149,14 @@ impl Lane {
     fn silence(self, config: &Config) -> Duration {
         let idle = longest(config, |provider| provider.timeouts.idle);
         let once = self.patience(config);
-        let wait = if self.has_tries { once.max(longest_deadline(config)) } else { once };
+        let wait = if self.tries == Tries::Once { once } else { once.max(longest_deadline(config)) };
         idle.max(wait.saturating_add(PATIENCE_MARGIN))
     }
 
     /// How long a try may take, and what makes the router take the next one.
     fn retry_policy(self, config: &Config) -> Value {
         let per_try = json!({ "per_try_timeout": seconds(self.patience(config)) });
-        if !self.has_tries || names_header(config) {
+        if self.tries != Tries::Retried {
             return per_try;
         }
         let mut policy = json!({

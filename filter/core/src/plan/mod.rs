@@ -44,6 +44,10 @@ pub const NEXT_PROPERTY: &str = "dragoman.next";
 /// then keeps a copy of its body.
 pub const TRIES_MARK: &str = "#tries";
 
+/// The same where the module makes all tries but the first by calls of its own: Envoy does not retry then, but it must bear the
+/// silence while they are made, and how much of it is a matter of the route.
+pub const CALLS_MARK: &str = "#calls";
+
 /// Ends the value of [`NEXT_PROPERTY`] where the client asked for the flex tier: such a request has a route of its own,
 /// because how long an attempt may be silent is a matter of the route and can be set by no header.
 pub const FLEX_MARK: &str = "#flex";
@@ -207,13 +211,15 @@ impl Plan {
     }
 
     fn signpost_to(&self, target: &Target, token: u32) -> Option<String> {
-        let by_header = target.provider.signpost == Signpost::Header;
-        // Where the router makes the tries; and where it makes one, but the stream may be silent for as long as all take.
-        let has_tries = self.mode == Mode::Native || (by_header && self.may_try_again());
-        let tries = if has_tries { TRIES_MARK } else { "" };
+        let tries = match self.mode {
+            Mode::Native => TRIES_MARK,
+            Mode::Dispatch if self.may_try_again() => CALLS_MARK,
+            Mode::Dispatch => "",
+        };
         let flex = if self.inquiry.request.flex { FLEX_MARK } else { "" };
-        // One that knows the cluster by a header is still chosen by its mark.
-        let is_read = !by_header || has_tries || self.inquiry.request.flex;
+        // One that knows the cluster by a header is still chosen by its marks.
+        let is_marked = !tries.is_empty() || !flex.is_empty();
+        let is_read = target.provider.signpost != Signpost::Header || is_marked;
         is_read.then(|| [self.cluster(target), "#", &token.to_string(), tries, flex].concat())
     }
 
@@ -222,7 +228,8 @@ impl Plan {
     pub fn token(next: &[u8]) -> Option<u32> {
         let next = core::str::from_utf8(next).ok()?;
         let next = next.strip_suffix(FLEX_MARK).unwrap_or(next);
-        let (_, token) = next.strip_suffix(TRIES_MARK).unwrap_or(next).rsplit_once('#')?;
+        let next = next.strip_suffix(TRIES_MARK).or_else(|| next.strip_suffix(CALLS_MARK)).unwrap_or(next);
+        let (_, token) = next.rsplit_once('#')?;
         token.parse().ok()
     }
 
