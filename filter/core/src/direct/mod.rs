@@ -3,7 +3,7 @@
 //!
 //! Not a way of [`crate::route`]: who is asked is said, and nothing is translated, balanced or tried twice. What is looked for is
 //! what the gateway must know: which model is meant, in the path or in the body, and the tokens of the answer
-//! ([`format`]). A [`Call`] is what the path says, a [`Request`] what is known when the body has come.
+//! ([`mod@format`]). A [`Call`] is what the path says, a [`Request`] what is known when the body has come.
 //!
 //! Invariants: no path gives a key what is out of its scope. A key that is for certain models can use the paths of which it is
 //! known where they name their model, and no others; and where path and body name one, both are made the one that was checked.
