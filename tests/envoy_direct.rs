@@ -105,7 +105,7 @@ fn a_body_passes_byte_for_byte_both_ways() {
         assert_eq!(request.header("anthropic-version"), Some("2023-06-01"));
     }
     assert_eq!(
-        requests.iter().map(|request| request.path()).collect::<Vec<_>>(),
+        requests.iter().map(dragoman::simulate::Request::path).collect::<Vec<_>>(),
         ["/v1/messages", "/v1/messages?beta=true"]
     );
     SCENE.assert_sound();

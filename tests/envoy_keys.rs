@@ -129,7 +129,6 @@ fn refusals_have_the_callers_shape() {
         ("POST", "/v1/completions"),
         ("POST", "/v1/images/generations"),
         ("POST", "/v1/audio/speech"),
-        ("POST", "/openai/chat/completions"),
     ] {
         openai_error(&send(method, path), 501, INVALID, Some("not_implemented"));
     }

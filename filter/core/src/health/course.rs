@@ -204,13 +204,13 @@ impl Course {
         }
     }
 
-    pub(super) fn succeed(&mut self, times: u32, period: Period) {
+    pub(super) fn succeed(&mut self, times: u32, period: Period, now_millis: u64) {
         for _ in 0..times.min(MOST_OUTCOMES) {
             self.outcomes.push(false);
         }
         // One that began before the failure tells nothing of the time after it.
         let failed_at = self.until_millis.saturating_sub(self.span_millis);
-        if period.began_millis > failed_at || !self.is_plausible(period.ended_millis) {
+        if period.began_millis > failed_at || !self.is_plausible(now_millis) {
             self.until_millis = 0;
             self.probe_millis = 0;
             if !self.outcomes.are_an_outliers() {

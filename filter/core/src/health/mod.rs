@@ -100,9 +100,9 @@ impl Ledger {
     }
 
     /// So many tries have succeeded; when the last of them was under way.
-    pub fn succeed(&mut self, name: NameRef<'_>, times: u32, period: Period) {
+    pub fn succeed(&mut self, name: NameRef<'_>, times: u32, period: Period, now_millis: u64) {
         if let Some(entry) = self.entry_mut(name) {
-            entry.course.succeed(times, period);
+            entry.course.succeed(times, period, now_millis);
         }
         self.entries.retain(|entry| !entry.course.is_sound());
     }

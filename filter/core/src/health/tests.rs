@@ -40,7 +40,7 @@ impl One {
     }
 
     fn succeeds(&mut self, seconds: u64) -> &mut Self {
-        self.0.succeed(self.1.borrowed(), 1, at(seconds));
+        self.0.succeed(self.1.borrowed(), 1, at(seconds), at(seconds).ended_millis);
         self
     }
 
@@ -59,6 +59,15 @@ impl One {
     fn claims(&mut self, seconds: u64) -> bool {
         self.0.claim(self.1.borrowed(), START + seconds * 1_000)
     }
+}
+
+#[test]
+fn a_success_from_before_the_failure_ends_no_pause_however_late_it_is_told() {
+    let mut one = One::new();
+    one.fails(10);
+    let before = Period { began_millis: START + 8_000, ended_millis: START + 9_000 };
+    one.0.succeed(one.1.borrowed(), 1, before, START + 10_100);
+    assert!(one.cools(11) > 20);
 }
 
 #[test]
@@ -147,16 +156,6 @@ fn a_failure_of_the_probe_cools_on() {
 }
 
 #[test]
-fn a_success_from_before_the_failure_opens_nothing() {
-    let mut one = One::new();
-    one.fails(10);
-    one.0.succeed(one.1.borrowed(), 1, Period { began_millis: START, ended_millis: START + 11_000 });
-    assert_eq!(one.cools(11), 29);
-    // One that was sent in spite of it proves that it is well.
-    assert_eq!(one.succeeds(12).state(12), State::Healthy);
-}
-
-#[test]
 fn a_target_that_fails_half_of_the_time_cools_as_if_it_had_not_succeeded() {
     let mut one = One::new();
     let mut now = 0;
@@ -192,7 +191,7 @@ fn a_target_that_fails_seldom_is_no_outlier() {
 fn what_has_only_succeeded_of_late_is_not_remembered() {
     let mut one = One::new();
     one.fails(0);
-    one.0.succeed(one.1.borrowed(), u32::MAX, at(31));
+    one.0.succeed(one.1.borrowed(), u32::MAX, at(31), at(31).ended_millis);
     assert!(one.0.write().is_empty());
 }
 
@@ -277,7 +276,7 @@ proptest! {
                     let retry_after = after.map(Duration::from_secs);
                     ledger.fail(&name, target == 0, Failure { retry_after, ..DOWN }, COOLDOWN, at(now));
                 }
-                Event::Succeeds => ledger.succeed(name.borrowed(), 1, at(now)),
+                Event::Succeeds => ledger.succeed(name.borrowed(), 1, at(now), at(now).ended_millis),
                 Event::Claims => _ = ledger.claim(name.borrowed(), at(now).ended_millis),
                 Event::Releases => ledger.release(name.borrowed()),
                 Event::Time(seconds) => now += seconds,
@@ -293,7 +292,7 @@ proptest! {
         let mut ledger = Ledger::read(&bytes);
         prop_assert!(ledger.entries.len() <= MOST_ENTRIES);
         ledger.fail(&name(&model), true, DOWN, COOLDOWN, Period { began_millis: now, ended_millis: now });
-        ledger.succeed(name(&model).borrowed(), 1, Period { began_millis: now, ended_millis: now });
+        ledger.succeed(name(&model).borrowed(), 1, Period { began_millis: now, ended_millis: now }, now);
         let _ = ledger.claim(name(&model).borrowed(), now);
     }
 }

@@ -138,7 +138,7 @@ impl Observer {
         if !untold.is_empty() {
             self.change_ledger(now_millis, |ledger| {
                 for sample in &untold {
-                    ledger.succeed(sample.name.borrowed(), 1, sample.period);
+                    ledger.succeed(sample.name.borrowed(), 1, sample.period, now_millis);
                 }
             });
         }

@@ -73,7 +73,7 @@ impl Trip {
         let is_closed = |now| self.observer.with_ledger(|ledger| ledger.is_closed(name, now));
         if !self.is_told && (self.is_probe || is_closed(now_millis)) {
             let period = self.period(now_millis);
-            self.observer.change_ledger(now_millis, |ledger| ledger.succeed(name, 1, period));
+            self.observer.change_ledger(now_millis, |ledger| ledger.succeed(name, 1, period, now_millis));
             (self.is_probe, self.is_told) = (false, true);
         }
     }
