@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use std::sync::LazyLock;
 
 /// A way of failing, whether only streams fail so, and the statuses that it may be told as.
-const FAULTS: [(&str, Only, &[u16]); 16] = [
+const FAULTS: [(&str, Only, &[u16]); 17] = [
     ("status-503", Only::Any, &[503]),
     ("status-429-retry-after-7", Only::Any, &[429]),
     ("status-529", Only::Any, &[529]),
@@ -20,6 +20,7 @@ const FAULTS: [(&str, Only, &[u16]); 16] = [
     ("quota", Only::Any, &[400, 429]),
     ("status-401", Only::Any, &[401]),
     ("refused", Only::Any, &[502, 503]),
+    ("cleartext", Only::Any, &[502, 503]),
     ("reset", Only::Any, &[502, 503]),
     ("reset-head", Only::Any, &[502, 503]),
     ("hang", Only::Any, &[504]),
@@ -86,7 +87,7 @@ fn whatever_the_first_target_does_the_second_answers() {
             assert_eq!(tries.len(), 2, "{fault}: {tries:?}");
             assert_eq!(tries[0].0, failing("openai", fault));
             assert!(statuses.contains(&tries[0].1), "{fault}: {tries:?}");
-            let asked = usize::from(fault != "refused");
+            let asked = usize::from(!["refused", "cleartext"].contains(&fault));
             assert_eq!(CHAIN.counts(&case), [asked, 1, 0], "{fault}");
         }
     }
@@ -187,6 +188,30 @@ fn a_stream_that_holds_back_its_content_has_not_answered() {
         assert_eq!(CHAIN.counts(&case), [1, 1, 0], "{name}");
     }
     CHAIN.assert_sound();
+}
+
+/// One cluster without the module, and the whole plan is tried on the client's own stream.
+#[test]
+fn a_cluster_of_somebody_elses_may_stand_anywhere_in_a_plan() {
+    if skips("a_cluster_of_somebody_elses_may_stand_anywhere_in_a_plan", "all clusters are like that") {
+        return;
+    }
+    let chain = Chain::start(|config| {
+        let mut foreign = config["providers"]["gemini"].clone();
+        foreign["cluster"] = json!("dragoman_gemini.plain");
+        config["providers"]["foreign"] = foreign;
+        config["aliases"] = json!({
+            "first": ["foreign/gemini-2.5-flash-sim-status-503", ANTHROPIC],
+            "last": [failing("openai", "reset"), failing("anthropic", "hang"), "foreign/gemini-2.5-flash"],
+        });
+    });
+    for stream in [false, true] {
+        assert_served(&chain.send(&chat("mixed", "first", stream)), ANTHROPIC, stream);
+        let answer = chain.send(&chat("mixed", "last", stream));
+        assert_served(&answer, "foreign/gemini-2.5-flash", stream);
+        assert_eq!(tries(&answer).len(), 3);
+    }
+    chain.assert_sound();
 }
 
 #[test]

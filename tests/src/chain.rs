@@ -54,7 +54,7 @@ const OF_CALLS: [&str; 2] = ["x-envoy-internal", "x-envoy-expected-rq-timeout-ms
 
 impl Chain {
     /// A gateway without cool-down and with one try at each target; `complete` adds to the file. The provider `refused` is
-    /// one whose connections are refused.
+    /// one whose connections are refused, `cleartext` one that does not speak the TLS that is expected of it.
     ///
     /// # Panics
     /// When it does not start.
@@ -71,15 +71,18 @@ impl Chain {
             place("gemini", "AIza-secret-0004", ("x-goog-api-key", ""), "/v1beta/models/", "contents"),
         ];
         let (refused, refusing) = refusing();
+        let clear = places[0].simulator.addr();
         let timeouts = json!({"first_byte": "1s", "idle": "5s"});
         let mut config = json!({
-            "providers": {"refused": {
-                "kind": "openai",
-                "base_url": format!("http://{refused}/v1"),
-                "auth": "none",
-                // The longest of all providers counts.
-                "timeouts": timeouts,
-            }},
+            // The longest time-outs of all providers count.
+            "providers": {
+                "refused": {
+                    "kind": "openai", "base_url": format!("http://{refused}/v1"), "auth": "none", "timeouts": timeouts,
+                },
+                "cleartext": {
+                    "kind": "openai", "base_url": format!("https://{clear}/v1"), "auth": "none", "timeouts": timeouts,
+                },
+            },
             "retry": {"attempts": 0, "deadline": "20s", "cooldown": {"default": "0s", "max": "0s"}},
         });
         let Some(providers) = config.pointer_mut("/providers").and_then(Value::as_object_mut) else {
@@ -232,7 +235,10 @@ pub fn failing(provider: &str, fault: &str) -> String {
         _ => "gpt-4o",
     };
     let id = model.rsplit('/').next().unwrap_or(model);
-    if fault == "refused" { format!("refused/{id}") } else { format!("{provider}/{id}-sim-{fault}") }
+    match fault {
+        "refused" | "cleartext" => format!("{fault}/{id}"),
+        _ => format!("{provider}/{id}-sim-{fault}"),
+    }
 }
 
 /// The tries, as the answer tells them: `provider/model`, and the status.
