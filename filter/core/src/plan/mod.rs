@@ -410,7 +410,9 @@ impl Plan {
     /// The answer when nobody is left: of the failures, the one that tells most.
     #[must_use]
     pub fn verdict(&self) -> Reply {
-        let (reply, target) = match self.progress.borrow_mut().take_best() {
+        // Taken before it is looked at: a scrutinee is borrowed for as long as its arms run.
+        let best = self.progress.borrow_mut().take_best();
+        let (reply, target) = match best {
             Some((target, failure)) => (failure.reply, Some(target)),
             None => (self.local_error(503, "").reply(self.inquiry.shape), None),
         };

@@ -219,3 +219,11 @@ fn a_cluster_of_the_operators_that_carries_the_module_is_never_called_from_it() 
     let both = plan_of(Course { targets: vec![target("p"), target("q")], ..Course::default() }, 0);
     assert_eq!((both.mode, both.signpost(1).as_deref()), (Mode::Dispatch, Some("bare#1")));
 }
+
+#[test]
+fn a_verdict_can_be_asked_for_whenever_and_as_often_as_one_likes() {
+    let plan = plan(&["a"], 0);
+    assert_eq!(plan.verdict().status, 503);
+    assert_eq!(plan.verdict().status, 503);
+    assert_eq!(begin(&plan), None);
+}
