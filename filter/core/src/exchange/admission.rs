@@ -181,7 +181,7 @@ fn is_read(method: &str) -> bool {
 
 /// The refusal of a body that is larger than this.
 #[must_use]
-pub(super) fn too_large(max_body: u64) -> Error {
+pub fn too_large(max_body: u64) -> Error {
     Error::new(
         Kind::RequestTooLarge,
         format!("The body is larger than the {max_body} bytes that this gateway accepts."),

@@ -13,9 +13,12 @@ mod steer;
 use alloc::{boxed::Box, rc::Rc, vec::Vec};
 use core::mem;
 
-pub use self::arrival::{Arrival, Head};
+pub use self::{
+    admission::too_large,
+    arrival::{Arrival, Head},
+};
 use self::{
-    admission::{Reading, admit, too_large},
+    admission::{Reading, admit},
     arrival::arrival,
     planning::plan,
 };
