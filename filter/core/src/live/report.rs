@@ -11,7 +11,7 @@ use alloc::{
 
 use crate::{
     config::print_time,
-    health::{Cause, Name, NameRef, State},
+    health::{Name, NameRef, State, Trouble},
 };
 
 use super::Observer;
@@ -48,8 +48,8 @@ impl Observer {
     fn write_target(&self, name: NameRef<'_>, now_millis: u64, out: &mut String) {
         let entry = self.with_traffic(now_millis, |traffic| traffic.entry(name).copied()).unwrap_or_default();
         let in_flight = self.slot(name, now_millis).in_flight(&*self.meter);
-        let (state, cause) =
-            self.with_ledger(|ledger| (ledger.state(name, now_millis), ledger.cause(name, now_millis)));
+        let (state, trouble) =
+            self.with_ledger(|ledger| (ledger.state(name, now_millis), ledger.trouble(name, now_millis)));
         let (state, until) = match state {
             State::Healthy => ("healthy", None),
             State::Cooling(until) => ("cooling_down", Some(until)),
@@ -72,7 +72,7 @@ impl Observer {
             ("in_flight", whole(in_flight.map(u64::from))),
             ("state", text(Some(state))),
             ("cooling_until", text(until.map(time).as_deref())),
-            ("last_failure", text(cause.map(Cause::text))),
+            ("last_failure", text(trouble.map(Trouble::text))),
         ];
         let mut before = "{\"";
         for (name, value) in &members {

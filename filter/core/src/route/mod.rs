@@ -73,7 +73,6 @@ pub struct Routing {
     policy: Rc<Policy>,
     /// Of [`Way::Ai`], and of a provider's own paths: one try.
     policy_of_one: Rc<Policy>,
-    headers: Vec<String>,
 }
 
 /// A named router.
@@ -110,7 +109,7 @@ pub struct Query<'a> {
     pub endpoint: Endpoint,
     /// Its path without the query.
     pub path: &'a str,
-    /// Its headers, at least those of [`Routing::headers`].
+    /// Its headers.
     pub headers: Headers<'a>,
     /// The model asked for.
     pub model: Option<&'a str>,
@@ -200,7 +199,6 @@ impl Routing {
             fallback_models: config.fallback_models.clone(),
             policy_of_one: Rc::new(Policy { attempts: 0, ..Policy::clone(&policy) }),
             policy,
-            headers: compiler.headers.into_names().collect(),
         }
     }
 
@@ -208,12 +206,6 @@ impl Routing {
     #[must_use]
     pub fn has_router(&self, name: &str) -> bool {
         self.routers.contains(name)
-    }
-
-    /// The headers that rules and sticky strategies look at: to be kept until the request is planned.
-    #[must_use]
-    pub fn headers(&self) -> &[String] {
-        &self.headers
     }
 
     /// What is done about failures where nobody else is asked: nothing.
