@@ -9,25 +9,25 @@
 //! time-out) is closed by whoever comes next. Where the module retries or Envoy does, the plan alone decides for how long.
 
 mod failure;
+mod outcome;
 mod progress;
+mod signpost;
 
-use alloc::{
-    format,
-    rc::Rc,
-    string::{String, ToString},
-    vec::Vec,
-};
+use alloc::{rc::Rc, string::String, vec::Vec};
 use core::{cell::RefCell, time::Duration};
 
-pub use self::failure::{Cause, Failure};
 use self::progress::Progress;
+pub use self::{
+    failure::{Cause, Failure},
+    signpost::{CALLS_MARK, CLUSTER_HEADER, FLEX_MARK, NEXT_PROPERTY, Signpost, TRIES_MARK},
+};
 use crate::{
     account::Account,
     body::Kept,
     chat::Reason,
     dialect::{Downstream, openai_chat::ChatRequest},
     direct,
-    error::{Error, Kind, Shape},
+    error::Shape,
     gateway::Provider,
     live::Observer,
     retry::Policy,
@@ -35,32 +35,8 @@ use crate::{
     usage::Usage,
 };
 
-/// The filter state property that carries `{cluster}#{token}`: the prefix up to and with `#` chooses the cluster (Envoy's
-/// matcher specifier reads it as `wasm.dragoman.next`), the token finds the plan in the worker's memory. One property,
-/// because each costs about a microsecond to set and another to read.
-pub const NEXT_PROPERTY: &str = "dragoman.next";
-
-/// Follows the token where more than one try is possible: only such a request has a route with a retry policy, because Envoy
-/// then keeps a copy of its body.
-pub const TRIES_MARK: &str = "#tries";
-
-/// The same where the module makes all tries but the first by calls of its own: Envoy does not retry then, but it must bear the
-/// silence while they are made, and how much of it is a matter of the route.
-pub const CALLS_MARK: &str = "#calls";
-
-/// Ends the value of [`NEXT_PROPERTY`] where the client asked for the flex tier: such a request has a route of its own,
-/// because how long an attempt may be silent is a matter of the route and can be set by no header.
-pub const FLEX_MARK: &str = "#flex";
-
-/// The request header that names the cluster, for routes that have no other way to know it (`cluster_header`): those of an
-/// Envoy that was there before the gateway, and of all before 1.39.
-pub const CLUSTER_HEADER: &str = "x-dragoman-cluster";
-
 /// The header of an answer by which an attempt asks Envoy for the next try.
 pub const RETRY_HEADER: &str = "x-dragoman-retry";
-
-/// So much earlier than by the module's clock a time-out of Envoy's may ring: its loop looks at the clock once a turn.
-const EARLY: Duration = Duration::from_millis(50);
 
 /// Where the attempts run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,17 +45,6 @@ pub enum Mode {
     Native,
     /// On the client's own stream: the clusters carry nothing. Only the first target is asked through the router.
     Dispatch,
-}
-
-/// How the route finds the cluster.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Signpost {
-    /// By [`NEXT_PROPERTY`]: the route was rendered for it.
-    Property,
-    /// By [`CLUSTER_HEADER`]: so was the route.
-    Header,
-    /// By one of the two; which, the one knows who wrote the route.
-    Either,
 }
 
 /// See the module's documentation.
@@ -198,41 +163,6 @@ impl Plan {
         }
     }
 
-    /// The value of [`NEXT_PROPERTY`] for the target whose turn it is; `None` where there is none, and where no route reads it.
-    #[must_use]
-    pub fn signpost(&self, token: u32) -> Option<String> {
-        self.progress.borrow().front().and_then(|target| self.signpost_to(target, token))
-    }
-
-    /// The same for the case that nothing more is heard of the try under way.
-    #[must_use]
-    pub fn signpost_after_silence(&self, token: u32) -> Option<String> {
-        self.progress.borrow().after_silence().and_then(|target| self.signpost_to(target, token))
-    }
-
-    fn signpost_to(&self, target: &Target, token: u32) -> Option<String> {
-        let tries = match self.mode {
-            Mode::Native => TRIES_MARK,
-            Mode::Dispatch if self.may_try_again() => CALLS_MARK,
-            Mode::Dispatch => "",
-        };
-        let flex = if self.inquiry.request.flex { FLEX_MARK } else { "" };
-        // One that knows the cluster by a header is still chosen by its marks.
-        let is_marked = !tries.is_empty() || !flex.is_empty();
-        let is_read = target.provider.signpost != Signpost::Header || is_marked;
-        is_read.then(|| [self.cluster(target), "#", &token.to_string(), tries, flex].concat())
-    }
-
-    /// The token in a value of [`NEXT_PROPERTY`].
-    #[must_use]
-    pub fn token(next: &[u8]) -> Option<u32> {
-        let next = core::str::from_utf8(next).ok()?;
-        let next = next.strip_suffix(FLEX_MARK).unwrap_or(next);
-        let next = next.strip_suffix(TRIES_MARK).or_else(|| next.strip_suffix(CALLS_MARK)).unwrap_or(next);
-        let (_, token) = next.rsplit_once('#')?;
-        token.parse().ok()
-    }
-
     /// The cluster of a target, in this plan.
     #[must_use]
     pub fn cluster<'a>(&self, target: &'a Target) -> &'a str {
@@ -338,23 +268,6 @@ impl Plan {
         self.progress.borrow_mut().fail(failure, &self.policy, &self.inquiry.exchange, now)
     }
 
-    /// The try under way, if any, has ended without an answer: it was too late, or the provider could not be reached.
-    fn close(&self, now: Duration) {
-        if self.progress.borrow().under_way().is_none() {
-            return;
-        }
-        let error = if self.is_late(now) { self.local_error(504, "timeout") } else { self.local_error(503, "") };
-        self.fail(Failure::of(&error, self.inquiry.shape), now);
-    }
-
-    /// Whether the try under way has had the time that it may take.
-    fn is_late(&self, now: Duration) -> bool {
-        self.progress.borrow().under_way().is_some_and(|(target, began)| {
-            let patience = target.provider.patience(self.inquiry.request.flex);
-            now.saturating_sub(began).saturating_add(EARLY) >= patience
-        })
-    }
-
     /// A request was refused for this reason: whether others are to be asked before those that are left.
     #[must_use]
     pub fn detour(&self, reason: Reason) -> bool {
@@ -405,79 +318,6 @@ impl Plan {
     #[must_use]
     pub fn attempts(&self) -> String {
         self.progress.borrow().attempts()
-    }
-
-    /// The answer when nobody is left: of the failures, the one that tells most.
-    #[must_use]
-    pub fn verdict(&self) -> Reply {
-        // Taken before it is looked at: a scrutinee is borrowed for as long as its arms run.
-        let best = self.progress.borrow_mut().take_best();
-        let (reply, target) = match best {
-            Some((target, failure)) => (failure.reply, Some(target)),
-            None => (self.local_error(503, "").reply(self.inquiry.shape), None),
-        };
-        let reply = reply.with("x-dragoman-attempts", self.attempts());
-        match target {
-            None => reply,
-            Some(Target { provider, model, .. }) => {
-                let reply = reply.with("x-dragoman-provider", &*provider.name);
-                if model.is_empty() { reply } else { reply.with("x-dragoman-model", model) }
-            }
-        }
-    }
-
-    /// The try under way got no answer in time.
-    pub fn late(&self, now: Duration) -> Next {
-        if let Some(next) = self.between_tries() {
-            return next;
-        }
-        if !self.is_late(now) {
-            // There was no time left for it, which tells nothing of its health.
-            self.progress.borrow_mut().forget();
-        }
-        self.fail(Failure::of(&self.local_error(504, "timeout"), self.inquiry.shape), now)
-    }
-
-    /// The answer to the try under way broke off.
-    pub fn broke(&self, now: Duration) -> Next {
-        if self.is_late(now) { self.late(now) } else { self.lost(502, "", now) }
-    }
-
-    /// Envoy itself has ended the request, or the try under way: `details` are its response code details, `status` its answer.
-    pub fn lost(&self, status: u16, details: &str, now: Duration) -> Next {
-        if let Some(next) = self.between_tries() {
-            return next;
-        }
-        let failure = Failure::of(&self.local_error(status, details), self.inquiry.shape);
-        self.fail(Failure { status, ..failure }, now)
-    }
-
-    /// What follows where one try has ended and the next has not begun: nobody is to blame for what happens then.
-    fn between_tries(&self) -> Option<Next> {
-        let progress = self.progress.borrow();
-        let is_between = progress.has_begun() && progress.under_way().is_none();
-        is_between.then(|| if progress.front().is_some() { Next::Try } else { Next::Nobody })
-    }
-
-    fn local_error(&self, status: u16, details: &str) -> Error {
-        let progress = self.progress.borrow();
-        let name = progress.current().map_or("?", |target| target.provider.name.as_str());
-        if details.contains("timeout") || details.contains("max_stream_duration") {
-            return Error::new(Kind::UpstreamTimeout, format!("The provider `{name}` did not answer in time."));
-        }
-        if details.contains("overflow") {
-            return Error::new(
-                Kind::UpstreamUnavailable,
-                format!("Too many requests to the provider `{name}` are under way."),
-            );
-        }
-        if details.contains("response_payload_too_large") || details.contains("protocol_error") || status == 502 {
-            return Error::new(
-                Kind::BadUpstream,
-                format!("The provider `{name}` sent an answer that cannot be passed on."),
-            );
-        }
-        Error::new(Kind::UpstreamUnavailable, format!("The provider `{name}` cannot be reached."))
     }
 }
 
