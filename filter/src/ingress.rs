@@ -10,7 +10,7 @@ use dragoman_core::{
     exchange::{Arrival, Exchange, Head},
     gateway::Gateway,
     headers::Headers,
-    plan::{Mode, NEXT_PROPERTY, Plan},
+    plan::{Mode, NEXT_PROPERTY, PASSED_OVER_PROPERTY, Plan},
     step::{HeaderEdits, Step},
 };
 use proxy_wasm::{
@@ -104,8 +104,16 @@ impl IngressStream {
                     self.stream.reply(&watch::explanation().reply(dragoman_core::error::Shape::OpenAi))
                 }
             }
-            Step::Forward(plan, edits) if plan.mode == Mode::Dispatch => self.carry(&plan, &edits),
-            Step::Forward(plan, edits) => self.hand_over(plan, &edits),
+            Step::Forward(plan, edits) => {
+                if !plan.passed_over.is_empty() {
+                    log::debug!("request {}: {}", plan.inquiry.exchange, plan.passed_over);
+                    host::set_property(PASSED_OVER_PROPERTY, &plan.passed_over);
+                }
+                match plan.mode {
+                    Mode::Native => self.hand_over(plan, &edits),
+                    Mode::Dispatch => self.carry(&plan, &edits),
+                }
+            }
             Step::Reply(reply) => self.stream.reply(&reply),
         }
     }

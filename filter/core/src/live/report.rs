@@ -10,14 +10,11 @@ use alloc::{
 };
 
 use crate::{
-    config::print_time,
+    config::print_millis,
     health::{Name, NameRef, State, Trouble},
 };
 
 use super::Observer;
-
-/// The last second of the year 9999: later ones have no text.
-const LAST_SECOND: u64 = 253_402_300_799;
 
 impl Observer {
     /// What is known of targets now, as JSON; of those that may be shown.
@@ -55,8 +52,6 @@ impl Observer {
             State::Cooling(until) => ("cooling_down", Some(until)),
             State::HalfOpen(_) => ("half_open", None),
         };
-        // Rounded up: at that time it is over.
-        let time = |millis: u64| print_time(millis.div_ceil(1_000).min(LAST_SECOND));
         let thousandths_of_failures = entry.failures.value().map(|millionths| millionths.saturating_add(500) / 1_000);
         let members = [
             ("provider", text(Some(name.provider))),
@@ -71,7 +66,7 @@ impl Observer {
             ("peak_latency_ms", whole(entry.latency_peak.value(now_millis))),
             ("in_flight", whole(in_flight.map(u64::from))),
             ("state", text(Some(state))),
-            ("cooling_until", text(until.map(time).as_deref())),
+            ("cooling_until", text(until.map(print_millis).as_deref())),
             ("last_failure", text(trouble.map(Trouble::text))),
         ];
         let mut before = "{\"";
