@@ -262,16 +262,11 @@ impl Plan {
         self.inquiry.body.borrow().is_kept()
     }
 
-    /// A copy of the client's body, where it is kept.
-    #[must_use]
-    pub fn copy_of_body(&self) -> Option<Vec<u8>> {
-        self.inquiry.body.borrow().get().map(<[u8]>::to_vec)
-    }
-
     /// The client's body, where it is kept. What may be sent again stays.
     #[must_use]
-    pub fn body(&self) -> Option<Vec<u8>> {
-        if self.may_try_again() { self.copy_of_body() } else { self.inquiry.body.borrow_mut().take() }
+    pub fn body(&self) -> Option<Rc<Vec<u8>>> {
+        let mut body = self.inquiry.body.borrow_mut();
+        if self.may_try_again() { body.get() } else { body.take() }
     }
 
     /// The next try begins: whom to ask, and how long to wait before that. `None` where nobody is left, or no time.
