@@ -226,16 +226,21 @@ impl Plan {
     /// How long the first content of any target's answer may take.
     #[must_use]
     pub fn longest_patience(&self) -> Duration {
-        let is_flex = self.inquiry.request.flex;
-        self.progress.borrow().ahead().map(|target| target.provider.patience(is_flex)).max().unwrap_or_default()
+        self.progress.borrow().ahead().map(|target| self.full_patience(target)).max().unwrap_or_default()
     }
 
     /// How long the first content of a target's answer may take that is asked now.
     #[must_use]
     pub fn patience(&self, target: &Target, now: Duration) -> Duration {
+        let patience = self.full_patience(target);
+        if self.inquiry.request.flex { patience } else { patience.min(self.until().saturating_sub(now)) }
+    }
+
+    /// The same, of a target that is asked first.
+    fn full_patience(&self, target: &Target) -> Duration {
         let is_flex = self.inquiry.request.flex;
         let patience = target.provider.patience(is_flex);
-        if is_flex { patience } else { patience.min(self.until().saturating_sub(now)) }
+        if is_flex { patience } else { patience.min(self.policy.deadline) }
     }
 
     /// When it was made.
