@@ -188,7 +188,8 @@ mod tests {
             {"x-project": "project-secret", "x-b": {"value": "b-secret"}, "x-c": {"env": "C"}}}}}"#;
         let (rendering, _) = render(file, TARGET);
         assert!(!rendering.text.contains("-secret"));
-        let handed: Vec<_> = rendering.handovers.iter().map(|h| (h.variable.as_str(), h.value.as_str())).collect();
+        let handed: Vec<_> =
+            rendering.handovers.iter().map(|h| (h.variable.as_str(), h.value.expose().as_str())).collect();
         assert_eq!(handed, [("DRAGOMAN_HEADER_A_X_PROJECT", "project-secret"), ("DRAGOMAN_HEADER_A_X_B", "b-secret")]);
         assert_eq!(rendering.variables, ["C", "DRAGOMAN_HEADER_A_X_B", "DRAGOMAN_HEADER_A_X_PROJECT"]);
     }

@@ -28,6 +28,7 @@ pub mod plan;
 pub mod provider;
 pub mod retry;
 pub mod route;
+pub mod secret;
 mod segment;
 pub mod sse;
 pub mod step;

@@ -37,7 +37,7 @@ impl Attempt {
         }
         set.push((Name::Borrowed(":path"), direct.path(&self.target)));
         set.push((Name::Borrowed(":authority"), account.authority.clone()));
-        set.extend(account.headers().cloned());
+        set.extend(account.headers().map(|(name, value)| (name.clone(), value.expose().clone())));
         let body = Front::edited(&edits, self.plan.body(), read);
         Outgoing { headers: HeaderEdits { remove: Vec::new(), set }, body }
     }
