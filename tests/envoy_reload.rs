@@ -312,25 +312,11 @@ fn the_beginning_of_a_file_opens_no_gateway() {
     assert_eq!(gateway.send(&chat("sk-nobody", "openai/gpt-4o", false)).status, 200);
 }
 
-/// The Envoy of a gateway: the process whose bootstrap lies in the gateway's folder.
-fn envoy(gateway: &Gateway) -> Pid {
-    let folder = gateway.folder().display().to_string();
-    let processes =
-        fs::read_dir("/proc").unwrap().filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok());
-    let is_envoy = |id: &i32| {
-        let command = fs::read_to_string(format!("/proc/{id}/cmdline")).unwrap_or_default();
-        command.contains("--disable-hot-restart") && command.contains(&folder)
-    };
-    let found: Vec<i32> = processes.filter(is_envoy).collect();
-    let [id] = found.as_slice() else { panic!("{found:?}") };
-    Pid::from_raw(*id).unwrap()
-}
-
 #[test]
 fn an_edit_that_envoy_had_no_time_for_is_not_lost() {
     let scene = start();
     let gateway = &scene.gateway;
-    let envoy = envoy(gateway);
+    let envoy = i32::try_from(gateway.envoy_id()).ok().and_then(Pid::from_raw).unwrap();
     kill_process(envoy, Signal::STOP).unwrap();
     edit(gateway, |config| config["keys"][1]["models"] = json!(["o3"]));
     wait_for_line(gateway, "; tried again in 1 s", 1);

@@ -96,13 +96,14 @@ impl Reloadable {
         carried.providers.extend(dropped.map(|provider| Provider { enabled: false, ..provider.clone() }));
         // The process has its variables from its start; another value, or another variable, does not reach it.
         let masked = credentials::carry(&carried, &self.rendering.handovers)?;
-        let mut variables = [credentials::variables(&masked), self.rendering.variables.clone()].concat();
-        variables.sort_unstable();
-        variables.dedup();
-
+        // Whether the bootstrap names them depends on where the module stands in it.
+        let has = |variable: &String| self.rendering.variables.contains(variable);
+        if !credentials::variables(&masked).iter().all(has) {
+            return None;
+        }
         let mut settled = masked.clone();
         settled.providers.sort_by_key(|provider| find(&self.started.providers, provider).unwrap_or(usize::MAX));
-        let is_same = self.bootstrap(&settled, &variables).is_ok_and(|yaml| yaml == self.rendering.text);
+        let is_same = self.bootstrap(&settled, &self.rendering.variables).is_ok_and(|yaml| yaml == self.rendering.text);
         let fits = is_same && config.listen.concurrency == self.started.listen.concurrency;
         fits.then_some(masked)
     }
@@ -306,10 +307,17 @@ mod tests {
             |file| file["providers"]["a"]["headers"] = json!({ "x-project": "p" }),
         ];
         for edit in edits {
-            let NeedsRestart { fields: found, .. } = reload(edit).unwrap_err();
-            assert_eq!(found.len(), 1, "{found:?}");
-            assert!(found.iter().all(|place| place.starts_with("providers.a.")), "{found:?}");
-            assert!(!found.iter().any(|place| place.contains("sk-")), "{found:?}");
+            for mode in ["auto", "dispatch"] {
+                let mut started = file();
+                started["retry"] = json!({ "mode": mode });
+                let mut edited = started.clone();
+                edit(&mut edited);
+                let reloadable = Reloadable::new(config(&started), TARGET, Path::new("/run/discovery")).unwrap();
+                let NeedsRestart { fields: found, .. } = reloadable.filter(&config(&edited)).unwrap_err();
+                assert_eq!(found.len(), 1, "{mode}: {found:?}");
+                assert!(found.iter().all(|place| place.starts_with("providers.a.")), "{found:?}");
+                assert!(!found.iter().any(|place| place.contains("sk-")), "{found:?}");
+            }
         }
     }
 

@@ -193,7 +193,7 @@ impl Progress {
         if is_whole {
             trip.succeeded(millis(now), self.usage.map(|usage| usage.output));
         } else {
-            let broken = health::Failure { cause: health::Cause::BadAnswer, retry_after: None };
+            let broken = health::Symptom { trouble: health::Trouble::BadAnswer, retry_after: None };
             trip.failed(millis(now), broken, cooldown);
         }
     }
