@@ -141,7 +141,9 @@ fn what_the_filter_takes_is_what_the_tool_renders_from_the_guides_file() {
     let folder = TempDir::new().unwrap();
     fs::write(folder.path().join("dragoman.yaml"), guide.block("dragoman.yaml")).unwrap();
     let tools = artefact("dragoman").parent().unwrap().to_owned();
-    let path = std::env::join_paths([tools].into_iter().chain(std::env::split_paths(&std::env::var_os("PATH").unwrap()))).unwrap();
+    let path =
+        std::env::join_paths([tools].into_iter().chain(std::env::split_paths(&std::env::var_os("PATH").unwrap())))
+            .unwrap();
     let mut shell = shell(guide.commands(2));
     let output = shell.current_dir(folder.path()).env("PATH", path).output().unwrap();
     let [printed, variables] = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
