@@ -18,7 +18,7 @@ use core::{cell::RefCell, fmt::Write as _, mem, time::Duration};
 
 use self::progress::Progress;
 pub use self::{
-    failure::{Cause, Failure},
+    failure::{Cause, End, Failure},
     signpost::{CALLS_MARK, CLUSTER_HEADER, FLEX_MARK, NEXT_PROPERTY, Signpost, TRIES_MARK},
 };
 use crate::{
@@ -306,9 +306,9 @@ impl Plan {
         self.progress.borrow_mut().settle(status, self.inquiry.request.stream, now);
     }
 
-    /// The answer that is passed on has ended, whole or not.
-    pub fn finish(&self, is_whole: bool, now: Duration) {
-        self.progress.borrow_mut().finish(is_whole, self.policy.cooldown, now);
+    /// The answer that is passed on has ended.
+    pub fn finish(&self, end: End, now: Duration) {
+        self.progress.borrow_mut().finish(end, self.policy.cooldown, now);
     }
 
     /// Whether an answer is passed on.
