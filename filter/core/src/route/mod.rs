@@ -44,6 +44,7 @@ use crate::{
     auth::{Caller, Glob},
     catalogue::{Catalogue, by_name},
     config::{Config, KeyRouting, ModelLists, ModelMapping, Router as Section},
+    dialect::Wishes,
     error::{Error, Kind},
     gateway::Provider,
     headers::Headers,
@@ -120,6 +121,8 @@ pub struct Query<'a> {
     pub has_tools: bool,
     /// Whether it holds images.
     pub has_images: bool,
+    /// What of it not every format can express, and the format that it is in, which can.
+    pub wishes: (Wishes, &'static str),
     /// The member `user`.
     pub user: Option<&'a str>,
     /// Its length in tokens, as [`estimate::tokens`] has it.

@@ -233,6 +233,11 @@ impl<'a> Survey<'a> {
         if query.has_tools && choice.lacks("tools") {
             return Err(Error::refusing(format!("The model `{}` does not take tools.", name()), "tools"));
         }
+        let (wishes, own) = query.wishes;
+        let dialect = choice.provider.spec.dialect;
+        if !wishes.is_empty() && dialect.name() != own {
+            wishes.require(dialect.abilities(choice.id))?;
+        }
         let (input, output) = (query.input_tokens, query.max_output_tokens.unwrap_or_default());
         match choice.context_window() {
             Some(window) if !estimate::fits(input, output, window) => {
