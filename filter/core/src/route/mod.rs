@@ -314,13 +314,18 @@ impl<'a> Survey<'a> {
         let met = core::mem::take(&mut self.met);
         let spellings = spellings("", &met);
         let found = self.models(lists.of(self.query.model.unwrap_or_default(), &spellings));
+        let found = self.able(found);
         let targets = self.in_order(found);
         (self.dropped, self.met) = (dropped, met);
         targets
     }
 
-    /// The targets of these candidates; at least one.
-    fn targets(&self, found: Vec<Candidate<'_>>) -> Result<Vec<Target>, Error> {
+    /// The targets of these candidates; at least one. A lone one says by itself what it cannot do, and where in the request
+    /// that stands.
+    fn targets(&mut self, mut found: Vec<Candidate<'a>>) -> Result<Vec<Target>, Error> {
+        if found.len() > 1 {
+            found = self.able(found);
+        }
         if found.is_empty() { Err(refusal::refuse(&self.dropped)) } else { Ok(self.in_order(found)) }
     }
 

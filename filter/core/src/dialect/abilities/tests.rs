@@ -119,15 +119,16 @@ prop_compose! {
         });
         let messages = turns.collect::<Vec<_>>().join(",");
         let mut seen = Vec::new();
-        let mut body = String::from("{");
         let space = if pretty { " " } else { "" };
+        let mut written = Vec::new();
         for (name, value) in members.into_values() {
             if !seen.contains(&name) {
                 seen.push(name);
-                body.push_str(&format!(r#""{name}"{space}:{space}{value},"#));
+                written.push(format!(r#""{name}"{space}:{space}{value}"#));
             }
         }
-        body.push_str(&format!(r#""messages":[{}{messages}]}}"#, system.unwrap_or_default()));
+        written.push(format!(r#""messages":[{}{messages}]"#, system.unwrap_or_default()));
+        let body = format!("{{{}}}", written.join(","));
         let cut = is_cut_at.index(body.len());
         (body, cut)
     }

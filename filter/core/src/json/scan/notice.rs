@@ -22,7 +22,7 @@ impl Scanner {
     pub(super) fn see_name(&mut self) {
         let Some(marks) = self.marks else { return };
         let is = |name: &&str| name.as_bytes() == self.text;
-        self.found.noticed_name |= marks.names.iter().any(|name| is(name));
+        self.found.noticed_name |= marks.names.iter().any(is);
         if self.depth == 1 {
             self.is_in_place = is(&marks.place);
         }
@@ -30,7 +30,7 @@ impl Scanner {
             self.carrier = Carrier::Named;
         } else if self.is_in_place && is(&marks.kinds.0) {
             self.carrier = Carrier::Kind;
-        } else if self.is_in_place && marks.sources.iter().any(|name| is(name)) {
+        } else if self.is_in_place && marks.sources.iter().any(is) {
             self.carrier = Carrier::Source;
         }
     }

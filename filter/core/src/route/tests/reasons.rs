@@ -157,6 +157,7 @@ fn a_target_whose_format_cannot_say_what_is_asked_for_is_passed_over() {
             "chain": ["openai/gpt-4o", "anthropic/claude-sonnet-4-5", "gemini/gemini-2.5-flash"],
             "foreign": ["anthropic/claude-sonnet-4-5", "gemini/gemini-2.5-flash"],
         },
+        "context_fallbacks": {"openai/gpt-4o": ["anthropic/claude-sonnet-4-5"]},
     }));
     let ask = |model, body| Ask { wishes: wishing(body), ..asking(model) };
     let sound = r#"{"messages":[{"role":"user","content":[{"type":"input_audio","input_audio":{}}]}]}"#;
@@ -176,10 +177,9 @@ fn a_target_whose_format_cannot_say_what_is_asked_for_is_passed_over() {
     let (kind, message) = bench.refusal(&ask("foreign", r#"{"logit_bias":{"1":2}}"#));
     assert_eq!(kind, Kind::InvalidRequest);
     assert!(message.contains("`anthropic/claude-sonnet-4-5`: This model takes no `logit_bias`."), "{message}");
-    // Alone it is refused in its own words, as if it had been asked.
-    let (kind, message) = bench.refusal(&ask("anthropic/claude-sonnet-4-5", r#"{"n":2}"#));
-    assert_eq!(
-        (kind, message.as_str()),
-        (Kind::InvalidRequest, "This model gives one answer at a time: `n` must be 1.")
-    );
+    // Alone it says so itself.
+    assert_eq!(bench.targets(&ask("anthropic/claude-sonnet-4-5", r#"{"n":2}"#)), ["anthropic/claude-sonnet-4-5"]);
+    // A stand-in is never alone.
+    let planned = bench.plan(&ask("openai/gpt-4o", r#"{"n":2}"#)).unwrap();
+    assert_eq!((shorts(&planned.on_context).len(), planned.dropped.len()), (0, 0));
 }
