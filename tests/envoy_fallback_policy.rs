@@ -4,7 +4,7 @@
 
 use dragoman::simulate::{Piece, Script};
 use dragoman_tests::chain::{
-    ANTHROPIC, Chain, GEMINI, OPENAI, assert_named, assert_served, chat, failing, said, teller, tries,
+    ANTHROPIC, Chain, GEMINI, OPENAI, SAID, assert_named, assert_served, body, chat, failing, post, said, teller, tries,
 };
 use dragoman_tests::envoy::skips;
 use dragoman_tests::http::Response;
@@ -13,6 +13,10 @@ use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
+
+/// How the first target of a plan fails whose second one cannot do what is asked for: Envoy goes on to the next by itself after
+/// the last two, and asks nobody.
+const UNHEARD: [&str; 3] = ["status-503", "refused", "reset"];
 
 /// Each target once.
 static ONCE: LazyLock<Chain> = LazyLock::new(|| {
@@ -30,6 +34,10 @@ static ONCE: LazyLock<Chain> = LazyLock::new(|| {
             "no-answer": all(["html", "empty", "malformed"]),
             "all-refuse": all(["status-401", "status-403", "status-401"]),
         });
+        for fault in UNHEARD {
+            config["aliases"][format!("heard-{fault}")] = json!([failing("openai", fault), ANTHROPIC, GEMINI]);
+        }
+        config["aliases"]["deaf"] = json!([ANTHROPIC, "anthropic/claude-3-haiku"]);
         for status in [400, 404, 413, 422] {
             config["aliases"][format!("asked-{status}")] =
                 json!([failing("openai", &format!("status-{status}")), ANTHROPIC]);
@@ -149,6 +157,36 @@ fn a_prompt_that_is_too_long_goes_to_a_larger_model_and_one_that_offends_to_anot
         // Where the file names none, the error is the answer.
         let (answer, _) = ask(&ONCE, "neither", &failing("anthropic", "context-length"), stream);
         assert_eq!((answer.status, statuses(&answer)), (400, vec![400]), "{}", answer.text());
+    }
+    ONCE.assert_apart();
+}
+
+#[test]
+fn a_target_that_cannot_do_what_is_asked_for_is_passed_over() {
+    let spoken = |case: &str, model: &str, stream| {
+        let mut body = body(model, stream);
+        let sound = json!({"type": "input_audio", "input_audio": {"data": "UklGRg==", "format": "wav"}});
+        body["messages"][0]["content"] = json!([{"type": "text", "text": SAID}, sound]);
+        ONCE.send(&post("/v1/chat/completions", case, &body))
+    };
+    for stream in [false, true] {
+        for fault in UNHEARD {
+            let case = format!("heard {fault} {stream}");
+            let answer = spoken(&case, &format!("heard-{fault}"), stream);
+            assert_served(&answer, GEMINI, stream);
+            assert_eq!(statuses(&answer), [503, 200], "{fault}");
+            assert_eq!(ONCE.counts(&case)[1..], [0, 1], "{fault}");
+            // What all can do reaches the second.
+            let (answer, _) = ask(&ONCE, &format!("able {fault} {stream}"), &format!("heard-{fault}"), stream);
+            assert_served(&answer, ANTHROPIC, stream);
+        }
+        let case = format!("deaf {stream}");
+        let answer = spoken(&case, "deaf", stream);
+        assert_eq!(answer.status, 400, "{}", answer.text());
+        let error = answer.json()["error"].clone();
+        assert_eq!((&error["param"], &error["type"]), (&json!("messages"), &json!("invalid_request_error")));
+        assert!(answer.text().contains("cannot listen to audio"), "{}", answer.text());
+        assert_eq!(ONCE.counts(&case), [0, 0, 0]);
     }
     ONCE.assert_apart();
 }
