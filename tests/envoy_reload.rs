@@ -280,6 +280,26 @@ fn an_edit_that_envoy_had_no_time_for_is_not_lost() {
     wait_for_line(gateway, "dragoman: reloaded ", 1);
     thread::sleep(WORKERS_LIMIT);
     assert_eq!(gateway.send(&chat("sk-edited", "openai/o3", false)).status, 200);
+
+    // One that was replaced before Envoy had time is as if it had never been: what came after it does not open the gateway.
+    let refused = counter(gateway, "update_rejected");
+    kill_process(envoy, Signal::STOP).unwrap();
+    edit(gateway, |config| {
+        config.as_object_mut().unwrap().remove("keys");
+        config["auth"] = json!({"required": false});
+    });
+    wait_for_line(gateway, "; tried again in 1 s", 2);
+    edit(gateway, |config| drop(config.as_object_mut().unwrap().remove("keys")));
+    wait_for_line(gateway, "not reloaded: /keys: there are none any more", 1);
+    kill_process(envoy, Signal::CONT).unwrap();
+    let begun = Instant::now();
+    while counter(gateway, "update_rejected") == refused {
+        assert!(begun.elapsed() < PATIENCE, "{}", gateway.log());
+        thread::sleep(Duration::from_millis(10));
+    }
+    thread::sleep(WORKERS_LIMIT);
+    assert_eq!(gateway.send(&chat("sk-nobody", "openai/gpt-4o", false)).status, 401);
+    assert_eq!(gateway.log().matches("dragoman: reloaded ").count(), 1);
 }
 
 #[test]

@@ -9,25 +9,25 @@
 //! time-out) is closed by whoever comes next. Where the module retries or Envoy does, the plan alone decides for how long.
 
 mod failure;
+mod outcome;
 mod progress;
+mod signpost;
 
-use alloc::{
-    format,
-    rc::Rc,
-    string::{String, ToString},
-    vec::Vec,
-};
-use core::{cell::RefCell, time::Duration};
+use alloc::{rc::Rc, string::String, vec::Vec};
+use core::{cell::RefCell, fmt::Write as _, mem, time::Duration};
 
-pub use self::failure::{Cause, Failure};
 use self::progress::Progress;
+pub use self::{
+    failure::{Cause, End, Failure},
+    signpost::{CALLS_MARK, CLUSTER_HEADER, FLEX_MARK, NEXT_PROPERTY, Signpost, TRIES_MARK},
+};
 use crate::{
     account::Account,
     body::Kept,
     chat::Reason,
     dialect::{Downstream, openai_chat::ChatRequest},
     direct,
-    error::{Error, Kind, Shape},
+    error::Shape,
     gateway::Provider,
     live::Observer,
     retry::Policy,
@@ -35,32 +35,11 @@ use crate::{
     usage::Usage,
 };
 
-/// The filter state property that carries `{cluster}#{token}`: the prefix up to and with `#` chooses the cluster (Envoy's
-/// matcher specifier reads it as `wasm.dragoman.next`), the token finds the plan in the worker's memory. One property,
-/// because each costs about a microsecond to set and another to read.
-pub const NEXT_PROPERTY: &str = "dragoman.next";
-
-/// Follows the token where more than one try is possible: only such a request has a route with a retry policy, because Envoy
-/// then keeps a copy of its body.
-pub const TRIES_MARK: &str = "#tries";
-
-/// The same where the module makes all tries but the first by calls of its own: Envoy does not retry then, but it must bear the
-/// silence while they are made, and how much of it is a matter of the route.
-pub const CALLS_MARK: &str = "#calls";
-
-/// Ends the value of [`NEXT_PROPERTY`] where the client asked for the flex tier: such a request has a route of its own,
-/// because how long an attempt may be silent is a matter of the route and can be set by no header.
-pub const FLEX_MARK: &str = "#flex";
-
-/// The request header that names the cluster, for routes that have no other way to know it (`cluster_header`): those of an
-/// Envoy that was there before the gateway, and of all before 1.39.
-pub const CLUSTER_HEADER: &str = "x-dragoman-cluster";
+/// The filter state property that carries [`Plan::passed_over`] to the access log, which reads it as `wasm.` and this name.
+pub const PASSED_OVER_PROPERTY: &str = "dragoman.passed_over";
 
 /// The header of an answer by which an attempt asks Envoy for the next try.
 pub const RETRY_HEADER: &str = "x-dragoman-retry";
-
-/// So much earlier than by the module's clock a time-out of Envoy's may ring: its loop looks at the clock once a turn.
-const EARLY: Duration = Duration::from_millis(50);
 
 /// Where the attempts run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,17 +48,6 @@ pub enum Mode {
     Native,
     /// On the client's own stream: the clusters carry nothing. Only the first target is asked through the router.
     Dispatch,
-}
-
-/// How the route finds the cluster.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Signpost {
-    /// By [`NEXT_PROPERTY`]: the route was rendered for it.
-    Property,
-    /// By [`CLUSTER_HEADER`]: so was the route.
-    Header,
-    /// By one of the two; which, the one knows who wrote the route.
-    Either,
 }
 
 /// See the module's documentation.
@@ -91,6 +59,8 @@ pub struct Plan {
     pub inquiry: Inquiry,
     /// What happens after a failure.
     pub policy: Rc<Policy>,
+    /// Who is not asked, or only after others, and why: the operator's business. Empty where that is nobody.
+    pub passed_over: String,
     /// The headers that one target or another is sent; `None` where there is but one: what the one was sent is still there when
     /// the next one's turn has come.
     foreign: Option<Vec<Name>>,
@@ -126,9 +96,32 @@ pub struct Course {
     pub on_context: Vec<Target>,
     /// The same, where a provider's policy forbids the content.
     pub on_content: Vec<Target>,
+    /// Who is not asked, or only after others, and why; empty where that is nobody.
+    pub passed_over: String,
 }
 
 impl Course {
+    /// Takes away who can be asked behind Envoy's router only.
+    fn keep_plain(&mut self) {
+        let Self { targets, on_context, on_content, passed_over } = self;
+        targets.retain(|Target { provider, account, model, .. }| {
+            let is_kept = account.plain.is_some();
+            if !is_kept {
+                let space = if passed_over.is_empty() { "" } else { " " };
+                // Writing to a String cannot fail.
+                let _ = write!(
+                    passed_over,
+                    "{space}`{}/{model}`: Its cluster carries the module, and another target's does not.",
+                    provider.name
+                );
+            }
+            is_kept
+        });
+        for others in [on_context, on_content] {
+            others.retain(|target| target.account.plain.is_some());
+        }
+    }
+
     fn all(&self) -> impl Iterator<Item = &Target> {
         self.targets.iter().chain(&self.on_context).chain(&self.on_content)
     }
@@ -175,9 +168,7 @@ impl Plan {
         let mode = if is_native && !is_light { Mode::Native } else { Mode::Dispatch };
         if mode == Mode::Dispatch {
             // Called from the module, a cluster that carries it would enter its VM a second time.
-            for targets in [&mut course.targets, &mut course.on_context, &mut course.on_content] {
-                targets.retain(|target| target.account.plain.is_some());
-            }
+            course.keep_plain();
         }
         let foreign = (!is_single).then(|| {
             let mut names: Vec<Name> = Vec::new();
@@ -192,45 +183,11 @@ impl Plan {
             mode,
             inquiry,
             foreign,
+            passed_over: mem::take(&mut course.passed_over),
             observer: Rc::clone(observer),
             progress: RefCell::new(Progress::new(course, policy.attempts, now)),
             policy,
         }
-    }
-
-    /// The value of [`NEXT_PROPERTY`] for the target whose turn it is; `None` where there is none, and where no route reads it.
-    #[must_use]
-    pub fn signpost(&self, token: u32) -> Option<String> {
-        self.progress.borrow().front().and_then(|target| self.signpost_to(target, token))
-    }
-
-    /// The same for the case that nothing more is heard of the try under way.
-    #[must_use]
-    pub fn signpost_after_silence(&self, token: u32) -> Option<String> {
-        self.progress.borrow().after_silence().and_then(|target| self.signpost_to(target, token))
-    }
-
-    fn signpost_to(&self, target: &Target, token: u32) -> Option<String> {
-        let tries = match self.mode {
-            Mode::Native => TRIES_MARK,
-            Mode::Dispatch if self.may_try_again() => CALLS_MARK,
-            Mode::Dispatch => "",
-        };
-        let flex = if self.inquiry.request.flex { FLEX_MARK } else { "" };
-        // One that knows the cluster by a header is still chosen by its marks.
-        let is_marked = !tries.is_empty() || !flex.is_empty();
-        let is_read = target.provider.signpost != Signpost::Header || is_marked;
-        is_read.then(|| [self.cluster(target), "#", &token.to_string(), tries, flex].concat())
-    }
-
-    /// The token in a value of [`NEXT_PROPERTY`].
-    #[must_use]
-    pub fn token(next: &[u8]) -> Option<u32> {
-        let next = core::str::from_utf8(next).ok()?;
-        let next = next.strip_suffix(FLEX_MARK).unwrap_or(next);
-        let next = next.strip_suffix(TRIES_MARK).or_else(|| next.strip_suffix(CALLS_MARK)).unwrap_or(next);
-        let (_, token) = next.rsplit_once('#')?;
-        token.parse().ok()
     }
 
     /// The cluster of a target, in this plan.
@@ -269,16 +226,21 @@ impl Plan {
     /// How long the first content of any target's answer may take.
     #[must_use]
     pub fn longest_patience(&self) -> Duration {
-        let is_flex = self.inquiry.request.flex;
-        self.progress.borrow().ahead().map(|target| target.provider.patience(is_flex)).max().unwrap_or_default()
+        self.progress.borrow().ahead().map(|target| self.full_patience(target)).max().unwrap_or_default()
     }
 
     /// How long the first content of a target's answer may take that is asked now.
     #[must_use]
     pub fn patience(&self, target: &Target, now: Duration) -> Duration {
+        let patience = self.full_patience(target);
+        if self.inquiry.request.flex { patience } else { patience.min(self.until().saturating_sub(now)) }
+    }
+
+    /// The same, of a target that is asked first.
+    fn full_patience(&self, target: &Target) -> Duration {
         let is_flex = self.inquiry.request.flex;
         let patience = target.provider.patience(is_flex);
-        if is_flex { patience } else { patience.min(self.until().saturating_sub(now)) }
+        if is_flex { patience } else { patience.min(self.policy.deadline) }
     }
 
     /// When it was made.
@@ -305,16 +267,11 @@ impl Plan {
         self.inquiry.body.borrow().is_kept()
     }
 
-    /// A copy of the client's body, where it is kept.
-    #[must_use]
-    pub fn copy_of_body(&self) -> Option<Vec<u8>> {
-        self.inquiry.body.borrow().get().map(<[u8]>::to_vec)
-    }
-
     /// The client's body, where it is kept. What may be sent again stays.
     #[must_use]
-    pub fn body(&self) -> Option<Vec<u8>> {
-        if self.may_try_again() { self.copy_of_body() } else { self.inquiry.body.borrow_mut().take() }
+    pub fn body(&self) -> Option<Rc<Vec<u8>>> {
+        let mut body = self.inquiry.body.borrow_mut();
+        if self.may_try_again() { body.get() } else { body.take() }
     }
 
     /// The next try begins: whom to ask, and how long to wait before that. `None` where nobody is left, or no time.
@@ -338,23 +295,6 @@ impl Plan {
         self.progress.borrow_mut().fail(failure, &self.policy, &self.inquiry.exchange, now)
     }
 
-    /// The try under way, if any, has ended without an answer: it was too late, or the provider could not be reached.
-    fn close(&self, now: Duration) {
-        if self.progress.borrow().under_way().is_none() {
-            return;
-        }
-        let error = if self.is_late(now) { self.local_error(504, "timeout") } else { self.local_error(503, "") };
-        self.fail(Failure::of(&error, self.inquiry.shape), now);
-    }
-
-    /// Whether the try under way has had the time that it may take.
-    fn is_late(&self, now: Duration) -> bool {
-        self.progress.borrow().under_way().is_some_and(|(target, began)| {
-            let patience = target.provider.patience(self.inquiry.request.flex);
-            now.saturating_sub(began).saturating_add(EARLY) >= patience
-        })
-    }
-
     /// A request was refused for this reason: whether others are to be asked before those that are left.
     #[must_use]
     pub fn detour(&self, reason: Reason) -> bool {
@@ -366,9 +306,9 @@ impl Plan {
         self.progress.borrow_mut().settle(status, self.inquiry.request.stream, now);
     }
 
-    /// The answer that is passed on has ended, whole or not.
-    pub fn finish(&self, is_whole: bool, now: Duration) {
-        self.progress.borrow_mut().finish(is_whole, self.policy.cooldown, now);
+    /// The answer that is passed on has ended.
+    pub fn finish(&self, end: End, now: Duration) {
+        self.progress.borrow_mut().finish(end, self.policy.cooldown, now);
     }
 
     /// Whether an answer is passed on.
@@ -405,79 +345,6 @@ impl Plan {
     #[must_use]
     pub fn attempts(&self) -> String {
         self.progress.borrow().attempts()
-    }
-
-    /// The answer when nobody is left: of the failures, the one that tells most.
-    #[must_use]
-    pub fn verdict(&self) -> Reply {
-        // Taken before it is looked at: a scrutinee is borrowed for as long as its arms run.
-        let best = self.progress.borrow_mut().take_best();
-        let (reply, target) = match best {
-            Some((target, failure)) => (failure.reply, Some(target)),
-            None => (self.local_error(503, "").reply(self.inquiry.shape), None),
-        };
-        let reply = reply.with("x-dragoman-attempts", self.attempts());
-        match target {
-            None => reply,
-            Some(Target { provider, model, .. }) => {
-                let reply = reply.with("x-dragoman-provider", &*provider.name);
-                if model.is_empty() { reply } else { reply.with("x-dragoman-model", model) }
-            }
-        }
-    }
-
-    /// The try under way got no answer in time.
-    pub fn late(&self, now: Duration) -> Next {
-        if let Some(next) = self.between_tries() {
-            return next;
-        }
-        if !self.is_late(now) {
-            // There was no time left for it, which tells nothing of its health.
-            self.progress.borrow_mut().forget();
-        }
-        self.fail(Failure::of(&self.local_error(504, "timeout"), self.inquiry.shape), now)
-    }
-
-    /// The answer to the try under way broke off.
-    pub fn broke(&self, now: Duration) -> Next {
-        if self.is_late(now) { self.late(now) } else { self.lost(502, "", now) }
-    }
-
-    /// Envoy itself has ended the request, or the try under way: `details` are its response code details, `status` its answer.
-    pub fn lost(&self, status: u16, details: &str, now: Duration) -> Next {
-        if let Some(next) = self.between_tries() {
-            return next;
-        }
-        let failure = Failure::of(&self.local_error(status, details), self.inquiry.shape);
-        self.fail(Failure { status, ..failure }, now)
-    }
-
-    /// What follows where one try has ended and the next has not begun: nobody is to blame for what happens then.
-    fn between_tries(&self) -> Option<Next> {
-        let progress = self.progress.borrow();
-        let is_between = progress.has_begun() && progress.under_way().is_none();
-        is_between.then(|| if progress.front().is_some() { Next::Try } else { Next::Nobody })
-    }
-
-    fn local_error(&self, status: u16, details: &str) -> Error {
-        let progress = self.progress.borrow();
-        let name = progress.current().map_or("?", |target| target.provider.name.as_str());
-        if details.contains("timeout") || details.contains("max_stream_duration") {
-            return Error::new(Kind::UpstreamTimeout, format!("The provider `{name}` did not answer in time."));
-        }
-        if details.contains("overflow") {
-            return Error::new(
-                Kind::UpstreamUnavailable,
-                format!("Too many requests to the provider `{name}` are under way."),
-            );
-        }
-        if details.contains("response_payload_too_large") || details.contains("protocol_error") || status == 502 {
-            return Error::new(
-                Kind::BadUpstream,
-                format!("The provider `{name}` sent an answer that cannot be passed on."),
-            );
-        }
-        Error::new(Kind::UpstreamUnavailable, format!("The provider `{name}` cannot be reached."))
     }
 }
 

@@ -1,0 +1,191 @@
+//! What a request's head says: who asks, for what, may they, and is the body one that is read.
+
+use alloc::{format, rc::Rc, string::String};
+
+use super::listing::{Listing, live_metrics, models, ready};
+use crate::{
+    auth::{Caller, Credential},
+    body::Kept,
+    dialect::openai_chat::scan_request,
+    direct,
+    error::{Error, Kind, Shape},
+    gateway::Gateway,
+    headers::Headers,
+    host::Surroundings,
+    json::{Failure, Scanner},
+    route::Way,
+    step::Reply,
+    surface::{Endpoint, Route},
+};
+
+/// A request whose head is accepted, while its body comes.
+#[derive(Debug)]
+pub(super) struct Reading {
+    pub(super) caller: Caller,
+    pub(super) asks: Asks,
+    pub(super) query: String,
+    /// Envoy's id of the request.
+    pub(super) exchange: String,
+    pub(super) shape: Shape,
+    /// `None` where the body is nobody's business.
+    pub(super) scanner: Option<Result<Scanner, Failure>>,
+    pub(super) length: usize,
+    pub(super) body: Kept,
+}
+
+/// What is asked for.
+#[derive(Debug)]
+pub(super) enum Asks {
+    Chat(OwnWay),
+    Direct(direct::Call),
+}
+
+/// A [`Way`] that outlives the path that it was read from.
+#[derive(Debug)]
+pub(super) enum OwnWay {
+    Default,
+    Router(String),
+    Ai,
+}
+
+impl OwnWay {
+    pub(super) fn way(&self) -> Way<'_> {
+        match self {
+            Self::Default => Way::Default,
+            Self::Router(name) => Way::Router(name),
+            Self::Ai => Way::Ai,
+        }
+    }
+}
+
+/// What the head says, or the answer that it already calls for.
+pub(super) fn admit(
+    gateway: &Gateway,
+    headers: Headers<'_>,
+    route: Route<'_>,
+    (path, query): (&str, &str),
+    end: bool,
+    around: &Surroundings<'_>,
+) -> Result<Reading, Reply> {
+    let method = headers.text(":method").unwrap_or_default();
+    let stripped = Credential::strip(query);
+    let call = match route {
+        Route::Direct(name, rest) => {
+            gateway.provider(name).map(|provider| direct::Call::of(provider, method, rest, &stripped))
+        }
+        Route::Health | Route::Ready | Route::Models(..) | Route::Api(..) | Route::Unknown => None,
+    };
+    let shape = call.as_ref().map_or_else(|| Route::shape(path), direct::Call::shape);
+    let refuse = |kind, message: String| Error::new(kind, message).reply(shape);
+    match route {
+        Route::Unknown => return Err(refuse(Kind::NotFound, format!("There is no {path} here."))),
+        Route::Health if is_read(method) => return Err(Reply::json(200, br#"{"status":"ok"}"#.to_vec())),
+        Route::Ready if is_read(method) => return Err(ready(gateway)),
+        Route::Health | Route::Ready | Route::Models(..) if !is_read(method) => {
+            return Err(method_not_allowed(method, &["GET", "HEAD"], shape));
+        }
+        Route::Api(_, endpoint) if !endpoint.methods().contains(&method) => {
+            return Err(method_not_allowed(method, endpoint.methods(), shape));
+        }
+        Route::Health | Route::Ready | Route::Models(..) | Route::Direct(..) | Route::Api(..) => {}
+    }
+    let admitted = gateway.keys.admit(Credential::of(headers, query), around.clock);
+    let caller = admitted.map_err(|refusal| refuse(Kind::InvalidApiKey, refusal.message().into()))?;
+    if let Route::Models(way, _) | Route::Api(way, _) = route
+        && let Way::Router(name) = way
+        && !gateway.routing.has_router(name)
+    {
+        return Err(refuse(Kind::NotFound, format!("There is no router `{name}` here.")));
+    }
+    let media = media_type(headers).map_err(|error| error.reply(shape))?;
+    let (asks, scanner) = match (route, call) {
+        (_, Some(call)) => {
+            if let Some(name) = call.listing(method, &caller) {
+                let own = Listing { name, query, caller: &caller, providers: Some(&[Rc::clone(call.provider())]) };
+                return Err(models(gateway, &own, shape));
+            }
+            let is_json = (!end).then_some(media == Media::Json);
+            call.check(&caller, method, is_json).map_err(|error| error.reply(shape))?;
+            let scanner = (is_json == Some(true)).then(|| Ok(direct::Call::scanner()));
+            (Asks::Direct(call), scanner)
+        }
+        (Route::Models(way, name), None) => {
+            let providers = match way {
+                Way::Default | Way::Ai => None,
+                Way::Router(router) => gateway.routing.reach(router, &gateway.catalogue),
+            };
+            let listing = Listing { name, query, caller: &caller, providers: providers.as_deref() };
+            return Err(models(gateway, &listing, shape));
+        }
+        (Route::Api(_, Endpoint::LiveMetrics), None) => return Err(live_metrics(&caller, around)),
+        (Route::Api(way, Endpoint::ChatCompletions), None) => {
+            let way = match way {
+                Way::Default => OwnWay::Default,
+                Way::Router(name) => OwnWay::Router(name.into()),
+                Way::Ai => OwnWay::Ai,
+            };
+            media.check().map_err(|error| error.reply(shape))?;
+            (Asks::Chat(way), Some(Ok(scan_request())))
+        }
+        (Route::Health | Route::Ready | Route::Unknown | Route::Direct(..) | Route::Api(..), None) => {
+            let message = format!("{path} is not served by this version of the gateway.");
+            return Err(refuse(Kind::NotImplemented, message));
+        }
+    };
+    let announced = headers.text("content-length").and_then(|length| length.parse::<u64>().ok());
+    if announced.is_some_and(|length| length > gateway.max_body) {
+        return Err(too_large(gateway.max_body).reply(shape));
+    }
+    let exchange = headers.text("x-request-id").unwrap_or_default().replace('-', "");
+    Ok(Reading { caller, asks, query: stripped, exchange, shape, scanner, length: 0, body: Kept::default() })
+}
+
+/// What a body says that it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Media {
+    Json,
+    Other,
+}
+
+impl Media {
+    fn check(self) -> Result<(), Error> {
+        match self {
+            Self::Json => Ok(()),
+            Self::Other => Err(unsupported("The body must be JSON: send `Content-Type: application/json`.")),
+        }
+    }
+}
+
+fn unsupported(message: &str) -> Error {
+    Error::new(Kind::UnsupportedMediaType, message)
+}
+
+/// What a body is; one that does not say it is JSON.
+fn media_type(headers: Headers<'_>) -> Result<Media, Error> {
+    if headers.get("content-encoding").is_some_and(|encoding| !encoding.eq_ignore_ascii_case(b"identity")) {
+        return Err(unsupported("Compressed request bodies are not accepted; send the JSON as it is."));
+    }
+    let Some(content_type) = headers.get("content-type") else { return Ok(Media::Json) };
+    let essence = content_type.split(|&byte| byte == b';').next().unwrap_or_default().trim_ascii();
+    let is_json = essence.eq_ignore_ascii_case(b"application/json") || essence.to_ascii_lowercase().ends_with(b"+json");
+    Ok(if is_json { Media::Json } else { Media::Other })
+}
+
+fn method_not_allowed(method: &str, allowed: &[&str], shape: Shape) -> Reply {
+    let allowed = allowed.join(", ");
+    let message = format!("{method} is not allowed here; use {allowed}.");
+    Error::new(Kind::MethodNotAllowed, message).reply(shape).with("allow", allowed)
+}
+
+fn is_read(method: &str) -> bool {
+    matches!(method, "GET" | "HEAD")
+}
+
+/// The refusal of a body that is larger than this.
+#[must_use]
+pub fn too_large(max_body: u64) -> Error {
+    Error::new(
+        Kind::RequestTooLarge,
+        format!("The body is larger than the {max_body} bytes that this gateway accepts."),
+    )
+}

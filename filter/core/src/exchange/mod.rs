@@ -1,0 +1,141 @@
+//! One client request: the ingress state machine.
+//!
+//! head → who asks, what for, may they → body, scanned as it arrives → plan → forward. It never holds the body: the host
+//! does. Each state holds exactly what that state has; a call that does not fit the state ends the exchange in an answer
+//! that says so, it cannot panic.
+
+mod admission;
+mod arrival;
+mod listing;
+mod planning;
+mod steer;
+
+use alloc::{boxed::Box, rc::Rc, vec::Vec};
+use core::mem;
+
+pub use self::{
+    admission::too_large,
+    arrival::{Arrival, Head},
+};
+use self::{
+    admission::{Reading, admit},
+    arrival::arrival,
+    planning::plan,
+};
+use crate::{
+    error::{Error, Kind, Shape},
+    gateway::Gateway,
+    headers::Headers,
+    host::{Clock, Surroundings},
+    plan::Plan,
+    step::{Reply, Step},
+    surface::Route,
+};
+
+/// One client request.
+#[derive(Debug)]
+pub struct Exchange {
+    gateway: Rc<Gateway>,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    /// Nothing is known yet.
+    Fresh,
+    /// The head is accepted, the body is being read.
+    Reading(Box<Reading>),
+    /// The attempts own it.
+    Forwarded(Rc<Plan>),
+    /// The gateway answered by itself, or everything is over.
+    Settled,
+}
+
+impl Exchange {
+    /// An exchange of which nothing is known yet.
+    #[must_use]
+    pub fn new(gateway: Rc<Gateway>) -> Self {
+        Self { gateway, state: State::Fresh }
+    }
+
+    /// The request's head has come; `end` says that there is no body.
+    pub fn request_head(&mut self, headers: Headers<'_>, end: bool, around: &Surroundings<'_>) -> Step {
+        if !matches!(self.state, State::Fresh) {
+            return self.request_end(headers, around);
+        }
+        let target = headers.text(":path").unwrap_or_default();
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let route = Route::of(path, |name| self.gateway.provider(name).is_some());
+        match admit(&self.gateway, headers, route, (path, query), end, around) {
+            Ok(reading) => {
+                self.state = State::Reading(Box::new(reading));
+                if end { self.request_end(headers, around) } else { Step::Wait }
+            }
+            Err(reply) => {
+                self.state = State::Settled;
+                Step::Reply(reply)
+            }
+        }
+    }
+
+    /// A piece of the request's body has come.
+    pub fn request_chunk(&mut self, piece: Vec<u8>) -> Option<Reply> {
+        let State::Reading(reading) = &mut self.state else { return None };
+        reading.length = reading.length.saturating_add(piece.len());
+        if u64::try_from(reading.length).unwrap_or(u64::MAX) > self.gateway.max_body {
+            let error = too_large(self.gateway.max_body).reply(reading.shape);
+            self.state = State::Settled;
+            return Some(error);
+        }
+        if let Some(Ok(scanner)) = &mut reading.scanner
+            && let Err(failure) = scanner.feed(&piece)
+        {
+            reading.scanner = Some(Err(failure));
+        }
+        reading.body.push(piece);
+        None
+    }
+
+    /// The request has come whole; `headers` are those of its head.
+    pub fn request_end(&mut self, headers: Headers<'_>, around: &Surroundings<'_>) -> Step {
+        match mem::replace(&mut self.state, State::Settled) {
+            State::Reading(reading) => {
+                let shape = reading.shape;
+                match plan(&self.gateway, *reading, headers, around) {
+                    Ok((plan, edits)) => {
+                        self.state = State::Forwarded(Rc::clone(&plan));
+                        Step::Forward(plan, edits)
+                    }
+                    Err(error) => Step::Reply(error.reply(shape)),
+                }
+            }
+            State::Fresh | State::Forwarded(_) | State::Settled => {
+                let error =
+                    Error::new(Kind::Misconfigured, "The request came in an order that the gateway does not know.");
+                Step::Reply(error.reply(Shape::OpenAi))
+            }
+        }
+    }
+
+    /// A response head reaches the client's stream. Where no attempt made it, Envoy did, and the answer says the same in the
+    /// caller's dialect.
+    pub fn response_head(&mut self, head: &mut dyn Head, clock: &dyn Clock) -> Arrival {
+        match mem::replace(&mut self.state, State::Settled) {
+            State::Forwarded(plan) => {
+                let arrival = arrival(&plan, head, clock);
+                self.state = State::Forwarded(plan);
+                arrival
+            }
+            State::Reading(reading) => {
+                let status = head.status();
+                if status == 413 {
+                    // Envoy's own buffer is smaller than `max_body`.
+                    return Arrival::Instead(too_large(self.gateway.max_body).reply(reading.shape));
+                }
+                let error = Error::new(Kind::InvalidRequest, "The request was ended before it was complete.");
+                Arrival::Instead(Reply { status, ..error.reply(reading.shape) })
+            }
+            State::Fresh | State::Settled => Arrival::Judged,
+        }
+    }
+}

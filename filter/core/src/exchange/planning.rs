@@ -1,0 +1,109 @@
+//! From a request that is known whole to a plan, and to what is changed in the request's head for it.
+
+use alloc::{rc::Rc, vec};
+use core::cell::RefCell;
+
+use super::{
+    admission::{Asks, OwnWay, Reading},
+    steer::{missing_headers, steer, strip},
+};
+use crate::{
+    auth::Caller,
+    dialect::openai_chat::{ChatRequest, OpenAiChat},
+    error::{Error, Kind},
+    gateway::Gateway,
+    headers::Headers,
+    host::Surroundings,
+    json::{Found, Scanner},
+    plan::{Course, Inquiry, Plan},
+    retry::Policy,
+    route::{Conditions, Planned, Query, estimate},
+    step::{HeaderEdits, Name},
+    surface::Endpoint,
+};
+
+/// Whom to ask for what has been read, and in which words.
+///
+/// # Errors
+/// A body that is no request, and a request that nobody may or can be asked for.
+pub(super) fn plan(
+    gateway: &Gateway,
+    reading: Reading,
+    headers: Headers<'_>,
+    around: &Surroundings<'_>,
+) -> Result<(Rc<Plan>, HeaderEdits), Error> {
+    let Reading { caller, asks, query, exchange, shape, scanner, length, body } = reading;
+    let scanned = scanner.map(|scanner| scanner.and_then(Scanner::finish));
+    let mut edits = strip(headers);
+    let (request, direct, course, policy) = match asks {
+        Asks::Direct(call) => {
+            edits.set.extend(missing_headers(headers, call.headers()));
+            let (direct, request) = call.read(scanned.filter(|_| length > 0), length)?;
+            check_others(&request, &caller)?;
+            let target = direct.target(&gateway.catalogue, &caller)?;
+            let course = Course { targets: vec![target], ..Course::default() };
+            (request, Some(direct), course, Rc::clone(gateway.routing.policy_of_one()))
+        }
+        Asks::Chat(way) => {
+            let request = ChatRequest::read(scanned.unwrap_or_else(|| Ok(Found::default())), length)?;
+            check_others(&request, &caller)?;
+            let target = headers.text(":path").unwrap_or_default();
+            let (path, full_query) = target.split_once('?').unwrap_or((target, ""));
+            let (course, policy) = route(gateway, &way, &caller, &request, (headers, path), around)?;
+            if query.len() != full_query.len() {
+                let mark = if query.is_empty() { "" } else { "?" };
+                edits.set.push((Name::Borrowed(":path"), [path, mark, &query].concat()));
+            }
+            (request, None, course, policy)
+        }
+    };
+    let now = around.clock.now();
+    let body = RefCell::new(body);
+    let inquiry = Inquiry { request, body, downstream: &OpenAiChat, exchange, shape, query, direct };
+    let plan = Plan::new(inquiry, course, policy, around.observer, now);
+    steer(gateway, &plan, now, &mut edits);
+    Ok((Rc::new(plan), edits))
+}
+
+/// A key that is for certain models has said which one it wants: what else a provider may take for the name of one would be sent
+/// unseen.
+fn check_others(request: &ChatRequest, caller: &Caller) -> Result<(), Error> {
+    if !request.names_others || !caller.is_limited_to_models() {
+        return Ok(());
+    }
+    let message = "This key is for certain models, and this request may name others than its `model`: in `models`, in \
+                   `fallbacks`, in a tool or the like.";
+    Err(Error::new(Kind::PermissionDenied, message))
+}
+
+/// Who can be asked for a chat, in which order.
+fn route(
+    gateway: &Gateway,
+    way: &OwnWay,
+    caller: &Caller,
+    request: &ChatRequest,
+    (headers, path): (Headers<'_>, &str),
+    around: &Surroundings<'_>,
+) -> Result<(Course, Rc<Policy>), Error> {
+    let contents = &request.contents;
+    let asked = Query {
+        caller,
+        endpoint: Endpoint::ChatCompletions,
+        path,
+        headers,
+        model: request.model.as_deref(),
+        stream: request.stream,
+        has_tools: contents.has_tools,
+        has_images: contents.images > 0,
+        user: request.user.as_deref(),
+        input_tokens: estimate::tokens(contents.text_length, contents.images),
+        max_output_tokens: request.max_output_tokens,
+    };
+    let view = around.observer.view(around.clock);
+    let conditions = Conditions { observed: &view, entropy: around.entropy, clock: around.clock };
+    let planned = gateway.routing.plan(&gateway.catalogue, way.way(), &asked, &conditions)?;
+    let passed_over = planned.passed_over();
+    let Planned { mut targets, policy, on_context, on_content, .. } = planned;
+    view.claim(&mut targets);
+    Ok((Course { targets, on_context, on_content, passed_over }, policy))
+}

@@ -1,0 +1,104 @@
+//! How the try under way ended where no provider said so, and what the client gets when nobody is left.
+
+use alloc::format;
+use core::time::Duration;
+
+use super::{Failure, Next, Plan, Target};
+use crate::{
+    error::{Error, Kind},
+    step::Reply,
+};
+
+/// So much earlier than by the module's clock a time-out of Envoy's may ring: its loop looks at the clock once a turn.
+const EARLY: Duration = Duration::from_millis(50);
+
+impl Plan {
+    /// The answer when nobody is left: of the failures, the one that tells most.
+    #[must_use]
+    pub fn verdict(&self) -> Reply {
+        // Taken before it is looked at: a scrutinee is borrowed for as long as its arms run.
+        let best = self.progress.borrow_mut().take_best();
+        let (reply, target) = match best {
+            Some((target, failure)) => (failure.reply, Some(target)),
+            None => (self.local_error(503, "").reply(self.inquiry.shape), None),
+        };
+        let reply = reply.with("x-dragoman-attempts", self.attempts());
+        match target {
+            None => reply,
+            Some(Target { provider, model, .. }) => {
+                let reply = reply.with("x-dragoman-provider", &*provider.name);
+                if model.is_empty() { reply } else { reply.with("x-dragoman-model", model) }
+            }
+        }
+    }
+
+    /// The try under way got no answer in time.
+    pub fn late(&self, now: Duration) -> Next {
+        if let Some(next) = self.between_tries() {
+            return next;
+        }
+        if !self.is_late(now) {
+            // There was no time left for it, which tells nothing of its health.
+            self.progress.borrow_mut().forget();
+        }
+        self.fail(Failure::of(&self.local_error(504, "timeout"), self.inquiry.shape), now)
+    }
+
+    /// The answer to the try under way broke off.
+    pub fn broke(&self, now: Duration) -> Next {
+        if self.is_late(now) { self.late(now) } else { self.lost(502, "", now) }
+    }
+
+    /// Envoy itself has ended the request, or the try under way: `details` are its response code details, `status` its answer.
+    pub fn lost(&self, status: u16, details: &str, now: Duration) -> Next {
+        if let Some(next) = self.between_tries() {
+            return next;
+        }
+        let failure = Failure::of(&self.local_error(status, details), self.inquiry.shape);
+        self.fail(Failure { status, ..failure }, now)
+    }
+
+    /// What follows where one try has ended and the next has not begun: nobody is to blame for what happens then.
+    fn between_tries(&self) -> Option<Next> {
+        let progress = self.progress.borrow();
+        let is_between = progress.has_begun() && progress.under_way().is_none();
+        is_between.then(|| if progress.front().is_some() { Next::Try } else { Next::Nobody })
+    }
+
+    fn local_error(&self, status: u16, details: &str) -> Error {
+        let progress = self.progress.borrow();
+        let name = progress.current().map_or("?", |target| target.provider.name.as_str());
+        if details.contains("timeout") || details.contains("max_stream_duration") {
+            return Error::new(Kind::UpstreamTimeout, format!("The provider `{name}` did not answer in time."));
+        }
+        if details.contains("overflow") {
+            return Error::new(
+                Kind::UpstreamUnavailable,
+                format!("Too many requests to the provider `{name}` are under way."),
+            );
+        }
+        if details.contains("response_payload_too_large") || details.contains("protocol_error") || status == 502 {
+            return Error::new(
+                Kind::BadUpstream,
+                format!("The provider `{name}` sent an answer that cannot be passed on."),
+            );
+        }
+        Error::new(Kind::UpstreamUnavailable, format!("The provider `{name}` cannot be reached."))
+    }
+
+    /// The try under way, if any, has ended without an answer: it was too late, or the provider could not be reached.
+    pub(super) fn close(&self, now: Duration) {
+        if self.progress.borrow().under_way().is_none() {
+            return;
+        }
+        let error = if self.is_late(now) { self.local_error(504, "timeout") } else { self.local_error(503, "") };
+        self.fail(Failure::of(&error, self.inquiry.shape), now);
+    }
+
+    /// Whether the try under way has had the time that a try at its target may take.
+    fn is_late(&self, now: Duration) -> bool {
+        self.progress.borrow().under_way().is_some_and(|(target, began)| {
+            now.saturating_sub(began).saturating_add(EARLY) >= self.full_patience(&target)
+        })
+    }
+}
