@@ -85,8 +85,6 @@ pub struct ChatRequest {
     pub user: Option<String>,
     /// The most tokens that it lets the answer have.
     pub max_output_tokens: Option<u64>,
-    /// Whether something in it may name other models than `model`.
-    pub names_others: bool,
     /// What another provider has left in it.
     pub history: History,
     /// Where its name stands, or can stand.
@@ -110,6 +108,8 @@ pub struct Contents {
     pub images: usize,
     /// Whether it offers tools.
     pub has_tools: bool,
+    /// Whether something in it may name other models than its `model`.
+    pub names_others: bool,
 }
 
 /// What another provider may have left in a conversation.
@@ -149,7 +149,7 @@ impl ChatRequest {
     pub fn read(scanned: Result<Found, Failure>, length: usize) -> Result<Self, Error> {
         let found = scanned.map_err(describe)?;
         let flex = is_flex(&found);
-        let Found { open, is_empty, members, noticed_name, noticed_text, noticed_kinds, names_others, blank, opaque } =
+        let Found { open, is_empty, members, noticed_name, noticed_text, noticed_kinds, noticed_others, blank, opaque } =
             found;
         let member = |index| members.iter().find(|member| member.index == index);
 
@@ -187,9 +187,9 @@ impl ChatRequest {
                 text_length: length.saturating_sub(blank).saturating_sub(opaque),
                 images: noticed_kinds,
                 has_tools: member(TOOLS).is_some_and(|tools| !is_nothing(tools)),
+                names_others: noticed_others > 0,
             },
             user: text(USER).and_then(|text| json::read(&json::text(text)).ok()),
-            names_others,
             max_output_tokens: tokens(MAX_COMPLETION_TOKENS).or_else(|| tokens(MAX_TOKENS)),
             history: History { has_foreign_fields: noticed_name, has_carried_signature: noticed_text },
             model_span,
@@ -438,7 +438,7 @@ mod tests {
             (r#"{"plugins":[{"id":"auto-router","allowed_models":["x"]}]}"#, true),
             (r#"{"plugins":[{"id":"web"}]}"#, false),
         ] {
-            assert_eq!(read(body).unwrap().names_others, expected, "{body}");
+            assert_eq!(read(body).unwrap().contents.names_others, expected, "{body}");
         }
     }
 
