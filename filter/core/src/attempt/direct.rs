@@ -6,7 +6,7 @@
 use alloc::{format, vec::Vec};
 
 use super::{
-    Attempt, Front, Outgoing,
+    Attempt, Change, Outgoing,
     flow::{Counting, FlowBody},
     held::{Head, HeldBody, Progress, whole_seconds},
 };
@@ -30,7 +30,7 @@ pub(super) enum Start {
 
 impl Attempt {
     /// The request with the gateway's credential, the provider's place and its name for the model.
-    pub(super) fn outgoing_as_is(&self, direct: &Request, read: impl Fn(usize) -> Vec<u8>) -> Outgoing {
+    pub(super) fn outgoing_as_is(&self, direct: &Request) -> Outgoing {
         let (request, account) = (&self.plan.inquiry.request, &self.target.account);
         let edits = direct.edits(request, &self.target);
         let mut set = Vec::with_capacity(6);
@@ -40,7 +40,7 @@ impl Attempt {
         set.push((Name::Borrowed(":path"), direct.path(&self.target)));
         set.push((Name::Borrowed(":authority"), account.authority.clone()));
         set.extend(account.headers().cloned());
-        let body = Front::edited(&edits, self.plan.body(), read);
+        let body = Change::Edited { edits, kept: self.plan.body() };
         Outgoing { headers: HeaderEdits { remove: Vec::new(), set }, body }
     }
 

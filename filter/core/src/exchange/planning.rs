@@ -102,7 +102,8 @@ fn route(
     let view = around.observer.view(around.clock);
     let conditions = Conditions { observed: &view, entropy: around.entropy, clock: around.clock };
     let planned = gateway.routing.plan(&gateway.catalogue, way.way(), &asked, &conditions)?;
+    let passed_over = planned.passed_over();
     let Planned { mut targets, policy, on_context, on_content, .. } = planned;
     view.claim(&mut targets);
-    Ok((Course { targets, on_context, on_content }, policy))
+    Ok((Course { targets, on_context, on_content, passed_over }, policy))
 }

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     config::Cooldown,
-    health::{Cause, Failure, Ledger, NameRef},
+    health::{Ledger, NameRef, Symptom, Trouble},
     host::{Clock, Observed, Store},
     plan::Target,
     store::{Memory, Numbers, Record},
@@ -18,7 +18,7 @@ use record::{MOST_UNLISTED, Traffic};
 
 const START: u64 = 1_767_225_600_000;
 const COOLDOWN: Cooldown = Cooldown { default: Duration::from_secs(30), max: Duration::from_mins(10) };
-const DOWN: Failure = Failure { cause: Cause::ServerError, retry_after: None };
+const DOWN: Symptom = Symptom { trouble: Trouble::ServerError, retry_after: None };
 
 /// Lists what has a name of one letter, and counts all but `a`.
 #[derive(Debug)]

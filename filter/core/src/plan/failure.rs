@@ -52,7 +52,7 @@ impl Failure {
     }
 
     /// What it tells of the target's health; nothing where the request is to blame.
-    pub(super) fn symptom(&self) -> Option<health::Failure> {
+    pub(super) fn symptom(&self) -> Option<health::Symptom> {
         symptom(self.cause, self.status, self.retry_after)
     }
 
@@ -73,15 +73,15 @@ impl Failure {
 }
 
 /// What a failure tells of its target's health; nothing where the request is to blame.
-pub(super) fn symptom(cause: Cause, status: u16, retry_after: Option<Duration>) -> Option<health::Failure> {
-    let cause = match (cause, status) {
-        (Cause::Credential, _) => health::Cause::CredentialRefused,
-        (Cause::Stated, 429) => health::Cause::RateLimited,
-        (Cause::Stated, 408) | (Cause::Unusable, 504) => health::Cause::Timeout,
+pub(super) fn symptom(cause: Cause, status: u16, retry_after: Option<Duration>) -> Option<health::Symptom> {
+    let trouble = match (cause, status) {
+        (Cause::Credential, _) => health::Trouble::CredentialRefused,
+        (Cause::Stated, 429) => health::Trouble::RateLimited,
+        (Cause::Stated, 408) | (Cause::Unusable, 504) => health::Trouble::Timeout,
         (Cause::Unable, _) | (Cause::Stated, 400..=499) => return None,
-        (Cause::Stated, _) => health::Cause::ServerError,
-        (Cause::Unusable, 503) => health::Cause::Connection,
-        (Cause::Unusable, _) => health::Cause::BadAnswer,
+        (Cause::Stated, _) => health::Trouble::ServerError,
+        (Cause::Unusable, 503) => health::Trouble::Connection,
+        (Cause::Unusable, _) => health::Trouble::BadAnswer,
     };
-    Some(health::Failure { cause, retry_after })
+    Some(health::Symptom { trouble, retry_after })
 }

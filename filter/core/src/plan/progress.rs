@@ -192,7 +192,7 @@ impl Progress {
         let Some(trip) = self.trip.take().filter(|_| self.is_settled) else { return };
         let broken = match end {
             End::Whole => return trip.succeeded(millis(now), self.usage.map(|usage| usage.output)),
-            End::Broken => Some(health::Failure { cause: health::Cause::BadAnswer, retry_after: None }),
+            End::Broken => Some(health::Symptom { trouble: health::Trouble::BadAnswer, retry_after: None }),
             End::Fault(status) => symptom(Cause::Stated, status, None),
         };
         match broken {

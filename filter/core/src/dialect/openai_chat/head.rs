@@ -69,7 +69,7 @@ const MAX_MODEL: usize = 256;
 /// A chat request as far as the gateway must know it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChatRequest {
-    /// The model as asked for, where one is.
+    /// The model as asked for, where one is; an empty name is none.
     pub model: Option<String>,
     /// Whether the answer is to be streamed.
     pub stream: bool,
@@ -155,6 +155,8 @@ impl ChatRequest {
 
         let inside = open.saturating_add(1);
         let (model, model_span) = match member(MODEL) {
+            // Clients that leave the choice to the gateway must often send the member.
+            Some(model) if model.text.as_deref() == Some(b"\"\"") => (None, model.span.clone()),
             Some(model) => (Some(model_name(model)?), model.span.clone()),
             None => (None, inside..inside),
         };
@@ -213,7 +215,8 @@ impl ChatRequest {
         if self.model.as_deref() != Some(id) {
             // A string can always be written.
             let name = serde_json::to_string(id).unwrap_or_default();
-            let text = if self.model.is_some() { name } else { format!(r#""model":{name}{}"#, self.comma) };
+            let is_missing = self.model_span.is_empty();
+            let text = if is_missing { format!(r#""model":{name}{}"#, self.comma) } else { name };
             edits.push(self.model_span.clone(), text.into_bytes());
         }
         match (habits.stream_options, &self.usage, &self.options) {
@@ -348,6 +351,7 @@ mod tests {
             ("{}", r#"{"model":"m"}"#),
             ("{ }", r#"{"model":"m" }"#),
             (r#"{"stream":true}"#, r#"{"model":"m","stream_options":{"include_usage":true},"stream":true}"#),
+            (r#"{"x":1,"model" : ""}"#, r#"{"x":1,"model" : "m"}"#),
         ] {
             assert_eq!(read(body).unwrap().model, None);
             assert_eq!(sent(body, "m"), expected);
@@ -476,7 +480,6 @@ mod tests {
         for (body, param) in [
             (r#"{"model":null}"#, Some("model")),
             (r#"{"model":1}"#, Some("model")),
-            (r#"{"model":""}"#, Some("model")),
             (r#"{"model":"m","temperature":2.5}"#, Some("temperature")),
             (r#"{"model":"m\r\nset-cookie: a=b"}"#, Some("model")),
             (r#"{"model":"modèle"}"#, Some("model")),
