@@ -169,16 +169,16 @@ impl Witness for Outline {
         let Self { reader, progress, has_ended } = self;
         reader.read(frame, &mut |delta| {
             so_far.has_begun |= delta.is_content();
-            match delta {
-                Delta::Finish { choice, .. } => progress.end(choice),
-                Delta::Usage(usage) => so_far.usage = Some(usage),
-                Delta::End => *has_ended = true,
-                ref other => {
-                    if let Some(choice) = other.choice() {
-                        progress.note(choice);
-                    }
-                }
+            if let Some(choice) = delta.choice() {
+                progress.note(choice);
             }
+            if let Delta::Finish { choice, .. } = delta {
+                progress.end(choice);
+            }
+            if let Delta::Usage(usage) = delta {
+                so_far.usage = Some(usage);
+            }
+            *has_ended |= matches!(delta, Delta::End);
         })?;
         so_far.is_over = *has_ended || progress.is_complete();
         Ok(())

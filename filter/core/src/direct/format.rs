@@ -164,11 +164,12 @@ impl Format {
     /// Whether an error says that the credential is refused, which its status does not: a 400 of Google's and of xAI's
     /// (2026-11). The client would take it for its own.
     pub(crate) fn refuses_credential(&self, status: u16, body: &[u8]) -> bool {
-        if status != 400 || !matches!(self.shape, Shape::OpenAi | Shape::Gemini) {
-            return false;
+        match self.shape {
+            _ if status != 400 => false,
+            Shape::OpenAi => typed::refuses_credential(body) || Gemini.fault(status, body).status != status,
+            Shape::Gemini => Gemini.fault(status, body).status != status,
+            Shape::Anthropic | Shape::Ollama => false,
         }
-        let said = openai_chat::fault(status, body).message.unwrap_or_default();
-        said.starts_with("Incorrect API key") || Gemini.fault(status, body).status != status
     }
 
     /// An error as the last event of a stream.

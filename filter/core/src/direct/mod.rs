@@ -66,15 +66,12 @@ impl Call {
         let is_known = |called: &str| format.calls.contains(&called) || format.forms.contains(&called);
         let mut query = query.to_owned();
         let deployment = azure.and_then(|_| Place::in_deployment(path)).filter(|(_, called)| is_known(called));
-        let (place, path) = match deployment {
-            Some(deployment) => deployment,
-            None => {
-                let in_path = Place::in_path(path, is_gemini);
-                let apart = || if is_gemini { Place::beside_verb(path, &mut query) } else { None };
-                let in_body = || format.calls.contains(&called).then_some(Place::Body);
-                (in_path.or_else(apart).or_else(in_body).unwrap_or(Place::Nowhere), path)
-            }
-        };
+        let (place, path) = deployment.unwrap_or_else(|| {
+            let in_path = Place::in_path(path, is_gemini);
+            let apart = || if is_gemini { Place::beside_verb(path, &mut query) } else { None };
+            let in_body = || format.calls.contains(&called).then_some(Place::Body);
+            (in_path.or_else(apart).or_else(in_body).unwrap_or(Place::Nowhere), path)
+        });
         let tells_tokens = method == "POST" && (place != Place::Nowhere || is_known(called));
         Self {
             provider: Rc::clone(provider),
@@ -167,10 +164,10 @@ impl Call {
             Place::Body if self.format.streaming.contains(&&*self.path) => found.text(STREAM) != Some("false"),
             Place::Body | Place::Deployment(_) | Place::Nowhere => found.text(STREAM) == Some("true"),
         };
-        let (flex, names_others) = (is_flex(&found), found.names_others);
+        let (flex, others) = (is_flex(&found), found.noticed_others);
         let asked = if self.is_asked_for_tokens() { found } else { Found::default() };
         let mut request = ChatRequest::read(Ok(asked), length)?;
-        (request.stream, request.flex, request.names_others) = (is_stream, flex, names_others);
+        (request.stream, request.flex, request.contents.names_others) = (is_stream, flex, others > 0);
         let model = match &self.place {
             Place::Path(name, _) | Place::Deployment(name) | Place::Apart(Some(name)) => {
                 Some(checked_name(name.clone())?)

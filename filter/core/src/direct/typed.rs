@@ -106,6 +106,27 @@ pub(super) fn status(error: &str) -> u16 {
     known.unwrap_or(502)
 }
 
+/// Whether an error's body says that the API key is wrong.
+pub(super) fn refuses_credential(body: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Wire<'a> {
+        #[serde(borrow)]
+        error: &'a RawValue,
+    }
+    #[derive(Deserialize)]
+    struct Inner<'a> {
+        #[serde(borrow, default)]
+        code: Option<&'a RawValue>,
+        #[serde(borrow, default)]
+        message: Option<&'a RawValue>,
+    }
+    let text = json::text(body);
+    let Ok(Wire { error }) = json::read::<Wire<'_>>(&text) else { return false };
+    let inner: Inner<'_> = json::read(error.get()).unwrap_or(Inner { code: None, message: Some(error) });
+    inner.code.is_some_and(|code| code.get() == r#""invalid_api_key""#)
+        || inner.message.is_some_and(|message| message.get().starts_with(r#""Incorrect API key"#))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

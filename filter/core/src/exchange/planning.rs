@@ -71,7 +71,7 @@ pub(super) fn plan(
 /// A key that is for certain models has said which one it wants: what else a provider may take for the name of one would be sent
 /// unseen.
 fn check_others(request: &ChatRequest, caller: &Caller) -> Result<(), Error> {
-    if !request.names_others || !caller.is_limited_to_models() {
+    if !request.contents.names_others || !caller.is_limited_to_models() {
         return Ok(());
     }
     let message = "This key is for certain models, and this request may name others than its `model`: in `models`, in \

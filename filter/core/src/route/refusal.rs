@@ -1,6 +1,9 @@
 //! What the caller is told where no target is left, and the operator of those that were not asked.
 
-use alloc::{format, string::String};
+use alloc::{
+    format,
+    string::{String, ToString},
+};
 
 use super::{Cooling, Dropped, Planned};
 use crate::{
@@ -80,7 +83,7 @@ fn list(reasons: impl Iterator<Item = String>) -> String {
         }
     }
     if more > 0 {
-        told.push_str(&format!(" And {more} more."));
+        told.extend([" And ", &more.to_string(), " more."]);
     }
     told
 }

@@ -106,8 +106,6 @@ pub struct ChatRequest {
     pub user: Option<String>,
     /// The most tokens that it lets the answer have.
     pub max_output_tokens: Option<u64>,
-    /// Whether something in it may name other models than `model`.
-    pub names_others: bool,
     /// What another provider has left in it.
     pub history: History,
     /// What not every format can express.
@@ -133,6 +131,8 @@ pub struct Contents {
     pub images: usize,
     /// Whether it offers tools.
     pub has_tools: bool,
+    /// Whether something in it may name other models than its `model`.
+    pub names_others: bool,
 }
 
 /// What another provider may have left in a conversation.
@@ -211,9 +211,9 @@ impl ChatRequest {
                 text_length: length.saturating_sub(found.blank).saturating_sub(found.opaque),
                 images: found.noticed_kinds[0],
                 has_tools,
+                names_others: found.noticed_others > 0,
             },
             user: text(USER).and_then(|text| json::read(&json::text(text)).ok()),
-            names_others: found.names_others,
             max_output_tokens: tokens(MAX_COMPLETION_TOKENS).or_else(|| tokens(MAX_TOKENS)),
             history: History { has_foreign_fields: found.noticed_name, has_carried_signature: found.noticed_text },
             wishes: wishes(&found, has_tools),
@@ -483,7 +483,7 @@ mod tests {
             (r#"{"plugins":[{"id":"auto-router","allowed_models":["x"]}]}"#, true),
             (r#"{"plugins":[{"id":"web"}]}"#, false),
         ] {
-            assert_eq!(read(body).unwrap().names_others, expected, "{body}");
+            assert_eq!(read(body).unwrap().contents.names_others, expected, "{body}");
         }
     }
 

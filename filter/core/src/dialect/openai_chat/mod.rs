@@ -31,7 +31,6 @@ pub use history::{Pruning, prune};
 pub(crate) use response::read_usage;
 pub use response::{WANTED as WANTED_OF_ANSWER, Whole, error_body, error_status};
 pub use tap::{Event, StreamTap, error_event};
-pub(crate) use upstream::fault;
 
 /// The format's name.
 const NAME: &str = "openai_chat";

@@ -299,8 +299,7 @@ fn read_delta(choice: u32, delta: WireMessage<'_>, each: &mut dyn FnMut(Delta<'_
     }
 }
 
-/// Reads an error's body.
-pub(crate) fn fault(status: u16, body: &[u8]) -> Fault {
+fn fault(status: u16, body: &[u8]) -> Fault {
     #[derive(Deserialize)]
     struct Wire<'a> {
         #[serde(borrow)]

@@ -66,8 +66,8 @@ pub struct Found {
     pub noticed_kinds: [usize; GROUPS],
     /// How many of the marked sources are no address.
     pub noticed_data: usize,
-    /// Whether something was noticed that may name other models.
-    pub names_others: bool,
+    /// How many members were noticed that may name other models.
+    pub noticed_others: usize,
     /// Bytes of white space between values.
     pub blank: usize,
     /// Bytes of long strings that are no text for people: base64.

@@ -305,7 +305,7 @@ impl Scanner {
         }
         let is_other =
             self.carrier == Carrier::Other && (matches!(byte, b'"' | b'[') || (self.depth == 1 && byte == b'{'));
-        self.found.names_others |= is_other;
+        self.found.noticed_others = self.found.noticed_others.saturating_add(is_other.into());
         self.carrier = match self.carrier {
             Carrier::Named if byte == b'"' => Carrier::Inside(0),
             kept @ (Carrier::Kind | Carrier::Source) if byte == b'"' => kept,
