@@ -406,4 +406,24 @@ mod tests {
             assert_eq!(reload.apply(Ok(SILENT.into()), &busy).await.err().unwrap(), [OPENS]);
         });
     }
+
+    #[test]
+    fn a_file_is_read_elsewhere_than_on_the_thread_that_hears_signals() {
+        let folder = tempfile::tempdir().unwrap();
+        run(async {
+            let reload = reload(folder.path(), SILENT);
+            let provider = json!({"kind": "ollama", "base_url": "http://127.0.0.1:1"});
+            let providers: serde_json::Map<_, _> = (0..40).map(|n| (format!("p{n}"), provider.clone())).collect();
+            let text = json!({"providers": providers}).to_string();
+            let mut is_elsewhere = false;
+            for _ in 0..3 {
+                tokio::select! {
+                    biased;
+                    read = reload.read(text.clone()) => assert!(read.is_err()),
+                    () = std::future::ready(()) => is_elsewhere = true,
+                }
+            }
+            assert!(is_elsewhere);
+        });
+    }
 }
