@@ -1,7 +1,10 @@
 //! Workers that share a store, and what each of them sees.
 
 use alloc::{format, string::String, vec, vec::Vec};
-use core::{cell::Cell, time::Duration};
+use core::{
+    cell::{Cell, RefCell},
+    time::Duration,
+};
 
 use proptest::prelude::*;
 
@@ -9,9 +12,9 @@ use super::*;
 use crate::{
     config::Cooldown,
     health::{Ledger, NameRef, Symptom, Trouble},
-    host::{Clock, Observed, Store},
+    host::{Clock, Entropy, Observed, Store},
     plan::Target,
-    store::{Memory, Numbers, Record},
+    store::{Memory, Record},
 };
 use alloc::rc::Rc;
 use record::{MOST_UNLISTED, Traffic};
@@ -20,17 +23,13 @@ const START: u64 = 1_767_225_600_000;
 const COOLDOWN: Cooldown = Cooldown { default: Duration::from_secs(30), max: Duration::from_mins(10) };
 const DOWN: Symptom = Symptom { trouble: Trouble::ServerError, retry_after: None };
 
-/// Lists what has a name of one letter, and counts all but `a`.
+/// Lists what has a name of one letter.
 #[derive(Debug)]
 struct Letters;
 
 impl Roster for Letters {
     fn lists(&self, name: NameRef<'_>) -> bool {
         name.model.len() == 1
-    }
-
-    fn counts(&self, name: NameRef<'_>) -> bool {
-        name.model != "a"
     }
 }
 
@@ -51,26 +50,32 @@ impl Clock for Watch {
 /// Workers of one process.
 struct Process {
     store: Rc<Memory>,
-    numbers: Rc<Numbers>,
     workers: Vec<Rc<Observer>>,
     clock: Watch,
+    draws: Cell<u64>,
+    /// Of requests that are planned and not sent yet, with their workers.
+    probes: RefCell<Vec<(usize, Probe)>>,
 }
 
 impl Process {
     fn new(workers: usize) -> Self {
-        Self::with(workers, Numbers::default())
+        let store = Rc::new(Memory::default());
+        let mut process = Self {
+            store,
+            workers: Vec::new(),
+            clock: Watch::default(),
+            draws: Cell::new(0),
+            probes: RefCell::default(),
+        };
+        (0..workers).for_each(|_| process.start_worker());
+        process
     }
 
-    fn with(workers: usize, numbers: Numbers) -> Self {
-        let (store, numbers) = (Rc::new(Memory::default()), Rc::new(numbers));
-        let worker = |_| {
-            let (store, numbers) = (Rc::clone(&store), Rc::clone(&numbers));
-            let observer = Observer::new(store, numbers);
-            observer.configure(Rc::new(Letters));
-            observer
-        };
-        let workers = (0..workers).map(worker).collect();
-        Self { store, numbers, workers, clock: Watch::default() }
+    fn start_worker(&mut self) {
+        let store: Rc<dyn Store> = Rc::<Memory>::clone(&self.store);
+        let observer = Observer::new(store);
+        observer.configure(Rc::new(Letters));
+        self.workers.push(observer);
     }
 
     fn now(&self) -> u64 {
@@ -82,7 +87,10 @@ impl Process {
     }
 
     fn begin(&self, worker: usize, model: &str) -> Trip {
-        self.workers[worker].begin(&target(model), self.now())
+        let mut probes = self.probes.borrow_mut();
+        let own = probes.iter().position(|(owner, probe)| *owner == worker && probe.is_of(name(model)));
+        let probe = own.map(|place| probes.swap_remove(place).1);
+        self.workers[worker].begin(&target(model), probe, self.now())
     }
 
     /// A try that takes this long.
@@ -111,7 +119,7 @@ impl Process {
         let mut targets: Vec<Target> = models.iter().map(|model| target(model)).collect();
         let view = self.view(worker);
         targets.sort_by_key(|target| view.cooling_until(target));
-        view.claim(&mut targets);
+        self.probes.borrow_mut().extend(view.claim(&mut targets, self).map(|probe| (worker, probe)));
         assert_eq!(targets.len(), models.len());
         targets[0].model.clone()
     }
@@ -126,6 +134,13 @@ impl Process {
 
     fn report(&self, worker: usize) -> serde_json::Value {
         serde_json::from_slice(&self.workers[worker].report(self.now(), |_| true)).unwrap()
+    }
+}
+
+impl Entropy for Process {
+    fn draw(&self) -> u64 {
+        self.draws.set(self.draws.get() + 1);
+        self.draws.get()
     }
 }
 
@@ -161,9 +176,8 @@ fn a_probe_is_claimed_by_one_request_of_all_workers() {
     for (view, plan) in views.iter().zip(&plans) {
         assert_eq!(view.cooling_until(&plan[0]), None);
     }
-    for (view, plan) in views.iter().zip(&mut plans) {
-        view.claim(plan);
-    }
+    let probes: Vec<_> = views.iter().zip(&mut plans).map(|(view, plan)| view.claim(plan, &process)).collect();
+    process.probes.borrow_mut().extend(probes.into_iter().flatten().map(|probe| (0, probe)));
     assert_eq!(plans.each_ref().map(|plan| plan[0].model.as_str()), ["a", "b"]);
     assert_eq!(process.first(0, &["a", "b"]), "b");
     assert_eq!(process.first(1, &["a", "b", "c"]), "b");
@@ -185,6 +199,26 @@ fn a_probe_whose_client_went_away_is_free_again() {
     assert_eq!(process.first(1, &["a", "b"]), "b");
     drop(probe);
     assert_eq!(process.first(1, &["a", "b"]), "a");
+    // Also one that leaves before anything is sent.
+    process.probes.borrow_mut().clear();
+    assert_eq!(process.first(0, &["a", "b"]), "a");
+}
+
+#[test]
+fn an_error_that_is_passed_on_counts_as_a_failure_and_makes_nothing_cool() {
+    let process = Process::new(1);
+    process.begin(0, "a").erred(process.now());
+    assert!(!process.cools(0, "a"));
+    let metrics = process.report(0);
+    assert_eq!((&metrics["data"][0]["samples"], &metrics["data"][0]["failure_ratio"]), (&1.into(), &1.0.into()));
+    // Nor does it show that a target is well: one request at a time finds that out.
+    process.fails(0, "a");
+    process.wait(30_001);
+    for _ in 0..3 {
+        assert_eq!(process.first(0, &["a", "b"]), "a");
+        assert_eq!(process.first(0, &["a", "b"]), "b");
+        process.begin(0, "a").erred(process.now());
+    }
 }
 
 #[test]
@@ -240,31 +274,55 @@ fn a_client_that_went_away_counts_neither_way() {
 }
 
 #[test]
-fn requests_under_way_are_counted_once_over_all_workers_where_somebody_asks() {
+fn requests_under_way_are_known_at_once_to_their_worker_and_a_moment_later_to_all() {
     let process = Process::new(2);
-    let trips = [process.begin(0, "b"), process.begin(1, "b"), process.begin(1, "b"), process.begin(1, "c")];
-    let _uncounted = process.begin(0, "a");
-    for worker in 0..2 {
+    let trips = [process.begin(0, "b"), process.begin(1, "b"), process.begin(1, "b"), process.begin(1, "invented")];
+    let seen = |worker| {
         let view = process.view(worker);
-        assert_eq!(["a", "b", "c"].map(|model| view.in_flight(&target(model))), [0, 3, 1]);
-    }
+        ["a", "b", "invented"].map(|model| view.in_flight(&target(model)))
+    };
+    assert_eq!([seen(0), seen(1)], [[0, 1, 0], [0, 2, 1]]);
+    process.wait(100);
+    assert!(process.workers.iter().all(|worker| worker.tick(process.now())));
+    process.wait(100);
+    assert_eq!([seen(0), seen(1)], [[0, 3, 1]; 2]);
     // A new configuration changes nothing for those that are under way.
     process.workers[1].configure(Rc::new(Letters));
+    assert_eq!(seen(1), [0, 3, 1]);
     let [first, second, third, fourth] = trips;
     first.succeeded(process.now(), None);
     second.failed(process.now(), DOWN, COOLDOWN);
     drop((third, fourth));
-    assert_eq!(process.numbers.value("llm_requests_in_flight;provider=p;account=default;model=b;"), Some(0));
-    assert_eq!(process.numbers.value("llm_requests_in_flight;provider=p;account=default;model=a;"), None);
+    process.wait(100);
+    // Then there is nothing more to be told.
+    assert!(!process.workers.iter().any(|worker| worker.tick(process.now())));
+    process.wait(100);
+    assert_eq!([seen(0), seen(1)], [[0; 3]; 2]);
 }
 
 #[test]
-fn without_gauges_each_worker_counts_its_own() {
-    let process = Process::with(2, Numbers::excluded());
-    let trips = [process.begin(0, "b"), process.begin(0, "b")];
-    assert_eq!([0, 1].map(|worker| process.view(worker).in_flight(&target("b"))), [2, 0]);
-    drop(trips);
-    assert_eq!(process.view(0).in_flight(&target("b")), 0);
+fn what_a_worker_had_under_way_when_it_died_is_forgotten_and_what_another_has_is_not() {
+    let mut process = Process::new(2);
+    let alive = process.begin(0, "b");
+    let _dead = [process.begin(1, "b"), process.begin(1, "b")];
+    process.wait(100);
+    process.workers.iter().for_each(|worker| _ = worker.tick(process.now()));
+    process.workers.truncate(1);
+    process.start_worker();
+    let other = process.begin(1, "b");
+    for _ in 0..60 {
+        process.wait(100);
+        process.workers.iter().for_each(|worker| _ = worker.tick(process.now()));
+    }
+    assert_eq!([0, 1].map(|worker| process.view(worker).in_flight(&target("b"))), [2; 2]);
+    // The stream of the first goes on for an hour without a word.
+    drop(other);
+    for _ in 0..36_000 {
+        process.wait(100);
+        process.workers.iter().for_each(|worker| _ = worker.tick(process.now()));
+    }
+    assert_eq!([0, 1].map(|worker| process.view(worker).in_flight(&target("b"))), [1; 2]);
+    drop(alive);
 }
 
 #[test]
@@ -296,7 +354,7 @@ fn a_plan_of_one_target_asks_nothing_and_its_success_costs_nothing_within_a_roun
     let (calls, looks) = (process.store.calls(), process.clock.looks.get());
     for _ in 0..99 {
         let view = process.view(0);
-        view.claim(&mut [target("a")]);
+        assert!(view.claim(&mut [target("a")], &process).is_none());
         process.succeeds(0, "a", 1);
     }
     assert_eq!((process.store.calls(), process.clock.looks.get()), (calls, looks));
@@ -360,8 +418,6 @@ fn invented_names_get_the_places_there_are_and_then_share_one() {
     assert_eq!(traffic.entries.len(), MOST_UNLISTED + 2);
     assert_eq!(other.samples, 1_001 - u64::try_from(MOST_UNLISTED).unwrap());
     assert_eq!(process.samples("a"), 2);
-    // Nor do they become gauges.
-    assert_eq!(process.numbers.value("llm_requests_in_flight;provider=p;account=default;model=invented-0;"), None);
     // What fails under the shared name makes nothing cool.
     let mut cooling = 0;
     for number in 0..300 {
@@ -385,14 +441,16 @@ fn the_report_says_how_each_target_does() {
     process.wait(400);
     trip.succeeded(process.now(), Some(50));
     process.fails(0, "b");
-    let _under_way = process.begin(1, "b");
+    let _under_way = [process.begin(1, "b"), process.begin(0, "z")];
     process.succeeds(1, "a", 10);
     process.wait(100);
     process.workers[0].tick(process.now());
     let report = process.report(1);
     assert_eq!(report["object"], "list");
     assert_eq!(report["data"][0]["model"], "a");
-    assert_eq!(report["data"][0]["in_flight"], serde_json::Value::Null);
+    assert_eq!(report["data"][0]["in_flight"], 0);
+    // Nothing is known of it yet but that it is busy.
+    assert_eq!((&report["data"][2]["model"], &report["data"][2]["in_flight"]), (&"z".into(), &1.into()));
     assert_eq!(
         report["data"][1],
         serde_json::json!({
@@ -497,12 +555,21 @@ proptest! {
         for (_, model) in &trips {
             under_way[*model] += 1;
         }
-        under_way[0] = 0;
-        prop_assert_eq!(models.map(|model| process.view(0).in_flight(&target(model))), under_way);
+        let settle = || {
+            process.store.inject_conflicts(0);
+            process.wait(100);
+            process.workers.iter().for_each(|worker| _ = worker.tick(process.now()));
+            process.wait(100);
+        };
+        settle();
+        for worker in 0..2 {
+            prop_assert_eq!(models.map(|model| process.view(worker).in_flight(&target(model))), under_way);
+        }
         drop(trips);
-        prop_assert_eq!(models.map(|model| process.view(1).in_flight(&target(model))), [0; 3]);
-        process.wait(1_000);
-        process.workers.iter().for_each(|worker| _ = worker.tick(process.now()));
+        settle();
+        for worker in 0..2 {
+            prop_assert_eq!(models.map(|model| process.view(worker).in_flight(&target(model))), [0; 3]);
+        }
         prop_assert_eq!(models.map(|model| process.samples(model)), ended);
         prop_assert_eq!(Traffic::read(&process.traffic().write()), process.traffic());
     }
