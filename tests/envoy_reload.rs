@@ -268,25 +268,11 @@ fn the_beginning_of_a_file_opens_no_gateway() {
     assert_eq!(gateway.send(&chat("sk-nobody", "openai/gpt-4o", false)).status, 200);
 }
 
-/// The Envoy of a gateway: the process whose bootstrap lies in the gateway's folder.
-fn envoy(gateway: &Gateway) -> Pid {
-    let folder = gateway.folder().display().to_string();
-    let processes =
-        fs::read_dir("/proc").unwrap().filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok());
-    let is_envoy = |id: &i32| {
-        let command = fs::read_to_string(format!("/proc/{id}/cmdline")).unwrap_or_default();
-        command.contains("--disable-hot-restart") && command.contains(&folder)
-    };
-    let found: Vec<i32> = processes.filter(is_envoy).collect();
-    let [id] = found.as_slice() else { panic!("{found:?}") };
-    Pid::from_raw(*id).unwrap()
-}
-
 #[test]
 fn an_edit_that_envoy_had_no_time_for_is_not_lost() {
     let scene = start();
     let gateway = &scene.gateway;
-    let envoy = envoy(gateway);
+    let envoy = i32::try_from(gateway.envoy_id()).ok().and_then(Pid::from_raw).unwrap();
     kill_process(envoy, Signal::STOP).unwrap();
     edit(gateway, |config| config["keys"][1]["models"] = json!(["o3"]));
     wait_for_line(gateway, "; tried again in 1 s", 1);
@@ -294,6 +280,26 @@ fn an_edit_that_envoy_had_no_time_for_is_not_lost() {
     wait_for_line(gateway, "dragoman: reloaded ", 1);
     thread::sleep(WORKERS_LIMIT);
     assert_eq!(gateway.send(&chat("sk-edited", "openai/o3", false)).status, 200);
+
+    // One that was replaced before Envoy had time is as if it had never been: what came after it does not open the gateway.
+    let refused = counter(gateway, "update_rejected");
+    kill_process(envoy, Signal::STOP).unwrap();
+    edit(gateway, |config| {
+        config.as_object_mut().unwrap().remove("keys");
+        config["auth"] = json!({"required": false});
+    });
+    wait_for_line(gateway, "; tried again in 1 s", 2);
+    edit(gateway, |config| drop(config.as_object_mut().unwrap().remove("keys")));
+    wait_for_line(gateway, "not reloaded: /keys: there are none any more", 1);
+    kill_process(envoy, Signal::CONT).unwrap();
+    let begun = Instant::now();
+    while counter(gateway, "update_rejected") == refused {
+        assert!(begun.elapsed() < PATIENCE, "{}", gateway.log());
+        thread::sleep(Duration::from_millis(10));
+    }
+    thread::sleep(WORKERS_LIMIT);
+    assert_eq!(gateway.send(&chat("sk-nobody", "openai/gpt-4o", false)).status, 401);
+    assert_eq!(gateway.log().matches("dragoman: reloaded ").count(), 1);
 }
 
 #[test]

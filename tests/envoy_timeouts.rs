@@ -78,3 +78,33 @@ fn a_stream_that_goes_on_and_on_is_cut_after_total() {
     assert!(!answer.text().contains("[DONE]"), "{}", answer.text());
     assert_lasts(lasted, 5_000);
 }
+
+/// The same provider, by itself and as the first of two, behind a router with more patience than the file has.
+#[test]
+fn a_routers_deadline_lengthens_a_try_and_only_its_own() {
+    let simulator = Simulator::start(Options::default()).unwrap();
+    let base_url = format!("http://{}/v1", simulator.addr());
+    let gateway = Gateway::start(json!({
+        "providers": {"openai": {"kind": "openai", "base_url": base_url, "timeouts": {"first_byte": "6s"}}},
+        "aliases": {"two": ["openai/gpt-4o", "openai/gpt-4o-mini"]},
+        "retry": {"attempts": 0, "deadline": "1s"},
+        "routers": {"patient": {"retry": {"deadline": "20s"}}},
+    }));
+    let ask = |path: &str, model: &str, stream: bool| {
+        let body = json!({"model": model, "stream": stream, "messages": [{"role": "user", "content": "Hello"}]});
+        let begun = Instant::now();
+        let answer = gateway.send(&Request::post(path, &body).header("x-simulate", "delay=2500"));
+        (answer, begun.elapsed())
+    };
+    for model in ["openai/gpt-4o", "two"] {
+        for stream in [false, true] {
+            let (answer, lasted) = ask("/router/patient/chat/completions", model, stream);
+            assert_eq!(answer.status, 200, "{model}: {}", answer.text());
+            assert_eq!(answer.headers.text("x-dragoman-attempts"), Some("openai/gpt-4o=200"));
+            assert!(lasted >= Duration::from_millis(2_450), "{model}: {lasted:?}");
+            let (answer, lasted) = ask("/v1/chat/completions", model, stream);
+            assert_eq!(answer.status, 504, "{model}: {}", answer.text());
+            assert_lasts(lasted, 1_000);
+        }
+    }
+}

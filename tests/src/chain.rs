@@ -4,10 +4,11 @@
 //! A fault is part of a model's name (`gpt-4o-sim-status-503`), because a header would reach all of a plan's providers.
 
 use crate::envoy::{Gateway, Setup, is_dispatch};
-use crate::http::{Request, Response};
+use crate::http::{Connection, Request, Response};
 use crate::scene;
 use dragoman::simulate::{Gate, Options, Piece, Request as Recorded, Script, Simulator};
-use serde_json::{Value, json};
+use http::StatusCode;
+use serde_json::{Map, Value, json};
 use socket2::{Domain, Socket, Type};
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -123,6 +124,16 @@ impl Chain {
     pub fn answer(&self, provider: &str, case: &str, script: Script) {
         let case = case.to_owned();
         self.upstream(provider).answer_when(move |request| request.header(CASE) == Some(&case), script);
+    }
+
+    /// A connection to each worker of the gateway, of which there are two.
+    ///
+    /// # Panics
+    /// When there are not.
+    #[must_use]
+    #[track_caller]
+    pub fn connect_workers(&self) -> [Connection; 2] {
+        self.gateway.connect_workers().try_into().ok().expect("two workers")
     }
 
     /// What has reached a provider of a case.
@@ -368,6 +379,26 @@ pub fn gated(gates: &[Gate; 2]) -> Script {
         Piece::new(end.concat()).behind(third),
     ];
     script
+}
+
+/// A whole answer in OpenAI's format, whose body is behind the gate.
+#[must_use]
+pub fn held(text: &str, gate: &Gate) -> Script {
+    let message = json!({"role": "assistant", "content": text});
+    let answer = json!({"id": "c", "object": "chat.completion", "created": 1, "model": "m",
+        "choices": [{"index": 0, "message": message, "finish_reason": "stop"}]});
+    let mut script = Script::whole(StatusCode::OK, "application/json", answer.to_string());
+    script.body = script.body.into_iter().map(|piece| piece.behind(gate)).collect();
+    script
+}
+
+/// Providers that are waited for as long as a test needs, for files without one that never answers.
+pub fn wait_for_providers(config: &mut Value) {
+    for provider in config.get_mut("providers").and_then(Value::as_object_mut).into_iter().flat_map(Map::values_mut) {
+        if let Some(timeouts) = provider.get_mut("timeouts") {
+            *timeouts = json!({"first_byte": "20s", "idle": "20s"});
+        }
+    }
 }
 
 /// An address that refuses connections for as long as the socket lives: bound, not listened on.

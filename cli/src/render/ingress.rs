@@ -85,7 +85,7 @@ fn longest_wait(config: &Config) -> Duration {
         let timeouts = provider.timeouts;
         timeouts.first_byte.max(timeouts.idle).max(timeouts.flex)
     };
-    config.providers.iter().map(of).fold(route::longest_deadline(config), Duration::max)
+    config.providers.iter().map(of).fold(config.longest_deadline(), Duration::max)
 }
 
 /// One JSON object a request on stdout. The path is without its query, which may carry a key.

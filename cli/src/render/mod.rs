@@ -246,6 +246,19 @@ mod tests {
     }
 
     #[test]
+    fn a_try_may_take_as_long_as_its_provider_and_the_longest_deadline_allow() {
+        let (_, bootstrap) = render(
+            r#"{"retry": {"deadline": "20s"}, "routers": {"r": {"retry": {"deadline": "90s"}}, "s": {"retry": {"deadline": "1s"}}},
+                "providers": {"a": {"kind": "openai", "timeouts": {"first_byte": "60s", "idle": "8s", "flex": "6s"}}}}"#,
+            TARGET,
+        );
+        assert_eq!(all(&bootstrap, "per_try_timeout"), ["6s", "6s", "6s", "60s", "60s", "60s"]);
+        let routes = all(&bootstrap, "routes")[0].as_array().unwrap();
+        let idle: Vec<_> = routes.iter().map(|route| all(route, "idle_timeout")[0]).collect();
+        assert_eq!(idle, ["91s", "91s", "8s", "91s", "91s", "61s"]);
+    }
+
+    #[test]
     fn a_stream_with_several_tries_may_be_silent_as_long_as_they_may_take() {
         let (_, bootstrap) = render(
             r#"{"retry": {"deadline": "20s"}, "routers": {"r": {"retry": {"deadline": "90s"}}},

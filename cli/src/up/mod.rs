@@ -7,6 +7,7 @@
 //! The runtime has one thread on purpose: Linux ties a child to the thread that made it (see `launch.rs`).
 
 mod admin;
+mod discovery;
 mod drain;
 mod files;
 pub mod launch;

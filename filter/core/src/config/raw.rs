@@ -321,16 +321,18 @@ impl Provider {
 }
 
 impl Config {
-    /// How long a target may take to the first content: a plan has one target, so that `retry.deadline` bounds it, too.
+    /// The longest time to the first content, over all tries, that the file or a router in it allows.
     #[must_use]
-    pub fn first_byte(&self, provider: &Provider) -> Duration {
-        provider.timeouts.first_byte.min(self.retry.deadline)
+    pub fn longest_deadline(&self) -> Duration {
+        let of_routers = self.routers.iter().filter_map(|router| router.retry.deadline);
+        of_routers.fold(self.retry.deadline, Duration::max)
     }
 
-    /// The longest of the providers' [`Config::first_byte`]: the per-try time-out of the rendered route. Of the disabled ones,
-    /// too: a reload may enable them, and the route stays.
+    /// The longest that one try at any provider may take to the first content: the per-try time-out of the rendered route. Of
+    /// the disabled ones, too: a reload may enable them, and the route stays.
     #[must_use]
     pub fn longest_first_byte(&self) -> Duration {
-        self.providers.iter().map(|provider| self.first_byte(provider)).max().unwrap_or_default()
+        let longest = self.providers.iter().map(|provider| provider.timeouts.first_byte).max().unwrap_or_default();
+        longest.min(self.longest_deadline())
     }
 }

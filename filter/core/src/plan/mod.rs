@@ -18,7 +18,7 @@ use core::{cell::RefCell, fmt::Write as _, mem, time::Duration};
 
 use self::progress::Progress;
 pub use self::{
-    failure::{Cause, Failure},
+    failure::{Cause, End, Failure},
     signpost::{CALLS_MARK, CLUSTER_HEADER, FLEX_MARK, NEXT_PROPERTY, Signpost, TRIES_MARK},
 };
 use crate::{
@@ -228,16 +228,21 @@ impl Plan {
     /// How long the first content of any target's answer may take.
     #[must_use]
     pub fn longest_patience(&self) -> Duration {
-        let is_flex = self.inquiry.request.flex;
-        self.progress.borrow().ahead().map(|target| target.provider.patience(is_flex)).max().unwrap_or_default()
+        self.progress.borrow().ahead().map(|target| self.full_patience(target)).max().unwrap_or_default()
     }
 
     /// How long the first content of a target's answer may take that is asked now.
     #[must_use]
     pub fn patience(&self, target: &Target, now: Duration) -> Duration {
+        let patience = self.full_patience(target);
+        if self.inquiry.request.flex { patience } else { patience.min(self.until().saturating_sub(now)) }
+    }
+
+    /// The same, of a target that is asked first.
+    fn full_patience(&self, target: &Target) -> Duration {
         let is_flex = self.inquiry.request.flex;
         let patience = target.provider.patience(is_flex);
-        if is_flex { patience } else { patience.min(self.until().saturating_sub(now)) }
+        if is_flex { patience } else { patience.min(self.policy.deadline) }
     }
 
     /// When it was made.
@@ -264,16 +269,11 @@ impl Plan {
         self.inquiry.body.borrow().is_kept()
     }
 
-    /// A copy of the client's body, where it is kept.
-    #[must_use]
-    pub fn copy_of_body(&self) -> Option<Vec<u8>> {
-        self.inquiry.body.borrow().get().map(<[u8]>::to_vec)
-    }
-
     /// The client's body, where it is kept. What may be sent again stays.
     #[must_use]
-    pub fn body(&self) -> Option<Vec<u8>> {
-        if self.may_try_again() { self.copy_of_body() } else { self.inquiry.body.borrow_mut().take() }
+    pub fn body(&self) -> Option<Rc<Vec<u8>>> {
+        let mut body = self.inquiry.body.borrow_mut();
+        if self.may_try_again() { body.get() } else { body.take() }
     }
 
     /// The next try begins: whom to ask, and how long to wait before that. `None` where nobody is left, or no time.
@@ -308,9 +308,9 @@ impl Plan {
         self.progress.borrow_mut().settle(status, self.inquiry.request.stream, now);
     }
 
-    /// The answer that is passed on has ended, whole or not.
-    pub fn finish(&self, is_whole: bool, now: Duration) {
-        self.progress.borrow_mut().finish(is_whole, self.policy.cooldown, now);
+    /// The answer that is passed on has ended.
+    pub fn finish(&self, end: End, now: Duration) {
+        self.progress.borrow_mut().finish(end, self.policy.cooldown, now);
     }
 
     /// Whether an answer is passed on.

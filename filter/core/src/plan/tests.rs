@@ -26,12 +26,16 @@ fn targets(names: &[&str]) -> Vec<Target> {
 }
 
 fn plan_of(course: Course, attempts: u32) -> Plan {
+    plan_within(Duration::from_mins(1), course, attempts)
+}
+
+fn plan_within(deadline: Duration, course: Course, attempts: u32) -> Plan {
     let body = br#"{"stream":true}"#;
     let mut scan = scan_request();
     scan.feed(body).unwrap();
     let request = ChatRequest::read(scan.finish(), body.len()).unwrap();
     let backoff = Backoff { base: Duration::from_millis(100), max: Duration::from_secs(2) };
-    let policy = Policy::of(&Retry { attempts, backoff, deadline: Duration::from_mins(1), ..Retry::default() });
+    let policy = Policy::of(&Retry { attempts, backoff, deadline, ..Retry::default() });
     let mut kept = Kept::default();
     kept.push(body.to_vec());
     let inquiry = Inquiry {
@@ -127,6 +131,15 @@ fn after_the_deadline_nobody_is_asked_any_more() {
     plan.fail(stated(503, None), START);
     assert!(plan.begin(START + Duration::from_mins(1)).is_none());
     assert_eq!(plan.verdict().status, 503);
+}
+
+#[test]
+fn a_try_that_has_had_all_the_time_there_is_was_late() {
+    let deadline = Duration::from_secs(10);
+    let plan = plan_within(deadline, Course { targets: targets(&["a", "b"]), ..Course::default() }, 0);
+    begin(&plan);
+    assert!(plan.begin(START + deadline).is_none());
+    assert_eq!(plan.attempts(), "a/m=504");
 }
 
 #[test]

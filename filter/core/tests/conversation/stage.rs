@@ -3,7 +3,7 @@
 use std::{rc::Rc, time::Duration};
 
 use dragoman_core::{
-    attempt::{Attempt, Outgoing, Progress, Release},
+    attempt::{Attempt, Front, Outgoing, Progress, Release},
     config,
     exchange::Exchange,
     gateway::Gateway,
@@ -110,7 +110,8 @@ pub(crate) fn ask(gateway: &Rc<Gateway>, mut headers: HeaderMap, pieces: &[&[u8]
             apply(&mut headers, &edits);
             let (mut attempt, _) = Attempt::next(&plan, NewYear.now()).expect("a plan has a target");
             let mut body = pieces.concat();
-            let Outgoing { headers: edits, body: outgoing } = match attempt.outgoing(|length| body[..length].to_vec()) {
+            let read = |length| pieces.concat()[..length].to_vec();
+            let Outgoing { headers: edits, body: change } = match attempt.outgoing(read) {
                 Ok(outgoing) => outgoing,
                 Err(error) => {
                     assert_eq!(attempt.refuse(&error, NewYear.now()), Next::Nobody);
@@ -118,7 +119,8 @@ pub(crate) fn ask(gateway: &Rc<Gateway>, mut headers: HeaderMap, pieces: &[&[u8]
                 }
             };
             apply(&mut headers, &edits);
-            body.splice(..outgoing.length, outgoing.text);
+            let Front { length, text } = change.front(read);
+            body.splice(..length, text);
             Asked::Sent(Sent { plan, headers, body, attempt })
         }
         Step::Reply(reply) => Asked::Refused(reply),

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use super::call_id;
 use crate::{
     error::{Error, Kind},
-    json::{self, Edit, Edits, Failure, Fault, Found, MAX_DEPTH, Marks, Member, Scanner},
+    json::{self, Edit, Edits, Failure, Fault, Found, MAX_DEPTH, Marks, Member, Others, Scanner},
 };
 
 /// The members that decide; the rest is the provider's business.
@@ -25,10 +25,12 @@ const WANTED: &[&str] = &[
     "max_tokens",
     "tools",
     "user",
+    "serviceTier",
+    "plugins",
 ];
 
-const MODEL: usize = 0;
-const STREAM: usize = 1;
+pub(crate) const MODEL: usize = 0;
+pub(crate) const STREAM: usize = 1;
 const STREAM_OPTIONS: usize = 2;
 const SERVICE_TIER: usize = 3;
 const MAX_COMPLETION_TOKENS: usize = 4;
@@ -36,6 +38,9 @@ const TEMPERATURE: usize = 5;
 const MAX_TOKENS: usize = 6;
 const TOOLS: usize = 7;
 const USER: usize = 8;
+/// `service_tier` in Gemini's own requests.
+const CAMEL_SERVICE_TIER: usize = 9;
+const PLUGINS: usize = 10;
 
 /// What only some providers understand and others refuse: it comes from a history that one of them began. And pictures, which
 /// stand in parts of messages and not everywhere where their names do: a tool may well have a parameter `image_url`.
@@ -43,6 +48,13 @@ static MARKS: Marks = Marks {
     names: &["cache_control", "thinking_blocks", "reasoning_content", "extra_content"],
     carrier: ("tool_call_id", call_id::SEPARATOR.as_bytes()),
     kinds: ("type", &["image_url", "input_image", "image"]),
+    // 2026-11: a tool of OpenAI's that draws and one of Anthropic's that advises have models of their own. OpenRouter has lists
+    // (`models`) and presets of models, Groq's compound systems name theirs in `compound_custom`, Vercel's gateway in
+    // `providerOptions`, Together one that guards in `safety_model`, Azure one that embeds in `data_sources`.
+    others: Others {
+        names: &["compound_custom", "data_sources", "preset", "providerOptions"],
+        within: &[TOOLS, PLUGINS],
+    },
 };
 
 /// The scan that [`ChatRequest::read`] needs.
@@ -73,6 +85,8 @@ pub struct ChatRequest {
     pub user: Option<String>,
     /// The most tokens that it lets the answer have.
     pub max_output_tokens: Option<u64>,
+    /// Whether something in it may name other models than `model`.
+    pub names_others: bool,
     /// What another provider has left in it.
     pub history: History,
     /// Where its name stands, or can stand.
@@ -133,8 +147,10 @@ impl ChatRequest {
     /// # Errors
     /// A fault of the document, or a field of the wrong type.
     pub fn read(scanned: Result<Found, Failure>, length: usize) -> Result<Self, Error> {
-        let Found { open, is_empty, members, noticed_name, noticed_text, noticed_kinds, blank, opaque } =
-            scanned.map_err(describe)?;
+        let found = scanned.map_err(describe)?;
+        let flex = is_flex(&found);
+        let Found { open, is_empty, members, noticed_name, noticed_text, noticed_kinds, names_others, blank, opaque } =
+            found;
         let member = |index| members.iter().find(|member| member.index == index);
 
         let inside = open.saturating_add(1);
@@ -157,7 +173,6 @@ impl ChatRequest {
         }
         let text = |index| member(index).and_then(|member| member.text.as_deref());
         let tokens = |index| text(index).and_then(|text| json::read(&json::text(text)).ok());
-        let flex = member(SERVICE_TIER).is_some_and(|tier| tier.text.as_deref() == Some(br#""flex""#));
         let (wants_usage, usage) = match (stream, member(STREAM_OPTIONS)) {
             (false, _) => (true, None),
             // At the front: what stands behind the last change need not leave the host's buffer.
@@ -176,6 +191,7 @@ impl ChatRequest {
                 has_tools: member(TOOLS).is_some_and(|tools| !is_nothing(tools)),
             },
             user: text(USER).and_then(|text| json::read(&json::text(text)).ok()),
+            names_others,
             max_output_tokens: tokens(MAX_COMPLETION_TOKENS).or_else(|| tokens(MAX_TOKENS)),
             history: History { has_foreign_fields: noticed_name, has_carried_signature: noticed_text },
             model_span,
@@ -213,6 +229,12 @@ impl ChatRequest {
         }
         edits
     }
+}
+
+/// Whether a request asks for the slow, cheap tier: in lower case in OpenAI's API, in either in Google's.
+pub(crate) fn is_flex(found: &Found) -> bool {
+    let is = |index| found.text(index).is_some_and(|tier| tier.eq_ignore_ascii_case(r#""flex""#));
+    is(SERVICE_TIER) || is(CAMEL_SERVICE_TIER)
 }
 
 /// The name of a model: it is told back in headers, so it must be what a header can hold.
@@ -397,6 +419,31 @@ mod tests {
         }
         let long = format!(r#"{{"tools":[{}]}}"#, r#"{"a":1},"#.repeat(9000).trim_end_matches(','));
         assert_eq!(of(&long), (0, true));
+    }
+
+    #[test]
+    fn what_may_name_other_models_is_noticed_and_schemas_are_not() {
+        for (body, expected) in [
+            (r#"{"model":"m","messages":[{"model":"x","models":["x"]}]}"#, false),
+            (r#"{"models":["x"]}"#, true),
+            (r#"{"m\u006fdels":["x"]}"#, true),
+            (r#"{"Models":["x"]}"#, true),
+            (r#"{"models":null}"#, false),
+            (r#"{"fallbacks":[{"a":"b"}]}"#, true),
+            (r#"{"safety_model":"x"}"#, true),
+            (r#"{"preset":"x"}"#, true),
+            (r#"{"provider\u004fptions":{"gateway":{}}}"#, true),
+            (r#"{"provider":{"order":["x"]}}"#, false),
+            (r#"{"tools":[{"type":"image_generation","model":"x"}]}"#, true),
+            (r#"{"tools":[{"type":"image_generation","\u006dodel":"x"}]}"#, true),
+            (r#"{"tools":[{"type":"x","parameters":{"models":["x"]}}]}"#, true),
+            (r#"{"tools":[{"parameters":{"properties":{"model":{"type":"string"}},"required":["model"]}}]}"#, false),
+            (r#"{"tools":[{"name":"model"}],"tool_choice":{"name":"model"}}"#, false),
+            (r#"{"plugins":[{"id":"auto-router","allowed_models":["x"]}]}"#, true),
+            (r#"{"plugins":[{"id":"web"}]}"#, false),
+        ] {
+            assert_eq!(read(body).unwrap().names_others, expected, "{body}");
+        }
     }
 
     #[test]

@@ -26,11 +26,12 @@ use crate::{
 };
 
 pub use head::{ChatRequest, Contents, Habits, History, StreamOptions, scan as scan_request};
-pub(crate) use head::{checked_name, describe, model_name};
+pub(crate) use head::{MODEL, STREAM, checked_name, describe, is_flex, model_name};
 pub use history::{Pruning, prune};
 pub(crate) use response::read_usage;
 pub use response::{WANTED as WANTED_OF_ANSWER, Whole, error_body, error_status};
 pub use tap::{Event, StreamTap, error_event};
+pub(crate) use upstream::fault;
 
 /// The format's name.
 const NAME: &str = "openai_chat";

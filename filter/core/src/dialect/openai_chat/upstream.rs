@@ -295,7 +295,8 @@ fn read_delta(choice: u32, delta: WireMessage<'_>, each: &mut dyn FnMut(Delta<'_
     }
 }
 
-fn fault(status: u16, body: &[u8]) -> Fault {
+/// Reads an error's body.
+pub(crate) fn fault(status: u16, body: &[u8]) -> Fault {
     #[derive(Deserialize)]
     struct Wire<'a> {
         #[serde(borrow)]

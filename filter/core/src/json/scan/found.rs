@@ -27,6 +27,19 @@ pub struct Marks {
     pub carrier: (&'static str, &'static [u8]),
     /// Members of this name that are one of these texts.
     pub kinds: (&'static str, &'static [&'static str]),
+    /// Members that may name other models than `model` does.
+    pub others: Others,
+}
+
+/// Members that may name other models than the member `model` does: what stands at the top under these names, and there and
+/// in these wanted members whatever is called a model, models or fallbacks and is a text or a list. The schema of a tool may well
+/// have a property of that name, which is neither.
+#[derive(Debug)]
+pub struct Others {
+    /// Names at the top.
+    pub names: &'static [&'static str],
+    /// Wanted members, by their place in the list of wanted names.
+    pub within: &'static [usize],
 }
 
 /// What a scan found.
@@ -44,6 +57,8 @@ pub struct Found {
     pub noticed_text: bool,
     /// How many members were one of the marked kinds.
     pub noticed_kinds: usize,
+    /// Whether something was noticed that may name other models.
+    pub names_others: bool,
     /// Bytes of white space between values.
     pub blank: usize,
     /// Bytes of long strings that are no text for people: base64.

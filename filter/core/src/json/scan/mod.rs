@@ -22,7 +22,7 @@ use core::ops::Range;
 use number::Number;
 use text::{Inside, skip_common};
 
-pub use found::{Failure, Fault, Found, Marks, Member};
+pub use found::{Failure, Fault, Found, Marks, Member, Others};
 
 /// Objects and arrays open at one time; a bit each in [`Scanner::kinds`].
 pub const MAX_DEPTH: u32 = 128;
@@ -65,6 +65,8 @@ enum Carrier {
     Inside(usize),
     /// The name of a kind was read, or its value is being.
     Kind,
+    /// A name was read that may name other models.
+    Other,
 }
 
 /// A piece of the document, and where in it the piece begins.
@@ -296,10 +298,13 @@ impl Scanner {
             }
             self.current = Some(Current { index, start: at, is_array: byte == b'[', text: Some(Vec::new()) });
         }
+        let is_other =
+            self.carrier == Carrier::Other && (matches!(byte, b'"' | b'[') || (self.depth == 1 && byte == b'{'));
+        self.found.names_others |= is_other;
         self.carrier = match self.carrier {
             Carrier::Named if byte == b'"' => Carrier::Inside(0),
             Carrier::Kind if byte == b'"' => Carrier::Kind,
-            Carrier::Named | Carrier::Kind | Carrier::No | Carrier::Inside(_) => Carrier::No,
+            Carrier::Named | Carrier::Kind | Carrier::Other | Carrier::No | Carrier::Inside(_) => Carrier::No,
         };
         self.state = match byte {
             b'{' => return self.open(true, at),
@@ -382,19 +387,9 @@ impl Scanner {
 
     /// The wanted name that was read, and whether it is spelled as wanted or only alike but for its case.
     fn wanted_name(&self) -> Option<(usize, bool)> {
-        let is = |name: &[u8]| {
-            let index = self.wanted.iter().position(|wanted| wanted.as_bytes().eq_ignore_ascii_case(name))?;
-            Some((index, self.wanted.get(index).is_some_and(|wanted| wanted.as_bytes() == name)))
-        };
-        if !self.text.contains(&b'\\') {
-            return is(&self.text);
-        }
-        let mut quoted = Vec::with_capacity(self.text.len().saturating_add(2));
-        quoted.push(b'"');
-        quoted.extend_from_slice(&self.text);
-        quoted.push(b'"');
-        let decoded: alloc::string::String = serde_json::from_slice(&quoted).ok()?;
-        is(decoded.as_bytes())
+        let name = self.name()?;
+        let index = self.wanted.iter().position(|wanted| wanted.as_bytes().eq_ignore_ascii_case(&name))?;
+        Some((index, self.wanted.get(index).is_some_and(|wanted| wanted.as_bytes() == &*name)))
     }
 }
 
@@ -406,7 +401,9 @@ mod tests {
 
     const WANTED: &[&str] = &["model", "stream"];
 
-    static KINDS: Marks = Marks { names: &["no"], carrier: ("no", b"no"), kinds: ("a", &["b"]) };
+    const NOTHING_OTHER: Others = Others { names: &[], within: &[] };
+
+    static KINDS: Marks = Marks { names: &["no"], carrier: ("no", b"no"), kinds: ("a", &["b"]), others: NOTHING_OTHER };
 
     fn scan(pieces: &[&[u8]]) -> Result<Vec<Member>, Failure> {
         scan_whole(pieces).map(|found| found.members)
@@ -457,6 +454,7 @@ mod tests {
             names: &["cache_control"],
             carrier: ("tool_call_id", b"__thought__"),
             kinds: ("type", &["image_url"]),
+            others: NOTHING_OTHER,
         };
         for (body, name, text) in [
             (r#"{"a":"cache_control","b":["__thought__"]}"#, false, false),
