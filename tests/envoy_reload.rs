@@ -1,6 +1,7 @@
 //! `dragoman up --reload` under load: a good edit is in effect soon and on every worker, a bad one is not, and no request
 //! notices either.
 #![cfg(test)]
+#![expect(clippy::arithmetic_side_effects, reason = "a test fails by panicking")]
 
 use dragoman::simulate::Options;
 use dragoman_tests::envoy::{Gateway, Setup};

@@ -100,6 +100,36 @@ fn who_was_passed_over_stands_in_the_log_and_nothing_where_nobody_was() {
 }
 
 #[test]
+fn what_a_worker_had_under_way_when_it_died_is_under_way_for_some_seconds_only() {
+    let process = Process::default();
+    let vm = Vm::in_process(&process);
+    let gateway = Gateway::load(&vm, &config());
+    let in_flight = || {
+        let metrics = metrics(gateway);
+        let targets = metrics["data"].as_array().expect("a list");
+        targets.iter().find(|target| target["provider"] == FIRST).map(|target| target["in_flight"].clone())
+    };
+    let (own, provider) = ask(gateway);
+    assert_eq!((provider, in_flight()), (FIRST, Some(json!(1))));
+    std::thread::scope(|scope| {
+        let worker = scope.spawn(|| {
+            let vm = Vm::in_process(&process);
+            let gateway = Gateway::load(&vm, &config());
+            let _never_to_end = [ask(gateway), ask(gateway)];
+            vm.advance(Duration::from_millis(200));
+            answer(ask(gateway).0, "200");
+        });
+        worker.join().expect("it gets so far");
+    });
+    vm.advance(Duration::from_millis(200));
+    assert_eq!(in_flight(), Some(json!(3)));
+    vm.advance(Duration::from_secs(6));
+    assert_eq!(in_flight(), Some(json!(1)));
+    answer(own, "200");
+    assert_eq!(in_flight(), Some(json!(0)));
+}
+
+#[test]
 fn live_metrics_say_what_a_target_did() {
     let vm = Vm::new();
     let gateway = Gateway::load(&vm, &config());

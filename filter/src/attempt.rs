@@ -75,6 +75,7 @@ impl AttemptStream {
         let alarm =
             (!wait.is_zero()).then(|| self.ticking.alarms.set(&self.stream, now.saturating_add(wait), Task::Resume));
         let action = if alarm.is_some() { Action::Pause } else { self.stream.forward() };
+        self.ticking.tail.watch(&self.stream);
         self.state = State::Sent { courier, plan, token, _alarm: alarm };
         action
     }

@@ -18,7 +18,7 @@ use std::{
 use dragoman_core::{
     attempt::Front,
     headers::Headers,
-    host::{Clock, Conflict, Entropy, Gauge, Meter, Store, Version},
+    host::{Clock, Conflict, Entropy, Store, Version},
     splitmix,
     step::{HeaderEdits, Reply},
 };
@@ -295,30 +295,9 @@ impl Store for HostStore {
     }
 }
 
-/// Gauges, the same for all workers of the process.
-#[derive(Debug, Default)]
-pub(crate) struct HostMeter {
-    /// Those that this worker has asked for: the host hands out a new handle each time, and keeps it for ever.
-    gauges: RefCell<Vec<(String, Option<Gauge>)>>,
-}
-
-impl HostMeter {
-    /// A `stats_matcher` that excludes a metric makes it nothing for ever, which only shows in that it does not count.
-    fn define(&self, name: &str) -> Option<Gauge> {
-        let gauge = Gauge(hostcalls::define_metric(MetricType::Gauge, name).ok()?);
-        self.add(gauge, 1);
-        let counts = self.read(gauge) > 0;
-        self.add(gauge, -1);
-        if !counts {
-            log::warn!("{name} is excluded from Envoy's metrics: each worker knows only of its own requests");
-        }
-        counts.then_some(gauge)
-    }
-}
-
 thread_local! {
-    /// The counters that this worker has asked for, for the reason that [`HostMeter`] keeps its gauges; `None` where the host
-    /// has none to give.
+    /// The counters that this worker has asked for, because the host hands out a new handle each time and keeps it for ever; `None`
+    /// where it has none to give.
     static COUNTERS: RefCell<Vec<(&'static str, Option<u32>)>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -334,27 +313,6 @@ pub(crate) fn count(name: &'static str) {
     });
     if let Some(counter) = counter {
         let _ = hostcalls::increment_metric(counter, 1);
-    }
-}
-
-impl Meter for HostMeter {
-    fn gauge(&self, name: &str) -> Option<Gauge> {
-        if let Some((_, gauge)) = self.gauges.borrow().iter().find(|(known, _)| known == name) {
-            return *gauge;
-        }
-        let gauge = self.define(name);
-        self.gauges.borrow_mut().push((name.to_owned(), gauge));
-        gauge
-    }
-
-    fn add(&self, Gauge(id): Gauge, by: i64) {
-        let _ = hostcalls::increment_metric(id, by);
-    }
-
-    fn read(&self, Gauge(id): Gauge) -> u64 {
-        // A gauge below nothing reads as a huge one.
-        let value = hostcalls::get_metric(id).unwrap_or_default();
-        if value > u64::MAX / 2 { 0 } else { value }
     }
 }
 

@@ -110,10 +110,12 @@ impl IngressStream {
                     log::debug!("request {}: {}", plan.inquiry.exchange, plan.passed_over);
                     host::set_property(PASSED_OVER_PROPERTY, &plan.passed_over);
                 }
-                match plan.mode {
+                let action = match plan.mode {
                     Mode::Native => self.hand_over(plan, &edits),
                     Mode::Dispatch => self.carry(&plan, &edits),
-                }
+                };
+                self.ticking.tail.watch(&self.stream);
+                action
             }
             Step::Reply(reply) => self.stream.reply(&reply),
         }

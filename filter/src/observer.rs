@@ -1,8 +1,9 @@
 //! What this worker knows of targets and chance: one for both roles and all configurations, because they are one VM on one
 //! thread, and what the attempts learn is what the ingress plans by.
 //!
-//! Samples that no later request takes along are told by a tick of the root context. The tick is not stopped with the last of
-//! them but by the first tick that finds none: starting and stopping it costs more than a whole look.
+//! What no later request takes along is told by a tick of the root context, and as long as requests are under way, that the
+//! worker lives. The tick is not stopped with the last of them but by the first tick that finds none: starting and stopping it
+//! costs more than a whole look.
 
 use std::{cell::Cell, rc::Rc, time::Duration};
 
@@ -11,13 +12,13 @@ use dragoman_core::{
     live::{Observer, Roster},
 };
 
-use crate::host::{self, HostClock, HostEntropy, HostMeter, HostStore, Stream};
+use crate::host::{self, HostClock, HostEntropy, HostStore, Stream};
 
 /// As often as the other ticks of a root context, which has but one.
 const TICK: Duration = Duration::from_millis(20);
 
 thread_local! {
-    static OBSERVER: Rc<Observer> = Observer::new(Rc::new(HostStore), Rc::new(HostMeter::default()));
+    static OBSERVER: Rc<Observer> = Observer::new(Rc::new(HostStore));
     static ENTROPY: Rc<HostEntropy> = Rc::default();
 }
 
@@ -42,7 +43,7 @@ pub(crate) fn configure(roster: Rc<dyn Roster>) {
     OBSERVER.with(|observer| observer.configure(roster));
 }
 
-/// The last samples of a root context's streams.
+/// What is still to be told of a root context's streams.
 #[derive(Debug)]
 pub(crate) struct Tail {
     root: u32,
@@ -54,7 +55,7 @@ impl Tail {
         Self { root, is_ticking: Cell::new(false) }
     }
 
-    /// A try on a stream is over: sees to it that it is told.
+    /// A try on a stream has begun or is over: sees to it that it is told.
     pub(crate) fn watch(&self, stream: &Stream) {
         if !self.is_ticking.get() && OBSERVER.with(|observer| observer.is_waiting()) {
             self.is_ticking.set(true);
@@ -64,10 +65,9 @@ impl Tail {
 
     /// Time has passed; whether another tick is needed.
     pub(crate) fn tick(&self) -> bool {
-        if self.is_ticking.get() {
-            let now = u64::try_from(host::now().as_millis()).unwrap_or(u64::MAX);
-            self.is_ticking.set(OBSERVER.with(|observer| observer.tick(now)));
-        }
+        // Also where it ticks for something else, in which another try may have begun.
+        let now = u64::try_from(host::now().as_millis()).unwrap_or(u64::MAX);
+        self.is_ticking.set(OBSERVER.with(|observer| observer.tick(now)));
         self.is_ticking.get()
     }
 }

@@ -171,8 +171,8 @@ impl Reload {
 
     /// Reads a file where it is nobody's time: a large one takes a second, and so may all that is wrong with it.
     async fn read(&self, text: String) -> Result<Policy, Vec<String>> {
-        let may_run = self.offered.iter().chain([&self.running]);
-        let asks_for_keys = may_run.map(|(_, policy)| policy.asks_for_keys).any(|asks| asks);
+        let mut may_run = self.offered.iter().chain([&self.running]);
+        let asks_for_keys = may_run.any(|(_, policy)| policy.asks_for_keys);
         let (rendered, overrides) = (Arc::clone(&self.rendered), self.overrides);
         let reading = spawn_blocking(move || read(&text, &rendered, overrides, asks_for_keys));
         reading.await.unwrap_or_else(|error| Err(vec![error.to_string()]))

@@ -65,22 +65,6 @@ impl Version {
     pub const ABSENT: Self = Self(NonZeroU32::MAX);
 }
 
-/// Numbers that go up and down, the same for all workers of the process, and that cost less than a [`Store`].
-pub trait Meter {
-    /// The one of this name; `None` where the host does not keep it: an operator can exclude metrics.
-    fn gauge(&self, name: &str) -> Option<Gauge>;
-
-    /// Adds to it.
-    fn add(&self, gauge: Gauge, by: i64);
-
-    /// Its value.
-    fn read(&self, gauge: Gauge) -> u64;
-}
-
-/// A number of a [`Meter`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Gauge(pub u32);
-
 /// What live traffic tells of targets.
 pub trait Observed {
     /// How long the answers of a target take of late, in milliseconds: to the first content of a stream, to the end of others.

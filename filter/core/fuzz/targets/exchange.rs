@@ -12,7 +12,7 @@ use dragoman_core::{
     live::Observer,
     plan::Plan,
     step::Step,
-    store::{Memory, Numbers},
+    store::Memory,
 };
 use dragoman_fuzz::gateway;
 use libfuzzer_sys::fuzz_target;
@@ -124,7 +124,7 @@ impl Head for Local {
 }
 
 fuzz_target!(|events: Vec<Event>| {
-    let observer = Observer::new(Rc::new(Memory::default()), Rc::new(Numbers::default()));
+    let observer = Observer::new(Rc::new(Memory::default()));
     let around = Surroundings { clock: &Epoch, entropy: &Epoch, observer: &observer };
     let mut exchange = Exchange::new(gateway());
     let (mut plan, mut attempt): (Option<Rc<Plan>>, Try) = (None, Try::None);

@@ -108,6 +108,6 @@ fn route(
     let planned = gateway.routing.plan(&gateway.catalogue, way.way(), &asked, &conditions)?;
     let passed_over = planned.passed_over();
     let Planned { mut targets, policy, on_context, on_content, .. } = planned;
-    view.claim(&mut targets);
-    Ok((Course { targets, on_context, on_content, passed_over }, policy))
+    let probe = view.claim(&mut targets, around.entropy);
+    Ok((Course { targets, on_context, on_content, passed_over, probe }, policy))
 }

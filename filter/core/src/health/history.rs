@@ -67,6 +67,21 @@ pub enum State {
     HalfOpen(Option<u64>),
 }
 
+/// Who has claimed a probe: a number that no other claim has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Claim(pub u64);
+
+/// Whether a request may go to a target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// As any other.
+    Open,
+    /// As its probe: the claim holds.
+    Probe,
+    /// Not before others.
+    Closed,
+}
+
 /// See the module's documentation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct History {
@@ -80,6 +95,8 @@ pub(super) struct History {
     span_millis: u64,
     /// The probe has until then; nothing where there is none.
     probe_millis: u64,
+    /// Whose it is, or was.
+    probe: Claim,
     /// The last failure that changed anything, to the second: where failures make nothing cool, each must not be a write.
     failed_at_seconds: u32,
 }
@@ -141,6 +158,7 @@ impl History {
             until_millis: 0,
             span_millis: 0,
             probe_millis: 0,
+            probe: Claim(0),
             failed_at_seconds: 0,
         };
         history.fail(symptom, cooldown, Period { began_millis: now_millis, ended_millis: now_millis });
@@ -224,19 +242,27 @@ impl History {
         self.until_millis.saturating_sub(now_millis) <= self.span_millis
     }
 
-    pub(super) fn claim(&mut self, now_millis: u64) -> bool {
+    /// A failure that nobody is to be spared: it makes nothing cool, and counts where others are weighed.
+    pub(super) fn err(&mut self) {
+        self.outcomes.push(true);
+    }
+
+    pub(super) fn claim(&mut self, claim: Claim, now_millis: u64) -> Access {
         match self.state(now_millis) {
-            State::Healthy => true,
-            State::Cooling(_) | State::HalfOpen(Some(_)) => false,
+            State::Healthy => Access::Open,
+            State::Cooling(_) | State::HalfOpen(Some(_)) => Access::Closed,
             State::HalfOpen(None) => {
-                self.probe_millis = now_millis.saturating_add(PROBE_MILLIS);
-                true
+                (self.probe, self.probe_millis) = (claim, now_millis.saturating_add(PROBE_MILLIS));
+                Access::Probe
             }
         }
     }
 
-    pub(super) fn release(&mut self) {
-        self.probe_millis = 0;
+    pub(super) fn release(&mut self, claim: Claim) {
+        // A probe that took too long may end when another one is under way.
+        if self.probe == claim {
+            self.probe_millis = 0;
+        }
     }
 
     pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
@@ -247,6 +273,7 @@ impl History {
             until_millis: reader.u64()?,
             span_millis: reader.u64()?,
             probe_millis: reader.u64()?,
+            probe: Claim(reader.u64()?),
             failed_at_seconds: reader.u32()?,
         })
     }
@@ -258,6 +285,7 @@ impl History {
         writer.u64(self.until_millis);
         writer.u64(self.span_millis);
         writer.u64(self.probe_millis);
+        writer.u64(self.probe.0);
         writer.u32(self.failed_at_seconds);
     }
 }

@@ -6,7 +6,8 @@
 //! - A target that failed cools: as long as its provider asks for, else twice as long after each failure in a row, up to a
 //!   bound. Requests that were under way when it failed say the same thing once more and change nothing.
 //! - When its time is up, it is half open: one request at a time may be its probe. Whoever is first says so in the record, and
-//!   to all others the target cools on until the probe has ended or taken too long.
+//!   to all others the target cools on until the probe has ended or taken too long. One that took too long and ends later does
+//!   not end the probe of another.
 //! - A success ends all that, and forgets the failures, but not of a target that fails half of the time: it cools the
 //!   next time as if it had not succeeded.
 //!
@@ -17,7 +18,7 @@ mod history;
 mod name;
 
 pub use self::{
-    history::{Period, State, Symptom, Trouble},
+    history::{Access, Claim, Period, State, Symptom, Trouble},
     name::{Name, NameRef},
 };
 
@@ -107,15 +108,22 @@ impl Ledger {
         self.entries.retain(|entry| !entry.history.is_sound());
     }
 
-    /// Whether a request may go there now. Where the target is half open, it is then the probe.
-    pub fn claim(&mut self, name: NameRef<'_>, now_millis: u64) -> bool {
-        self.entry_mut(name).is_none_or(|entry| entry.history.claim(now_millis))
+    /// A try has failed in a way that makes nothing cool.
+    pub fn err(&mut self, name: NameRef<'_>) {
+        if let Some(entry) = self.entry_mut(name) {
+            entry.history.err();
+        }
     }
 
-    /// The probe has ended without telling anything.
-    pub fn release(&mut self, name: NameRef<'_>) {
+    /// Whether a request may go there now. Where the target is half open, it is then the probe.
+    pub fn claim(&mut self, name: NameRef<'_>, claim: Claim, now_millis: u64) -> Access {
+        self.entry_mut(name).map_or(Access::Open, |entry| entry.history.claim(claim, now_millis))
+    }
+
+    /// The probe of this claim has ended without telling anything. That of another goes on.
+    pub fn release(&mut self, name: NameRef<'_>, claim: Claim) {
         if let Some(entry) = self.entry_mut(name) {
-            entry.history.release();
+            entry.history.release(claim);
         }
     }
 
@@ -129,7 +137,7 @@ impl Ledger {
 }
 
 impl Record for Ledger {
-    const KEY: &'static str = "dragoman.health.1";
+    const KEY: &'static str = "dragoman.health.2";
 
     fn read(bytes: &[u8]) -> Self {
         let mut reader = Reader(bytes);

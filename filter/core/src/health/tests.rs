@@ -57,7 +57,11 @@ impl One {
     }
 
     fn claims(&mut self, seconds: u64) -> bool {
-        self.0.claim(self.1.borrowed(), START + seconds * 1_000)
+        self.claims_as(Claim(seconds), seconds)
+    }
+
+    fn claims_as(&mut self, claim: Claim, seconds: u64) -> bool {
+        self.0.claim(self.1.borrowed(), claim, START + seconds * 1_000) != Access::Closed
     }
 }
 
@@ -132,8 +136,34 @@ fn one_request_is_the_probe_and_the_others_pass_the_target_over() {
     assert_eq!(one.state(31).closed_until_millis(), Some(START + 40_000));
     // A probe that takes too long does not keep the target closed.
     assert!(one.claims(40));
-    one.0.release(one.1.borrowed());
+    one.0.release(one.1.borrowed(), Claim(40));
     assert!(one.claims(41));
+}
+
+#[test]
+fn a_probe_that_took_too_long_does_not_end_that_of_another() {
+    let mut one = One::new();
+    one.fails(0);
+    assert!(one.claims_as(Claim(7), 30));
+    assert!(one.claims_as(Claim(8), 40));
+    one.0.release(one.1.borrowed(), Claim(7));
+    assert!(!one.claims_as(Claim(9), 41));
+    one.0.release(one.1.borrowed(), Claim(8));
+    assert!(one.claims_as(Claim(9), 41));
+}
+
+#[test]
+fn a_failure_that_makes_nothing_cool_counts_among_the_outcomes() {
+    let mut one = One::new();
+    one.fails(0);
+    one.succeeds(31);
+    for _ in 0..6 {
+        one.0.err(one.1.borrowed());
+        assert_eq!(one.state(32), State::Healthy);
+    }
+    // Seven of eight have failed: the success was none.
+    one.fails(32).succeeds(100);
+    assert_eq!(one.fails(101).cools(101), 60);
 }
 
 #[test]
@@ -277,8 +307,8 @@ proptest! {
                     ledger.fail(&name, target == 0, Symptom { retry_after, ..DOWN }, COOLDOWN, at(now));
                 }
                 Event::Succeeds => ledger.succeed(name.borrowed(), 1, at(now), at(now).ended_millis),
-                Event::Claims => _ = ledger.claim(name.borrowed(), at(now).ended_millis),
-                Event::Releases => ledger.release(name.borrowed()),
+                Event::Claims => _ = ledger.claim(name.borrowed(), Claim(target.into()), at(now).ended_millis),
+                Event::Releases => ledger.release(name.borrowed(), Claim(target.into())),
                 Event::Time(seconds) => now += seconds,
             }
             prop_assert_eq!(&Ledger::read(&ledger.write()), &ledger);
@@ -293,6 +323,6 @@ proptest! {
         prop_assert!(ledger.entries.len() <= MOST_ENTRIES);
         ledger.fail(&name(&model), true, DOWN, COOLDOWN, Period { began_millis: now, ended_millis: now });
         ledger.succeed(name(&model).borrowed(), 1, Period { began_millis: now, ended_millis: now }, now);
-        let _ = ledger.claim(name(&model).borrowed(), now);
+        let _ = ledger.claim(name(&model).borrowed(), Claim(1), now);
     }
 }

@@ -6,10 +6,12 @@
 //! A request must not pay for what it teaches others. So a trip leaves a sample in the worker's own memory, and the samples go
 //! into the shared record together, by the first request that ends a tenth of a second after the last that did so: one change
 //! of the record for all of them, however many there were. What others have seen is likewise read from a copy of that age.
-//! Only a failure is told at once.
+//! Only a failure is told at once. How many requests a worker has under way is told in the same rounds.
 
 mod average;
+mod flights;
 mod observer;
+mod probe;
 mod record;
 mod report;
 mod roster;
@@ -17,7 +19,7 @@ mod slot;
 mod trip;
 mod view;
 
-pub use self::{observer::Observer, roster::Known, trip::Trip, view::View};
+pub use self::{observer::Observer, probe::Probe, trip::Trip, view::View};
 
 use core::fmt;
 
@@ -27,9 +29,6 @@ use crate::health::NameRef;
 pub trait Roster {
     /// Whether the catalogue or the file lists a model. Of others, only so many have a place of their own.
     fn lists(&self, name: NameRef<'_>) -> bool;
-
-    /// Whether somebody asks how many requests are under way at a target.
-    fn counts(&self, name: NameRef<'_>) -> bool;
 }
 
 // Not `Debug` above: see the traits of dialects.

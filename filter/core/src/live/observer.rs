@@ -8,15 +8,16 @@ use core::{
 
 use crate::{
     health::{Ledger, NameRef},
-    host::{Clock, Meter, Store, Version},
+    host::{Clock, Store, Version},
     plan::Target,
     store::{Record, update},
 };
 
 use super::{
-    Roster, Trip, View,
+    Probe, Roster, Trip, View,
+    flights::{BEAT_MILLIS, Counts, Flights},
     record::{Sample, Traffic, Went},
-    slot::{Kind, Slot, Slots},
+    slot::{Slot, Slots},
 };
 
 /// How old a copy of a shared record may be, and for how long samples are gathered. Much shorter than what is decided by them
@@ -29,12 +30,15 @@ const MOST_SAMPLES: usize = 256;
 /// See the module's documentation.
 pub struct Observer {
     pub(super) store: Rc<dyn Store>,
-    pub(super) meter: Rc<dyn Meter>,
     roster: RefCell<Rc<dyn Roster>>,
     slots: RefCell<Slots>,
     samples: RefCell<Vec<Sample>>,
     ledger: RefCell<Copy<Ledger>>,
     traffic: RefCell<Copy<Traffic>>,
+    flights: RefCell<Copy<Flights>>,
+    /// How many requests are under way.
+    under_way: Cell<u32>,
+    told: RefCell<Told>,
     /// When the last round of samples ended.
     ended_at_millis: Cell<u64>,
 }
@@ -42,6 +46,15 @@ pub struct Observer {
 /// What is known without a configuration.
 #[derive(Debug)]
 struct Blank;
+
+/// What others know of the requests that this worker has under way.
+#[derive(Debug, Default)]
+struct Told {
+    /// The worker's own number, once it has one.
+    number: Option<u32>,
+    counts: Counts,
+    at_millis: u64,
+}
 
 /// A copy of a shared record.
 #[derive(Debug, Default)]
@@ -55,44 +68,47 @@ struct Copy<R> {
 impl Observer {
     /// An observer that has seen nothing and knows no configuration.
     #[must_use]
-    pub fn new(store: Rc<dyn Store>, meter: Rc<dyn Meter>) -> Rc<Self> {
+    pub fn new(store: Rc<dyn Store>) -> Rc<Self> {
         Rc::new(Self {
             store,
-            meter,
             roster: RefCell::new(Rc::new(Blank)),
             slots: RefCell::default(),
             samples: RefCell::default(),
             ledger: RefCell::default(),
             traffic: RefCell::default(),
+            flights: RefCell::default(),
+            under_way: Cell::new(0),
+            told: RefCell::default(),
             ended_at_millis: Cell::new(0),
         })
     }
 
     /// A configuration was loaded. What was seen stays.
     pub fn configure(&self, roster: Rc<dyn Roster>) {
+        self.slots.borrow_mut().configure(&*roster);
         self.roster.replace(roster);
-        self.slots.borrow_mut().clear();
     }
 
-    /// A request is sent to a target.
+    /// A request is sent to a target, perhaps as its probe.
     #[must_use]
-    pub fn begin(self: &Rc<Self>, target: &Target, now_millis: u64) -> Trip {
-        Trip::new(self, self.slot(NameRef::of(target), now_millis), now_millis)
+    pub fn begin(self: &Rc<Self>, target: &Target, probe: Option<Probe>, now_millis: u64) -> Trip {
+        Trip::new(self, self.slot(NameRef::of(target), now_millis), probe, now_millis)
     }
 
     /// What is known of targets at one moment, for one plan. The clock is read when it is first needed.
     #[must_use]
-    pub fn view<'a>(&'a self, clock: &'a dyn Clock) -> View<'a> {
+    pub fn view<'a>(self: &'a Rc<Self>, clock: &'a dyn Clock) -> View<'a> {
         View::new(self, clock)
     }
 
-    /// Whether samples wait for a request that takes them along, or for [`Observer::tick`].
+    /// Whether there is something to be told by a request that ends, or by [`Observer::tick`]: samples, or that this worker lives
+    /// as long as it has requests under way.
     #[must_use]
     pub fn is_waiting(&self) -> bool {
-        !self.samples.borrow().is_empty()
+        self.under_way.get() > 0 || !self.samples.borrow().is_empty() || !self.told.borrow().counts.is_empty()
     }
 
-    /// Time has passed: samples that no request took along are told. Whether some still wait.
+    /// Time has passed: what no request took along is told. Whether there will be more.
     pub fn tick(&self, now_millis: u64) -> bool {
         if self.is_waiting() && is_over(self.ended_at_millis.get(), now_millis) {
             self.end_round(now_millis);
@@ -102,7 +118,29 @@ impl Observer {
 
     pub(super) fn slot(&self, name: NameRef<'_>, now_millis: u64) -> Rc<Slot> {
         let roster = Rc::clone(&self.roster.borrow());
-        self.slots.borrow_mut().find(name, (&*roster, &*self.meter), now_millis)
+        self.slots.borrow_mut().find(name, &*roster, now_millis)
+    }
+
+    /// A request is on its way.
+    pub(super) fn enter(&self, slot: &Slot) {
+        for count in [&slot.under_way, &self.under_way] {
+            count.set(count.get().saturating_add(1));
+        }
+    }
+
+    /// It is over.
+    pub(super) fn leave(&self, slot: &Slot) {
+        for count in [&slot.under_way, &self.under_way] {
+            count.set(count.get().saturating_sub(1));
+        }
+    }
+
+    /// How many requests of all workers are under way at a target.
+    pub(super) fn in_flight(&self, name: NameRef<'_>, now_millis: u64) -> u32 {
+        let slot = self.slot(name, now_millis);
+        let own = self.told.borrow().number;
+        let of_others = |flights: &Flights| flights.of_others(slot.name.borrowed(), own, now_millis);
+        self.with_flights(now_millis, of_others).saturating_add(slot.under_way.get())
     }
 
     /// A try is over.
@@ -128,6 +166,7 @@ impl Observer {
                 self.traffic.replace(Copy::written(record, now_millis));
             }
         }
+        self.tell_counts(now_millis);
         self.read_ledger(now_millis);
         let untold: Vec<&Sample> = self.with_ledger(|ledger| {
             let is_untold = |sample: &&Sample| {
@@ -147,6 +186,23 @@ impl Observer {
         if place.is_empty() {
             *place = samples;
             place.clear();
+        }
+    }
+
+    /// Tells how many requests are under way, where that has changed or is about to be forgotten.
+    fn tell_counts(&self, now_millis: u64) {
+        let counts = self.slots.borrow().counts();
+        let (number, is_due) = {
+            let told = self.told.borrow();
+            let is_late = now_millis.abs_diff(told.at_millis) >= BEAT_MILLIS;
+            (told.number, told.counts != counts || (is_late && !counts.is_empty()))
+        };
+        if is_due {
+            let change = |flights: &mut Flights| flights.tell(number, &counts, now_millis);
+            if let Ok((record, number)) = update(&*self.store, change) {
+                self.flights.replace(Copy::written(record, now_millis));
+                self.told.replace(Told { number: Some(number), counts, at_millis: now_millis });
+            }
         }
     }
 
@@ -171,17 +227,19 @@ impl Observer {
         self.traffic.borrow_mut().refresh(&*self.store, now_millis);
     }
 
-    /// Looks at the traffic of all workers, as it was a moment ago.
-    pub(super) fn with_traffic<T>(&self, now_millis: u64, look: impl FnOnce(&Traffic) -> T) -> T {
-        let mut copy = self.traffic.borrow_mut();
-        if is_over(copy.read_at_millis, now_millis) {
-            copy.refresh(&*self.store, now_millis);
-        }
-        look(&copy.record)
+    /// Reads the requests under way of all workers anew.
+    pub(super) fn read_flights(&self, now_millis: u64) {
+        self.flights.borrow_mut().refresh(&*self.store, now_millis);
     }
 
-    pub(super) fn has_health(slot: &Slot) -> bool {
-        slot.kind != Kind::Other
+    /// Looks at the traffic of all workers, as it was a moment ago.
+    pub(super) fn with_traffic<T>(&self, now_millis: u64, look: impl FnOnce(&Traffic) -> T) -> T {
+        look(self.traffic.borrow_mut().recent(&*self.store, now_millis))
+    }
+
+    /// Looks at the requests under way of all workers, as they were a moment ago.
+    pub(super) fn with_flights<T>(&self, now_millis: u64, look: impl FnOnce(&Flights) -> T) -> T {
+        look(self.flights.borrow_mut().recent(&*self.store, now_millis))
     }
 }
 
@@ -189,15 +247,18 @@ impl Roster for Blank {
     fn lists(&self, _: NameRef<'_>) -> bool {
         false
     }
-
-    fn counts(&self, _: NameRef<'_>) -> bool {
-        false
-    }
 }
 
 impl<R: Record> Copy<R> {
     fn written(record: R, now_millis: u64) -> Self {
         Self { record, version: None, read_at_millis: now_millis }
+    }
+
+    fn recent(&mut self, store: &dyn Store, now_millis: u64) -> &R {
+        if is_over(self.read_at_millis, now_millis) {
+            self.refresh(store, now_millis);
+        }
+        &self.record
     }
 
     fn refresh(&mut self, store: &dyn Store, now_millis: u64) {

@@ -1,4 +1,4 @@
-//! What `GET /v1/router/live-metrics` answers: each target that had traffic or failed of late.
+//! What `GET /v1/router/live-metrics` answers: each target that had traffic or failed of late, or has requests under way.
 //!
 //! Written as text: it is one object, told in one place.
 
@@ -22,15 +22,16 @@ impl Observer {
     pub fn report(&self, now_millis: u64, is_shown: impl Fn(NameRef<'_>) -> bool) -> Vec<u8> {
         self.end_round(now_millis);
         self.read_traffic(now_millis);
+        self.read_flights(now_millis);
         let mut names: Vec<Rc<Name>> =
             self.with_traffic(now_millis, |traffic| traffic.entries.iter().map(|(name, _)| Rc::clone(name)).collect());
-        self.with_ledger(|ledger| {
-            for name in ledger.names(now_millis) {
-                if let Err(place) = names.binary_search(name) {
-                    names.insert(place, Rc::clone(name));
-                }
+        let mut add = |name: &Rc<Name>| {
+            if let Err(place) = names.binary_search(name) {
+                names.insert(place, Rc::clone(name));
             }
-        });
+        };
+        self.with_ledger(|ledger| ledger.names(now_millis).for_each(&mut add));
+        self.with_flights(now_millis, |flights| flights.names(now_millis).for_each(&mut add));
         let mut out = String::from(r#"{"object":"list","data":["#);
         let mut comma = "";
         for name in names.iter().map(|name| name.borrowed()).filter(|name| is_shown(*name)) {
@@ -44,7 +45,6 @@ impl Observer {
 
     fn write_target(&self, name: NameRef<'_>, now_millis: u64, out: &mut String) {
         let entry = self.with_traffic(now_millis, |traffic| traffic.entry(name).copied()).unwrap_or_default();
-        let in_flight = self.slot(name, now_millis).in_flight(&*self.meter);
         let (state, trouble) =
             self.with_ledger(|ledger| (ledger.state(name, now_millis), ledger.trouble(name, now_millis)));
         let (state, until) = match state {
@@ -64,7 +64,7 @@ impl Observer {
             ("failure_ratio", thousandths(thousandths_of_failures)),
             ("peak_ttft_ms", whole(entry.ttft_peak.value(now_millis))),
             ("peak_latency_ms", whole(entry.latency_peak.value(now_millis))),
-            ("in_flight", whole(in_flight.map(u64::from))),
+            ("in_flight", whole(Some(self.in_flight(name, now_millis).into()))),
             ("state", text(Some(state))),
             ("cooling_until", text(until.map(print_millis).as_deref())),
             ("last_failure", text(trouble.map(Trouble::text))),

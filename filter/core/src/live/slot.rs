@@ -3,16 +3,14 @@
 //!
 //! As bounded as the records are: whoever invents names gets the places that are free, and then shares one.
 
-use alloc::{format, rc::Rc, string::String, vec::Vec};
+use alloc::{rc::Rc, vec::Vec};
 use core::cell::Cell;
 
-use crate::{
-    health::{Name, NameRef},
-    host::{Gauge, Meter},
-};
+use crate::health::{Name, NameRef};
 
 use super::{
     Roster,
+    flights::Counts,
     record::{IDLE_MILLIS, MOST_UNLISTED},
 };
 
@@ -28,11 +26,10 @@ pub(super) struct Slots {
 #[derive(Debug)]
 pub(super) struct Slot {
     pub(super) name: Rc<Name>,
-    pub(super) kind: Kind,
-    flight: Flight,
+    kind: Cell<Kind>,
+    /// How many of this worker's requests are under way.
+    pub(super) under_way: Cell<u32>,
     used_at_millis: Cell<u64>,
-    /// Whether this worker has claimed the target's probe for the request that it sends next.
-    pub(super) is_claimed: Cell<bool>,
 }
 
 /// Whose place it is.
@@ -46,51 +43,43 @@ pub(super) enum Kind {
     Other,
 }
 
-/// How many requests are under way at a target.
-#[derive(Debug)]
-enum Flight {
-    /// Nobody asks.
-    Uncounted,
-    /// Of all workers.
-    Shared(Gauge),
-    /// Of this worker: the host keeps no gauge. As each worker gets its share of the requests, it still tells the busy from
-    /// the idle.
-    Own(Cell<u32>),
-}
-
 impl Slots {
     /// The place of a target.
-    pub(super) fn find(
-        &mut self,
-        name: NameRef<'_>,
-        (roster, meter): (&dyn Roster, &dyn Meter),
-        now_millis: u64,
-    ) -> Rc<Slot> {
+    pub(super) fn find(&mut self, name: NameRef<'_>, roster: &dyn Roster, now_millis: u64) -> Rc<Slot> {
         if let Some(slot) = self.place(name).ok().and_then(|place| self.places.get(place)) {
             slot.used_at_millis.set(now_millis);
             return Rc::clone(slot);
         }
-        let is_listed = roster.lists(name);
-        if !name.fits() || (!is_listed && !self.has_room(now_millis)) {
-            let other = || Rc::new(Slot::new(NameRef::OTHER, Kind::Other, Flight::Uncounted, now_millis));
+        let kind = Kind::of(name, roster);
+        if !name.fits() || (kind == Kind::Unlisted && !self.has_room(now_millis)) {
+            let other = || Rc::new(Slot::new(NameRef::OTHER, Kind::Other, now_millis));
             return Rc::clone(self.other.get_or_insert_with(other));
         }
-        let kind = if is_listed { Kind::Listed } else { Kind::Unlisted };
-        let slot = Rc::new(Slot::new(name, kind, Flight::of(name, is_listed, roster, meter), now_millis));
+        let slot = Rc::new(Slot::new(name, kind, now_millis));
         let (Ok(place) | Err(place)) = self.place(name);
         self.places.insert(place, Rc::clone(&slot));
         slot
     }
 
-    /// What is listed or counted has changed. Requests under way keep their places until they end.
-    pub(super) fn clear(&mut self) {
-        *self = Self::default();
+    /// What is listed has changed.
+    pub(super) fn configure(&mut self, roster: &dyn Roster) {
+        // Requests under way are counted where they began.
+        self.places.retain(|slot| slot.is_in_use());
+        for slot in &self.places {
+            slot.kind.set(Kind::of(slot.name.borrowed(), roster));
+        }
+    }
+
+    /// The requests of this worker that are under way.
+    pub(super) fn counts(&self) -> Counts {
+        let used = self.places.iter().chain(&self.other).filter(|slot| slot.is_in_use());
+        used.map(|slot| (Rc::clone(&slot.name), slot.under_way.get())).collect()
     }
 
     fn has_room(&mut self, now_millis: u64) -> bool {
-        let unlisted = |slots: &Self| slots.places.iter().filter(|slot| slot.kind == Kind::Unlisted).count();
+        let unlisted = |slots: &Self| slots.places.iter().filter(|slot| slot.kind.get() == Kind::Unlisted).count();
         if unlisted(self) >= MOST_UNLISTED {
-            self.places.retain(|slot| slot.kind == Kind::Listed || !slot.is_idle(now_millis));
+            self.places.retain(|slot| slot.is_listed() || slot.is_in_use() || !slot.is_idle(now_millis));
         }
         unlisted(self) < MOST_UNLISTED
     }
@@ -100,61 +89,32 @@ impl Slots {
     }
 }
 
+impl Kind {
+    fn of(name: NameRef<'_>, roster: &dyn Roster) -> Self {
+        if roster.lists(name) { Self::Listed } else { Self::Unlisted }
+    }
+}
+
 impl Slot {
-    fn new(name: NameRef<'_>, kind: Kind, flight: Flight, now_millis: u64) -> Self {
-        let name = Rc::new(name.to_owned());
-        Self { name, kind, flight, used_at_millis: Cell::new(now_millis), is_claimed: Cell::new(false) }
+    fn new(name: NameRef<'_>, kind: Kind, now_millis: u64) -> Self {
+        let (name, kind) = (Rc::new(name.to_owned()), Cell::new(kind));
+        Self { name, kind, under_way: Cell::new(0), used_at_millis: Cell::new(now_millis) }
     }
 
     pub(super) fn is_listed(&self) -> bool {
-        self.kind == Kind::Listed
+        self.kind.get() == Kind::Listed
     }
 
-    /// A request is on its way.
-    pub(super) fn enter(&self, meter: &dyn Meter) {
-        match &self.flight {
-            Flight::Uncounted => {}
-            Flight::Shared(gauge) => meter.add(*gauge, 1),
-            Flight::Own(count) => count.set(count.get().saturating_add(1)),
-        }
+    /// Whether what one request meets is held against the next: not where they may be of different targets.
+    pub(super) fn has_health(&self) -> bool {
+        self.kind.get() != Kind::Other
     }
 
-    /// It is over.
-    pub(super) fn leave(&self, meter: &dyn Meter) {
-        match &self.flight {
-            Flight::Uncounted => {}
-            Flight::Shared(gauge) => meter.add(*gauge, -1),
-            Flight::Own(count) => count.set(count.get().saturating_sub(1)),
-        }
-    }
-
-    /// How many requests are under way, where that is counted.
-    pub(super) fn in_flight(&self, meter: &dyn Meter) -> Option<u32> {
-        match &self.flight {
-            Flight::Uncounted => None,
-            Flight::Shared(gauge) => Some(u32::try_from(meter.read(*gauge)).unwrap_or(u32::MAX)),
-            Flight::Own(count) => Some(count.get()),
-        }
+    fn is_in_use(&self) -> bool {
+        self.under_way.get() > 0
     }
 
     fn is_idle(&self, now_millis: u64) -> bool {
         now_millis.saturating_sub(self.used_at_millis.get()) >= IDLE_MILLIS
     }
-}
-
-impl Flight {
-    fn of(name: NameRef<'_>, is_listed: bool, roster: &dyn Roster, meter: &dyn Meter) -> Self {
-        if !roster.counts(name) {
-            return Self::Uncounted;
-        }
-        // A gauge is for ever: not for invented names, of which each worker may have others.
-        let gauge = is_listed.then(|| meter.gauge(&gauge_name(name))).flatten();
-        gauge.map_or_else(|| Self::Own(Cell::new(0)), Self::Shared)
-    }
-}
-
-/// With the labels between semicolons, as names of models have dots.
-fn gauge_name(NameRef { provider, account, model }: NameRef<'_>) -> String {
-    let label = |text: &str| text.replace(|c: char| c.is_control() || matches!(c, ';' | '='), "_");
-    format!("llm_requests_in_flight;provider={};account={};model={};", label(provider), label(account), label(model))
 }

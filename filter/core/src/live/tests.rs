@@ -2,9 +2,11 @@
 
 mod health;
 mod traffic;
-
 use alloc::{format, string::String, vec, vec::Vec};
-use core::{cell::Cell, time::Duration};
+use core::{
+    cell::{Cell, RefCell},
+    time::Duration,
+};
 
 use proptest::prelude::*;
 
@@ -12,9 +14,9 @@ use super::*;
 use crate::{
     config::Cooldown,
     health::{Ledger, NameRef, Symptom, Trouble},
-    host::{Clock, Observed, Store},
+    host::{Clock, Entropy, Observed, Store},
     plan::Target,
-    store::{Memory, Numbers, Record},
+    store::{Memory, Record},
 };
 use alloc::rc::Rc;
 use record::{MOST_UNLISTED, Traffic};
@@ -23,17 +25,13 @@ const START: u64 = 1_767_225_600_000;
 const COOLDOWN: Cooldown = Cooldown { default: Duration::from_secs(30), max: Duration::from_mins(10) };
 const DOWN: Symptom = Symptom { trouble: Trouble::ServerError, retry_after: None };
 
-/// Lists what has a name of one letter, and counts all but `a`.
+/// Lists what has a name of one letter.
 #[derive(Debug)]
 struct Letters;
 
 impl Roster for Letters {
     fn lists(&self, name: NameRef<'_>) -> bool {
         name.model.len() == 1
-    }
-
-    fn counts(&self, name: NameRef<'_>) -> bool {
-        name.model != "a"
     }
 }
 
@@ -54,26 +52,32 @@ impl Clock for Watch {
 /// Workers of one process.
 struct Process {
     store: Rc<Memory>,
-    numbers: Rc<Numbers>,
     workers: Vec<Rc<Observer>>,
     clock: Watch,
+    draws: Cell<u64>,
+    /// Of requests that are planned and not sent yet, with their workers.
+    probes: RefCell<Vec<(usize, Probe)>>,
 }
 
 impl Process {
     fn new(workers: usize) -> Self {
-        Self::with(workers, Numbers::default())
+        let store = Rc::new(Memory::default());
+        let mut process = Self {
+            store,
+            workers: Vec::new(),
+            clock: Watch::default(),
+            draws: Cell::new(0),
+            probes: RefCell::default(),
+        };
+        (0..workers).for_each(|_| process.start_worker());
+        process
     }
 
-    fn with(workers: usize, numbers: Numbers) -> Self {
-        let (store, numbers) = (Rc::new(Memory::default()), Rc::new(numbers));
-        let worker = |_| {
-            let (store, numbers) = (Rc::clone(&store), Rc::clone(&numbers));
-            let observer = Observer::new(store, numbers);
-            observer.configure(Rc::new(Letters));
-            observer
-        };
-        let workers = (0..workers).map(worker).collect();
-        Self { store, numbers, workers, clock: Watch::default() }
+    fn start_worker(&mut self) {
+        let store: Rc<dyn Store> = Rc::<Memory>::clone(&self.store);
+        let observer = Observer::new(store);
+        observer.configure(Rc::new(Letters));
+        self.workers.push(observer);
     }
 
     fn now(&self) -> u64 {
@@ -85,7 +89,10 @@ impl Process {
     }
 
     fn begin(&self, worker: usize, model: &str) -> Trip {
-        self.workers[worker].begin(&target(model), self.now())
+        let mut probes = self.probes.borrow_mut();
+        let own = probes.iter().position(|(owner, probe)| *owner == worker && probe.is_of(name(model)));
+        let probe = own.map(|place| probes.swap_remove(place).1);
+        self.workers[worker].begin(&target(model), probe, self.now())
     }
 
     /// A try that takes this long.
@@ -114,7 +121,7 @@ impl Process {
         let mut targets: Vec<Target> = models.iter().map(|model| target(model)).collect();
         let view = self.view(worker);
         targets.sort_by_key(|target| view.cooling_until(target));
-        view.claim(&mut targets);
+        self.probes.borrow_mut().extend(view.claim(&mut targets, self).map(|probe| (worker, probe)));
         assert_eq!(targets.len(), models.len());
         targets[0].model.clone()
     }
@@ -129,6 +136,13 @@ impl Process {
 
     fn report(&self, worker: usize) -> serde_json::Value {
         serde_json::from_slice(&self.workers[worker].report(self.now(), |_| true)).unwrap()
+    }
+}
+
+impl Entropy for Process {
+    fn draw(&self) -> u64 {
+        self.draws.set(self.draws.get() + 1);
+        self.draws.get()
     }
 }
 
@@ -214,12 +228,21 @@ proptest! {
         for (_, model) in &trips {
             under_way[*model] += 1;
         }
-        under_way[0] = 0;
-        prop_assert_eq!(models.map(|model| process.view(0).in_flight(&target(model))), under_way);
+        let settle = || {
+            process.store.inject_conflicts(0);
+            process.wait(100);
+            process.workers.iter().for_each(|worker| _ = worker.tick(process.now()));
+            process.wait(100);
+        };
+        settle();
+        for worker in 0..2 {
+            prop_assert_eq!(models.map(|model| process.view(worker).in_flight(&target(model))), under_way);
+        }
         drop(trips);
-        prop_assert_eq!(models.map(|model| process.view(1).in_flight(&target(model))), [0; 3]);
-        process.wait(1_000);
-        process.workers.iter().for_each(|worker| _ = worker.tick(process.now()));
+        settle();
+        for worker in 0..2 {
+            prop_assert_eq!(models.map(|model| process.view(worker).in_flight(&target(model))), [0; 3]);
+        }
         prop_assert_eq!(models.map(|model| process.samples(model)), ended);
         prop_assert_eq!(Traffic::read(&process.traffic().write()), process.traffic());
     }

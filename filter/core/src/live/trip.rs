@@ -1,6 +1,7 @@
 //! One try at one target, from the moment that it is sent. However it ends, the target has one request less under way.
 
 use alloc::rc::Rc;
+use core::mem;
 
 use crate::{
     config::Cooldown,
@@ -8,7 +9,7 @@ use crate::{
 };
 
 use super::{
-    Observer,
+    Observer, Probe,
     record::{Sample, Went},
     slot::Slot,
 };
@@ -21,17 +22,21 @@ pub struct Trip {
     began_millis: u64,
     /// Whether the first content of a stream has come.
     is_stream: bool,
-    /// Whether others pass its target over until this one tells how it went.
-    is_probe: bool,
+    /// Where others pass its target over until this one tells how it went.
+    probe: Option<Probe>,
+    /// Whether it is not over.
+    is_under_way: bool,
     /// Whether its success is told.
     is_told: bool,
 }
 
 impl Trip {
-    pub(super) fn new(observer: &Rc<Observer>, slot: Rc<Slot>, began_millis: u64) -> Self {
-        slot.enter(&*observer.meter);
-        let is_probe = slot.is_claimed.take();
-        Self { observer: Rc::clone(observer), slot, began_millis, is_stream: false, is_probe, is_told: false }
+    pub(super) fn new(observer: &Rc<Observer>, slot: Rc<Slot>, probe: Option<Probe>, began_millis: u64) -> Self {
+        observer.enter(&slot);
+        // That of another target, which is not asked after all, is over.
+        let probe = probe.filter(|probe| probe.is_of(slot.name.borrowed()));
+        let observer = Rc::clone(observer);
+        Self { observer, slot, began_millis, is_stream: false, probe, is_under_way: true, is_told: false }
     }
 
     /// The first content of a stream has come: the target is well, however long the answer may take.
@@ -55,10 +60,20 @@ impl Trip {
         self.leave_sample(now_millis, Went::Well { is_stream, output_tokens, is_told });
     }
 
+    /// There is an error for an answer, and it is passed on: the operator does not want others asked for it. So it makes nothing
+    /// cool, and it shows nobody that the target is well.
+    pub fn erred(mut self, now_millis: u64) {
+        let name = self.name();
+        if self.slot.has_health() && self.observer.with_ledger(|ledger| ledger.remembers(name)) {
+            self.observer.change_ledger(now_millis, |ledger| ledger.err(name));
+        }
+        self.leave_sample(now_millis, Went::Wrong);
+    }
+
     /// There is no answer, or not all of it.
     pub fn failed(mut self, now_millis: u64, symptom: Symptom, cooldown: Cooldown) {
-        self.is_probe = false;
-        if Observer::has_health(&self.slot) {
+        self.settle_probe();
+        if self.slot.has_health() {
             let period = self.period(now_millis);
             let Slot { name, .. } = &*self.slot;
             let is_listed = self.slot.is_listed();
@@ -71,16 +86,34 @@ impl Trip {
     fn tell_success(&mut self, now_millis: u64) {
         let name = self.name();
         let is_closed = |now| self.observer.with_ledger(|ledger| ledger.is_closed(name, now));
-        if !self.is_told && (self.is_probe || is_closed(now_millis)) {
+        if !self.is_told && (self.probe.is_some() || is_closed(now_millis)) {
             let period = self.period(now_millis);
             self.observer.change_ledger(now_millis, |ledger| ledger.succeed(name, 1, period, now_millis));
-            (self.is_probe, self.is_told) = (false, true);
+            self.settle_probe();
+            self.is_told = true;
         }
     }
 
-    fn leave_sample(&self, now_millis: u64, went: Went) {
+    /// What the probe was for is told.
+    fn settle_probe(&mut self) {
+        if let Some(probe) = self.probe.take() {
+            probe.settle();
+        }
+    }
+
+    fn leave_sample(&mut self, now_millis: u64, went: Went) {
+        if went != Went::Begun {
+            self.leave();
+        }
         let (name, is_listed) = (Rc::clone(&self.slot.name), self.slot.is_listed());
         self.observer.take(Sample { name, is_listed, period: self.period(now_millis), went });
+    }
+
+    /// Its target has one request less under way.
+    fn leave(&mut self) {
+        if mem::take(&mut self.is_under_way) {
+            self.observer.leave(&self.slot);
+        }
     }
 
     fn name(&self) -> NameRef<'_> {
@@ -94,9 +127,6 @@ impl Trip {
 
 impl Drop for Trip {
     fn drop(&mut self) {
-        self.slot.leave(&*self.observer.meter);
-        if self.is_probe {
-            self.observer.change_ledger(self.began_millis, |ledger| ledger.release(self.name()));
-        }
+        self.leave();
     }
 }

@@ -1,18 +1,19 @@
 //! What one plan sees of targets: one moment, one reading of the records, and none for a plan that does not ask.
 
+use alloc::rc::Rc;
 use core::cell::OnceCell;
 
 use crate::{
-    health::{NameRef, State},
-    host::{Clock, Observed},
+    health::{Access, Claim, NameRef, State},
+    host::{Clock, Entropy, Observed},
     plan::Target,
 };
 
-use super::{Observer, slot::Slot};
+use super::{Observer, Probe};
 
 /// See the module's documentation.
 pub struct View<'a> {
-    observer: &'a Observer,
+    observer: &'a Rc<Observer>,
     clock: &'a dyn Clock,
     now_millis: OnceCell<u64>,
     /// Whether the health of targets was read.
@@ -20,25 +21,29 @@ pub struct View<'a> {
 }
 
 impl<'a> View<'a> {
-    pub(super) fn new(observer: &'a Observer, clock: &'a dyn Clock) -> Self {
+    pub(super) fn new(observer: &'a Rc<Observer>, clock: &'a dyn Clock) -> Self {
         Self { observer, clock, now_millis: OnceCell::new(), is_read: OnceCell::new() }
     }
 
     /// Makes the request the probe of its first target, where that needs one. Where another request was faster, the target
     /// goes behind those that are asked before it then.
-    pub fn claim(&self, targets: &mut [Target]) {
+    pub fn claim(&self, targets: &mut [Target], entropy: &dyn Entropy) -> Option<Probe> {
         // Each turn either ends or puts a target behind one that is not passed over.
         for _ in 0..targets.len() {
-            let Some(first) = targets.first() else { return };
+            let first = targets.first()?;
             // With one target there is nobody to pass it over for, and nothing was read.
             if targets.len() == 1 || self.state(first) != State::HalfOpen(None) {
-                return;
+                return None;
             }
-            let (name, now) = (NameRef::of(first), self.now());
-            // Where the host refuses, there is no telling who is the probe.
-            if self.observer.change_ledger(now, |ledger| ledger.claim(name, now)).unwrap_or(true) {
-                self.observer.slot(name, now).is_claimed.set(true);
-                return;
+            let (name, now, claim) = (NameRef::of(first), self.now(), Claim(entropy.draw()));
+            match self.observer.change_ledger(now, |ledger| ledger.claim(name, claim, now)) {
+                Some(Access::Closed) => {}
+                Some(Access::Probe) => {
+                    let slot = self.observer.slot(name, now);
+                    return Some(Probe::new(self.observer, &slot.name, claim, now));
+                }
+                // Where the host refuses, there is no telling who is the probe.
+                Some(Access::Open) | None => return None,
             }
             let until = self.cooling_until(first);
             let is_behind = |other: &Target| self.cooling_until(other) > until;
@@ -48,6 +53,7 @@ impl<'a> View<'a> {
                 ahead.rotate_left(1);
             }
         }
+        None
     }
 
     pub(super) fn now(&self) -> u64 {
@@ -71,8 +77,7 @@ impl Observed for View<'_> {
     }
 
     fn in_flight(&self, target: &Target) -> u32 {
-        let slot = self.observer.slot(NameRef::of(target), self.now());
-        Slot::in_flight(&slot, &*self.observer.meter).unwrap_or_default()
+        self.observer.in_flight(NameRef::of(target), self.now())
     }
 
     fn cooling_until(&self, target: &Target) -> Option<u64> {

@@ -29,7 +29,7 @@ use crate::{
     direct,
     error::Shape,
     gateway::Provider,
-    live::Observer,
+    live::{Observer, Probe},
     retry::Policy,
     step::{Name, Reply},
     usage::Usage,
@@ -98,12 +98,14 @@ pub struct Course {
     pub on_content: Vec<Target>,
     /// Who is not asked, or only after others, and why; empty where that is nobody.
     pub passed_over: String,
+    /// The right to find out whether the first of the targets is well again.
+    pub probe: Option<Probe>,
 }
 
 impl Course {
     /// Takes away who can be asked behind Envoy's router only.
     fn keep_plain(&mut self) {
-        let Self { targets, on_context, on_content, passed_over } = self;
+        let Self { targets, on_context, on_content, passed_over, .. } = self;
         targets.retain(|Target { provider, account, model, .. }| {
             let is_kept = account.plain.is_some();
             if !is_kept {

@@ -8,7 +8,7 @@ use crate::{
     chat::Reason,
     config::Cooldown,
     health,
-    live::{Observer, Trip},
+    live::{Observer, Probe, Trip},
     retry::Policy,
     step::Reply,
     usage::Usage,
@@ -28,6 +28,8 @@ pub(super) struct Progress {
     /// How long to wait before the next try.
     wait: Duration,
     tries: Vec<Try>,
+    /// The right of the first try to find out whether its target is well again.
+    probe: Option<Probe>,
     /// Who tells others how the try under way goes.
     trip: Option<Trip>,
     /// Of the failures so far the one that tells most, and whose it is.
@@ -56,6 +58,7 @@ impl Progress {
             again_each: again,
             wait: Duration::ZERO,
             tries: Vec::new(),
+            probe: course.probe,
             trip: None,
             best: None,
             is_settled: false,
@@ -97,7 +100,7 @@ impl Progress {
 
     pub(super) fn begin(&mut self, now: Duration, observer: &Rc<Observer>) -> Option<Target> {
         let target = self.ahead.front()?.clone();
-        self.trip = Some(observer.begin(&target, millis(now)));
+        self.trip = Some(observer.begin(&target, self.probe.take(), millis(now)));
         self.tries.push(Try { target: target.clone(), began: now, status: None });
         self.wait = Duration::ZERO;
         Some(target)
@@ -183,7 +186,9 @@ impl Progress {
             }
             // A refusal is no answer whose time would tell anything.
             Some(trip) if status < 500 => trip.refused(millis(now)),
-            Some(_) | None => {}
+            // One that the operator has taken out of `retry.statuses`: the provider's failure all the same.
+            Some(trip) => trip.erred(millis(now)),
+            None => {}
         }
     }
 

@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     config::{Backoff, Retry},
     dialect::openai_chat::{OpenAiChat, scan_request},
-    store::{Memory, Numbers},
+    store::Memory,
 };
 
 const START: Duration = Duration::from_secs(1_000);
@@ -47,7 +47,7 @@ fn plan_within(deadline: Duration, course: Course, attempts: u32) -> Plan {
         query: String::new(),
         direct: None,
     };
-    let observer = Observer::new(Rc::new(Memory::default()), Rc::new(Numbers::default()));
+    let observer = Observer::new(Rc::new(Memory::default()));
     Plan::new(inquiry, course, policy, &observer, START)
 }
 

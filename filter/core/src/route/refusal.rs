@@ -1,9 +1,7 @@
 //! What the caller is told where no target is left, and the operator of those that were not asked.
 
-use alloc::{
-    format,
-    string::{String, ToString},
-};
+use alloc::{format, string::String};
+use core::fmt::Write as _;
 
 use super::{Cooling, Dropped, Planned};
 use crate::{
@@ -83,7 +81,8 @@ fn list(reasons: impl Iterator<Item = String>) -> String {
         }
     }
     if more > 0 {
-        told.extend([" And ", &more.to_string(), " more."]);
+        // Writing to a String cannot fail.
+        let _ = write!(told, " And {more} more.");
     }
     told
 }

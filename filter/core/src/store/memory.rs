@@ -1,4 +1,4 @@
-//! A store and a meter in memory, for tests: with the host's rules, the unhelpful ones too.
+//! A store in memory, for tests: with the host's rules, the unhelpful ones too.
 //!
 //! As in Envoy, an insert of a missing key looks at no version. Conflicts can be injected, and another worker's doings put
 //! between what one reads and what it writes.
@@ -10,7 +10,7 @@ use core::{
     num::NonZeroU32,
 };
 
-use crate::host::{Conflict, Gauge, Meter, Store, Version};
+use crate::host::{Conflict, Store, Version};
 
 /// Values under keys.
 #[derive(Default)]
@@ -20,13 +20,6 @@ pub struct Memory {
     conflicts: Cell<u32>,
     interruption: RefCell<Option<Box<dyn FnOnce()>>>,
     calls: Cell<usize>,
-}
-
-/// Numbers by name.
-#[derive(Debug, Default)]
-pub struct Numbers {
-    values: RefCell<Vec<(String, i64)>>,
-    is_excluded: bool,
 }
 
 impl Memory {
@@ -82,45 +75,5 @@ impl Store for Memory {
 impl fmt::Debug for Memory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Memory").field("values", &self.values).finish_non_exhaustive()
-    }
-}
-
-impl Numbers {
-    /// Those of a host that keeps none.
-    #[must_use]
-    pub fn excluded() -> Self {
-        Self { is_excluded: true, ..Self::default() }
-    }
-
-    /// The number of this name.
-    #[must_use]
-    pub fn value(&self, name: &str) -> Option<i64> {
-        self.values.borrow().iter().find(|(other, _)| other == name).map(|(_, value)| *value)
-    }
-}
-
-impl Meter for Numbers {
-    fn gauge(&self, name: &str) -> Option<Gauge> {
-        let mut values = self.values.borrow_mut();
-        let place = values.iter().position(|(other, _)| other == name).unwrap_or(values.len());
-        if self.is_excluded {
-            return None;
-        }
-        if place == values.len() {
-            values.push((name.into(), 0));
-        }
-        u32::try_from(place).ok().map(Gauge)
-    }
-
-    fn add(&self, Gauge(place): Gauge, by: i64) {
-        let place = usize::try_from(place).unwrap_or(usize::MAX);
-        if let Some((_, value)) = self.values.borrow_mut().get_mut(place) {
-            *value = value.saturating_add(by);
-        }
-    }
-
-    fn read(&self, Gauge(place): Gauge) -> u64 {
-        let place = usize::try_from(place).unwrap_or(usize::MAX);
-        self.values.borrow().get(place).and_then(|(_, value)| u64::try_from(*value).ok()).unwrap_or_default()
     }
 }

@@ -9,7 +9,7 @@
 mod memory;
 mod wire;
 
-pub use self::memory::{Memory, Numbers};
+pub use self::memory::Memory;
 pub(crate) use self::wire::{Reader, Writer};
 
 use alloc::vec::Vec;

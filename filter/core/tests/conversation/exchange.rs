@@ -44,6 +44,27 @@ fn the_credential_is_the_providers_and_the_callers_stays_here() {
 }
 
 #[test]
+fn an_empty_model_is_none_and_what_decides_without_one_decides() {
+    let of = |rest: &str| {
+        let providers = r#""openai":{"kind":"openai","credential":{"value":"k"}},
+            "anthropic":{"kind":"anthropic","credential":{"value":"k"}}"#;
+        gateway(&format!(r#"{{"providers":{{{providers}}}{rest}}}"#))
+    };
+    let empty = br#"{"model":"","messages":[{"role":"user","content":"Hi"}]}"#;
+    let sent =
+        |rest: &str, path: &str| String::from_utf8(ask(&of(rest), post(path, &[]), &[empty]).sent().body).unwrap();
+    let default = |model: &str| format!(r#","auto":{{"default_model":"{model}"}}"#);
+    let whole = |model: &str| format!(r#"{{"model":"{model}","messages":[{{"role":"user","content":"Hi"}}]}}"#);
+    assert_eq!(sent(&default("gpt-4o"), CHAT), whole("gpt-4o"));
+    assert!(sent(&default("claude-haiku-4-5"), CHAT).contains(r#""model":"claude-haiku-4-5"#));
+    let router = r#","routers":{"r":{"load_balance":{"chat":{"strategy":"fallback","targets":["gpt-5"]}}}}"#;
+    assert_eq!(sent(router, "/router/r/chat/completions"), whole("gpt-5"));
+    let refusal = ask(&of(""), post(CHAT, &[]), &[empty]).refused();
+    assert_eq!(refusal.status, 400);
+    assert!(String::from_utf8_lossy(&refusal.body).contains("You must say which `model` to use."));
+}
+
+#[test]
 fn a_whole_answer_passes_with_its_usage_read() {
     let body = br#"{ "choices": [], "usage": {"prompt_tokens": 2, "completion_tokens": 1} }"#;
     let sent = ask(&open(), post(CHAT, &[]), &[br#"{"model":"m"}"#]).sent();

@@ -12,7 +12,7 @@ use dragoman_core::{
     live::Observer,
     plan::{Next, Plan},
     step::{Chunk, HeaderEdits, Reply, Step},
-    store::{Memory, Numbers},
+    store::Memory,
 };
 
 /// A header map as Envoy hands it over.
@@ -90,7 +90,7 @@ pub(crate) fn post(path: &str, more: &[(&str, &[u8])]) -> HeaderMap {
 
 /// Sends a request in these pieces.
 pub(crate) fn ask(gateway: &Rc<Gateway>, mut headers: HeaderMap, pieces: &[&[u8]]) -> Asked {
-    let observer = Observer::new(Rc::new(Memory::default()), Rc::new(Numbers::default()));
+    let observer = Observer::new(Rc::new(Memory::default()));
     let around = Surroundings { clock: &NewYear, entropy: &NewYear, observer: &observer };
     let mut exchange = Exchange::new(Rc::clone(gateway));
     let step = match exchange.request_head(Headers(&headers), pieces.is_empty(), &around) {

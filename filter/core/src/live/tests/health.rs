@@ -26,9 +26,8 @@ fn a_probe_is_claimed_by_one_request_of_all_workers() {
     for (view, plan) in views.iter().zip(&plans) {
         assert_eq!(view.cooling_until(&plan[0]), None);
     }
-    for (view, plan) in views.iter().zip(&mut plans) {
-        view.claim(plan);
-    }
+    let probes: Vec<_> = views.iter().zip(&mut plans).map(|(view, plan)| view.claim(plan, &process)).collect();
+    process.probes.borrow_mut().extend(probes.into_iter().flatten().map(|probe| (0, probe)));
     assert_eq!(plans.each_ref().map(|plan| plan[0].model.as_str()), ["a", "b"]);
     assert_eq!(process.first(0, &["a", "b"]), "b");
     assert_eq!(process.first(1, &["a", "b", "c"]), "b");
@@ -50,6 +49,26 @@ fn a_probe_whose_client_went_away_is_free_again() {
     assert_eq!(process.first(1, &["a", "b"]), "b");
     drop(probe);
     assert_eq!(process.first(1, &["a", "b"]), "a");
+    // Also one that leaves before anything is sent.
+    process.probes.borrow_mut().clear();
+    assert_eq!(process.first(0, &["a", "b"]), "a");
+}
+
+#[test]
+fn an_error_that_is_passed_on_counts_as_a_failure_and_makes_nothing_cool() {
+    let process = Process::new(1);
+    process.begin(0, "a").erred(process.now());
+    assert!(!process.cools(0, "a"));
+    let metrics = process.report(0);
+    assert_eq!((&metrics["data"][0]["samples"], &metrics["data"][0]["failure_ratio"]), (&1.into(), &1.0.into()));
+    // Nor does it show that a target is well: one request at a time finds that out.
+    process.fails(0, "a");
+    process.wait(30_001);
+    for _ in 0..3 {
+        assert_eq!(process.first(0, &["a", "b"]), "a");
+        assert_eq!(process.first(0, &["a", "b"]), "b");
+        process.begin(0, "a").erred(process.now());
+    }
 }
 
 #[test]

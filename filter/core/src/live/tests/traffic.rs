@@ -3,31 +3,55 @@
 use super::*;
 
 #[test]
-fn requests_under_way_are_counted_once_over_all_workers_where_somebody_asks() {
+fn requests_under_way_are_known_at_once_to_their_worker_and_a_moment_later_to_all() {
     let process = Process::new(2);
-    let trips = [process.begin(0, "b"), process.begin(1, "b"), process.begin(1, "b"), process.begin(1, "c")];
-    let _uncounted = process.begin(0, "a");
-    for worker in 0..2 {
+    let trips = [process.begin(0, "b"), process.begin(1, "b"), process.begin(1, "b"), process.begin(1, "invented")];
+    let seen = |worker| {
         let view = process.view(worker);
-        assert_eq!(["a", "b", "c"].map(|model| view.in_flight(&target(model))), [0, 3, 1]);
-    }
+        ["a", "b", "invented"].map(|model| view.in_flight(&target(model)))
+    };
+    assert_eq!([seen(0), seen(1)], [[0, 1, 0], [0, 2, 1]]);
+    process.wait(100);
+    assert!(process.workers.iter().all(|worker| worker.tick(process.now())));
+    process.wait(100);
+    assert_eq!([seen(0), seen(1)], [[0, 3, 1]; 2]);
     // A new configuration changes nothing for those that are under way.
     process.workers[1].configure(Rc::new(Letters));
+    assert_eq!(seen(1), [0, 3, 1]);
     let [first, second, third, fourth] = trips;
     first.succeeded(process.now(), None);
     second.failed(process.now(), DOWN, COOLDOWN);
     drop((third, fourth));
-    assert_eq!(process.numbers.value("llm_requests_in_flight;provider=p;account=default;model=b;"), Some(0));
-    assert_eq!(process.numbers.value("llm_requests_in_flight;provider=p;account=default;model=a;"), None);
+    process.wait(100);
+    // Then there is nothing more to be told.
+    assert!(!process.workers.iter().any(|worker| worker.tick(process.now())));
+    process.wait(100);
+    assert_eq!([seen(0), seen(1)], [[0; 3]; 2]);
 }
 
 #[test]
-fn without_gauges_each_worker_counts_its_own() {
-    let process = Process::with(2, Numbers::excluded());
-    let trips = [process.begin(0, "b"), process.begin(0, "b")];
-    assert_eq!([0, 1].map(|worker| process.view(worker).in_flight(&target("b"))), [2, 0]);
-    drop(trips);
-    assert_eq!(process.view(0).in_flight(&target("b")), 0);
+fn what_a_worker_had_under_way_when_it_died_is_forgotten_and_what_another_has_is_not() {
+    let mut process = Process::new(2);
+    let alive = process.begin(0, "b");
+    let _dead = [process.begin(1, "b"), process.begin(1, "b")];
+    process.wait(100);
+    process.workers.iter().for_each(|worker| _ = worker.tick(process.now()));
+    process.workers.truncate(1);
+    process.start_worker();
+    let other = process.begin(1, "b");
+    for _ in 0..60 {
+        process.wait(100);
+        process.workers.iter().for_each(|worker| _ = worker.tick(process.now()));
+    }
+    assert_eq!([0, 1].map(|worker| process.view(worker).in_flight(&target("b"))), [2; 2]);
+    // The stream of the first goes on for an hour without a word.
+    drop(other);
+    for _ in 0..36_000 {
+        process.wait(100);
+        process.workers.iter().for_each(|worker| _ = worker.tick(process.now()));
+    }
+    assert_eq!([0, 1].map(|worker| process.view(worker).in_flight(&target("b"))), [1; 2]);
+    drop(alive);
 }
 
 #[test]
@@ -59,7 +83,7 @@ fn a_plan_of_one_target_asks_nothing_and_its_success_costs_nothing_within_a_roun
     let (calls, looks) = (process.store.calls(), process.clock.looks.get());
     for _ in 0..99 {
         let view = process.view(0);
-        view.claim(&mut [target("a")]);
+        assert!(view.claim(&mut [target("a")], &process).is_none());
         process.succeeds(0, "a", 1);
     }
     assert_eq!((process.store.calls(), process.clock.looks.get()), (calls, looks));
@@ -123,8 +147,6 @@ fn invented_names_get_the_places_there_are_and_then_share_one() {
     assert_eq!(traffic.entries.len(), MOST_UNLISTED + 2);
     assert_eq!(other.samples, 1_001 - u64::try_from(MOST_UNLISTED).unwrap());
     assert_eq!(process.samples("a"), 2);
-    // Nor do they become gauges.
-    assert_eq!(process.numbers.value("llm_requests_in_flight;provider=p;account=default;model=invented-0;"), None);
     // What fails under the shared name makes nothing cool.
     let mut cooling = 0;
     for number in 0..300 {
@@ -148,14 +170,16 @@ fn the_report_says_how_each_target_does() {
     process.wait(400);
     trip.succeeded(process.now(), Some(50));
     process.fails(0, "b");
-    let _under_way = process.begin(1, "b");
+    let _under_way = [process.begin(1, "b"), process.begin(0, "z")];
     process.succeeds(1, "a", 10);
     process.wait(100);
     process.workers[0].tick(process.now());
     let report = process.report(1);
     assert_eq!(report["object"], "list");
     assert_eq!(report["data"][0]["model"], "a");
-    assert_eq!(report["data"][0]["in_flight"], serde_json::Value::Null);
+    assert_eq!(report["data"][0]["in_flight"], 0);
+    // Nothing is known of it yet but that it is busy.
+    assert_eq!((&report["data"][2]["model"], &report["data"][2]["in_flight"]), (&"z".into(), &1.into()));
     assert_eq!(
         report["data"][1],
         serde_json::json!({
