@@ -324,7 +324,7 @@ mod tests {
                 let request =
                     BufReader::new(&stream).lines().take_while(|line| line.as_ref().is_ok_and(|l| !l.is_empty()));
                 assert!(request.count() > 1);
-                if let Some((version, taken, refused)) = says.get(number).or(says.last()).copied().flatten() {
+                if let Some((version, taken, refused)) = says.get(number).or_else(|| says.last()).copied().flatten() {
                     let stats = format!(
                         "x.update_rejected: {refused}\nx.update_success: {taken}\nx.version_text: \"{version}\"\n"
                     );
