@@ -10,7 +10,7 @@
 #![expect(clippy::disallowed_methods, reason = "this is the one place where they are allowed")]
 
 use std::{
-    cell::Cell,
+    cell::{Cell, RefCell},
     num::NonZeroU32,
     time::{Duration, UNIX_EPOCH},
 };
@@ -295,9 +295,23 @@ impl Store for HostStore {
     }
 }
 
-/// Counts something that rarely happens.
-pub(crate) fn count(name: &str) {
-    if let Ok(counter) = hostcalls::define_metric(MetricType::Counter, name) {
+thread_local! {
+    /// The counters that this worker has asked for, because the host hands out a new handle each time and keeps it for ever;
+    /// `None` where it has none to give.
+    static COUNTERS: RefCell<Vec<(&'static str, Option<u32>)>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Counts something.
+pub(crate) fn count(name: &'static str) {
+    let counter = COUNTERS.with_borrow_mut(|counters| {
+        if let Some((_, counter)) = counters.iter().find(|(known, _)| *known == name) {
+            return *counter;
+        }
+        let counter = hostcalls::define_metric(MetricType::Counter, name).ok();
+        counters.push((name, counter));
+        counter
+    });
+    if let Some(counter) = counter {
         let _ = hostcalls::increment_metric(counter, 1);
     }
 }

@@ -9,7 +9,10 @@ use super::{
 };
 use crate::{
     auth::Caller,
-    dialect::openai_chat::{ChatRequest, OpenAiChat},
+    dialect::{
+        Downstream,
+        openai_chat::{ChatRequest, OpenAiChat},
+    },
     error::{Error, Kind},
     gateway::Gateway,
     headers::Headers,
@@ -95,6 +98,7 @@ fn route(
         stream: request.stream,
         has_tools: contents.has_tools,
         has_images: contents.images > 0,
+        wishes: (request.wishes, Downstream::name(&OpenAiChat)),
         user: request.user.as_deref(),
         input_tokens: estimate::tokens(contents.text_length, contents.images),
         max_output_tokens: request.max_output_tokens,

@@ -44,6 +44,7 @@ use crate::{
     auth::{Caller, Glob},
     catalogue::{Catalogue, by_name},
     config::{Config, KeyRouting, ModelLists, ModelMapping, Router as Section},
+    dialect::Wishes,
     error::{Error, Kind},
     gateway::Provider,
     headers::Headers,
@@ -119,6 +120,8 @@ pub struct Query<'a> {
     pub has_tools: bool,
     /// Whether it holds images.
     pub has_images: bool,
+    /// What of it not every format can express, and the format that it is in, which can.
+    pub wishes: (Wishes, &'static str),
     /// The member `user`.
     pub user: Option<&'a str>,
     /// Its length in tokens, as [`estimate::tokens`] has it.
@@ -317,13 +320,18 @@ impl<'a> Survey<'a> {
         let met = core::mem::take(&mut self.met);
         let spellings = spellings("", &met);
         let found = self.models(lists.of(self.query.model.unwrap_or_default(), &spellings));
+        let found = self.able(found);
         let targets = self.in_order(found);
         (self.dropped, self.cooling, self.met) = (dropped, cooling, met);
         targets
     }
 
-    /// The targets of these candidates; at least one.
-    fn targets(&mut self, found: Vec<Candidate<'_>>) -> Result<Vec<Target>, Error> {
+    /// The targets of these candidates; at least one. A lone one says by itself what it cannot do, and where in the request
+    /// that stands.
+    fn targets(&mut self, mut found: Vec<Candidate<'a>>) -> Result<Vec<Target>, Error> {
+        if found.len() > 1 {
+            found = self.able(found);
+        }
         if found.is_empty() { Err(refusal::refuse(&self.dropped)) } else { Ok(self.in_order(found)) }
     }
 

@@ -222,13 +222,13 @@ impl<'a> Survey<'a> {
         }
         if let Err(error) = self.check_ability(&choice).and_then(|()| accounts::add(choice, leaf, &self.chance, found))
         {
-            self.drop_candidate(&format!("{}/{}", choice.provider.name, choice.name()), error);
+            self.drop_candidate(&full_name(&choice), error);
         }
     }
 
     fn check_ability(&self, choice: &Choice<'_>) -> Result<(), Error> {
         let query = self.query;
-        let name = || format!("{}/{}", choice.provider.name, choice.name());
+        let name = || full_name(choice);
         if query.has_images && choice.lacks("vision") {
             return Err(Error::refusing(format!("The model `{}` does not take images.", name()), "messages"));
         }
@@ -249,6 +249,22 @@ impl<'a> Survey<'a> {
         }
     }
 
+    /// Those whose formats can say what is asked for.
+    pub(super) fn able(&mut self, mut candidates: Vec<Candidate<'a>>) -> Vec<Candidate<'a>> {
+        let (wishes, own) = self.query.wishes;
+        if !wishes.is_empty() {
+            candidates.retain(|Candidate { choice, .. }| {
+                let dialect = choice.provider.spec.dialect;
+                if dialect.name() == own {
+                    return true;
+                }
+                let able = wishes.require(dialect.abilities(choice.id));
+                able.map_err(|error| self.drop_candidate(&full_name(choice), error)).is_ok()
+            });
+        }
+        candidates
+    }
+
     pub(super) fn drop_candidate(&mut self, candidate: &str, error: Error) {
         if !self.dropped.iter().any(|dropped| dropped.candidate == candidate && dropped.error == error) {
             self.dropped.push(Dropped { candidate: candidate.into(), error });
@@ -263,6 +279,10 @@ impl<'a> Survey<'a> {
         });
         spellings.iter().any(|spelling| pattern.matches(spelling))
     }
+}
+
+fn full_name(choice: &Choice<'_>) -> String {
+    format!("{}/{}", choice.provider.name, choice.name())
 }
 
 /// What a name and the models that it means are called.

@@ -25,7 +25,7 @@ use alloc::{boxed::Box, string::String, vec::Vec};
 
 use crate::{
     chat::{Fault, Request, Response},
-    dialect::{Aim, Broken, Reader, Upstream, Written},
+    dialect::{Ability, Aim, Broken, Reader, Upstream, Written},
     error::Error,
     headers::Headers,
     sse::Framing,
@@ -44,6 +44,10 @@ impl Upstream for Gemini {
 
     fn version(&self) -> &'static str {
         "/v1beta"
+    }
+
+    fn abilities(&self, model: &str) -> &'static [Ability] {
+        request::abilities(model)
     }
 
     fn write(&self, request: &Request<'_>, aim: &Aim<'_>) -> Result<Written, Error> {

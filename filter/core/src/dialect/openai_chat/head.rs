@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 
 use super::call_id;
 use crate::{
+    dialect::{Wishes, abilities::Notes},
     error::{Error, Kind},
     json::{self, Edit, Edits, Failure, Fault, Found, MAX_DEPTH, Marks, Member, Others, Scanner},
 };
@@ -27,6 +28,22 @@ const WANTED: &[&str] = &[
     "user",
     "serviceTier",
     "plugins",
+    "tool_choice",
+    // From here on wishes that not every format can express, by the names that their table has: see `Wishes`.
+    "n",
+    "logprobs",
+    "logit_bias",
+    "modalities",
+    "web_search_options",
+    "response_format",
+    "stop",
+    "audio",
+    "grammar",
+    "guided_choice",
+    "guided_grammar",
+    "guided_json",
+    "guided_regex",
+    "structured_outputs",
 ];
 
 pub(crate) const MODEL: usize = 0;
@@ -41,13 +58,17 @@ const USER: usize = 8;
 /// `service_tier` in Gemini's own requests.
 const CAMEL_SERVICE_TIER: usize = 9;
 const PLUGINS: usize = 10;
+const TOOL_CHOICE: usize = 11;
+const WISHES: usize = 12;
 
 /// What only some providers understand and others refuse: it comes from a history that one of them began. And pictures, which
 /// stand in parts of messages and not everywhere where their names do: a tool may well have a parameter `image_url`.
 static MARKS: Marks = Marks {
     names: &["cache_control", "thinking_blocks", "reasoning_content", "extra_content"],
     carrier: ("tool_call_id", call_id::SEPARATOR.as_bytes()),
-    kinds: ("type", &["image_url", "input_image", "image"]),
+    place: "messages",
+    kinds: ("type", [&["image_url", "input_image", "image"], &["input_audio"], &["file"]]),
+    sources: &["image_url", "url"],
     // 2026-11: a tool of OpenAI's that draws and one of Anthropic's that advises have models of their own. OpenRouter has lists
     // (`models`) and presets of models, Groq's compound systems name theirs in `compound_custom`, Vercel's gateway in
     // `providerOptions`, Together one that guards in `safety_model`, Azure one that embeds in `data_sources`.
@@ -89,6 +110,8 @@ pub struct ChatRequest {
     pub names_others: bool,
     /// What another provider has left in it.
     pub history: History,
+    /// What not every format can express.
+    pub wishes: Wishes,
     /// Where its name stands, or can stand.
     model_span: Range<usize>,
     /// What follows where it has to be added.
@@ -149,11 +172,9 @@ impl ChatRequest {
     pub fn read(scanned: Result<Found, Failure>, length: usize) -> Result<Self, Error> {
         let found = scanned.map_err(describe)?;
         let flex = is_flex(&found);
-        let Found { open, is_empty, members, noticed_name, noticed_text, noticed_kinds, names_others, blank, opaque } =
-            found;
-        let member = |index| members.iter().find(|member| member.index == index);
+        let member = |index| found.member(index);
 
-        let inside = open.saturating_add(1);
+        let inside = found.open.saturating_add(1);
         let (model, model_span) = match member(MODEL) {
             // Clients that leave the choice to the gateway must often send the member.
             Some(model) if model.text.as_deref() == Some(b"\"\"") => (None, model.span.clone()),
@@ -179,6 +200,7 @@ impl ChatRequest {
             (true, None) => (false, Some(insert(inside, br#""stream_options":{"include_usage":true},"#))),
             (true, Some(options)) => ask_for_usage(options)?,
         };
+        let has_tools = member(TOOLS).is_some_and(|tools| !is_nothing(tools));
         Ok(Self {
             model,
             stream,
@@ -186,16 +208,17 @@ impl ChatRequest {
             flex,
             length,
             contents: Contents {
-                text_length: length.saturating_sub(blank).saturating_sub(opaque),
-                images: noticed_kinds,
-                has_tools: member(TOOLS).is_some_and(|tools| !is_nothing(tools)),
+                text_length: length.saturating_sub(found.blank).saturating_sub(found.opaque),
+                images: found.noticed_kinds[0],
+                has_tools,
             },
             user: text(USER).and_then(|text| json::read(&json::text(text)).ok()),
-            names_others,
+            names_others: found.names_others,
             max_output_tokens: tokens(MAX_COMPLETION_TOKENS).or_else(|| tokens(MAX_TOKENS)),
-            history: History { has_foreign_fields: noticed_name, has_carried_signature: noticed_text },
+            history: History { has_foreign_fields: found.noticed_name, has_carried_signature: found.noticed_text },
+            wishes: wishes(&found, has_tools),
             model_span,
-            comma: if is_empty { "" } else { "," },
+            comma: if found.is_empty { "" } else { "," },
             usage,
             options: member(STREAM_OPTIONS).map(|options| options.whole.clone()),
             max_tokens_name: member(MAX_COMPLETION_TOKENS).map(|tokens| tokens.name.clone()),
@@ -236,6 +259,24 @@ pub(crate) fn is_flex(found: &Found) -> bool {
     let is = |index| found.text(index).is_some_and(|tier| tier.eq_ignore_ascii_case(r#""flex""#));
     is(SERVICE_TIER) || is(CAMEL_SERVICE_TIER)
 }
+
+/// What of a request not every format can express. Most requests have nothing of it.
+fn wishes(found: &Found, has_tools: bool) -> Wishes {
+    let [images, sounds, files] = found.noticed_kinds;
+    let linked_images = images.saturating_sub(found.noticed_data);
+    if sounds == 0 && files == 0 && linked_images == 0 && found.members.iter().all(|member| member.index < WISHES) {
+        return Wishes::default();
+    }
+    let member = |name: &str| {
+        let place = WANTED.iter().position(|wanted| *wanted == name)?;
+        found.member(place).map(|_| found.text(place))
+    };
+    let may_call = has_tools && found.text(TOOL_CHOICE).is_none_or(|choice| CALLING.contains(&choice));
+    Wishes::noted(&Notes { member: &member, has_tools, may_call, sounds, files, linked_images })
+}
+
+/// Words by which tools may be called.
+const CALLING: &[&str] = &["null", r#""auto""#, r#""required""#];
 
 /// The name of a model: it is told back in headers, so it must be what a header can hold.
 pub(crate) fn model_name(model: &Member) -> Result<String, Error> {

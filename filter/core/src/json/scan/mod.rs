@@ -22,7 +22,7 @@ use core::ops::Range;
 use number::Number;
 use text::{Inside, skip_common};
 
-pub use found::{Failure, Fault, Found, Marks, Member, Others};
+pub use found::{Failure, Fault, Found, GROUPS, Marks, Member, Others};
 
 /// Objects and arrays open at one time; a bit each in [`Scanner::kinds`].
 pub const MAX_DEPTH: u32 = 128;
@@ -52,6 +52,8 @@ pub struct Scanner {
     current: Option<Current>,
     marks: Option<&'static Marks>,
     carrier: Carrier,
+    /// Whether the top-level member is the one within which kinds are noticed.
+    is_in_place: bool,
     found: Found,
 }
 
@@ -67,6 +69,8 @@ enum Carrier {
     Kind,
     /// A name was read that may name other models.
     Other,
+    /// The same of a source.
+    Source,
 }
 
 /// A piece of the document, and where in it the piece begins.
@@ -146,6 +150,7 @@ impl Scanner {
             current: None,
             marks: None,
             carrier: Carrier::No,
+            is_in_place: false,
             found: Found::default(),
         }
     }
@@ -303,8 +308,10 @@ impl Scanner {
         self.found.names_others |= is_other;
         self.carrier = match self.carrier {
             Carrier::Named if byte == b'"' => Carrier::Inside(0),
-            Carrier::Kind if byte == b'"' => Carrier::Kind,
-            Carrier::Named | Carrier::Kind | Carrier::Other | Carrier::No | Carrier::Inside(_) => Carrier::No,
+            kept @ (Carrier::Kind | Carrier::Source) if byte == b'"' => kept,
+            Carrier::Named | Carrier::Kind | Carrier::Source | Carrier::Other | Carrier::No | Carrier::Inside(_) => {
+                Carrier::No
+            }
         };
         self.state = match byte {
             b'{' => return self.open(true, at),
@@ -403,7 +410,14 @@ mod tests {
 
     const NOTHING_OTHER: Others = Others { names: &[], within: &[] };
 
-    static KINDS: Marks = Marks { names: &["no"], carrier: ("no", b"no"), kinds: ("a", &["b"]), others: NOTHING_OTHER };
+    static KINDS: Marks = Marks {
+        names: &["no"],
+        carrier: ("no", b"no"),
+        place: "model",
+        kinds: ("a", [&["b"], &["c"], &[]]),
+        sources: &["b"],
+        others: NOTHING_OTHER,
+    };
 
     fn scan(pieces: &[&[u8]]) -> Result<Vec<Member>, Failure> {
         scan_whole(pieces).map(|found| found.members)
@@ -449,11 +463,13 @@ mod tests {
     }
 
     #[test]
-    fn marks_are_noticed_wherever_they_stand() {
+    fn marks_are_noticed_wherever_they_may_stand() {
         static MARKS: Marks = Marks {
             names: &["cache_control"],
             carrier: ("tool_call_id", b"__thought__"),
-            kinds: ("type", &["image_url"]),
+            place: "a",
+            kinds: ("type", [&["image_url"], &["file"], &[]]),
+            sources: &["url"],
             others: NOTHING_OTHER,
         };
         for (body, name, text) in [
@@ -472,7 +488,28 @@ mod tests {
                 scanner.feed(a).and_then(|()| scanner.feed(b)).unwrap();
                 let found = scanner.finish().unwrap();
                 assert_eq!((found.noticed_name, found.noticed_text), (name, text), "{body}");
-                assert_eq!(found.noticed_kinds, body.matches(r#""type":"image_url""#).count(), "{body}");
+            }
+        }
+        for (body, kinds, data) in [
+            (r#"{"type":"image_url","url":"x","b":[{"type":"file","url":"x"}]}"#, [0, 0, 0], 0),
+            (r#"{"a":[{"type":"file"},{"type":["file"]},{"type":"image_url"},{"type":"file"}]}"#, [1, 2, 0], 0),
+            (
+                r#"{"a":[{"url":"https://x"},{"url":"HTTP:\/\/x"},{"url":"gs://x"},{"url":{"x":"data:"}}]}"#,
+                [0, 0, 0],
+                0,
+            ),
+            (
+                r#"{"a":[{"url":"data:x"},{"url":"aGk="},{"url":""},{"url":"https"}],"b":{"url":"data:x"}}"#,
+                [0, 0, 0],
+                4,
+            ),
+        ] {
+            for cut in 0..body.len() {
+                let mut scanner = Scanner::new(WANTED).noticing(&MARKS);
+                let (a, b) = body.as_bytes().split_at(cut);
+                scanner.feed(a).and_then(|()| scanner.feed(b)).unwrap();
+                let found = scanner.finish().unwrap();
+                assert_eq!((found.noticed_kinds, found.noticed_data), (kinds, data), "{body}");
             }
         }
     }

@@ -23,11 +23,17 @@ impl Scanner {
     /// A name was read.
     pub(super) fn see_name(&mut self) {
         let Some(marks) = self.marks else { return };
-        self.found.noticed_name |= marks.names.iter().any(|name| name.as_bytes() == self.text);
-        if marks.carrier.0.as_bytes() == self.text {
+        let is = |name: &&str| name.as_bytes() == self.text;
+        self.found.noticed_name |= marks.names.iter().any(is);
+        if self.depth == 1 {
+            self.is_in_place = is(&marks.place);
+        }
+        if is(&marks.carrier.0) {
             self.carrier = Carrier::Named;
-        } else if marks.kinds.0.as_bytes() == self.text {
+        } else if self.is_in_place && is(&marks.kinds.0) {
             self.carrier = Carrier::Kind;
+        } else if self.is_in_place && marks.sources.iter().any(is) {
+            self.carrier = Carrier::Source;
         } else if self.may_name_other(marks) {
             self.carrier = Carrier::Other;
         }
@@ -65,8 +71,14 @@ impl Scanner {
         let length = end.saturating_sub(self.text_start);
         if self.carrier == Carrier::Kind {
             self.keep_text(piece, end);
-            let is_marked = kinds.iter().any(|kind| kind.as_bytes() == self.text);
-            self.found.noticed_kinds = self.found.noticed_kinds.saturating_add(is_marked.into());
+            for (group, noticed) in kinds.iter().zip(&mut self.found.noticed_kinds) {
+                let is_marked = group.iter().any(|kind| kind.as_bytes() == self.text);
+                *noticed = noticed.saturating_add(is_marked.into());
+            }
+        }
+        if self.carrier == Carrier::Source {
+            self.keep_text(piece, end);
+            self.found.noticed_data = self.found.noticed_data.saturating_add((!is_address(&self.text)).into());
         }
         if length >= LONG {
             self.keep_text(piece, end);
@@ -109,4 +121,13 @@ impl Scanner {
 fn is_opaque(beginning: &[u8]) -> bool {
     let is_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/=-_\\".contains(byte);
     beginning.starts_with(b"data:") || beginning.iter().all(is_base64)
+}
+
+/// Whether a text that begins so is an address that somebody could fetch; some writers escape its slashes.
+fn is_address(beginning: &[u8]) -> bool {
+    const SCHEMES: [&str; 3] = ["https://", "http://", "gs://"];
+    SCHEMES.iter().any(|scheme| {
+        let mut bytes = beginning.iter().filter(|byte| **byte != b'\\');
+        scheme.bytes().all(|expected| bytes.next().is_some_and(|byte| byte.eq_ignore_ascii_case(&expected)))
+    })
 }
