@@ -296,8 +296,8 @@ impl Store for HostStore {
 }
 
 thread_local! {
-    /// The counters that this worker has asked for, because the host hands out a new handle each time and keeps it for ever; `None`
-    /// where it has none to give.
+    /// The counters that this worker has asked for, because the host hands out a new handle each time and keeps it for ever;
+    /// `None` where it has none to give.
     static COUNTERS: RefCell<Vec<(&'static str, Option<u32>)>> = const { RefCell::new(Vec::new()) };
 }
 
