@@ -176,7 +176,7 @@ mod tests {
         assert!(!format!("{rendering:?}").contains("sk-secret"));
         let [handover] = rendering.handovers.as_slice() else { panic!("{:?}", rendering.handovers) };
         assert_eq!(
-            (handover.variable.as_str(), handover.value.as_str()),
+            (handover.variable.as_str(), handover.value.expose().as_str()),
             ("DRAGOMAN_CREDENTIAL_A_DEFAULT", "sk-secret")
         );
         assert_eq!(rendering.variables, ["DRAGOMAN_CREDENTIAL_A_DEFAULT"]);
