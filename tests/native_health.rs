@@ -80,6 +80,26 @@ fn a_target_that_failed_is_passed_over_by_all_workers_until_one_request_has_prob
 }
 
 #[test]
+fn who_was_passed_over_stands_in_the_log_and_nothing_where_nobody_was() {
+    let vm = Vm::new();
+    let gateway = Gateway::load(&vm, &config());
+    let told = |exchange: &Exchange<'_>| {
+        exchange.client.filter_state("dragoman.passed_over").map(|text| String::from_utf8_lossy(&text).into_owned())
+    };
+    let (exchange, _) = ask(gateway);
+    assert_eq!(told(&exchange), None);
+    answer(exchange, "503");
+    assert!(vm.log().is_empty(), "{:?}", vm.log());
+    let (exchange, provider) = ask(gateway);
+    assert_eq!(provider, SECOND);
+    let reason = told(&exchange).expect("a reason");
+    assert!(reason.starts_with("`first/m`: It failed lately and comes after the others until 2026-01-"), "{reason}");
+    let lines: Vec<_> = vm.log().into_iter().filter(|line| line.message.contains(&reason)).collect();
+    // Debug, as the ABI numbers it.
+    assert_eq!(lines.iter().map(|line| line.level).collect::<Vec<_>>(), [1]);
+}
+
+#[test]
 fn live_metrics_say_what_a_target_did() {
     let vm = Vm::new();
     let gateway = Gateway::load(&vm, &config());

@@ -50,11 +50,10 @@ impl Courier {
     /// # Errors
     /// What follows where the target cannot do what is asked for.
     pub(crate) fn prepare(stream: &Stream, mut attempt: Attempt) -> Result<Self, Next> {
-        let Outgoing { headers, body } = attempt
-            .outgoing(|length| stream.request_body(0, length))
-            .map_err(|error| attempt.refuse(&error, host::now()))?;
+        let read = |length| stream.request_body(0, length);
+        let Outgoing { headers, body } = attempt.outgoing(read).map_err(|error| attempt.refuse(&error, host::now()))?;
         stream.edit_request_headers(&headers);
-        stream.replace_request_body(&body);
+        stream.replace_request_body(&body.front(read));
         Ok(Self(State::Asking(attempt)))
     }
 

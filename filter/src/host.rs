@@ -19,6 +19,7 @@ use dragoman_core::{
     attempt::Front,
     headers::Headers,
     host::{Clock, Conflict, Entropy, Gauge, Meter, Store, Version},
+    splitmix,
     step::{HeaderEdits, Reply},
 };
 use proxy_wasm::{
@@ -365,13 +366,10 @@ pub(crate) struct HostEntropy {
 }
 
 impl Entropy for HostEntropy {
-    /// `SplitMix64` (Steele, Lea and Flood 2014).
     fn draw(&self) -> u64 {
         let seed = |now: Duration| now.as_secs().wrapping_mul(1_000_000_000) ^ u64::from(now.subsec_nanos());
-        let state = self.state.get().unwrap_or_else(|| seed(now())).wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let (state, number) = splitmix::next(self.state.get().unwrap_or_else(|| seed(now())));
         self.state.set(Some(state));
-        let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
+        number
     }
 }

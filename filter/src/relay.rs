@@ -187,18 +187,15 @@ impl Relay {
     /// Asks a target; `None` where it could not be asked, which is noted.
     fn call(&mut self, mut attempt: Attempt) -> Option<u32> {
         let plan = Rc::clone(&self.plan);
-        // Where there may be another try the body was kept; the last one takes it away.
-        let mut body = plan.copy_of_body().unwrap_or_default();
-        let outgoing = match attempt.outgoing(|_| Vec::new()) {
+        // Where there may be another try the body is kept.
+        let Outgoing { headers: edits, body } = match attempt.outgoing(|_| Vec::new()) {
             Ok(outgoing) => outgoing,
             Err(error) => {
                 let _ = attempt.refuse(&error, host::now());
                 return None;
             }
         };
-        let Outgoing { headers: edits, body: front } = outgoing;
-        let rest = body.split_off(front.length.min(body.len()));
-        let body = [front.text, rest].concat();
+        let body = body.whole().unwrap_or_default();
         let headers = edited(self.head.clone(), &edits);
         let patience = plan.patience(attempt.target(), host::now());
         let call = host::call(plan.cluster(attempt.target()), &headers, &body, patience);

@@ -5,6 +5,7 @@ use std::time::Duration;
 use dragoman_core::{
     attempt::MAX_TRANSLATED,
     config::{Config, Provider, RetryMode},
+    plan::PASSED_OVER_PROPERTY,
     sse::MAX_FRAME,
 };
 use serde_json::{Value, json};
@@ -114,6 +115,7 @@ fn access_log() -> Value {
                 "provider": "%RESP(x-dragoman-provider)%",
                 "model": "%RESP(x-dragoman-model)%",
                 "attempts": "%RESP(x-dragoman-attempts)%",
+                "passed_over": format!("%FILTER_STATE(wasm.{PASSED_OVER_PROPERTY}:PLAIN)%"),
             }},
         },
     })

@@ -1,9 +1,9 @@
 //! The client's body, as far as the module keeps it.
 //!
 //! The host holds each body and hands out copies of it. One that has been copied to be scanned is kept for the attempt, which
-//! saves the second copy; but the module's memory never shrinks again, so a large one is left where it is.
+//! saves the second copy; but the module's memory never shrinks again, so a large one is left where it is. Tries share it.
 
-use alloc::vec::Vec;
+use alloc::{rc::Rc, vec::Vec};
 
 /// Largest body that is kept.
 const MAX_KEPT: usize = 256 * 1024;
@@ -12,34 +12,36 @@ const MAX_KEPT: usize = 256 * 1024;
 #[derive(Debug)]
 pub enum Kept {
     /// All of it.
-    Whole(Vec<u8>),
+    Whole(Rc<Vec<u8>>),
     /// Nothing: it is too large, or has been taken.
     Nothing,
 }
 
 impl Default for Kept {
     fn default() -> Self {
-        Self::Whole(Vec::new())
+        Self::Whole(Rc::default())
     }
 }
 
 impl Kept {
     /// The next piece has come.
     pub fn push(&mut self, piece: Vec<u8>) {
-        match self {
-            Self::Whole(body) if body.len().saturating_add(piece.len()) > MAX_KEPT => *self = Self::Nothing,
+        let Self::Whole(body) = self else { return };
+        if body.len().saturating_add(piece.len()) > MAX_KEPT {
+            *self = Self::Nothing;
+        } else if body.is_empty() {
             // Most bodies come in one piece.
-            Self::Whole(body) if body.is_empty() => *body = piece,
-            Self::Whole(body) => body.extend_from_slice(&piece),
-            Self::Nothing => {}
+            *body = Rc::new(piece);
+        } else {
+            Rc::make_mut(body).extend_from_slice(&piece);
         }
     }
 
     /// The body, if it is kept.
     #[must_use]
-    pub fn get(&self) -> Option<&[u8]> {
+    pub fn get(&self) -> Option<Rc<Vec<u8>>> {
         match self {
-            Self::Whole(body) => Some(body),
+            Self::Whole(body) => Some(Rc::clone(body)),
             Self::Nothing => None,
         }
     }
@@ -52,11 +54,11 @@ impl Kept {
 
     /// Keeps a body however large it is.
     pub fn keep(&mut self, body: Vec<u8>) {
-        *self = Self::Whole(body);
+        *self = Self::Whole(Rc::new(body));
     }
 
     /// Gives the body away.
-    pub fn take(&mut self) -> Option<Vec<u8>> {
+    pub fn take(&mut self) -> Option<Rc<Vec<u8>>> {
         match core::mem::replace(self, Self::Nothing) {
             Self::Whole(body) => Some(body),
             Self::Nothing => None,
@@ -74,7 +76,7 @@ mod tests {
         let mut kept = Kept::default();
         kept.push(b"ab".to_vec());
         kept.push(b"c".to_vec());
-        assert_eq!(kept.take().as_deref(), Some(&b"abc"[..]));
+        assert_eq!(kept.take().as_deref(), Some(&b"abc".to_vec()));
         assert_eq!(kept.take(), None);
     }
 

@@ -8,6 +8,7 @@
 mod direct;
 mod flow;
 mod held;
+mod outgoing;
 
 use alloc::{boxed::Box, format, rc::Rc, string::String, vec::Vec};
 use core::time::Duration;
@@ -20,7 +21,7 @@ use crate::{
     error::{Error, Kind},
     headers::Headers,
     host::Clock,
-    json::{Edits, Scanner},
+    json::Scanner,
     passage::Passage,
     passthrough::Passthrough,
     plan::{Cause, Failure, Next, Plan, Target},
@@ -34,6 +35,7 @@ use held::{Head, HeldBody};
 
 pub use flow::Flow;
 pub use held::{Held, MAX_TRANSLATED, Progress, Release};
+pub use outgoing::{Change, Front, Outgoing};
 
 const NO_STREAM: &str = "answered a streaming request with something that is no event stream";
 
@@ -62,38 +64,6 @@ pub struct Attempt {
     dropped: Vec<String>,
 }
 
-/// The request as its target must get it.
-#[derive(Debug)]
-pub struct Outgoing {
-    /// Headers to set.
-    pub headers: HeaderEdits,
-    /// What becomes of the client's body.
-    pub body: Front,
-}
-
-/// The beginning of the client's body, and what stands there instead. The host can replace a prefix of its buffer, not a part
-/// in the middle: what stands behind the last change never leaves the host.
-#[derive(Debug)]
-pub struct Front {
-    /// How long it is; 0 where nothing changes.
-    pub length: usize,
-    /// What stands there instead.
-    pub text: Vec<u8>,
-}
-
-impl Front {
-    /// What changes by these edits of a body that is kept, or read.
-    fn edited(edits: &Edits, kept: Option<Vec<u8>>, read: impl Fn(usize) -> Vec<u8>) -> Self {
-        let mut front = Self { length: edits.end(), text: Vec::new() };
-        if front.length > 0 {
-            front.text = kept.unwrap_or_else(|| read(front.length));
-            front.text.truncate(front.length);
-            edits.apply_in_place(&mut front.text);
-        }
-        front
-    }
-}
-
 impl Attempt {
     /// The next attempt of a plan, and how long to wait before it is sent. `None` where nobody is left to be asked.
     #[must_use]
@@ -119,10 +89,10 @@ impl Attempt {
     ///
     /// # Errors
     /// The target cannot do what the request asks for.
-    pub fn outgoing(&mut self, read: impl Fn(usize) -> Vec<u8>) -> Result<Outgoing, Error> {
+    pub fn outgoing(&mut self, read: impl FnOnce(usize) -> Vec<u8>) -> Result<Outgoing, Error> {
         let plan = Rc::clone(&self.plan);
         if let Some(direct) = &plan.inquiry.direct {
-            return Ok(self.outgoing_as_is(direct, read));
+            return Ok(self.outgoing_as_is(direct));
         }
         let length = plan.inquiry.request.length;
         let kept = plan.body();
@@ -139,9 +109,9 @@ impl Attempt {
             };
             let habits = Habits { stream_options, max_tokens: account.vendor.max_tokens };
             let mut edits = plan.inquiry.request.edits(&self.target.model, habits);
-            let mut body = kept;
+            let mut kept = kept;
             if let Some(members) = pruning {
-                let body = body.get_or_insert_with(|| read(length));
+                let body = kept.get_or_insert_with(|| Rc::new(read(length)));
                 let text = core::str::from_utf8(body).unwrap_or_default();
                 let (more, dropped) =
                     prune(text, Pruning { members, stream_options: stream_options == StreamOptions::Pruned });
@@ -151,9 +121,9 @@ impl Attempt {
             if !edits.is_empty() || foreign.is_some() {
                 set.push((Name::Borrowed("content-length"), format!("{}", edits.length_after(length))));
             }
-            ("/chat/completions".into(), Front::edited(&edits, body, read))
+            ("/chat/completions".into(), Change::Edited { edits, kept })
         } else {
-            let body = kept.unwrap_or_else(|| read(length));
+            let body = kept.unwrap_or_else(|| Rc::new(read(length)));
             let Written { path, headers, body, dropped } = self.write(&body)?;
             let version = self.upstream().version();
             let version = if account.base_url.path.ends_with(version) { "" } else { version };
@@ -161,7 +131,7 @@ impl Attempt {
             set.push((Name::Borrowed("content-length"), format!("{}", body.len())));
             set.push((Name::Borrowed("content-type"), "application/json".into()));
             set.extend(headers);
-            ([version, &path].concat(), Front { length, text: body })
+            ([version, &path].concat(), Change::Written { length, text: body })
         };
         let mut path = account.vendor.path(&account.base_url, &path, &self.target.model);
         if self.is_native() && !plan.inquiry.query.is_empty() {

@@ -1,14 +1,22 @@
 //! What only some dialects can do and an answer would be another one without: one table of it, so that every target refuses a
-//! wish in the same words. A dialect lists its abilities.
+//! wish in the same words, and so that who plans and who translates cannot disagree. A dialect lists its abilities.
+//!
+//! A wish is seen twice: by the scan of the body, so that a target which cannot fulfil it is passed over before anybody is asked,
+//! and in the canonical request, by the dialect that writes it. Behind Envoy's router the first must do: a try that fails to write
+//! its request there cannot ask for another one. What neither a name nor a kind of content tells (where in a conversation a picture
+//! stands, whose a file is) is found by the writer only.
+
+use alloc::vec::Vec;
 
 use crate::{
-    chat::{Modality, Request},
+    chat::{CallMode, Format, Modality, Request},
     error::Error,
+    json::{self, Str, members},
 };
 
 /// Something that only some dialects can do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ability {
+pub enum Ability {
     /// Several answers at a time.
     Choices,
     /// Log probabilities of tokens.
@@ -21,67 +29,269 @@ pub(super) enum Ability {
     Sound,
     /// Searches in the web.
     WebSearch,
+    /// The same beside tools.
+    SearchWithTools,
+    /// Answers in JSON beside tools.
+    JsonWithTools,
+    /// An end of the answer at white space.
+    WhiteStop,
+    /// Members of some servers that decide what the answer is.
+    Decisive,
+    /// Sound in a message.
+    Hearing,
+    /// Files in a message.
+    Files,
+    /// Pictures that the provider has to fetch.
+    LinkedImages,
 }
 
-/// An ability, when a request needs it, by which field, and what to say where it is missing.
-type Row = (Ability, fn(&Request<'_>) -> bool, &'static str, &'static str);
+/// What a request asks for of what only some dialects can do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Wishes(u32);
+
+/// What the scan of a request in `OpenAI`'s shape has noted.
+pub(super) struct Notes<'a> {
+    /// The value of a top-level member as written; `Some(None)` where it is too long to be kept.
+    pub(super) member: &'a dyn Fn(&str) -> Option<Option<&'a str>>,
+    /// Whether it offers tools.
+    pub(super) has_tools: bool,
+    /// Whether one may be called.
+    pub(super) may_call: bool,
+    /// How much sound its messages hold.
+    pub(super) sounds: usize,
+    /// How many files.
+    pub(super) files: usize,
+    /// How many pictures that stand elsewhere.
+    pub(super) linked_images: usize,
+}
+
+/// A wish.
+struct Row {
+    ability: Ability,
+    /// The field that says it.
+    field: &'static str,
+    /// What to say where the ability is missing.
+    refusal: &'static str,
+    /// Whether a request has it, given the field. Of what stands in messages the writer blames the very part.
+    is_asked: fn(&Request<'_>, &str) -> bool,
+    /// Whether a scan has noted it, given the field.
+    is_noted: fn(&Notes<'_>, &str) -> bool,
+}
 
 const TABLE: &[Row] = &[
-    (
-        Ability::Choices,
-        |request| request.choices.is_some_and(|choices| choices != 1),
-        "n",
-        "This model gives one answer at a time: `n` must be 1.",
-    ),
-    (
-        Ability::Logprobs,
-        |request| request.logprobs.is_some(),
-        "logprobs",
-        "This model does not tell log probabilities.",
-    ),
-    (Ability::LogitBias, |request| request.logit_bias.is_some(), "logit_bias", "This model takes no `logit_bias`."),
-    (
-        Ability::Pictures,
-        |request| request.modalities.contains(&Modality::Image),
-        "modalities",
-        "This model does not answer with pictures.",
-    ),
-    (
-        Ability::Sound,
-        |request| request.modalities.contains(&Modality::Audio),
-        "modalities",
-        "This model does not answer with sound.",
-    ),
-    (
-        Ability::WebSearch,
-        |request| request.web_search.is_some(),
-        "web_search_options",
-        "This model cannot search the web.",
+    Row {
+        ability: Ability::Choices,
+        field: "n",
+        refusal: "This model gives one answer at a time: `n` must be 1.",
+        is_asked: |request, _| request.choices.is_some_and(|choices| choices != 1),
+        is_noted: |notes, field| notes.says(field, |n| json::read::<u32>(n).is_ok_and(|choices| choices != 1)),
+    },
+    Row {
+        ability: Ability::Logprobs,
+        field: "logprobs",
+        refusal: "This model does not tell log probabilities.",
+        is_asked: |request, _| request.logprobs.is_some(),
+        is_noted: |notes, field| notes.says(field, |tells| tells == "true"),
+    },
+    Row {
+        ability: Ability::LogitBias,
+        field: "logit_bias",
+        refusal: "This model takes no `logit_bias`.",
+        is_asked: |request, _| request.logit_bias.is_some(),
+        is_noted: |notes, field| {
+            notes.is_long(field) || notes.says(field, |bias| members(bias).is_some_and(|bias| !bias.is_empty()))
+        },
+    },
+    Row {
+        ability: Ability::Pictures,
+        field: "modalities",
+        refusal: "This model does not answer with pictures.",
+        is_asked: |request, _| request.modalities.contains(&Modality::Image),
+        is_noted: |notes, field| notes.lists(field, "image"),
+    },
+    Row {
+        ability: Ability::Sound,
+        field: "modalities",
+        refusal: "This model does not answer with sound.",
+        is_asked: |request, _| request.modalities.contains(&Modality::Audio),
+        is_noted: |notes, field| notes.lists(field, "audio"),
+    },
+    Row {
+        ability: Ability::WebSearch,
+        field: "web_search_options",
+        refusal: "This model cannot search the web.",
+        is_asked: |request, _| request.web_search.is_some(),
+        is_noted: |notes, _| notes.searches(),
+    },
+    Row {
+        ability: Ability::SearchWithTools,
+        field: "web_search_options",
+        refusal: "This model cannot search the web and call functions in one conversation of OpenAI's shape.",
+        is_asked: |request, _| request.web_search.is_some() && !request.tools.is_empty(),
+        is_noted: |notes, _| notes.searches() && notes.has_tools,
+    },
+    Row {
+        ability: Ability::JsonWithTools,
+        field: "response_format",
+        refusal: "This model does not answer in JSON where it has tools.",
+        is_asked: |request, _| request.is_json() && (request.web_search.is_some() || request.may_call()),
+        is_noted: |notes, field| {
+            (notes.searches() || notes.may_call) && (notes.is_long(field) || notes.says(field, is_json))
+        },
+    },
+    Row {
+        ability: Ability::WhiteStop,
+        field: "stop",
+        refusal: "This model cannot stop at white space: `stop` needs other characters.",
+        is_asked: |request, _| request.stop.iter().any(|stop| is_white(stop)),
+        is_noted: |notes, field| notes.says(field, stops_at_white_space),
+    },
+    decisive("audio", "`audio` cannot be expressed for this model."),
+    decisive("grammar", "`grammar` cannot be expressed for this model."),
+    decisive("guided_choice", "`guided_choice` cannot be expressed for this model."),
+    decisive("guided_grammar", "`guided_grammar` cannot be expressed for this model."),
+    decisive("guided_json", "`guided_json` cannot be expressed for this model."),
+    decisive("guided_regex", "`guided_regex` cannot be expressed for this model."),
+    decisive("structured_outputs", "`structured_outputs` cannot be expressed for this model."),
+    of_messages(Ability::Hearing, "This model cannot listen to audio.", |notes, _| notes.sounds > 0),
+    of_messages(Ability::Files, "This model reads no files.", |notes, _| notes.files > 0),
+    of_messages(
+        Ability::LinkedImages,
+        "This model reads pictures from data URLs only: a URL is never fetched.",
+        |notes, _| notes.linked_images > 0,
     ),
 ];
+
+const fn decisive(field: &'static str, refusal: &'static str) -> Row {
+    Row {
+        ability: Ability::Decisive,
+        field,
+        refusal,
+        is_asked: |request, field| request.other.iter().any(|(name, raw)| name == field && raw.get() != "false"),
+        is_noted: |notes, field| notes.is_long(field) || notes.says(field, |value| value != "false"),
+    }
+}
+
+const fn of_messages(ability: Ability, refusal: &'static str, is_noted: fn(&Notes<'_>, &str) -> bool) -> Row {
+    Row { ability, field: "messages", refusal, is_asked: |_, _| false, is_noted }
+}
+
+impl Ability {
+    /// All that there are.
+    pub(super) const ALL: &[Self] = &[
+        Self::Choices,
+        Self::Logprobs,
+        Self::LogitBias,
+        Self::Pictures,
+        Self::Sound,
+        Self::WebSearch,
+        Self::SearchWithTools,
+        Self::JsonWithTools,
+        Self::WhiteStop,
+        Self::Decisive,
+        Self::Hearing,
+        Self::Files,
+        Self::LinkedImages,
+    ];
+
+    /// What to say where it is missing.
+    pub(super) fn refusal(self) -> &'static str {
+        TABLE.iter().find(|row| row.ability == self).map_or("", |row| row.refusal)
+    }
+}
+
+impl Wishes {
+    /// Those that a scan has noted.
+    pub(super) fn noted(notes: &Notes<'_>) -> Self {
+        Self::of(|row| (row.is_noted)(notes, row.field))
+    }
+
+    fn of(is_wished: impl Fn(&Row) -> bool) -> Self {
+        let rows = TABLE.iter().rev();
+        Self(rows.fold(0, |wishes, row| wishes << 1 | u32::from(is_wished(row))))
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Refuses those that need more than these abilities.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::InvalidRequest`], blaming the field.
+    pub fn require(self, abilities: &[Ability]) -> Result<(), Error> {
+        if self.is_empty() {
+            return Ok(());
+        }
+        let wished = TABLE.iter().enumerate().filter(|(bit, _)| self.0 >> bit & 1 == 1);
+        refuse(wished.map(|(_, row)| row), abilities)
+    }
+}
 
 /// Refuses a request that needs more than these abilities.
 ///
 /// # Errors
 /// [`crate::error::Kind::InvalidRequest`], blaming the field.
 pub(super) fn require(abilities: &[Ability], request: &Request<'_>) -> Result<(), Error> {
-    let is_missing = |(ability, is_wanted, ..): &&Row| !abilities.contains(ability) && is_wanted(request);
-    let missing = TABLE.iter().find(is_missing);
-    missing.map_or(Ok(()), |(_, _, field, refusal)| Err(Error::refusing(*refusal, *field)))
+    refuse(TABLE.iter().filter(|row| (row.is_asked)(request, row.field)), abilities)
+}
+
+fn refuse(mut wished: impl Iterator<Item = &'static Row>, abilities: &[Ability]) -> Result<(), Error> {
+    let missing = wished.find(|row| !abilities.contains(&row.ability));
+    missing.map_or(Ok(()), |row| Err(Error::refusing(row.refusal, row.field)))
+}
+
+impl Notes<'_> {
+    /// Whether a member is there that says something so; `null` says nothing.
+    fn says(&self, field: &str, so: impl Fn(&str) -> bool) -> bool {
+        (self.member)(field).flatten().is_some_and(|text| text != "null" && so(text))
+    }
+
+    /// Whether a member is there that is too long to be looked into.
+    fn is_long(&self, field: &str) -> bool {
+        (self.member)(field).is_some_and(|text| text.is_none())
+    }
+
+    fn lists(&self, field: &str, word: &str) -> bool {
+        let has_word = |words: Vec<Str<'_>>| words.iter().any(|listed| &**listed == word);
+        self.says(field, |text| json::read(text).is_ok_and(has_word))
+    }
+
+    fn searches(&self) -> bool {
+        self.says("web_search_options", |options| options.starts_with('{')) || self.is_long("web_search_options")
+    }
+}
+
+impl Request<'_> {
+    /// Whether the answer is to be JSON.
+    pub(super) fn is_json(&self) -> bool {
+        matches!(self.format, Some(Format::JsonObject | Format::JsonSchema { .. }))
+    }
+
+    fn may_call(&self) -> bool {
+        !self.tools.is_empty() && self.calling().is_ok_and(|calling| calling.mode != CallMode::Never)
+    }
+}
+
+fn is_json(format: &str) -> bool {
+    let kind = |(name, value): &(Str<'_>, &serde_json::value::RawValue)| {
+        &**name == "type" && matches!(value.get(), r#""json_object""# | r#""json_schema""#)
+    };
+    members(format).is_some_and(|members| members.iter().any(kind))
+}
+
+fn stops_at_white_space(stop: &str) -> bool {
+    match json::read::<Str<'_>>(stop) {
+        Ok(stop) => is_white(&stop),
+        Err(_) => json::read::<Vec<Str<'_>>>(stop).is_ok_and(|stops| stops.iter().any(|stop| is_white(stop))),
+    }
+}
+
+fn is_white(stop: &str) -> bool {
+    !stop.is_empty() && stop.trim().is_empty()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_wish_is_granted_by_its_ability_only() {
-        let request =
-            Request { modalities: [Modality::Text, Modality::Image].into(), choices: Some(2), ..Request::default() };
-        let blamed = |abilities: &[Ability]| require(abilities, &request).err().and_then(|error| error.param);
-        assert_eq!(blamed(&[]).as_deref(), Some("n"));
-        assert_eq!(blamed(&[Ability::Choices, Ability::Sound]).as_deref(), Some("modalities"));
-        assert_eq!(blamed(&[Ability::Choices, Ability::Pictures]), None);
-        assert_eq!(require(&[], &Request { choices: Some(1), ..Request::default() }), Ok(()));
-    }
-}
+mod tests;

@@ -1,16 +1,8 @@
 //! What of a request its target does not get: the client's own names, each once.
 //!
-//! A field is left out where its absence makes the answer no other one, and refused where it would: which of the two holds for
-//! members that only some dialect knows is one table here, for all targets alike.
+//! A field is left out where its absence makes the answer no other one, and refused where it would: `abilities` has the table.
 
-use alloc::{format, string::String, vec::Vec};
-use serde_json::value::RawValue;
-
-use crate::error::Error;
-
-/// Members that decide what the answer is. A target whose dialect has nothing like them cannot give the answer asked for.
-const DECISIVE: &[&str] =
-    &["audio", "grammar", "guided_choice", "guided_grammar", "guided_json", "guided_regex", "structured_outputs"];
+use alloc::{string::String, vec::Vec};
 
 /// The names of what was left out.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -34,18 +26,6 @@ impl Dropped {
         }
     }
 
-    /// Leaves out a member of the request that the target's dialect does not know.
-    ///
-    /// # Errors
-    /// [`crate::error::Kind::InvalidRequest`] where the answer would be another one without it.
-    pub fn leave_out(&mut self, name: &str, value: &RawValue) -> Result<(), Error> {
-        if DECISIVE.contains(&name) && value.get() != "false" {
-            return Err(Error::refusing(format!("`{name}` cannot be expressed for this model."), String::from(name)));
-        }
-        self.note(name);
-        Ok(())
-    }
-
     /// The names.
     #[must_use]
     pub fn names(&self) -> &[String] {
@@ -56,16 +36,15 @@ impl Dropped {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::format;
 
     #[test]
-    fn a_field_is_listed_once_and_a_decisive_one_is_refused() {
+    fn a_field_is_listed_once() {
         let mut dropped = Dropped::default();
-        let value: &RawValue = serde_json::from_str("1").unwrap();
-        assert_eq!(dropped.leave_out("metadata", value), Ok(()));
-        assert_eq!(dropped.leave_out("metadata", value), Ok(()));
+        dropped.note("metadata");
+        dropped.note("metadata");
+        dropped.note_if(false, "seed");
         assert_eq!(dropped.names(), ["metadata"]);
-        let refused = dropped.leave_out("guided_json", value).unwrap_err();
-        assert_eq!(refused.param.as_deref(), Some("guided_json"));
     }
 
     #[test]

@@ -14,6 +14,7 @@ pub mod openai_chat;
 use alloc::{boxed::Box, string::String, vec::Vec};
 use core::fmt;
 
+pub use abilities::{Ability, Wishes};
 pub use dropped::Dropped;
 
 use crate::{
@@ -31,6 +32,9 @@ pub trait Upstream: Sync {
 
     /// The version segment of its paths, `/v1`: left out where the provider's base URL ends with it.
     fn version(&self) -> &'static str;
+
+    /// What it can do on a model, of what not every format can.
+    fn abilities(&self, model: &str) -> &'static [Ability];
 
     /// Writes a request for a target, or says which field the target cannot do.
     ///

@@ -66,21 +66,31 @@ impl Edits {
         self.0.last().map_or(0, |edit| edit.span.end)
     }
 
+    /// A copy of the document with the changes, or of a prefix of it of at least [`Edits::end`] bytes. A shorter one is copied
+    /// as it is.
+    #[must_use]
+    pub fn apply(&self, document: &[u8]) -> Vec<u8> {
+        if document.len() < self.end() {
+            return document.to_vec();
+        }
+        let mut changed = Vec::with_capacity(self.length_after(document.len()));
+        let mut copied = 0;
+        for Edit { span, text } in &self.0 {
+            changed.extend_from_slice(document.get(copied..span.start).unwrap_or_default());
+            changed.extend_from_slice(text);
+            copied = span.end;
+        }
+        changed.extend_from_slice(document.get(copied..).unwrap_or_default());
+        changed
+    }
+
     /// Changes the document, or a prefix of it of at least [`Edits::end`] bytes. A shorter one is left alone.
     pub fn apply_in_place(&self, document: &mut Vec<u8>) {
         if document.len() < self.end() {
             return;
         }
         if self.0.len() > MANY {
-            let mut changed = Vec::with_capacity(self.length_after(document.len()));
-            let mut copied = 0;
-            for Edit { span, text } in &self.0 {
-                changed.extend_from_slice(document.get(copied..span.start).unwrap_or_default());
-                changed.extend_from_slice(text);
-                copied = span.end;
-            }
-            changed.extend_from_slice(document.get(copied..).unwrap_or_default());
-            *document = changed;
+            *document = self.apply(document);
             return;
         }
         document.reserve_exact(self.length_after(document.len()).saturating_sub(document.len()));

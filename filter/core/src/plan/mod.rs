@@ -14,11 +14,11 @@ mod progress;
 mod signpost;
 
 use alloc::{rc::Rc, string::String, vec::Vec};
-use core::{cell::RefCell, time::Duration};
+use core::{cell::RefCell, fmt::Write as _, mem, time::Duration};
 
 use self::progress::Progress;
 pub use self::{
-    failure::{Cause, Failure},
+    failure::{Cause, End, Failure},
     signpost::{CALLS_MARK, CLUSTER_HEADER, FLEX_MARK, NEXT_PROPERTY, Signpost, TRIES_MARK},
 };
 use crate::{
@@ -34,6 +34,9 @@ use crate::{
     step::{Name, Reply},
     usage::Usage,
 };
+
+/// The filter state property that carries [`Plan::passed_over`] to the access log, which reads it as `wasm.` and this name.
+pub const PASSED_OVER_PROPERTY: &str = "dragoman.passed_over";
 
 /// The header of an answer by which an attempt asks Envoy for the next try.
 pub const RETRY_HEADER: &str = "x-dragoman-retry";
@@ -56,6 +59,8 @@ pub struct Plan {
     pub inquiry: Inquiry,
     /// What happens after a failure.
     pub policy: Rc<Policy>,
+    /// Who is not asked, or only after others, and why: the operator's business. Empty where that is nobody.
+    pub passed_over: String,
     /// The headers that one target or another is sent; `None` where there is but one: what the one was sent is still there when
     /// the next one's turn has come.
     foreign: Option<Vec<Name>>,
@@ -91,9 +96,32 @@ pub struct Course {
     pub on_context: Vec<Target>,
     /// The same, where a provider's policy forbids the content.
     pub on_content: Vec<Target>,
+    /// Who is not asked, or only after others, and why; empty where that is nobody.
+    pub passed_over: String,
 }
 
 impl Course {
+    /// Takes away who can be asked behind Envoy's router only.
+    fn keep_plain(&mut self) {
+        let Self { targets, on_context, on_content, passed_over } = self;
+        targets.retain(|Target { provider, account, model, .. }| {
+            let is_kept = account.plain.is_some();
+            if !is_kept {
+                let space = if passed_over.is_empty() { "" } else { " " };
+                // Writing to a String cannot fail.
+                let _ = write!(
+                    passed_over,
+                    "{space}`{}/{model}`: Its cluster carries the module, and another target's does not.",
+                    provider.name
+                );
+            }
+            is_kept
+        });
+        for others in [on_context, on_content] {
+            others.retain(|target| target.account.plain.is_some());
+        }
+    }
+
     fn all(&self) -> impl Iterator<Item = &Target> {
         self.targets.iter().chain(&self.on_context).chain(&self.on_content)
     }
@@ -140,9 +168,7 @@ impl Plan {
         let mode = if is_native && !is_light { Mode::Native } else { Mode::Dispatch };
         if mode == Mode::Dispatch {
             // Called from the module, a cluster that carries it would enter its VM a second time.
-            for targets in [&mut course.targets, &mut course.on_context, &mut course.on_content] {
-                targets.retain(|target| target.account.plain.is_some());
-            }
+            course.keep_plain();
         }
         let foreign = (!is_single).then(|| {
             let mut names: Vec<Name> = Vec::new();
@@ -157,6 +183,7 @@ impl Plan {
             mode,
             inquiry,
             foreign,
+            passed_over: mem::take(&mut course.passed_over),
             observer: Rc::clone(observer),
             progress: RefCell::new(Progress::new(course, policy.attempts, now)),
             policy,
@@ -240,16 +267,11 @@ impl Plan {
         self.inquiry.body.borrow().is_kept()
     }
 
-    /// A copy of the client's body, where it is kept.
-    #[must_use]
-    pub fn copy_of_body(&self) -> Option<Vec<u8>> {
-        self.inquiry.body.borrow().get().map(<[u8]>::to_vec)
-    }
-
     /// The client's body, where it is kept. What may be sent again stays.
     #[must_use]
-    pub fn body(&self) -> Option<Vec<u8>> {
-        if self.may_try_again() { self.copy_of_body() } else { self.inquiry.body.borrow_mut().take() }
+    pub fn body(&self) -> Option<Rc<Vec<u8>>> {
+        let mut body = self.inquiry.body.borrow_mut();
+        if self.may_try_again() { body.get() } else { body.take() }
     }
 
     /// The next try begins: whom to ask, and how long to wait before that. `None` where nobody is left, or no time.
@@ -284,9 +306,9 @@ impl Plan {
         self.progress.borrow_mut().settle(status, self.inquiry.request.stream, now);
     }
 
-    /// The answer that is passed on has ended, whole or not.
-    pub fn finish(&self, is_whole: bool, now: Duration) {
-        self.progress.borrow_mut().finish(is_whole, self.policy.cooldown, now);
+    /// The answer that is passed on has ended.
+    pub fn finish(&self, end: End, now: Duration) {
+        self.progress.borrow_mut().finish(end, self.policy.cooldown, now);
     }
 
     /// Whether an answer is passed on.

@@ -167,7 +167,7 @@ fn of_several_failures_the_one_that_tells_most_is_told() {
 fn larger_models_are_asked_where_the_conversation_is_too_long_and_only_once() {
     let mut all = targets(&["a", "b", "big"]);
     let on_context = vec![all.pop().unwrap()];
-    let plan = plan_of(Course { targets: all, on_context, on_content: Vec::new() }, 1);
+    let plan = plan_of(Course { targets: all, on_context, ..Course::default() }, 1);
     begin(&plan);
     assert!(!plan.detour(Reason::ContentPolicy));
     assert!(plan.detour(Reason::ContextLength));
@@ -198,7 +198,7 @@ fn a_token_is_read_back_whatever_marks_follow_it() {
 fn a_larger_model_that_was_asked_already_is_not_asked_again() {
     let all = targets(&["a", "b"]);
     let on_context = vec![all[0].clone(), all[1].clone()];
-    let plan = plan_of(Course { targets: all, on_context, on_content: Vec::new() }, 0);
+    let plan = plan_of(Course { targets: all, on_context, ..Course::default() }, 0);
     begin(&plan);
     assert!(plan.detour(Reason::ContextLength));
     plan.fail(stated(400, None), START);

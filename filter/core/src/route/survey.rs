@@ -8,7 +8,7 @@ use alloc::{format, string::String, vec::Vec};
 use core::cell::OnceCell;
 
 use super::{
-    Conditions, Dropped, Query, Routing, accounts,
+    Conditions, Cooling, Dropped, Query, Routing, accounts,
     candidate::Candidate,
     chance::{Chance, hash},
     estimate,
@@ -41,6 +41,7 @@ pub(super) struct Survey<'a> {
     pub(super) mapping: Option<&'a ModelMapping>,
     chance: Chance<'a>,
     pub(super) dropped: Vec<Dropped>,
+    pub(super) cooling: Vec<Cooling>,
     /// The models that were considered, where lists of fallbacks are held against them.
     pub(super) met: Vec<Choice<'a>>,
     spellings: OnceCell<Vec<String>>,
@@ -62,6 +63,7 @@ impl<'a> Survey<'a> {
             mapping: None,
             chance: Chance::new(conditions.entropy),
             dropped: Vec::new(),
+            cooling: Vec::new(),
             met: Vec::new(),
             spellings: OnceCell::new(),
             visits_left: MAX_VISITS,
@@ -220,13 +222,13 @@ impl<'a> Survey<'a> {
         }
         if let Err(error) = self.check_ability(&choice).and_then(|()| accounts::add(choice, leaf, &self.chance, found))
         {
-            self.drop_candidate(&format!("{}/{}", choice.provider.name, choice.name()), error);
+            self.drop_candidate(&full_name(&choice), error);
         }
     }
 
     fn check_ability(&self, choice: &Choice<'_>) -> Result<(), Error> {
         let query = self.query;
-        let name = || format!("{}/{}", choice.provider.name, choice.name());
+        let name = || full_name(choice);
         if query.has_images && choice.lacks("vision") {
             return Err(Error::refusing(format!("The model `{}` does not take images.", name()), "messages"));
         }
@@ -247,6 +249,22 @@ impl<'a> Survey<'a> {
         }
     }
 
+    /// Those whose formats can say what is asked for.
+    pub(super) fn able(&mut self, mut candidates: Vec<Candidate<'a>>) -> Vec<Candidate<'a>> {
+        let (wishes, own) = self.query.wishes;
+        if !wishes.is_empty() {
+            candidates.retain(|Candidate { choice, .. }| {
+                let dialect = choice.provider.spec.dialect;
+                if dialect.name() == own {
+                    return true;
+                }
+                let able = wishes.require(dialect.abilities(choice.id));
+                able.map_err(|error| self.drop_candidate(&full_name(choice), error)).is_ok()
+            });
+        }
+        candidates
+    }
+
     pub(super) fn drop_candidate(&mut self, candidate: &str, error: Error) {
         if !self.dropped.iter().any(|dropped| dropped.candidate == candidate && dropped.error == error) {
             self.dropped.push(Dropped { candidate: candidate.into(), error });
@@ -261,6 +279,10 @@ impl<'a> Survey<'a> {
         });
         spellings.iter().any(|spelling| pattern.matches(spelling))
     }
+}
+
+fn full_name(choice: &Choice<'_>) -> String {
+    format!("{}/{}", choice.provider.name, choice.name())
 }
 
 /// What a name and the models that it means are called.

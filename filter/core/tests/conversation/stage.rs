@@ -3,7 +3,7 @@
 use std::{rc::Rc, time::Duration};
 
 use dragoman_core::{
-    attempt::{Attempt, Outgoing, Progress, Release},
+    attempt::{Attempt, Front, Outgoing, Progress, Release},
     config,
     exchange::Exchange,
     gateway::Gateway,
@@ -46,6 +46,8 @@ pub(crate) struct Sent {
     pub(crate) plan: Rc<Plan>,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
+    /// Who knows how targets fare.
+    pub(crate) observer: Rc<Observer>,
     attempt: Attempt,
 }
 
@@ -110,7 +112,8 @@ pub(crate) fn ask(gateway: &Rc<Gateway>, mut headers: HeaderMap, pieces: &[&[u8]
             apply(&mut headers, &edits);
             let (mut attempt, _) = Attempt::next(&plan, NewYear.now()).expect("a plan has a target");
             let mut body = pieces.concat();
-            let Outgoing { headers: edits, body: outgoing } = match attempt.outgoing(|length| body[..length].to_vec()) {
+            let read = |length| pieces.concat()[..length].to_vec();
+            let Outgoing { headers: edits, body: change } = match attempt.outgoing(read) {
                 Ok(outgoing) => outgoing,
                 Err(error) => {
                     assert_eq!(attempt.refuse(&error, NewYear.now()), Next::Nobody);
@@ -118,8 +121,9 @@ pub(crate) fn ask(gateway: &Rc<Gateway>, mut headers: HeaderMap, pieces: &[&[u8]
                 }
             };
             apply(&mut headers, &edits);
-            body.splice(..outgoing.length, outgoing.text);
-            Asked::Sent(Sent { plan, headers, body, attempt })
+            let Front { length, text } = change.front(read);
+            body.splice(..length, text);
+            Asked::Sent(Sent { plan, headers, body, observer, attempt })
         }
         Step::Reply(reply) => Asked::Refused(reply),
         Step::Wait => panic!("there is nothing left to wait for"),
@@ -178,8 +182,12 @@ impl Sent {
             };
         }
         match progress {
-            Progress::Released(release, _) if flow.is_none() => answer.release(&mut map, &release, &buffer),
-            Progress::Released(..) => {}
+            Progress::Released(release, rest) => {
+                if flow.is_none() {
+                    answer.release(&mut map, &release, &buffer);
+                }
+                rest.finish(NewYear.now());
+            }
             Progress::Held(_) | Progress::Again(_) | Progress::Instead(_) => {
                 panic!("an answer that has ended is not held")
             }

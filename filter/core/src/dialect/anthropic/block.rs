@@ -157,7 +157,7 @@ fn file(id: &str, place: Place) -> Result<Data<'_>, Error> {
 }
 
 fn address<'r>(url: &'r Text<'_>, place: Place, member: &str) -> Result<Data<'r>, Error> {
-    if url.starts_with("http") {
+    if url.get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http")) {
         return Ok(Data::Url { url });
     }
     place.refuse("This model takes http(s) URLs and data URLs only.", member)

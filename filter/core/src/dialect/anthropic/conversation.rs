@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     chat::{Message, Part, Role},
+    dialect::Ability,
     error::Error,
     map::{NameMap, NameSet},
 };
@@ -142,7 +143,7 @@ impl<'r> Reading<'r, '_> {
                 let source = block::document(source, place)?;
                 Block::Document { source, title: name.as_deref(), cache_control: *cache }
             }
-            Part::Audio { .. } => return place.refuse("This model cannot listen to audio.", "input_audio"),
+            Part::Audio { .. } => return place.refuse(Ability::Hearing.refusal(), "input_audio"),
             Part::Thinking { text, signature: Some(signature) } => Block::Thinking { thinking: text, signature },
             Part::Thinking { signature: None, .. } => {
                 // Another model's thought, or one that a client has lost the signature of: the API would refuse it.

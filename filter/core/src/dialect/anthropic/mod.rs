@@ -18,7 +18,7 @@ mod wire;
 
 use alloc::{boxed::Box, string::String, vec::Vec};
 
-use super::{Aim, Broken, Dropped, Reader, Upstream, Written};
+use super::{Ability, Aim, Broken, Dropped, Reader, Upstream, Written};
 use crate::{
     chat::{Fault, Request, Response},
     error::Error,
@@ -42,6 +42,10 @@ impl Upstream for Anthropic {
 
     fn version(&self) -> &'static str {
         "/v1"
+    }
+
+    fn abilities(&self, _: &str) -> &'static [Ability] {
+        request::ABILITIES
     }
 
     fn write(&self, request: &Request<'_>, aim: &Aim<'_>) -> Result<Written, Error> {

@@ -25,7 +25,8 @@ use crate::{
 /// <https://platform.claude.com/docs/en/api/versioning>
 const VERSION: &str = "2023-06-01";
 
-const ABILITIES: &[Ability] = &[Ability::WebSearch];
+pub(super) const ABILITIES: &[Ability] =
+    &[Ability::WebSearch, Ability::SearchWithTools, Ability::JsonWithTools, Ability::Files, Ability::LinkedImages];
 
 #[derive(Serialize)]
 struct Body<'r> {
@@ -82,7 +83,7 @@ struct Metadata<'r> {
 /// Writes a request for its model.
 pub(super) fn write(request: &Request<'_>, aim: &Aim<'_>) -> Result<Written, Error> {
     let mut dropped = Dropped::default();
-    refuse_impossible(request)?;
+    abilities::require(ABILITIES, request)?;
     note_harmless(request, &mut dropped);
     let abilities = abilities_of(aim.model);
     let Conversation { mut system, turns } = Conversation::read(&request.messages, &mut dropped)?;
@@ -90,7 +91,7 @@ pub(super) fn write(request: &Request<'_>, aim: &Aim<'_>) -> Result<Written, Err
         return Err(Error::refusing("This model needs a message that says something.", "messages"));
     }
     let mut toolbox = Toolbox::new(request, abilities, &mut dropped)?;
-    let cache_control = read_other(request, &mut dropped)?;
+    let cache_control = read_other(request, &mut dropped);
     if let Some(instruction) = toolbox.instruction.take() {
         system.push(Block::Text { text: Cow::Owned(instruction), cache_control: None });
     }
@@ -122,15 +123,6 @@ pub(super) fn write(request: &Request<'_>, aim: &Aim<'_>) -> Result<Written, Err
     Ok(Written { path: "/messages".into(), headers, body, dropped })
 }
 
-/// Refuses what the answer would have to be different for.
-fn refuse_impossible(request: &Request<'_>) -> Result<(), Error> {
-    abilities::require(ABILITIES, request)?;
-    if request.stop.iter().any(|stop| !stop.is_empty() && stop.trim().is_empty()) {
-        return Err(Error::refusing("This model cannot stop at white space: `stop` needs other characters.", "stop"));
-    }
-    Ok(())
-}
-
 /// Notes what only makes an answer likelier or unlikelier.
 fn note_harmless(request: &Request<'_>, dropped: &mut Dropped) {
     let is_wish = |penalty: Option<f64>| penalty.is_some_and(|penalty| penalty != 0.0);
@@ -140,15 +132,15 @@ fn note_harmless(request: &Request<'_>, dropped: &mut Dropped) {
 }
 
 /// Members of the request that have no place in the canonical form. Returns the cache breakpoint behind all of it.
-fn read_other<'r>(request: &'r Request<'_>, dropped: &mut Dropped) -> Result<Option<&'r RawValue>, Error> {
+fn read_other<'r>(request: &'r Request<'_>, dropped: &mut Dropped) -> Option<&'r RawValue> {
     let mut cache_control = None;
     for (name, raw) in &request.other {
         match name.as_ref() {
             "cache_control" => cache_control = Some(*raw),
-            name => dropped.leave_out(name, raw)?,
+            name => dropped.note(name),
         }
     }
-    Ok(cache_control)
+    cache_control
 }
 
 /// <https://platform.claude.com/docs/en/api/service-tiers>: priority is what is used as far as it was bought.

@@ -9,6 +9,7 @@ mod citation;
 mod contents;
 mod family;
 mod fault;
+mod list;
 mod media;
 mod options;
 mod partial;
@@ -24,7 +25,7 @@ use alloc::{boxed::Box, string::String, vec::Vec};
 
 use crate::{
     chat::{Fault, Request, Response},
-    dialect::{Aim, Broken, Reader, Upstream, Written},
+    dialect::{Ability, Aim, Broken, Reader, Upstream, Written},
     error::Error,
     headers::Headers,
     sse::Framing,
@@ -43,6 +44,10 @@ impl Upstream for Gemini {
 
     fn version(&self) -> &'static str {
         "/v1beta"
+    }
+
+    fn abilities(&self, model: &str) -> &'static [Ability] {
+        request::abilities(model)
     }
 
     fn write(&self, request: &Request<'_>, aim: &Aim<'_>) -> Result<Written, Error> {
@@ -73,6 +78,11 @@ impl Upstream for Gemini {
     fn rate_limits(&self, _headers: Headers<'_>, _now: u64) -> Vec<(Name, String)> {
         Vec::new()
     }
+}
+
+/// Reads a stream that was not asked for as events.
+pub(crate) fn list_reader() -> Box<dyn Reader> {
+    Box::new(list::List::default())
 }
 
 /// The tokens in the member `usageMetadata` of an answer.

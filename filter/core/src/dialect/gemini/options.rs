@@ -29,12 +29,6 @@ impl<'a> Options<'a> {
     pub(super) fn read(request: &Request<'a>, dropped: &mut Dropped) -> Result<Self, Error> {
         let mut options = Self { modalities: modalities(&request.modalities), ..Self::default() };
         if let Some(search) = &request.web_search {
-            // Newer models can, if the calls of the search itself come back with the results of the functions
-            // (<https://ai.google.dev/gemini-api/docs/tool-combination>): OpenAI's shape has no place for them.
-            if !request.tools.is_empty() {
-                let message = "Gemini cannot search the web and call functions in one conversation of OpenAI's shape.";
-                return Err(Error::refusing(message, "web_search_options"));
-            }
             options.searches = true;
             dropped.note_if(search.context_size.is_some(), "web_search_options.search_context_size");
             dropped.note_if(search.user_location.is_some(), "web_search_options.user_location");
@@ -46,7 +40,7 @@ impl<'a> Options<'a> {
                 "safety_settings" | "safetySettings" => options.safety_settings = Some(raw),
                 "cached_content" | "cachedContent" => options.cached_content = Some(raw),
                 "extra_body" => options.extra(raw, dropped)?,
-                name => dropped.leave_out(name, raw)?,
+                name => dropped.note(name),
             }
         }
         if options.thinking_config.is_some() {

@@ -23,7 +23,29 @@ use crate::{
     segment,
 };
 
-const ABILITIES: &[Ability] = &[Ability::Choices, Ability::Logprobs, Ability::Pictures, Ability::WebSearch];
+const ABILITIES: &[Ability] = &[
+    Ability::Choices,
+    Ability::Logprobs,
+    Ability::Pictures,
+    // Newer models can search beside tools, if the calls of the search itself come back with the results of the functions
+    // (<https://ai.google.dev/gemini-api/docs/tool-combination>): OpenAI's shape has no place for them.
+    Ability::WebSearch,
+    Ability::WhiteStop,
+    Ability::Hearing,
+    Ability::Files,
+    Ability::LinkedImages,
+    // Before Gemini 3, "Function calling with a response mime type: 'application/json' is unsupported"
+    // (<https://ai.google.dev/gemini-api/docs/structured-output>).
+    Ability::JsonWithTools,
+];
+
+/// What a model can do.
+pub(super) fn abilities(model: &str) -> &'static [Ability] {
+    match ABILITIES.split_last() {
+        Some((_, older)) if !Family::of(model).is_levelled() => older,
+        Some(_) | None => ABILITIES,
+    }
+}
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -121,18 +143,12 @@ enum ThinkingConfig<'a> {
 
 /// Writes a request.
 pub(super) fn write(request: &Request<'_>, aim: &Aim<'_>) -> Result<Written, Error> {
-    abilities::require(ABILITIES, request)?;
+    abilities::require(abilities(aim.model), request)?;
     let family = Family::of(aim.model);
     let mut dropped = Dropped::default();
     let options = Options::read(request, &mut dropped)?;
     let (system_instruction, contents) = contents(&request.messages, family, &mut dropped)?;
     let (functions, calling) = functions(request, family, &mut dropped)?;
-    if !family.is_levelled() && is_json(request) && (options.searches || !functions.is_empty()) {
-        // "Function calling with a response mime type: 'application/json' is unsupported"; Gemini 3 has it
-        // (<https://ai.google.dev/gemini-api/docs/structured-output>).
-        let message = "Gemini models before Gemini 3 do not answer in JSON where they have tools.";
-        return Err(Error::refusing(message, "response_format"));
-    }
     let mut tools = Vec::new();
     if !functions.is_empty() {
         tools.push(Tools::FunctionDeclarations(functions));
@@ -169,10 +185,6 @@ pub(super) fn write(request: &Request<'_>, aim: &Aim<'_>) -> Result<Written, Err
     Ok(Written { path: path(aim.model, request.stream), headers: Vec::new(), body, dropped })
 }
 
-fn is_json(request: &Request<'_>) -> bool {
-    matches!(request.format, Some(Format::JsonObject | Format::JsonSchema { .. }))
-}
-
 /// The functions and how they are called. A strict one wants validated calls, of which nothing is known before Gemini 2.5.
 fn functions<'a>(
     request: &'a Request<'_>,
@@ -187,7 +199,7 @@ fn functions<'a>(
     let calling = request.calling()?;
     let mode = match calling.mode {
         // "Model behavior is same as when not passing any function declarations": where they would be refused, they stay away.
-        CallMode::Never if is_json(request) && !family.is_levelled() => return Ok((Vec::new(), None)),
+        CallMode::Never if request.is_json() && !family.is_levelled() => return Ok((Vec::new(), None)),
         CallMode::Never => "NONE",
         CallMode::Must => "ANY",
         CallMode::Free if validates && (is_strict || calling.only.is_some()) => "VALIDATED",

@@ -11,7 +11,7 @@ use serde::{Serialize, Serializer};
 
 use crate::{
     chat::{Input, Message, Part, Role, Source, ToolResult},
-    dialect::Dropped,
+    dialect::{Ability, Dropped},
     error::Error,
 };
 
@@ -210,14 +210,13 @@ impl<'a> WireMessage<'a> {
                 let is_usual = detail.as_deref().is_none_or(|detail| detail == "auto");
                 dropped.note_if(!is_usual, "messages[].content[].image_url.detail");
                 let Source::Data { base64, .. } = source else {
-                    let message = "This model reads pictures from data URLs only: a URL is never fetched.";
-                    return Err(Error::refusing(message, place.content("image_url.url")));
+                    return Err(Error::refusing(Ability::LinkedImages.refusal(), place.content("image_url.url")));
                 };
                 self.images.push(base64);
             }
             Part::Audio { data, .. } => self.images.push(data),
             Part::Document { .. } => {
-                return Err(Error::refusing("This model reads no files.", place.content("file")));
+                return Err(Error::refusing(Ability::Files.refusal(), place.content("file")));
             }
             // Those stand in turns of tools only.
             Part::ToolResult(_) => {}

@@ -15,7 +15,7 @@ mod tool;
 
 use alloc::{boxed::Box, string::String, vec::Vec};
 
-use super::{Aim, Broken, Reader, Upstream, Written};
+use super::{Ability, Aim, Broken, Reader, Upstream, Written};
 use crate::{
     chat::{Fault, Request, Response},
     error::Error,
@@ -37,6 +37,10 @@ impl Upstream for Ollama {
 
     fn version(&self) -> &'static str {
         "/api"
+    }
+
+    fn abilities(&self, _: &str) -> &'static [Ability] {
+        request::ABILITIES
     }
 
     fn write(&self, request: &Request<'_>, aim: &Aim<'_>) -> Result<Written, Error> {

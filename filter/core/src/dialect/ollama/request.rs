@@ -24,7 +24,8 @@ use crate::{
     error::Error,
 };
 
-const ABILITIES: &[Ability] = &[Ability::Logprobs];
+pub(super) const ABILITIES: &[Ability] =
+    &[Ability::Logprobs, Ability::JsonWithTools, Ability::WhiteStop, Ability::Hearing];
 
 #[derive(Serialize)]
 struct WireRequest<'a> {
@@ -116,7 +117,7 @@ impl<'a> WireRequest<'a> {
             }
             "options" => self.options.give(value)?,
             _ if self.options.take(name, value) => {}
-            _ => dropped.leave_out(name, value)?,
+            _ => dropped.note(name),
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use super::{NAME, OpenAiChat, ask, response::read_usage};
 use crate::{
     chat::{Choice, Citation, Delta, Fault, Finish, Part, Reason, Request, Response, TextPart, TokenLogprob, ToolCall},
-    dialect::{Aim, Broken, Reader, Upstream, Written},
+    dialect::{Ability, Aim, Broken, Reader, Upstream, Written},
     error::Error,
     headers::Headers,
     json::{self, Str},
@@ -23,6 +23,10 @@ impl Upstream for OpenAiChat {
     /// The version is part of the base URL, as in `OpenAI`'s own SDKs.
     fn version(&self) -> &'static str {
         ""
+    }
+
+    fn abilities(&self, _: &str) -> &'static [Ability] {
+        Ability::ALL
     }
 
     fn write(&self, request: &Request<'_>, aim: &Aim<'_>) -> Result<Written, Error> {

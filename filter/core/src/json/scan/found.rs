@@ -25,9 +25,29 @@ pub struct Marks {
     pub names: &'static [&'static str],
     /// This text in the value of a member of this name.
     pub carrier: (&'static str, &'static [u8]),
-    /// Members of this name that are one of these texts.
-    pub kinds: (&'static str, &'static [&'static str]),
+    /// The top-level member within which the following are noticed.
+    pub place: &'static str,
+    /// Members of this name that are one of these texts, by groups.
+    pub kinds: (&'static str, [&'static [&'static str]; GROUPS]),
+    /// Members of these names that are a text, and no address.
+    pub sources: &'static [&'static str],
+    /// Members that may name other models than `model` does.
+    pub others: Others,
 }
+
+/// Members that may name other models than the member `model` does: what stands at the top under these names, and there and
+/// in these wanted members whatever is called a model, models or fallbacks and is a text or a list. The schema of a tool may well
+/// have a property of that name, which is neither.
+#[derive(Debug)]
+pub struct Others {
+    /// Names at the top.
+    pub names: &'static [&'static str],
+    /// Wanted members, by their place in the list of wanted names.
+    pub within: &'static [usize],
+}
+
+/// So many kinds of kinds are told apart.
+pub const GROUPS: usize = 3;
 
 /// What a scan found.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -42,8 +62,12 @@ pub struct Found {
     pub noticed_name: bool,
     /// Whether the marked text was noticed in its carrier.
     pub noticed_text: bool,
-    /// How many members were one of the marked kinds.
-    pub noticed_kinds: usize,
+    /// How many members were one of the marked kinds, by groups.
+    pub noticed_kinds: [usize; GROUPS],
+    /// How many of the marked sources are no address.
+    pub noticed_data: usize,
+    /// How many members were noticed that may name other models.
+    pub noticed_others: usize,
     /// Bytes of white space between values.
     pub blank: usize,
     /// Bytes of long strings that are no text for people: base64.

@@ -22,7 +22,7 @@ use core::ops::Range;
 use number::Number;
 use text::{Inside, skip_common};
 
-pub use found::{Failure, Fault, Found, Marks, Member};
+pub use found::{Failure, Fault, Found, GROUPS, Marks, Member, Others};
 
 /// Objects and arrays open at one time; a bit each in [`Scanner::kinds`].
 pub const MAX_DEPTH: u32 = 128;
@@ -52,6 +52,8 @@ pub struct Scanner {
     current: Option<Current>,
     marks: Option<&'static Marks>,
     carrier: Carrier,
+    /// Whether the top-level member is the one within which kinds are noticed.
+    is_in_place: bool,
     found: Found,
 }
 
@@ -65,6 +67,10 @@ enum Carrier {
     Inside(usize),
     /// The name of a kind was read, or its value is being.
     Kind,
+    /// A name was read that may name other models.
+    Other,
+    /// The same of a source.
+    Source,
 }
 
 /// A piece of the document, and where in it the piece begins.
@@ -144,6 +150,7 @@ impl Scanner {
             current: None,
             marks: None,
             carrier: Carrier::No,
+            is_in_place: false,
             found: Found::default(),
         }
     }
@@ -296,10 +303,15 @@ impl Scanner {
             }
             self.current = Some(Current { index, start: at, is_array: byte == b'[', text: Some(Vec::new()) });
         }
+        let is_other =
+            self.carrier == Carrier::Other && (matches!(byte, b'"' | b'[') || (self.depth == 1 && byte == b'{'));
+        self.found.noticed_others = self.found.noticed_others.saturating_add(is_other.into());
         self.carrier = match self.carrier {
             Carrier::Named if byte == b'"' => Carrier::Inside(0),
-            Carrier::Kind if byte == b'"' => Carrier::Kind,
-            Carrier::Named | Carrier::Kind | Carrier::No | Carrier::Inside(_) => Carrier::No,
+            kept @ (Carrier::Kind | Carrier::Source) if byte == b'"' => kept,
+            Carrier::Named | Carrier::Kind | Carrier::Source | Carrier::Other | Carrier::No | Carrier::Inside(_) => {
+                Carrier::No
+            }
         };
         self.state = match byte {
             b'{' => return self.open(true, at),
@@ -382,19 +394,9 @@ impl Scanner {
 
     /// The wanted name that was read, and whether it is spelled as wanted or only alike but for its case.
     fn wanted_name(&self) -> Option<(usize, bool)> {
-        let is = |name: &[u8]| {
-            let index = self.wanted.iter().position(|wanted| wanted.as_bytes().eq_ignore_ascii_case(name))?;
-            Some((index, self.wanted.get(index).is_some_and(|wanted| wanted.as_bytes() == name)))
-        };
-        if !self.text.contains(&b'\\') {
-            return is(&self.text);
-        }
-        let mut quoted = Vec::with_capacity(self.text.len().saturating_add(2));
-        quoted.push(b'"');
-        quoted.extend_from_slice(&self.text);
-        quoted.push(b'"');
-        let decoded: alloc::string::String = serde_json::from_slice(&quoted).ok()?;
-        is(decoded.as_bytes())
+        let name = self.name()?;
+        let index = self.wanted.iter().position(|wanted| wanted.as_bytes().eq_ignore_ascii_case(&name))?;
+        Some((index, self.wanted.get(index).is_some_and(|wanted| wanted.as_bytes() == &*name)))
     }
 }
 
@@ -406,7 +408,16 @@ mod tests {
 
     const WANTED: &[&str] = &["model", "stream"];
 
-    static KINDS: Marks = Marks { names: &["no"], carrier: ("no", b"no"), kinds: ("a", &["b"]) };
+    const NOTHING_OTHER: Others = Others { names: &[], within: &[] };
+
+    static KINDS: Marks = Marks {
+        names: &["no"],
+        carrier: ("no", b"no"),
+        place: "model",
+        kinds: ("a", [&["b"], &["c"], &[]]),
+        sources: &["b"],
+        others: NOTHING_OTHER,
+    };
 
     fn scan(pieces: &[&[u8]]) -> Result<Vec<Member>, Failure> {
         scan_whole(pieces).map(|found| found.members)
@@ -452,11 +463,14 @@ mod tests {
     }
 
     #[test]
-    fn marks_are_noticed_wherever_they_stand() {
+    fn marks_are_noticed_wherever_they_may_stand() {
         static MARKS: Marks = Marks {
             names: &["cache_control"],
             carrier: ("tool_call_id", b"__thought__"),
-            kinds: ("type", &["image_url"]),
+            place: "a",
+            kinds: ("type", [&["image_url"], &["file"], &[]]),
+            sources: &["url"],
+            others: NOTHING_OTHER,
         };
         for (body, name, text) in [
             (r#"{"a":"cache_control","b":["__thought__"]}"#, false, false),
@@ -474,7 +488,28 @@ mod tests {
                 scanner.feed(a).and_then(|()| scanner.feed(b)).unwrap();
                 let found = scanner.finish().unwrap();
                 assert_eq!((found.noticed_name, found.noticed_text), (name, text), "{body}");
-                assert_eq!(found.noticed_kinds, body.matches(r#""type":"image_url""#).count(), "{body}");
+            }
+        }
+        for (body, kinds, data) in [
+            (r#"{"type":"image_url","url":"x","b":[{"type":"file","url":"x"}]}"#, [0, 0, 0], 0),
+            (r#"{"a":[{"type":"file"},{"type":["file"]},{"type":"image_url"},{"type":"file"}]}"#, [1, 2, 0], 0),
+            (
+                r#"{"a":[{"url":"https://x"},{"url":"HTTP:\/\/x"},{"url":"gs://x"},{"url":{"x":"data:"}}]}"#,
+                [0, 0, 0],
+                0,
+            ),
+            (
+                r#"{"a":[{"url":"data:x"},{"url":"aGk="},{"url":""},{"url":"https"}],"b":{"url":"data:x"}}"#,
+                [0, 0, 0],
+                4,
+            ),
+        ] {
+            for cut in 0..body.len() {
+                let mut scanner = Scanner::new(WANTED).noticing(&MARKS);
+                let (a, b) = body.as_bytes().split_at(cut);
+                scanner.feed(a).and_then(|()| scanner.feed(b)).unwrap();
+                let found = scanner.finish().unwrap();
+                assert_eq!((found.noticed_kinds, found.noticed_data), (kinds, data), "{body}");
             }
         }
     }

@@ -3,7 +3,9 @@
 //! It may cost next to nothing: a text is looked at when it ends, of most only the length. What has to be looked at is cut out
 //! of the piece, or was kept from the pieces before.
 
-use super::{Carrier, Marks, Piece, Scanner};
+use alloc::{borrow::Cow, string::String};
+
+use super::{Carrier, Current, Marks, Piece, Scanner};
 
 /// Longest spelling of a name that can still be a wanted one: every character written as `\uXXXX`.
 const MAX_NAME: usize = 6 * 40;
@@ -21,12 +23,46 @@ impl Scanner {
     /// A name was read.
     pub(super) fn see_name(&mut self) {
         let Some(marks) = self.marks else { return };
-        self.found.noticed_name |= marks.names.iter().any(|name| name.as_bytes() == self.text);
-        if marks.carrier.0.as_bytes() == self.text {
-            self.carrier = Carrier::Named;
-        } else if marks.kinds.0.as_bytes() == self.text {
-            self.carrier = Carrier::Kind;
+        let is = |name: &&str| name.as_bytes() == self.text;
+        self.found.noticed_name |= marks.names.iter().any(is);
+        if self.depth == 1 {
+            self.is_in_place = is(&marks.place);
         }
+        if is(&marks.carrier.0) {
+            self.carrier = Carrier::Named;
+        } else if self.is_in_place && is(&marks.kinds.0) {
+            self.carrier = Carrier::Kind;
+        } else if self.is_in_place && marks.sources.iter().any(is) {
+            self.carrier = Carrier::Source;
+        } else if self.may_name_other(marks) {
+            self.carrier = Carrier::Other;
+        }
+    }
+
+    /// Whether a member of the name that was read may name other models.
+    fn may_name_other(&self, marks: &Marks) -> bool {
+        let is_top = self.depth == 1;
+        let is_within = |Current { index, .. }: &Current| marks.others.within.contains(index);
+        if !is_top && !self.current.as_ref().is_some_and(is_within) {
+            return false;
+        }
+        let Some(name) = self.name() else { return false };
+        let is = |other: &str| name.eq_ignore_ascii_case(other.as_bytes());
+        let ends = |end: &[u8]| {
+            let start = name.len().checked_sub(end.len());
+            start.and_then(|start| name.get(start..)).is_some_and(|tail| tail.eq_ignore_ascii_case(end))
+        };
+        let is_called_so = [&b"model"[..], b"models", b"fallbacks"].into_iter().any(ends);
+        (is_called_so && !(is_top && is("model"))) || (is_top && marks.others.names.iter().any(|other| is(other)))
+    }
+
+    /// The name that was read, its escapes decoded.
+    pub(super) fn name(&self) -> Option<Cow<'_, [u8]>> {
+        if !self.text.contains(&b'\\') {
+            return Some(Cow::Borrowed(&self.text));
+        }
+        let quoted = [b"\"", &*self.text, b"\""].concat();
+        serde_json::from_slice::<String>(&quoted).ok().map(|name| Cow::Owned(name.into_bytes()))
     }
 
     /// A text that is a value was read; its closing quote stands at `end`.
@@ -35,8 +71,14 @@ impl Scanner {
         let length = end.saturating_sub(self.text_start);
         if self.carrier == Carrier::Kind {
             self.keep_text(piece, end);
-            let is_marked = kinds.iter().any(|kind| kind.as_bytes() == self.text);
-            self.found.noticed_kinds = self.found.noticed_kinds.saturating_add(is_marked.into());
+            for (group, noticed) in kinds.iter().zip(&mut self.found.noticed_kinds) {
+                let is_marked = group.iter().any(|kind| kind.as_bytes() == self.text);
+                *noticed = noticed.saturating_add(is_marked.into());
+            }
+        }
+        if self.carrier == Carrier::Source {
+            self.keep_text(piece, end);
+            self.found.noticed_data = self.found.noticed_data.saturating_add((!is_address(&self.text)).into());
         }
         if length >= LONG {
             self.keep_text(piece, end);
@@ -79,4 +121,13 @@ impl Scanner {
 fn is_opaque(beginning: &[u8]) -> bool {
     let is_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/=-_\\".contains(byte);
     beginning.starts_with(b"data:") || beginning.iter().all(is_base64)
+}
+
+/// Whether a text that begins so is an address that somebody could fetch; some writers escape its slashes.
+fn is_address(beginning: &[u8]) -> bool {
+    const SCHEMES: [&str; 3] = ["https://", "http://", "gs://"];
+    SCHEMES.iter().any(|scheme| {
+        let mut bytes = beginning.iter().filter(|byte| **byte != b'\\');
+        scheme.bytes().all(|expected| bytes.next().is_some_and(|byte| byte.eq_ignore_ascii_case(&expected)))
+    })
 }

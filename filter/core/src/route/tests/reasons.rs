@@ -1,6 +1,10 @@
 //! Why a candidate is no target, and what the caller is told where none is left.
 
 use super::*;
+use crate::dialect::{
+    Downstream,
+    openai_chat::{ChatRequest, OpenAiChat, scan_request},
+};
 
 fn file() -> Value {
     json!({
@@ -132,4 +136,71 @@ fn a_target_that_cools_down_stands_behind_the_others_by_its_end() {
     assert_eq!(targets, ["openai/o3", "openai/gpt-5", "own/x", "openai/gpt-4o"]);
     // Where there is no other, it is asked.
     assert_eq!(bench.targets_in(&asking("openai/gpt-4o"), &world), ["openai/gpt-4o"]);
+}
+
+#[test]
+fn who_is_passed_over_is_told_with_the_reason_though_others_are_asked() {
+    let bench = bench(&json!({
+        "aliases": {"all": ["deepseek/x", "openai/gpt-4o", "own/x"], "well": ["openai/gpt-4o", "own/x"]},
+        "content_fallbacks": {"*": ["deepseek/y"]},
+    }));
+    let cooling: BTreeMap<_, _> = [("openai/default/gpt-4o".to_owned(), 1_767_225_600_001)].into();
+    let world = World { cooling, ..World::default() };
+    let planned = bench.plan_in(&asking("all"), &world).unwrap();
+    assert_eq!(shorts(&planned.targets), ["own/x", "openai/gpt-4o"]);
+    let (dropped, cooling) =
+        planned.passed_over().split_once(" `openai/gpt-4o`: ").map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
+    assert!(dropped.starts_with("`deepseek/x`: The provider `deepseek` is not configured:"), "{dropped}");
+    assert_eq!(cooling, "It failed lately and comes after the others until 2026-01-01T00:00:01Z.");
+    assert_eq!(bench.plan(&asking("well")).unwrap().passed_over(), "");
+    // Where all cool, none is passed over for it.
+    let cooling = ["openai/default/gpt-4o", "own/default/x"].map(|name| (name.to_owned(), 1)).into();
+    let world = World { cooling, ..World::default() };
+    assert_eq!(bench.plan_in(&asking("well"), &world).unwrap().passed_over(), "");
+}
+
+/// What a request in OpenAI's shape wishes for, as its scan tells.
+fn wishing(body: &str) -> (Wishes, &'static str) {
+    let mut scanner = scan_request();
+    let fed = scanner.feed(body.as_bytes());
+    let request = ChatRequest::read(fed.and_then(|()| scanner.finish()), body.len()).unwrap();
+    (request.wishes, Downstream::name(&OpenAiChat))
+}
+
+#[test]
+fn a_target_whose_format_cannot_say_what_is_asked_for_is_passed_over() {
+    let mut providers = providers();
+    providers["gemini"] = json!({"kind": "gemini", "credential": {"value": "x"}});
+    let bench = bench(&json!({
+        "auth": {"required": false},
+        "providers": providers,
+        "aliases": {
+            "chain": ["openai/gpt-4o", "anthropic/claude-sonnet-4-5", "gemini/gemini-2.5-flash"],
+            "foreign": ["anthropic/claude-sonnet-4-5", "gemini/gemini-2.5-flash"],
+        },
+        "context_fallbacks": {"openai/gpt-4o": ["anthropic/claude-sonnet-4-5"]},
+    }));
+    let ask = |model, body| Ask { wishes: wishing(body), ..asking(model) };
+    let sound = r#"{"messages":[{"role":"user","content":[{"type":"input_audio","input_audio":{}}]}]}"#;
+    for (body, targets, dropped) in [
+        (r#"{"n":1}"#, "openai/gpt-4o anthropic/claude-sonnet-4-5 gemini/gemini-2.5-flash", ""),
+        (r#"{"n":2}"#, "openai/gpt-4o gemini/gemini-2.5-flash", "anthropic/claude-sonnet-4-5 n"),
+        (sound, "openai/gpt-4o gemini/gemini-2.5-flash", "anthropic/claude-sonnet-4-5 messages"),
+    ] {
+        let planned = bench.plan(&ask("chain", body)).unwrap();
+        assert_eq!(shorts(&planned.targets).join(" "), targets, "{body}");
+        let reasons = planned.dropped.iter().map(|Dropped { candidate, error }| {
+            assert_eq!(error.kind, Kind::InvalidRequest);
+            format!("{candidate} {}", error.param.as_deref().unwrap_or_default())
+        });
+        assert_eq!(reasons.collect::<Vec<_>>().join(" "), dropped, "{body}");
+    }
+    let (kind, message) = bench.refusal(&ask("foreign", r#"{"logit_bias":{"1":2}}"#));
+    assert_eq!(kind, Kind::InvalidRequest);
+    assert!(message.contains("`anthropic/claude-sonnet-4-5`: This model takes no `logit_bias`."), "{message}");
+    // Alone it says so itself.
+    assert_eq!(bench.targets(&ask("anthropic/claude-sonnet-4-5", r#"{"n":2}"#)), ["anthropic/claude-sonnet-4-5"]);
+    // A stand-in is never alone.
+    let planned = bench.plan(&ask("openai/gpt-4o", r#"{"n":2}"#)).unwrap();
+    assert_eq!((shorts(&planned.on_context).len(), planned.dropped.len()), (0, 0));
 }
