@@ -102,7 +102,7 @@ fn a_routers_deadline_lengthens_a_try_and_only_its_own() {
     let gateway = Gateway::start(json!({
         "providers": {"openai": {"kind": "openai", "base_url": base_url, "timeouts": {"first_byte": "6s"}}},
         "aliases": {"two": ["openai/gpt-4o", "openai/gpt-4o-mini"]},
-        "retry": {"attempts": 0, "deadline": "1s"},
+        "retry": {"attempts": 0, "deadline": "1s", "cooldown": {"default": "0s", "max": "0s"}},
         "routers": {"patient": {"retry": {"deadline": "20s"}}},
     }));
     let ask = |path: &str, model: &str, stream: bool| {
