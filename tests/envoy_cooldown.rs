@@ -4,9 +4,10 @@
 //! Health is of a provider's model, so each test has models of its own.
 #![cfg(test)]
 
-use dragoman::simulate::Script;
-use dragoman_tests::chain::{Chain, OPENAI, body, chat, post, said, tries};
-use dragoman_tests::http::Response;
+use dragoman::simulate::{Gate, Script};
+use dragoman_tests::chain::{Chain, OPENAI, body, chat, held, post, said, tries, wait_for_providers};
+use dragoman_tests::clock::{wait_since, wait_until};
+use dragoman_tests::http::{Connection, Request, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde_json::json;
 use std::sync::LazyLock;
@@ -15,6 +16,7 @@ use std::time::{Duration, Instant};
 
 static CHAIN: LazyLock<Chain> = LazyLock::new(|| {
     Chain::start(|config| {
+        wait_for_providers(config);
         config["retry"]["cooldown"] = json!({"default": "1s", "max": "6s"});
         for test in ["asked", "twice", "probe", "wrong", "later"] {
             config["aliases"][test] = json!([format!("openai/{test}-a"), format!("anthropic/{test}-b")]);
@@ -48,71 +50,99 @@ fn first(answer: &Response) -> String {
     tries(answer).remove(0).0
 }
 
-/// Asks until this much time has passed, some ten times a second.
-fn ask_for(span: Duration, case: &str, model: &str) -> Vec<Response> {
-    let begun = Instant::now();
-    let mut answers = Vec::new();
-    while begun.elapsed() < span {
-        answers.push(ask(case, model));
-        thread::sleep(Duration::from_millis(40));
+/// Asks both workers in turn, some ten times a second in all, until so long after `since`. The answers of each that came in
+/// that time.
+fn ask_until(workers: &mut [Connection; 2], since: Instant, span: Duration, request: &Request) -> [Vec<Response>; 2] {
+    let mut answers = [Vec::new(), Vec::new()];
+    while since.elapsed() < span {
+        for (worker, answers) in workers.iter_mut().zip(&mut answers) {
+            let answer = worker.ask(request);
+            if since.elapsed() < span {
+                answers.push(answer);
+            }
+        }
+        thread::sleep(Duration::from_millis(80));
     }
     answers
 }
 
+/// Waits until a worker's first choice is this target.
+fn wait_for_first(worker: &mut Connection, target: &str, case: &str) {
+    wait_until(target, || first(&worker.ask(&chat(case, case, false))) == target);
+}
+
 #[test]
 fn a_provider_that_asks_for_a_pause_gets_no_traffic_until_it_is_over() {
+    let mut workers = CHAIN.connect_workers();
+    let request = chat("asked", "asked", false);
     CHAIN.answer("openai", "asked", pausing("3"));
     let begun = Instant::now();
-    let answer = ask("asked", "asked");
+    let answer = workers[0].ask(&request);
+    let told = Instant::now();
     assert_eq!((tries(&answer).len(), tries(&answer)[0].1), (2, 429));
-    // Both workers are among so many connections.
-    let during = ask_for(Duration::from_millis(2_600).saturating_sub(begun.elapsed()), "asked", "asked");
-    assert!(during.len() >= 20, "{}", during.len());
-    assert!(during.iter().all(|answer| tries(answer).len() == 1 && first(answer) == "anthropic/asked-b"));
-    assert_eq!(CHAIN.requests("openai", "asked").len(), 1);
-    thread::sleep(Duration::from_millis(3_300).saturating_sub(begun.elapsed()));
-    // The first of them is the probe.
-    assert_eq!(first(&ask("asked", "asked")), "openai/asked-a");
-    thread::sleep(Duration::from_millis(300));
-    let after = ask_for(Duration::from_millis(500), "asked", "asked");
-    assert!(after.iter().all(|answer| first(answer) == "openai/asked-a"));
+    for answers in ask_until(&mut workers, begun, Duration::from_millis(2_900), &request) {
+        assert!(answers.len() >= 4, "{}", answers.len());
+        assert!(answers.iter().all(|answer| tries(answer).len() == 1 && first(answer) == "anthropic/asked-b"));
+    }
+    // An answer that came too late to be judged may have been a probe.
+    assert!(CHAIN.requests("openai", "asked").len() <= 2);
+    wait_since(told, Duration::from_millis(3_100));
+    // The first of them is the probe, and then all go there.
+    for worker in &mut workers {
+        wait_for_first(worker, "openai/asked-a", "asked");
+    }
+    for answers in ask_until(&mut workers, Instant::now(), Duration::from_millis(500), &request) {
+        assert!(answers.iter().all(|answer| first(answer) == "openai/asked-a"));
+    }
     CHAIN.assert_sound();
 }
 
 #[test]
 fn a_target_that_fails_again_is_left_alone_for_longer() {
-    CHAIN.answer("openai", "twice", failure());
-    CHAIN.answer("openai", "twice", failure());
-    assert_eq!(tries(&ask("twice", "twice")).len(), 2);
+    let mut workers = CHAIN.connect_workers();
+    let request = chat("twice", "twice", false);
+    for _ in 0..2 {
+        CHAIN.answer("openai", "twice", failure());
+    }
+    assert_eq!(tries(&workers[0].ask(&request)).len(), 2);
     thread::sleep(Duration::from_millis(1_200));
     let begun = Instant::now();
-    assert_eq!(tries(&ask("twice", "twice")).len(), 2);
-    let during = ask_for(Duration::from_millis(1_700).saturating_sub(begun.elapsed()), "twice", "twice");
-    assert!(during.iter().all(|answer| first(answer) == "anthropic/twice-b"));
-    thread::sleep(Duration::from_millis(2_300).saturating_sub(begun.elapsed()));
-    assert_eq!(first(&ask("twice", "twice")), "openai/twice-a");
-    assert_eq!(CHAIN.requests("openai", "twice").len(), 3);
+    assert_eq!(tries(&workers[1].ask(&request)).len(), 2);
+    let told = Instant::now();
+    // The first pause would be over.
+    wait_since(told, Duration::from_millis(1_100));
+    for answers in ask_until(&mut workers, begun, Duration::from_millis(1_900), &request) {
+        assert!(!answers.is_empty());
+        assert!(answers.iter().all(|answer| first(answer) == "anthropic/twice-b"));
+    }
+    wait_since(told, Duration::from_millis(2_100));
+    for worker in &mut workers {
+        wait_for_first(worker, "openai/twice-a", "twice");
+    }
 }
 
 #[test]
 fn one_request_at_a_time_finds_out_whether_a_target_is_well_again() {
-    let answer = json!({"id": "c", "object": "chat.completion", "created": 1, "model": "probe-a",
-        "choices": [{"index": 0, "message": {"role": "assistant", "content": "well"}, "finish_reason": "stop"}]});
-    let well = Script::whole(StatusCode::OK, "application/json", answer.to_string());
+    let mut workers = CHAIN.connect_workers();
+    let request = chat("probe", "probe", false);
+    let gate = Gate::closed();
     CHAIN.answer("openai", "probe", failure());
-    CHAIN.answer("openai", "probe", well.delayed(Duration::from_millis(700)));
-    let _ = ask("probe", "probe");
+    CHAIN.answer("openai", "probe", held("well", &gate));
+    let _ = workers[0].ask(&request);
     thread::sleep(Duration::from_millis(1_200));
     let probe = thread::spawn(|| ask("probe", "probe"));
-    thread::sleep(Duration::from_millis(200));
-    let others: Vec<_> = (0..16).map(|_| thread::spawn(|| ask("probe", "probe"))).collect();
-    for other in others {
-        assert_eq!(first(&other.join().unwrap()), "anthropic/probe-b");
+    wait_until("the probe is on its way", || CHAIN.requests("openai", "probe").len() == 2);
+    for worker in &mut workers {
+        for _ in 0..8 {
+            assert_eq!(first(&worker.ask(&request)), "anthropic/probe-b");
+        }
     }
     assert_eq!(CHAIN.requests("openai", "probe").len(), 2);
+    gate.open();
     assert_eq!(said(&probe.join().unwrap(), false), "well");
-    thread::sleep(Duration::from_millis(300));
-    assert_eq!(first(&ask("probe", "probe")), "openai/probe-a");
+    for worker in &mut workers {
+        wait_for_first(worker, "openai/probe-a", "probe");
+    }
 }
 
 #[test]
@@ -140,17 +170,21 @@ fn an_account_is_left_alone_and_its_provider_is_not() {
         let requests = CHAIN.requests("openai", "account");
         requests.iter().map(|request| request.header("authorization").unwrap().to_owned()).collect()
     };
+    let mut workers = CHAIN.connect_workers();
+    let request = chat("account", "twin/account-a", false);
     CHAIN.answer("openai", "account", pausing("4"));
     let begun = Instant::now();
-    let answer = ask("account", "twin/account-a");
+    let answer = workers[0].ask(&request);
     assert_eq!((answer.status, tries(&answer).len()), (200, 2), "{}", answer.text());
     let [tired, other] = accounts().try_into().unwrap();
     assert_ne!(tired, other);
-    while begun.elapsed() < Duration::from_secs(2) {
-        assert_eq!(tries(&ask("account", "twin/account-a")).len(), 1);
-        thread::sleep(Duration::from_millis(50));
+    for answers in ask_until(&mut workers, begun, Duration::from_secs(2), &request) {
+        assert!(!answers.is_empty());
+        assert!(answers.iter().all(|answer| tries(answer).len() == 1));
     }
-    assert!(accounts()[2..].iter().all(|account| *account == other));
+    // The tired one is asked again only where the last request came too late.
+    let tired = accounts()[2..].iter().filter(|account| **account != other).count();
+    assert!(tired == 0 || begun.elapsed() > Duration::from_secs(4));
 }
 
 #[test]

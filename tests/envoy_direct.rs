@@ -7,9 +7,11 @@ use dragoman_tests::scene::Scene;
 use http::StatusCode;
 use serde_json::{Value, json};
 use std::sync::LazyLock;
+use std::time::Duration;
 
 const SECRETS: [(&str, &str); 4] =
     [("openai", "sk-openai-0001"), ("anthropic", "sk-ant-0002"), ("gemini", "AIza-0003"), ("ollama", "sk-ollama-0004")];
+const AZURE_SECRET: &str = "azure-0008";
 const ALL: &str = "sk-all-0005";
 const FEW: &str = "sk-few-0006";
 const CLAUDE: &str = "sk-claude-0007";
@@ -22,6 +24,8 @@ static SCENE: LazyLock<Scene> = LazyLock::new(|| {
             config["providers"][kind] = json!({"kind": kind, "base_url": base_url, "credential": {"value": secret},
                 "timeouts": {"first_byte": "3s", "idle": "3s"}});
         }
+        config["providers"]["azure"] = json!({"kind": "openai", "base_url": format!("{root}/openai?api-version=2024-10-21"),
+            "credential": {"value": AZURE_SECRET}, "timeouts": {"first_byte": "3s", "idle": "3s"}});
         config["aliases"] = json!({"quick":
             ["openai/gpt-4o-mini", "anthropic/claude-haiku-4-5", "gemini/gemini-2.5-flash", "ollama/llama3.2"]});
         config["routers"] = json!({
@@ -150,6 +154,121 @@ fn a_providers_error_passes_as_it_is() {
     SCENE.assert_sound();
 }
 
+/// What is known of a model that one test alone has asked for.
+fn metrics(model: &str) -> Value {
+    let path = "/v1/router/live-metrics";
+    // Workers tell each other of what they saw once in a while.
+    let mut report = Value::Null;
+    for _ in 0..100 {
+        report = SCENE.gateway.send(&Request::get(path).key(ALL)).json();
+        let found = report["data"].as_array().expect("a list").iter().find(|row| row["model"] == model).cloned();
+        match found {
+            Some(row) if row["failure_ratio"].is_number() => return row,
+            _ => std::thread::sleep(Duration::from_millis(100)),
+        }
+    }
+    panic!("nobody has heard of {model}: {report}");
+}
+
+#[test]
+fn the_tokens_of_every_stream_are_read_wherever_it_is_cut() {
+    let typed = "event: response.created\ndata: {\"type\":\"response.created\",\"response\":{\"usage\":null}}\n\n\
+        event: response.output_text.delta\ndata: {\"type\":\"response.output_text.delta\",\"delta\":\"hé\"}\n\n\
+        event: response.completed\ndata: {\"type\":\"response.completed\",\"response\":{\"usage\":{\"input_tokens\":3,\"output_tokens\":5}}}\n\n";
+    let list = "[{\"candidates\": [{\"content\": {\"parts\": [{\"text\": \"]},hé\"}]}, \"index\": 0}]}\n,\r\n\
+        {\"candidates\": [{\"finishReason\": \"STOP\", \"index\": 0}], \"usageMetadata\": {\"promptTokenCount\": 3, \"candidatesTokenCount\": 5}}\n]\n";
+    let lines = "{\"response\":\"hé\",\"done\":false}\n{\"response\":\"\",\"done\":true,\"prompt_eval_count\":3,\"eval_count\":5}\n";
+    let older = "data: {\"choices\":[{\"index\":0,\"text\":\"hé\"}]}\n\ndata: {\"choices\":[{\"index\":0,\"text\":\"\",\"finish_reason\":\"stop\"}]}\n\n\
+        data: {\"choices\":[],\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":5}}\n\ndata: [DONE]\n\n";
+    let case = SCENE.case("tokens");
+    for (path, model, media, answer) in [
+        ("/openai/responses", "typed", "text/event-stream", typed),
+        ("/gemini/models/list:streamGenerateContent", "list", "application/json", list),
+        ("/ollama/api/generate", "lines", "application/x-ndjson", lines),
+        ("/openai/completions", "older", "text/event-stream", older),
+    ] {
+        let mut body = json!({"model": model, "stream": true, "stream_options": {"include_usage": true}});
+        if path.starts_with("/gemini") {
+            body = json!({"contents": []});
+        }
+        for seed in [1, 2] {
+            case.answer(Script::stream(media, [answer]).cut_at_random(seed).paced(Duration::from_millis(2)));
+            let got = case.send(&case.post(path, &body).key(ALL));
+            assert_eq!((got.status, got.text().as_str(), got.complete), (200, answer, true), "{path}");
+        }
+        let known = metrics(model);
+        assert!(known["tokens_per_second"].is_number() && known["failure_ratio"] == 0.0, "{path}: {known}");
+    }
+    SCENE.assert_sound();
+}
+
+#[test]
+fn an_error_within_a_success_passes_and_counts_as_a_failure() {
+    let claude = "event: content_block_start\ndata: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"text\",\"text\":\"hi\"}}\n\n\
+        event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"m\"}}\n\n";
+    let openai = "event: response.failed\ndata: {\"type\":\"response.failed\",\"response\":{\"error\":{\"code\":\"server_error\"}}}\n\n";
+    let gemini = "[{\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"hi\"}]}}]},\n{\"error\":{\"code\":503}}]";
+    let case = SCENE.case("faults");
+    for (path, model, media, answer) in [
+        ("/anthropic/messages", "failing-claude", "text/event-stream", claude),
+        ("/openai/responses", "failing-openai", "text/event-stream", openai),
+        ("/gemini/models/failing-gemini:streamGenerateContent", "failing-gemini", "application/json", gemini),
+        ("/ollama/api/chat", "failing-ollama", "application/x-ndjson", "{\"error\":\"busy\"}\n"),
+    ] {
+        case.answer(Script::stream(media, [answer]).cut_at_random(3).paced(Duration::from_millis(2)));
+        let body = if path.starts_with("/gemini") { json!({}) } else { json!({"model": model, "stream": true}) };
+        let got = case.send(&case.post(path, &body).key(ALL));
+        assert_eq!((got.status, got.text().as_str(), got.complete), (200, answer, true), "{path}");
+        let known = metrics(model);
+        assert_eq!(
+            (&known["failure_ratio"], &known["last_failure"]),
+            (&json!(1.0), &json!("server_error")),
+            "{path}: {known}"
+        );
+    }
+    SCENE.assert_sound();
+}
+
+#[test]
+fn a_key_that_the_provider_refuses_is_not_the_clients() {
+    let google = r#"{"error":{"code":400,"message":"API key not valid.","details":[{"reason":"API_KEY_INVALID"}]}}"#;
+    let case = SCENE.case("refused");
+    for (path, status, body) in [
+        ("/anthropic/messages", 401, r#"{"error":{"message":"invalid x-api-key"}}"#),
+        ("/openai/responses", 403, "{}"),
+        ("/gemini/models/refused:generateContent", 400, google),
+    ] {
+        let status = StatusCode::from_u16(status).expect("a status");
+        case.answer(Script::whole(status, "application/json", body));
+        let body = if path.starts_with("/gemini") { json!({}) } else { json!({"model": "refused"}) };
+        let got = case.send(&case.post(path, &body).key(ALL));
+        assert_eq!(got.status, 502, "{path}: {}", got.text());
+        assert!(got.text().contains("refused the gateway's credential"), "{path}: {}", got.text());
+    }
+    SCENE.assert_sound();
+}
+
+#[test]
+fn a_deployment_of_azures_is_a_model() {
+    let path = "/azure/openai/deployments/gpt-4o-mini/chat/completions?api-version=2025-01-01";
+    let case = SCENE.case("azure");
+    for _ in 0..2 {
+        case.answer(Script::whole(StatusCode::OK, "application/json", r#"{"choices":[]}"#));
+    }
+    for (key, path, status) in [(FEW, path, 200), (ALL, path, 200), (FEW, &path.replace("-mini", ""), 403)] {
+        let got = case.send(&case.post(path, &json!({"messages": [], "model": "another"})).key(key));
+        assert_eq!(got.status, status, "{path}: {}", got.text());
+    }
+    let requests = case.requests();
+    assert_eq!(requests.len(), 2);
+    for request in &requests {
+        assert_eq!(request.path(), "/openai/deployments/gpt-4o-mini/chat/completions?api-version=2025-01-01");
+        assert_eq!(request.header("api-key"), Some(AZURE_SECRET));
+        assert!(request.body.ends_with(br#""model":"gpt-4o-mini"}"#), "{:?}", request.body);
+    }
+    SCENE.assert_sound();
+}
+
 #[test]
 fn no_path_widens_a_key() {
     for (key, status) in [(FEW, 403), (CLAUDE, 403), ("sk-unknown", 401)] {
@@ -172,6 +291,15 @@ fn no_path_widens_a_key() {
     let case = SCENE.case("scope");
     for (method, path) in [("GET", "/openai/files"), ("DELETE", "/openai/files/a"), ("GET", "/ollama/api/tags")] {
         let answer = case.send(&Request::new(method, path).header("x-case", "scope").key(FEW));
+        assert_eq!(answer.status, 403, "{path}: {}", answer.text());
+    }
+    for (path, body) in [
+        ("/openai/chat/completions", json!({"model": "gpt-4o-mini", "models": ["gpt-4o"]})),
+        ("/openai/responses", json!({"model": "gpt-4o-mini", "tools": [{"type": "image_generation", "model": "x"}]})),
+        ("/gemini/models/gemini-2.5-flash:batchGenerateContent", json!({})),
+        ("/v1/chat/completions", json!({"model": "openai/gpt-4o-mini", "fallbacks": ["gpt-4o"]})),
+    ] {
+        let answer = case.send(&case.post(path, &body).key(FEW));
         assert_eq!(answer.status, 403, "{path}: {}", answer.text());
     }
     assert!(case.requests().is_empty());

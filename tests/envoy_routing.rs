@@ -2,10 +2,13 @@
 //! and that none of them widens a key.
 #![cfg(test)]
 
+use dragoman::simulate::Gate;
 use dragoman_tests::chain::{
-    ANTHROPIC, CLIENT_KEY, Chain, GEMINI, OPENAI, assert_named, assert_served, body, failing, post, post_as, tries,
+    ANTHROPIC, CLIENT_KEY, Chain, GEMINI, OPENAI, assert_named, assert_served, body, failing, held, post, post_as,
+    tries, wait_for_providers,
 };
-use dragoman_tests::http::Response;
+use dragoman_tests::clock::wait_until;
+use dragoman_tests::http::{Connection, Request, Response};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
@@ -15,6 +18,8 @@ use std::time::Duration;
 const NARROW: &str = "sk-narrow-0001";
 const ROUTED: &str = "sk-routed-0001";
 const PARKED: &str = "sk-parked-0001";
+/// Routers that prefer the quicker target, and the names of those.
+const QUICK: [&str; 3] = ["quick-0", "quick-1", "quick-2"];
 
 static CHAIN: LazyLock<Chain> = LazyLock::new(|| {
     Chain::start(|config| {
@@ -30,8 +35,9 @@ static CHAIN: LazyLock<Chain> = LazyLock::new(|| {
             key("parked", PARKED, json!({"routing": {"strategy": "fallback", "targets": [GEMINI], "active": false}})),
         ]);
         config["teams"] = json!({ "ml": {} });
+        wait_for_providers(config);
         // How busy a target is all workers know, if it is listed.
-        config["models"] = ["openai", "anthropic"].iter().map(|name| (failing(name, "delay-900"), json!({}))).collect();
+        config["models"] = json!({"openai/idle-a": {}, "openai/idle-b": {}});
         config["routing"] = json!({
             "to-gemini": {"strategy": "fallback", "targets": [{"model": failing("openai", "status-503")}, GEMINI]},
         });
@@ -42,9 +48,8 @@ static CHAIN: LazyLock<Chain> = LazyLock::new(|| {
             "user": router(json!({"strategy": "split", "sticky": "user", "targets": thirds()})),
             "header": router(json!({"strategy": "split", "sticky": "header:x-session", "targets": thirds()})),
             "key": router(json!({"strategy": "split", "sticky": "key", "targets": thirds()})),
-            "quick": router(json!({"strategy": "latency", "targets": [{"model": failing("openai", "delay-120")}, ANTHROPIC]})),
             "idle": router(json!({"strategy": "least_busy", "targets":
-                [{"model": failing("openai", "delay-900")}, {"model": failing("anthropic", "delay-900")}]})),
+                [{"model": "openai/idle-a"}, {"model": "openai/idle-b"}]})),
             "cheap": router(json!({"strategy": "cheapest", "targets": [OPENAI, ANTHROPIC, GEMINI]})),
             "ranks": router(json!({"strategy": "fallback", "targets": [
                 {"model": ANTHROPIC, "priority": 2}, {"model": GEMINI, "priority": 1},
@@ -54,6 +59,14 @@ static CHAIN: LazyLock<Chain> = LazyLock::new(|| {
                 GEMINI]})),
             "rules": router(json!({"strategy": "rules", "rules": rules(), "else": ANTHROPIC})),
         });
+        // Each has targets that nobody has measured.
+        for (round, quick) in QUICK.iter().enumerate() {
+            let slow = failing("openai", &format!("delay-{}", 900 + round));
+            config["models"][&slow] = json!({});
+            config["models"][format!("anthropic/{quick}")] = json!({});
+            config["routers"][quick] = router(json!({"strategy": "latency", "targets":
+                [{"model": slow}, {"model": format!("anthropic/{quick}")}]}));
+        }
         config["routers"]["split"]["model_mapping"] = json!({"gpt-4o": {"anthropic": "claude-sonnet-4-5"}});
     })
 });
@@ -88,8 +101,12 @@ fn hours_from_now(from: u64, to: u64) -> Value {
     json!({"from": at(from), "to": at(to)})
 }
 
+fn to(router: &str, case: &str, body: &Value) -> Request {
+    post(&format!("/router/{router}/chat/completions"), case, body)
+}
+
 fn ask(router: &str, case: &str, body: &Value) -> Response {
-    let answer = CHAIN.send(&post(&format!("/router/{router}/chat/completions"), case, body));
+    let answer = CHAIN.send(&to(router, case, body));
     assert_eq!(answer.status, 200, "{router}: {}", answer.text());
     answer
 }
@@ -98,36 +115,43 @@ fn provider(answer: &Response) -> String {
     answer.headers.text("x-dragoman-provider").unwrap().to_owned()
 }
 
+fn model(answer: &Response) -> String {
+    answer.headers.text("x-dragoman-model").unwrap().to_owned()
+}
+
 #[test]
-fn a_split_keeps_its_weights() {
-    const REQUESTS: usize = 600;
-    let mut served = BTreeMap::<String, usize>::new();
-    for _ in 0..REQUESTS {
-        let answer = ask("split", "split", &body("gpt-4o", false));
-        *served.entry(provider(&answer)).or_default() += 1;
-        assert_eq!(tries(&answer).len(), 1);
+fn a_split_keeps_its_weights_on_every_worker() {
+    const REQUESTS: usize = 300;
+    let request = to("split", "split", &body("gpt-4o", false));
+    for mut worker in CHAIN.connect_workers() {
+        let mut served = BTreeMap::<String, usize>::new();
+        for _ in 0..REQUESTS {
+            let answer = worker.ask(&request);
+            *served.entry(provider(&answer)).or_default() += 1;
+            assert_eq!(tries(&answer).len(), 1);
+        }
+        // 210, give or take five standard deviations.
+        let anthropic = served.get("anthropic").copied().unwrap_or_default();
+        assert!(anthropic.abs_diff(210) <= 40, "{served:?}");
+        assert_eq!(served.get("openai").copied().unwrap_or_default(), REQUESTS - anthropic, "{served:?}");
     }
-    // 420, give or take four standard deviations.
-    let anthropic = served.get("anthropic").copied().unwrap_or_default();
-    assert!(anthropic.abs_diff(420) <= 45, "{served:?}");
-    assert_eq!(served.values().sum::<usize>(), REQUESTS);
     // A provider's prefix does not pin on a router, and the mapping names the model.
-    let mapped = (0..20).map(|_| ask("split", "split", &body(OPENAI, true)));
-    let models: BTreeSet<_> =
-        mapped.map(|answer| answer.headers.text("x-dragoman-model").unwrap().to_owned()).collect();
+    let mapped = (0..40).map(|_| ask("split", "split", &body(OPENAI, true)));
+    let models: BTreeSet<_> = mapped.map(|answer| model(&answer)).collect();
     assert_eq!(models.into_iter().collect::<Vec<_>>(), ["claude-sonnet-4-5", "gpt-4o"]);
 }
 
 #[test]
 fn who_is_sticky_keeps_a_target_on_every_worker() {
-    let stays = |router: &str, count: usize, request: &dyn Fn(usize) -> (Value, String)| {
+    let mut workers = CHAIN.connect_workers();
+    let mut stays = |router: &str, count: usize, request: &dyn Fn(usize) -> (Value, String)| {
         let mut seen = BTreeSet::new();
         for number in 0..count {
+            let (body, session) = request(number);
+            let request = to(router, "sticky", &body).header("x-session", session);
             let of_one: BTreeSet<_> = (0..6)
-                .map(|_| {
-                    let (body, session) = request(number);
-                    let path = format!("/router/{router}/chat/completions");
-                    let answer = CHAIN.send(&post(&path, "sticky", &body).header("x-session", session));
+                .map(|turn| {
+                    let answer = workers[turn % 2].ask(&request);
                     assert_eq!(answer.status, 200, "{router}: {}", answer.text());
                     provider(&answer)
                 })
@@ -137,37 +161,54 @@ fn who_is_sticky_keeps_a_target_on_every_worker() {
         }
         seen.len()
     };
-    let mut with_user = body("gpt-4o", false);
-    let user = |number: usize| {
-        with_user["user"] = json!(format!("user-{number}"));
-        with_user.clone()
+    let of_user = |number: usize| {
+        let mut body = body("gpt-4o", false);
+        body["user"] = json!(format!("user-{number}"));
+        body
     };
-    let user = std::cell::RefCell::new(user);
-    assert_eq!(stays("user", 24, &|number| (user.borrow_mut()(number), "any".to_owned())), 3);
+    assert_eq!(stays("user", 24, &|number| (of_user(number), "any".to_owned())), 3);
     assert_eq!(stays("header", 24, &|number| (body("gpt-4o", true), format!("session-{number}"))), 3);
     assert_eq!(stays("key", 1, &|number| (body("gpt-4o", false), format!("{number}"))), 1);
 }
 
+/// A worker that knew nothing would ask each of the two once. Two of three rounds may meet a machine that does something else.
 #[test]
-fn the_quicker_target_is_preferred() {
+fn what_one_worker_has_measured_all_prefer_the_quicker_target_for() {
     for stream in [false, true] {
-        for _ in 0..24 {
-            let _ = ask("quick", "quick", &body("gpt-4o", stream));
+        let mut rounds = Vec::new();
+        for router in QUICK {
+            let request = to(router, router, &body("gpt-4o", stream));
+            let [mut one, mut other] = CHAIN.connect_workers();
+            let slow = |count: usize, worker: &mut Connection| {
+                (0..count).filter(|_| provider(&worker.ask(&request)) == "openai").count()
+            };
+            let _ = slow(8, &mut one);
+            // What a worker has measured is shared every tenth of a second.
+            thread::sleep(Duration::from_millis(400));
+            rounds.push([slow(12, &mut other), slow(12, &mut one)]);
+            if rounds.contains(&[0, 0]) {
+                break;
+            }
         }
-        // What a worker has measured is shared every tenth of a second.
-        thread::sleep(Duration::from_millis(300));
-        let slow = (0..40).filter(|_| provider(&ask("quick", "quick", &body("gpt-4o", stream))) == "openai").count();
-        assert!(slow <= 4, "{slow} of 40 went to the slow one");
+        assert!(rounds.contains(&[0, 0]), "the slow one was asked {rounds:?} times");
     }
 }
 
 #[test]
-fn the_target_with_less_to_do_is_preferred() {
+fn the_target_that_has_less_to_do_on_all_workers_is_preferred() {
     for round in 0..6 {
-        let first = thread::spawn(|| provider(&ask("idle", "idle", &body("gpt-4o", false))));
-        thread::sleep(Duration::from_millis(250));
-        let second = provider(&ask("idle", "idle", &body("gpt-4o", false)));
-        assert_ne!(first.join().unwrap(), second, "round {round}");
+        let case = format!("idle-{round}");
+        let gate = Gate::closed();
+        let mut workers = CHAIN.connect_workers();
+        let request = to("idle", &case, &body("gpt-4o", false)).bytes();
+        for (number, worker) in workers.iter_mut().enumerate() {
+            CHAIN.answer("openai", &case, held("done", &gate));
+            worker.send(&request);
+            wait_until("the provider has it", || CHAIN.requests("openai", &case).len() == number + 1);
+        }
+        gate.open();
+        let [one, other] = workers.map(|mut worker| model(&worker.response().unwrap()));
+        assert_ne!(one, other, "round {round}");
     }
 }
 
@@ -197,7 +238,6 @@ fn a_strategy_within_another_is_used_up_before_the_next() {
 
 #[test]
 fn the_first_rule_that_matches_decides() {
-    let model = |answer: &Response| answer.headers.text("x-dragoman-model").unwrap().to_owned();
     let routed = |body: &Value| model(&ask("rules", "rules", body));
     let path = "/router/rules/chat/completions";
     let gold = |name: &str| post(path, "rules", &body(name, false)).header("x-tier", "golden");

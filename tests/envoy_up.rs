@@ -1,6 +1,7 @@
 //! `dragoman up` around a real Envoy: it starts, answers, and ends as it promises.
 
 use dragoman::simulate::{Options, Simulator};
+use dragoman_tests::clock::wait_until;
 use dragoman_tests::envoy::{Gateway, Setup};
 use dragoman_tests::http::Request;
 use serde_json::{Value, json};
@@ -49,4 +50,23 @@ fn a_taken_port_is_named() {
     let ended = Setup::new(config).try_start().err().unwrap();
     assert_eq!(ended.code, Some(1), "{}", ended.log);
     assert!(ended.log.contains(&address), "{}", ended.log);
+}
+
+/// What the tests of "every worker" stand on.
+#[test]
+fn a_connection_to_each_worker_is_one() {
+    let simulator = Simulator::start(Options::default()).unwrap();
+    let gateway = Gateway::start(config(&simulator));
+    let listener = gateway.address.to_string().replace(':', "_");
+    let active =
+        || [0, 1].map(|worker| gateway.stat(&format!("listener.{listener}.worker_{worker}.downstream_cx_active")));
+    let mut expected = [0, 0];
+    wait_until("nobody is connected", || active() == expected);
+    let mut kept = Vec::new();
+    for _ in 0..5 {
+        kept.extend(gateway.connect_workers());
+        expected = expected.map(|count| count + 1);
+        // Those that came to the wrong worker go.
+        wait_until("each worker has one more", || active() == expected);
+    }
 }

@@ -80,6 +80,26 @@ fn a_target_that_failed_is_passed_over_by_all_workers_until_one_request_has_prob
 }
 
 #[test]
+fn who_was_passed_over_stands_in_the_log_and_nothing_where_nobody_was() {
+    let vm = Vm::new();
+    let gateway = Gateway::load(&vm, &config());
+    let told = |exchange: &Exchange<'_>| {
+        exchange.client.filter_state("dragoman.passed_over").map(|text| String::from_utf8_lossy(&text).into_owned())
+    };
+    let (exchange, _) = ask(gateway);
+    assert_eq!(told(&exchange), None);
+    answer(exchange, "503");
+    assert!(vm.log().is_empty(), "{:?}", vm.log());
+    let (exchange, provider) = ask(gateway);
+    assert_eq!(provider, SECOND);
+    let reason = told(&exchange).expect("a reason");
+    assert!(reason.starts_with("`first/m`: It failed lately and comes after the others until 2026-01-"), "{reason}");
+    let lines: Vec<_> = vm.log().into_iter().filter(|line| line.message.contains(&reason)).collect();
+    // Debug, as the ABI numbers it.
+    assert_eq!(lines.iter().map(|line| line.level).collect::<Vec<_>>(), [1]);
+}
+
+#[test]
 fn live_metrics_say_what_a_target_did() {
     let vm = Vm::new();
     let gateway = Gateway::load(&vm, &config());
@@ -94,4 +114,24 @@ fn live_metrics_say_what_a_target_did() {
     assert_eq!((&target["latency_ms"], &target["ttft_ms"]), (&json!(250.0), &Value::Null));
     assert_eq!((&target["state"], &target["last_failure"]), (&json!("cooling_down"), &json!("rate_limited")));
     assert_eq!(target["failure_ratio"], json!(0.2));
+}
+
+#[test]
+fn an_outage_takes_no_more_of_envoys_memory_the_longer_it_lasts() {
+    let process = Process::default();
+    let vm = Vm::in_process(&process);
+    let gateway = Gateway::load(&vm, &config());
+    // Envoy gives up a plan of two with the first.
+    let abandon = || {
+        let (mut exchange, _) = ask(gateway);
+        let _ = exchange.local_reply(503, "upstream_reset_before_response_started{connection_termination}");
+        exchange.finish();
+    };
+    abandon();
+    let handles = vm.metric_handles();
+    for _ in 0..9 {
+        abandon();
+    }
+    assert_eq!(process.metric("dragoman.plans_abandoned"), 10);
+    assert_eq!(vm.metric_handles(), handles);
 }

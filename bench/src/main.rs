@@ -96,8 +96,10 @@ async fn measure(options: &Options, processors: Processors) -> anyhow::Result<Ve
     let mut rows = Vec::new();
     for workload in WORKLOADS.iter().filter(|workload| workload.name.contains(&options.workload)) {
         for running in subjects.iter().filter(|running| running.subject.takes(workload)) {
-            running.check(workload).await?;
-            rows.push((Row { workload, subject: running.name(), samples: Vec::new() }, running));
+            let way = running.check(workload).await?;
+            let way = way.map_or("", |is_carried| if is_carried { " (one filter)" } else { " (two roles)" });
+            let (name, title) = running.name();
+            rows.push((Row { workload, subject: (name, title + way), samples: Vec::new() }, running));
         }
     }
     // The first round is there for the optimiser of Envoy's VM, which does its work while code is being used.

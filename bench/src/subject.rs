@@ -23,6 +23,9 @@ use std::{
 const KEY: &str = "sk-bench";
 const KEY_SHA256: &str = "c00397de4384b5bbaf14c02fe1ec7020d28d1eeab6a722c576c84b6678c41c29";
 
+/// A provider that is asked only after others.
+const SPARE: &str = "spare";
+
 /// A way of running Envoy.
 pub(crate) struct Subject {
     pub(crate) name: &'static str,
@@ -47,10 +50,20 @@ pub(crate) const SUBJECTS: &[Subject] = &[
         title: "no-op wasm, two roles",
         make: Make::Envoy { in_listener: true, in_cluster: true },
     },
-    Subject { name: "native", title: "Dragoman, two roles", make: Make::Gateway(|| json!({})) },
+    Subject { name: "native", title: "Dragoman", make: Make::Gateway(|| json!({})) },
+    Subject {
+        name: "once",
+        title: "Dragoman, no second try",
+        make: Make::Gateway(|| json!({"retry": {"attempts": 0}})),
+    },
+    Subject {
+        name: "chain",
+        title: "Dragoman, a fallback behind",
+        make: Make::Gateway(|| json!({"fallback_models": [format!("{SPARE}/model")]})),
+    },
     Subject {
         name: "dispatch",
-        title: "Dragoman, one filter",
+        title: "Dragoman, `mode: dispatch`",
         make: Make::Gateway(|| json!({"retry": {"mode": "dispatch"}})),
     },
 ];
@@ -59,6 +72,8 @@ pub(crate) const SUBJECTS: &[Subject] = &[
 pub(crate) struct Running {
     pub(crate) subject: &'static Subject,
     pub(crate) envoy: Envoy,
+    /// Where a gateway's Envoy says what it has done.
+    admin: Option<SocketAddr>,
     dist: PathBuf,
 }
 
@@ -80,14 +95,15 @@ impl Subject {
         processors: Processors,
     ) -> anyhow::Result<Running> {
         let address = free_address()?;
+        let admin = self.is_gateway().then(free_address).transpose()?;
         let bootstrap = match self.make {
             Make::Envoy { in_listener, in_cluster } => {
                 by_hand(dist, address, upstream, in_listener, in_cluster).to_string()
             }
-            Make::Gateway(more) => rendered(dist, &gateway_file(address, upstream, &more())?)?,
+            Make::Gateway(more) => rendered(dist, &gateway_file((address, admin), upstream, &more()))?,
         };
         let envoy = Envoy::start(dist, &bootstrap, address, processors).with_context(|| self.title)?;
-        Ok(Running { subject: self, envoy, dist: dist.to_owned() })
+        Ok(Running { subject: self, envoy, admin, dist: dist.to_owned() })
     }
 }
 
@@ -112,8 +128,9 @@ impl Running {
         Ok(workload.request(&path, KEY, answer.is_stream()))
     }
 
-    /// Asks once, and looks at what comes: the answer whole, and in the client's format where it is the gateway's to see to it.
-    pub(crate) async fn check(&self, workload: &Workload) -> anyhow::Result<()> {
+    /// Asks once, and looks at what comes: the answer whole, and in the client's format where it is the gateway's to see to it. Of
+    /// a gateway, whether the attempt ran in the listener's filter: that is its own choice, by the request.
+    pub(crate) async fn check(&self, workload: &Workload) -> anyhow::Result<Option<bool>> {
         let is_stream = answer(workload)?.is_stream();
         let body = ask_once(self.envoy.address, &self.request(workload)?).await?;
         let mut marks = vec![crate::answer::LAST_WORD];
@@ -123,7 +140,17 @@ impl Running {
         for mark in marks {
             ensure!(body.contains(mark), "{}, {}: no {mark} in\n{body}", self.subject.title, workload.title);
         }
-        Ok(())
+        let Some(admin) = self.admin else { return Ok(None) };
+        let count = format!("dragoman_{}(/plain)?.upstream_rq_total", workload.answer);
+        let request = format!("GET /stats?usedonly&filter={count} HTTP/1.1\r\nhost: admin.test\r\n\r\n");
+        let asked = ask_once(admin, request.as_bytes()).await?;
+        ensure!(
+            asked.contains("upstream_rq_total"),
+            "{}: no cluster of {} was asked",
+            self.subject.title,
+            workload.answer
+        );
+        Ok(Some(self.subject.name == "dispatch" || asked.contains("/plain")))
     }
 }
 
@@ -175,27 +202,23 @@ fn by_hand(dist: &Path, address: SocketAddr, upstream: SocketAddr, in_listener: 
     }})
 }
 
-/// A file for the gateway: a provider an answer, and one client key.
-fn gateway_file(address: SocketAddr, upstream: SocketAddr, more: &Value) -> anyhow::Result<Value> {
-    let provider = |answer: &Answer| {
-        let mut base_url = format!("http://{upstream}/{}", answer.name);
-        if answer.kind == "openai" {
-            base_url.push_str("/v1");
-        }
-        (
-            answer.name.to_owned(),
-            json!({"kind": answer.kind, "base_url": base_url, "credential": {"env": "BENCH_CREDENTIAL"}}),
-        )
+/// A file for the gateway: a provider an answer, one to spare, and one client key.
+fn gateway_file((address, admin): (SocketAddr, Option<SocketAddr>), upstream: SocketAddr, more: &Value) -> Value {
+    let provider = |name: &str, kind: &str| {
+        let version = if kind == "openai" { "/v1" } else { "" };
+        let base_url = format!("http://{upstream}/{name}{version}");
+        (name.to_owned(), json!({"kind": kind, "base_url": base_url, "credential": {"env": "BENCH_CREDENTIAL"}}))
     };
+    let providers = ANSWERS.iter().map(|answer| provider(answer.name, answer.kind));
     let mut file = json!({
-        "listen": {"address": address, "admin": free_address()?, "concurrency": 1},
-        "providers": ANSWERS.iter().map(provider).collect::<serde_json::Map<_, _>>(),
+        "listen": {"address": address, "admin": admin, "concurrency": 1},
+        "providers": providers.chain([provider(SPARE, "openai")]).collect::<serde_json::Map<_, _>>(),
         "keys": [{"id": "bench", "sha256": KEY_SHA256, "models": ["whole/*", "*/model"]}],
     });
     for (name, value) in more.as_object().into_iter().flatten() {
         file[name] = value.clone();
     }
-    Ok(file)
+    file
 }
 
 fn rendered(dist: &Path, file: &Value) -> anyhow::Result<String> {

@@ -114,13 +114,18 @@ impl Setting {
     }
 }
 
+/// Those of [`VARIABLES`] that are not switched off.
+fn in_use(
+    environment: impl Fn(&str) -> Option<OsString>,
+) -> impl Iterator<Item = &'static (&'static str, &'static [&'static str], Kind)> {
+    let oauth = !matches!(oauth_enabled(environment), Some(Node::Bool(false)));
+    VARIABLES.iter().filter(move |(variable, ..)| oauth || !variable.starts_with(OAUTH))
+}
+
 /// What the environment says.
 pub(crate) fn settings(environment: impl Fn(&str) -> Option<OsString>) -> Vec<Setting> {
     let get = |variable: &str| get(&environment, variable);
-    let oauth = !matches!(oauth_enabled(&environment), Some(Node::Bool(false)));
-    let mut settings: Vec<_> = VARIABLES
-        .iter()
-        .filter(|(variable, ..)| oauth || !variable.starts_with(OAUTH))
+    let mut settings: Vec<_> = in_use(&environment)
         .filter_map(|(variable, path, kind)| Some(Setting::new(variable, path, kind.read(variable, &get(variable)?))))
         .collect();
     let backend = get(BACKEND_URL);
@@ -143,6 +148,14 @@ pub(crate) fn mistakes(environment: impl Fn(&str) -> Option<OsString>) -> Vec<Mi
     if let Some(Node::Text(text)) = oauth_enabled(&environment) {
         mistakes.push(mistake(OAUTH_ENABLED, format!("must be true or false, not {text:?}")));
     }
+    // Whoever writes a list means to restrict; one that came out empty, of a script that found nothing, would restrict nothing.
+    let lists = in_use(&environment).filter(|(_, _, kind)| matches!(kind, Kind::Words)).map(|(variable, ..)| *variable);
+    let empty = lists
+        .chain([KEYS])
+        .filter(|variable| get(&environment, variable).is_some_and(|text| words(&text).next().is_none()));
+    mistakes.extend(
+        empty.map(|variable| mistake(variable, "has no entry, only commas or blanks; unset it to have none".into())),
+    );
     for (number, first) in repeats(&get(&environment, KEYS).unwrap_or_default()) {
         mistakes.push(mistake(KEYS, format!("entry {number} is the same key as entry {first}")));
     }
@@ -458,6 +471,21 @@ mod tests {
     }
 
     #[test]
+    fn a_list_without_an_entry_is_not_taken_for_no_list() {
+        let file =
+            "providers: {a: {kind: openai}}\nauth: {jwt: {issuer: i, audiences: [a], jwks_url: 'https://i/k'}}\n";
+        for text in [", ,", ",", " "] {
+            for variable in ["INGRESS_API_KEYS", "OAUTH_AUDIENCE", "OAUTH_ALGORITHMS", "OAUTH_REQUIRED_SCOPES"] {
+                let texts = refused(file, &[(variable, text)]);
+                let expected = format!("{variable}: has no entry, only commas or blanks; unset it to have none");
+                assert!(texts.contains(&expected), "{texts:?}");
+                let off = read(file, &[(variable, text), ("OAUTH_ENABLED", "false")]);
+                assert_eq!(off.is_ok(), variable.starts_with(OAUTH), "{variable}");
+            }
+        }
+    }
+
+    #[test]
     fn variables_that_add_a_provider_are_known_and_those_that_change_one_are_not() {
         let added = |file: &str, variables: &[&str]| {
             let get = |name: &str| variables.contains(&name).then(|| "https://h".into());
@@ -475,8 +503,7 @@ mod tests {
     #[test]
     fn an_empty_variable_and_a_file_that_is_no_mapping_change_nothing() {
         assert!(
-            read("providers: {a: {kind: openai}}", &[("INGRESS_AUTH_REQUIRED", ""), ("INGRESS_API_KEYS", " ,")])
-                .is_ok()
+            read("providers: {a: {kind: openai}}", &[("INGRESS_AUTH_REQUIRED", ""), ("INGRESS_API_KEYS", "")]).is_ok()
         );
         for file in ["- a", "auth: 5\nproviders: {a: {kind: openai}}", "keys: 5\nproviders: {a: {kind: openai}}"] {
             assert!(read(file, &[("INGRESS_AUTH_REQUIRED", "true"), ("INGRESS_API_KEYS", "sk-a")]).is_err());

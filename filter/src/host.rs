@@ -19,6 +19,7 @@ use dragoman_core::{
     attempt::Front,
     headers::Headers,
     host::{Clock, Conflict, Entropy, Gauge, Meter, Store, Version},
+    splitmix,
     step::{HeaderEdits, Reply},
 };
 use proxy_wasm::{
@@ -315,9 +316,23 @@ impl HostMeter {
     }
 }
 
-/// Counts something that rarely happens.
-pub(crate) fn count(name: &str) {
-    if let Ok(counter) = hostcalls::define_metric(MetricType::Counter, name) {
+thread_local! {
+    /// The counters that this worker has asked for, for the reason that [`HostMeter`] keeps its gauges; `None` where the host
+    /// has none to give.
+    static COUNTERS: RefCell<Vec<(&'static str, Option<u32>)>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Counts something.
+pub(crate) fn count(name: &'static str) {
+    let counter = COUNTERS.with_borrow_mut(|counters| {
+        if let Some((_, counter)) = counters.iter().find(|(known, _)| *known == name) {
+            return *counter;
+        }
+        let counter = hostcalls::define_metric(MetricType::Counter, name).ok();
+        counters.push((name, counter));
+        counter
+    });
+    if let Some(counter) = counter {
         let _ = hostcalls::increment_metric(counter, 1);
     }
 }
@@ -351,13 +366,10 @@ pub(crate) struct HostEntropy {
 }
 
 impl Entropy for HostEntropy {
-    /// `SplitMix64` (Steele, Lea and Flood 2014).
     fn draw(&self) -> u64 {
         let seed = |now: Duration| now.as_secs().wrapping_mul(1_000_000_000) ^ u64::from(now.subsec_nanos());
-        let state = self.state.get().unwrap_or_else(|| seed(now())).wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let (state, number) = splitmix::next(self.state.get().unwrap_or_else(|| seed(now())));
         self.state.set(Some(state));
-        let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
+        number
     }
 }

@@ -10,7 +10,8 @@ use dragoman_core::{
     exchange::{Arrival, Exchange, Head},
     gateway::Gateway,
     headers::Headers,
-    plan::{Mode, NEXT_PROPERTY, Plan},
+    plan::{Mode, NEXT_PROPERTY, PASSED_OVER_PROPERTY, Plan},
+    secret::Secret,
     step::{HeaderEdits, Step},
 };
 use proxy_wasm::{
@@ -48,16 +49,16 @@ pub(crate) struct IngressStream {
     stream: Rc<Stream>,
     ticking: Rc<Ticking>,
     exchange: Exchange,
-    /// The head of the request, until it is sent on.
-    head: HeaderMap,
+    /// The head of the request, the client's key included, until it is sent on.
+    head: Secret<HeaderMap>,
     /// How much of the body the exchange has seen.
     seen: usize,
-    course: Course,
+    attempts: Attempts,
 }
 
 /// Who makes the attempts.
 #[derive(Debug)]
-enum Course {
+enum Attempts {
     /// Nobody: there is no plan.
     Open,
     /// Streams of their own, which find the plan there, until the alarm rings at the latest.
@@ -92,7 +93,7 @@ impl Head for ResponseHead<'_> {
 impl IngressStream {
     pub(crate) fn new(id: u32, gateway: Rc<Gateway>, ticking: Rc<Ticking>) -> Self {
         let (stream, exchange) = (Rc::new(Stream::new(id)), Exchange::new(gateway));
-        Self { stream, ticking, exchange, head: Vec::new(), seen: 0, course: Course::Open }
+        Self { stream, ticking, exchange, head: Secret::default(), seen: 0, attempts: Attempts::Open }
     }
 
     fn act(&mut self, step: Step) -> Action {
@@ -104,8 +105,16 @@ impl IngressStream {
                     self.stream.reply(&watch::explanation().reply(dragoman_core::error::Shape::OpenAi))
                 }
             }
-            Step::Forward(plan, edits) if plan.mode == Mode::Dispatch => self.carry(&plan, &edits),
-            Step::Forward(plan, edits) => self.hand_over(plan, &edits),
+            Step::Forward(plan, edits) => {
+                if !plan.passed_over.is_empty() {
+                    log::debug!("request {}: {}", plan.inquiry.exchange, plan.passed_over);
+                    host::set_property(PASSED_OVER_PROPERTY, &plan.passed_over);
+                }
+                match plan.mode {
+                    Mode::Native => self.hand_over(plan, &edits),
+                    Mode::Dispatch => self.carry(&plan, &edits),
+                }
+            }
             Step::Reply(reply) => self.stream.reply(&reply),
         }
     }
@@ -115,7 +124,7 @@ impl IngressStream {
         if let Some(next) = plan.signpost(NO_PLAN) {
             host::set_property(NEXT_PROPERTY, &next);
         }
-        let mut head = mem::take(&mut self.head);
+        let mut head = mem::take(&mut self.head).into_exposed();
         if plan.may_try_again() {
             head.retain(|(name, _)| {
                 !edits.remove.iter().any(|removed| removed == name) && !OF_CLIENT.contains(&&**name)
@@ -127,7 +136,7 @@ impl IngressStream {
         self.stream.edit_request_headers(edits);
         match Relay::start(&self.stream, &self.ticking, plan, head) {
             Ok((relay, action)) => {
-                self.course = Course::Carried(relay);
+                self.attempts = Attempts::Carried(relay);
                 action
             }
             Err(reply) => self.stream.reply(&reply),
@@ -136,7 +145,7 @@ impl IngressStream {
 
     /// The attempts run behind the router.
     fn hand_over(&mut self, plan: Rc<Plan>, edits: &HeaderEdits) -> Action {
-        self.head = HeaderMap::new();
+        self.head = Secret::default();
         let place = plans::publish(Rc::clone(&plan));
         if let Some(next) = plan.signpost(place.token()) {
             host::set_property(NEXT_PROPERTY, &next);
@@ -144,7 +153,7 @@ impl IngressStream {
         // Envoy bounds each try, but not all of them together.
         let alarm =
             plan.may_try_again().then(|| self.ticking.alarms.set(&self.stream, plan.until(), Task::Answer(plan)));
-        self.course = Course::Handed { _plan: place, alarm };
+        self.attempts = Attempts::Handed { _plan: place, alarm };
         // Only after the property: Envoy chooses the route anew when a header changes, and each plan changes one.
         self.stream.edit_request_headers(edits);
         self.stream.forward()
@@ -153,7 +162,7 @@ impl IngressStream {
 
 impl Context for IngressStream {
     fn on_http_call_response(&mut self, _: u32, headers: usize, length: usize, _: usize) {
-        if let Course::Carried(relay) = &self.course {
+        if let Attempts::Carried(relay) = &self.attempts {
             relay.borrow_mut().called(headers, length);
         }
     }
@@ -161,8 +170,9 @@ impl Context for IngressStream {
 
 impl HttpContext for IngressStream {
     fn on_http_request_headers(&mut self, _: usize, end: bool) -> Action {
-        self.head = self.stream.request_headers();
-        let step = observer::with_surroundings(|around| self.exchange.request_head(Headers(&self.head), end, around));
+        self.head = Secret::new(self.stream.request_headers());
+        let step =
+            observer::with_surroundings(|around| self.exchange.request_head(Headers(self.head.expose()), end, around));
         self.act(step)
     }
 
@@ -181,7 +191,7 @@ impl HttpContext for IngressStream {
         if self.stream.has_ended() || !end {
             return Action::Pause;
         }
-        let step = observer::with_surroundings(|around| self.exchange.request_end(Headers(&self.head), around));
+        let step = observer::with_surroundings(|around| self.exchange.request_end(Headers(self.head.expose()), around));
         self.act(step)
     }
 
@@ -189,7 +199,7 @@ impl HttpContext for IngressStream {
         if self.stream.has_ended() {
             return Action::Pause;
         }
-        let step = observer::with_surroundings(|around| self.exchange.request_end(Headers(&self.head), around));
+        let step = observer::with_surroundings(|around| self.exchange.request_end(Headers(self.head.expose()), around));
         self.act(step)
     }
 
@@ -200,18 +210,18 @@ impl HttpContext for IngressStream {
         }
         self.stream.answered();
         let mut head = ResponseHead { stream: &self.stream, headers: OnceCell::new() };
-        match (self.exchange.response_head(&mut head, &HostClock), &mut self.course) {
+        match (self.exchange.response_head(&mut head, &HostClock), &mut self.attempts) {
             (Arrival::Abandoned(reply), _) => {
                 host::count(ABANDONED);
                 self.stream.reply(&reply)
             }
             (Arrival::Instead(reply), _) => self.stream.reply(&reply),
-            (Arrival::Provider, Course::Carried(relay)) => relay.borrow_mut().answer(head.headers(), end),
-            (Arrival::Again, Course::Carried(relay)) => {
+            (Arrival::Provider, Attempts::Carried(relay)) => relay.borrow_mut().answer(head.headers(), end),
+            (Arrival::Again, Attempts::Carried(relay)) => {
                 relay.borrow_mut().next();
                 Action::Pause
             }
-            (_, Course::Handed { alarm, .. }) => {
+            (_, Attempts::Handed { alarm, .. }) => {
                 *alarm = None;
                 self.stream.release()
             }
@@ -220,16 +230,16 @@ impl HttpContext for IngressStream {
     }
 
     fn on_http_response_body(&mut self, length: usize, end: bool) -> Action {
-        match &self.course {
-            Course::Carried(relay) if !self.stream.has_ended() => relay.borrow_mut().read(length, end),
-            Course::Carried(_) | Course::Handed { .. } | Course::Open => Action::Continue,
+        match &self.attempts {
+            Attempts::Carried(relay) if !self.stream.has_ended() => relay.borrow_mut().read(length, end),
+            Attempts::Carried(_) | Attempts::Handed { .. } | Attempts::Open => Action::Continue,
         }
     }
 
     fn on_http_response_trailers(&mut self, _: usize) -> Action {
-        match &self.course {
-            Course::Carried(relay) if !self.stream.has_ended() => relay.borrow_mut().end(),
-            Course::Carried(_) | Course::Handed { .. } | Course::Open => Action::Continue,
+        match &self.attempts {
+            Attempts::Carried(relay) if !self.stream.has_ended() => relay.borrow_mut().end(),
+            Attempts::Carried(_) | Attempts::Handed { .. } | Attempts::Open => Action::Continue,
         }
     }
 

@@ -21,7 +21,7 @@ mod entry {
     use proxy_wasm::{traits::RootContext, types::LogLevel};
 
     proxy_wasm::main! {{
-        proxy_wasm::set_log_level(LogLevel::Info);
+        proxy_wasm::set_log_level(LogLevel::Debug);
         proxy_wasm::set_root_context(|id| -> Box<dyn RootContext> { Box::new(Root::new(id)) });
     }}
 }

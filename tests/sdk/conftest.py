@@ -57,7 +57,7 @@ def hold_port():
 
 @pytest.fixture(scope="session")
 def gateway(tmp_path_factory):
-    """`url`, as an SDK wants it, and `keys`, by name."""
+    """`url`, as the OpenAI SDK wants it, `origin`, for the paths of each provider, and `keys`, by name."""
     folder = tmp_path_factory.mktemp("gateway")
     seen = folder / "provider.log"
     provider = launch(seen, "simulate", "--listen", "127.0.0.1:0", "--require-key", "sk-upstream", "--pause", "2ms")
@@ -84,7 +84,8 @@ def gateway(tmp_path_factory):
     up = launch(log, "up", "--config", file, env=os.environ | {"TMPDIR": str(folder)})
     wait_for(up, log, r"^ready .*$")
 
-    yield SimpleNamespace(url=f"http://{address}/v1", keys={name: key["key"] for name, key in KEYS.items()})
+    origin = f"http://{address}"
+    yield SimpleNamespace(origin=origin, url=f"{origin}/v1", keys={name: key["key"] for name, key in KEYS.items()})
 
     for process in (up, provider):
         process.terminate()

@@ -1,27 +1,19 @@
 //! A real gateway: `dragoman up`, which runs a real Envoy with the real module, on ports of their own choosing.
-//! A little over 400 lines: start, ports and end of one process are one story.
-//!
-//! One is shared by the tests of a file (a `static` [`OnceLock`]), and statics are never dropped; so who
-//! ends it? The kernel: `dragoman launch` ties a child to the thread that started it, which here is a thread that lives
-//! exactly as long as the child or this process. That holds however the test process ends, by a failed test, an abort in
-//! native code or a kill. What it leaves on disk lies in `target/`, and the next test process removes it.
-//!
-//! A port that was free a moment ago may be taken now. So each is held by a socket of ours for as long as the gateway lives,
-//! bound with `SO_REUSEPORT`, which lets Envoy bind it too, and never listening, so that every connection is Envoy's.
+//! How it is kept and ended: [`child`](crate::child).
 
-use crate::http::{Request, Response};
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+pub use crate::child::Ended;
+use crate::child::{Process, hold_port};
+use crate::http::{Connection, Request, Response};
+use crate::workers;
+use rustix::process::Signal;
 use serde_json::{Value, json};
-use socket2::{Domain, Socket, Type};
+use socket2::Socket;
 use std::fs;
-use std::io::{self, BufRead, BufReader, Write};
-use std::net::{Ipv4Addr, SocketAddr};
-use std::os::fd::OwnedFd;
+use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{self, Receiver};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -29,7 +21,6 @@ use tempfile::TempDir;
 const READY_LIMIT: Duration = Duration::from_mins(1);
 /// The configuration file, in the gateway's folder.
 const FILE: &str = "dragoman.json";
-const STOP_LIMIT: Duration = Duration::from_secs(30);
 
 /// What a gateway is started with.
 pub struct Setup {
@@ -49,28 +40,6 @@ pub struct Gateway {
     pub envoy_admin: Option<SocketAddr>,
     config: Value,
     process: Process,
-}
-
-/// A gateway that did not come up, or its end.
-#[derive(Debug)]
-pub struct Ended {
-    /// The exit code; `None` after a signal.
-    pub code: Option<i32>,
-    /// Everything it printed to standard error.
-    pub log: String,
-}
-
-struct Process {
-    id: u32,
-    /// Names the process even when its id has been given to another.
-    handle: OwnedFd,
-    exit: Mutex<Receiver<ExitStatus>>,
-    output: Arc<Mutex<String>>,
-    log: Arc<Mutex<String>>,
-    /// Ends when all has been read.
-    reader: Option<JoinHandle<()>>,
-    folder: TempDir,
-    _ports: Vec<Socket>,
 }
 
 impl Setup {
@@ -204,7 +173,7 @@ impl Gateway {
 
     /// Sends it SIGHUP.
     pub fn hang_up(&self) {
-        let _ = pidfd_send_signal(&self.process.handle, Signal::HUP);
+        self.process.signal(Signal::HUP);
     }
 
     /// What was printed to standard error, by the tool, Envoy and the module.
@@ -216,7 +185,7 @@ impl Gateway {
     /// What was printed to standard output: the ready lines, then the access log.
     #[must_use]
     pub fn output(&self) -> String {
-        self.process.output.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.process.output()
     }
 
     /// Asks Envoy's admin interface.
@@ -245,12 +214,32 @@ impl Gateway {
     #[must_use]
     #[track_caller]
     pub fn resident_bytes(&self) -> u64 {
-        let up = self.process.id;
-        let children = fs::read_to_string(format!("/proc/{up}/task/{up}/children")).expect("the tool runs");
-        let envoy = children.split_whitespace().next().expect("Envoy is its child");
-        let status = fs::read_to_string(format!("/proc/{envoy}/status")).expect("Envoy runs");
+        let status = fs::read_to_string(format!("/proc/{}/status", self.envoy_id())).expect("Envoy runs");
         let kib = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next()?.parse().ok());
         1024 * kib.unwrap_or(0_u64)
+    }
+
+    /// The id of the Envoy process.
+    ///
+    /// # Panics
+    /// When Envoy is gone.
+    #[must_use]
+    #[track_caller]
+    pub fn envoy_id(&self) -> u32 {
+        let up = self.process.id;
+        let children = fs::read_to_string(format!("/proc/{up}/task/{up}/children")).expect("the tool runs");
+        children.split_whitespace().next().and_then(|id| id.parse().ok()).expect("Envoy is its child")
+    }
+
+    /// A connection to each worker, in the same order at every call. Envoy never moves one to another worker.
+    ///
+    /// # Panics
+    /// When some worker gets none.
+    #[must_use]
+    #[track_caller]
+    pub fn connect_workers(&self) -> Vec<Connection> {
+        let count = self.config.pointer("/listen/concurrency").and_then(Value::as_u64);
+        workers::connect(self.envoy_id(), self.address, count.expect("the number of workers"))
     }
 
     /// Ends it as an operator does, and says how it went.
@@ -258,83 +247,6 @@ impl Gateway {
     pub fn stop(self) -> Ended {
         self.process.end(Signal::TERM)
     }
-}
-
-impl Process {
-    /// The process, and its standard output line by line.
-    fn start(mut command: Command, folder: TempDir, ports: Vec<Socket>) -> (Self, Receiver<String>) {
-        let (started, starting) = mpsc::channel();
-        let (exited, exit) = mpsc::channel();
-        // Nobody joins this thread, and it is the child's parent in the kernel's eyes: it ends when the child has.
-        thread::spawn(move || {
-            let mut child = command.spawn().expect("the tool can be run");
-            let (id, out, err) = (child.id(), child.stdout.take(), child.stderr.take());
-            let _ = started.send((id, handle(&child), out, err));
-            if let Ok(status) = child.wait() {
-                let _ = exited.send(status);
-            }
-        });
-        let (id, handle, out, err) = starting.recv().expect("the tool was run");
-        let (line, lines) = mpsc::channel();
-        let output = Arc::new(Mutex::new(String::new()));
-        let printed = Arc::clone(&output);
-        thread::spawn(move || {
-            for text in BufReader::new(out.expect("it is piped")).lines().map_while(Result::ok) {
-                let mut all = printed.lock().unwrap_or_else(PoisonError::into_inner);
-                all.push_str(&text);
-                all.push('\n');
-                drop(all);
-                let _ = line.send(text);
-            }
-        });
-        let log = Arc::new(Mutex::new(String::new()));
-        let writer = Arc::clone(&log);
-        let reader = thread::spawn(move || {
-            let mut reader = BufReader::new(err.expect("it is piped"));
-            let mut bytes = Vec::new();
-            while reader.read_until(b'\n', &mut bytes).is_ok_and(|read| read > 0) {
-                writer.lock().unwrap_or_else(PoisonError::into_inner).push_str(&String::from_utf8_lossy(&bytes));
-                bytes.clear();
-            }
-        });
-        (Self { id, handle, exit: Mutex::new(exit), output, log, reader: Some(reader), folder, _ports: ports }, lines)
-    }
-
-    fn log(&self) -> String {
-        self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn end(mut self, signal: Signal) -> Ended {
-        // An error means that it has ended already.
-        let _ = pidfd_send_signal(&self.handle, signal);
-        let exit = self.exit.get_mut().unwrap_or_else(PoisonError::into_inner);
-        let status = exit.recv_timeout(STOP_LIMIT).ok();
-        if status.is_some() {
-            let _ = self.reader.take().map(JoinHandle::join);
-        }
-        Ended { code: status.and_then(|status| status.code()), log: self.log() }
-    }
-}
-
-/// A gateway of one test goes with it.
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = pidfd_send_signal(&self.handle, Signal::KILL);
-    }
-}
-
-pub(crate) fn hold_port() -> io::Result<(SocketAddr, Socket)> {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
-    socket.set_reuse_address(true)?;
-    socket.set_reuse_port(true)?;
-    socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())?;
-    let address = socket.local_addr()?.as_socket();
-    Ok((address.ok_or(io::ErrorKind::AddrNotAvailable)?, socket))
-}
-
-fn handle(child: &Child) -> OwnedFd {
-    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).expect("a process id");
-    pidfd_open(pid, PidfdFlags::empty()).expect("a handle on the child")
 }
 
 /// Where `make` leaves what it builds; `DRAGOMAN_DIST` says otherwise.

@@ -85,9 +85,7 @@ impl Request {
     #[must_use]
     #[track_caller]
     pub fn send(&self, to: SocketAddr) -> Response {
-        let mut connection = Connection::open(to).expect("the gateway takes connections");
-        connection.send(&self.bytes());
-        connection.response().expect("an answer")
+        Connection::open(to).expect("the gateway takes connections").ask(self)
     }
 }
 
@@ -172,6 +170,25 @@ impl Connection {
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
         Ok(Self { stream, buffer: Vec::new(), framing: Framing::Over, sent: Instant::now() })
+    }
+
+    /// Where it comes from.
+    ///
+    /// # Errors
+    /// The system does not say.
+    pub fn own_address(&self) -> io::Result<SocketAddr> {
+        self.stream.local_addr()
+    }
+
+    /// Sends a request and waits for the whole answer.
+    ///
+    /// # Panics
+    /// When there is none.
+    #[must_use]
+    #[track_caller]
+    pub fn ask(&mut self, request: &Request) -> Response {
+        self.send(&request.bytes());
+        self.response().expect("an answer")
     }
 
     /// Sends bytes. A peer that has answered and closed before it read them all is no error: its answer can still be read.

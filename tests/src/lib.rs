@@ -7,7 +7,10 @@
 pub mod abi;
 pub mod authority;
 pub mod chain;
+mod child;
+pub mod clock;
 pub mod envoy;
 pub mod http;
 pub mod plain;
 pub mod scene;
+mod workers;

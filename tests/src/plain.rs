@@ -3,8 +3,10 @@
 //!
 //! Not [`Gateway`](crate::envoy::Gateway): that is `dragoman up`, which renders, hands over credentials and drains.
 
-use crate::envoy::{artefact, hold_port, in_test_mode, root, stock_envoy};
-use crate::http::{Request, Response};
+use crate::child::hold_port;
+use crate::envoy::{artefact, in_test_mode, root, stock_envoy};
+use crate::http::{Connection, Request, Response};
+use crate::workers;
 use serde_json::{Value, json};
 use socket2::Socket;
 use std::fs::{self, File};
@@ -14,6 +16,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
+const WORKERS: u64 = 2;
 const READY_LIMIT: Duration = Duration::from_secs(30);
 
 /// An Envoy of one test; it ends with it.
@@ -111,7 +114,7 @@ impl Plain {
         let log = File::create(folder.path().join("log")).expect("a file in it");
         let mut command = Command::new(artefact("dragoman"));
         command.args(["launch", &std::process::id().to_string()]).arg(envoy).arg("-c").arg(bootstrap);
-        command.args(["--disable-hot-restart", "--concurrency", "2", "--log-level", "warn"]);
+        command.args(["--disable-hot-restart", "--concurrency", &WORKERS.to_string(), "--log-level", "warn"]);
         command.current_dir(root()).envs(variables.iter().copied());
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         let child = command.spawn().expect("Envoy can be run");
@@ -123,6 +126,16 @@ impl Plain {
             std::thread::sleep(Duration::from_millis(20));
         }
         plain
+    }
+
+    /// A connection to each worker.
+    ///
+    /// # Panics
+    /// When some worker gets none.
+    #[must_use]
+    #[track_caller]
+    pub fn connect_workers(&self) -> Vec<Connection> {
+        workers::connect(self.child.id(), self.address, WORKERS)
     }
 
     /// Sends a request to the ingress.

@@ -29,18 +29,20 @@ pub(super) fn reference(folder: &Path) -> Value {
     })
 }
 
-/// The content of the file: the filter, as it would stand in the listener.
-pub(super) fn response(filter: &Value) -> String {
+/// The content of the file: the filter, as it would stand in the listener. Envoy shows the version of the last file that it took,
+/// so a version that no other file has tells this one from all others.
+#[must_use]
+pub fn response(filter: &Value, version: u64) -> String {
     let mut resource = filter.clone();
     if let Some(fields) = resource.as_object_mut() {
         fields.insert("@type".into(), "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig".into());
     }
-    json!({ "resources": [resource] }).to_string()
+    json!({ "version_info": version.to_string(), "resources": [resource] }).to_string()
 }
 
-/// Content that Envoy refuses before it looks at any filter, with the reason in its log. It counts there as what it is: a
-/// configuration that did not come into effect.
+/// Content that Envoy refuses before it looks at any filter, because of the resource's name. It writes the name into its log,
+/// so that is the reason, and counts the file as what it is: one that did not come into effect.
 #[must_use]
-pub fn refusal(reason: &str) -> String {
-    response(&json!({ "name": reason, "typed_config": { "@type": WASM } }))
+pub fn refusal(reason: &str, version: u64) -> String {
+    response(&json!({ "name": reason, "typed_config": { "@type": WASM } }), version)
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use dragoman_core::{
     attempt::MAX_TRANSLATED,
     config::{Config, Provider, RetryMode},
+    plan::PASSED_OVER_PROPERTY,
     sse::MAX_FRAME,
 };
 use serde_json::{Value, json};
@@ -84,7 +85,7 @@ fn longest_wait(config: &Config) -> Duration {
         let timeouts = provider.timeouts;
         timeouts.first_byte.max(timeouts.idle).max(timeouts.flex)
     };
-    config.providers.iter().map(of).fold(route::longest_deadline(config), Duration::max)
+    config.providers.iter().map(of).fold(config.longest_deadline(), Duration::max)
 }
 
 /// One JSON object a request on stdout. The path is without its query, which may carry a key.
@@ -114,6 +115,7 @@ fn access_log() -> Value {
                 "provider": "%RESP(x-dragoman-provider)%",
                 "model": "%RESP(x-dragoman-model)%",
                 "attempts": "%RESP(x-dragoman-attempts)%",
+                "passed_over": format!("%FILTER_STATE(wasm.{PASSED_OVER_PROPERTY}:PLAIN)%"),
             }},
         },
     })

@@ -176,7 +176,7 @@ mod tests {
         assert!(!format!("{rendering:?}").contains("sk-secret"));
         let [handover] = rendering.handovers.as_slice() else { panic!("{:?}", rendering.handovers) };
         assert_eq!(
-            (handover.variable.as_str(), handover.value.as_str()),
+            (handover.variable.as_str(), handover.value.expose().as_str()),
             ("DRAGOMAN_CREDENTIAL_A_DEFAULT", "sk-secret")
         );
         assert_eq!(rendering.variables, ["DRAGOMAN_CREDENTIAL_A_DEFAULT"]);
@@ -188,7 +188,8 @@ mod tests {
             {"x-project": "project-secret", "x-b": {"value": "b-secret"}, "x-c": {"env": "C"}}}}}"#;
         let (rendering, _) = render(file, TARGET);
         assert!(!rendering.text.contains("-secret"));
-        let handed: Vec<_> = rendering.handovers.iter().map(|h| (h.variable.as_str(), h.value.as_str())).collect();
+        let handed: Vec<_> =
+            rendering.handovers.iter().map(|h| (h.variable.as_str(), h.value.expose().as_str())).collect();
         assert_eq!(handed, [("DRAGOMAN_HEADER_A_X_PROJECT", "project-secret"), ("DRAGOMAN_HEADER_A_X_B", "b-secret")]);
         assert_eq!(rendering.variables, ["C", "DRAGOMAN_HEADER_A_X_B", "DRAGOMAN_HEADER_A_X_PROJECT"]);
     }
@@ -243,6 +244,19 @@ mod tests {
         assert_eq!(idle, ["300s", "61s", "61s", "61s", "46s", "46s", "46s"]);
         // The cluster, and its twin.
         assert_eq!(all(&bootstrap, "max_stream_duration"), ["70s", "70s"]);
+    }
+
+    #[test]
+    fn a_try_may_take_as_long_as_its_provider_and_the_longest_deadline_allow() {
+        let (_, bootstrap) = render(
+            r#"{"retry": {"deadline": "20s"}, "routers": {"r": {"retry": {"deadline": "90s"}}, "s": {"retry": {"deadline": "1s"}}},
+                "providers": {"a": {"kind": "openai", "timeouts": {"first_byte": "60s", "idle": "8s", "flex": "6s"}}}}"#,
+            TARGET,
+        );
+        assert_eq!(all(&bootstrap, "per_try_timeout"), ["6s", "6s", "6s", "60s", "60s", "60s"]);
+        let routes = all(&bootstrap, "routes")[0].as_array().unwrap();
+        let idle: Vec<_> = routes.iter().map(|route| all(route, "idle_timeout")[0]).collect();
+        assert_eq!(idle, ["91s", "91s", "8s", "91s", "91s", "61s"]);
     }
 
     #[test]

@@ -94,12 +94,6 @@ pub(super) fn longest_silence(config: &Config) -> Duration {
     lanes(config).map(|lane| lane.silence(config)).max().unwrap_or_default()
 }
 
-/// The longest time to the first content, over all tries, that the file or a router in it allows.
-pub(super) fn longest_deadline(config: &Config) -> Duration {
-    let of_routers = config.routers.iter().filter_map(|router| router.retry.deadline);
-    of_routers.fold(config.retry.deadline, Duration::max)
-}
-
 impl Lane {
     fn route(self, config: &Config) -> Value {
         json!({ "name": self.name, "match": self.condition(), "route": self.action(config) })
@@ -149,7 +143,7 @@ impl Lane {
     fn silence(self, config: &Config) -> Duration {
         let idle = longest(config, |provider| provider.timeouts.idle);
         let once = self.patience(config);
-        let wait = if self.tries == Tries::Once { once } else { once.max(longest_deadline(config)) };
+        let wait = if self.tries == Tries::Once { once } else { once.max(config.longest_deadline()) };
         idle.max(wait.saturating_add(PATIENCE_MARGIN))
     }
 

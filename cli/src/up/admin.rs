@@ -102,12 +102,12 @@ impl Answer {
         Some(self.statistics().next()?.1)
     }
 
-    /// The names and values of a `/stats?filter=` answer: `name: 3`.
+    /// The names and values of a `/stats?filter=` answer: `name: 3`, and `name: "3"` where the value is a text.
     pub(super) fn statistics(&self) -> impl Iterator<Item = (&str, u64)> {
         let lines = std::str::from_utf8(&self.body).unwrap_or_default().lines();
         lines.filter_map(|line| {
             let (name, value) = line.rsplit_once(": ")?;
-            Some((name, value.parse().ok()?))
+            Some((name, value.trim_matches('"').parse().ok()?))
         })
     }
 }
@@ -158,7 +158,8 @@ mod tests {
     fn a_statistic_is_the_number_behind_its_name() {
         assert_eq!(answer("http.ingress.downstream_rq_active: 3\n").statistic(), Some(3));
         assert_eq!(answer("").statistic(), None);
-        assert_eq!(answer("a.b: 1\na.c: 2\nno number: x\n").statistics().collect::<Vec<_>>(), [("a.b", 1), ("a.c", 2)]);
+        let several = answer("a.b: 1\na.c: \"2\"\nno number: x\nno text: \"\"\n");
+        assert_eq!(several.statistics().collect::<Vec<_>>(), [("a.b", 1), ("a.c", 2)]);
     }
 
     #[test]

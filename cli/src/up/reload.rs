@@ -1,34 +1,43 @@
 //! `up --reload`: a changed file comes into effect as a whole or not at all, and either is said.
 //!
 //! The tool checks the file with the parser that the module has, so that a mistake is named where it was made. The module
-//! checks it once more when Envoy hands it over; that Envoy took it is read from its counters, not assumed. A file that the
-//! tool refuses is counted by Envoy as well: whoever watches metrics learns that the configuration in effect is not the one
-//! in the file. What Envoy did not take is tried again until it does or the file says something else: the file will not change
-//! once more only because Envoy was slow.
+//! checks it once more when Envoy hands it over; which file Envoy has is asked, not assumed. What Envoy did not take is tried again
+//! until it does or the file says something else: the file will not change once more only because Envoy was slow.
+//!
+//! A file that the tool refuses is refused by Envoy as well, on purpose. Nothing comes of it but a count, and that is the point: this
+//! process has no metrics, Envoy's are what is watched, and nothing else from outside makes one of them move. It also takes the place of
+//! a file that Envoy had no time for and that the operator has replaced.
+//!
+//! Invariant: a file is offered only after Envoy has said which it has. So there is at most one that may run besides the one that is
+//! known to.
 
 use std::{
     fs,
     io::Write,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
 use anyhow::Context;
 use dragoman_core::config::Config;
+use serde_json::Value;
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
+    task::spawn_blocking,
     time::{Instant, sleep},
 };
 
 use super::{
     Overrides,
     admin::Interface,
+    discovery::{Shelf, State},
     watch::{Content, Watch},
 };
 use crate::{
     check,
     document::{self, Document},
-    render::{INGRESS_FILTER, NeedsRestart, Reloadable, Rendering, Target, discovery},
+    render::{NeedsRestart, Reloadable, Rendering, Target},
 };
 
 /// Envoy takes a filter in some milliseconds.
@@ -54,21 +63,26 @@ pub(super) struct Source {
 pub(super) struct Reload {
     source: Source,
     overrides: Overrides,
-    rendered: Reloadable,
-    /// Written here and renamed: Envoy must never read half a file.
-    draft: PathBuf,
-    /// What Envoy runs with.
-    running: String,
-    /// Whether it lets nobody in without a key.
-    asks_for_keys: bool,
-    /// Whether the file that Envoy reads is another, refused one.
-    is_marked: bool,
+    rendered: Arc<Reloadable>,
+    shelf: Shelf,
+    /// What Envoy has said that it runs with, and its version.
+    running: (u64, Policy),
+    /// What was offered last, unless that is it. Envoy may have taken it unseen.
+    offered: Option<(u64, Policy)>,
     /// What the file asks for, where Envoy has not taken it.
     pending: Option<Pending>,
 }
 
+/// What a file amounts to.
+#[derive(Debug, Clone, PartialEq)]
+struct Policy {
+    filter: Value,
+    /// Whether it lets nobody in without a key.
+    asks_for_keys: bool,
+}
+
 struct Pending {
-    filter: String,
+    policy: Policy,
     /// Until the next try.
     wait: Duration,
 }
@@ -108,13 +122,11 @@ impl Reload {
         let watched = folder.join("discovery");
         fs::create_dir(&watched).context("no temporary folder")?;
         let rendered = Reloadable::new(config.clone(), target, &watched)?;
-        let running = rendered.filter(config).map_err(|error| anyhow::anyhow!("{error}"))?;
-        let draft = folder.join("draft.json");
-        let asks_for_keys = config.auth.is_required(&config.keys);
-        let reload =
-            Self { source, overrides, rendered, draft, running, asks_for_keys, is_marked: false, pending: None };
-        reload.write(&reload.running)?;
-        Ok(reload)
+        let policy = Policy::new(&rendered, config).map_err(|error| anyhow::anyhow!("{error}"))?;
+        let mut shelf = Shelf::new(rendered.file(), folder.join("draft.json"));
+        shelf.offer(&policy.filter)?;
+        let running = (shelf.version(), policy);
+        Ok(Self { source, overrides, rendered: Arc::new(rendered), shelf, running, offered: None, pending: None })
     }
 
     pub(super) fn rendering(&self) -> &Rendering {
@@ -126,8 +138,8 @@ impl Reload {
         loop {
             let outcome = tokio::select! {
                 content = self.source.next() => self.apply(content, envoy).await,
-                Pending { filter, wait } = due(&mut self.pending) => {
-                    self.bring(filter, wait.saturating_mul(2).min(LAST_RETRY), envoy).await
+                Pending { policy, wait } = due(&mut self.pending) => {
+                    self.bring(policy, wait.saturating_mul(2).min(LAST_RETRY), envoy).await
                 }
             };
             let path = self.source.path.display();
@@ -143,75 +155,116 @@ impl Reload {
 
     async fn apply(&mut self, content: Content, envoy: &Interface) -> Result<Outcome, Vec<String>> {
         self.pending = None;
-        match content.map_err(|error| vec![error]).and_then(|text| self.filter(&text)) {
-            Ok(filter) if filter == self.running && !self.is_marked => Ok(Outcome::Same),
-            Ok(filter) => self.bring(filter, FIRST_RETRY, envoy).await,
-            Err(reasons) => {
-                let summary = format!("{} not reloaded: see the log", self.source.path.display());
-                // Envoy refuses this, as it is meant to.
-                let _ = self.hand_over(&discovery::refusal(&summary), envoy).await;
+        let policy = match content {
+            Ok(text) => self.read(text).await,
+            Err(error) => Err(vec![error]),
+        };
+        match policy {
+            Ok(policy) if self.runs(&policy) => Ok(Outcome::Same),
+            Ok(policy) => self.bring(policy, FIRST_RETRY, envoy).await,
+            Err(mut reasons) => {
+                reasons.extend(self.count_refusal(envoy).await.err().map(|error| format!("{error:#}")));
                 Err(reasons)
             }
         }
     }
 
-    /// The filter that the file asks for, or all that is wrong with it.
-    fn filter(&mut self, text: &str) -> Result<String, Vec<String>> {
-        let document = document::parse_to_run(text).and_then(|Document { config, additions }| {
-            let config = self.overrides.apply(config).map_err(|problems| additions.explain_all(problems))?;
-            Ok(Document { config, additions })
-        });
-        let document = document.map_err(|mistakes| mistakes.iter().map(ToString::to_string).collect::<Vec<_>>())?;
-        let config = &document.config;
-        let filter = self.rendered.filter(config).map_err(|error: NeedsRestart| vec![error.to_string()])?;
-        let asks_for_keys = config.auth.is_required(&config.keys);
-        if self.asks_for_keys && !asks_for_keys && config.auth.required.is_none() {
-            return Err(vec![OPENS.into()]);
-        }
-        self.asks_for_keys = asks_for_keys;
-        for line in check::unconfigured(config).chain(check::ignored(&document)) {
-            let _ = writeln!(std::io::stderr(), "dragoman: {line}");
-        }
-        Ok(filter)
+    /// Reads a file where it is nobody's time: a large one takes a second, and so may all that is wrong with it.
+    async fn read(&self, text: String) -> Result<Policy, Vec<String>> {
+        let may_run = self.offered.iter().chain([&self.running]);
+        let asks_for_keys = may_run.map(|(_, policy)| policy.asks_for_keys).any(|asks| asks);
+        let (rendered, overrides) = (Arc::clone(&self.rendered), self.overrides);
+        let reading = spawn_blocking(move || read(&text, &rendered, overrides, asks_for_keys));
+        reading.await.unwrap_or_else(|error| Err(vec![error.to_string()]))
     }
 
-    /// Brings the filter into effect, or has it tried again after `wait`.
-    async fn bring(&mut self, filter: String, wait: Duration, envoy: &Interface) -> Result<Outcome, Vec<String>> {
-        match self.hand_over(&filter, envoy).await {
-            Ok(()) => {
-                self.running = filter;
-                Ok(Outcome::Taken)
-            }
+    /// Whether it is this that runs, and no other is offered.
+    fn runs(&self, policy: &Policy) -> bool {
+        let (version, running) = &self.running;
+        running == policy && *version == self.shelf.version()
+    }
+
+    /// Brings a policy into effect, or has it tried again after `wait`.
+    async fn bring(&mut self, policy: Policy, wait: Duration, envoy: &Interface) -> Result<Outcome, Vec<String>> {
+        match self.hand_over(&policy, envoy).await {
+            Ok(()) => Ok(Outcome::Taken),
             Err(error) => {
-                self.pending = Some(Pending { filter, wait });
+                self.pending = Some(Pending { policy, wait });
                 Err(vec![format!("{error:#}; tried again in {} s", wait.as_secs())])
             }
         }
     }
 
-    /// Gives Envoy another file and waits until it has taken or refused it.
-    async fn hand_over(&mut self, filter: &str, envoy: &Interface) -> anyhow::Result<()> {
-        let before = Counters::read(envoy).await?;
-        self.is_marked = true;
-        self.write(filter)?;
-        let written = Instant::now();
-        while written.elapsed() < CONFIRMATION_LIMIT {
-            let now = Counters::read(envoy).await?;
-            anyhow::ensure!(now.refused == before.refused, "Envoy refused it; why is above");
-            if now.taken != before.taken {
-                self.is_marked = false;
+    /// Offers a policy and waits until Envoy has taken or refused it.
+    async fn hand_over(&mut self, policy: &Policy, envoy: &Interface) -> anyhow::Result<()> {
+        let before = self.ask(envoy).await?;
+        if self.runs(policy) {
+            // Taken since it was last offered.
+            return Ok(());
+        }
+        self.shelf.offer(&policy.filter)?;
+        self.offered = Some((self.shelf.version(), policy.clone()));
+        let begun = Instant::now();
+        while begun.elapsed() < CONFIRMATION_LIMIT {
+            let now = self.ask(envoy).await?;
+            if self.offered.is_none() {
                 return Ok(());
             }
+            // If it was another, this one is tried again for nothing.
+            anyhow::ensure!(now.refused == before.refused, "Envoy refused it; why is above");
             sleep(CONFIRMATION_POLL).await;
         }
         anyhow::bail!("Envoy did not take it within {} s", CONFIRMATION_LIMIT.as_secs())
     }
 
-    fn write(&self, filter: &str) -> anyhow::Result<()> {
-        let file = self.rendered.file();
-        let written = fs::write(&self.draft, filter).and_then(|()| fs::rename(&self.draft, &file));
-        written.with_context(|| format!("{} cannot be written", file.display()))
+    /// Has Envoy refuse a file, and waits until it has, so that the count is not taken for that of the next file.
+    async fn count_refusal(&mut self, envoy: &Interface) -> anyhow::Result<()> {
+        // One that does not answer gets it nevertheless.
+        let before = self.ask(envoy).await;
+        self.shelf.offer_refusal(&format!("{} not reloaded: see the log", self.source.path.display()))?;
+        let Ok(before) = before else { return Ok(()) };
+        let begun = Instant::now();
+        while begun.elapsed() < CONFIRMATION_LIMIT
+            && self.ask(envoy).await.is_ok_and(|now| now.refused == before.refused)
+        {
+            sleep(CONFIRMATION_POLL).await;
+        }
+        Ok(())
     }
+
+    /// Asks Envoy what it has.
+    async fn ask(&mut self, envoy: &Interface) -> anyhow::Result<State> {
+        let state = State::read(envoy).await?;
+        if let Some(taken) = self.offered.take_if(|(version, _)| *version == state.version) {
+            self.running = taken;
+        }
+        Ok(state)
+    }
+}
+
+impl Policy {
+    fn new(rendered: &Reloadable, config: &Config) -> Result<Self, NeedsRestart> {
+        let filter = rendered.filter(config)?;
+        Ok(Self { filter, asks_for_keys: config.auth.is_required(&config.keys) })
+    }
+}
+
+/// What the file asks for, or all that is wrong with it.
+fn read(text: &str, rendered: &Reloadable, overrides: Overrides, asks_for_keys: bool) -> Result<Policy, Vec<String>> {
+    let document = document::parse_to_run(text).and_then(|Document { config, additions }| {
+        let config = overrides.apply(config).map_err(|problems| additions.explain_all(problems))?;
+        Ok(Document { config, additions })
+    });
+    let document = document.map_err(|mistakes| mistakes.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+    let config = &document.config;
+    let policy = Policy::new(rendered, config).map_err(|error| vec![error.to_string()])?;
+    if asks_for_keys && !policy.asks_for_keys && config.auth.required.is_none() {
+        return Err(vec![OPENS.into()]);
+    }
+    for line in check::unconfigured(config).chain(check::ignored(&document)) {
+        let _ = writeln!(std::io::stderr(), "dragoman: {line}");
+    }
+    Ok(policy)
 }
 
 /// Waits until it is time, if there is anything to wait for. May be dropped before.
@@ -225,18 +278,152 @@ async fn due(pending: &mut Option<Pending>) -> Pending {
     }
 }
 
-/// What Envoy has made of the files so far.
-struct Counters {
-    taken: u64,
-    refused: u64,
-}
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::{BufRead, BufReader},
+        os::unix::net::UnixListener,
+        thread,
+    };
 
-impl Counters {
-    async fn read(envoy: &Interface) -> anyhow::Result<Self> {
-        let path = format!("/stats?filter=%5C.{INGRESS_FILTER}%5C.update_%28success%7Crejected%29%24");
-        let answer = envoy.get(&path).await.context("Envoy's admin interface does not answer")?;
-        let value = |name| answer.statistics().find(|(found, _)| found.ends_with(name)).map(|(_, value)| value);
-        let (taken, refused) = value("success").zip(value("rejected")).context("Envoy does not count updates")?;
-        Ok(Self { taken, refused })
+    use dragoman_core::config;
+    use serde_json::json;
+    use tempfile::TempDir;
+
+    use super::*;
+
+    /// What an Envoy says: which version it has, how many files it took, and how many it refused.
+    type Said = (u64, u64, u64);
+
+    const KEYED: &str = r#"{"providers": {"a": {"kind": "openai"}}, "keys": [{"id": "k", "sha256":
+        "0000000000000000000000000000000000000000000000000000000000000000"}]}"#;
+    const OPEN: &str = r#"{"providers": {"a": {"kind": "openai"}}, "auth": {"required": false}}"#;
+    const SILENT: &str = r#"{"providers": {"a": {"kind": "openai"}}}"#;
+
+    fn run<F: Future>(future: F) -> F::Output {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+    }
+
+    fn reload(folder: &Path, file: &str) -> Reload {
+        let path = folder.join("dragoman.yaml");
+        fs::write(&path, file).unwrap();
+        let overrides = Overrides { host: None, port: None };
+        let target = Target { wasm: "dragoman.wasm", private_admin: None };
+        let config = config::parse(file).unwrap();
+        Reload::prepare(Source::new(&path).unwrap(), &config, overrides, target, folder).unwrap()
+    }
+
+    /// An Envoy's admin interface that says this, one after another, and the last for ever. It has no answer where there is none.
+    fn envoy(folder: &Path, says: &[Option<Said>]) -> Interface {
+        let path = folder.join(format!("admin-{}", fs::read_dir(folder).unwrap().count()));
+        let listener = UnixListener::bind(&path).unwrap();
+        let says = says.to_vec();
+        thread::spawn(move || {
+            for (stream, number) in listener.incoming().zip(0..) {
+                let mut stream = stream.unwrap();
+                let request =
+                    BufReader::new(&stream).lines().take_while(|line| line.as_ref().is_ok_and(|l| !l.is_empty()));
+                assert!(request.count() > 1);
+                if let Some((version, taken, refused)) = says.get(number).or(says.last()).copied().flatten() {
+                    let stats = format!(
+                        "x.update_rejected: {refused}\nx.update_success: {taken}\nx.version_text: \"{version}\"\n"
+                    );
+                    write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{stats}", stats.len()).unwrap();
+                }
+            }
+        });
+        Interface::Pipe(path)
+    }
+
+    fn offered(folder: &TempDir) -> Value {
+        serde_json::from_str(&fs::read_to_string(folder.path().join("discovery/ingress.json")).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_file_is_taken_when_envoy_shows_its_version_and_not_when_another_was() {
+        let folder = tempfile::tempdir().unwrap();
+        run(async {
+            let mut reload = reload(folder.path(), KEYED);
+            assert_eq!(offered(&folder)["version_info"], "1");
+            // An earlier file is taken meanwhile, and then this one is refused.
+            let says = envoy(folder.path(), &[Some((1, 1, 0)), Some((1, 2, 0)), Some((1, 2, 1))]);
+            let reasons = reload.apply(Ok(OPEN.into()), &says).await.err().unwrap();
+            assert_eq!(reasons, ["Envoy refused it; why is above; tried again in 1 s"]);
+            assert!(reload.running.1.asks_for_keys);
+            let says = envoy(folder.path(), &[Some((1, 2, 1)), Some((1, 2, 1)), Some((3, 3, 1))]);
+            assert!(matches!(reload.apply(Ok(OPEN.into()), &says).await, Ok(Outcome::Taken)));
+            assert!(!reload.running.1.asks_for_keys);
+            assert_eq!(offered(&folder)["version_info"], "3");
+            assert!(matches!(reload.apply(Ok(OPEN.into()), &says).await, Ok(Outcome::Same)));
+        });
+    }
+
+    #[test]
+    fn a_file_that_was_taken_late_is_not_offered_again() {
+        let folder = tempfile::tempdir().unwrap();
+        run(async {
+            let mut reload = reload(folder.path(), KEYED);
+            let busy = envoy(folder.path(), &[Some((1, 1, 0)), None]);
+            assert!(reload.apply(Ok(OPEN.into()), &busy).await.is_err());
+            let Pending { policy, wait } = reload.pending.take().unwrap();
+            assert_eq!(wait, FIRST_RETRY);
+            let late = envoy(folder.path(), &[Some((2, 2, 0))]);
+            assert!(matches!(reload.bring(policy, wait, &late).await, Ok(Outcome::Taken)));
+            assert_eq!(offered(&folder)["version_info"], "2");
+        });
+    }
+
+    #[test]
+    fn only_what_was_in_effect_tells_whether_a_file_opens_the_gateway() {
+        let folder = tempfile::tempdir().unwrap();
+        run(async {
+            let mut reload = reload(folder.path(), KEYED);
+            let silent = envoy(folder.path(), &[None]);
+            let reasons = reload.apply(Ok(OPEN.into()), &silent).await.err().unwrap();
+            assert_eq!(
+                reasons,
+                [
+                    "Envoy's admin interface does not answer: connection closed before message completed; tried again in 1 s"
+                ]
+            );
+            assert_eq!(reload.apply(Ok(SILENT.into()), &silent).await.err().unwrap(), [OPENS]);
+            // What Envoy finds when it wakes up is not the file that was replaced.
+            assert_ne!(offered(&folder)["resources"][0]["name"], json!("dragoman_ingress"));
+            assert!(reload.pending.is_none());
+            let awake = envoy(folder.path(), &[Some((1, 1, 1)), Some((3, 2, 1))]);
+            assert!(matches!(reload.apply(Ok(OPEN.into()), &awake).await, Ok(Outcome::Taken)));
+            assert_eq!(offered(&folder)["version_info"], "3");
+        });
+    }
+
+    #[test]
+    fn a_policy_that_may_be_in_effect_counts_as_one_that_is() {
+        let folder = tempfile::tempdir().unwrap();
+        run(async {
+            let mut reload = reload(folder.path(), OPEN);
+            let busy = envoy(folder.path(), &[Some((1, 1, 0)), None]);
+            assert!(reload.apply(Ok(KEYED.into()), &busy).await.is_err());
+            assert_eq!(reload.apply(Ok(SILENT.into()), &busy).await.err().unwrap(), [OPENS]);
+        });
+    }
+
+    #[test]
+    fn a_file_is_read_elsewhere_than_on_the_thread_that_hears_signals() {
+        let folder = tempfile::tempdir().unwrap();
+        run(async {
+            let reload = reload(folder.path(), SILENT);
+            let provider = json!({"kind": "ollama", "base_url": "http://127.0.0.1:1"});
+            let providers: serde_json::Map<_, _> = (0..40).map(|n| (format!("p{n}"), provider.clone())).collect();
+            let text = json!({"providers": providers}).to_string();
+            let mut is_elsewhere = false;
+            for _ in 0..3 {
+                tokio::select! {
+                    biased;
+                    read = reload.read(text.clone()) => assert!(read.is_err()),
+                    () = std::future::ready(()) => is_elsewhere = true,
+                }
+            }
+            assert!(is_elsewhere);
+        });
     }
 }

@@ -45,7 +45,7 @@ pub struct Provider {
     pub mode: Mode,
     /// How the route finds its clusters.
     pub signpost: Signpost,
-    /// To the first content of the answer.
+    /// To the first content of the answer; what the time for all tries leaves of it, the plan knows.
     pub first_byte: Duration,
     /// Replaces `first_byte` for the flex tier.
     pub flex: Duration,
@@ -56,7 +56,7 @@ pub struct Provider {
 }
 
 impl Provider {
-    /// How long the first content of an answer may take.
+    /// How long the first content of an answer may take, whatever else bounds it.
     #[must_use]
     pub fn patience(&self, is_flex: bool) -> Duration {
         if is_flex { self.flex } else { self.first_byte }
@@ -107,7 +107,7 @@ impl Provider {
                 (RetryMode::Auto | RetryMode::Native, Some(_)) => Signpost::Either,
                 (RetryMode::Auto | RetryMode::Native, None) => Signpost::Property,
             },
-            first_byte: config.first_byte(section),
+            first_byte: section.timeouts.first_byte,
             flex: section.timeouts.flex,
             total: section.timeouts.total,
             missing: section.missing(environment),

@@ -4,7 +4,7 @@
 //! take many instructions on 32 bits, for each pair of key and value in the module. Here those copies are calls; and since a
 //! table's own code is copied as well, what is known by a name stands beside the one table of names, [`NameMap`].
 
-use alloc::{borrow::Cow, string::String, vec::Vec};
+use alloc::{borrow::Cow, vec::Vec};
 use core::hash::{BuildHasher, Hasher};
 
 use hashbrown::DefaultHashBuilder;
@@ -126,11 +126,6 @@ impl<'n> NameSet<'n> {
         take_place(&mut self.0, name.into());
         self.0.len() > before
     }
-
-    /// The names, in no order.
-    pub(crate) fn into_names(self) -> impl Iterator<Item = String> {
-        self.0.into_keys().map(Cow::into_owned)
-    }
 }
 
 impl<'n, N: Into<Cow<'n, str>>> FromIterator<N> for NameSet<'n> {
@@ -158,6 +153,7 @@ fn take_place<'n>(places: &mut HashMap<Cow<'n, str>, usize>, name: Cow<'n, str>)
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::string::String;
 
     #[test]
     fn the_last_value_of_a_name_counts_and_the_first_place_stays() {

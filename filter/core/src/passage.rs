@@ -54,6 +54,8 @@ pub(crate) enum Seen {
     Content,
     /// The provider gives up.
     Failure(Failure),
+    /// It gives up in words that pass as they are; the status that they stand for.
+    Fault(u16),
     /// It is not of the provider's format.
     Malformed,
 }
@@ -90,6 +92,8 @@ struct Lane {
     account: Rc<Account>,
     /// Whether nothing has failed.
     is_sound: bool,
+    /// What an error that has passed stands for.
+    fault: Option<u16>,
 }
 
 #[derive(Debug)]
@@ -126,6 +130,7 @@ impl Passage {
             provider: Rc::clone(&target.provider),
             account: Rc::clone(&target.account),
             is_sound: true,
+            fault: None,
         };
         Self { decoder: Decoder::new(framing), lane }
     }
@@ -167,6 +172,11 @@ impl Passage {
         self.lane.is_sound
     }
 
+    /// The status of an error that has passed as it came.
+    pub(crate) fn fault(&self) -> Option<u16> {
+        self.lane.fault
+    }
+
     /// The tokens of the answer, once the stream has said them.
     pub(crate) fn usage(&self) -> Option<Usage> {
         self.lane.conduit.usage()
@@ -186,6 +196,7 @@ impl Lane {
         match seen {
             Seen::Preamble => {}
             Seen::Content => self.stage = Stage::Going,
+            Seen::Fault(status) => self.pass_fault(status),
             Seen::Failure(failure) => self.fail_as_told(failure),
             Seen::Malformed => self.fail("sent a malformed event"),
         }
@@ -197,9 +208,12 @@ impl Lane {
         if !left.trim_ascii().is_empty() && matches!(self.stage, Stage::KeptBack | Stage::Going) {
             match self.conduit.pass(Frame { raw: left }, &mut self.out) {
                 Seen::Content => self.stage = Stage::Going,
+                Seen::Fault(status) => self.pass_fault(status),
                 Seen::Failure(failure) => self.fail_as_told(failure),
                 Seen::Preamble | Seen::Malformed => self.changed = true,
             }
+        } else if matches!(self.stage, Stage::KeptBack | Stage::Going) && self.conduit.is_verbatim() {
+            self.out.extend_from_slice(left);
         }
         if matches!(self.stage, Stage::Over | Stage::Failed(_)) {
             return;
@@ -213,6 +227,11 @@ impl Lane {
         } else {
             self.fail("ended the stream before the answer was complete");
         }
+    }
+
+    fn pass_fault(&mut self, status: u16) {
+        self.fault = Some(status);
+        self.stage = Stage::Going;
     }
 
     /// A provider that repeats the gateway's credential is not repeated.

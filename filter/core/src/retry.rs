@@ -3,7 +3,10 @@
 use alloc::{rc::Rc, vec::Vec};
 use core::time::Duration;
 
-use crate::config::{Backoff, Cooldown, Retry, RetryOverride};
+use crate::{
+    config::{Backoff, Cooldown, Retry, RetryOverride},
+    fnv,
+};
 
 /// What the file, or a router in it, says about failures.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,12 +63,9 @@ impl Policy {
     }
 }
 
-/// A number that differs from seed to seed (FNV-1a); nobody gains by guessing it.
+/// A number that differs from seed to seed; nobody gains by guessing it.
 fn hash(seed: &str, repeats: u32) -> u16 {
-    const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
-    const PRIME: u64 = 0x0100_0000_01b3;
-    let bytes = seed.bytes().chain(repeats.to_le_bytes());
-    let hash = bytes.fold(OFFSET, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(PRIME));
+    let hash = fnv::hash(seed.bytes().chain(repeats.to_le_bytes()));
     u16::try_from(hash >> 48).unwrap_or_default()
 }
 

@@ -1,11 +1,15 @@
-//! Server-sent events, and JSON lines: framing only, at any chunk boundary, without delay and without copying what is already whole.
+//! Server-sent events, JSON lines and the elements of a JSON array: framing only, at any chunk boundary, without delay and without copying what is already whole.
 //!
 //! A frame is everything up to and with the blank line that ends an event. Its bytes are kept as they came, so that a
 //! passed-through stream stays identical; what a frame says is read on demand. An incomplete frame at the end of a chunk is
 //! carried over: a client could not have used it before its blank line either. Line ends may be LF, CRLF or CR
 //! (<https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream>).
 
+mod elements;
+
 use alloc::{borrow::Cow, vec::Vec};
+
+use elements::Elements;
 
 /// Longest event; a longer one ends the stream with an error, so that memory stays bounded. Image events, the largest that
 /// exist, carry a few MiB of base64.
@@ -19,6 +23,8 @@ pub enum Framing {
     Events,
     /// A line feed: JSON lines.
     Lines,
+    /// The end of an element of an array, or of the array. What stands between elements begins the next frame.
+    Elements,
 }
 
 /// Cuts a byte stream into frames.
@@ -26,6 +32,7 @@ pub enum Framing {
 pub struct Decoder {
     framing: Framing,
     carry: Vec<u8>,
+    elements: Elements,
 }
 
 /// A frame longer than [`MAX_FRAME`].
@@ -43,7 +50,7 @@ impl Decoder {
     /// A decoder for this framing.
     #[must_use]
     pub fn new(framing: Framing) -> Self {
-        Self { framing, carry: Vec::new() }
+        Self { framing, ..Self::default() }
     }
 
     /// Gives each frame that ends in `chunk` to `each`, and keeps what is left for the next call.
@@ -51,15 +58,22 @@ impl Decoder {
     /// # Errors
     /// [`Overlong`] when what is left is longer than any event may be.
     pub fn feed(&mut self, chunk: &[u8], mut each: impl FnMut(Frame<'_>)) -> Result<(), Overlong> {
-        if self.carry.is_empty() {
-            let used = split(self.framing, chunk, 0, &mut each);
-            self.carry.extend_from_slice(chunk.get(used..).unwrap_or_default());
+        let Self { framing, carry, elements } = self;
+        let mut end = |bytes: &[u8]| match framing {
+            Framing::Events => blank_line_end(bytes),
+            Framing::Lines => bytes.iter().position(|&byte| byte == b'\n').map(|at| at.saturating_add(1)),
+            Framing::Elements => elements.end(bytes),
+        };
+        if carry.is_empty() {
+            let used = split(chunk, 0, &mut end, &mut each);
+            carry.extend_from_slice(chunk.get(used..).unwrap_or_default());
         } else {
             // Only the seam can complete the carried frame; looking at all of it again would be quadratic.
-            let seam = self.carry.len().saturating_sub(3);
-            self.carry.extend_from_slice(chunk);
-            let used = split(self.framing, &self.carry, seam, &mut each);
-            self.carry.drain(..used);
+            let seam = if *framing == Framing::Elements { 0 } else { 3 };
+            let from = carry.len().saturating_sub(seam);
+            carry.extend_from_slice(chunk);
+            let used = split(carry, from, &mut end, &mut each);
+            carry.drain(..used);
         }
         if self.carry.len() > MAX_FRAME { Err(Overlong) } else { Ok(()) }
     }
@@ -134,27 +148,22 @@ pub fn write_event(out: &mut Vec<u8>, event: Option<&str>, data: &[u8]) {
     out.extend_from_slice(b"\n\n");
 }
 
-/// Gives each whole frame of `bytes` to `each` and returns how many bytes they are. The first blank line is looked for from
-/// `search_from` on.
-fn split(framing: Framing, bytes: &[u8], search_from: usize, each: &mut impl FnMut(Frame<'_>)) -> usize {
+/// Gives each whole frame of `bytes` to `each` and returns how many bytes they are. `frame_end` finds the place just after the first
+/// frame of what it is given; it is looked for from `search_from` on.
+fn split(
+    bytes: &[u8],
+    search_from: usize,
+    frame_end: &mut impl FnMut(&[u8]) -> Option<usize>,
+    each: &mut impl FnMut(Frame<'_>),
+) -> usize {
     let mut start = 0_usize;
     let mut from = search_from;
-    while let Some(length) = bytes.get(from..).and_then(|rest| framing.frame_end(rest)) {
+    while let Some(length) = bytes.get(from..).and_then(&mut *frame_end) {
         let end = from.saturating_add(length);
         each(Frame { raw: bytes.get(start..end).unwrap_or_default() });
         (start, from) = (end, end);
     }
     start
-}
-
-impl Framing {
-    /// The place just after the first frame.
-    fn frame_end(self, bytes: &[u8]) -> Option<usize> {
-        match self {
-            Self::Events => blank_line_end(bytes),
-            Self::Lines => bytes.iter().position(|&byte| byte == b'\n').map(|at| at.saturating_add(1)),
-        }
-    }
 }
 
 /// The place just after the first blank line.
@@ -180,7 +189,7 @@ fn blank_line_end(bytes: &[u8]) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::vec;
+    use alloc::{string::String, vec};
     use proptest::prelude::*;
 
     type Said = (Option<Vec<u8>>, Vec<u8>);
@@ -227,6 +236,38 @@ mod tests {
         let piece = vec![b'x'; MAX_FRAME / 4];
         let fed = (0..5).try_for_each(|_| decoder.feed(&piece, |_| ()));
         assert_eq!(fed, Err(Overlong));
+    }
+
+    /// The elements of what comes in pieces of this length, and what is left.
+    fn elements(document: &str, length: usize) -> (Vec<String>, String) {
+        let mut decoder = Decoder::new(Framing::Elements);
+        let mut found = Vec::new();
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        for piece in document.as_bytes().chunks(length) {
+            decoder.feed(piece, |frame| found.push(text(frame.raw))).unwrap();
+        }
+        (found, text(&decoder.finish()))
+    }
+
+    #[test]
+    fn an_element_ends_with_its_last_bracket_wherever_it_is_cut() {
+        for (document, expected, left) in [
+            (r#"[{"a":[1,{}]},{"b":"}]\\\"]"}]"#, &[r#"[{"a":[1,{}]}"#, r#",{"b":"}]\\\"]"}"#, "]"][..], ""),
+            ("[ {}\n,\r\n{} ]\n", &["[ {}", "\n,\r\n{}", " ]"], "\n"),
+            (r#"{"a":{"b":[]}} "#, &[r#"{"a":{"b":[]}}"#], " "),
+            ("[[1],2]", &["[[1]", ",2]"], ""),
+            ("[]", &["[]"], ""),
+            (r#"[{"a":1},{"b"#, &[r#"[{"a":1}"#], r#",{"b"#),
+            ("]]{}", &["]", "]", "{}"], ""),
+            ("<html>", &[], "<html>"),
+        ] {
+            for length in [1, 2, 3, 7, 100] {
+                assert_eq!(
+                    elements(document, length),
+                    (expected.iter().map(|&part| part.into()).collect(), left.into())
+                );
+            }
+        }
     }
 
     proptest! {

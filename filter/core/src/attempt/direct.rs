@@ -18,6 +18,8 @@ use crate::{
     step::{Chunk, HeaderEdits, Name, Reply},
 };
 
+const REFUSED_CREDENTIAL: &str = "refused the gateway's credential";
+
 /// What becomes of an answer whose head has come.
 pub(super) enum Start {
     /// It is held until more is known.
@@ -37,7 +39,7 @@ impl Attempt {
         }
         set.push((Name::Borrowed(":path"), direct.path(&self.target)));
         set.push((Name::Borrowed(":authority"), account.authority.clone()));
-        set.extend(account.headers().cloned());
+        set.extend(account.headers().map(|(name, value)| (name.clone(), value.expose().clone())));
         let body = Change::Edited { edits, kept: self.plan.body() };
         Outgoing { headers: HeaderEdits { remove: Vec::new(), set }, body }
     }
@@ -47,15 +49,17 @@ impl Attempt {
         let unusable = |what, cause| Start::Held(HeldBody::Unusable(self.error(what), cause));
         match status {
             200..=299 | 304 => {}
-            401 | 403 => return unusable("refused the gateway's credential", Cause::Credential),
+            401 | 403 => return unusable(REFUSED_CREDENTIAL, Cause::Credential),
             400..=599 => return Start::Held(HeldBody::Refusal(Vec::new())),
             _ => return unusable("answered with a redirect or an unknown status", Cause::Unusable),
         }
+        if !direct.tells_tokens() {
+            return Start::Going(FlowBody::Plain);
+        }
         let content_type = headers.get("content-type").unwrap_or_default().to_ascii_lowercase();
         let format = direct.format();
-        if let Some(framing) = format.framing(&content_type) {
-            let hides_usage = !self.plan.inquiry.request.wants_usage;
-            let conduit = direct.conduit(hides_usage, &self.target.account);
+        let request = &self.plan.inquiry.request;
+        if let Some((framing, conduit)) = direct.conduit(&content_type, request, &self.target.account) {
             return Start::Held(HeldBody::Stream(Passage::new(&self.target, framing, conduit)));
         }
         let is_json = content_type.starts_with(b"application/json");
@@ -67,18 +71,28 @@ impl Head {
     /// The provider refuses the request, in its own words.
     pub(super) fn refuse_as_is(self, body: &[u8]) -> Progress {
         let (status, plan) = (self.status, &self.attempt.plan);
+        let direct = plan.inquiry.direct.as_ref();
+        if direct.is_some_and(|direct| direct.format().refuses_credential(status, body)) {
+            let error = self.attempt.error(REFUSED_CREDENTIAL);
+            return self.fail_with(&error, Cause::Credential);
+        }
         if self.attempt.target.account.names_secret(body) {
             return self.fail(status, status, body.to_vec(), Cause::Stated);
         }
         if !plan.policy.statuses.contains(&status) {
             return self.pass(Chunk::Keep, FlowBody::Plain);
         }
-        // It counts as a failure, though nobody else is asked.
+        self.pass_fault(status, Chunk::Keep, FlowBody::Plain)
+    }
+
+    /// Lets an error go as it came. It counts as a failure, though nobody else is asked.
+    pub(super) fn pass_fault(self, status: u16, body: Chunk, rest: FlowBody) -> Progress {
         let mut reply = Reply::json(status, Vec::new());
         if let Some(wait) = self.retry_after {
             reply = reply.with("retry-after", format!("{}", whole_seconds(wait)));
         }
-        plan.fail(Failure { status, reply, retry_after: self.retry_after, cause: Cause::Stated }, self.now);
-        self.release(None, Chunk::Keep, FlowBody::Plain)
+        let failure = Failure { status, reply, retry_after: self.retry_after, cause: Cause::Stated };
+        self.attempt.plan.fail(failure, self.now);
+        self.release(None, body, rest)
     }
 }

@@ -8,7 +8,7 @@ use crate::{
     direct::Format,
     json::Scanner,
     passage::{Fed, Passage},
-    plan::Plan,
+    plan::{End, Plan},
     step::Chunk,
 };
 
@@ -27,6 +27,8 @@ pub(super) enum FlowBody {
     Whole(Scanner, Counting),
     /// Nothing is looked for any more; it passes.
     Plain,
+    /// It has passed, and was an error that calls itself a success; what it stands for.
+    Fault(u16),
     /// Everything has been said; whatever else comes is dropped.
     Over,
 }
@@ -50,7 +52,7 @@ impl Flow {
     /// The next piece of the answer has come; `end` says that it is the last one.
     pub fn chunk(&mut self, piece: &[u8], end: bool) -> Chunk {
         match &mut self.body {
-            FlowBody::Plain => Chunk::Keep,
+            FlowBody::Plain | FlowBody::Fault(_) => Chunk::Keep,
             FlowBody::Over => Chunk::Replace(Vec::new()),
             FlowBody::Whole(scanner, _) => {
                 // Too late to refuse it: an answer that turns out to be invalid passes as it is, without a count.
@@ -78,17 +80,19 @@ impl Flow {
         self.chunk(&[], true);
         match &self.body {
             FlowBody::Stream(passage) => passage.is_sound(),
-            FlowBody::Plain | FlowBody::Whole(..) | FlowBody::Over => true,
+            FlowBody::Plain | FlowBody::Fault(_) | FlowBody::Whole(..) | FlowBody::Over => true,
         }
     }
 
     /// The answer has come to its end.
     pub fn finish(&self, now: Duration) {
-        let is_whole = match &self.body {
-            FlowBody::Stream(passage) => passage.is_sound(),
-            FlowBody::Plain | FlowBody::Whole(..) | FlowBody::Over => true,
+        let end = match &self.body {
+            FlowBody::Stream(passage) if !passage.is_sound() => End::Broken,
+            FlowBody::Stream(passage) => passage.fault().map_or(End::Whole, End::Fault),
+            FlowBody::Fault(status) => End::Fault(*status),
+            FlowBody::Plain | FlowBody::Whole(..) | FlowBody::Over => End::Whole,
         };
-        self.plan.finish(is_whole, now);
+        self.plan.finish(end, now);
     }
 
     /// A whole answer has come to its end: what remains is its usage.
@@ -97,7 +101,12 @@ impl Flow {
             && let Ok(found) = scanner.finish()
         {
             match (counting, Whole::of(&found)) {
-                (Counting::Own(format), _) => self.plan.note_usage(format.usage(&found)),
+                (Counting::Own(format), _) => {
+                    self.plan.note_usage(format.usage(&found));
+                    if let Some(status) = format.fault(&found) {
+                        self.body = FlowBody::Fault(status);
+                    }
+                }
                 (Counting::Chat, Whole::Answer(usage)) => self.plan.note_usage(usage),
                 (Counting::Chat, Whole::Error | Whole::Other) => {}
             }

@@ -116,7 +116,10 @@ impl Held {
                 Fed::Nothing => held(head, HeldBody::Stream(passage)),
                 Fed::Go(chunk) => {
                     head.attempt.plan.note_usage(passage.usage());
-                    head.pass(chunk, FlowBody::Stream(passage))
+                    match passage.fault() {
+                        Some(status) => head.pass_fault(status, chunk, FlowBody::Stream(passage)),
+                        None => head.pass(chunk, FlowBody::Stream(passage)),
+                    }
                 }
                 Fed::Failed(Failed { status, body, .. }) => head.fail(status, status, body, Cause::Unusable),
             },
@@ -250,7 +253,7 @@ impl Head {
         self.fail_with(&error, Cause::Unusable)
     }
 
-    fn fail_with(self, error: &Error, cause: Cause) -> Progress {
+    pub(super) fn fail_with(self, error: &Error, cause: Cause) -> Progress {
         let told = error.kind.status();
         // The provider's own status, unless that one claims success.
         let status = if self.status < 400 { told } else { self.status };

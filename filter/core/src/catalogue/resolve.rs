@@ -91,17 +91,6 @@ impl<'a> Choice<'a> {
 pub(crate) type Check<'c> = &'c dyn Fn(&Choice<'_>) -> Result<(), Error>;
 
 impl Catalogue {
-    /// The model that a request is for: the one named, or the default where none is.
-    ///
-    /// # Errors
-    /// [`Kind::InvalidRequest`] where none is named and there is no default, and what [`Catalogue::resolve`] refuses.
-    pub fn choose<'a>(&'a self, name: Option<&'a str>, caller: &Caller) -> Result<Choice<'a>, Error> {
-        match name.or(self.default_model.as_deref()) {
-            Some(name) => self.resolve(name, caller),
-            None => Err(Error::refusing("You must say which `model` to use.", "model")),
-        }
-    }
-
     /// What a name means: an alias, `provider/model`, a bare id, or `auto`.
     ///
     /// # Errors

@@ -161,20 +161,6 @@ fn what_means_nothing_or_two_things_is_not_found_and_says_why() {
 }
 
 #[test]
-fn a_request_without_a_model_gets_the_default_or_is_refused() {
-    let choose = |gateway: &Gateway| {
-        let choice = gateway.catalogue.choose(None, &Caller::Anonymous);
-        choice.map(|choice| choice.id.to_string()).map_err(|error| error.kind)
-    };
-    assert_eq!(choose(&standard()).as_deref(), Ok("gpt-4o-mini"));
-    let mut file = file();
-    file.as_object_mut().unwrap().remove("auto");
-    let without = gateway(&file);
-    assert_eq!(choose(&without), Err(Kind::InvalidRequest));
-    assert_eq!(meaning(&without, "auto", &Caller::Anonymous).unwrap_err().0, Kind::ModelNotFound);
-}
-
-#[test]
 fn a_strict_catalogue_knows_what_it_knows() {
     let mut file = file();
     file["catalogue"] = json!({"strict": true});

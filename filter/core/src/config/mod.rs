@@ -46,7 +46,7 @@ use self::{
 
 pub(crate) use self::{
     aliases::ends,
-    time::{parse_date, print_time},
+    time::{parse_date, print_millis},
 };
 pub use self::{
     auth::{Admin, AdminKey, Algorithm, Console, ConsoleUser, Jwt, JwtClaims, JwtKeys, JwtScopes, Role},

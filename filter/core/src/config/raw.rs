@@ -24,7 +24,7 @@ use super::{
     router::{ModelMapping, Router},
     routing::Routing,
 };
-use crate::{plan::Mode, provider::Kind};
+use crate::{plan::Mode, provider::Kind, secret::Secret};
 
 /// By the name or pattern of a model, the models that stand in for it.
 pub type ModelLists = Vec<(String, Vec<String>)>;
@@ -199,13 +199,13 @@ pub enum StreamUsage {
     Never,
 }
 
-/// Where a secret is found. Its value is never printed.
-#[derive(Clone, PartialEq, Eq)]
+/// Where a secret is found.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Credential {
     /// In this environment variable.
     Env(String),
     /// Written in the file.
-    Value(String),
+    Value(Secret),
 }
 
 /// An `http` or `https` URL without fragment, split once.
@@ -321,16 +321,18 @@ impl Provider {
 }
 
 impl Config {
-    /// How long a target may take to the first content: a plan has one target, so that `retry.deadline` bounds it, too.
+    /// The longest time to the first content, over all tries, that the file or a router in it allows.
     #[must_use]
-    pub fn first_byte(&self, provider: &Provider) -> Duration {
-        provider.timeouts.first_byte.min(self.retry.deadline)
+    pub fn longest_deadline(&self) -> Duration {
+        let of_routers = self.routers.iter().filter_map(|router| router.retry.deadline);
+        of_routers.fold(self.retry.deadline, Duration::max)
     }
 
-    /// The longest of the providers' [`Config::first_byte`]: the per-try time-out of the rendered route. Of the disabled ones,
-    /// too: a reload may enable them, and the route stays.
+    /// The longest that one try at any provider may take to the first content: the per-try time-out of the rendered route. Of
+    /// the disabled ones, too: a reload may enable them, and the route stays.
     #[must_use]
     pub fn longest_first_byte(&self) -> Duration {
-        self.providers.iter().map(|provider| self.first_byte(provider)).max().unwrap_or_default()
+        let longest = self.providers.iter().map(|provider| provider.timeouts.first_byte).max().unwrap_or_default();
+        longest.min(self.longest_deadline())
     }
 }

@@ -121,7 +121,7 @@ fn parse_time(text: &str) -> Option<u64> {
 }
 
 /// A point in time, seconds since the epoch, as RFC 3339 has it.
-pub(crate) fn print_time(time: u64) -> String {
+fn print_time(time: u64) -> String {
     let (days, second) = (time / SECONDS_PER_DAY, time % SECONDS_PER_DAY);
     // 366 days a year never guesses too late a year.
     let mut year = (days / 366).saturating_add(1970);
@@ -132,6 +132,13 @@ pub(crate) fn print_time(time: u64) -> String {
     let day = days.saturating_sub(days_before(year, month)).saturating_add(1);
     let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
+/// The same of milliseconds: the second by which that time has come.
+pub(crate) fn print_millis(millis: u64) -> String {
+    /// The last one of the year 9999: later ones have no text.
+    const LAST_SECOND: u64 = 253_402_300_799;
+    print_time(millis.div_ceil(1_000).min(LAST_SECOND))
 }
 
 fn seconds(hours: u64, minutes: u64) -> u64 {

@@ -1,96 +1,115 @@
-//! A stream that passes as it came, and is read beside: for its tokens, and to tell an end from a cut.
+//! A stream that passes as it came, and is read beside: for its tokens, and to tell an end from a cut and an answer from an error.
 //!
 //! What the reader does not understand passes like the rest, and nothing is read from there on: a format grows, and this is not
-//! the one to refuse what is new in it.
+//! the one to refuse what is new in it. An error of the provider's passes too, but it is not taken for an answer.
 
 use alloc::{boxed::Box, rc::Rc, vec::Vec};
+
+use serde::de::IgnoredAny;
 
 use super::format::Format;
 use crate::{
     account::Account,
     chat::{Delta, Progress},
-    dialect::{Broken, Reader, Upstream},
+    dialect::{Broken, Reader},
     error::Error,
+    json,
     passage::{Conduit, Failure, Seen},
     sse::{Frame, Framing},
     usage::Usage,
 };
 
+/// What reads a stream of a format.
+pub(super) trait Witness {
+    /// Notes what the next frame says.
+    ///
+    /// # Errors
+    /// [`Broken`] where nothing can be read any more.
+    fn read(&mut self, frame: Frame<'_>, so_far: &mut SoFar) -> Result<(), Broken>;
+}
+
+/// What a stream has told so far.
+#[derive(Debug, Default)]
+pub(super) struct SoFar {
+    pub(super) usage: Option<Usage>,
+    /// Whether something of an answer was said.
+    pub(super) has_begun: bool,
+    pub(super) is_over: bool,
+}
+
 /// See the module's documentation.
-#[derive(Debug)]
 pub(super) struct Beside {
     format: &'static Format,
-    /// Until it understands something no longer.
-    reader: Option<Box<dyn Reader>>,
     framing: Framing,
+    /// Until it understands something no longer.
+    witness: Option<Box<dyn Witness>>,
     account: Rc<Account>,
-    usage: Option<Usage>,
-    progress: Progress,
-    /// Whether something of an answer was read.
-    has_begun: bool,
-    is_over: bool,
-    /// What would end the event that came last.
+    so_far: SoFar,
+    /// Whether a frame has come.
+    is_open: bool,
+    /// What would end the frame that came last.
     lacking: &'static [u8],
 }
 
 impl Beside {
-    pub(super) fn new(format: &'static Format, upstream: &dyn Upstream, account: &Rc<Account>) -> Self {
+    pub(super) fn new(
+        format: &'static Format,
+        framing: Framing,
+        witness: Box<dyn Witness>,
+        account: &Rc<Account>,
+    ) -> Self {
         Self {
             format,
-            reader: Some(upstream.reader()),
-            framing: upstream.framing().0,
+            framing,
+            witness: Some(witness),
             account: Rc::clone(account),
-            usage: None,
-            progress: Progress::default(),
-            has_begun: false,
-            is_over: false,
+            so_far: SoFar::default(),
+            is_open: false,
             lacking: b"",
         }
-    }
-
-    fn note(&mut self, delta: &Delta<'_>) {
-        self.has_begun |= delta.is_content();
-        if let Some(choice) = delta.choice() {
-            self.progress.note(choice);
-        }
-        if let Delta::Finish { choice, .. } = delta {
-            self.progress.end(*choice);
-        }
-        if let Delta::Usage(usage) = delta {
-            self.usage = Some(*usage);
-        }
-        self.is_over |= matches!(delta, Delta::End);
     }
 }
 
 impl Conduit for Beside {
     fn pass(&mut self, frame: Frame<'_>, out: &mut Vec<u8>) -> Seen {
-        if let Some(mut reader) = self.reader.take() {
-            match reader.read(frame, &mut |delta| self.note(&delta)) {
-                Ok(()) => self.reader = Some(reader),
+        let mut seen = Seen::Content;
+        if let Some(mut witness) = self.witness.take() {
+            match witness.read(frame, &mut self.so_far) {
+                Ok(()) => self.witness = Some(witness),
                 // It is told as it is said, unless it says what is nobody's business.
                 Err(Broken::Fault(fault)) if self.account.names_secret(frame.raw) => {
-                    return Seen::Failure(Failure {
-                        status: fault.status,
-                        body: Vec::new(),
-                        event: frame.raw.to_vec(),
-                    });
+                    let event = frame.raw.to_vec();
+                    return Seen::Failure(Failure { status: fault.status, body: Vec::new(), event });
                 }
-                Err(Broken::Malformed | Broken::Fault(_)) => {}
+                Err(Broken::Fault(fault)) => seen = Seen::Fault(fault.status),
+                // Half an element would take the whole list with it.
+                Err(Broken::Malformed) if self.framing == Framing::Elements && !is_element(frame) => {
+                    self.witness = Some(witness);
+                    return Seen::Preamble;
+                }
+                Err(Broken::Malformed) => {}
             }
         }
         out.extend_from_slice(frame.raw);
+        self.is_open = true;
         self.lacking = match self.framing {
             Framing::Events if !frame.is_closed() => b"\n\n",
             Framing::Lines if !frame.raw.ends_with(b"\n") => b"\n",
-            Framing::Events | Framing::Lines => b"",
+            Framing::Elements if is_within_list(frame) => b"]",
+            Framing::Events | Framing::Lines | Framing::Elements => b"",
         };
-        Seen::Content
+        seen
     }
 
     fn finish(&mut self, out: &mut Vec<u8>) -> bool {
-        let is_cut = self.reader.is_some() && self.has_begun && !self.is_over && !self.progress.is_complete();
-        if is_cut {
+        let SoFar { has_begun, is_over, .. } = self.so_far;
+        let is_cut = self.witness.is_some() && has_begun && !is_over;
+        // What is over may lack its last bracket, and an error that follows brings it along.
+        let is_lacking = match self.framing {
+            Framing::Events | Framing::Lines => is_cut,
+            Framing::Elements => is_over && !is_cut && self.witness.is_some(),
+        };
+        if is_lacking {
             out.extend_from_slice(self.lacking);
         }
         !is_cut
@@ -98,7 +117,11 @@ impl Conduit for Beside {
 
     fn failure(&mut self, error: &Error) -> Failure {
         let body = error.body(self.format.shape);
-        Failure { status: error.kind.status(), event: self.format.error_event(&body), body }
+        let event = match self.framing {
+            Framing::Events | Framing::Lines => self.format.error_event(&body),
+            Framing::Elements => [if self.is_open { b"," } else { &b"["[..] }, &body, b"]"].concat(),
+        };
+        Failure { status: error.kind.status(), event, body }
     }
 
     fn is_verbatim(&self) -> bool {
@@ -106,6 +129,58 @@ impl Conduit for Beside {
     }
 
     fn usage(&self) -> Option<Usage> {
-        self.usage
+        self.so_far.usage
+    }
+}
+
+/// What a frame holds, and whether it stands in a list.
+fn element(frame: Frame<'_>) -> (&[u8], bool) {
+    let raw = frame.raw.trim_ascii();
+    let listed = raw.strip_prefix(b"[").or_else(|| raw.strip_prefix(b","));
+    (listed.unwrap_or(raw), listed.is_some())
+}
+
+/// Whether a frame is whole, whatever it says.
+fn is_element(frame: Frame<'_>) -> bool {
+    json::read::<IgnoredAny>(&json::text(element(frame).0)).is_ok()
+}
+
+/// Whether the list goes on behind a frame.
+fn is_within_list(frame: Frame<'_>) -> bool {
+    let (element, is_listed) = element(frame);
+    is_listed && element.trim_ascii() != b"]"
+}
+
+/// A dialect's own reader, of which only the outlines are needed.
+pub(super) struct Outline {
+    reader: Box<dyn Reader>,
+    progress: Progress,
+    has_ended: bool,
+}
+
+impl Outline {
+    pub(super) fn new(reader: Box<dyn Reader>) -> Self {
+        Self { reader, progress: Progress::default(), has_ended: false }
+    }
+}
+
+impl Witness for Outline {
+    fn read(&mut self, frame: Frame<'_>, so_far: &mut SoFar) -> Result<(), Broken> {
+        let Self { reader, progress, has_ended } = self;
+        reader.read(frame, &mut |delta| {
+            so_far.has_begun |= delta.is_content();
+            if let Some(choice) = delta.choice() {
+                progress.note(choice);
+            }
+            if let Delta::Finish { choice, .. } = delta {
+                progress.end(choice);
+            }
+            if let Delta::Usage(usage) = delta {
+                so_far.usage = Some(usage);
+            }
+            *has_ended |= matches!(delta, Delta::End);
+        })?;
+        so_far.is_over = *has_ended || progress.is_complete();
+        Ok(())
     }
 }

@@ -2,7 +2,10 @@
 
 use alloc::{boxed::Box, rc::Rc, vec::Vec};
 
-use super::beside::Beside;
+use super::{
+    beside::{Beside, Outline, Witness},
+    typed::{self, Typed},
+};
 use crate::{
     account::Account,
     dialect::{
@@ -28,12 +31,18 @@ pub(crate) struct Format {
     upstream: &'static dyn Upstream,
     /// The paths, without a version, whose bodies say which model is wanted.
     pub(super) calls: &'static [&'static str],
-    /// Those of them that stream unless they are told not to.
+    /// Those whose answers tell tokens, too, but whose bodies are forms.
+    pub(super) forms: &'static [&'static str],
+    /// Those of the calls that stream unless they are told not to.
     pub(super) streaming: &'static [&'static str],
-    /// The members of a whole answer that tell its tokens.
-    tokens: &'static [&'static str],
-    /// Reads them.
+    /// What reads its streams but that of a chat of OpenAI's.
+    witness: fn(Framing) -> Box<dyn Witness>,
+    /// The members of a whole answer that are read.
+    wanted: &'static [&'static str],
+    /// Its tokens.
     usage: fn(&Found) -> Option<Usage>,
+    /// The status that it stands for, where it is an error that calls itself a success.
+    fault: fn(&Found) -> Option<u16>,
     /// What a request must have, where the client leaves it out.
     pub(crate) headers: &'static [(&'static str, &'static str)],
 }
@@ -41,24 +50,31 @@ pub(crate) struct Format {
 /// The path of a chat in OpenAI's format.
 pub(super) const CHAT: &str = "chat/completions";
 
+/// That of its older form.
+pub(super) const COMPLETIONS: &str = "completions";
+
 /// <https://platform.openai.com/docs/api-reference>
 pub(super) static OPENAI: Format = Format {
     shape: Shape::OpenAi,
     upstream: &OpenAiChat,
     calls: &[
         CHAT,
+        COMPLETIONS,
         "audio/speech",
-        "completions",
         "embeddings",
         "images/generations",
         "moderations",
         "rerank",
         "responses",
+        "responses/compact",
         "responses/input_tokens",
     ],
+    forms: &["audio/transcriptions", "audio/translations", "images/edits", "images/variations"],
     streaming: &[],
-    tokens: &["usage"],
+    witness: |_| Box::new(Typed),
+    wanted: &["usage", "error"],
     usage: |found| openai_chat::read_usage(found.text(0)?),
+    fault: |found| found.text(1).filter(|error| *error != "null").map(typed::status),
     headers: &[],
 };
 
@@ -67,9 +83,12 @@ pub(super) static ANTHROPIC: Format = Format {
     shape: Shape::Anthropic,
     upstream: &Anthropic,
     calls: &["complete", "messages", "messages/count_tokens"],
+    forms: &[],
     streaming: &[],
-    tokens: &["usage"],
+    witness: |_| Box::new(Outline::new(Anthropic.reader())),
+    wanted: &["usage"],
     usage: |found| anthropic::read_usage(found.text(0)?),
+    fault: |_| None,
     headers: &[("anthropic-version", "2023-06-01")],
 };
 
@@ -78,9 +97,14 @@ pub(super) static GEMINI: Format = Format {
     shape: Shape::Gemini,
     upstream: &Gemini,
     calls: &[],
+    forms: &[],
     streaming: &[],
-    tokens: &["usageMetadata"],
+    witness: |framing| {
+        Box::new(Outline::new(if framing == Framing::Elements { gemini::list_reader() } else { Gemini.reader() }))
+    },
+    wanted: &["usageMetadata"],
     usage: |found| gemini::read_usage(found.text(0)?),
+    fault: |_| None,
     headers: &[],
 };
 
@@ -89,9 +113,12 @@ pub(super) static OLLAMA: Format = Format {
     shape: Shape::Ollama,
     upstream: &Ollama,
     calls: &["chat", "embed", "embeddings", "generate", "show"],
+    forms: &[],
     streaming: &["chat", "generate"],
-    tokens: ollama::TOKENS,
+    witness: |_| Box::new(Outline::new(Ollama.reader())),
+    wanted: ollama::TOKENS,
     usage: ollama::read_usage,
+    fault: |_| None,
     headers: &[],
 };
 
@@ -101,26 +128,48 @@ impl Format {
         self.upstream.name()
     }
 
-    /// How a stream of this media type is cut into frames, where it is one of this format.
-    pub(crate) fn framing(&self, content_type: &[u8]) -> Option<Framing> {
-        let of_media = [(&b"text/event-stream"[..], Framing::Events), (b"application/x-ndjson", Framing::Lines)];
-        let (_, framing) = of_media.into_iter().find(|(media, _)| content_type.starts_with(media))?;
-        (framing == self.upstream.framing().0).then_some(framing)
+    /// How an answer of this media type is cut into frames, where it is a stream of this format.
+    pub(super) fn framing(&self, content_type: &[u8], is_stream: bool) -> Option<Framing> {
+        let own = self.upstream.framing().0;
+        let is_list = is_stream && self.shape == Shape::Gemini;
+        let of_media = [
+            (&b"text/event-stream"[..], Framing::Events, own == Framing::Events),
+            (b"application/x-ndjson", Framing::Lines, own == Framing::Lines),
+            (b"application/json", Framing::Elements, is_list),
+        ];
+        let found = of_media.into_iter().find(|(media, _, is_own)| *is_own && content_type.starts_with(media));
+        found.map(|(_, framing, _)| framing)
     }
 
     /// What looks at a stream on its way.
-    pub(super) fn beside(&'static self, account: &Rc<Account>) -> Box<dyn Conduit> {
-        Box::new(Beside::new(self, self.upstream, account))
+    pub(super) fn beside(&'static self, framing: Framing, account: &Rc<Account>) -> Box<dyn Conduit> {
+        Box::new(Beside::new(self, framing, (self.witness)(framing), account))
     }
 
-    /// What looks for the tokens of a whole answer.
+    /// What looks at a whole answer on its way.
     pub(crate) fn scanner(&self) -> Scanner {
-        Scanner::new(self.tokens)
+        Scanner::new(self.wanted)
     }
 
     /// The tokens that it found.
     pub(crate) fn usage(&self, found: &Found) -> Option<Usage> {
         (self.usage)(found)
+    }
+
+    /// The status of the error that it found.
+    pub(crate) fn fault(&self, found: &Found) -> Option<u16> {
+        (self.fault)(found)
+    }
+
+    /// Whether an error says that the credential is refused, which its status does not: a 400 of Google's and of xAI's
+    /// (2026-11). The client would take it for its own.
+    pub(crate) fn refuses_credential(&self, status: u16, body: &[u8]) -> bool {
+        match self.shape {
+            _ if status != 400 => false,
+            Shape::OpenAi => typed::refuses_credential(body) || Gemini.fault(status, body).status != status,
+            Shape::Gemini => Gemini.fault(status, body).status != status,
+            Shape::Anthropic | Shape::Ollama => false,
+        }
     }
 
     /// An error as the last event of a stream.

@@ -70,10 +70,12 @@ pub(super) fn admit(
     let method = headers.text(":method").unwrap_or_default();
     let stripped = Credential::strip(query);
     let call = match route {
-        Route::Direct(name, rest) => gateway.provider(name).map(|provider| direct::Call::of(provider, rest, &stripped)),
+        Route::Direct(name, rest) => {
+            gateway.provider(name).map(|provider| direct::Call::of(provider, method, rest, &stripped))
+        }
         Route::Health | Route::Ready | Route::Models(..) | Route::Api(..) | Route::Unknown => None,
     };
-    let shape = call.as_ref().map_or_else(|| Route::shape(path), direct::Call::shape);
+    let shape = call.as_ref().map_or_else(|| route.shape(path), direct::Call::shape);
     let refuse = |kind, message: String| Error::new(kind, message).reply(shape);
     match route {
         Route::Unknown => return Err(refuse(Kind::NotFound, format!("There is no {path} here."))),
@@ -104,7 +106,7 @@ pub(super) fn admit(
             }
             let is_json = (!end).then_some(media == Media::Json);
             call.check(&caller, method, is_json).map_err(|error| error.reply(shape))?;
-            let scanner = (is_json == Some(true)).then(|| Ok(call.scanner()));
+            let scanner = (is_json == Some(true)).then(|| Ok(direct::Call::scanner()));
             (Asks::Direct(call), scanner)
         }
         (Route::Models(way, name), None) => {

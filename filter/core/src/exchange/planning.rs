@@ -13,7 +13,7 @@ use crate::{
         Downstream,
         openai_chat::{ChatRequest, OpenAiChat},
     },
-    error::Error,
+    error::{Error, Kind},
     gateway::Gateway,
     headers::Headers,
     host::Surroundings,
@@ -42,12 +42,14 @@ pub(super) fn plan(
         Asks::Direct(call) => {
             edits.set.extend(missing_headers(headers, call.headers()));
             let (direct, request) = call.read(scanned.filter(|_| length > 0), length)?;
+            check_others(&request, &caller)?;
             let target = direct.target(&gateway.catalogue, &caller)?;
             let course = Course { targets: vec![target], ..Course::default() };
             (request, Some(direct), course, Rc::clone(gateway.routing.policy_of_one()))
         }
         Asks::Chat(way) => {
             let request = ChatRequest::read(scanned.unwrap_or_else(|| Ok(Found::default())), length)?;
+            check_others(&request, &caller)?;
             let target = headers.text(":path").unwrap_or_default();
             let (path, full_query) = target.split_once('?').unwrap_or((target, ""));
             let (course, policy) = route(gateway, &way, &caller, &request, (headers, path), around)?;
@@ -64,6 +66,17 @@ pub(super) fn plan(
     let plan = Plan::new(inquiry, course, policy, around.observer, now);
     steer(gateway, &plan, now, &mut edits);
     Ok((Rc::new(plan), edits))
+}
+
+/// A key that is for certain models has said which one it wants: what else a provider may take for the name of one would be sent
+/// unseen.
+fn check_others(request: &ChatRequest, caller: &Caller) -> Result<(), Error> {
+    if !request.contents.names_others || !caller.is_limited_to_models() {
+        return Ok(());
+    }
+    let message = "This key is for certain models, and this request may name others than its `model`: in `models`, in \
+                   `fallbacks`, in a tool or the like.";
+    Err(Error::new(Kind::PermissionDenied, message))
 }
 
 /// Who can be asked for a chat, in which order.
@@ -93,7 +106,8 @@ fn route(
     let view = around.observer.view(around.clock);
     let conditions = Conditions { observed: &view, entropy: around.entropy, clock: around.clock };
     let planned = gateway.routing.plan(&gateway.catalogue, way.way(), &asked, &conditions)?;
+    let passed_over = planned.passed_over();
     let Planned { mut targets, policy, on_context, on_content, .. } = planned;
     view.claim(&mut targets);
-    Ok((Course { targets, on_context, on_content }, policy))
+    Ok((Course { targets, on_context, on_content, passed_over }, policy))
 }

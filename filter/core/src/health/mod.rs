@@ -13,11 +13,11 @@
 //! The record is bounded. Of more targets than fit, those that no catalogue lists give way first, because whoever may invent
 //! names could otherwise push real ones out.
 
-mod course;
+mod history;
 mod name;
 
 pub use self::{
-    course::{Cause, Failure, Period, State},
+    history::{Period, State, Symptom, Trouble},
     name::{Name, NameRef},
 };
 
@@ -28,13 +28,13 @@ use crate::{
     store::{Reader, Record, Writer},
 };
 
-use self::course::Course;
+use self::history::History;
 
 /// How many targets are remembered.
 const MOST_ENTRIES: usize = 128;
 
 /// After so long without a failure nothing is remembered. As long as a provider's rate limits may need; much longer, and
-/// failures of different days would count as one trouble.
+/// failures of different days would count as one series.
 const FORGOTTEN_AFTER_MILLIS: u64 = 15 * 60 * 1_000;
 
 /// The targets that failed lately.
@@ -48,15 +48,15 @@ struct Entry {
     name: Rc<Name>,
     /// Whether a catalogue or the file lists it.
     is_listed: bool,
-    course: Course,
+    history: History,
 }
 
 impl Ledger {
     /// What is remembered of a target.
     #[must_use]
     pub fn state(&self, name: NameRef<'_>, now_millis: u64) -> State {
-        let entry = self.entry(name).filter(|entry| !entry.course.is_forgotten(now_millis));
-        entry.map_or(State::Healthy, |entry| entry.course.state(now_millis))
+        let entry = self.entry(name).filter(|entry| !entry.history.is_forgotten(now_millis));
+        entry.map_or(State::Healthy, |entry| entry.history.state(now_millis))
     }
 
     /// Whether a success of a target is worth noting.
@@ -73,27 +73,27 @@ impl Ledger {
 
     /// Why it failed the last time.
     #[must_use]
-    pub fn cause(&self, name: NameRef<'_>, now_millis: u64) -> Option<Cause> {
-        self.entry(name).filter(|entry| !entry.course.is_forgotten(now_millis)).map(|entry| entry.course.cause())
+    pub fn trouble(&self, name: NameRef<'_>, now_millis: u64) -> Option<Trouble> {
+        self.entry(name).filter(|entry| !entry.history.is_forgotten(now_millis)).map(|entry| entry.history.trouble())
     }
 
     /// The targets that failed lately.
     pub fn names(&self, now_millis: u64) -> impl Iterator<Item = &Rc<Name>> {
-        self.entries.iter().filter(move |entry| !entry.course.is_forgotten(now_millis)).map(|entry| &entry.name)
+        self.entries.iter().filter(move |entry| !entry.history.is_forgotten(now_millis)).map(|entry| &entry.name)
     }
 
     /// A try has failed.
-    pub fn fail(&mut self, name: &Rc<Name>, is_listed: bool, failure: Failure, cooldown: Cooldown, period: Period) {
-        self.entries.retain(|entry| !entry.course.is_forgotten(period.ended_millis));
+    pub fn fail(&mut self, name: &Rc<Name>, is_listed: bool, symptom: Symptom, cooldown: Cooldown, period: Period) {
+        self.entries.retain(|entry| !entry.history.is_forgotten(period.ended_millis));
         if let Some(entry) = self.entry_mut(name.borrowed()) {
             entry.is_listed = is_listed;
-            entry.course.fail(failure, cooldown, period);
+            entry.history.fail(symptom, cooldown, period);
             return;
         }
-        let course = Course::new(failure, cooldown, period.ended_millis);
-        self.entries.push(Entry { name: Rc::clone(name), is_listed, course });
+        let history = History::new(symptom, cooldown, period.ended_millis);
+        self.entries.push(Entry { name: Rc::clone(name), is_listed, history });
         if self.entries.len() > MOST_ENTRIES {
-            let rank = |entry: &Entry| (entry.is_listed, entry.course.until_millis());
+            let rank = |entry: &Entry| (entry.is_listed, entry.history.until_millis());
             let least = self.entries.iter().enumerate().min_by_key(|(_, entry)| rank(entry)).map(|(place, _)| place);
             least.map(|place| self.entries.swap_remove(place));
         }
@@ -102,20 +102,20 @@ impl Ledger {
     /// So many tries have succeeded; when the last of them was under way.
     pub fn succeed(&mut self, name: NameRef<'_>, times: u32, period: Period, now_millis: u64) {
         if let Some(entry) = self.entry_mut(name) {
-            entry.course.succeed(times, period, now_millis);
+            entry.history.succeed(times, period, now_millis);
         }
-        self.entries.retain(|entry| !entry.course.is_sound());
+        self.entries.retain(|entry| !entry.history.is_sound());
     }
 
     /// Whether a request may go there now. Where the target is half open, it is then the probe.
     pub fn claim(&mut self, name: NameRef<'_>, now_millis: u64) -> bool {
-        self.entry_mut(name).is_none_or(|entry| entry.course.claim(now_millis))
+        self.entry_mut(name).is_none_or(|entry| entry.history.claim(now_millis))
     }
 
     /// The probe has ended without telling anything.
     pub fn release(&mut self, name: NameRef<'_>) {
         if let Some(entry) = self.entry_mut(name) {
-            entry.course.release();
+            entry.history.release();
         }
     }
 
@@ -148,7 +148,7 @@ impl Record for Ledger {
         for entry in &self.entries {
             entry.name.write(&mut writer);
             writer.u8(entry.is_listed.into());
-            entry.course.write(&mut writer);
+            entry.history.write(&mut writer);
         }
         writer.0
     }
@@ -157,7 +157,7 @@ impl Record for Ledger {
 impl Entry {
     fn read(reader: &mut Reader<'_>) -> Option<Self> {
         let name = Rc::new(Name::read(reader)?);
-        Some(Self { name, is_listed: reader.u8()? != 0, course: Course::read(reader)? })
+        Some(Self { name, is_listed: reader.u8()? != 0, history: History::read(reader)? })
     }
 }
 

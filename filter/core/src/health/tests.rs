@@ -9,7 +9,7 @@ use super::*;
 
 const COOLDOWN: Cooldown = Cooldown { default: Duration::from_secs(30), max: Duration::from_mins(10) };
 const NEVER: Cooldown = Cooldown { default: Duration::ZERO, ..COOLDOWN };
-const DOWN: Failure = Failure { cause: Cause::ServerError, retry_after: None };
+const DOWN: Symptom = Symptom { trouble: Trouble::ServerError, retry_after: None };
 const START: u64 = 1_767_225_600_000;
 
 fn name(model: &str) -> Rc<Name> {
@@ -34,8 +34,8 @@ impl One {
         self.fails_as(DOWN, COOLDOWN, seconds)
     }
 
-    fn fails_as(&mut self, failure: Failure, cooldown: Cooldown, seconds: u64) -> &mut Self {
-        self.0.fail(&self.1, true, failure, cooldown, at(seconds));
+    fn fails_as(&mut self, symptom: Symptom, cooldown: Cooldown, seconds: u64) -> &mut Self {
+        self.0.fail(&self.1, true, symptom, cooldown, at(seconds));
         self
     }
 
@@ -86,7 +86,7 @@ fn a_target_cools_twice_as_long_after_each_failure_in_a_row_up_to_the_bound() {
 
 #[test]
 fn a_provider_that_says_when_is_asked_then_but_not_later_than_the_bound() {
-    let after = |seconds| Failure { cause: Cause::RateLimited, retry_after: Some(Duration::from_secs(seconds)) };
+    let after = |seconds| Symptom { trouble: Trouble::RateLimited, retry_after: Some(Duration::from_secs(seconds)) };
     for (asked, cooled) in [(1, 1), (7, 7), (100_000, 600)] {
         assert_eq!(One::new().fails_as(after(asked), COOLDOWN, 0).cools(0), cooled);
         assert_eq!(One::new().fails_as(after(asked), NEVER, 0).cools(0), cooled);
@@ -98,13 +98,13 @@ fn a_provider_that_says_when_is_asked_then_but_not_later_than_the_bound() {
 fn without_a_cool_down_nothing_cools_and_the_cause_is_known() {
     let mut one = One::new();
     for second in 0..100 {
-        one.fails_as(Failure { cause: Cause::CredentialRefused, ..DOWN }, NEVER, second);
+        one.fails_as(Symptom { trouble: Trouble::CredentialRefused, ..DOWN }, NEVER, second);
         assert_eq!(one.state(second), State::Healthy);
     }
-    assert_eq!(one.0.cause(one.1.borrowed(), START + 99_000), Some(Cause::CredentialRefused));
+    assert_eq!(one.0.trouble(one.1.borrowed(), START + 99_000), Some(Trouble::CredentialRefused));
     // Failures of one second are one write.
     let before = one.0.write();
-    assert_eq!(one.fails_as(Failure { cause: Cause::CredentialRefused, ..DOWN }, NEVER, 99).0.write(), before);
+    assert_eq!(one.fails_as(Symptom { trouble: Trouble::CredentialRefused, ..DOWN }, NEVER, 99).0.write(), before);
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn requests_that_were_under_way_when_a_target_failed_change_nothing() {
     }
     assert_eq!(one.0.write(), before);
     // Unless one brings a time that is later.
-    let after = Failure { cause: Cause::RateLimited, retry_after: Some(Duration::from_mins(2)) };
+    let after = Symptom { trouble: Trouble::RateLimited, retry_after: Some(Duration::from_mins(2)) };
     assert_eq!(one.fails_as(after, COOLDOWN, 1).cools(1), 120);
 }
 
@@ -274,7 +274,7 @@ proptest! {
             match event {
                 Event::Fails(after) => {
                     let retry_after = after.map(Duration::from_secs);
-                    ledger.fail(&name, target == 0, Failure { retry_after, ..DOWN }, COOLDOWN, at(now));
+                    ledger.fail(&name, target == 0, Symptom { retry_after, ..DOWN }, COOLDOWN, at(now));
                 }
                 Event::Succeeds => ledger.succeed(name.borrowed(), 1, at(now), at(now).ended_millis),
                 Event::Claims => _ = ledger.claim(name.borrowed(), at(now).ended_millis),

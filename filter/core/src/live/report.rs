@@ -10,14 +10,11 @@ use alloc::{
 };
 
 use crate::{
-    config::print_time,
-    health::{Cause, Name, NameRef, State},
+    config::print_millis,
+    health::{Name, NameRef, State, Trouble},
 };
 
 use super::Observer;
-
-/// The last second of the year 9999: later ones have no text.
-const LAST_SECOND: u64 = 253_402_300_799;
 
 impl Observer {
     /// What is known of targets now, as JSON; of those that may be shown.
@@ -48,15 +45,13 @@ impl Observer {
     fn write_target(&self, name: NameRef<'_>, now_millis: u64, out: &mut String) {
         let entry = self.with_traffic(now_millis, |traffic| traffic.entry(name).copied()).unwrap_or_default();
         let in_flight = self.slot(name, now_millis).in_flight(&*self.meter);
-        let (state, cause) =
-            self.with_ledger(|ledger| (ledger.state(name, now_millis), ledger.cause(name, now_millis)));
+        let (state, trouble) =
+            self.with_ledger(|ledger| (ledger.state(name, now_millis), ledger.trouble(name, now_millis)));
         let (state, until) = match state {
             State::Healthy => ("healthy", None),
             State::Cooling(until) => ("cooling_down", Some(until)),
             State::HalfOpen(_) => ("half_open", None),
         };
-        // Rounded up: at that time it is over.
-        let time = |millis: u64| print_time(millis.div_ceil(1_000).min(LAST_SECOND));
         let thousandths_of_failures = entry.failures.value().map(|millionths| millionths.saturating_add(500) / 1_000);
         let members = [
             ("provider", text(Some(name.provider))),
@@ -71,8 +66,8 @@ impl Observer {
             ("peak_latency_ms", whole(entry.latency_peak.value(now_millis))),
             ("in_flight", whole(in_flight.map(u64::from))),
             ("state", text(Some(state))),
-            ("cooling_until", text(until.map(time).as_deref())),
-            ("last_failure", text(cause.map(Cause::text))),
+            ("cooling_until", text(until.map(print_millis).as_deref())),
+            ("last_failure", text(trouble.map(Trouble::text))),
         ];
         let mut before = "{\"";
         for (name, value) in &members {

@@ -1,5 +1,8 @@
 //! Workers that share a store, and what each of them sees.
 
+mod health;
+mod traffic;
+
 use alloc::{format, string::String, vec, vec::Vec};
 use core::{cell::Cell, time::Duration};
 
@@ -8,7 +11,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     config::Cooldown,
-    health::{Cause, Failure, Ledger, NameRef},
+    health::{Ledger, NameRef, Symptom, Trouble},
     host::{Clock, Observed, Store},
     plan::Target,
     store::{Memory, Numbers, Record},
@@ -18,7 +21,7 @@ use record::{MOST_UNLISTED, Traffic};
 
 const START: u64 = 1_767_225_600_000;
 const COOLDOWN: Cooldown = Cooldown { default: Duration::from_secs(30), max: Duration::from_mins(10) };
-const DOWN: Failure = Failure { cause: Cause::ServerError, retry_after: None };
+const DOWN: Symptom = Symptom { trouble: Trouble::ServerError, retry_after: None };
 
 /// Lists what has a name of one letter, and counts all but `a`.
 #[derive(Debug)]
@@ -135,292 +138,6 @@ fn target(model: &str) -> Target {
 
 fn name(model: &str) -> NameRef<'_> {
     NameRef { provider: "p", account: "default", model }
-}
-
-#[test]
-fn a_target_that_failed_is_passed_over_by_every_worker_until_its_time() {
-    let process = Process::new(3);
-    process.fails(0, "a");
-    for _ in 0..29 {
-        assert!((0..3).all(|worker| process.cools(worker, "a") && !process.cools(worker, "b")));
-        assert!((0..3).all(|worker| process.first(worker, &["a", "b"]) == "b"));
-        process.wait(1_000);
-    }
-    process.wait(1_000);
-    assert!((0..3).all(|worker| !process.cools(worker, "a")));
-}
-
-#[test]
-fn a_probe_is_claimed_by_one_request_of_all_workers() {
-    let process = Process::new(2);
-    process.fails(0, "a");
-    process.wait(30_001);
-    // Both have seen that it is half open before either claims it.
-    let views = [process.view(0), process.view(1)];
-    let mut plans = [vec![target("a"), target("b")], vec![target("a"), target("b")]];
-    for (view, plan) in views.iter().zip(&plans) {
-        assert_eq!(view.cooling_until(&plan[0]), None);
-    }
-    for (view, plan) in views.iter().zip(&mut plans) {
-        view.claim(plan);
-    }
-    assert_eq!(plans.each_ref().map(|plan| plan[0].model.as_str()), ["a", "b"]);
-    assert_eq!(process.first(0, &["a", "b"]), "b");
-    assert_eq!(process.first(1, &["a", "b", "c"]), "b");
-    // It succeeds with its first content, and the others need not wait for the rest.
-    let mut probe = process.begin(0, "a");
-    process.wait(50);
-    probe.first_content(process.now());
-    assert_eq!(process.first(1, &["a", "b"]), "a");
-    assert_eq!(process.first(1, &["a", "b"]), "a");
-}
-
-#[test]
-fn a_probe_whose_client_went_away_is_free_again() {
-    let process = Process::new(2);
-    process.fails(0, "a");
-    process.wait(30_001);
-    assert_eq!(process.first(0, &["a", "b"]), "a");
-    let probe = process.begin(0, "a");
-    assert_eq!(process.first(1, &["a", "b"]), "b");
-    drop(probe);
-    assert_eq!(process.first(1, &["a", "b"]), "a");
-}
-
-#[test]
-fn where_all_cool_the_one_that_ends_first_is_asked() {
-    let process = Process::new(1);
-    process.fails(0, "a");
-    process.wait(31_000);
-    process.fails(0, "a");
-    process.wait(1_000);
-    process.fails(0, "b");
-    assert_eq!(process.first(0, &["a", "b"]), "b");
-    // Their probes are claimed one after the other; then whoever comes goes to the one whose probe ends first.
-    process.wait(100_000);
-    assert_eq!(process.first(0, &["a", "b"]), "a");
-    assert_eq!(process.first(0, &["a", "b"]), "b");
-    assert_eq!(process.first(0, &["b", "a"]), "b");
-}
-
-#[test]
-fn successes_of_a_target_that_failed_are_told_to_all() {
-    let process = Process::new(2);
-    process.fails(0, "a");
-    process.wait(30_001);
-    process.succeeds(1, "a", 5);
-    assert!(!process.cools(0, "a"));
-    assert_eq!(process.first(0, &["a", "b"]), "a");
-    // In the end nothing is remembered.
-    for _ in 0..30 {
-        process.wait(200);
-        process.succeeds(1, "a", 5);
-    }
-    assert_eq!(process.store.get(Ledger::KEY).unwrap().0, b"");
-}
-
-#[test]
-fn a_request_that_the_provider_refuses_shows_that_it_is_well_and_nothing_more() {
-    let process = Process::new(1);
-    process.fails(0, "a");
-    process.wait(30_001);
-    assert_eq!(process.first(0, &["a", "b"]), "a");
-    process.begin(0, "a").refused(process.now());
-    assert_eq!(process.first(0, &["a", "b"]), "a");
-    assert_eq!(process.first(0, &["a", "b"]), "a");
-    assert_eq!(process.report(0)["data"][0]["samples"], 1);
-}
-
-#[test]
-fn a_client_that_went_away_counts_neither_way() {
-    let process = Process::new(1);
-    drop(process.begin(0, "b"));
-    assert_eq!(process.report(0)["data"], serde_json::json!([]));
-    assert_eq!(process.view(0).in_flight(&target("b")), 0);
-}
-
-#[test]
-fn requests_under_way_are_counted_once_over_all_workers_where_somebody_asks() {
-    let process = Process::new(2);
-    let trips = [process.begin(0, "b"), process.begin(1, "b"), process.begin(1, "b"), process.begin(1, "c")];
-    let _uncounted = process.begin(0, "a");
-    for worker in 0..2 {
-        let view = process.view(worker);
-        assert_eq!(["a", "b", "c"].map(|model| view.in_flight(&target(model))), [0, 3, 1]);
-    }
-    // A new configuration changes nothing for those that are under way.
-    process.workers[1].configure(Rc::new(Letters));
-    let [first, second, third, fourth] = trips;
-    first.succeeded(process.now(), None);
-    second.failed(process.now(), DOWN, COOLDOWN);
-    drop((third, fourth));
-    assert_eq!(process.numbers.value("llm_requests_in_flight;provider=p;account=default;model=b;"), Some(0));
-    assert_eq!(process.numbers.value("llm_requests_in_flight;provider=p;account=default;model=a;"), None);
-}
-
-#[test]
-fn without_gauges_each_worker_counts_its_own() {
-    let process = Process::with(2, Numbers::excluded());
-    let trips = [process.begin(0, "b"), process.begin(0, "b")];
-    assert_eq!([0, 1].map(|worker| process.view(worker).in_flight(&target("b"))), [2, 0]);
-    drop(trips);
-    assert_eq!(process.view(0).in_flight(&target("b")), 0);
-}
-
-#[test]
-fn a_latency_is_known_to_all_a_moment_later() {
-    let process = Process::new(2);
-    assert_eq!(process.view(1).latency_millis(&target("a"), false), None);
-    process.succeeds(0, "a", 250);
-    process.wait(100);
-    let seen = process.view(1).latency_millis(&target("a"), false).unwrap();
-    assert!((240..=250).contains(&seen), "{seen}");
-    assert_eq!(process.view(1).latency_millis(&target("a"), true), None);
-    // A stream is as fast as its first content.
-    let mut trip = process.begin(0, "a");
-    process.wait(40);
-    trip.first_content(process.now());
-    process.wait(4_000);
-    let seen = process.view(1).latency_millis(&target("a"), true).unwrap();
-    assert!((30..=33).contains(&seen), "{seen}");
-    // And that is known although its client leaves.
-    drop(trip);
-    assert_eq!(process.samples("a"), 1);
-    assert_eq!(process.view(1).latency_millis(&target("a"), true), Some(seen));
-}
-
-#[test]
-fn a_plan_of_one_target_asks_nothing_and_its_success_costs_nothing_within_a_round() {
-    let process = Process::new(1);
-    process.succeeds(0, "a", 1);
-    let (calls, looks) = (process.store.calls(), process.clock.looks.get());
-    for _ in 0..99 {
-        let view = process.view(0);
-        view.claim(&mut [target("a")]);
-        process.succeeds(0, "a", 1);
-    }
-    assert_eq!((process.store.calls(), process.clock.looks.get()), (calls, looks));
-    // The hundredth takes them all along: the traffic is read and written, the ledger is read.
-    process.succeeds(0, "a", 1);
-    assert_eq!(process.store.calls() - calls, 3);
-    assert_eq!(process.samples("a"), 101);
-}
-
-#[test]
-fn a_plan_of_several_targets_reads_the_health_of_all_once() {
-    let process = Process::new(1);
-    process.fails(0, "a");
-    let (calls, looks) = (process.store.calls(), process.clock.looks.get());
-    assert_eq!(process.first(0, &["a", "b", "c"]), "b");
-    assert_eq!((process.store.calls() - calls, process.clock.looks.get() - looks), (1, 1));
-}
-
-#[test]
-fn the_failures_of_a_burst_are_one_write() {
-    let process = Process::new(1);
-    let trips: Vec<_> = (0..50).map(|_| process.begin(0, "a")).collect();
-    process.wait(5);
-    let version = |process: &Process| process.store.get(Ledger::KEY).map(|(_, version)| version);
-    let mut versions = Vec::new();
-    for trip in trips {
-        trip.failed(process.now(), DOWN, COOLDOWN);
-        versions.push(version(&process));
-    }
-    versions.dedup();
-    assert_eq!(versions.len(), 1);
-}
-
-#[test]
-fn samples_that_no_request_takes_along_are_told_by_the_tick() {
-    let process = Process::new(1);
-    process.succeeds(0, "a", 1);
-    process.succeeds(0, "a", 1);
-    assert_eq!(process.samples("a"), 1);
-    assert!(process.workers[0].tick(process.now()));
-    process.wait(100);
-    assert!(!process.workers[0].tick(process.now()));
-    assert_eq!(process.samples("a"), 2);
-    let calls = process.store.calls();
-    process.wait(100);
-    assert!(!process.workers[0].tick(process.now()));
-    assert_eq!(process.store.calls(), calls);
-}
-
-#[test]
-fn invented_names_get_the_places_there_are_and_then_share_one() {
-    let process = Process::new(2);
-    for number in 0..1_000 {
-        process.succeeds(number % 2, &format!("invented-{number}"), 1);
-    }
-    process.succeeds(0, &"x".repeat(100_000), 1);
-    process.succeeds(0, "a", 200);
-    process.succeeds(1, "a", 200);
-    let traffic = process.traffic();
-    let other = traffic.entry(NameRef::OTHER).unwrap();
-    assert_eq!(traffic.entries.len(), MOST_UNLISTED + 2);
-    assert_eq!(other.samples, 1_001 - u64::try_from(MOST_UNLISTED).unwrap());
-    assert_eq!(process.samples("a"), 2);
-    // Nor do they become gauges.
-    assert_eq!(process.numbers.value("llm_requests_in_flight;provider=p;account=default;model=invented-0;"), None);
-    // What fails under the shared name makes nothing cool.
-    let mut cooling = 0;
-    for number in 0..300 {
-        let model = format!("failing-{number}");
-        process.fails(0, &model);
-        cooling += usize::from(process.cools(0, &model));
-    }
-    assert_eq!(cooling, 0);
-    // After an hour the places are free.
-    process.wait(2 * 60 * 60 * 1_000);
-    process.succeeds(0, "new-comer", 1);
-    assert_eq!(process.samples("new-comer"), 1);
-}
-
-#[test]
-fn the_report_says_how_each_target_does() {
-    let process = Process::new(2);
-    let mut trip = process.begin(0, "b");
-    process.wait(100);
-    trip.first_content(process.now());
-    process.wait(400);
-    trip.succeeded(process.now(), Some(50));
-    process.fails(0, "b");
-    let _under_way = process.begin(1, "b");
-    process.succeeds(1, "a", 10);
-    process.wait(100);
-    process.workers[0].tick(process.now());
-    let report = process.report(1);
-    assert_eq!(report["object"], "list");
-    assert_eq!(report["data"][0]["model"], "a");
-    assert_eq!(report["data"][0]["in_flight"], serde_json::Value::Null);
-    assert_eq!(
-        report["data"][1],
-        serde_json::json!({
-            "provider": "p", "account": "default", "model": "b", "samples": 2,
-            "ttft_ms": 100.0, "latency_ms": 500.0, "tokens_per_second": 100.0, "failure_ratio": 0.2,
-            "peak_ttft_ms": 98, "peak_latency_ms": null, "in_flight": 1,
-            "state": "cooling_down", "cooling_until": "2026-01-01T00:00:31Z", "last_failure": "server_error",
-        })
-    );
-    process.wait(31_000);
-    assert_eq!(process.report(0)["data"][1]["state"], "half_open");
-    let hidden = process.workers[0].report(process.now(), |name| name.model != "b");
-    assert!(!String::from_utf8(hidden).unwrap().contains("\"b\""));
-}
-
-#[test]
-fn a_host_that_refuses_everything_costs_samples_and_no_request() {
-    let process = Process::new(1);
-    process.succeeds(0, "a", 1);
-    process.store.inject_conflicts(u32::MAX);
-    process.wait(1_000);
-    process.fails(0, "a");
-    process.succeeds(0, "a", 1);
-    assert_eq!(process.first(0, &["a", "b"]), "a");
-    process.store.inject_conflicts(0);
-    process.wait(1_000);
-    process.succeeds(0, "a", 1);
-    assert!(process.samples("a") > 1);
 }
 
 #[derive(Debug, Clone, Copy)]

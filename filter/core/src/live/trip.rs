@@ -4,7 +4,7 @@ use alloc::rc::Rc;
 
 use crate::{
     config::Cooldown,
-    health::{Failure, NameRef, Period},
+    health::{NameRef, Period, Symptom},
 };
 
 use super::{
@@ -56,13 +56,13 @@ impl Trip {
     }
 
     /// There is no answer, or not all of it.
-    pub fn failed(mut self, now_millis: u64, failure: Failure, cooldown: Cooldown) {
+    pub fn failed(mut self, now_millis: u64, symptom: Symptom, cooldown: Cooldown) {
         self.is_probe = false;
         if Observer::has_health(&self.slot) {
             let period = self.period(now_millis);
             let Slot { name, .. } = &*self.slot;
             let is_listed = self.slot.is_listed();
-            self.observer.change_ledger(now_millis, |ledger| ledger.fail(name, is_listed, failure, cooldown, period));
+            self.observer.change_ledger(now_millis, |ledger| ledger.fail(name, is_listed, symptom, cooldown, period));
         }
         self.leave_sample(now_millis, Went::Wrong);
     }

@@ -34,6 +34,17 @@ pub enum Cause {
     Unable,
 }
 
+/// How an answer that was passed on has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// As it should.
+    Whole,
+    /// Too early, or in something that is no answer.
+    Broken,
+    /// In the provider's own error, which stands for this status.
+    Fault(u16),
+}
+
 impl Failure {
     /// A failure that the provider has not put into words.
     pub(crate) fn of(error: &Error, shape: Shape) -> Self {
@@ -41,17 +52,8 @@ impl Failure {
     }
 
     /// What it tells of the target's health; nothing where the request is to blame.
-    pub(super) fn symptom(&self) -> Option<health::Failure> {
-        let cause = match (self.cause, self.status) {
-            (Cause::Credential, _) => health::Cause::CredentialRefused,
-            (Cause::Stated, 429) => health::Cause::RateLimited,
-            (Cause::Stated, 408) | (Cause::Unusable, 504) => health::Cause::Timeout,
-            (Cause::Unable, _) | (Cause::Stated, 400..=499) => return None,
-            (Cause::Stated, _) => health::Cause::ServerError,
-            (Cause::Unusable, 503) => health::Cause::Connection,
-            (Cause::Unusable, _) => health::Cause::BadAnswer,
-        };
-        Some(health::Failure { cause, retry_after: self.retry_after })
+    pub(super) fn symptom(&self) -> Option<health::Symptom> {
+        symptom(self.cause, self.status, self.retry_after)
     }
 
     /// How much it tells the client. What the request itself is to blame for tells most, then when to come again, then what
@@ -68,4 +70,18 @@ impl Failure {
             (Cause::Credential, _) => 0,
         }
     }
+}
+
+/// What a failure tells of its target's health; nothing where the request is to blame.
+pub(super) fn symptom(cause: Cause, status: u16, retry_after: Option<Duration>) -> Option<health::Symptom> {
+    let trouble = match (cause, status) {
+        (Cause::Credential, _) => health::Trouble::CredentialRefused,
+        (Cause::Stated, 429) => health::Trouble::RateLimited,
+        (Cause::Stated, 408) | (Cause::Unusable, 504) => health::Trouble::Timeout,
+        (Cause::Unable, _) | (Cause::Stated, 400..=499) => return None,
+        (Cause::Stated, _) => health::Trouble::ServerError,
+        (Cause::Unusable, 503) => health::Trouble::Connection,
+        (Cause::Unusable, _) => health::Trouble::BadAnswer,
+    };
+    Some(health::Symptom { trouble, retry_after })
 }

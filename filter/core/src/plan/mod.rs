@@ -14,11 +14,11 @@ mod progress;
 mod signpost;
 
 use alloc::{rc::Rc, string::String, vec::Vec};
-use core::{cell::RefCell, time::Duration};
+use core::{cell::RefCell, fmt::Write as _, mem, time::Duration};
 
 use self::progress::Progress;
 pub use self::{
-    failure::{Cause, Failure},
+    failure::{Cause, End, Failure},
     signpost::{CALLS_MARK, CLUSTER_HEADER, FLEX_MARK, NEXT_PROPERTY, Signpost, TRIES_MARK},
 };
 use crate::{
@@ -34,6 +34,9 @@ use crate::{
     step::{Name, Reply},
     usage::Usage,
 };
+
+/// The filter state property that carries [`Plan::passed_over`] to the access log, which reads it as `wasm.` and this name.
+pub const PASSED_OVER_PROPERTY: &str = "dragoman.passed_over";
 
 /// The header of an answer by which an attempt asks Envoy for the next try.
 pub const RETRY_HEADER: &str = "x-dragoman-retry";
@@ -56,6 +59,8 @@ pub struct Plan {
     pub inquiry: Inquiry,
     /// What happens after a failure.
     pub policy: Rc<Policy>,
+    /// Who is not asked, or only after others, and why: the operator's business. Empty where that is nobody.
+    pub passed_over: String,
     /// The headers that one target or another is sent; `None` where there is but one: what the one was sent is still there when
     /// the next one's turn has come.
     foreign: Option<Vec<Name>>,
@@ -91,9 +96,32 @@ pub struct Course {
     pub on_context: Vec<Target>,
     /// The same, where a provider's policy forbids the content.
     pub on_content: Vec<Target>,
+    /// Who is not asked, or only after others, and why; empty where that is nobody.
+    pub passed_over: String,
 }
 
 impl Course {
+    /// Takes away who can be asked behind Envoy's router only.
+    fn keep_plain(&mut self) {
+        let Self { targets, on_context, on_content, passed_over } = self;
+        targets.retain(|Target { provider, account, model, .. }| {
+            let is_kept = account.plain.is_some();
+            if !is_kept {
+                let space = if passed_over.is_empty() { "" } else { " " };
+                // Writing to a String cannot fail.
+                let _ = write!(
+                    passed_over,
+                    "{space}`{}/{model}`: Its cluster carries the module, and another target's does not.",
+                    provider.name
+                );
+            }
+            is_kept
+        });
+        for others in [on_context, on_content] {
+            others.retain(|target| target.account.plain.is_some());
+        }
+    }
+
     fn all(&self) -> impl Iterator<Item = &Target> {
         self.targets.iter().chain(&self.on_context).chain(&self.on_content)
     }
@@ -140,9 +168,7 @@ impl Plan {
         let mode = if is_native && !is_light { Mode::Native } else { Mode::Dispatch };
         if mode == Mode::Dispatch {
             // Called from the module, a cluster that carries it would enter its VM a second time.
-            for targets in [&mut course.targets, &mut course.on_context, &mut course.on_content] {
-                targets.retain(|target| target.account.plain.is_some());
-            }
+            course.keep_plain();
         }
         let foreign = (!is_single).then(|| {
             let mut names: Vec<Name> = Vec::new();
@@ -157,6 +183,7 @@ impl Plan {
             mode,
             inquiry,
             foreign,
+            passed_over: mem::take(&mut course.passed_over),
             observer: Rc::clone(observer),
             progress: RefCell::new(Progress::new(course, policy.attempts, now)),
             policy,
@@ -199,16 +226,21 @@ impl Plan {
     /// How long the first content of any target's answer may take.
     #[must_use]
     pub fn longest_patience(&self) -> Duration {
-        let is_flex = self.inquiry.request.flex;
-        self.progress.borrow().ahead().map(|target| target.provider.patience(is_flex)).max().unwrap_or_default()
+        self.progress.borrow().ahead().map(|target| self.full_patience(target)).max().unwrap_or_default()
     }
 
     /// How long the first content of a target's answer may take that is asked now.
     #[must_use]
     pub fn patience(&self, target: &Target, now: Duration) -> Duration {
+        let patience = self.full_patience(target);
+        if self.inquiry.request.flex { patience } else { patience.min(self.until().saturating_sub(now)) }
+    }
+
+    /// The same, of a target that is asked first.
+    fn full_patience(&self, target: &Target) -> Duration {
         let is_flex = self.inquiry.request.flex;
         let patience = target.provider.patience(is_flex);
-        if is_flex { patience } else { patience.min(self.until().saturating_sub(now)) }
+        if is_flex { patience } else { patience.min(self.policy.deadline) }
     }
 
     /// When it was made.
@@ -274,9 +306,9 @@ impl Plan {
         self.progress.borrow_mut().settle(status, self.inquiry.request.stream, now);
     }
 
-    /// The answer that is passed on has ended, whole or not.
-    pub fn finish(&self, is_whole: bool, now: Duration) {
-        self.progress.borrow_mut().finish(is_whole, self.policy.cooldown, now);
+    /// The answer that is passed on has ended.
+    pub fn finish(&self, end: End, now: Duration) {
+        self.progress.borrow_mut().finish(end, self.policy.cooldown, now);
     }
 
     /// Whether an answer is passed on.

@@ -95,11 +95,10 @@ impl Plan {
         self.fail(Failure::of(&error, self.inquiry.shape), now);
     }
 
-    /// Whether the try under way has had the time that it may take.
+    /// Whether the try under way has had the time that a try at its target may take.
     fn is_late(&self, now: Duration) -> bool {
         self.progress.borrow().under_way().is_some_and(|(target, began)| {
-            let patience = target.provider.patience(self.inquiry.request.flex);
-            now.saturating_sub(began).saturating_add(EARLY) >= patience
+            now.saturating_sub(began).saturating_add(EARLY) >= self.full_patience(&target)
         })
     }
 }

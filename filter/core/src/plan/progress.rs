@@ -3,7 +3,7 @@
 use alloc::{collections::VecDeque, rc::Rc, string::String, vec::Vec};
 use core::{fmt::Write as _, mem, time::Duration};
 
-use super::{Cause, Course, Failure, Next, Target};
+use super::{Cause, Course, End, Failure, Next, Target, failure::symptom};
 use crate::{
     chat::Reason,
     config::Cooldown,
@@ -188,13 +188,16 @@ impl Progress {
     }
 
     /// The answer that is passed on has come to its end, or to an end.
-    pub(super) fn finish(&mut self, is_whole: bool, cooldown: Cooldown, now: Duration) {
+    pub(super) fn finish(&mut self, end: End, cooldown: Cooldown, now: Duration) {
         let Some(trip) = self.trip.take().filter(|_| self.is_settled) else { return };
-        if is_whole {
-            trip.succeeded(millis(now), self.usage.map(|usage| usage.output));
-        } else {
-            let broken = health::Failure { cause: health::Cause::BadAnswer, retry_after: None };
-            trip.failed(millis(now), broken, cooldown);
+        let broken = match end {
+            End::Whole => return trip.succeeded(millis(now), self.usage.map(|usage| usage.output)),
+            End::Broken => Some(health::Symptom { trouble: health::Trouble::BadAnswer, retry_after: None }),
+            End::Fault(status) => symptom(Cause::Stated, status, None),
+        };
+        match broken {
+            Some(broken) => trip.failed(millis(now), broken, cooldown),
+            None => trip.refused(millis(now)),
         }
     }
 

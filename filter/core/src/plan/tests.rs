@@ -26,12 +26,16 @@ fn targets(names: &[&str]) -> Vec<Target> {
 }
 
 fn plan_of(course: Course, attempts: u32) -> Plan {
+    plan_within(Duration::from_mins(1), course, attempts)
+}
+
+fn plan_within(deadline: Duration, course: Course, attempts: u32) -> Plan {
     let body = br#"{"stream":true}"#;
     let mut scan = scan_request();
     scan.feed(body).unwrap();
     let request = ChatRequest::read(scan.finish(), body.len()).unwrap();
     let backoff = Backoff { base: Duration::from_millis(100), max: Duration::from_secs(2) };
-    let policy = Policy::of(&Retry { attempts, backoff, deadline: Duration::from_mins(1), ..Retry::default() });
+    let policy = Policy::of(&Retry { attempts, backoff, deadline, ..Retry::default() });
     let mut kept = Kept::default();
     kept.push(body.to_vec());
     let inquiry = Inquiry {
@@ -130,6 +134,15 @@ fn after_the_deadline_nobody_is_asked_any_more() {
 }
 
 #[test]
+fn a_try_that_has_had_all_the_time_there_is_was_late() {
+    let deadline = Duration::from_secs(10);
+    let plan = plan_within(deadline, Course { targets: targets(&["a", "b"]), ..Course::default() }, 0);
+    begin(&plan);
+    assert!(plan.begin(START + deadline).is_none());
+    assert_eq!(plan.attempts(), "a/m=504");
+}
+
+#[test]
 fn of_several_failures_the_one_that_tells_most_is_told() {
     let unusable = |status| Failure { cause: Cause::Unusable, ..stated(status, None) };
     let refused = || Failure { cause: Cause::Credential, ..stated(502, None) };
@@ -154,7 +167,7 @@ fn of_several_failures_the_one_that_tells_most_is_told() {
 fn larger_models_are_asked_where_the_conversation_is_too_long_and_only_once() {
     let mut all = targets(&["a", "b", "big"]);
     let on_context = vec![all.pop().unwrap()];
-    let plan = plan_of(Course { targets: all, on_context, on_content: Vec::new() }, 1);
+    let plan = plan_of(Course { targets: all, on_context, ..Course::default() }, 1);
     begin(&plan);
     assert!(!plan.detour(Reason::ContentPolicy));
     assert!(plan.detour(Reason::ContextLength));
@@ -185,7 +198,7 @@ fn a_token_is_read_back_whatever_marks_follow_it() {
 fn a_larger_model_that_was_asked_already_is_not_asked_again() {
     let all = targets(&["a", "b"]);
     let on_context = vec![all[0].clone(), all[1].clone()];
-    let plan = plan_of(Course { targets: all, on_context, on_content: Vec::new() }, 0);
+    let plan = plan_of(Course { targets: all, on_context, ..Course::default() }, 0);
     begin(&plan);
     assert!(plan.detour(Reason::ContextLength));
     plan.fail(stated(400, None), START);

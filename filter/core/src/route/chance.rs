@@ -10,7 +10,8 @@
 
 use core::cell::Cell;
 
-use crate::{config::Decimal, host::Entropy};
+pub(super) use crate::splitmix::mix;
+use crate::{config::Decimal, fnv, host::Entropy, splitmix};
 
 /// Random numbers, from one draw of the surroundings': each costs a call of the host.
 pub(super) struct Chance<'a> {
@@ -26,11 +27,11 @@ impl<'a> Chance<'a> {
         Self { entropy, state: Cell::new(None) }
     }
 
-    /// The next number (`SplitMix64`).
+    /// The next number.
     pub(super) fn draw(&self) -> u64 {
-        let state = self.state.get().unwrap_or_else(|| self.entropy.draw()).wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let (state, number) = splitmix::next(self.state.get().unwrap_or_else(|| self.entropy.draw()));
         self.state.set(Some(state));
-        mix(state)
+        number
     }
 
     /// A number below `bound`; 0 where that is 0. The bias, less than one in 2^32, decides nothing.
@@ -47,16 +48,9 @@ pub(super) fn race(noise: u64, weight: Decimal) -> u128 {
     late.checked_div(weight.billionths.into()).unwrap_or_else(|| 1 << (RANK_BITS - 1) | u128::from(noise))
 }
 
-/// A hash of a text (FNV-1a), well mixed.
+/// A hash of a text, well mixed.
 pub(super) fn hash(text: &[u8]) -> u64 {
-    mix(text.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)))
-}
-
-/// Spreads whatever distinguishes two numbers over all bits.
-pub(super) const fn mix(number: u64) -> u64 {
-    let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    number ^ (number >> 31)
+    mix(fnv::hash(text.iter().copied()))
 }
 
 /// `-log2(noise / 2^64)` in units of 2^-32. Bit by bit: the square of a number has twice its logarithm.

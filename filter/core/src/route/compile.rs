@@ -17,9 +17,9 @@ use super::{
 use crate::{
     account::Account,
     catalogue::{Catalogue, own_id},
-    config::{self, Config, Credential, Decimal, Destination, Sticky, StrategyKind},
+    config::{self, Config, Credential, Decimal, Destination, StrategyKind},
     gateway::Provider,
-    map::{NameMap, NameSet},
+    map::NameMap,
 };
 
 /// What the sections of one level of the file refer to.
@@ -31,8 +31,6 @@ pub(super) struct Compiler<'c, E> {
     environment: &'c E,
     /// Routing configurations by name.
     places: NameMap<'c, usize>,
-    /// The headers that are looked at.
-    pub(super) headers: NameSet<'static>,
 }
 
 impl<'c, E: Fn(&str) -> Option<String>> Compiler<'c, E> {
@@ -50,7 +48,7 @@ impl<'c, E: Fn(&str) -> Option<String>> Compiler<'c, E> {
             sections.get(name).map(|section| (name, (provider, *section)))
         };
         let providers = providers.iter().filter_map(with_section).collect();
-        Self { config, providers, catalogue, environment, places, headers: NameSet::default() }
+        Self { config, providers, catalogue, environment, places }
     }
 
     /// The routing configuration of this name.
@@ -69,9 +67,6 @@ impl<'c, E: Fn(&str) -> Option<String>> Compiler<'c, E> {
             StrategyKind::Rules => Choosing::Rules(Rules::compile(self, section, at)),
             StrategyKind::Auto => Choosing::Auto,
         };
-        if let Choosing::Split(Some(Sticky::Header(name))) = &choice {
-            self.look_at(name);
-        }
         let mut branches = self.branches(&section.targets, &format!("{at}/targets"));
         for provider in &section.providers {
             let leaf = Leaf { provider: Some(self.provider(provider)), account: None, model: None, own: None };
@@ -100,11 +95,6 @@ impl<'c, E: Fn(&str) -> Option<String>> Compiler<'c, E> {
                 Node::Strategy(Box::new(Strategy { choice: Choosing::Fallback, branches, is_active: true }))
             }
         }
-    }
-
-    /// Notes that a header is looked at.
-    pub(super) fn look_at(&mut self, name: &str) {
-        self.headers.insert(name.to_string());
     }
 
     fn branches(&mut self, targets: &[config::Target], at: &str) -> Vec<Branch> {

@@ -74,7 +74,6 @@ pub struct Routing {
     policy: Rc<Policy>,
     /// Of [`Way::Ai`], and of a provider's own paths: one try.
     policy_of_one: Rc<Policy>,
-    headers: Vec<String>,
 }
 
 /// A named router.
@@ -111,7 +110,7 @@ pub struct Query<'a> {
     pub endpoint: Endpoint,
     /// Its path without the query.
     pub path: &'a str,
-    /// Its headers, at least those of [`Routing::headers`].
+    /// Its headers.
     pub headers: Headers<'a>,
     /// The model asked for.
     pub model: Option<&'a str>,
@@ -149,6 +148,8 @@ pub struct Planned {
     pub targets: Vec<Target>,
     /// Who was considered and is not asked, and why.
     pub dropped: Vec<Dropped>,
+    /// Who is asked only if those fail that it would come before.
+    pub cooling: Vec<Cooling>,
     /// What is done about failures.
     pub policy: Rc<Policy>,
     /// Whom to ask where a target says that its context window is too small. Some may be among `targets`.
@@ -164,6 +165,15 @@ pub struct Dropped {
     pub candidate: String,
     /// Why, as it would be told to the caller if there were no other.
     pub error: Error,
+}
+
+/// A target that failed lately, and stands behind those that did not.
+#[derive(Debug, Clone)]
+pub struct Cooling {
+    /// Which.
+    pub target: Target,
+    /// Until when, in milliseconds since the epoch.
+    pub until_millis: u64,
 }
 
 impl Routing {
@@ -203,7 +213,6 @@ impl Routing {
             fallback_models: config.fallback_models.clone(),
             policy_of_one: Rc::new(Policy { attempts: 0, ..Policy::clone(&policy) }),
             policy,
-            headers: compiler.headers.into_names().collect(),
         }
     }
 
@@ -211,12 +220,6 @@ impl Routing {
     #[must_use]
     pub fn has_router(&self, name: &str) -> bool {
         self.routers.contains(name)
-    }
-
-    /// The headers that rules and sticky strategies look at: to be kept until the request is planned.
-    #[must_use]
-    pub fn headers(&self) -> &[String] {
-        &self.headers
     }
 
     /// What is done about failures where nobody else is asked: nothing.
@@ -249,6 +252,7 @@ impl Routing {
             return Ok(Planned {
                 targets,
                 dropped: survey.dropped,
+                cooling: Vec::new(),
                 policy: Rc::clone(&self.policy_of_one),
                 on_context: Vec::new(),
                 on_content: Vec::new(),
@@ -268,7 +272,8 @@ impl Routing {
             survey.targets(found)?
         };
         let policy = Rc::clone(router.map_or(&self.policy, |router| &router.policy));
-        Ok(Planned { targets, dropped: survey.dropped, policy, on_context: larger, on_content: laxer })
+        let Survey { dropped, cooling, .. } = survey;
+        Ok(Planned { targets, dropped, cooling, policy, on_context: larger, on_content: laxer })
     }
 
     /// What a strategy decides, of the key or of the router; `None` where there is none, or none that says anything.
@@ -311,12 +316,13 @@ impl<'a> Survey<'a> {
             return Vec::new();
         }
         let dropped = core::mem::take(&mut self.dropped);
+        let cooling = core::mem::take(&mut self.cooling);
         let met = core::mem::take(&mut self.met);
         let spellings = spellings("", &met);
         let found = self.models(lists.of(self.query.model.unwrap_or_default(), &spellings));
         let found = self.able(found);
         let targets = self.in_order(found);
-        (self.dropped, self.met) = (dropped, met);
+        (self.dropped, self.cooling, self.met) = (dropped, cooling, met);
         targets
     }
 
@@ -330,7 +336,7 @@ impl<'a> Survey<'a> {
     }
 
     /// Each once; those that cool down behind the others, in the order in which they will be ready.
-    fn in_order(&self, mut candidates: Vec<Candidate<'_>>) -> Vec<Target> {
+    fn in_order(&mut self, mut candidates: Vec<Candidate<'_>>) -> Vec<Target> {
         if candidates.len() > 1 {
             let all = candidates;
             candidates = Vec::with_capacity(all.len());
@@ -339,9 +345,18 @@ impl<'a> Survey<'a> {
                     candidates.push(candidate);
                 }
             }
-            let cooling = |candidate: &Candidate<'_>| candidate.cooling_until(self.conditions.observed);
+            let observed = self.conditions.observed;
+            let cooling = |candidate: &Candidate<'_>| candidate.cooling_until(observed);
             let rank = |candidate| cooling(candidate).map_or(0, |end| u128::from(end).saturating_add(1));
             let ranks: Vec<_> = candidates.iter().map(rank).collect();
+            // Where all cool, none stands behind another for it.
+            if ranks.contains(&0) {
+                let told = |candidate: &Candidate<'_>| {
+                    let target = || candidate.target.clone();
+                    cooling(candidate).map(|until_millis| Cooling { target: target(), until_millis })
+                };
+                self.cooling.extend(candidates.iter().filter_map(told));
+            }
             candidates = ordered(candidates, &ranks);
         }
         candidates.into_iter().take(MAX_TARGETS).map(|candidate| candidate.target).collect()

@@ -8,7 +8,7 @@ use alloc::{format, string::String, vec::Vec};
 use core::cell::OnceCell;
 
 use super::{
-    Conditions, Dropped, Query, Routing, accounts,
+    Conditions, Cooling, Dropped, Query, Routing, accounts,
     candidate::Candidate,
     chance::{Chance, hash},
     estimate,
@@ -41,6 +41,7 @@ pub(super) struct Survey<'a> {
     pub(super) mapping: Option<&'a ModelMapping>,
     chance: Chance<'a>,
     pub(super) dropped: Vec<Dropped>,
+    pub(super) cooling: Vec<Cooling>,
     /// The models that were considered, where lists of fallbacks are held against them.
     pub(super) met: Vec<Choice<'a>>,
     spellings: OnceCell<Vec<String>>,
@@ -62,6 +63,7 @@ impl<'a> Survey<'a> {
             mapping: None,
             chance: Chance::new(conditions.entropy),
             dropped: Vec::new(),
+            cooling: Vec::new(),
             met: Vec::new(),
             spellings: OnceCell::new(),
             visits_left: MAX_VISITS,

@@ -380,3 +380,23 @@ fn a_long_history_takes_no_longer_than_its_length() {
     );
     ask(&gateway, post(CHAT, &[]), &[thoughts.as_bytes()]).sent();
 }
+
+#[test]
+fn a_routers_deadline_may_be_longer_than_the_files() {
+    let gateway = gateway(
+        r#"{"retry": {"deadline": "20s"}, "routers": {"patient": {"retry": {"deadline": "90s"}}, "hasty": {"retry": {"deadline": "5s"}}},
+            "providers": {"a": {"kind": "openai", "auth": "none", "timeouts": {"first_byte": "60s"}}}}"#,
+    );
+    // The route that is rendered has the longest, which need not be asked for.
+    for (path, seconds, asked) in [
+        ("/router/patient/chat/completions", 60, None),
+        (CHAT, 20, Some("20000")),
+        ("/router/hasty/chat/completions", 5, Some("5000")),
+    ] {
+        let sent = ask(&gateway, post(path, &[]), &[br#"{"model":"a/m"}"#]).sent();
+        let target = sent.plan.first().unwrap();
+        assert_eq!(sent.plan.patience(&target, sent.plan.made_at()).as_secs(), seconds, "{path}");
+        assert_eq!(sent.plan.longest_patience().as_secs(), seconds, "{path}");
+        assert_eq!(Headers(&sent.headers).text("x-envoy-upstream-rq-per-try-timeout-ms"), asked, "{path}");
+    }
+}

@@ -46,6 +46,8 @@ pub(crate) struct Sent {
     pub(crate) plan: Rc<Plan>,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
+    /// Who knows how targets fare.
+    pub(crate) observer: Rc<Observer>,
     attempt: Attempt,
 }
 
@@ -121,7 +123,7 @@ pub(crate) fn ask(gateway: &Rc<Gateway>, mut headers: HeaderMap, pieces: &[&[u8]
             apply(&mut headers, &edits);
             let Front { length, text } = change.front(read);
             body.splice(..length, text);
-            Asked::Sent(Sent { plan, headers, body, attempt })
+            Asked::Sent(Sent { plan, headers, body, observer, attempt })
         }
         Step::Reply(reply) => Asked::Refused(reply),
         Step::Wait => panic!("there is nothing left to wait for"),
@@ -180,8 +182,12 @@ impl Sent {
             };
         }
         match progress {
-            Progress::Released(release, _) if flow.is_none() => answer.release(&mut map, &release, &buffer),
-            Progress::Released(..) => {}
+            Progress::Released(release, rest) => {
+                if flow.is_none() {
+                    answer.release(&mut map, &release, &buffer);
+                }
+                rest.finish(NewYear.now());
+            }
             Progress::Held(_) | Progress::Again(_) | Progress::Instead(_) => {
                 panic!("an answer that has ended is not held")
             }

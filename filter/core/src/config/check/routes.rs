@@ -102,6 +102,9 @@ pub(super) fn check_models(names: &Names<'_>, config: &Config, reader: &mut Read
     }
     for (alias, models) in &config.aliases {
         let at = format!("/aliases{}", step(alias));
+        if models.is_empty() {
+            refuse(reader, &at, Err("leads to no model".to_string()));
+        }
         for model in models {
             refuse(reader, &at, names.model(model));
         }

@@ -142,6 +142,11 @@ fn a_model_that_is_disabled_is_no_target() {
 }
 
 #[test]
+fn an_alias_leads_somewhere() {
+    assert_eq!(problems(r#""aliases": {"none": []}"#), ["/aliases/none: leads to no model"]);
+}
+
+#[test]
 fn of_aliases_that_lead_too_far_the_one_that_is_too_long_is_named() {
     let chain = |length: usize| {
         let row = |index: usize| format!(r#""a{index}": ["m{index}", "a{}"]"#, index + 1);

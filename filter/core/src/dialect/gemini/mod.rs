@@ -9,6 +9,7 @@ mod citation;
 mod contents;
 mod family;
 mod fault;
+mod list;
 mod media;
 mod options;
 mod partial;
@@ -77,6 +78,11 @@ impl Upstream for Gemini {
     fn rate_limits(&self, _headers: Headers<'_>, _now: u64) -> Vec<(Name, String)> {
         Vec::new()
     }
+}
+
+/// Reads a stream that was not asked for as events.
+pub(crate) fn list_reader() -> Box<dyn Reader> {
+    Box::new(list::List::default())
 }
 
 /// The tokens in the member `usageMetadata` of an answer.

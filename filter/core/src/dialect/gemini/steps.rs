@@ -69,7 +69,7 @@ impl Reader for Steps {
 
 impl Steps {
     /// Tells what an answer or an event says.
-    fn take<'a>(&mut self, json: &'a str, each: Each<'_, 'a>) -> Result<(), Broken> {
+    pub(super) fn take<'a>(&mut self, json: &'a str, each: Each<'_, 'a>) -> Result<(), Broken> {
         let answer: Answer<'_> = json::read(json).map_err(|_| Broken::Malformed)?;
         if let Some(error) = &answer.error {
             return Err(Broken::Fault(fault::of_answer(error)));

@@ -27,6 +27,9 @@ pub(super) struct WireAnswer<'a> {
     /// `null` is a message that says nothing.
     #[serde(borrow, deserialize_with = "present")]
     pub(super) message: Option<WireMessage<'a>>,
+    /// The text where none of a chat is wanted (`/api/generate`).
+    #[serde(borrow, deserialize_with = "lenient")]
+    pub(super) response: Option<Str<'a>>,
     #[serde(deserialize_with = "lenient")]
     done: Option<bool>,
     #[serde(borrow, deserialize_with = "lenient")]
@@ -121,6 +124,9 @@ impl Told {
         let (choice, is_done, usage) = (0, answer.is_done(), answer.usage());
         if !core::mem::replace(&mut self.has_begun, true) {
             each(Delta::Start { id: None, model: said(answer.model), service_tier: None });
+        }
+        if let Some(text) = said(answer.response) {
+            each(Delta::Text { choice, text });
         }
         let message = answer.message.unwrap_or_default();
         if let Some(text) = said(message.thinking) {

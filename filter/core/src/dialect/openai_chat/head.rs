@@ -12,7 +12,7 @@ use super::call_id;
 use crate::{
     dialect::{Wishes, abilities::Notes},
     error::{Error, Kind},
-    json::{self, Edit, Edits, Failure, Fault, Found, MAX_DEPTH, Marks, Member, Scanner},
+    json::{self, Edit, Edits, Failure, Fault, Found, MAX_DEPTH, Marks, Member, Others, Scanner},
 };
 
 /// The members that decide; the rest is the provider's business.
@@ -26,6 +26,8 @@ const WANTED: &[&str] = &[
     "max_tokens",
     "tools",
     "user",
+    "serviceTier",
+    "plugins",
     "tool_choice",
     // From here on wishes that not every format can express, by the names that their table has: see `Wishes`.
     "n",
@@ -44,8 +46,8 @@ const WANTED: &[&str] = &[
     "structured_outputs",
 ];
 
-const MODEL: usize = 0;
-const STREAM: usize = 1;
+pub(crate) const MODEL: usize = 0;
+pub(crate) const STREAM: usize = 1;
 const STREAM_OPTIONS: usize = 2;
 const SERVICE_TIER: usize = 3;
 const MAX_COMPLETION_TOKENS: usize = 4;
@@ -53,8 +55,11 @@ const TEMPERATURE: usize = 5;
 const MAX_TOKENS: usize = 6;
 const TOOLS: usize = 7;
 const USER: usize = 8;
-const TOOL_CHOICE: usize = 9;
-const WISHES: usize = 10;
+/// `service_tier` in Gemini's own requests.
+const CAMEL_SERVICE_TIER: usize = 9;
+const PLUGINS: usize = 10;
+const TOOL_CHOICE: usize = 11;
+const WISHES: usize = 12;
 
 /// What only some providers understand and others refuse: it comes from a history that one of them began. And pictures, which
 /// stand in parts of messages and not everywhere where their names do: a tool may well have a parameter `image_url`.
@@ -64,6 +69,13 @@ static MARKS: Marks = Marks {
     place: "messages",
     kinds: ("type", [&["image_url", "input_image", "image"], &["input_audio"], &["file"]]),
     sources: &["image_url", "url"],
+    // 2026-11: a tool of OpenAI's that draws and one of Anthropic's that advises have models of their own. OpenRouter has lists
+    // (`models`) and presets of models, Groq's compound systems name theirs in `compound_custom`, Vercel's gateway in
+    // `providerOptions`, Together one that guards in `safety_model`, Azure one that embeds in `data_sources`.
+    others: Others {
+        names: &["compound_custom", "data_sources", "preset", "providerOptions"],
+        within: &[TOOLS, PLUGINS],
+    },
 };
 
 /// The scan that [`ChatRequest::read`] needs.
@@ -78,7 +90,7 @@ const MAX_MODEL: usize = 256;
 /// A chat request as far as the gateway must know it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChatRequest {
-    /// The model as asked for, where one is.
+    /// The model as asked for, where one is; an empty name is none.
     pub model: Option<String>,
     /// Whether the answer is to be streamed.
     pub stream: bool,
@@ -119,6 +131,8 @@ pub struct Contents {
     pub images: usize,
     /// Whether it offers tools.
     pub has_tools: bool,
+    /// Whether something in it may name other models than its `model`.
+    pub names_others: bool,
 }
 
 /// What another provider may have left in a conversation.
@@ -157,10 +171,13 @@ impl ChatRequest {
     /// A fault of the document, or a field of the wrong type.
     pub fn read(scanned: Result<Found, Failure>, length: usize) -> Result<Self, Error> {
         let found = scanned.map_err(describe)?;
+        let flex = is_flex(&found);
         let member = |index| found.member(index);
 
         let inside = found.open.saturating_add(1);
         let (model, model_span) = match member(MODEL) {
+            // Clients that leave the choice to the gateway must often send the member.
+            Some(model) if model.text.as_deref() == Some(b"\"\"") => (None, model.span.clone()),
             Some(model) => (Some(model_name(model)?), model.span.clone()),
             None => (None, inside..inside),
         };
@@ -177,7 +194,6 @@ impl ChatRequest {
         }
         let text = |index| member(index).and_then(|member| member.text.as_deref());
         let tokens = |index| text(index).and_then(|text| json::read(&json::text(text)).ok());
-        let flex = member(SERVICE_TIER).is_some_and(|tier| tier.text.as_deref() == Some(br#""flex""#));
         let (wants_usage, usage) = match (stream, member(STREAM_OPTIONS)) {
             (false, _) => (true, None),
             // At the front: what stands behind the last change need not leave the host's buffer.
@@ -195,6 +211,7 @@ impl ChatRequest {
                 text_length: length.saturating_sub(found.blank).saturating_sub(found.opaque),
                 images: found.noticed_kinds[0],
                 has_tools,
+                names_others: found.noticed_others > 0,
             },
             user: text(USER).and_then(|text| json::read(&json::text(text)).ok()),
             max_output_tokens: tokens(MAX_COMPLETION_TOKENS).or_else(|| tokens(MAX_TOKENS)),
@@ -221,7 +238,8 @@ impl ChatRequest {
         if self.model.as_deref() != Some(id) {
             // A string can always be written.
             let name = serde_json::to_string(id).unwrap_or_default();
-            let text = if self.model.is_some() { name } else { format!(r#""model":{name}{}"#, self.comma) };
+            let is_missing = self.model_span.is_empty();
+            let text = if is_missing { format!(r#""model":{name}{}"#, self.comma) } else { name };
             edits.push(self.model_span.clone(), text.into_bytes());
         }
         match (habits.stream_options, &self.usage, &self.options) {
@@ -234,6 +252,12 @@ impl ChatRequest {
         }
         edits
     }
+}
+
+/// Whether a request asks for the slow, cheap tier: in lower case in OpenAI's API, in either in Google's.
+pub(crate) fn is_flex(found: &Found) -> bool {
+    let is = |index| found.text(index).is_some_and(|tier| tier.eq_ignore_ascii_case(r#""flex""#));
+    is(SERVICE_TIER) || is(CAMEL_SERVICE_TIER)
 }
 
 /// What of a request not every format can express. Most requests have nothing of it.
@@ -368,6 +392,7 @@ mod tests {
             ("{}", r#"{"model":"m"}"#),
             ("{ }", r#"{"model":"m" }"#),
             (r#"{"stream":true}"#, r#"{"model":"m","stream_options":{"include_usage":true},"stream":true}"#),
+            (r#"{"x":1,"model" : ""}"#, r#"{"x":1,"model" : "m"}"#),
         ] {
             assert_eq!(read(body).unwrap().model, None);
             assert_eq!(sent(body, "m"), expected);
@@ -438,6 +463,31 @@ mod tests {
     }
 
     #[test]
+    fn what_may_name_other_models_is_noticed_and_schemas_are_not() {
+        for (body, expected) in [
+            (r#"{"model":"m","messages":[{"model":"x","models":["x"]}]}"#, false),
+            (r#"{"models":["x"]}"#, true),
+            (r#"{"m\u006fdels":["x"]}"#, true),
+            (r#"{"Models":["x"]}"#, true),
+            (r#"{"models":null}"#, false),
+            (r#"{"fallbacks":[{"a":"b"}]}"#, true),
+            (r#"{"safety_model":"x"}"#, true),
+            (r#"{"preset":"x"}"#, true),
+            (r#"{"provider\u004fptions":{"gateway":{}}}"#, true),
+            (r#"{"provider":{"order":["x"]}}"#, false),
+            (r#"{"tools":[{"type":"image_generation","model":"x"}]}"#, true),
+            (r#"{"tools":[{"type":"image_generation","\u006dodel":"x"}]}"#, true),
+            (r#"{"tools":[{"type":"x","parameters":{"models":["x"]}}]}"#, true),
+            (r#"{"tools":[{"parameters":{"properties":{"model":{"type":"string"}},"required":["model"]}}]}"#, false),
+            (r#"{"tools":[{"name":"model"}],"tool_choice":{"name":"model"}}"#, false),
+            (r#"{"plugins":[{"id":"auto-router","allowed_models":["x"]}]}"#, true),
+            (r#"{"plugins":[{"id":"web"}]}"#, false),
+        ] {
+            assert_eq!(read(body).unwrap().contents.names_others, expected, "{body}");
+        }
+    }
+
+    #[test]
     fn pictures_and_white_space_are_no_text() {
         let picture = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJ".repeat(50);
         for (text, is_text) in [
@@ -471,7 +521,6 @@ mod tests {
         for (body, param) in [
             (r#"{"model":null}"#, Some("model")),
             (r#"{"model":1}"#, Some("model")),
-            (r#"{"model":""}"#, Some("model")),
             (r#"{"model":"m","temperature":2.5}"#, Some("temperature")),
             (r#"{"model":"m\r\nset-cookie: a=b"}"#, Some("model")),
             (r#"{"model":"modèle"}"#, Some("model")),

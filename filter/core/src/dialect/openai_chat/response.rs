@@ -66,6 +66,9 @@ pub(crate) fn read_usage(text: &str) -> Option<Usage> {
         input_tokens_details: Option<PromptDetails>,
         #[serde(default)]
         output_tokens_details: Option<CompletionDetails>,
+        /// All that some tell of embeddings and rankings.
+        #[serde(default)]
+        total_tokens: Option<u64>,
     }
     #[derive(Deserialize, Default)]
     struct PromptDetails {
@@ -85,12 +88,14 @@ pub(crate) fn read_usage(text: &str) -> Option<Usage> {
     wire.map(|wire| {
         let prompt = wire.prompt_tokens_details.or(wire.input_tokens_details).unwrap_or_default();
         let completion = wire.completion_tokens_details.or(wire.output_tokens_details).unwrap_or_default();
+        let output = wire.completion_tokens.or(wire.output_tokens);
+        let total = wire.total_tokens.filter(|_| output.is_none());
         Usage {
-            input: wire.prompt_tokens.or(wire.input_tokens).unwrap_or_default(),
+            input: wire.prompt_tokens.or(wire.input_tokens).or(total).unwrap_or_default(),
             cached_input: prompt.cached_tokens.unwrap_or_default(),
             cache_write: 0,
             audio_input: prompt.audio_tokens.unwrap_or_default(),
-            output: wire.completion_tokens.or(wire.output_tokens).unwrap_or_default(),
+            output: output.unwrap_or_default(),
             reasoning: completion.reasoning_tokens.unwrap_or_default(),
             audio_output: completion.audio_tokens.unwrap_or_default(),
         }
@@ -162,6 +167,7 @@ mod tests {
             Some(Usage { input: 10, cached_input: 4, output: 5, reasoning: 2, ..Usage::default() })
         );
         assert_eq!(read_usage("null"), None);
+        assert_eq!(read_usage(r#"{"total_tokens":7}"#), Some(Usage { input: 7, ..Usage::default() }));
         let nulls = r#"{"prompt_tokens":1,"completion_tokens":2,"prompt_tokens_details":null}"#;
         assert_eq!(read_usage(nulls), Some(Usage { input: 1, output: 2, ..Usage::default() }));
     }

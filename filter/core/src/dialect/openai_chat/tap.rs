@@ -59,6 +59,9 @@ struct Choice<'a> {
     index: Option<&'a RawValue>,
     #[serde(default)]
     delta: Option<Delta>,
+    /// In its place, where no chat is completed.
+    #[serde(borrow, default)]
+    text: Option<&'a RawValue>,
     #[serde(default)]
     finish_reason: Option<IgnoredAny>,
 }
@@ -100,8 +103,9 @@ impl StreamTap {
                 Some(IgnoredAny) => self.progress.end(index),
                 None => self.progress.note(index),
             }
-            has_content |=
-                choice.finish_reason.is_some() || choice.delta.as_ref().is_some_and(|delta| delta.has_content);
+            has_content |= choice.finish_reason.is_some()
+                || choice.delta.as_ref().is_some_and(|delta| delta.has_content)
+                || choice.text.is_some_and(|text| text.get() != r#""""#);
         }
         if has_content { Event::Content } else { Event::Preamble }
     }
@@ -181,6 +185,8 @@ mod tests {
             (r#"{"choices":[{"delta":{},"finish_reason":"stop"}],"usage":null}"#, Event::Content),
             (r#"{"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":2}}"#, Event::Usage),
             (r#"{"choices":[{"delta":{},"finish_reason":"stop"}],"usage":{"prompt_tokens":1}}"#, Event::Content),
+            (r#"{"choices":[{"text":"","index":0,"finish_reason":null}]}"#, Event::Preamble),
+            (r#"{"choices":[{"text":"hi","index":0,"finish_reason":null}]}"#, Event::Content),
             (r#"{"error":{"message":"overloaded"}}"#, Event::Error),
             (r#"{"error":null,"choices":[]}"#, Event::Preamble),
             (r#"{"choices":[{"#, Event::Malformed),

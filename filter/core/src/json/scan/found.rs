@@ -31,6 +31,19 @@ pub struct Marks {
     pub kinds: (&'static str, [&'static [&'static str]; GROUPS]),
     /// Members of these names that are a text, and no address.
     pub sources: &'static [&'static str],
+    /// Members that may name other models than `model` does.
+    pub others: Others,
+}
+
+/// Members that may name other models than the member `model` does: what stands at the top under these names, and there and
+/// in these wanted members whatever is called a model, models or fallbacks and is a text or a list. The schema of a tool may well
+/// have a property of that name, which is neither.
+#[derive(Debug)]
+pub struct Others {
+    /// Names at the top.
+    pub names: &'static [&'static str],
+    /// Wanted members, by their place in the list of wanted names.
+    pub within: &'static [usize],
 }
 
 /// So many kinds of kinds are told apart.
@@ -53,6 +66,8 @@ pub struct Found {
     pub noticed_kinds: [usize; GROUPS],
     /// How many of the marked sources are no address.
     pub noticed_data: usize,
+    /// How many members were noticed that may name other models.
+    pub noticed_others: usize,
     /// Bytes of white space between values.
     pub blank: usize,
     /// Bytes of long strings that are no text for people: base64.

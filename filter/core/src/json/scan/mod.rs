@@ -22,7 +22,7 @@ use core::ops::Range;
 use number::Number;
 use text::{Inside, skip_common};
 
-pub use found::{Failure, Fault, Found, GROUPS, Marks, Member};
+pub use found::{Failure, Fault, Found, GROUPS, Marks, Member, Others};
 
 /// Objects and arrays open at one time; a bit each in [`Scanner::kinds`].
 pub const MAX_DEPTH: u32 = 128;
@@ -67,6 +67,8 @@ enum Carrier {
     Inside(usize),
     /// The name of a kind was read, or its value is being.
     Kind,
+    /// A name was read that may name other models.
+    Other,
     /// The same of a source.
     Source,
 }
@@ -301,10 +303,15 @@ impl Scanner {
             }
             self.current = Some(Current { index, start: at, is_array: byte == b'[', text: Some(Vec::new()) });
         }
+        let is_other =
+            self.carrier == Carrier::Other && (matches!(byte, b'"' | b'[') || (self.depth == 1 && byte == b'{'));
+        self.found.noticed_others = self.found.noticed_others.saturating_add(is_other.into());
         self.carrier = match self.carrier {
             Carrier::Named if byte == b'"' => Carrier::Inside(0),
             kept @ (Carrier::Kind | Carrier::Source) if byte == b'"' => kept,
-            Carrier::Named | Carrier::Kind | Carrier::Source | Carrier::No | Carrier::Inside(_) => Carrier::No,
+            Carrier::Named | Carrier::Kind | Carrier::Source | Carrier::Other | Carrier::No | Carrier::Inside(_) => {
+                Carrier::No
+            }
         };
         self.state = match byte {
             b'{' => return self.open(true, at),
@@ -387,19 +394,9 @@ impl Scanner {
 
     /// The wanted name that was read, and whether it is spelled as wanted or only alike but for its case.
     fn wanted_name(&self) -> Option<(usize, bool)> {
-        let is = |name: &[u8]| {
-            let index = self.wanted.iter().position(|wanted| wanted.as_bytes().eq_ignore_ascii_case(name))?;
-            Some((index, self.wanted.get(index).is_some_and(|wanted| wanted.as_bytes() == name)))
-        };
-        if !self.text.contains(&b'\\') {
-            return is(&self.text);
-        }
-        let mut quoted = Vec::with_capacity(self.text.len().saturating_add(2));
-        quoted.push(b'"');
-        quoted.extend_from_slice(&self.text);
-        quoted.push(b'"');
-        let decoded: alloc::string::String = serde_json::from_slice(&quoted).ok()?;
-        is(decoded.as_bytes())
+        let name = self.name()?;
+        let index = self.wanted.iter().position(|wanted| wanted.as_bytes().eq_ignore_ascii_case(&name))?;
+        Some((index, self.wanted.get(index).is_some_and(|wanted| wanted.as_bytes() == &*name)))
     }
 }
 
@@ -411,12 +408,15 @@ mod tests {
 
     const WANTED: &[&str] = &["model", "stream"];
 
+    const NOTHING_OTHER: Others = Others { names: &[], within: &[] };
+
     static KINDS: Marks = Marks {
         names: &["no"],
         carrier: ("no", b"no"),
         place: "model",
         kinds: ("a", [&["b"], &["c"], &[]]),
         sources: &["b"],
+        others: NOTHING_OTHER,
     };
 
     fn scan(pieces: &[&[u8]]) -> Result<Vec<Member>, Failure> {
@@ -470,6 +470,7 @@ mod tests {
             place: "a",
             kinds: ("type", [&["image_url"], &["file"], &[]]),
             sources: &["url"],
+            others: NOTHING_OTHER,
         };
         for (body, name, text) in [
             (r#"{"a":"cache_control","b":["__thought__"]}"#, false, false),

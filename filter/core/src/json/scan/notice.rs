@@ -3,7 +3,9 @@
 //! It may cost next to nothing: a text is looked at when it ends, of most only the length. What has to be looked at is cut out
 //! of the piece, or was kept from the pieces before.
 
-use super::{Carrier, Marks, Piece, Scanner};
+use alloc::{borrow::Cow, string::String};
+
+use super::{Carrier, Current, Marks, Piece, Scanner};
 
 /// Longest spelling of a name that can still be a wanted one: every character written as `\uXXXX`.
 const MAX_NAME: usize = 6 * 40;
@@ -32,7 +34,35 @@ impl Scanner {
             self.carrier = Carrier::Kind;
         } else if self.is_in_place && marks.sources.iter().any(is) {
             self.carrier = Carrier::Source;
+        } else if self.may_name_other(marks) {
+            self.carrier = Carrier::Other;
         }
+    }
+
+    /// Whether a member of the name that was read may name other models.
+    fn may_name_other(&self, marks: &Marks) -> bool {
+        let is_top = self.depth == 1;
+        let is_within = |Current { index, .. }: &Current| marks.others.within.contains(index);
+        if !is_top && !self.current.as_ref().is_some_and(is_within) {
+            return false;
+        }
+        let Some(name) = self.name() else { return false };
+        let is = |other: &str| name.eq_ignore_ascii_case(other.as_bytes());
+        let ends = |end: &[u8]| {
+            let start = name.len().checked_sub(end.len());
+            start.and_then(|start| name.get(start..)).is_some_and(|tail| tail.eq_ignore_ascii_case(end))
+        };
+        let is_called_so = [&b"model"[..], b"models", b"fallbacks"].into_iter().any(ends);
+        (is_called_so && !(is_top && is("model"))) || (is_top && marks.others.names.iter().any(|other| is(other)))
+    }
+
+    /// The name that was read, its escapes decoded.
+    pub(super) fn name(&self) -> Option<Cow<'_, [u8]>> {
+        if !self.text.contains(&b'\\') {
+            return Some(Cow::Borrowed(&self.text));
+        }
+        let quoted = [b"\"", &*self.text, b"\""].concat();
+        serde_json::from_slice::<String>(&quoted).ok().map(|name| Cow::Owned(name.into_bytes()))
     }
 
     /// A text that is a value was read; its closing quote stands at `end`.

@@ -48,9 +48,6 @@ impl Rules {
     ) -> Self {
         let mut rules = Vec::with_capacity(section.rules.len());
         for (index, rule) in section.rules.iter().enumerate() {
-            for (name, _) in &rule.when.headers {
-                compiler.look_at(name);
-            }
             rules.push((When::compile(&rule.when), compiler.list(&rule.then, &format!("{at}/rules/{index}/then"))));
         }
         let otherwise = &section.otherwise;

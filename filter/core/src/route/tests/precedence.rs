@@ -50,6 +50,20 @@ fn the_model_asked_for_comes_first_and_then_what_stands_in_for_it() {
 }
 
 #[test]
+fn without_a_model_the_default_is_asked_for_or_the_request_is_refused() {
+    let without = bench(&file());
+    let (kind, message) = without.refusal(&Ask::default());
+    assert_eq!((kind, message.contains("which `model`")), (Kind::InvalidRequest, true), "{message}");
+    assert_eq!(without.refusal(&asking("auto")).0, Kind::ModelNotFound);
+    let mut file = file();
+    file["auto"] = json!({"default_model": "gpt-5"});
+    let with = bench(&file);
+    for ask in [Ask::default(), asking("auto")] {
+        assert_eq!(with.targets(&ask), ["openai/gpt-5", "ollama/llama3.2"]);
+    }
+}
+
+#[test]
 fn a_router_decides_for_its_kinds_of_endpoint_only() {
     let bench = bench(&file());
     let prod = |model| Ask { way: Way::Router("prod"), ..asking(model) };

@@ -138,6 +138,27 @@ fn a_target_that_cools_down_stands_behind_the_others_by_its_end() {
     assert_eq!(bench.targets_in(&asking("openai/gpt-4o"), &world), ["openai/gpt-4o"]);
 }
 
+#[test]
+fn who_is_passed_over_is_told_with_the_reason_though_others_are_asked() {
+    let bench = bench(&json!({
+        "aliases": {"all": ["deepseek/x", "openai/gpt-4o", "own/x"], "well": ["openai/gpt-4o", "own/x"]},
+        "content_fallbacks": {"*": ["deepseek/y"]},
+    }));
+    let cooling: BTreeMap<_, _> = [("openai/default/gpt-4o".to_owned(), 1_767_225_600_001)].into();
+    let world = World { cooling, ..World::default() };
+    let planned = bench.plan_in(&asking("all"), &world).unwrap();
+    assert_eq!(shorts(&planned.targets), ["own/x", "openai/gpt-4o"]);
+    let (dropped, cooling) =
+        planned.passed_over().split_once(" `openai/gpt-4o`: ").map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
+    assert!(dropped.starts_with("`deepseek/x`: The provider `deepseek` is not configured:"), "{dropped}");
+    assert_eq!(cooling, "It failed lately and comes after the others until 2026-01-01T00:00:01Z.");
+    assert_eq!(bench.plan(&asking("well")).unwrap().passed_over(), "");
+    // Where all cool, none is passed over for it.
+    let cooling = ["openai/default/gpt-4o", "own/default/x"].map(|name| (name.to_owned(), 1)).into();
+    let world = World { cooling, ..World::default() };
+    assert_eq!(bench.plan_in(&asking("well"), &world).unwrap().passed_over(), "");
+}
+
 /// What a request in OpenAI's shape wishes for, as its scan tells.
 fn wishing(body: &str) -> (Wishes, &'static str) {
     let mut scanner = scan_request();

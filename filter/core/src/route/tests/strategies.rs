@@ -124,7 +124,6 @@ fn sticky_is_by_key_or_header_too() {
     let of_key = routed(&json!({"strategy": "split", "targets": targets, "sticky": "key"}));
     assert_eq!(orders(&of_key, &any(), &World::default()).len(), 1);
     let of_header = routed(&json!({"strategy": "split", "targets": targets, "sticky": "header:X-Session"}));
-    assert_eq!(of_header.routing.headers(), ["x-session"]);
     let with = |value: &str| Ask { headers: [("x-session".to_owned(), value.into())].into(), ..any() };
     let mut seen = BTreeSet::new();
     for session in 0..100 {

@@ -23,7 +23,7 @@ const MOST_OUTCOMES: u32 = 24;
 
 /// Why a target failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cause {
+pub enum Trouble {
     /// It could not be reached, or it hung up.
     Connection,
     /// It did not answer in time.
@@ -38,11 +38,11 @@ pub enum Cause {
     BadAnswer,
 }
 
-/// A failure of a target.
+/// What a failure tells of a target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Failure {
+pub struct Symptom {
     /// Why.
-    pub cause: Cause,
+    pub trouble: Trouble,
     /// After which time it wants to be asked again.
     pub retry_after: Option<Duration>,
 }
@@ -69,11 +69,11 @@ pub enum State {
 
 /// See the module's documentation.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Course {
+pub(super) struct History {
     /// Failures in a row.
     failures: u8,
     outcomes: Outcomes,
-    cause: Cause,
+    trouble: Trouble,
     /// It cools until then; nothing where it does not.
     until_millis: u64,
     /// So long in all. A clock that was set back must not make it longer.
@@ -88,7 +88,7 @@ pub(super) struct Course {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Outcomes(u32);
 
-impl Cause {
+impl Trouble {
     /// As an operator reads it.
     #[must_use]
     pub fn text(self) -> &'static str {
@@ -114,9 +114,9 @@ impl Cause {
     }
 
     fn decode(code: u8) -> Option<Self> {
-        use Cause::{BadAnswer, Connection, CredentialRefused, RateLimited, ServerError, Timeout};
-        let causes = [Connection, Timeout, RateLimited, CredentialRefused, ServerError, BadAnswer];
-        causes.into_iter().find(|cause| cause.code() == code)
+        use Trouble::{BadAnswer, Connection, CredentialRefused, RateLimited, ServerError, Timeout};
+        let troubles = [Connection, Timeout, RateLimited, CredentialRefused, ServerError, BadAnswer];
+        troubles.into_iter().find(|trouble| trouble.code() == code)
     }
 }
 
@@ -131,24 +131,24 @@ impl State {
     }
 }
 
-impl Course {
-    /// The course of a target that has failed for the first time.
-    pub(super) fn new(failure: Failure, cooldown: Cooldown, now_millis: u64) -> Self {
-        let mut course = Self {
+impl History {
+    /// The history of a target that has failed for the first time.
+    pub(super) fn new(symptom: Symptom, cooldown: Cooldown, now_millis: u64) -> Self {
+        let mut history = Self {
             failures: 0,
             outcomes: Outcomes::NONE,
-            cause: failure.cause,
+            trouble: symptom.trouble,
             until_millis: 0,
             span_millis: 0,
             probe_millis: 0,
             failed_at_seconds: 0,
         };
-        course.fail(failure, cooldown, Period { began_millis: now_millis, ended_millis: now_millis });
-        course
+        history.fail(symptom, cooldown, Period { began_millis: now_millis, ended_millis: now_millis });
+        history
     }
 
-    pub(super) fn cause(&self) -> Cause {
-        self.cause
+    pub(super) fn trouble(&self) -> Trouble {
+        self.trouble
     }
 
     pub(super) fn until_millis(&self) -> u64 {
@@ -179,21 +179,21 @@ impl Course {
         self.until_millis == 0 && self.outcomes.failures() == 0
     }
 
-    pub(super) fn fail(&mut self, failure: Failure, cooldown: Cooldown, period: Period) {
+    pub(super) fn fail(&mut self, symptom: Symptom, cooldown: Cooldown, period: Period) {
         let now_millis = period.ended_millis;
-        let asked = failure.retry_after.map(|after| millis(after.min(cooldown.max)));
+        let asked = symptom.retry_after.map(|after| millis(after.min(cooldown.max)));
         if period.began_millis < self.until_millis && self.is_plausible(now_millis) {
-            // It was under way when the target failed, or was sent in spite of it: no new trouble.
+            // It was under way when the target failed, or was sent in spite of it: nothing new.
             let until = now_millis.saturating_add(asked.unwrap_or_default());
             if until > self.until_millis {
                 (self.until_millis, self.span_millis) = (until, asked.unwrap_or_default());
-                self.cause = failure.cause;
+                self.trouble = symptom.trouble;
             }
             return;
         }
         let doublings = 1_u32.checked_shl(self.failures.into()).unwrap_or(u32::MAX);
         let span = asked.unwrap_or_else(|| millis(cooldown.default.saturating_mul(doublings).min(cooldown.max)));
-        self.cause = failure.cause;
+        self.trouble = symptom.trouble;
         self.failed_at_seconds = u32::try_from(now_millis / 1_000).unwrap_or(u32::MAX);
         self.probe_millis = 0;
         self.until_millis = 0;
@@ -243,7 +243,7 @@ impl Course {
         Some(Self {
             failures: reader.u8()?,
             outcomes: Outcomes(reader.u32()?),
-            cause: Cause::decode(reader.u8()?)?,
+            trouble: Trouble::decode(reader.u8()?)?,
             until_millis: reader.u64()?,
             span_millis: reader.u64()?,
             probe_millis: reader.u64()?,
@@ -254,7 +254,7 @@ impl Course {
     pub(super) fn write(&self, writer: &mut Writer) {
         writer.u8(self.failures);
         writer.u32(self.outcomes.0);
-        writer.u8(self.cause.code());
+        writer.u8(self.trouble.code());
         writer.u64(self.until_millis);
         writer.u64(self.span_millis);
         writer.u64(self.probe_millis);

@@ -1,0 +1,150 @@
+//! The streams of `OpenAI`'s newer APIs: events that say what they are in `type`. The Responses API tells its tokens in the whole
+//! answer that its last event repeats, pictures and sound tell them in their last event itself.
+//!
+//! Only a few types are known here; all others are something of an answer.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::beside::{SoFar, Witness};
+use crate::{
+    chat::Fault,
+    dialect::{Broken, openai_chat},
+    json::{self, Str},
+    sse::Frame,
+};
+
+/// Types that say nothing of an answer yet.
+const PREAMBLE: &[&str] = &["keepalive", "response.created", "response.in_progress", "response.queued"];
+
+/// Types behind which nothing follows.
+const LAST: &[&str] = &[
+    "image_edit.completed",
+    "image_generation.completed",
+    "response.completed",
+    "response.incomplete",
+    "speech.audio.done",
+    "transcript.text.done",
+];
+
+/// See the module's documentation. Memory: nothing but what has been told.
+#[derive(Debug)]
+pub(super) struct Typed;
+
+#[derive(Deserialize)]
+struct Event<'a> {
+    #[serde(borrow, rename = "type", default)]
+    kind: Option<Str<'a>>,
+    #[serde(borrow, default)]
+    response: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    usage: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    error: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    code: Option<&'a RawValue>,
+}
+
+/// The answer that the first and the last events repeat.
+#[derive(Deserialize, Default)]
+struct Answer<'a> {
+    #[serde(borrow, default)]
+    usage: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    error: Option<&'a RawValue>,
+}
+
+impl Witness for Typed {
+    fn read(&mut self, frame: Frame<'_>, so_far: &mut SoFar) -> Result<(), Broken> {
+        let Some(data) = frame.data() else { return Ok(()) };
+        let data = data.trim_ascii();
+        if data.is_empty() || data == b"[DONE]" {
+            so_far.is_over |= !data.is_empty();
+            return Ok(());
+        }
+        let text = json::text(data);
+        let event: Event<'_> = json::read(&text).map_err(|_| Broken::Malformed)?;
+        let kind = event.kind.as_deref().unwrap_or_default();
+        let is_last = LAST.contains(&kind) || kind == "response.failed";
+        // The others repeat an answer that has no tokens yet.
+        let answer = event.response.filter(|_| is_last).and_then(|answer| json::read::<Answer<'_>>(answer.get()).ok());
+        let answer = answer.unwrap_or_default();
+        let usage = event.usage.or(answer.usage).and_then(|usage| openai_chat::read_usage(usage.get()));
+        so_far.usage = usage.or(so_far.usage);
+        if kind == "response.failed" || kind == "error" || event.error.is_some() {
+            let error = event.error.or(answer.error).or(event.code).map_or("", RawValue::get);
+            return Err(Broken::Fault(Fault::new(status(error), None, "")));
+        }
+        so_far.has_begun |= !kind.is_empty() && !PREAMBLE.contains(&kind);
+        so_far.is_over |= is_last;
+        Ok(())
+    }
+}
+
+/// The status that an error stands for, or its code alone, where it comes in the place of an answer: numbers are statuses, as
+/// vendors other than `OpenAI` have them.
+pub(super) fn status(error: &str) -> u16 {
+    #[derive(Deserialize)]
+    struct Inner<'a> {
+        #[serde(borrow, default)]
+        code: Option<&'a RawValue>,
+        #[serde(borrow, default, rename = "type")]
+        kind: Option<&'a RawValue>,
+    }
+    let inner: Option<Inner<'_>> = json::read(error).ok();
+    let words = inner.map_or([Some(error), None], |inner| [inner.code, inner.kind].map(|word| word.map(RawValue::get)));
+    let known = words.into_iter().flatten().find_map(|word| match word.trim_matches('"') {
+        "server_error" | "internal_error" => Some(500),
+        "rate_limit_exceeded" | "rate_limit_error" | "insufficient_quota" => Some(429),
+        "vector_store_timeout" => Some(504),
+        word => {
+            let is_of_request = ["invalid_", "image", "content_", "context_length"].iter().any(|of| word.contains(of));
+            let number = word.parse().ok().filter(|status| (400..=599).contains(status));
+            number.or_else(|| is_of_request.then_some(400))
+        }
+    });
+    known.unwrap_or(502)
+}
+
+/// Whether an error's body says that the API key is wrong.
+pub(super) fn refuses_credential(body: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Wire<'a> {
+        #[serde(borrow)]
+        error: &'a RawValue,
+    }
+    #[derive(Deserialize)]
+    struct Inner<'a> {
+        #[serde(borrow, default)]
+        code: Option<&'a RawValue>,
+        #[serde(borrow, default)]
+        message: Option<&'a RawValue>,
+    }
+    let text = json::text(body);
+    let Ok(Wire { error }) = json::read::<Wire<'_>>(&text) else { return false };
+    let inner: Inner<'_> = json::read(error.get()).unwrap_or(Inner { code: None, message: Some(error) });
+    inner.code.is_some_and(|code| code.get() == r#""invalid_api_key""#)
+        || inner.message.is_some_and(|message| message.get().starts_with(r#""Incorrect API key"#))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_error_stands_for_is_said_by_its_code() {
+        for (error, expected) in [
+            (r#"{"code":"server_error","message":"m"}"#, 500),
+            (r#"{"code":"rate_limit_exceeded"}"#, 429),
+            (r#"{"code":null,"type":"invalid_request_error"}"#, 400),
+            (r#"{"code":"image_too_large"}"#, 400),
+            (r#"{"code":529}"#, 529),
+            (r#"{"code":200,"type":"server_error"}"#, 500),
+            (r#""context_length_exceeded""#, 400),
+            (r#"{"message":"m"}"#, 502),
+            ("", 502),
+        ] {
+            assert_eq!(status(error), expected, "{error}");
+        }
+    }
+}

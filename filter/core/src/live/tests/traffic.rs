@@ -1,0 +1,187 @@
+//! What is under way and how long it took, and what it costs to know.
+
+use super::*;
+
+#[test]
+fn requests_under_way_are_counted_once_over_all_workers_where_somebody_asks() {
+    let process = Process::new(2);
+    let trips = [process.begin(0, "b"), process.begin(1, "b"), process.begin(1, "b"), process.begin(1, "c")];
+    let _uncounted = process.begin(0, "a");
+    for worker in 0..2 {
+        let view = process.view(worker);
+        assert_eq!(["a", "b", "c"].map(|model| view.in_flight(&target(model))), [0, 3, 1]);
+    }
+    // A new configuration changes nothing for those that are under way.
+    process.workers[1].configure(Rc::new(Letters));
+    let [first, second, third, fourth] = trips;
+    first.succeeded(process.now(), None);
+    second.failed(process.now(), DOWN, COOLDOWN);
+    drop((third, fourth));
+    assert_eq!(process.numbers.value("llm_requests_in_flight;provider=p;account=default;model=b;"), Some(0));
+    assert_eq!(process.numbers.value("llm_requests_in_flight;provider=p;account=default;model=a;"), None);
+}
+
+#[test]
+fn without_gauges_each_worker_counts_its_own() {
+    let process = Process::with(2, Numbers::excluded());
+    let trips = [process.begin(0, "b"), process.begin(0, "b")];
+    assert_eq!([0, 1].map(|worker| process.view(worker).in_flight(&target("b"))), [2, 0]);
+    drop(trips);
+    assert_eq!(process.view(0).in_flight(&target("b")), 0);
+}
+
+#[test]
+fn a_latency_is_known_to_all_a_moment_later() {
+    let process = Process::new(2);
+    assert_eq!(process.view(1).latency_millis(&target("a"), false), None);
+    process.succeeds(0, "a", 250);
+    process.wait(100);
+    let seen = process.view(1).latency_millis(&target("a"), false).unwrap();
+    assert!((240..=250).contains(&seen), "{seen}");
+    assert_eq!(process.view(1).latency_millis(&target("a"), true), None);
+    // A stream is as fast as its first content.
+    let mut trip = process.begin(0, "a");
+    process.wait(40);
+    trip.first_content(process.now());
+    process.wait(4_000);
+    let seen = process.view(1).latency_millis(&target("a"), true).unwrap();
+    assert!((30..=33).contains(&seen), "{seen}");
+    // And that is known although its client leaves.
+    drop(trip);
+    assert_eq!(process.samples("a"), 1);
+    assert_eq!(process.view(1).latency_millis(&target("a"), true), Some(seen));
+}
+
+#[test]
+fn a_plan_of_one_target_asks_nothing_and_its_success_costs_nothing_within_a_round() {
+    let process = Process::new(1);
+    process.succeeds(0, "a", 1);
+    let (calls, looks) = (process.store.calls(), process.clock.looks.get());
+    for _ in 0..99 {
+        let view = process.view(0);
+        view.claim(&mut [target("a")]);
+        process.succeeds(0, "a", 1);
+    }
+    assert_eq!((process.store.calls(), process.clock.looks.get()), (calls, looks));
+    // The hundredth takes them all along: the traffic is read and written, the ledger is read.
+    process.succeeds(0, "a", 1);
+    assert_eq!(process.store.calls() - calls, 3);
+    assert_eq!(process.samples("a"), 101);
+}
+
+#[test]
+fn a_plan_of_several_targets_reads_the_health_of_all_once() {
+    let process = Process::new(1);
+    process.fails(0, "a");
+    let (calls, looks) = (process.store.calls(), process.clock.looks.get());
+    assert_eq!(process.first(0, &["a", "b", "c"]), "b");
+    assert_eq!((process.store.calls() - calls, process.clock.looks.get() - looks), (1, 1));
+}
+
+#[test]
+fn the_failures_of_a_burst_are_one_write() {
+    let process = Process::new(1);
+    let trips: Vec<_> = (0..50).map(|_| process.begin(0, "a")).collect();
+    process.wait(5);
+    let version = |process: &Process| process.store.get(Ledger::KEY).map(|(_, version)| version);
+    let mut versions = Vec::new();
+    for trip in trips {
+        trip.failed(process.now(), DOWN, COOLDOWN);
+        versions.push(version(&process));
+    }
+    versions.dedup();
+    assert_eq!(versions.len(), 1);
+}
+
+#[test]
+fn samples_that_no_request_takes_along_are_told_by_the_tick() {
+    let process = Process::new(1);
+    process.succeeds(0, "a", 1);
+    process.succeeds(0, "a", 1);
+    assert_eq!(process.samples("a"), 1);
+    assert!(process.workers[0].tick(process.now()));
+    process.wait(100);
+    assert!(!process.workers[0].tick(process.now()));
+    assert_eq!(process.samples("a"), 2);
+    let calls = process.store.calls();
+    process.wait(100);
+    assert!(!process.workers[0].tick(process.now()));
+    assert_eq!(process.store.calls(), calls);
+}
+
+#[test]
+fn invented_names_get_the_places_there_are_and_then_share_one() {
+    let process = Process::new(2);
+    for number in 0..1_000 {
+        process.succeeds(number % 2, &format!("invented-{number}"), 1);
+    }
+    process.succeeds(0, &"x".repeat(100_000), 1);
+    process.succeeds(0, "a", 200);
+    process.succeeds(1, "a", 200);
+    let traffic = process.traffic();
+    let other = traffic.entry(NameRef::OTHER).unwrap();
+    assert_eq!(traffic.entries.len(), MOST_UNLISTED + 2);
+    assert_eq!(other.samples, 1_001 - u64::try_from(MOST_UNLISTED).unwrap());
+    assert_eq!(process.samples("a"), 2);
+    // Nor do they become gauges.
+    assert_eq!(process.numbers.value("llm_requests_in_flight;provider=p;account=default;model=invented-0;"), None);
+    // What fails under the shared name makes nothing cool.
+    let mut cooling = 0;
+    for number in 0..300 {
+        let model = format!("failing-{number}");
+        process.fails(0, &model);
+        cooling += usize::from(process.cools(0, &model));
+    }
+    assert_eq!(cooling, 0);
+    // After an hour the places are free.
+    process.wait(2 * 60 * 60 * 1_000);
+    process.succeeds(0, "new-comer", 1);
+    assert_eq!(process.samples("new-comer"), 1);
+}
+
+#[test]
+fn the_report_says_how_each_target_does() {
+    let process = Process::new(2);
+    let mut trip = process.begin(0, "b");
+    process.wait(100);
+    trip.first_content(process.now());
+    process.wait(400);
+    trip.succeeded(process.now(), Some(50));
+    process.fails(0, "b");
+    let _under_way = process.begin(1, "b");
+    process.succeeds(1, "a", 10);
+    process.wait(100);
+    process.workers[0].tick(process.now());
+    let report = process.report(1);
+    assert_eq!(report["object"], "list");
+    assert_eq!(report["data"][0]["model"], "a");
+    assert_eq!(report["data"][0]["in_flight"], serde_json::Value::Null);
+    assert_eq!(
+        report["data"][1],
+        serde_json::json!({
+            "provider": "p", "account": "default", "model": "b", "samples": 2,
+            "ttft_ms": 100.0, "latency_ms": 500.0, "tokens_per_second": 100.0, "failure_ratio": 0.2,
+            "peak_ttft_ms": 98, "peak_latency_ms": null, "in_flight": 1,
+            "state": "cooling_down", "cooling_until": "2026-01-01T00:00:31Z", "last_failure": "server_error",
+        })
+    );
+    process.wait(31_000);
+    assert_eq!(process.report(0)["data"][1]["state"], "half_open");
+    let hidden = process.workers[0].report(process.now(), |name| name.model != "b");
+    assert!(!String::from_utf8(hidden).unwrap().contains("\"b\""));
+}
+
+#[test]
+fn a_host_that_refuses_everything_costs_samples_and_no_request() {
+    let process = Process::new(1);
+    process.succeeds(0, "a", 1);
+    process.store.inject_conflicts(u32::MAX);
+    process.wait(1_000);
+    process.fails(0, "a");
+    process.succeeds(0, "a", 1);
+    assert_eq!(process.first(0, &["a", "b"]), "a");
+    process.store.inject_conflicts(0);
+    process.wait(1_000);
+    process.succeeds(0, "a", 1);
+    assert!(process.samples("a") > 1);
+}
