@@ -72,12 +72,14 @@ check: doctor wasm cli envoy
 	scripts/size $(WASM_BYTES_MAX)
 
 # dist/dragoman.wasm. No wasm-opt: it takes off a sixth and no time, and not every machine has the same version of it.
-wasm: doctor
+wasm:
+	@scripts/doctor wasm
 	scripts/wasm build
 	scripts/size $(WASM_BYTES_MAX)
 
 # dist/dragoman. The release profile's fat LTO is for the module; the tool builds in half the time without.
-cli: doctor
+cli:
+	@scripts/doctor cli
 	CARGO_PROFILE_RELEASE_LTO=false CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 cargo build --release -p dragoman --target-dir target/cli
 	mkdir -p dist && install target/cli/release/dragoman dist/dragoman
 

@@ -9,6 +9,7 @@ use dragoman_tests::scene::Scene;
 use serde_json::{Value, json};
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::process::Command;
 
 fn text() -> String {
@@ -43,6 +44,60 @@ fn its_images_fit_each_other_and_the_version_that_is_tested() {
     assert_eq!(image("envoy"), format!("envoyproxy/envoy:v{}", version.unwrap()));
     let rust = fs::read_to_string(root().join("Cargo.toml")).unwrap();
     assert!(rust.contains(&format!("rust-version = \"{}\"", image("build").split([':', '-']).nth(1).unwrap())));
+}
+
+/// A folder of programs, and no others.
+fn programs(real: &[&str], fake: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let path = std::env::var_os("PATH").unwrap();
+    for name in real {
+        let found = std::env::split_paths(&path).map(|place| place.join(name)).find(|file| file.exists()).unwrap();
+        symlink(found, folder.path().join(name)).unwrap();
+    }
+    for (name, script) in fake {
+        let file = folder.path().join(name);
+        fs::write(&file, format!("#!/bin/sh\n{script}\n")).unwrap();
+        fs::set_permissions(file, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    folder
+}
+
+#[test]
+fn a_second_start_needs_no_network() {
+    let services = services();
+    let build = &services["build"];
+    let script = build["command"][2].as_str().unwrap();
+    for fetches in ["apt-get", "curl", "wget", "pip", "rustup", "git clone"] {
+        assert!(!script.contains(fetches), "{script}");
+    }
+    // What the build itself fetches, once: crates, and the standard library for wasm. A toolchain is its version's.
+    let volumes = build["volumes"].as_array().unwrap();
+    let version = build["image"].as_str().unwrap().split([':', '-']).nth(1).unwrap();
+    for volume in ["cargo:/usr/local/cargo/registry", &format!("rust-{version}:/usr/local/rustup")] {
+        assert!(volumes.contains(&json!(volume)), "{volumes:?}");
+        let file: Value = serde_saphyr::from_str(&text()).unwrap();
+        assert!(file["volumes"].get(volume.split(':').next().unwrap()).is_some(), "{volume}");
+    }
+
+    // The image has no Python that could make an environment, and need not: `make` asks for what it builds with.
+    let made = script.lines().find_map(|line| line.strip_prefix("make ")).unwrap();
+    let plan = Command::new("make").arg("-n").args(made.split(' ')).current_dir(root()).output().unwrap();
+    let plan = String::from_utf8(plan.stdout).unwrap();
+    let rust = format!("echo 'rustc {version}.0 (of the image)'");
+    let path = programs(&["bash", "env", "sed", "dirname"], &[("cc", ""), ("cargo", ""), ("rustc", &rust)]);
+    let doctor = |arguments: &str| {
+        let mut shell = Command::new("bash");
+        shell.args(["-euc", &format!("scripts/doctor {arguments}")]).current_dir(root()).env("PATH", path.path());
+        let output = shell.output().unwrap();
+        (output.status.success(), String::from_utf8(output.stderr).unwrap())
+    };
+    let asked: Vec<_> = plan.lines().filter_map(|line| line.strip_prefix("scripts/doctor")).collect();
+    assert_eq!(asked.len(), made.split(' ').count(), "{plan}");
+    for arguments in asked {
+        assert_eq!(doctor(arguments), (true, String::new()), "{arguments}");
+    }
+    let (is_enough, missing) = doctor("");
+    assert!(!is_enough && missing.contains("missing: Python 3\n"), "{missing}");
 }
 
 #[test]

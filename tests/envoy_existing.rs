@@ -35,6 +35,16 @@ impl Guide {
         rest.split_once("```\n").expect("it ends").0
     }
 
+    /// The commands of a step.
+    #[track_caller]
+    fn commands(&self, step: u32) -> &str {
+        let heading = format!("\n## {step} ");
+        let (_, rest) = self.0.split_once(&heading).unwrap_or_else(|| panic!("{GUIDE} has no step {step}"));
+        let step = rest.split("\n## ").next().expect("it is there");
+        let (_, rest) = step.split_once("```sh\n").unwrap_or_else(|| panic!("no command in {step}"));
+        rest.split_once("```\n").expect("it ends").0
+    }
+
     /// A block with what only the test's machine has in the place of what only the reader's has.
     #[track_caller]
     fn yaml(&self, name: &str, changes: &[(&str, &str)]) -> Value {
@@ -114,6 +124,12 @@ fn add(mapping: &mut Value, members: &Value) {
     }
 }
 
+fn shell(commands: &str) -> Command {
+    let mut shell = Command::new("bash");
+    shell.args(["-euc", commands]);
+    shell
+}
+
 fn ask(envoy: &Plain, stream: bool, faults: &str) -> Response {
     let request = Request::post("/v1/chat/completions", &hello(stream)).key(KEY);
     envoy.send(&if faults.is_empty() { request } else { request.header("x-simulate", faults) })
@@ -123,17 +139,19 @@ fn ask(envoy: &Plain, stream: bool, faults: &str) -> Response {
 fn what_the_filter_takes_is_what_the_tool_renders_from_the_guides_file() {
     let guide = Guide::read();
     let folder = TempDir::new().unwrap();
-    let file = folder.path().join("dragoman.yaml");
-    fs::write(&file, guide.block("dragoman.yaml")).unwrap();
-    let run = |arguments: &[&str]| {
-        let output = Command::new(artefact("dragoman")).args(arguments).arg(&file).output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
-    };
-    run(&["check"]);
-    let (plugin, variables) = run(&["render", "plugin", "--config"]);
+    fs::write(folder.path().join("dragoman.yaml"), guide.block("dragoman.yaml")).unwrap();
+    let tools = artefact("dragoman").parent().unwrap().to_owned();
+    let path =
+        std::env::join_paths([tools].into_iter().chain(std::env::split_paths(&std::env::var_os("PATH").unwrap())))
+            .unwrap();
+    let mut shell = shell(guide.commands(2));
+    let output = shell.current_dir(folder.path()).env("PATH", path).output().unwrap();
+    let [printed, variables] = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
+    assert!(output.status.success(), "{variables}");
+    let [checked, .., plugin] = *printed.lines().collect::<Vec<_>>() else { panic!("{printed}") };
+    assert_eq!(checked, "dragoman.yaml: ok");
     let filter = &guide.yaml("http_filters", &[])[0]["typed_config"]["config"];
-    assert_eq!(filter["configuration"]["value"], plugin.trim_end());
+    assert_eq!(filter["configuration"]["value"], plugin);
     assert_eq!(filter["vm_config"]["environment_variables"]["host_env_keys"], json!([CREDENTIAL.0]));
     assert!(variables.contains(CREDENTIAL.0), "{variables}");
 }
@@ -144,6 +162,12 @@ fn the_guide_makes_an_envoy_a_gateway_and_leaves_the_rest_of_it_alone() {
     for name in ENVOYS {
         let write = |address| machine.perform(&guide, address, true);
         let envoy = Plain::start_foreign(&artefact(name), write, &[CREDENTIAL]);
+
+        let host = "localhost:10000";
+        assert!(guide.commands(8).contains(host));
+        let curl = shell(&guide.commands(8).replace(host, &envoy.address.to_string())).output().unwrap();
+        let printed = String::from_utf8_lossy(&curl.stdout);
+        assert!(printed.contains("You said: Hello"), "{name}: {printed} {}", String::from_utf8_lossy(&curl.stderr));
 
         let whole = ask(&envoy, false, "");
         assert_eq!(whole.status, 200, "{name}: {} {}", whole.text(), envoy.log());

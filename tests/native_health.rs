@@ -115,3 +115,23 @@ fn live_metrics_say_what_a_target_did() {
     assert_eq!((&target["state"], &target["last_failure"]), (&json!("cooling_down"), &json!("rate_limited")));
     assert_eq!(target["failure_ratio"], json!(0.2));
 }
+
+#[test]
+fn an_outage_takes_no_more_of_envoys_memory_the_longer_it_lasts() {
+    let process = Process::default();
+    let vm = Vm::in_process(&process);
+    let gateway = Gateway::load(&vm, &config());
+    // Envoy gives up a plan of two with the first.
+    let abandon = || {
+        let (mut exchange, _) = ask(gateway);
+        let _ = exchange.local_reply(503, "upstream_reset_before_response_started{connection_termination}");
+        exchange.finish();
+    };
+    abandon();
+    let handles = vm.metric_handles();
+    for _ in 0..9 {
+        abandon();
+    }
+    assert_eq!(process.metric("dragoman.plans_abandoned"), 10);
+    assert_eq!(vm.metric_handles(), handles);
+}

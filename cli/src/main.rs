@@ -126,10 +126,10 @@ struct UpArgs {
     /// The configuration file [default: what `DRAGOMAN_CONFIG` or `ROUTING_CONFIG_PATH` names]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Envoy, 1.39 or later [default: beside this program, else on PATH]
+    /// Envoy, 1.39 or later, or 1.36.4 or later with `retry.mode: dispatch` [default: beside this program, else on PATH]
     #[arg(long, value_name = "PATH")]
     envoy: Option<PathBuf>,
-    /// The module [default: dragoman.wasm beside this program]
+    /// The module [default: dragoman.wasm beside this program, else on PATH]
     #[arg(long, value_name = "PATH")]
     wasm: Option<PathBuf>,
     /// Listen on this address instead of the file's

@@ -316,9 +316,23 @@ impl HostMeter {
     }
 }
 
-/// Counts something that rarely happens.
-pub(crate) fn count(name: &str) {
-    if let Ok(counter) = hostcalls::define_metric(MetricType::Counter, name) {
+thread_local! {
+    /// The counters that this worker has asked for, for the reason that [`HostMeter`] keeps its gauges; `None` where the host
+    /// has none to give.
+    static COUNTERS: RefCell<Vec<(&'static str, Option<u32>)>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Counts something.
+pub(crate) fn count(name: &'static str) {
+    let counter = COUNTERS.with_borrow_mut(|counters| {
+        if let Some((_, counter)) = counters.iter().find(|(known, _)| *known == name) {
+            return *counter;
+        }
+        let counter = hostcalls::define_metric(MetricType::Counter, name).ok();
+        counters.push((name, counter));
+        counter
+    });
+    if let Some(counter) = counter {
         let _ = hostcalls::increment_metric(counter, 1);
     }
 }

@@ -11,6 +11,7 @@ use dragoman_core::{
     gateway::Gateway,
     headers::Headers,
     plan::{Mode, NEXT_PROPERTY, PASSED_OVER_PROPERTY, Plan},
+    secret::Secret,
     step::{HeaderEdits, Step},
 };
 use proxy_wasm::{
@@ -48,8 +49,8 @@ pub(crate) struct IngressStream {
     stream: Rc<Stream>,
     ticking: Rc<Ticking>,
     exchange: Exchange,
-    /// The head of the request, until it is sent on.
-    head: HeaderMap,
+    /// The head of the request, the client's key included, until it is sent on.
+    head: Secret<HeaderMap>,
     /// How much of the body the exchange has seen.
     seen: usize,
     attempts: Attempts,
@@ -92,7 +93,7 @@ impl Head for ResponseHead<'_> {
 impl IngressStream {
     pub(crate) fn new(id: u32, gateway: Rc<Gateway>, ticking: Rc<Ticking>) -> Self {
         let (stream, exchange) = (Rc::new(Stream::new(id)), Exchange::new(gateway));
-        Self { stream, ticking, exchange, head: Vec::new(), seen: 0, attempts: Attempts::Open }
+        Self { stream, ticking, exchange, head: Secret::default(), seen: 0, attempts: Attempts::Open }
     }
 
     fn act(&mut self, step: Step) -> Action {
@@ -123,7 +124,7 @@ impl IngressStream {
         if let Some(next) = plan.signpost(NO_PLAN) {
             host::set_property(NEXT_PROPERTY, &next);
         }
-        let mut head = mem::take(&mut self.head);
+        let mut head = mem::take(&mut self.head).into_exposed();
         if plan.may_try_again() {
             head.retain(|(name, _)| {
                 !edits.remove.iter().any(|removed| removed == name) && !OF_CLIENT.contains(&&**name)
@@ -144,7 +145,7 @@ impl IngressStream {
 
     /// The attempts run behind the router.
     fn hand_over(&mut self, plan: Rc<Plan>, edits: &HeaderEdits) -> Action {
-        self.head = HeaderMap::new();
+        self.head = Secret::default();
         let place = plans::publish(Rc::clone(&plan));
         if let Some(next) = plan.signpost(place.token()) {
             host::set_property(NEXT_PROPERTY, &next);
@@ -169,8 +170,9 @@ impl Context for IngressStream {
 
 impl HttpContext for IngressStream {
     fn on_http_request_headers(&mut self, _: usize, end: bool) -> Action {
-        self.head = self.stream.request_headers();
-        let step = observer::with_surroundings(|around| self.exchange.request_head(Headers(&self.head), end, around));
+        self.head = Secret::new(self.stream.request_headers());
+        let step =
+            observer::with_surroundings(|around| self.exchange.request_head(Headers(self.head.expose()), end, around));
         self.act(step)
     }
 
@@ -189,7 +191,7 @@ impl HttpContext for IngressStream {
         if self.stream.has_ended() || !end {
             return Action::Pause;
         }
-        let step = observer::with_surroundings(|around| self.exchange.request_end(Headers(&self.head), around));
+        let step = observer::with_surroundings(|around| self.exchange.request_end(Headers(self.head.expose()), around));
         self.act(step)
     }
 
@@ -197,7 +199,7 @@ impl HttpContext for IngressStream {
         if self.stream.has_ended() {
             return Action::Pause;
         }
-        let step = observer::with_surroundings(|around| self.exchange.request_end(Headers(&self.head), around));
+        let step = observer::with_surroundings(|around| self.exchange.request_end(Headers(self.head.expose()), around));
         self.act(step)
     }
 

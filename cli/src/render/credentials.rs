@@ -2,21 +2,18 @@
 
 use std::collections::BTreeSet;
 
-use dragoman_core::config::{Config, Credential};
+use dragoman_core::{
+    config::{Config, Credential},
+    secret::Secret,
+};
 
 /// An inline secret and the variable that carries it to the module.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Handover {
     /// Name of the variable.
     pub variable: String,
     /// The secret.
-    pub value: String,
-}
-
-impl std::fmt::Debug for Handover {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Handover").field("variable", &self.variable).finish_non_exhaustive()
-    }
+    pub value: Secret,
 }
 
 /// The file with each inline secret replaced by a variable of its own. Headers count as secrets, whatever is in them: which

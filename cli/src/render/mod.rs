@@ -176,7 +176,7 @@ mod tests {
         assert!(!format!("{rendering:?}").contains("sk-secret"));
         let [handover] = rendering.handovers.as_slice() else { panic!("{:?}", rendering.handovers) };
         assert_eq!(
-            (handover.variable.as_str(), handover.value.as_str()),
+            (handover.variable.as_str(), handover.value.expose().as_str()),
             ("DRAGOMAN_CREDENTIAL_A_DEFAULT", "sk-secret")
         );
         assert_eq!(rendering.variables, ["DRAGOMAN_CREDENTIAL_A_DEFAULT"]);
@@ -188,7 +188,8 @@ mod tests {
             {"x-project": "project-secret", "x-b": {"value": "b-secret"}, "x-c": {"env": "C"}}}}}"#;
         let (rendering, _) = render(file, TARGET);
         assert!(!rendering.text.contains("-secret"));
-        let handed: Vec<_> = rendering.handovers.iter().map(|h| (h.variable.as_str(), h.value.as_str())).collect();
+        let handed: Vec<_> =
+            rendering.handovers.iter().map(|h| (h.variable.as_str(), h.value.expose().as_str())).collect();
         assert_eq!(handed, [("DRAGOMAN_HEADER_A_X_PROJECT", "project-secret"), ("DRAGOMAN_HEADER_A_X_B", "b-secret")]);
         assert_eq!(rendering.variables, ["C", "DRAGOMAN_HEADER_A_X_B", "DRAGOMAN_HEADER_A_X_PROJECT"]);
     }

@@ -19,7 +19,7 @@ pub(super) fn envoy(given: Option<&Path>) -> anyhow::Result<PathBuf> {
         return existing(path);
     }
     let found = find_beside_or_on_path("envoy", is_executable);
-    found.context("no Envoy beside this program or on PATH; name one with --envoy (1.39 or later)")
+    found.context("no Envoy beside this program or on PATH; name one with --envoy")
 }
 
 /// The module: as given, beside this program, or on PATH. A string, because it goes into Envoy's configuration.

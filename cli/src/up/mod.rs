@@ -53,7 +53,7 @@ pub struct Options {
     pub config: PathBuf,
     /// Envoy; beside this program or on PATH where absent.
     pub envoy: Option<PathBuf>,
-    /// The module; beside this program where absent.
+    /// The module; beside this program or on PATH where absent.
     pub wasm: Option<PathBuf>,
     /// Replaces the host of `listen.address`.
     pub host: Option<IpAddr>,

@@ -82,7 +82,7 @@ impl Watch {
         // Asked again meanwhile, the answer would only be put off.
         if !self.is_asked {
             self.is_asked = true;
-            self.read();
+            let _ = self.read();
             self.polls.reset();
         }
     }

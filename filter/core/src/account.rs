@@ -6,6 +6,7 @@ use crate::{
     auth::Glob,
     config::{self, AuthMode, BaseUrl, Decimal, Endpoint, Retry, StreamUsage},
     provider::{Vendor, authorization},
+    secret::Secret,
     step::Name,
 };
 
@@ -27,9 +28,9 @@ pub struct Account {
     /// Whether streams may be asked for their usage.
     pub takes_stream_options: bool,
     /// Headers of every request, whichever account it is.
-    shared: Rc<[(Name, String)]>,
+    shared: Rc<[(Name, Secret)]>,
     /// The header that presents the credential, where there is one.
-    credential: Option<(Name, String)>,
+    credential: Option<(Name, Secret)>,
     /// Its share of the provider's requests.
     pub weight: Decimal,
     /// The models that it is for; all where absent.
@@ -61,8 +62,8 @@ impl Account {
         section: &config::Account,
         endpoint: &Endpoint<'_>,
         retry: &Retry,
-        shared: Rc<[(Name, String)]>,
-        secret: Result<Option<String>, String>,
+        shared: Rc<[(Name, Secret)]>,
+        secret: Result<Option<Secret>, String>,
     ) -> Self {
         let vendor = Vendor::of(endpoint.base_url);
         let place = vendor.credential.unwrap_or(provider.kind.0.credential);
@@ -115,7 +116,7 @@ impl Account {
     }
 
     /// Headers of every request, the credential's last.
-    pub fn headers(&self) -> impl Iterator<Item = &(Name, String)> {
+    pub fn headers(&self) -> impl Iterator<Item = &(Name, Secret)> {
         self.shared.iter().chain(&self.credential)
     }
 
@@ -130,9 +131,51 @@ impl Account {
     pub fn names_secret(&self, text: &[u8]) -> bool {
         // Shorter values are switches and versions.
         const MIN_SECRET: usize = 8;
-        self.headers().any(|(_, value)| {
-            let secret = value.strip_prefix("Bearer ").unwrap_or(value).as_bytes();
+        self.headers().any(|(name, value)| {
+            let secret = token(name, value.expose()).as_bytes();
             secret.len() >= MIN_SECRET && text.windows(secret.len()).any(|part| part == secret)
         })
+    }
+}
+
+/// What of a header's value is the secret: `Bearer`, `Basic` or `Token` is not. Elsewhere than in headers that authorize, what
+/// stands behind a space may well be a word of an operator's own text, which many errors have in them.
+fn token<'a>(name: &str, value: &'a str) -> &'a str {
+    let authorizes = name.contains("auth") || value.starts_with("Bearer ");
+    value.rsplit(' ').next().filter(|_| authorizes).unwrap_or(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::format;
+
+    use crate::gateway::Gateway;
+
+    fn gateway() -> Gateway {
+        let file = r#"{"providers": {"p": {"kind": "openai", "credential": {"env": "KEY"}, "headers": {
+            "x-plain": "sk-header-0001", "x-title": "A friendly assistant", "Proxy-Authorization": "Basic c2stYmFzaWM6eA==",
+            "x-vendor-auth": "Token sk-token-0002", "x-gateway": "Bearer sk-bearer-0003", "x-version": "2024"}}}}"#;
+        Gateway::new(&crate::config::parse(file).unwrap(), |_| Some("sk-credential-0004".into()))
+    }
+
+    #[test]
+    fn a_secret_is_recognised_without_what_it_is_presented_by() {
+        let gateway = gateway();
+        let account = &gateway.providers[0].accounts[0];
+        for secret in ["sk-header-0001", "c2stYmFzaWM6eA==", "sk-token-0002", "sk-bearer-0003", "sk-credential-0004"] {
+            assert!(account.names_secret(format!("no such key: {secret}.").as_bytes()), "{secret}");
+        }
+        for text in ["Basic", "Token", "Bearer", "no key for the year 2024", "the role of an assistant"] {
+            assert!(!account.names_secret(text.as_bytes()), "{text}");
+        }
+    }
+
+    #[test]
+    fn no_secret_is_in_what_is_printed_of_a_gateway() {
+        let printed = format!("{:?}", gateway());
+        assert!(printed.contains("x-plain") && printed.contains("api.openai.com"), "{printed}");
+        for secret in ["sk-header", "assistant", "c2st", "sk-token", "sk-bearer", "sk-credential"] {
+            assert!(!printed.contains(secret), "{secret}");
+        }
     }
 }

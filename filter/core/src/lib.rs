@@ -29,6 +29,7 @@ pub mod plan;
 pub mod provider;
 pub mod retry;
 pub mod route;
+pub mod secret;
 mod segment;
 pub mod splitmix;
 pub mod sse;

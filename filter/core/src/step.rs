@@ -1,6 +1,7 @@
 //! Effects, as data: what the adapter is asked to do. Nothing here does anything.
 
 use alloc::{borrow::Cow, rc::Rc, string::String, vec, vec::Vec};
+use core::fmt;
 
 use crate::plan::Plan;
 
@@ -44,13 +45,20 @@ impl Reply {
     }
 }
 
-/// Changes to a header map: removals first, then the others replaced or added.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+/// Changes to a header map: removals first, then the others replaced or added. A value may be a credential and is not printed.
+#[derive(Clone, PartialEq, Eq, Default)]
 pub struct HeaderEdits {
     /// Names to remove.
     pub remove: Vec<Name>,
     /// Names to set.
     pub set: Vec<(Name, String)>,
+}
+
+impl fmt::Debug for HeaderEdits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let set: Vec<_> = self.set.iter().map(|(name, _)| name).collect();
+        f.debug_struct("HeaderEdits").field("remove", &self.remove).field("set", &set).finish()
+    }
 }
 
 /// What to do with a piece of the answer.
@@ -60,4 +68,18 @@ pub enum Chunk {
     Keep,
     /// Send this in its place.
     Replace(Vec<u8>),
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::format;
+
+    use super::*;
+
+    #[test]
+    fn of_changes_to_a_head_the_names_are_printed_and_no_value() {
+        let set = vec![(Cow::Borrowed("authorization"), "Bearer sk-secret".into())];
+        let printed = format!("{:?}", HeaderEdits { remove: vec![Cow::Borrowed("x-api-key")], set });
+        assert_eq!(printed, r#"HeaderEdits { remove: ["x-api-key"], set: ["authorization"] }"#);
+    }
 }

@@ -116,10 +116,15 @@ impl<'a> Route<'a> {
         models().or_else(|| Endpoint::of(path).map(|endpoint| Self::Api(way, endpoint))).unwrap_or(Self::Unknown)
     }
 
-    /// The shape in which errors of this path are written.
+    /// The shape in which errors are written of the path that this was read from.
     #[must_use]
-    pub fn shape(path: &str) -> Shape {
-        if path.split('/').any(|segment| segment == "messages") { Shape::Anthropic } else { Shape::OpenAi }
+    pub fn shape(self, path: &str) -> Shape {
+        let is_messages = match self {
+            Self::Api(_, endpoint) => endpoint == Endpoint::Messages,
+            Self::Unknown => looks_like_messages(path),
+            Self::Health | Self::Ready | Self::Models(..) | Self::Direct(..) => false,
+        };
+        if is_messages { Shape::Anthropic } else { Shape::OpenAi }
     }
 }
 
@@ -150,6 +155,13 @@ impl Endpoint {
             Self::Responses | Self::Other => &["GET", "POST", "DELETE"],
         }
     }
+}
+
+/// Whether who asks for a path that means nothing seems to speak Anthropic's API. A router may be called `messages`.
+fn looks_like_messages(path: &str) -> bool {
+    let named = path.strip_prefix("/router/").and_then(|rest| rest.split_once('/'));
+    let rest = named.map_or(path, |(_, rest)| rest);
+    rest.split('/').any(|segment| segment == "messages")
 }
 
 /// Longest name of a router.
@@ -282,8 +294,24 @@ mod tests {
     }
 
     #[test]
-    fn errors_on_messages_paths_are_in_the_shape_of_anthropic() {
-        assert_eq!(Route::shape("/v1/messages/count_tokens"), Shape::Anthropic);
-        assert_eq!(Route::shape("/v1/chat/completions"), Shape::OpenAi);
+    fn errors_on_messages_paths_are_in_the_shape_of_anthropic_whatever_else_is_called_so() {
+        for (path, shape) in [
+            ("/v1/messages", Shape::Anthropic),
+            ("/messages/count_tokens", Shape::Anthropic),
+            ("/router/messages/messages", Shape::Anthropic),
+            ("/ai/v1/messages", Shape::Anthropic),
+            ("/v1/messages/batches", Shape::Anthropic),
+            ("/v2/messages", Shape::Anthropic),
+            ("/router/messages/v2/messages", Shape::Anthropic),
+            ("/v1/chat/completions", Shape::OpenAi),
+            ("/router/messages/chat/completions", Shape::OpenAi),
+            ("/router/messages/models", Shape::OpenAi),
+            ("/router/messages/nothing", Shape::OpenAi),
+            ("/v1/models/x/messages", Shape::OpenAi),
+            ("/v1/files/messages", Shape::OpenAi),
+            ("/v1/nothing", Shape::OpenAi),
+        ] {
+            assert_eq!(of(path).shape(path), shape, "{path}");
+        }
     }
 }

@@ -313,6 +313,10 @@ impl Host {
         u32::try_from(self.metrics.len()).map_err(|_| Status::InternalFailure)
     }
 
+    pub(super) fn metric_handles(&self) -> usize {
+        self.metrics.len()
+    }
+
     pub(super) fn metric(&self, id: u32) -> Result<(MetricKind, &str), Status> {
         let index = usize::try_from(id).ok().and_then(|id| id.checked_sub(1)).ok_or(Status::NotFound)?;
         self.metrics.get(index).map(|(kind, name)| (*kind, name.as_str())).ok_or(Status::NotFound)

@@ -147,6 +147,12 @@ impl Vm {
         with_host(|host| host.calls)
     }
 
+    /// How many handles of metrics the filter has been given: the host keeps each for ever.
+    #[must_use]
+    pub fn metric_handles(&self) -> usize {
+        with_host(|host| host.metric_handles())
+    }
+
     /// What the filter has logged.
     #[must_use]
     pub fn log(&self) -> Vec<Log> {

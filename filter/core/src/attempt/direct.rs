@@ -39,7 +39,7 @@ impl Attempt {
         }
         set.push((Name::Borrowed(":path"), direct.path(&self.target)));
         set.push((Name::Borrowed(":authority"), account.authority.clone()));
-        set.extend(account.headers().cloned());
+        set.extend(account.headers().map(|(name, value)| (name.clone(), value.expose().clone())));
         let body = Change::Edited { edits, kept: self.plan.body() };
         Outgoing { headers: HeaderEdits { remove: Vec::new(), set }, body }
     }

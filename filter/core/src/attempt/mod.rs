@@ -140,7 +140,7 @@ impl Attempt {
         }
         set.push((Name::Borrowed(":path"), path));
         set.push((Name::Borrowed(":authority"), account.authority.clone()));
-        set.extend(account.headers().cloned());
+        set.extend(account.headers().map(|(name, value)| (name.clone(), value.expose().clone())));
         let mut remove = Vec::new();
         if let Some(foreign) = foreign {
             remove.extend(OWNED.iter().map(|name| Name::Borrowed(*name)));

@@ -41,6 +41,8 @@ pub struct Catalogue {
     providers: Vec<Rc<Provider>>,
     /// The same, ordered by name.
     owners: Vec<(String, Rc<Provider>)>,
+    /// Those of whose models nothing is said.
+    uncharted: Vec<Rc<Provider>>,
     /// The models, ordered by provider.
     entries: Vec<Entry>,
     /// Every text that is the name or the provider's id of an entry, ordered.
@@ -90,8 +92,9 @@ impl Catalogue {
                 models.push((name, model));
             }
         }
-        let mut entries = Vec::new();
+        let (mut entries, mut uncharted) = (Vec::new(), Vec::new());
         for provider in providers {
+            let charted = entries.len();
             let written = by_owner.get_mut(&provider.name).map(core::mem::take).unwrap_or_default();
             let mut left: NameMap<'_, Option<&Model>> =
                 written.iter().map(|(name, model)| (*name, Some(*model))).collect();
@@ -103,6 +106,9 @@ impl Catalogue {
             entries.extend(added.map(|(name, model)| {
                 Entry::new(provider, Cow::Owned(name.into()), None, Some(Box::new(model.clone())))
             }));
+            if entries.len() == charted {
+                uncharted.push(Rc::clone(provider));
+            }
         }
         let owners: Vec<_> = providers.iter().map(|provider| (provider.name.clone(), Rc::clone(provider))).collect();
         let mut catalogue = Self {
@@ -110,6 +116,7 @@ impl Catalogue {
             equals: equals(&entries),
             providers: providers.to_vec(),
             owners: by_name(&owners),
+            uncharted,
             entries,
             aliases: by_name(&config.aliases),
             mapping: by_name(&config.model_mapping),

@@ -151,8 +151,8 @@ impl Catalogue {
     /// Whether a provider may be sent a name that nobody says it has: one of whose models nothing is said. On a server of one's
     /// own that is not a proxy for everything, a name is not looked for that is known to be another provider's.
     fn is_taken_on_trust(&self, provider: &Rc<Provider>, id: &str) -> bool {
-        let has_entries = self.entries.iter().any(|entry| Rc::ptr_eq(&entry.provider, provider));
-        !self.is_strict && !has_entries && (provider.spec.name == "openai" || self.bare_known(id).is_empty())
+        let is_uncharted = || self.uncharted.iter().any(|other| Rc::ptr_eq(other, provider));
+        !self.is_strict && is_uncharted() && (provider.spec.name == "openai" || self.bare_known(id).is_empty())
     }
 }
 

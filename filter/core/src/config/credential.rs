@@ -5,7 +5,6 @@
 //! size, because a key with half of it cut off fails at the provider with a message that misleads.
 
 use alloc::{format, rc::Rc, string::String};
-use core::fmt;
 
 use serde_json::value::RawValue;
 
@@ -18,7 +17,7 @@ use super::{
     reference::{Reference, Shape},
     text::{HEADER_VALUE, SECRET, VARIABLE},
 };
-use crate::step::Name;
+use crate::{secret::Secret, step::Name};
 
 impl Provider {
     /// What it lacks, as the end of a sentence: something that all its accounts need, or what the first of them does where none
@@ -37,7 +36,7 @@ impl Provider {
     ///
     /// # Errors
     /// What is missing, as the end of a sentence.
-    pub fn shared_headers(&self, environment: impl Fn(&str) -> Option<String>) -> Result<Rc<[(Name, String)]>, String> {
+    pub fn shared_headers(&self, environment: impl Fn(&str) -> Option<String>) -> Result<Rc<[(Name, Secret)]>, String> {
         let header = |(name, value): &(String, Credential)| {
             value.resolve(&HEADER_VALUE, &environment).map(|value| (Name::Owned(name.clone()), value))
         };
@@ -50,7 +49,7 @@ impl Account {
     ///
     /// # Errors
     /// What is missing, as the end of a sentence.
-    pub fn secret(&self, environment: impl Fn(&str) -> Option<String>) -> Result<Option<String>, String> {
+    pub fn secret(&self, environment: impl Fn(&str) -> Option<String>) -> Result<Option<Secret>, String> {
         if !self.enabled {
             return Err("it is disabled".into());
         }
@@ -64,11 +63,12 @@ impl Account {
 }
 
 impl Credential {
-    fn resolve(&self, rule: &Parsed<String>, environment: impl Fn(&str) -> Option<String>) -> Result<String, String> {
+    fn resolve(&self, rule: &Parsed<String>, environment: impl Fn(&str) -> Option<String>) -> Result<Secret, String> {
         match self {
             Self::Value(value) => Ok(value.clone()),
             Self::Env(name) => match environment(name).filter(|value| !value.is_empty()) {
                 Some(value) => (rule.parse)(&value)
+                    .map(Secret::new)
                     .map_err(|_| format!("the environment variable {name} holds characters that a header cannot")),
                 None => Err(format!("the environment variable {name} is not set")),
             },
@@ -94,14 +94,14 @@ impl Section for Credential {
             "value",
             &SECRET,
             |credential| match credential {
-                Self::Value(value) => Some(value),
+                Self::Value(value) => Some(value.expose()),
                 Self::Env(_) => None,
             },
             "The secret itself.",
         );
         match (env, value) {
             (Some(env), None) => Self::Env(env),
-            (None, Some(value)) => Self::Value(value),
+            (None, Some(value)) => Self::Value(Secret::new(value)),
             (Some(env), Some(_)) => {
                 fields.report("", "has both `env` and `value`");
                 Self::Env(env)
@@ -125,13 +125,13 @@ impl Form for HeaderSource {
     fn read(&self, raw: &RawValue, reader: &mut Reader) -> Option<Credential> {
         match Node::open(raw) {
             Some(Node::Object(_)) => Nested::new().read(raw, reader),
-            _ => HEADER_VALUE.read(raw, reader).map(Credential::Value),
+            _ => HEADER_VALUE.read(raw, reader).map(|text| Credential::Value(Secret::new(text))),
         }
     }
 
     fn write(&self, value: &Credential, out: &mut Writer) {
         match value {
-            Credential::Value(text) => HEADER_VALUE.write(text, out),
+            Credential::Value(text) => HEADER_VALUE.write(text.expose(), out),
             Credential::Env(_) => Nested::new().write(value, out),
         }
     }
@@ -142,16 +142,7 @@ impl Form for HeaderSource {
     }
 
     fn stand_in(&self) -> Credential {
-        Credential::Value(String::new())
-    }
-}
-
-impl fmt::Debug for Credential {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Env(name) => f.debug_tuple("Env").field(name).finish(),
-            Self::Value(_) => f.write_str("Value(…)"),
-        }
+        Credential::Value(Secret::default())
     }
 }
 
@@ -219,7 +210,7 @@ mod tests {
             r#""auth": "none", "headers": {"X-Plain": "two words", "x-value": {"value": "v"}, "x-env": {"env": "WORDS"}}"#,
         );
         let headers = provider.shared_headers(environment).unwrap();
-        let headers: Vec<_> = headers.iter().map(|(name, value)| (&**name, value.as_str())).collect();
+        let headers: Vec<_> = headers.iter().map(|(name, value)| (&**name, value.expose().as_str())).collect();
         assert_eq!(headers, [("x-plain", "two words"), ("x-value", "v"), ("x-env", "two words")]);
         assert!(!format!("{provider:?}").contains("two words"));
     }

@@ -24,7 +24,7 @@ use super::{
     router::{ModelMapping, Router},
     routing::Routing,
 };
-use crate::{plan::Mode, provider::Kind};
+use crate::{plan::Mode, provider::Kind, secret::Secret};
 
 /// By the name or pattern of a model, the models that stand in for it.
 pub type ModelLists = Vec<(String, Vec<String>)>;
@@ -199,13 +199,13 @@ pub enum StreamUsage {
     Never,
 }
 
-/// Where a secret is found. Its value is never printed.
-#[derive(Clone, PartialEq, Eq)]
+/// Where a secret is found.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Credential {
     /// In this environment variable.
     Env(String),
     /// Written in the file.
-    Value(String),
+    Value(Secret),
 }
 
 /// An `http` or `https` URL without fragment, split once.

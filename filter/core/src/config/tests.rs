@@ -23,6 +23,7 @@ use super::{
     node::Node,
     *,
 };
+use crate::secret::Secret;
 
 /// Every field of every section.
 const FULL: &str = include_str!("tests/full.json");
@@ -84,7 +85,7 @@ fn every_field_can_be_written() {
     assert_eq!(
         config.providers[0].headers,
         [
-            ("openai-organization".to_owned(), Credential::Value("org-123".to_owned())),
+            ("openai-organization".to_owned(), Credential::Value(Secret::new("org-123".to_owned()))),
             ("x-secret".to_owned(), Credential::Env("A_SECRET".to_owned()))
         ]
     );

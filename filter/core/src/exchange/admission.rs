@@ -75,7 +75,7 @@ pub(super) fn admit(
         }
         Route::Health | Route::Ready | Route::Models(..) | Route::Api(..) | Route::Unknown => None,
     };
-    let shape = call.as_ref().map_or_else(|| Route::shape(path), direct::Call::shape);
+    let shape = call.as_ref().map_or_else(|| route.shape(path), direct::Call::shape);
     let refuse = |kind, message: String| Error::new(kind, message).reply(shape);
     match route {
         Route::Unknown => return Err(refuse(Kind::NotFound, format!("There is no {path} here."))),

@@ -8,10 +8,9 @@ mod ollama;
 mod openai;
 mod vendor;
 
-use alloc::string::String;
 use core::fmt;
 
-use crate::{dialect::Upstream, step::Name};
+use crate::{dialect::Upstream, secret::Secret, step::Name};
 
 pub use vendor::Vendor;
 
@@ -41,8 +40,8 @@ pub const OTHERS: &[(&str, Kind)] =
 
 /// The header that presents a credential, the name and what stands before the secret given.
 #[must_use]
-pub fn authorization((name, scheme): (&'static str, &'static str), secret: &str) -> (Name, String) {
-    (Name::Borrowed(name), [scheme, secret].concat())
+pub fn authorization((name, scheme): (&'static str, &'static str), secret: &Secret) -> (Name, Secret) {
+    (Name::Borrowed(name), Secret::new([scheme, secret.expose()].concat()))
 }
 
 impl PartialEq for Kind {

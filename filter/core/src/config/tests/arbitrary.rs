@@ -17,6 +17,7 @@ use super::super::{
 };
 
 use super::MINIMAL;
+use crate::secret::Secret;
 
 fn are_unique<'v>(values: impl Iterator<Item = &'v [u8]>) -> bool {
     check::repeats(&values.collect::<Vec<_>>()).is_empty()
@@ -40,7 +41,10 @@ fn duration() -> impl Strategy<Value = Duration> {
 }
 
 fn credential() -> impl Strategy<Value = Credential> {
-    prop_oneof!["[A-Z_][A-Z0-9_]{0,8}".prop_map(Credential::Env), "[!-~]{1,40}".prop_map(Credential::Value)]
+    prop_oneof![
+        "[A-Z_][A-Z0-9_]{0,8}".prop_map(Credential::Env),
+        "[!-~]{1,40}".prop_map(|text| Credential::Value(Secret::new(text)))
+    ]
 }
 
 fn account() -> impl Strategy<Value = Account> {
