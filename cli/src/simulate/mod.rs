@@ -15,6 +15,7 @@ mod fault;
 mod gzip;
 mod model;
 mod play;
+mod question;
 mod record;
 mod schema;
 mod script;

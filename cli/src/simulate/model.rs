@@ -8,10 +8,11 @@ use std::{
 use http::StatusCode;
 
 use super::{
-    answer::{Answer, Question},
+    answer::Answer,
     complaint::{Complaint, Reason},
     dialect::{Dialect, Route, Stamp, route},
     fault::{self, Fault},
+    question::Question,
     record::Request,
     script::{Random, Script},
 };

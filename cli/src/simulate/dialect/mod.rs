@@ -19,11 +19,7 @@ mod stamp;
 use http::{HeaderName, HeaderValue, Method};
 
 pub(super) use self::stamp::Stamp;
-use super::{
-    answer::{Answer, Question},
-    complaint::Complaint,
-    record::Request,
-};
+use super::{answer::Answer, complaint::Complaint, question::Question, record::Request};
 
 /// In the order in which they are tried: the last one takes what is left.
 const DIALECTS: [&dyn Dialect; 6] =

@@ -20,8 +20,9 @@ use serde_json::json;
 
 use super::{Dialect, Route, Stamp};
 use crate::simulate::{
-    answer::{Answer, Question},
+    answer::Answer,
     complaint::{Complaint, Reason},
+    question::Question,
     record::Request,
 };
 

@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::{blocks, model};
 use crate::simulate::{
-    answer::{Cache, Format, Question, Streaming, Tool, ToolChoice},
     dialect::field::{is, list, number, string, strings},
+    question::{Cache, Format, Question, Streaming, Tool, ToolChoice},
 };
 
 pub(super) fn of(body: &Value) -> Question {

@@ -13,9 +13,9 @@ use super::{
     turns::{self, Rules},
 };
 use crate::simulate::{
-    answer::Question,
     complaint::Complaint,
     dialect::field::{is, list, number, string, strings},
+    question::Question,
     record::Request,
 };
 

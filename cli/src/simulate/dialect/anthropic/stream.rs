@@ -10,7 +10,8 @@ use super::{
     Stamp,
     whole::{Block, Message, OutputDetails, Stop, UsageObject, WireBlock},
 };
-use crate::simulate::answer::{Answer, Question};
+use crate::simulate::answer::Answer;
+use crate::simulate::question::Question;
 
 /// The longest padding.
 const PADDING: usize = 16;

@@ -5,8 +5,9 @@ use serde_json::{Map, Value};
 
 use super::{PURPOSE, Stamp};
 use crate::simulate::{
-    answer::{Answer, Choice, Content, Finish, Question, Usage},
+    answer::{Answer, Choice, Content, Finish, Usage},
     dialect::signature,
+    question::Question,
 };
 
 pub(super) fn write(question: &Question, answer: &Answer, mut stamp: Stamp) -> Vec<u8> {

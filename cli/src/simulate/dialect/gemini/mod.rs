@@ -18,8 +18,9 @@ use serde_json::{Value, json};
 
 use super::{Dialect, Route, Stamp};
 use crate::simulate::{
-    answer::{Answer, Question},
+    answer::Answer,
     complaint::{Complaint, Reason},
+    question::Question,
     record::Request,
 };
 

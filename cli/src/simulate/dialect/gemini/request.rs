@@ -4,9 +4,9 @@ use serde_json::{Value, json};
 
 use super::{operation, proto, query, turns};
 use crate::simulate::{
-    answer::{Cache, Format, Question, Streaming, Tool, ToolChoice},
     complaint::Complaint,
     dialect::field::{is, list, number, string, strings},
+    question::{Cache, Format, Question, Streaming, Tool, ToolChoice},
     record::Request,
 };
 

@@ -10,8 +10,9 @@ use serde_json::{Value, ser};
 
 use super::{PURPOSE, Stamp, pretty};
 use crate::simulate::{
-    answer::{Answer, Choice, Content, Finish, Question, Usage},
+    answer::{Answer, Choice, Content, Finish, Usage},
     dialect::signature,
+    question::Question,
 };
 
 #[derive(Serialize)]

@@ -4,9 +4,9 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
 use crate::simulate::{
-    answer::{Cache, Format, Question, Streaming, Tool, ToolChoice},
     complaint::{Complaint, Reason},
     dialect::field::{list, string, strings},
+    question::{Cache, Format, Question, Streaming, Tool, ToolChoice},
 };
 
 /// What an option must be.

@@ -4,7 +4,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::Stamp;
-use crate::simulate::answer::{Answer, Choice, Content, Finish, Question, Usage};
+use crate::simulate::answer::{Answer, Choice, Content, Finish, Usage};
+use crate::simulate::question::Question;
 
 const LOAD_NS: usize = 41_000_000;
 const INPUT_TOKEN_NS: usize = 1_500_000;

@@ -13,8 +13,9 @@ use serde::Serialize;
 
 use super::{Dialect, Route, Stamp};
 use crate::simulate::{
-    answer::{Answer, Finish, Question},
+    answer::{Answer, Finish},
     complaint::{Complaint, Reason},
+    question::Question,
     record::Request,
 };
 

@@ -6,9 +6,9 @@
 use serde_json::{Value, json};
 
 use crate::simulate::{
-    answer::{Cache, Format, Question, Streaming, Tool, ToolChoice},
     complaint::{Complaint, Reason},
     dialect::field::{is, list, number, string, strings},
+    question::{Cache, Format, Question, Streaming, Tool, ToolChoice},
 };
 
 pub(super) fn read(body: &[u8]) -> Result<Question, Complaint> {

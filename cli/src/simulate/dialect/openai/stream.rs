@@ -7,7 +7,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{FINGERPRINT, Stamp, finish_reason, usage::UsageObject};
-use crate::simulate::answer::{Answer, Choice, Content, Question, Streaming};
+use crate::simulate::answer::{Answer, Choice, Content};
+use crate::simulate::question::{Question, Streaming};
 
 pub(super) fn write(question: &Question, answer: &Answer, stamp: Stamp) -> Vec<Vec<u8>> {
     let mut writer = StreamWriter::new(question, stamp);

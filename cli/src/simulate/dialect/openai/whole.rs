@@ -3,7 +3,8 @@
 use serde::Serialize;
 
 use super::{FINGERPRINT, Stamp, finish_reason, usage::UsageObject};
-use crate::simulate::answer::{Answer, Call, Choice, Content, Question};
+use crate::simulate::answer::{Answer, Call, Choice, Content};
+use crate::simulate::question::Question;
 
 pub(super) fn write(question: &Question, answer: &Answer, mut stamp: Stamp) -> Vec<u8> {
     let completion = Completion {
