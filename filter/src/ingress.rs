@@ -24,18 +24,13 @@ use crate::{
     host::{self, HostClock, Stream},
     observer,
     plans::{self, Place},
-    relay::{HeaderMap, Relay},
+    relay::{ClientHead, HeaderMap, Relay},
     root::Ticking,
     watch,
 };
 
 /// Largest piece of a body that is read at once: the module's memory never shrinks again.
 const PIECE: usize = 256 * 1024;
-
-/// Headers of the client's request that are about its own connection: where Envoy's router would see to them, they are left out
-/// of the module's calls.
-const OF_CLIENT: &[&str] =
-    &["connection", "expect", "keep-alive", "te", "transfer-encoding", "upgrade", "x-forwarded-proto"];
 
 /// The metric of plans that Envoy has ended before their time.
 const ABANDONED: &str = "dragoman.plans_abandoned";
@@ -112,7 +107,7 @@ impl IngressStream {
                 }
                 let action = match plan.mode {
                     Mode::Native => self.hand_over(plan, &edits),
-                    Mode::Dispatch => self.carry(&plan, &edits),
+                    Mode::Dispatch => self.carry(&plan, edits),
                 };
                 self.ticking.tail.watch(&self.stream);
                 action
@@ -122,20 +117,15 @@ impl IngressStream {
     }
 
     /// The attempts run on this stream.
-    fn carry(&mut self, plan: &Rc<Plan>, edits: &HeaderEdits) -> Action {
+    fn carry(&mut self, plan: &Rc<Plan>, edits: HeaderEdits) -> Action {
         if let Some(next) = plan.signpost(NO_PLAN) {
             host::set_property(NEXT_PROPERTY, &next);
         }
-        let mut head = mem::take(&mut self.head).into_exposed();
-        if plan.may_try_again() {
-            head.retain(|(name, _)| {
-                !edits.remove.iter().any(|removed| removed == name) && !OF_CLIENT.contains(&&**name)
-            });
-            if !plan.has_body() {
-                plan.keep_body(self.stream.request_body(0, self.seen));
-            }
+        if plan.may_try_again() && !plan.has_body() {
+            plan.keep_body(self.stream.request_body(0, self.seen));
         }
-        self.stream.edit_request_headers(edits);
+        self.stream.edit_request_headers(&edits);
+        let head = ClientHead { all: mem::take(&mut self.head), private: edits.remove };
         match Relay::start(&self.stream, &self.ticking, plan, head) {
             Ok((relay, action)) => {
                 self.attempts = Attempts::Carried(relay);

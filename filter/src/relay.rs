@@ -15,6 +15,7 @@ use dragoman_core::{
     attempt::{Attempt, Outgoing, Progress, Release},
     headers::Headers,
     plan::{Next, Plan},
+    secret::Secret,
     step::{Chunk, HeaderEdits, Name, Reply},
 };
 use proxy_wasm::types::Action;
@@ -29,12 +30,25 @@ use crate::{
 /// Headers as the host hands them over.
 pub(crate) type HeaderMap = Vec<(String, Vec<u8>)>;
 
+/// Headers of the client's request that are about its own connection: where Envoy's router would see to them, they are left out
+/// of the module's calls.
+const OF_CLIENT: &[&str] =
+    &["connection", "expect", "keep-alive", "te", "transfer-encoding", "upgrade", "x-forwarded-proto"];
+
 /// What Envoy sets on every answer that a provider has given to a call, and on none that it gives itself.
 const SERVICE_TIME: &str = "x-envoy-upstream-service-time";
 
 /// Headers of a whole answer that are about its transport.
 const OF_TRANSPORT: &[&str] =
     &[":status", "connection", "content-length", "keep-alive", "transfer-encoding", SERVICE_TIME];
+
+/// The head of the client's request. Few requests need it again, so it is read only then.
+#[derive(Debug)]
+pub(crate) struct ClientHead {
+    pub(crate) all: Secret<HeaderMap>,
+    /// What of it no provider must see.
+    pub(crate) private: Vec<Name>,
+}
 
 /// See the module's documentation.
 #[derive(Debug)]
@@ -44,8 +58,7 @@ pub(crate) struct Relay {
     ticking: Rc<Ticking>,
     alarm: Option<Rc<Alarm>>,
     plan: Rc<Plan>,
-    /// The client's, without what no provider must see.
-    head: HeaderMap,
+    head: ClientHead,
     /// Until when the first provider's answer may be without content.
     until: Duration,
     state: State,
@@ -70,7 +83,7 @@ impl Relay {
         stream: &Rc<Stream>,
         ticking: &Rc<Ticking>,
         plan: &Rc<Plan>,
-        head: HeaderMap,
+        head: ClientHead,
     ) -> Result<(Rc<RefCell<Self>>, Action), Reply> {
         let now = plan.made_at();
         let Some((attempt, _)) = Attempt::next(plan, now) else { return Err(plan.verdict()) };
@@ -196,7 +209,7 @@ impl Relay {
             }
         };
         let body = body.whole().unwrap_or_default();
-        let headers = edited(self.head.clone(), &edits);
+        let headers = edited(self.head.of_call(), &edits);
         let patience = plan.patience(attempt.target(), host::now());
         let call = host::call(plan.cluster(attempt.target()), &headers, &body, patience);
         match call {
@@ -255,6 +268,15 @@ impl Relay {
 
     fn set_alarm(&mut self, at: Duration) {
         self.alarm = Some(self.ticking.alarms.set(&self.stream, at, Task::Advance(Weak::clone(&self.this))));
+    }
+}
+
+impl ClientHead {
+    /// What of it a call can have.
+    fn of_call(&self) -> HeaderMap {
+        let is_private = |name: &String| self.private.iter().any(|private| private == name);
+        let map = self.all.expose().iter();
+        map.filter(|(name, _)| !is_private(name) && !OF_CLIENT.contains(&&**name)).cloned().collect()
     }
 }
 

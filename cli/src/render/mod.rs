@@ -239,7 +239,7 @@ mod tests {
         );
         assert_eq!(all(&bootstrap["static_resources"]["listeners"][0], "stream_idle_timeout"), ["90s"]);
         // For the flex tier thrice, then for all others, which the deadline bounds.
-        assert_eq!(all(&bootstrap, "per_try_timeout"), ["60s", "60s", "60s", "45s", "45s", "45s"]);
+        assert_eq!(all(&bootstrap, "per_try_timeout"), ["45s", "45s", "60s", "60s", "60s", "45s"]);
         let idle = all(&bootstrap["static_resources"]["listeners"][0], "idle_timeout");
         assert_eq!(idle, ["300s", "61s", "61s", "61s", "46s", "46s", "46s"]);
         // The cluster, and its twin.
@@ -253,10 +253,10 @@ mod tests {
                 "providers": {"a": {"kind": "openai", "timeouts": {"first_byte": "60s", "idle": "8s", "flex": "6s"}}}}"#,
             TARGET,
         );
-        assert_eq!(all(&bootstrap, "per_try_timeout"), ["6s", "6s", "6s", "60s", "60s", "60s"]);
+        assert_eq!(all(&bootstrap, "per_try_timeout"), ["60s", "60s", "6s", "6s", "6s", "60s"]);
         let routes = all(&bootstrap, "routes")[0].as_array().unwrap();
         let idle: Vec<_> = routes.iter().map(|route| all(route, "idle_timeout")[0]).collect();
-        assert_eq!(idle, ["91s", "91s", "8s", "91s", "91s", "61s"]);
+        assert_eq!(idle, ["91s", "91s", "91s", "91s", "8s", "61s"]);
     }
 
     #[test]
@@ -268,9 +268,9 @@ mod tests {
         );
         let routes = all(&bootstrap, "routes")[0].as_array().unwrap();
         let of = |field: &str| routes.iter().map(|route| all(route, field)[0].clone()).collect::<Vec<_>>();
-        assert_eq!(of("name"), ["tries-flex", "calls-flex", "flex", "tries", "calls", "plan"]);
-        assert_eq!(of("idle_timeout"), ["91s", "91s", "8s", "91s", "91s", "8s"]);
-        assert_eq!(of("per_try_timeout"), ["6s", "6s", "6s", "5s", "5s", "5s"]);
+        assert_eq!(of("name"), ["calls", "tries", "calls-flex", "tries-flex", "flex", "plan"]);
+        assert_eq!(of("idle_timeout"), ["91s", "91s", "91s", "91s", "8s", "8s"]);
+        assert_eq!(of("per_try_timeout"), ["5s", "5s", "6s", "6s", "6s", "5s"]);
     }
 
     #[test]
@@ -279,12 +279,12 @@ mod tests {
         let routes = all(&bootstrap, "routes")[0].as_array().unwrap();
         let marks: Vec<_> =
             routes.iter().map(|route| all(route, "suffix").first().map(|mark| (*mark).clone())).collect();
-        let marked = ["#tries#flex", "#calls#flex", "#flex", "#tries", "#calls"].map(|mark| Some(json!(mark)));
+        let marked = ["#calls", "#tries", "#calls#flex", "#tries#flex", "#flex"].map(|mark| Some(json!(mark)));
         assert_eq!(marks, [marked.to_vec(), vec![None]].concat());
         let retries: Vec<_> =
             routes.iter().map(|route| route["route"]["retry_policy"].get("retry_on").cloned()).collect();
         let asked = Some(json!("reset,connect-failure,refused-stream,retriable-headers"));
-        assert_eq!(retries, [asked.clone(), None, None, asked, None, None]);
+        assert_eq!(retries, [None, asked.clone(), None, asked, None, None]);
         assert_eq!(all(&bootstrap, "refresh_cluster_on_retry"), [true, true]);
         assert!(all(&bootstrap, "retriable_status_codes").is_empty());
     }

@@ -46,13 +46,14 @@ enum Tries {
     Once,
 }
 
-/// In the order in which Envoy looks: a mark is matched as the end of the value, which may have another mark before it.
+/// In the order in which Envoy looks, what is asked for most first. A mark is matched as the end of the value, which may have
+/// another mark before it, so that the one that may come last alone stands behind those with another.
 const LANES: [Lane; 6] = [
-    Lane { name: "tries-flex", is_flex: true, tries: Tries::Retried },
-    Lane { name: "calls-flex", is_flex: true, tries: Tries::Called },
-    Lane { name: "flex", is_flex: true, tries: Tries::Once },
-    Lane { name: "tries", is_flex: false, tries: Tries::Retried },
     Lane { name: "calls", is_flex: false, tries: Tries::Called },
+    Lane { name: "tries", is_flex: false, tries: Tries::Retried },
+    Lane { name: "calls-flex", is_flex: true, tries: Tries::Called },
+    Lane { name: "tries-flex", is_flex: true, tries: Tries::Retried },
+    Lane { name: "flex", is_flex: true, tries: Tries::Once },
     Lane { name: "plan", is_flex: false, tries: Tries::Once },
 ];
 

@@ -20,11 +20,6 @@ impl<T> Secret<T> {
     pub const fn expose(&self) -> &T {
         &self.0
     }
-
-    /// The same, for good.
-    pub fn into_exposed(self) -> T {
-        self.0
-    }
 }
 
 impl<T> fmt::Debug for Secret<T> {

@@ -195,7 +195,8 @@ impl Attempt {
             }
         }
         let retry_after = retry_after(headers);
-        let now = clock.now();
+        // Of a head alone nothing is concluded, and each look at the clock is a call of the host.
+        let now = if end { clock.now() } else { self.plan.made_at() };
         let held = Held { head: Head { attempt: self, status, edits, retry_after, now }, body };
         if end { held.end_without_body(now) } else { Progress::Held(held) }
     }
