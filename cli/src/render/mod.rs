@@ -241,7 +241,7 @@ mod tests {
         // For the flex tier thrice, then for all others, which the deadline bounds.
         assert_eq!(all(&bootstrap, "per_try_timeout"), ["45s", "45s", "60s", "60s", "60s", "45s"]);
         let idle = all(&bootstrap["static_resources"]["listeners"][0], "idle_timeout");
-        assert_eq!(idle, ["300s", "61s", "61s", "61s", "46s", "46s", "46s"]);
+        assert_eq!(idle, ["300s", "46s", "46s", "61s", "61s", "61s", "46s"]);
         // The cluster, and its twin.
         assert_eq!(all(&bootstrap, "max_stream_duration"), ["70s", "70s"]);
     }
