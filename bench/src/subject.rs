@@ -100,7 +100,7 @@ impl Subject {
             Make::Envoy { in_listener, in_cluster } => {
                 by_hand(dist, address, upstream, in_listener, in_cluster).to_string()
             }
-            Make::Gateway(more) => rendered(dist, &gateway_file((address, admin), upstream, &more()))?,
+            Make::Gateway(more) => rendered(dist, &gateway_file((address, free_address()?, admin), upstream, &more()))?,
         };
         let envoy = Envoy::start(dist, &bootstrap, address, processors).with_context(|| self.title)?;
         Ok(Running { subject: self, envoy, admin, dist: dist.to_owned() })
@@ -203,7 +203,11 @@ fn by_hand(dist: &Path, address: SocketAddr, upstream: SocketAddr, in_listener: 
 }
 
 /// A file for the gateway: a provider an answer, one to spare, and one client key.
-fn gateway_file((address, admin): (SocketAddr, Option<SocketAddr>), upstream: SocketAddr, more: &Value) -> Value {
+fn gateway_file(
+    (address, own, admin): (SocketAddr, SocketAddr, Option<SocketAddr>),
+    upstream: SocketAddr,
+    more: &Value,
+) -> Value {
     let provider = |name: &str, kind: &str| {
         let version = if kind == "openai" { "/v1" } else { "" };
         let base_url = format!("http://{upstream}/{name}{version}");
@@ -211,7 +215,7 @@ fn gateway_file((address, admin): (SocketAddr, Option<SocketAddr>), upstream: So
     };
     let providers = ANSWERS.iter().map(|answer| provider(answer.name, answer.kind));
     let mut file = json!({
-        "listen": {"address": address, "admin": admin, "concurrency": 1},
+        "listen": {"address": address, "admin": own, "envoy_admin": admin, "concurrency": 1},
         "providers": providers.chain([provider(SPARE, "openai")]).collect::<serde_json::Map<_, _>>(),
         "keys": [{"id": "bench", "sha256": KEY_SHA256, "models": ["whole/*", "*/model"]}],
     });
