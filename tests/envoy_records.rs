@@ -46,7 +46,8 @@ fn passed_over(request: &Request) -> (Vec<(String, u16)>, Value) {
 
 /// What live metrics say of a model.
 fn live(model: &str) -> Value {
-    let metrics: Value = CHAIN.send(&Request::get("/v1/router/live-metrics").key(dragoman_tests::chain::CLIENT_KEY)).json();
+    let metrics: Value =
+        CHAIN.send(&Request::get("/v1/router/live-metrics").key(dragoman_tests::chain::CLIENT_KEY)).json();
     let targets = metrics["data"].as_array().expect("a list");
     targets.iter().find(|target| target["model"] == model).cloned().unwrap_or_default()
 }
