@@ -205,6 +205,8 @@ fn the_target_that_has_less_to_do_on_all_workers_is_preferred() {
             CHAIN.answer("openai", &case, held("done", &gate));
             worker.send(&request);
             wait_until("the provider has it", || CHAIN.requests("openai", &case).len() == number + 1);
+            // What a worker has under way is shared every tenth of a second.
+            thread::sleep(Duration::from_millis(400));
         }
         gate.open();
         let [one, other] = workers.map(|mut worker| model(&worker.response().unwrap()));

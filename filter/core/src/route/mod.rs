@@ -26,6 +26,7 @@ mod chance;
 mod compile;
 pub mod estimate;
 mod node;
+mod planned;
 mod reach;
 mod refusal;
 mod strategy;
@@ -33,6 +34,7 @@ mod survey;
 
 use alloc::{format, rc::Rc, string::String, vec::Vec};
 
+pub use self::planned::{Cooling, Dropped, Planned};
 use self::{
     candidate::Candidate,
     compile::Compiler,
@@ -139,41 +141,6 @@ pub struct Conditions<'a> {
     pub entropy: &'a dyn Entropy,
     /// Of the time.
     pub clock: &'a dyn Clock,
-}
-
-/// What is to be done.
-#[derive(Debug)]
-pub struct Planned {
-    /// Whom to ask, in order; at least one.
-    pub targets: Vec<Target>,
-    /// Who was considered and is not asked, and why.
-    pub dropped: Vec<Dropped>,
-    /// Who is asked only if those fail that it would come before.
-    pub cooling: Vec<Cooling>,
-    /// What is done about failures.
-    pub policy: Rc<Policy>,
-    /// Whom to ask where a target says that its context window is too small. Some may be among `targets`.
-    pub on_context: Vec<Target>,
-    /// Whom to ask where a target refuses the content. Some may be among `targets`.
-    pub on_content: Vec<Target>,
-}
-
-/// A candidate that is no target.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Dropped {
-    /// Its name, as far as it has one: `provider/model`, the name that was asked for, or a provider.
-    pub candidate: String,
-    /// Why, as it would be told to the caller if there were no other.
-    pub error: Error,
-}
-
-/// A target that failed lately, and stands behind those that did not.
-#[derive(Debug, Clone)]
-pub struct Cooling {
-    /// Which.
-    pub target: Target,
-    /// Until when, in milliseconds since the epoch.
-    pub until_millis: u64,
 }
 
 impl Routing {
