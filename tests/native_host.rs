@@ -140,6 +140,6 @@ fn a_chat_is_carried_with_few_hostcalls() {
     carry();
     let before = carry();
     let calls = carry() - before;
-    // Three are looks at the clock, for what is told of targets and for deadlines.
-    assert!(calls <= 18, "{calls}");
+    // Two are looks at the clock, for what is told of targets and for deadlines.
+    assert!(calls <= 16, "{calls}");
 }

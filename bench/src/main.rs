@@ -61,7 +61,7 @@ struct Options {
     /// Folder for the figures as JSON
     #[arg(long, default_value = "bench/results")]
     results: PathBuf,
-    /// Put the table into this document
+    /// Put the table into this document, and the figures beside it
     #[arg(long)]
     document: Option<PathBuf>,
 }
@@ -75,10 +75,12 @@ fn main() -> anyhow::Result<()> {
     let rows = runtime.block_on(measure(&options, processors))?;
     let table = report::table(&rows);
     write!(io::stdout().lock(), "{table}")?;
+    let figures = report::document(&rows, &about(&options));
     if let Some(document) = &options.document {
         report::write_between_marks(document, &table)?;
+        fs::write(document.with_extension("json"), format!("{figures:#}\n"))?;
     }
-    store(&options, &report::document(&rows, &about(&options)))
+    store(&options, &figures)
 }
 
 async fn measure(options: &Options, processors: Processors) -> anyhow::Result<Vec<Row>> {

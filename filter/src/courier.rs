@@ -4,7 +4,7 @@
 //! In the attempt role the stream is the attempt's own; on the client's stream the ingress runs the same code. What differs
 //! between the two stays with them: how they find the plan, and what follows a failure.
 
-use std::{mem, time::Duration};
+use std::mem;
 
 use dragoman_core::{
     attempt::{Attempt, Flow, Held, Outgoing, Progress, Release},
@@ -62,7 +62,7 @@ impl Courier {
         match mem::replace(&mut self.0, State::Settled) {
             State::Asking(attempt) => {
                 let progress = attempt.answer(host::read_status(headers), headers, end, &HostClock);
-                self.judge(stream, progress, 0, end.then(host::now))
+                self.judge(stream, progress, 0, end)
             }
             State::Holding(..) | State::Flowing(_) | State::Settled => Turn::Going,
         }
@@ -73,8 +73,7 @@ impl Courier {
         match mem::replace(&mut self.0, State::Settled) {
             State::Holding(held, seen) => {
                 let piece = stream.response_body(seen, length.saturating_sub(seen));
-                let now = host::now();
-                self.judge(stream, held.chunk(&piece, end, now), length, end.then_some(now))
+                self.judge(stream, held.chunk(&piece, end, &HostClock), length, end)
             }
             State::Flowing(mut flow) => {
                 let piece = if flow.looks() { stream.response_body(0, length) } else { Vec::new() };
@@ -99,9 +98,9 @@ impl Courier {
     pub(crate) fn end(&mut self, stream: &Stream) -> Turn {
         match mem::replace(&mut self.0, State::Settled) {
             State::Holding(held, seen) => {
-                let now = host::now();
-                let progress = if seen == 0 { held.end_without_body(now) } else { held.chunk(&[], true, now) };
-                self.judge(stream, progress, seen, Some(now))
+                let progress =
+                    if seen == 0 { held.end_without_body(&HostClock) } else { held.chunk(&[], true, &HostClock) };
+                self.judge(stream, progress, seen, true)
             }
             State::Flowing(mut flow) => {
                 if !flow.end_without_body() {
@@ -114,8 +113,8 @@ impl Courier {
         }
     }
 
-    /// What was held, `length` bytes, is let go, held on, or given up; `ended` says when nothing more comes.
-    fn judge(&mut self, stream: &Stream, progress: Progress, length: usize, ended: Option<Duration>) -> Turn {
+    /// What was held, `length` bytes, is let go, held on, or given up; `end` says that nothing more comes.
+    fn judge(&mut self, stream: &Stream, progress: Progress, length: usize, end: bool) -> Turn {
         match progress {
             Progress::Held(held) => {
                 self.0 = State::Holding(held, length);
@@ -127,9 +126,10 @@ impl Courier {
                 }
                 stream.edit_response_headers(&headers);
                 pass(stream, body, length);
-                match ended {
-                    Some(now) => flow.finish(now),
-                    None => self.0 = State::Flowing(flow),
+                if end {
+                    flow.finish_at_once();
+                } else {
+                    self.0 = State::Flowing(flow);
                 }
                 Turn::Going
             }

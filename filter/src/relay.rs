@@ -238,11 +238,10 @@ impl Relay {
         }
         let body = host::call_body(length);
         let progress = attempt.answer(status, Headers(&head), body.is_empty(), &HostClock);
-        let progress =
-            if let Progress::Held(held) = progress { held.chunk(&body, true, host::now()) } else { progress };
+        let progress = if let Progress::Held(held) = progress { held.chunk(&body, true, &HostClock) } else { progress };
         match progress {
             Progress::Released(Release { status: told, headers: edits, body: chunk }, flow) => {
-                flow.finish(host::now());
+                flow.finish_at_once();
                 let body = match chunk {
                     Chunk::Keep => body,
                     Chunk::Replace(other) => other,

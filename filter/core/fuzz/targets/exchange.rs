@@ -192,7 +192,7 @@ fuzz_target!(|events: Vec<Event>| {
             }
             Event::AnswerChunk(piece, end) => {
                 attempt = match attempt {
-                    Try::Held(held) => advance(held.chunk(&piece, end, Epoch.now())),
+                    Try::Held(held) => advance(held.chunk(&piece, end, &Epoch)),
                     Try::Flow(mut flow) => {
                         drop(flow.chunk(&piece, end));
                         Try::Flow(flow)
@@ -202,7 +202,7 @@ fuzz_target!(|events: Vec<Event>| {
             }
             Event::AnswerEnd => {
                 attempt = match attempt {
-                    Try::Held(held) => advance(held.end_without_body(Epoch.now())),
+                    Try::Held(held) => advance(held.end_without_body(&Epoch)),
                     Try::Flow(mut flow) => {
                         let _: bool = flow.end_without_body();
                         Try::Flow(flow)

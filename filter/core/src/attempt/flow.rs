@@ -16,6 +16,8 @@ use crate::{
 #[derive(Debug)]
 pub struct Flow {
     pub(super) plan: Rc<Plan>,
+    /// When the answer was let go.
+    pub(super) begun: Duration,
     pub(super) body: FlowBody,
 }
 
@@ -82,6 +84,11 @@ impl Flow {
             FlowBody::Stream(passage) => passage.is_sound(),
             FlowBody::Plain | FlowBody::Fault(_) | FlowBody::Whole(..) | FlowBody::Over => true,
         }
+    }
+
+    /// The answer has come to its end with what was let go first.
+    pub fn finish_at_once(&self) {
+        self.finish(self.begun);
     }
 
     /// The answer has come to its end.

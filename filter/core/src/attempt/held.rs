@@ -14,6 +14,7 @@ use crate::{
         openai_chat::{Whole, error_body, error_status},
     },
     error::Error,
+    host::Clock,
     json::Scanner,
     passage::{Failure as Failed, Fed, Passage},
     plan::{Cause, Failure, Next},
@@ -57,7 +58,7 @@ pub(super) struct Head {
     pub(super) status: u16,
     pub(super) edits: HeaderEdits,
     pub(super) retry_after: Option<Duration>,
-    /// When it was looked at last.
+    /// When something is concluded of it; until then, when the plan was made.
     pub(super) now: Duration,
 }
 
@@ -92,9 +93,9 @@ pub struct Release {
 impl Held {
     /// The answer ends without a body.
     #[must_use]
-    pub fn end_without_body(self, now: Duration) -> Progress {
+    pub fn end_without_body(self, clock: &dyn Clock) -> Progress {
         let own = self.head.status;
-        match self.chunk(&[], true, now) {
+        match self.chunk(&[], true, clock) {
             Progress::Released(release, flow) => {
                 let Chunk::Replace(body) = release.body else { return Progress::Released(release, flow) };
                 let status = release.status.unwrap_or(own);
@@ -105,55 +106,60 @@ impl Held {
         }
     }
 
-    /// The next piece of the answer has come; `end` says that it is the last one.
+    /// The next piece of the answer has come; `end` says that it is the last one. The clock is asked only where the piece decides:
+    /// that is a call of the host.
     #[must_use]
-    pub fn chunk(self, piece: &[u8], end: bool, now: Duration) -> Progress {
-        let Self { mut head, body } = self;
-        head.now = now;
+    pub fn chunk(self, piece: &[u8], end: bool, clock: &dyn Clock) -> Progress {
+        let Self { head, body } = self;
         let held = |head, body| Progress::Held(Self { head, body });
+        let decided = |head: Head| Head { now: clock.now(), ..head };
         match body {
             HeldBody::Stream(mut passage) => match passage.feed(piece, end) {
                 Fed::Nothing => held(head, HeldBody::Stream(passage)),
                 Fed::Go(chunk) => {
                     head.attempt.plan.note_usage(passage.usage());
                     match passage.fault() {
-                        Some(status) => head.pass_fault(status, chunk, FlowBody::Stream(passage)),
-                        None => head.pass(chunk, FlowBody::Stream(passage)),
+                        Some(status) => decided(head).pass_fault(status, chunk, FlowBody::Stream(passage)),
+                        None => decided(head).pass(chunk, FlowBody::Stream(passage)),
                     }
                 }
-                Fed::Failed(Failed { status, body, .. }) => head.fail(status, status, body, Cause::Unusable),
+                Fed::Failed(Failed { status, body, .. }) => decided(head).fail(status, status, body, Cause::Unusable),
             },
             HeldBody::Mislabelled(mut begun) => {
                 begun.extend_from_slice(piece);
                 match begun.trim_ascii_start().first() {
                     None if !end && begun.len() <= MAX_HELD => held(head, HeldBody::Mislabelled(begun)),
-                    None | Some(b'{' | b'[') => head.fail_as(NO_STREAM),
+                    None | Some(b'{' | b'[') => decided(head).fail_as(NO_STREAM),
                     Some(_) => {
                         let passage = head.attempt.passthrough();
                         let body = HeldBody::Stream(passage);
-                        Self { head: head.labelled("text/event-stream"), body }.chunk(&begun, end, now)
+                        Self { head: head.labelled("text/event-stream"), body }.chunk(&begun, end, clock)
                     }
                 }
             }
             HeldBody::Whole(mut scanner, mut begun) => {
                 if scanner.feed(piece).is_err() {
-                    return head.fail_as(NOT_JSON);
+                    return decided(head).fail_as(NOT_JSON);
                 }
                 begun.extend_from_slice(piece);
                 if end {
-                    return head.judge(scanner, &begun);
+                    return decided(head).judge(scanner, &begun);
                 }
                 if begun.len() <= MAX_HELD {
                     return held(head, HeldBody::Whole(scanner, begun));
                 }
-                head.pass(Chunk::Keep, FlowBody::Whole(scanner, Counting::Chat))
+                decided(head).pass(Chunk::Keep, FlowBody::Whole(scanner, Counting::Chat))
             }
             HeldBody::Foreign(mut body, identity) => {
                 body.extend_from_slice(piece);
                 if body.len() > MAX_TRANSLATED {
-                    return head.fail_as("sent an answer that is too long to be translated");
+                    return decided(head).fail_as("sent an answer that is too long to be translated");
                 }
-                if end { head.translate(&body, &identity) } else { held(head, HeldBody::Foreign(body, identity)) }
+                if end {
+                    decided(head).translate(&body, &identity)
+                } else {
+                    held(head, HeldBody::Foreign(body, identity))
+                }
             }
             HeldBody::Refusal(mut body) => {
                 let room = MAX_HELD.saturating_sub(body.len());
@@ -161,9 +167,9 @@ impl Held {
                 if !end && body.len() < MAX_HELD {
                     return held(head, HeldBody::Refusal(body));
                 }
-                head.refuse(&body)
+                decided(head).refuse(&body)
             }
-            HeldBody::Unusable(error, cause) => head.fail_with(&error, cause),
+            HeldBody::Unusable(error, cause) => decided(head).fail_with(&error, cause),
         }
     }
 }
@@ -321,7 +327,7 @@ impl Head {
             self.edits.set.push((Name::Borrowed("x-dragoman-dropped"), dropped.join(", ")));
         }
         let release = Release { status, headers: self.edits, body };
-        Progress::Released(release, Flow { plan, body: rest })
+        Progress::Released(release, Flow { plan, begun: self.now, body: rest })
     }
 }
 

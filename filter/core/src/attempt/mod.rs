@@ -195,10 +195,9 @@ impl Attempt {
             }
         }
         let retry_after = retry_after(headers);
-        // Of a head alone nothing is concluded, and each look at the clock is a call of the host.
-        let now = if end { clock.now() } else { self.plan.made_at() };
+        let now = self.plan.made_at();
         let held = Held { head: Head { attempt: self, status, edits, retry_after, now }, body };
-        if end { held.end_without_body(now) } else { Progress::Held(held) }
+        if end { held.end_without_body(clock) } else { Progress::Held(held) }
     }
 
     fn hold(&self, status: u16, headers: Headers<'_>, clock: &dyn Clock) -> HeldBody {

@@ -164,7 +164,7 @@ impl Sent {
             progress = match progress {
                 Progress::Held(held) => {
                     buffer.extend_from_slice(piece);
-                    held.chunk(piece, end, NewYear.now())
+                    held.chunk(piece, end, &NewYear)
                 }
                 Progress::Released(release, mut rest) => {
                     if flow.is_none() {
