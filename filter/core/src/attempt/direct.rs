@@ -92,7 +92,7 @@ impl Head {
             reply = reply.with("retry-after", format!("{}", whole_seconds(wait)));
         }
         let failure = Failure { status, reply, retry_after: self.retry_after, cause: Cause::Stated };
-        self.attempt.plan.fail(failure, self.now);
+        self.attempt.plan.settle_failed(failure, self.now);
         self.release(None, body, rest)
     }
 }

@@ -14,7 +14,12 @@ mod progress;
 mod signpost;
 
 use alloc::{rc::Rc, string::String, vec::Vec};
-use core::{cell::RefCell, fmt::Write as _, mem, time::Duration};
+use core::{
+    cell::{Ref, RefCell},
+    fmt::Write as _,
+    mem,
+    time::Duration,
+};
 
 use self::progress::Progress;
 pub use self::{
@@ -142,6 +147,14 @@ pub struct Target {
     pub max_output_tokens: Option<u64>,
 }
 
+impl Target {
+    /// Whether another is the same model, asked with the same credential.
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.account, &other.account) && self.model == other.model
+    }
+}
+
 /// What follows a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Next {
@@ -203,8 +216,8 @@ impl Plan {
 
     /// The target whose turn it is.
     #[must_use]
-    pub fn first(&self) -> Option<Target> {
-        self.progress.borrow().front().cloned()
+    pub fn first(&self) -> Option<Ref<'_, Target>> {
+        Ref::filter_map(self.progress.borrow(), Progress::front).ok()
     }
 
     /// How many tries there can be at most.
@@ -306,6 +319,12 @@ impl Plan {
     /// An answer is passed on, whatever it says; its status.
     pub fn settle(&self, status: u16, now: Duration) {
         self.progress.borrow_mut().settle(status, self.inquiry.request.stream, now);
+    }
+
+    /// The try under way has failed, and what it got is passed on all the same.
+    pub(crate) fn settle_failed(&self, failure: Failure, now: Duration) {
+        self.fail(failure, now);
+        self.progress.borrow_mut().end();
     }
 
     /// The answer that is passed on has ended.

@@ -19,7 +19,7 @@ use crate::{
 pub(super) struct Progress {
     made_at: Duration,
     /// Whom to ask, the first one next; during a try it is still there.
-    ahead: VecDeque<Target>,
+    ahead: VecDeque<Queued>,
     on_context: Vec<Target>,
     on_content: Vec<Target>,
     /// More tries at the first one, and at each that follows.
@@ -40,6 +40,13 @@ pub(super) struct Progress {
 }
 
 #[derive(Debug)]
+struct Queued {
+    target: Target,
+    /// The failure for which it was put before others, if it was.
+    detour: Option<Reason>,
+}
+
+#[derive(Debug)]
 struct Try {
     target: Target,
     began: Duration,
@@ -51,7 +58,7 @@ impl Progress {
     pub(super) fn new(course: Course, again: u32, now: Duration) -> Self {
         Self {
             made_at: now,
-            ahead: course.targets.into(),
+            ahead: course.targets.into_iter().map(|target| Queued { target, detour: None }).collect(),
             on_context: course.on_context,
             on_content: course.on_content,
             again,
@@ -72,16 +79,18 @@ impl Progress {
     }
 
     pub(super) fn front(&self) -> Option<&Target> {
-        self.ahead.front()
+        self.ahead.front().map(|queued| &queued.target)
     }
 
     /// Whose turn it is if nothing more is heard of the try under way.
     pub(super) fn after_silence(&self) -> Option<&Target> {
-        self.ahead.get(usize::from(self.again == 0))
+        self.ahead.get(usize::from(self.again == 0)).map(|queued| &queued.target)
     }
 
     pub(super) fn ahead(&self) -> impl Iterator<Item = &Target> {
-        self.ahead.iter().chain(&self.on_context).chain(&self.on_content)
+        let queued = self.ahead.iter().map(|queued| &queued.target);
+        let is_queued = |target: &&Target| self.ahead.iter().any(|queued| queued.target.is(target));
+        queued.chain(self.on_context.iter().chain(&self.on_content).filter(move |target| !is_queued(target)))
     }
 
     pub(super) fn most_tries(&self) -> u32 {
@@ -99,7 +108,7 @@ impl Progress {
     }
 
     pub(super) fn begin(&mut self, now: Duration, observer: &Rc<Observer>) -> Option<Target> {
-        let target = self.ahead.front()?.clone();
+        let target = self.front()?.clone();
         self.trip = Some(observer.begin(&target, self.probe.take(), millis(now)));
         self.tries.push(Try { target: target.clone(), began: now, status: None });
         self.wait = Duration::ZERO;
@@ -122,8 +131,10 @@ impl Progress {
     pub(super) fn fail(&mut self, failure: Failure, policy: &Policy, seed: &str, now: Duration) -> Next {
         let Some(current) = self.current().cloned() else { return Next::Nobody };
         self.conclude(&current, failure.status);
-        if let (Some(trip), Some(symptom)) = (self.trip.take(), failure.symptom()) {
-            trip.failed(millis(now), symptom, policy.cooldown);
+        match (self.trip.take(), failure.symptom()) {
+            (Some(trip), Some(symptom)) => trip.failed(millis(now), symptom, policy.cooldown),
+            (Some(trip), None) if failure.cause == Cause::Stated => trip.refused(millis(now)),
+            (Some(_) | None, _) => {}
         }
         let wait = policy.wait(self.again_each.saturating_sub(self.again), failure.retry_after, seed);
         match wait.filter(|_| self.again > 0 && matches!(failure.cause, Cause::Stated | Cause::Unusable)) {
@@ -156,20 +167,18 @@ impl Progress {
             Reason::ContentPolicy => mem::take(&mut self.on_content),
             Reason::Quota | Reason::ModelNotFound => Vec::new(),
         };
-        let is_same =
-            |one: &Target, other: &Target| Rc::ptr_eq(&one.account, &other.account) && one.model == other.model;
         let others: Vec<Target> =
-            others.into_iter().filter(|other| !self.tries.iter().any(|tried| is_same(&tried.target, other))).collect();
-        if others.is_empty() {
-            return false;
-        }
-        self.ahead.retain(|target| !others.iter().any(|other| is_same(target, other)));
+            others.into_iter().filter(|other| !self.tries.iter().any(|tried| tried.target.is(other))).collect();
+        self.ahead.retain(|queued| !others.iter().any(|other| queued.target.is(other)));
         // The one that is being tried is passed over with its failure.
         for target in others.into_iter().rev() {
-            self.ahead.insert(1.min(self.ahead.len()), target);
+            self.ahead.insert(1.min(self.ahead.len()), Queued { target, detour: Some(reason) });
         }
-        self.again = 0;
-        true
+        let is_detour = self.ahead.iter().skip(1).any(|queued| queued.detour == Some(reason));
+        if is_detour {
+            self.again = 0;
+        }
+        is_detour
     }
 
     pub(super) fn settle(&mut self, status: u16, is_stream: bool, now: Duration) {
@@ -190,6 +199,11 @@ impl Progress {
             Some(trip) => trip.erred(millis(now)),
             None => {}
         }
+    }
+
+    /// An answer is passed on of which nothing more is to be told.
+    pub(super) fn end(&mut self) {
+        self.is_settled = true;
     }
 
     /// The answer that is passed on has come to its end, or to an end.

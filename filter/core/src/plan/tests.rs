@@ -179,6 +179,37 @@ fn larger_models_are_asked_where_the_conversation_is_too_long_and_only_once() {
 }
 
 #[test]
+fn where_a_larger_model_is_too_small_as_well_the_next_larger_one_is_asked() {
+    let mut all = targets(&["a", "b", "big", "bigger"]);
+    let on_context = all.split_off(2);
+    let plan = plan_of(Course { targets: all, on_context, ..Course::default() }, 1);
+    assert_eq!(plan.most_tries(), 8);
+    for name in ["a", "big"] {
+        assert_eq!(begin(&plan).unwrap().0, name);
+        assert!(plan.detour(Reason::ContextLength), "{name}");
+        assert_eq!(plan.fail(stated(400, None), START), Next::Try);
+    }
+    assert_eq!(begin(&plan).unwrap().0, "bigger");
+    assert!(!plan.detour(Reason::ContextLength));
+}
+
+#[test]
+fn what_stands_in_for_itself_is_counted_once() {
+    let all = targets(&["a", "b"]);
+    let plan = plan_of(Course { on_context: all.clone(), targets: all, ..Course::default() }, 0);
+    assert_eq!(plan.most_tries(), 2);
+}
+
+#[test]
+fn a_failure_that_is_passed_on_settles_the_plan() {
+    let plan = plan(&["a"], 0);
+    begin(&plan);
+    plan.settle_failed(stated(529, None), START);
+    assert!(plan.is_settled());
+    assert_eq!(plan.attempts(), "a/m=529");
+}
+
+#[test]
 fn one_target_is_asked_on_the_clients_own_stream_unless_a_stream_may_have_to_be_asked_for_again() {
     assert_eq!(plan(&["a"], 0).mode, Mode::Dispatch);
     assert_eq!(plan(&["a"], 0).signpost(1).as_deref(), Some("dragoman_a.plain#1"));
