@@ -62,8 +62,13 @@ impl Attempt {
         if let Some((framing, conduit)) = direct.conduit(&content_type, request, &self.target.account) {
             return Start::Held(HeldBody::Stream(Passage::new(&self.target, framing, conduit)));
         }
-        let is_json = content_type.starts_with(b"application/json");
-        Start::Going(if is_json { FlowBody::Whole(format.scanner(), Counting::Own(format)) } else { FlowBody::Plain })
+        Start::Going(if content_type.starts_with(b"application/json") {
+            FlowBody::Whole(format.scanner(), Counting::Own(format))
+        } else if content_type.starts_with(b"text/html") {
+            FlowBody::Broken
+        } else {
+            FlowBody::Plain
+        })
     }
 }
 

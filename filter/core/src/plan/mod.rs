@@ -176,10 +176,9 @@ impl Plan {
     ) -> Self {
         let is_native = course.all().all(|target| target.provider.mode == Mode::Native);
         let is_single = course.all().nth(1).is_none();
-        // Asked once, or again with an answer that comes whole anyway, a target costs least on the client's own stream.
-        let is_light = is_single
-            && (policy.attempts == 0 || (!inquiry.request.stream && inquiry.body.borrow().is_kept()))
-            && course.all().all(|target| target.account.plain.is_some());
+        // Asked once, a target costs least on the client's own stream. Again it is asked from behind the router alone where a
+        // connection breaks after an answer's head.
+        let is_light = is_single && policy.attempts == 0 && course.all().all(|target| target.account.plain.is_some());
         let mode = if is_native && !is_light { Mode::Native } else { Mode::Dispatch };
         if mode == Mode::Dispatch {
             // Called from the module, a cluster that carries it would enter its VM a second time.
@@ -302,12 +301,22 @@ impl Plan {
         if progress.has_begun() && now.saturating_add(wait) >= until {
             return None;
         }
-        progress.begin(now.saturating_add(wait), &self.observer).map(|target| (target, wait))
+        let sent = now.saturating_add(wait);
+        // Behind the router Envoy's time-out of the try runs during the wait.
+        let timed = if self.mode == Mode::Native { now } else { sent };
+        progress.begin(sent, timed, &self.observer).map(|target| (target, wait))
     }
 
     /// The try under way has failed.
     pub fn fail(&self, failure: Failure, now: Duration) -> Next {
-        self.progress.borrow_mut().fail(failure, &self.policy, &self.inquiry.exchange, now)
+        let longest_wait = self.longest_wait();
+        self.progress.borrow_mut().fail(failure, (&self.policy, longest_wait), &self.inquiry.exchange, now)
+    }
+
+    /// How long the same target may be waited for. Behind the router the wait is part of the try's time, of which some must be left.
+    fn longest_wait(&self) -> Duration {
+        let patience = || self.progress.borrow().current().map_or(Duration::ZERO, |target| self.full_patience(target));
+        if self.mode == Mode::Native { patience().mul_f64(0.5) } else { Duration::MAX }
     }
 
     /// A request was refused for this reason: whether others are to be asked before those that are left.

@@ -49,7 +49,8 @@ struct Queued {
 #[derive(Debug)]
 struct Try {
     target: Target,
-    began: Duration,
+    /// From when its patience is counted.
+    timed: Duration,
     /// How it ended; `None` while it is under way.
     status: Option<u16>,
 }
@@ -107,18 +108,19 @@ impl Progress {
         !self.tries.is_empty()
     }
 
-    pub(super) fn begin(&mut self, now: Duration, observer: &Rc<Observer>) -> Option<Target> {
+    /// The next try is sent at this time; its patience is counted from `timed`.
+    pub(super) fn begin(&mut self, sent: Duration, timed: Duration, observer: &Rc<Observer>) -> Option<Target> {
         let target = self.front()?.clone();
-        self.trip = Some(observer.begin(&target, self.probe.take(), millis(now)));
-        self.tries.push(Try { target: target.clone(), began: now, status: None });
+        self.trip = Some(observer.begin(&target, self.probe.take(), millis(sent)));
+        self.tries.push(Try { target: target.clone(), timed, status: None });
         self.wait = Duration::ZERO;
         Some(target)
     }
 
-    /// The try under way, and when it began.
+    /// The try under way, and from when its patience is counted.
     pub(super) fn under_way(&self) -> Option<(Target, Duration)> {
         let last = self.tries.last().filter(|last| last.status.is_none() && !self.is_settled)?;
-        Some((last.target.clone(), last.began))
+        Some((last.target.clone(), last.timed))
     }
 
     /// Who is being asked; where nobody is, who would be, or was.
@@ -128,7 +130,13 @@ impl Progress {
         under_way.or_else(|| self.front()).or_else(|| last.map(|last| &last.target))
     }
 
-    pub(super) fn fail(&mut self, failure: Failure, policy: &Policy, seed: &str, now: Duration) -> Next {
+    pub(super) fn fail(
+        &mut self,
+        failure: Failure,
+        (policy, longest_wait): (&Policy, Duration),
+        seed: &str,
+        now: Duration,
+    ) -> Next {
         let Some(current) = self.current().cloned() else { return Next::Nobody };
         self.conclude(&current, failure.status);
         match (self.trip.take(), failure.symptom()) {
@@ -137,7 +145,8 @@ impl Progress {
             (Some(_) | None, _) => {}
         }
         let wait = policy.wait(self.again_each.saturating_sub(self.again), failure.retry_after, seed);
-        match wait.filter(|_| self.again > 0 && matches!(failure.cause, Cause::Stated | Cause::Unusable)) {
+        let may_wait = self.again > 0 && matches!(failure.cause, Cause::Stated | Cause::Unusable);
+        match wait.filter(|wait| may_wait && *wait <= longest_wait) {
             Some(wait) => {
                 self.again = self.again.saturating_sub(1);
                 self.wait = wait;
@@ -233,7 +242,7 @@ impl Progress {
     fn conclude(&mut self, target: &Target, status: u16) {
         match self.tries.last_mut().filter(|last| last.status.is_none()) {
             Some(last) => last.status = Some(status),
-            None => self.tries.push(Try { target: target.clone(), began: self.made_at, status: Some(status) }),
+            None => self.tries.push(Try { target: target.clone(), timed: self.made_at, status: Some(status) }),
         }
     }
 

@@ -151,7 +151,7 @@ fn others_are_ready_where_the_request_is_too_long_or_refused() {
     let bench = super::bench(&file);
     let planned = bench.plan(&Ask { input_tokens: 200_000, ..asking("gpt-4o") }).unwrap();
     assert_eq!((shorts(&planned.targets).join(" ").as_str(), planned.on_context.len()), ("openai/gpt-4.1", 0));
-    file["context_fallbacks"] = json!({"*": ["openai/gpt-4.1", "gemini-2.5-pro"]});
+    file["context_fallbacks"] = json!({"*": ["openai/gpt-4.1", "openai/gpt-4.1-mini"]});
     let bench = super::bench(&file);
     let planned = bench.plan(&Ask { input_tokens: 200_000, ..asking("gpt-4o") }).unwrap();
     assert_eq!((planned.targets.len(), planned.on_context.len()), (2, 1));
