@@ -234,6 +234,7 @@ impl HttpContext for IngressStream {
 
     fn on_log(&mut self) {
         self.ticking.watch.forget(&self.stream);
+        self.exchange.end(&mut ResponseHead { stream: &self.stream, headers: OnceCell::new() }, &HostClock);
         self.ticking.tail.watch(&self.stream);
     }
 }

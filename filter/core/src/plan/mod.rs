@@ -11,6 +11,7 @@
 mod failure;
 mod outcome;
 mod progress;
+mod rupture;
 mod signpost;
 
 use alloc::{rc::Rc, string::String, vec::Vec};

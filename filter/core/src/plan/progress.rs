@@ -229,6 +229,22 @@ impl Progress {
         }
     }
 
+    /// Nothing more comes of the last try or its answer, and that is the provider's doing.
+    pub(super) fn break_off(&mut self, symptom: health::Symptom, cooldown: Cooldown, now: Duration) {
+        if let Some(trip) = self.trip.take() {
+            trip.failed(millis(now), symptom, cooldown);
+        }
+    }
+
+    /// Whether nobody has told how the last try went.
+    pub(super) fn is_open(&self) -> bool {
+        self.trip.is_some()
+    }
+
+    pub(super) fn tries(&self) -> usize {
+        self.tries.len()
+    }
+
     pub(super) fn is_settled(&self) -> bool {
         self.is_settled
     }

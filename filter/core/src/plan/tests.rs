@@ -9,9 +9,9 @@ use crate::{
     store::Memory,
 };
 
-const START: Duration = Duration::from_secs(1_000);
+pub(super) const START: Duration = Duration::from_secs(1_000);
 
-fn targets(names: &[&str]) -> Vec<Target> {
+pub(super) fn targets(names: &[&str]) -> Vec<Target> {
     let provider = |name: &&str| {
         alloc::format!(
             r#""{name}":{{"kind":"openai","base_url":"http://127.0.0.1:1","auth":"none","timeouts":{{"first_byte":"10s"}}}}"#
@@ -28,7 +28,7 @@ fn targets(names: &[&str]) -> Vec<Target> {
     names.iter().map(target).collect()
 }
 
-fn plan_of(course: Course, attempts: u32) -> Plan {
+pub(super) fn plan_of(course: Course, attempts: u32) -> Plan {
     plan_within(Duration::from_mins(1), course, attempts)
 }
 
@@ -66,7 +66,7 @@ fn stated(status: u16, retry_after: Option<u64>) -> Failure {
     Failure { status, reply, retry_after: retry_after.map(Duration::from_secs), cause: Cause::Stated }
 }
 
-fn begin(plan: &Plan) -> Option<(String, Duration)> {
+pub(super) fn begin(plan: &Plan) -> Option<(String, Duration)> {
     plan.begin(START).map(|(target, wait)| (target.provider.name.clone(), wait))
 }
 
