@@ -29,6 +29,8 @@ pub struct Trip {
     is_under_way: bool,
     /// Whether its success is told.
     is_told: bool,
+    /// Whether it has shown how quick its target is.
+    is_measured: bool,
 }
 
 impl Trip {
@@ -37,7 +39,16 @@ impl Trip {
         // That of another target, which is not asked after all, is over.
         let probe = probe.filter(|probe| probe.is_of(slot.name.borrowed()));
         let observer = Rc::clone(observer);
-        Self { observer, slot, began_millis, is_stream: false, probe, is_under_way: true, is_told: false }
+        Self {
+            observer,
+            slot,
+            began_millis,
+            is_stream: false,
+            probe,
+            is_under_way: true,
+            is_told: false,
+            is_measured: false,
+        }
     }
 
     /// The first content of a stream has come: the target is well, however long the answer may take.
@@ -103,6 +114,10 @@ impl Trip {
     }
 
     fn leave_sample(&mut self, now_millis: u64, went: Went) {
+        if went != Went::Wrong {
+            self.is_measured = true;
+            self.slot.measured();
+        }
         if went != Went::Begun {
             self.leave();
         }
@@ -114,6 +129,9 @@ impl Trip {
     fn leave(&mut self) {
         if mem::take(&mut self.is_under_way) {
             self.observer.leave(&self.slot);
+            if !self.is_measured {
+                self.slot.not_measured();
+            }
         }
     }
 

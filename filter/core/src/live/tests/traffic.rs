@@ -77,6 +77,29 @@ fn a_latency_is_known_to_all_a_moment_later() {
 }
 
 #[test]
+fn a_worker_counts_the_tries_in_a_row_that_have_shown_no_time() {
+    let process = Process::new(2);
+    let blanks = |worker| process.view(worker).blanks(&target("a"));
+    process.begin(0, "a").refused(process.now());
+    process.begin(0, "a").failed(process.now(), DOWN, Cooldown { default: Duration::ZERO, ..COOLDOWN });
+    drop(process.begin(0, "a"));
+    let mut stream = process.begin(0, "a");
+    assert_eq!([blanks(0), blanks(1)], [3, 0]);
+    stream.first_content(process.now());
+    process.begin(0, "a").refused(process.now());
+    stream.failed(process.now(), DOWN, COOLDOWN);
+    assert_eq!(blanks(0), 1);
+    process.succeeds(0, "a", 5);
+    assert_eq!(blanks(0), 0);
+    // What is counted for all that have no place of their own is nobody's.
+    for number in 0..=MOST_UNLISTED {
+        process.begin(0, &format!("invented-{number}")).refused(process.now());
+    }
+    assert_eq!(process.view(0).blanks(&target("invented-0")), 1);
+    assert_eq!(process.view(0).blanks(&target(&format!("invented-{MOST_UNLISTED}"))), 0);
+}
+
+#[test]
 fn a_plan_of_one_target_asks_nothing_and_its_success_costs_nothing_within_a_round() {
     let process = Process::new(1);
     process.succeeds(0, "a", 1);
