@@ -72,12 +72,13 @@ impl Trip {
         self.leave_sample(now_millis, Went::Well { is_stream, output_tokens, is_told });
     }
 
-    /// There is an error for an answer, and it is passed on: the operator does not want others asked for it. So it makes nothing
+    /// There is an error for an answer, and it is passed on: the operator does not want others asked for it. So one makes nothing
     /// cool, and it shows nobody that the target is well.
-    pub fn erred(mut self, now_millis: u64) {
-        let name = self.name();
-        if self.slot.has_health() && self.observer.with_ledger(|ledger| ledger.remembers(name)) {
-            self.observer.change_ledger(now_millis, |ledger| ledger.err(name));
+    pub fn erred(mut self, now_millis: u64, cooldown: Cooldown) {
+        if self.slot.has_health() {
+            let (period, is_listed) = (self.period(now_millis), self.slot.is_listed());
+            let Slot { name, .. } = &*self.slot;
+            self.observer.change_ledger(now_millis, |ledger| ledger.err(name, is_listed, cooldown, period));
         }
         self.leave_sample(now_millis, Went::Wrong);
     }
