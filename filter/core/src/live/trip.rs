@@ -29,8 +29,6 @@ pub struct Trip {
     is_under_way: bool,
     /// Whether its success is told.
     is_told: bool,
-    /// Whether it has shown how quick its target is.
-    is_measured: bool,
 }
 
 impl Trip {
@@ -39,16 +37,7 @@ impl Trip {
         // That of another target, which is not asked after all, is over.
         let probe = probe.filter(|probe| probe.is_of(slot.name.borrowed()));
         let observer = Rc::clone(observer);
-        Self {
-            observer,
-            slot,
-            began_millis,
-            is_stream: false,
-            probe,
-            is_under_way: true,
-            is_told: false,
-            is_measured: false,
-        }
+        Self { observer, slot, began_millis, is_stream: false, probe, is_under_way: true, is_told: false }
     }
 
     /// The first content of a stream has come: the target is well, however long the answer may take.
@@ -115,22 +104,21 @@ impl Trip {
     }
 
     fn leave_sample(&mut self, now_millis: u64, went: Went) {
-        if went != Went::Wrong {
-            self.is_measured = true;
-            self.slot.measured();
-        }
         if went != Went::Begun {
             self.leave();
+        }
+        if went != Went::Wrong {
+            self.slot.measured();
         }
         let (name, is_listed) = (Rc::clone(&self.slot.name), self.slot.is_listed());
         self.observer.take(Sample { name, is_listed, period: self.period(now_millis), went });
     }
 
-    /// Its target has one request less under way.
+    /// Its target has one request less under way. Whether that has shown how quick it is, only a stream knows by then.
     fn leave(&mut self) {
         if mem::take(&mut self.is_under_way) {
             self.observer.leave(&self.slot);
-            if !self.is_measured {
+            if !self.is_stream {
                 self.slot.not_measured();
             }
         }
