@@ -92,7 +92,9 @@ fn what_any_configuration_lists_that_is_in_use_is_listed() {
     let worker = &process.workers[0];
     let is_listed = |model: &str| worker.slot(name(model), process.now()).is_listed();
     let rosters: [Rc<dyn Roster>; 2] = [Rc::new(Beginning("one")), Rc::new(Beginning("two"))];
-    rosters.iter().for_each(|roster| worker.configure(roster));
+    for roster in &rosters {
+        worker.configure(roster);
+    }
     let models = ["a", "one-x", "two-x", "three-x"];
     assert_eq!(models.map(is_listed), [true, true, true, false]);
     let [gone, kept] = rosters;
