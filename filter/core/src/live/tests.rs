@@ -53,6 +53,7 @@ impl Clock for Watch {
 struct Process {
     store: Rc<Memory>,
     workers: Vec<Rc<Observer>>,
+    roster: Rc<dyn Roster>,
     clock: Watch,
     draws: Cell<u64>,
     /// Of requests that are planned and not sent yet, with their workers.
@@ -65,6 +66,7 @@ impl Process {
         let mut process = Self {
             store,
             workers: Vec::new(),
+            roster: Rc::new(Letters),
             clock: Watch::default(),
             draws: Cell::new(0),
             probes: RefCell::default(),
@@ -76,7 +78,7 @@ impl Process {
     fn start_worker(&mut self) {
         let store: Rc<dyn Store> = Rc::<Memory>::clone(&self.store);
         let observer = Observer::new(store);
-        observer.configure(Rc::new(Letters));
+        observer.configure(&self.roster);
         self.workers.push(observer);
     }
 
@@ -222,7 +224,7 @@ proptest! {
                 Act::Leaves(which) => drop(end(which)),
                 Act::Waits(millis) => process.wait(millis),
                 Act::Ticks => _ = process.workers[worker].tick(process.now()),
-                Act::Configures => process.workers[worker].configure(Rc::new(Letters)),
+                Act::Configures => process.workers[worker].configure(&process.roster),
                 Act::Conflicts(count) => process.store.inject_conflicts(count),
             }
         }

@@ -328,7 +328,7 @@ impl Plan {
 
     /// An answer is passed on, whatever it says; its status.
     pub fn settle(&self, status: u16, now: Duration) {
-        self.progress.borrow_mut().settle(status, self.inquiry.request.stream, now);
+        self.progress.borrow_mut().settle(status, self.inquiry.request.stream, self.policy.cooldown, now);
     }
 
     /// The try under way has failed, and what it got is passed on all the same.

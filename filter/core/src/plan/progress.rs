@@ -190,7 +190,7 @@ impl Progress {
         is_detour
     }
 
-    pub(super) fn settle(&mut self, status: u16, is_stream: bool, now: Duration) {
+    pub(super) fn settle(&mut self, status: u16, is_stream: bool, cooldown: Cooldown, now: Duration) {
         if let Some(current) = self.current().cloned() {
             self.conclude(&current, status);
         }
@@ -205,7 +205,7 @@ impl Progress {
             // A refusal is no answer whose time would tell anything.
             Some(trip) if status < 500 => trip.refused(millis(now)),
             // One that the operator has taken out of `retry.statuses`: the provider's failure all the same.
-            Some(trip) => trip.erred(millis(now)),
+            Some(trip) => trip.erred(millis(now), cooldown),
             None => {}
         }
     }
