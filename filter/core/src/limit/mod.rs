@@ -9,12 +9,25 @@
 //! - [`Limiter`] and [`Grant`]: reserving, moving to another target, settling.
 //! - [`Standing`]: what is left, for headers.
 
+mod desk;
+mod grant;
 mod measure;
+mod policy;
+mod report;
+mod rule;
 mod sheet;
 mod sip;
 mod subject;
 
 pub use self::{
+    grant::{Denied, Grant, Limiter, Refusal},
     measure::{Bound, Full, Grain, LEASE_MILLIS, Unit, Window},
+    policy::{Asker, Policy},
+    report::{Standing, headers},
+    rule::{Amounts, Claim, Kind, Rule},
     subject::{Address, Seed, Subject},
 };
+
+#[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "a test that cannot count fails")]
+mod tests;
