@@ -52,7 +52,7 @@ pub(super) fn reserve(
     }
     for claim in claims {
         let (rule, amount) = (&claim.rule, claim.rule.amount(amounts));
-        let is_exceeded = check(&sheet, claim, amounts, now).is_err();
+        let is_exceeded = rule.is_shadow && check(&sheet, claim, amounts, now).is_err();
         let Some(counter) = sheet.counter_mut(claim.subject, rule.id, rule.bound, now) else { continue };
         counter.add(amount, rule.bound.max, lease, now);
         let (used, reset_millis) = (counter.used(now), counter.reset_millis(now));

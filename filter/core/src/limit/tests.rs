@@ -1,3 +1,5 @@
+//! Grants over a store in memory, with other workers' doings between what one reads and what it writes.
+
 mod grants;
 mod policies;
 mod sheets;

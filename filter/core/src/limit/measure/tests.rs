@@ -1,3 +1,5 @@
+//! What each kind of counter promises, on its own: exact waits, windows that roll, clocks that go back.
+
 use alloc::{collections::VecDeque, vec::Vec};
 
 use proptest::prelude::*;
@@ -222,7 +224,9 @@ proptest! {
     ) {
         let period = 10_000;
         let mut gate = Gate::new(Window::Pace(period), max);
-        let (mut now, mut kept, mut open): (u64, Vec<(u64, u64)>, Vec<(u64, u64, u64)>) = (5, Vec::new(), Vec::new());
+        let mut now = 5;
+        let mut kept: Vec<(u64, u64)> = Vec::new();
+        let mut open: Vec<(u64, u64, u64)> = Vec::new();
         for (amount, pause, is_kept, later) in steps {
             now += pause;
             open.retain(|(then, until, amount)| {

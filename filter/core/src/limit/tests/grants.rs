@@ -1,3 +1,5 @@
+//! What a grant does, one worker alone.
+
 use super::*;
 
 fn of_key(name: &str, of: Measure, window: Window, max: u64) -> Claim {

@@ -1,3 +1,5 @@
+//! Which limits a file means for whom.
+
 use super::*;
 use crate::{
     auth::{Caller, Credential, KeyTable},

@@ -1,3 +1,5 @@
+//! What stands at one place: room that is shared, clocks that go back, bytes that nobody wrote.
+
 use proptest::prelude::*;
 
 use super::*;
@@ -66,7 +68,7 @@ fn invented_subjects_take_bounded_room() {
     let office = Office::new();
     let mut longest = 0;
     for claim in neighbours(4 * MOST_TALLIES, 1_000) {
-        office.admit(&[claim.clone()], tokens(1), NOW).unwrap().settle(&tokens(1), NOW);
+        office.admit(core::slice::from_ref(&claim), tokens(1), NOW).unwrap().settle(&tokens(1), NOW);
         let (bytes, _) = crate::host::Store::get(&*office.store, &subject::key(claim.subject.place())).unwrap();
         longest = longest.max(bytes.len());
     }

@@ -1,3 +1,5 @@
+//! Workers between each other's steps: all that was let in is counted, and nothing else.
+
 use core::cell::RefCell;
 
 use proptest::prelude::*;
@@ -16,12 +18,15 @@ enum Act {
     Renew(usize),
 }
 
+/// Which of the claims, and how much.
+type Amounted = Vec<(usize, u64)>;
+
 /// Workers, and what they must come to.
 struct World {
     office: Office,
     claims: Vec<Claim>,
-    grants: RefCell<Vec<(Grant, Vec<(usize, u64)>)>>,
-    settled: RefCell<Vec<(usize, u64)>>,
+    grants: RefCell<Vec<(Grant, Amounted)>>,
+    settled: RefCell<Amounted>,
 }
 
 impl World {
@@ -51,7 +56,7 @@ impl World {
         if matches!(self.claims[number].rule.of, Measure::Tokens) { amount } else { 1 }
     }
 
-    fn take(&self, number: usize) -> Option<(Grant, Vec<(usize, u64)>)> {
+    fn take(&self, number: usize) -> Option<(Grant, Amounted)> {
         let mut grants = self.grants.borrow_mut();
         let place = number.checked_rem(grants.len())?;
         Some(grants.swap_remove(place))
