@@ -93,19 +93,47 @@ proptest! {
         steps in proptest::collection::vec((-200_000_i64..150_000, 1..6_u64), 1..80),
     ) {
         let office = Office::new();
-        let claims = [claim("a", Measure::Tokens, Window::Rolling(Grain::Minute), 20, Subject::Global)];
+        let rolling = [claim("a", Measure::Tokens, Window::Rolling(Grain::Minute), 20, Subject::Global)];
+        let pace = [claim("b", Measure::Requests, Window::Pace(60_000), 3, Subject::Global)];
         let (mut now, mut forward) = (NOW, 0);
         let mut used: Vec<(u64, u64)> = Vec::new();
+        let mut asked: Vec<u64> = Vec::new();
         for (step, amount) in steps {
             now = now.saturating_add_signed(step);
+            // Time is what went forward.
             forward += step.max(0).unsigned_abs();
-            if let Ok(grant) = office.admit(&claims, tokens(amount), now) {
+            if let Ok(grant) = office.admit(&rolling, tokens(amount), now) {
                 grant.settle(&tokens(amount), now);
                 used.push((forward, amount));
             }
-            // Time is what went forward.
+            if let Ok(grant) = office.admit(&pace, tokens(0), now) {
+                grant.settle(&tokens(0), now);
+                asked.push(forward);
+            }
             let within: u64 = used.iter().filter(|(then, _)| then + 60_000 > forward).map(|(_, amount)| amount).sum();
             prop_assert!(within <= 20);
+            for from in &asked {
+                let since = asked.iter().filter(|then| *then >= from).count() as u64;
+                prop_assert!(since * 60_000 <= 3 * (60_000 + forward - from));
+            }
+        }
+    }
+
+    #[test]
+    fn clocks_that_go_back_over_midnight_admit_nothing_twice(
+        steps in proptest::collection::vec((any::<bool>(), 0..8_u64, 0..8_u64), 1..60),
+    ) {
+        let office = Office::new();
+        let claims = [claim("a", Measure::Tokens, Window::Calendar(Unit::Day), 20, Subject::Global)];
+        let mut days = [0, 0];
+        for (is_before, amount, actual) in steps {
+            let now = NOW - u64::from(is_before);
+            if let Ok(grant) = office.admit(&claims, tokens(amount), now) {
+                grant.settle(&tokens(actual.min(amount)), NOW);
+                days[usize::from(is_before)] += actual.min(amount);
+            }
+            prop_assert!(days[0] <= 20 && days[1] <= 20);
+            prop_assert_eq!([office.used(&claims[0], NOW), office.used(&claims[0], NOW - 1)], days);
         }
     }
 
