@@ -14,7 +14,8 @@ use super::{
     slot::Slot,
 };
 
-/// See the module's documentation. Dropped without an outcome, the client went away: that tells nothing of the target.
+/// See the module's documentation. Dropped without an outcome, it was ended by the client or by Envoy for reasons of its own: that
+/// tells nothing of the target.
 #[derive(Debug)]
 pub struct Trip {
     observer: Rc<Observer>,
