@@ -125,21 +125,21 @@ impl Limiter {
     }
 
     fn draft(&self, claims: Vec<Claim>, amounts: &Amounts, lease: u64, now_millis: u64) -> Result<Vec<Draft>, Denied> {
-        let mut drafts = Vec::new();
-        let mut refusals = Vec::new();
-        let all = claims.clone();
-        for (place, claims) in by_place(claims, |claim| claim.subject) {
+        let (mut drafts, mut refusals, mut refused) = (Vec::new(), Vec::new(), Vec::new());
+        for (place, mut claims) in by_place(claims, |claim| claim.subject) {
             let key = key(place);
             let (before, version) = self.store.get(&key).unwrap_or((Vec::new(), Version::ABSENT));
             match desk::reserve(&before, &claims, amounts, lease, now_millis) {
                 Ok((bytes, reserved)) => drafts.push(Draft { key, claims, version, bytes, reserved }),
-                Err(refusal) => refusals.push(refusal),
+                Err(refusal) => {
+                    refusals.push(refusal);
+                    refused.append(&mut claims);
+                }
             }
         }
-        match desk::worst(refusals.into_iter()) {
-            Some(refusal) => Err(self.deny(refusal, all, now_millis)),
-            None => Ok(drafts),
-        }
+        let Some(refusal) = desk::worst(refusals.into_iter()) else { return Ok(drafts) };
+        refused.extend(drafts.into_iter().flat_map(|draft| draft.claims));
+        Err(self.deny(refusal, refused, now_millis))
     }
 
     fn deny(&self, (claim, full): (Claim, Full), claims: Vec<Claim>, now_millis: u64) -> Denied {
