@@ -170,7 +170,11 @@ fuzz_target!(|events: Vec<Event>| {
                 head.extend(map(headers));
                 // A stream has one head, and it comes first.
                 if plan.is_none() && !is_answered {
-                    take(exchange.request_head(head.into_iter().collect::<HeaderMap>().headers(), end, &around), &mut plan, &mut is_answered);
+                    take(
+                        exchange.request_head(head.into_iter().collect::<HeaderMap>().headers(), end, &around),
+                        &mut plan,
+                        &mut is_answered,
+                    );
                 }
             }
             Event::Ask(provider, stream) => {
@@ -185,7 +189,9 @@ fuzz_target!(|events: Vec<Event>| {
                 is_answered |= exchange.request_chunk(body.into_bytes()).is_some();
             }
             Event::Chunk(piece) => is_answered |= exchange.request_chunk(piece).is_some(),
-            Event::End => take(exchange.request_end(HeaderMap::default().headers(), &around), &mut plan, &mut is_answered),
+            Event::End => {
+                take(exchange.request_end(HeaderMap::default().headers(), &around), &mut plan, &mut is_answered)
+            }
             Event::LocalReply(status, details) => {
                 let arrival = exchange.response_head(&mut Local(status, details), &watch);
                 is_answered |= matches!(arrival, Arrival::Instead(_) | Arrival::Abandoned(_));

@@ -62,8 +62,6 @@ mod tests {
     use alloc::{borrow::ToOwned, vec::Vec};
     use core::time::Duration;
 
-    use serde_json::{Value, json};
-
     use super::*;
     use crate::{
         host::Observed,
@@ -133,9 +131,10 @@ mod tests {
                 plan.end(|| details.to_owned(), &Late);
                 assert_eq!(cools(&plan, &targets[0]), !is_settled, "{details}");
                 let report = plan.observer.report(u64::try_from(Late.now().as_millis()).unwrap(), |_| true);
-                let report: Value = serde_json::from_slice(&report).unwrap();
-                let members = ["samples", "failure_ratio", "last_failure"].map(|name| report["data"][0][name].clone());
-                assert_eq!(members, [json!(1), json!(1.0), json!("timed_out")], "{details}");
+                let report = String::from_utf8(report).unwrap();
+                for member in [r#""samples":1,"#, r#""failure_ratio":1"#, r#""last_failure":"timed_out""#] {
+                    assert!(report.contains(member), "{details}: {report}");
+                }
             }
         }
     }
