@@ -4,7 +4,7 @@
 #![expect(clippy::arithmetic_side_effects, reason = "a test fails by panicking")]
 
 use dragoman::simulate::Options;
-use dragoman_tests::clock::assert_in_time;
+use dragoman_tests::clock::{Control, assert_in_time};
 use dragoman_tests::envoy::{Gateway, Setup};
 use dragoman_tests::http::{Connection, Request};
 use dragoman_tests::scene::{Scene, hello};
@@ -13,7 +13,6 @@ use serde_json::{Value, json};
 use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -121,31 +120,14 @@ fn send(load: Load, to: SocketAddr, is_over: &AtomicBool) -> Vec<Seen> {
     seen
 }
 
-/// How late a thread wakes that does nothing but sleep: what the machine adds to every wait, whoever waits. A gateway that takes
-/// its time has no influence on it.
-#[derive(Default)]
-struct Control(Mutex<Vec<(Instant, Duration)>>);
+/// How late the machine was within the limit after an edit that was saved then.
+fn late(control: &Control, saved: Instant) -> Duration {
+    control.late(saved..saved + EFFECT_LIMIT)
+}
 
-impl Control {
-    fn run(&self, is_over: &AtomicBool) {
-        while !is_over.load(Ordering::Relaxed) {
-            let due = Instant::now() + Duration::from_millis(5);
-            thread::sleep(due.saturating_duration_since(Instant::now()));
-            self.0.lock().unwrap().push((due, due.elapsed()));
-        }
-    }
-
-    /// How late it was within the limit after an edit that was saved then, all in all.
-    fn late(&self, saved: Instant) -> Duration {
-        let wakes = self.0.lock().unwrap();
-        let within = wakes.iter().filter(|(due, _)| (saved..saved + EFFECT_LIMIT).contains(due));
-        within.map(|(_, late)| *late).sum()
-    }
-
-    /// When such an edit has to be in effect.
-    fn limit(&self, saved: Instant) -> Instant {
-        saved + EFFECT_LIMIT + self.late(saved).min(LATE_LIMIT)
-    }
+/// When such an edit has to be in effect.
+fn limit(control: &Control, saved: Instant) -> Instant {
+    saved + EFFECT_LIMIT + late(control, saved).min(LATE_LIMIT)
 }
 
 /// Between these somebody saved a file.
@@ -163,7 +145,7 @@ impl Edit {
 
     /// Waits until it has to be in effect, and for some requests more.
     fn wait(&self, control: &Control) {
-        while Instant::now() < control.limit(self.saved) + Duration::from_millis(500) {
+        while Instant::now() < limit(control, self.saved) + Duration::from_millis(500) {
             thread::sleep(Duration::from_millis(10));
         }
     }
@@ -230,15 +212,14 @@ fn reload_under_load() -> bool {
 
     scene.assert_sound();
     let paced = usize::try_from((ended - begun).as_millis() / 5).unwrap();
-    let late = [&granted, &revoked].map(|edit| control.late(edit.saved));
+    let late = [&granted, &revoked].map(|edit| late(control, edit.saved));
     let is_judged = seen.len() > paced / 4 * 3 && late.iter().all(|late| *late < LATE_LIMIT);
     if !is_judged {
-        println!("{} requests of {paced}, {late:?} late", seen.len());
         let fails = |seen: &&Seen| !seen.is_whole || !matches!(seen.status, 200 | 403);
         assert_eq!(seen.iter().filter(fails).map(|seen| &*seen.text).collect::<Vec<_>>(), [""; 0]);
         return false;
     }
-    let limits = [&granted, &revoked].map(|edit| control.limit(edit.saved));
+    let limits = [&granted, &revoked].map(|edit| limit(control, edit.saved));
     for Seen { load, sent, answered, status, is_whole, text } in &seen {
         let at = *sent - begun;
         assert!(is_whole, "cut at {at:?}: {status} {text}");
