@@ -1,7 +1,7 @@
 //! The one hostcall that is not made through the SDK: a header map, as the host writes it.
 //!
 //! The SDK takes the map apart into two vectors a header, and panics on a status or a name that it does not expect. Here the
-//! host's bytes are handed on, and [`HeaderMap`] reads them where they lie. The only file with `unsafe`.
+//! host's bytes are handed on, and [`HeaderMap`] reads them where they lie. The module's only file with `unsafe`.
 #![expect(unsafe_code, reason = "the host writes into the module's memory by pointer; this file makes a box of it")]
 
 use std::ptr;

@@ -1,6 +1,6 @@
 //! The ABI itself: the `proxy_*` functions that the SDK imports, and those that it exports.
 //!
-//! The only file with `unsafe`. Each import turns pointers into slices, asks [`super::host`], and writes the answer where the
+//! The only file here with `unsafe`. Each import turns pointers into slices, asks [`super::host`], and writes the answer where the
 //! SDK wants it. No import may panic: it is called from foreign frames, so a panic would abort without a message. A host that
 //! is not there (no VM on this thread, or one already inside a hostcall) answers `InternalFailure`.
 #![expect(unsafe_code, reason = "an ABI of pointers; this file turns them into slices and back")]

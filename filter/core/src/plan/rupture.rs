@@ -89,6 +89,17 @@ mod tests {
         plan.observer.view(&Late).cooling_until(target).is_some()
     }
 
+    /// A plan whose first try Envoy has ended with these details, before or after content has begun to flow.
+    fn ended(details: &str, is_settled: bool) -> (Plan, Vec<Target>) {
+        let (plan, targets) = plan(Mode::Native);
+        begin(&plan);
+        if is_settled {
+            plan.settle(200, START);
+        }
+        plan.end(|| details.to_owned(), &Late);
+        (plan, targets)
+    }
+
     #[test]
     fn an_answer_that_the_provider_broke_off_is_its_failure_and_one_that_another_ended_is_not() {
         for (details, is_failure) in [
@@ -107,12 +118,7 @@ mod tests {
             ("", false),
         ] {
             for is_settled in [false, true] {
-                let (plan, targets) = plan(Mode::Native);
-                begin(&plan);
-                if is_settled {
-                    plan.settle(200, START);
-                }
-                plan.end(|| details.to_owned(), &Late);
+                let (plan, targets) = ended(details, is_settled);
                 assert_eq!(cools(&plan, &targets[0]), is_failure, "{details}");
                 assert!(!cools(&plan, &targets[1]));
             }
@@ -123,12 +129,7 @@ mod tests {
     fn a_time_out_makes_its_target_cool_only_before_content_has_begun_to_flow() {
         for details in TIMEOUTS {
             for is_settled in [false, true] {
-                let (plan, targets) = plan(Mode::Native);
-                begin(&plan);
-                if is_settled {
-                    plan.settle(200, START);
-                }
-                plan.end(|| details.to_owned(), &Late);
+                let (plan, targets) = ended(details, is_settled);
                 assert_eq!(cools(&plan, &targets[0]), !is_settled, "{details}");
                 let report = plan.observer.report(u64::try_from(Late.now().as_millis()).unwrap(), |_| true);
                 let report = String::from_utf8(report).unwrap();
