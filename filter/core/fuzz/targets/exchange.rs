@@ -125,7 +125,7 @@ impl Head for Local {
 
 fuzz_target!(|events: Vec<Event>| {
     let observer = Observer::new(Rc::new(Memory::default()));
-    let around = Surroundings { clock: &Epoch, entropy: &Epoch, observer: &observer };
+    let around = Surroundings { clock: &Epoch, entropy: &Epoch, observer: &observer, metadata: &() };
     let mut exchange = Exchange::new(gateway());
     let (mut plan, mut attempt): (Option<Rc<Plan>>, Try) = (None, Try::None);
     let mut is_answered = false;

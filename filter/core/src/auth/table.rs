@@ -1,13 +1,13 @@
 //! The keys of the file, found by hash, never by scanning, and compared in constant time.
 
-use alloc::{format, rc::Rc, string::String, vec::Vec};
+use alloc::{borrow::Cow, format, rc::Rc, string::String, vec::Vec};
 use sha2::{Digest, Sha256};
 
-use super::{Credential, Glob};
+use super::{Credential, Glob, token::Tokens};
 use crate::{
     config,
-    host::Clock,
-    map::{HashMap, Seed},
+    host::{Clock, Metadata},
+    map::{HashMap, NameSet, Seed},
 };
 
 /// Who asks.
@@ -19,25 +19,33 @@ pub enum Caller {
     Known(Rc<Key>),
 }
 
-/// A key, ready to be checked.
-#[derive(Debug)]
+/// A key, ready to be checked, or what a token amounts to.
+#[derive(Debug, Default)]
 pub struct Key {
     /// Its identifier.
     pub id: String,
+    /// What logs show.
+    pub name: String,
     /// The team that it belongs to.
     pub team: Option<String>,
+    /// The environment that it is bound to.
+    pub environment: Option<String>,
     /// Its labels, by name.
     pub labels: Vec<(String, String)>,
-    hash: [u8; 32],
-    providers: Option<Vec<String>>,
-    models: Option<Vec<Glob>>,
-    not_before: Option<u64>,
-    expires: Option<u64>,
-    enabled: bool,
+    /// What its cost is booked on.
+    pub cost_tags: Vec<String>,
+    /// The routing configuration that a token names. Those of the keys in the file, [`Routing`](crate::route::Routing) has.
+    pub routing: Option<String>,
+    pub(super) hash: [u8; 32],
+    pub(super) providers: Option<Vec<String>>,
+    pub(super) models: Option<Vec<Glob>>,
+    pub(super) not_before: Option<u64>,
+    pub(super) expires: Option<u64>,
+    pub(super) enabled: bool,
 }
 
 /// Why a caller is not let in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
     /// No key where one is required.
     Missing,
@@ -49,12 +57,25 @@ pub enum Refusal {
     NotYetValid,
     /// Its time is over.
     Expired,
+    /// A token that Envoy did not find good, and why, where it says so.
+    Unverified(String),
+    /// A good token, signed with an algorithm that the file does not take.
+    Algorithm(String),
+    /// A good token with a claim, of this name, that cannot be used.
+    Claim(String),
+    /// A good token for who has the identifier of a key.
+    TakenId,
+    /// A good token that does not allow this.
+    Scope(String),
 }
 
 /// All keys.
 #[derive(Debug)]
 pub struct KeyTable {
     required: bool,
+    tokens: Option<Tokens>,
+    /// What no token may call itself; empty without tokens.
+    ids: NameSet<'static>,
     /// By the first eight bytes of the hash: what the map compares in variable time is not the whole secret's hash.
     by_prefix: HashMap<u64, Vec<Rc<Key>>>,
 }
@@ -67,24 +88,37 @@ impl KeyTable {
         for key in keys {
             by_prefix.entry(prefix(&key.sha256)).or_default().push(Rc::new(Key::new(key)));
         }
-        Self { required: auth.is_required(keys), by_prefix }
+        let tokens = auth.jwt.as_ref().map(Tokens::new);
+        let ids = keys.iter().filter(|_| tokens.is_some()).map(|key| Cow::Owned(key.id.clone())).collect();
+        Self { required: auth.is_required(keys), tokens, ids, by_prefix }
     }
 
     /// Lets a caller in, or says why not. A known key that is not valid is refused even where none is required: taking a
-    /// key away must never widen what its holder may do.
+    /// key away must never widen what its holder may do. The same goes for a token.
     ///
     /// # Errors
     /// The [`Refusal`].
-    pub fn admit(&self, credential: Option<Credential<'_>>, clock: &dyn Clock) -> Result<Caller, Refusal> {
+    pub fn admit(
+        &self,
+        credential: Option<Credential<'_>>,
+        clock: &dyn Clock,
+        metadata: &dyn Metadata,
+    ) -> Result<Caller, Refusal> {
         let stranger = |refusal| if self.required { Err(refusal) } else { Ok(Caller::Anonymous) };
         let Some(Credential(presented)) = credential else { return stranger(Refusal::Missing) };
-        if self.by_prefix.is_empty() {
-            return stranger(Refusal::Unknown);
+        if !self.by_prefix.is_empty() {
+            let hash: [u8; 32] = Sha256::digest(presented).into();
+            let candidates = self.by_prefix.get(&prefix(&hash)).map(Vec::as_slice).unwrap_or_default();
+            if let Some(key) = candidates.iter().find(|key| same(&key.hash, &hash)) {
+                return key.validate(clock).map(|()| Caller::Known(Rc::clone(key)));
+            }
         }
-        let hash: [u8; 32] = Sha256::digest(presented).into();
-        let candidates = self.by_prefix.get(&prefix(&hash)).map(Vec::as_slice).unwrap_or_default();
-        match candidates.iter().find(|key| same(&key.hash, &hash)) {
-            Some(key) => key.validate(clock).map(|()| Caller::Known(Rc::clone(key))),
+        let Some(tokens) = self.tokens.as_ref().filter(|_| Tokens::is_one(presented)) else {
+            return stranger(Refusal::Unknown);
+        };
+        match tokens.read(metadata)? {
+            Some(key) if self.ids.contains(&key.id) => Err(Refusal::TakenId),
+            Some(key) => Ok(Caller::Known(key)),
             None => stranger(Refusal::Unknown),
         }
     }
@@ -94,8 +128,12 @@ impl Key {
     fn new(key: &config::Key) -> Self {
         Self {
             id: key.id.clone(),
+            name: key.name.clone(),
             team: key.team.clone(),
+            environment: key.environment.clone(),
             labels: key.labels.clone(),
+            cost_tags: key.cost_tags.clone(),
+            routing: None,
             hash: key.sha256,
             providers: key.providers.clone(),
             models: key.models.as_ref().map(|models| models.iter().map(|model| Glob::new(model)).collect()),
@@ -184,14 +222,28 @@ impl Caller {
 impl Refusal {
     /// One sentence for the caller.
     #[must_use]
-    pub const fn message(self) -> &'static str {
+    pub fn message(&self) -> Cow<'static, str> {
         match self {
-            Self::Missing => "No API key was given. Send it as `Authorization: Bearer KEY`.",
-            Self::Unknown => "The API key is not known to this gateway.",
-            Self::Disabled => "The API key is disabled.",
-            Self::NotYetValid => "The API key is not valid yet.",
-            Self::Expired => "The API key has expired.",
+            Self::Missing => "No API key was given. Send it as `Authorization: Bearer KEY`.".into(),
+            Self::Unknown => "The API key is not known to this gateway.".into(),
+            Self::Disabled => "The API key is disabled.".into(),
+            Self::NotYetValid => "The API key is not valid yet.".into(),
+            Self::Expired => "The API key has expired.".into(),
+            Self::Unverified(reason) if reason.is_empty() => "The token was not verified.".into(),
+            Self::Unverified(reason) => format!("The token is not accepted: {reason}.").into(),
+            Self::Algorithm(name) => {
+                format!("The token is signed with `{name}`, which this gateway does not accept.").into()
+            }
+            Self::Claim(name) => format!("The claim `{name}` of the token is missing or not of the right form.").into(),
+            Self::TakenId => "The token is for somebody who has the name of an API key.".into(),
+            Self::Scope(name) => format!("The token does not have the scope `{name}`.").into(),
         }
+    }
+
+    /// Whether it is known who asks, and this is not allowed.
+    #[must_use]
+    pub const fn is_scope(&self) -> bool {
+        matches!(self, Self::Scope(_))
     }
 }
 
@@ -206,12 +258,12 @@ fn same(a: &[u8; 32], b: &[u8; 32]) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use alloc::vec;
     use core::time::Duration;
 
-    struct At(u64);
+    pub(crate) struct At(pub(crate) u64);
     impl Clock for At {
         fn now(&self) -> Duration {
             Duration::from_secs(self.0)
@@ -230,7 +282,7 @@ mod tests {
 
     fn admit(required: Option<bool>, key: config::Key, presented: Option<&str>, now: u64) -> Result<Caller, Refusal> {
         let table = KeyTable::new(&config::Auth { required, jwt: None }, &[key]);
-        table.admit(presented.map(|text| Credential(text.as_bytes())), &At(now))
+        table.admit(presented.map(|text| Credential(text.as_bytes())), &At(now), &())
     }
 
     #[test]
@@ -260,7 +312,7 @@ mod tests {
     #[test]
     fn without_keys_the_gateway_is_open() {
         let table = KeyTable::new(&config::Auth::default(), &[]);
-        assert!(matches!(table.admit(Some(Credential(b"any")), &At(0)), Ok(Caller::Anonymous)));
+        assert!(matches!(table.admit(Some(Credential(b"any")), &At(0), &()), Ok(Caller::Anonymous)));
     }
 
     #[test]

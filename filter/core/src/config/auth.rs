@@ -7,7 +7,6 @@ use super::{
     fields::{Fields, Nested, Section},
     form::{Choice, Flag},
     raw::{Auth, BaseUrl, Credential},
-    reference::Silence,
     text::{FILE, LABEL, SHA256},
     url::BASE_URL,
 };
@@ -160,7 +159,6 @@ const ROLE: Choice<Role> = Choice { first: ("operator", Role::Operator), rest: &
 impl Section for Auth {
     const NAME: &'static str = "auth";
     const DOC: &'static str = "Who may ask.";
-    const PENDING: &'static [(&'static str, Silence)] = &[("jwt", Silence::Unsafe)];
 
     fn declare<F: Fields<Self>>(fields: &mut F) -> Self {
         Self {

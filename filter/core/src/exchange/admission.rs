@@ -89,8 +89,17 @@ pub(super) fn admit(
         }
         Route::Health | Route::Ready | Route::Models(..) | Route::Direct(..) | Route::Api(..) => {}
     }
-    let admitted = gateway.keys.admit(Credential::of(headers, query), around.clock);
-    let caller = admitted.map_err(|refusal| refuse(Kind::InvalidApiKey, refusal.message().into()))?;
+    let admitted = gateway.keys.admit(Credential::of(headers, query), around.clock, around.metadata);
+    let caller = admitted.map_err(|refusal| {
+        let kind = if refusal.is_scope() { Kind::PermissionDenied } else { Kind::InvalidApiKey };
+        refuse(kind, refusal.message().into())
+    })?;
+    if let Some(name) = caller.key().and_then(|key| key.routing.as_deref())
+        && !gateway.routing.has_named(name)
+    {
+        let message = format!("The token names the routing configuration `{name}`, and there is none.");
+        return Err(refuse(Kind::PermissionDenied, message));
+    }
     if let Route::Models(way, _) | Route::Api(way, _) = route
         && let Way::Router(name) = way
         && !gateway.routing.has_router(name)

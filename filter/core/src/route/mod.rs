@@ -66,6 +66,8 @@ pub const MAX_TARGETS: usize = 32;
 #[derive(Debug)]
 pub struct Routing {
     named: Vec<Strategy>,
+    /// The places of those by their names, for tokens, which name one.
+    names: NameMap<'static, Node>,
     /// By key id.
     by_key: NameMap<'static, Node>,
     routers: NameMap<'static, Router>,
@@ -167,11 +169,13 @@ impl Routing {
         }
         let named = config.routing.iter().map(|(name, section)| compiler.strategy(section, &format!("routing/{name}")));
         let named = named.collect();
+        let names = config.routing.iter().filter_map(|(name, _)| Some((name.clone(), compiler.named(name)?))).collect();
         let routers = config.routers.iter();
         let routers =
             routers.map(|section| (section.name.clone(), Router::new(section, &policy, &mut compiler))).collect();
         Self {
             named,
+            names,
             by_key,
             routers,
             fallbacks: Lists::new(&config.fallbacks),
@@ -187,6 +191,12 @@ impl Routing {
     #[must_use]
     pub fn has_router(&self, name: &str) -> bool {
         self.routers.contains(name)
+    }
+
+    /// Whether there is a routing configuration of this name.
+    #[must_use]
+    pub fn has_named(&self, name: &str) -> bool {
+        self.names.contains(name)
     }
 
     /// What is done about failures where nobody else is asked: nothing.
@@ -246,8 +256,11 @@ impl Routing {
     /// What a strategy decides, of the key or of the router; `None` where there is none, or none that says anything.
     fn decide<'a>(&'a self, router: Option<&'a Router>, survey: &mut Survey<'a>) -> Option<Vec<Candidate<'a>>> {
         survey.mapping = router.map(|router| &router.mapping);
-        let of_key = if self.by_key.is_empty() { None } else { survey.query.caller.key() };
-        let of_key = of_key.and_then(|key| self.by_key.get(&key.id));
+        let of_key = survey.query.caller.key().and_then(|key| match &key.routing {
+            Some(name) => self.names.get(name),
+            None if self.by_key.is_empty() => None,
+            None => self.by_key.get(&key.id),
+        });
         let of_router = router.and_then(|router| router.strategy(survey.query.endpoint));
         of_key.and_then(|node| survey.walk(node, 0)).or_else(|| survey.walk(of_router?, 0))
     }

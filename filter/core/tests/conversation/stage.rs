@@ -91,7 +91,7 @@ pub(crate) fn post(path: &str, more: &[(&str, &[u8])]) -> HeaderMap {
 /// Sends a request in these pieces.
 pub(crate) fn ask(gateway: &Rc<Gateway>, mut headers: HeaderMap, pieces: &[&[u8]]) -> Asked {
     let observer = Observer::new(Rc::new(Memory::default()));
-    let around = Surroundings { clock: &NewYear, entropy: &NewYear, observer: &observer };
+    let around = Surroundings { clock: &NewYear, entropy: &NewYear, observer: &observer, metadata: &() };
     let mut exchange = Exchange::new(Rc::clone(gateway));
     let step = match exchange.request_head(Headers(&headers), pieces.is_empty(), &around) {
         Step::Wait => {

@@ -157,7 +157,7 @@ fn bench(sections: &Value) -> Bench {
 
 impl Bench {
     fn caller(&self, key: &str, world: &World) -> Caller {
-        self.gateway.keys.admit((!key.is_empty()).then_some(Credential(key.as_bytes())), world).unwrap()
+        self.gateway.keys.admit((!key.is_empty()).then_some(Credential(key.as_bytes())), world, &()).unwrap()
     }
 
     fn plan_in(&self, ask: &Ask<'_>, world: &World) -> Result<Planned, Error> {
