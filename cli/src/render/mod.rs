@@ -18,6 +18,7 @@ mod overload;
 mod reload;
 mod route;
 pub mod scheme;
+mod token;
 mod wasm;
 mod yaml;
 
@@ -33,6 +34,7 @@ pub use self::{
     istio::istio,
     listener::{ADMIN_LISTENER, INGRESS_LISTENER},
     reload::{NeedsRestart, Reloadable},
+    token::{KEYS_VARIABLE, keys},
     wasm::INGRESS_FILTER,
 };
 
@@ -98,6 +100,7 @@ pub fn plugin(config: &Config) -> Rendering {
 fn bootstrap(config: &Config, target: Target<'_>, module: &Module<'_>, ingress: &Value) -> Value {
     let rendered = config.providers.iter().filter(|provider| provider.cluster.is_none());
     let clusters = rendered.flat_map(|provider| cluster::all(provider, config, module));
+    let clusters = clusters.chain(cluster::issuer(config));
     let mut bootstrap = json!({
         "node": { "id": "dragoman", "cluster": "dragoman" },
         "overload_manager": overload::manager(ingress::buffer_bytes(config)),
