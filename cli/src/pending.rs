@@ -100,7 +100,6 @@ mod tests {
             "retry": {"attempts": 0, "deadline": "1s"}, "log": {"ring": 1}, "auth": {"jwt": {"issuer": "i", "jwks_file": "f"}}}"#;
         let expected = [
             ("/providers/a/dialect", Silence::Harmless),
-            ("/auth/jwt", Silence::Unsafe),
             ("/teams/x~1y/budgets", Silence::Unsafe),
             ("/keys/0/cost_tags", Silence::Harmless),
             ("/routers/r/rate_limit", Silence::Unsafe),
