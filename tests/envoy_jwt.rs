@@ -108,7 +108,7 @@ fn a_token_that_is_not_good_is_401_and_says_why() {
         (token(Signature::None(b""), &claims(json!({}))), "Jwt"),
         (token(Signature::None(b"x"), &claims(json!({}))), "alg"),
         (good(json!({"sub": null})), "`sub`"),
-        (good(json!({"sub": 42})), "`sub`"),
+        (good(json!({"sub": 42})), "[sub]"),
         (good(json!({"models": 42})), "`models`"),
         (good(json!({"sub": "of-the-file"})), "API key"),
         ("e30.e30.".to_owned(), "Jwt"),

@@ -24,7 +24,7 @@ mod yaml;
 
 use std::{fmt, net::SocketAddr, path::Path};
 
-use dragoman_core::config::{Config, EnvoyAdmin, Plugin, Problem};
+use dragoman_core::config::{Config, EnvoyAdmin, Plugin, Problem, Provider};
 use serde_json::{Value, json};
 
 use self::wasm::Module;
@@ -98,7 +98,8 @@ pub fn plugin(config: &Config) -> Rendering {
 
 /// The document; `ingress` is the filter of that role, or where it is found.
 fn bootstrap(config: &Config, target: Target<'_>, module: &Module<'_>, ingress: &Value) -> Value {
-    let rendered = config.providers.iter().filter(|provider| provider.cluster.is_none());
+    let providers = providers(config);
+    let rendered = providers.iter().filter(|provider| provider.cluster.is_none());
     let clusters = rendered.flat_map(|provider| cluster::all(provider, config, module));
     let clusters = clusters.chain(cluster::issuer(config));
     let mut bootstrap = json!({
@@ -113,6 +114,12 @@ fn bootstrap(config: &Config, target: Target<'_>, module: &Module<'_>, ingress: 
         top.insert("admin".into(), json!({ "address": address }));
     }
     bootstrap
+}
+
+/// The providers at the top level, and as they are in the environments in which they are elsewhere.
+fn providers(config: &Config) -> Vec<Provider> {
+    let elsewhere = config.environments().flat_map(|config| config.providers);
+    config.providers.iter().cloned().chain(elsewhere.filter(|provider| provider.environment.is_some())).collect()
 }
 
 fn admin_address(wanted: EnvoyAdmin, target: Target<'_>) -> Option<Value> {

@@ -7,10 +7,12 @@ use crate::{
     account::Account,
     auth::KeyTable,
     catalogue::Catalogue,
-    config::{Config, Provider as Section, RetryMode},
+    config::{self, Config, Provider as Section, RetryMode},
+    map::NameMap,
     plan::{Mode, Signpost},
     provider::{Spec, Vendor},
     route::Routing,
+    secret::Secret,
 };
 
 /// Everything a request is decided by.
@@ -26,6 +28,10 @@ pub struct Gateway {
     pub max_body: u64,
     /// Who is asked for what.
     pub routing: Routing,
+    /// The environment that it is for; `None` at the top level.
+    pub environment: Option<String>,
+    /// What it is otherwise, by environment.
+    pub(crate) environments: NameMap<'static, Rc<Self>>,
     /// The per-try time-out that Envoy's route already has: only others are asked for.
     pub default_first_byte: Duration,
 }
@@ -53,6 +59,8 @@ pub struct Provider {
     pub total: Duration,
     /// What it lacks, where none of its accounts is configured.
     pub missing: Option<String>,
+    /// Where the provider itself is, for the credential of a caller's own.
+    callers: Option<Rc<Account>>,
 }
 
 impl Provider {
@@ -61,22 +69,41 @@ impl Provider {
     pub fn patience(&self, is_flex: bool) -> Duration {
         if is_flex { self.flex } else { self.first_byte }
     }
+
+    /// A credential of a caller's own, ready to be used at this provider; `None` where it is at no place of its own.
+    #[must_use]
+    pub fn account_of_caller(&self, secret: &Secret) -> Option<Account> {
+        self.callers.as_ref().map(|account| account.with(self, secret))
+    }
 }
 
 impl Gateway {
     /// Builds the gateway; `environment` resolves credentials.
     #[must_use]
     pub fn new(config: &Config, environment: impl Fn(&str) -> Option<String>) -> Self {
+        let names = config.environments.iter().map(|environment| &environment.name);
+        let environments = names.zip(config.environments()).map(|(name, config)| {
+            let gateway = Self { environment: Some(name.clone()), ..Self::at(&config, &config.keys, &environment) };
+            (name.clone(), Rc::new(gateway))
+        });
+        let environments = environments.collect();
+        Self { environments, ..Self::at(config, &config.all_keys(None), &environment) }
+    }
+
+    /// One level of the file.
+    fn at(config: &Config, keys: &[config::Key], environment: &impl Fn(&str) -> Option<String>) -> Self {
         let providers = config.providers.iter().filter(|provider| provider.enabled);
         let providers: Vec<_> =
-            providers.map(|provider| Rc::new(Provider::new(config, provider, &environment))).collect();
+            providers.map(|provider| Rc::new(Provider::new(config, provider, environment))).collect();
         let catalogue = Catalogue::new(config, &providers);
         Self {
-            keys: KeyTable::new(&config.auth, &config.keys),
-            routing: Routing::new(config, &providers, &catalogue, &environment),
+            keys: KeyTable::new(&config.auth, keys, |key| wallet(config, key, environment)),
+            routing: Routing::new(config, &providers, &catalogue, environment),
             catalogue,
             providers,
             max_body: config.max_body,
+            environment: None,
+            environments: NameMap::default(),
             default_first_byte: config.longest_first_byte(),
         }
     }
@@ -94,8 +121,24 @@ impl Gateway {
     }
 }
 
+/// The credentials that a key brings. One that is not configured stays, so that nobody else's is used in its place.
+fn wallet(
+    config: &Config,
+    key: &config::Key,
+    environment: &impl Fn(&str) -> Option<String>,
+) -> Vec<(String, Rc<Account>)> {
+    let credentials = key.byok.credentials.iter();
+    let account = |(name, credential): &(String, config::Credential)| {
+        let section = config.providers.iter().find(|section| section.name == *name)?;
+        let named = (["brought by ", &key.id].concat(), credential.clone());
+        Account::of_caller(section, named, &config.retry, environment).map(|account| (name.clone(), account))
+    };
+    credentials.filter_map(account).collect()
+}
+
 impl Provider {
     fn new(config: &Config, section: &Section, environment: &impl Fn(&str) -> Option<String>) -> Self {
+        let none = config::Credential::Value(Secret::default());
         Self {
             name: section.name.clone(),
             spec: section.kind.0,
@@ -111,6 +154,7 @@ impl Provider {
             flex: section.timeouts.flex,
             total: section.timeouts.total,
             missing: section.missing(environment),
+            callers: Account::of_caller(section, ("brought".into(), none), &config.retry, environment),
         }
     }
 }

@@ -204,7 +204,9 @@ impl Attempt {
         let unusable = |what| HeldBody::Unusable(self.error(what), Cause::Unusable);
         match status {
             200..=299 => {}
-            401 | 403 => return HeldBody::Unusable(self.error("refused the gateway's credential"), Cause::Credential),
+            401 | 403 if !self.target.account.is_callers => {
+                return HeldBody::Unusable(self.error("refused the gateway's credential"), Cause::Credential);
+            }
             400..=599 => return HeldBody::Refusal(Vec::new()),
             _ => return unusable("answered with a redirect or an unknown status"),
         }

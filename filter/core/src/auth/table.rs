@@ -5,6 +5,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Credential, Glob, token::Tokens};
 use crate::{
+    account::Account,
     config,
     host::{Clock, Metadata},
     map::{HashMap, NameSet, Seed},
@@ -20,7 +21,7 @@ pub enum Caller {
 }
 
 /// A key, ready to be checked, or what a token amounts to.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Key {
     /// Its identifier.
     pub id: String,
@@ -36,6 +37,10 @@ pub struct Key {
     pub cost_tags: Vec<String>,
     /// The routing configuration that a token names. Those of the keys in the file, [`Routing`](crate::route::Routing) has.
     pub routing: Option<String>,
+    /// Whether a request may bring a provider's credential.
+    pub may_bring: bool,
+    /// The credentials that it brings, each with its provider.
+    pub(super) brought: Vec<(String, Rc<Account>)>,
     pub(super) hash: [u8; 32],
     pub(super) providers: Option<Vec<String>>,
     pub(super) models: Option<Vec<Glob>>,
@@ -81,16 +86,26 @@ pub struct KeyTable {
 }
 
 impl KeyTable {
-    /// The keys of a configuration.
+    /// The keys of a configuration; `wallet` makes what each brings ready to be used.
     #[must_use]
-    pub fn new(auth: &config::Auth, keys: &[config::Key]) -> Self {
+    pub fn new(
+        auth: &config::Auth,
+        keys: &[config::Key],
+        wallet: impl Fn(&config::Key) -> Vec<(String, Rc<Account>)>,
+    ) -> Self {
         let mut by_prefix: HashMap<u64, Vec<Rc<Key>>> = HashMap::with_capacity_and_hasher(keys.len(), Seed::default());
         for key in keys {
-            by_prefix.entry(prefix(&key.sha256)).or_default().push(Rc::new(Key::new(key)));
+            by_prefix.entry(prefix(&key.sha256)).or_default().push(Rc::new(Key { brought: wallet(key), ..Key::new(key) }));
         }
         let tokens = auth.jwt.as_ref().map(Tokens::new);
         let ids = keys.iter().filter(|_| tokens.is_some()).map(|key| Cow::Owned(key.id.clone())).collect();
         Self { required: auth.is_required(keys), tokens, ids, by_prefix }
+    }
+
+    /// Whether a caller may come with a token.
+    #[must_use]
+    pub const fn takes_tokens(&self) -> bool {
+        self.tokens.is_some()
     }
 
     /// Lets a caller in, or says why not. A known key that is not valid is refused even where none is required: taking a
@@ -134,6 +149,8 @@ impl Key {
             labels: key.labels.clone(),
             cost_tags: key.cost_tags.clone(),
             routing: None,
+            may_bring: key.byok.allowed,
+            brought: Vec::new(),
             hash: key.sha256,
             providers: key.providers.clone(),
             models: key.models.as_ref().map(|models| models.iter().map(|model| Glob::new(model)).collect()),
@@ -177,6 +194,22 @@ impl Caller {
             Self::Anonymous => None,
             Self::Known(key) => Some(key),
         }
+    }
+
+    /// What the caller brings for a provider.
+    #[must_use]
+    pub fn brought(&self, provider: &str) -> Option<&Rc<Account>> {
+        self.key()?.brought.iter().find(|(owner, _)| owner == provider).map(|(_, account)| account)
+    }
+
+    /// The same caller, bringing this for a provider.
+    #[must_use]
+    pub fn bringing(self, provider: &str, account: Account) -> Self {
+        let Self::Known(key) = self else { return self };
+        let mut key = Key::clone(&key);
+        key.brought.retain(|(owner, _)| owner != provider);
+        key.brought.push((provider.into(), Rc::new(account)));
+        Self::Known(Rc::new(key))
     }
 
     /// Whether a model of a provider is in scope.
@@ -281,7 +314,7 @@ pub(super) mod tests {
     }
 
     fn admit(required: Option<bool>, key: config::Key, presented: Option<&str>, now: u64) -> Result<Caller, Refusal> {
-        let table = KeyTable::new(&config::Auth { required, jwt: None }, &[key]);
+        let table = KeyTable::new(&config::Auth { required, jwt: None }, &[key], |_| Vec::new());
         table.admit(presented.map(|text| Credential(text.as_bytes())), &At(now), &())
     }
 
@@ -311,7 +344,7 @@ pub(super) mod tests {
 
     #[test]
     fn without_keys_the_gateway_is_open() {
-        let table = KeyTable::new(&config::Auth::default(), &[]);
+        let table = KeyTable::new(&config::Auth::default(), &[], |_| Vec::new());
         assert!(matches!(table.admit(Some(Credential(b"any")), &At(0), &()), Ok(Caller::Anonymous)));
     }
 

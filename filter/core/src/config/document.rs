@@ -27,7 +27,6 @@ impl Section for Config {
         ("limits", Silence::Unsafe),
         ("soft_threshold", Silence::Harmless),
         ("limits_backend", Silence::Unsafe),
-        ("environments", Silence::Unsafe),
         ("policy", Silence::Harmless),
         ("cache", Silence::Unsafe),
         ("log", Silence::Harmless),

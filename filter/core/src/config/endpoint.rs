@@ -69,10 +69,12 @@ impl Provider {
 
     /// A full stop cannot stand in a provider's name.
     fn at<'a>(&self, index: usize, (base_url, cluster): (&'a BaseUrl, Option<&String>)) -> Endpoint<'a> {
+        // Not by its name, which may be any text.
+        let environment = self.environment.map(|place| format!(".e{place}")).unwrap_or_default();
         let cluster = match (cluster, index) {
             (Some(cluster), _) => cluster.clone(),
-            (None, 0) => format!("dragoman_{}", self.name),
-            (None, index) => format!("dragoman_{}.{index}", self.name),
+            (None, 0) => format!("dragoman_{}{environment}", self.name),
+            (None, index) => format!("dragoman_{}{environment}.{index}", self.name),
         };
         Endpoint { cluster, base_url }
     }

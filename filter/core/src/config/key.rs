@@ -52,10 +52,8 @@ impl Section for Key {
     const DOC: &'static str = "A client's key: who it is and what it may use.";
     const PENDING: &'static [(&'static str, Silence)] = &[
         ("team", Silence::Harmless),
-        ("environment", Silence::Unsafe),
         ("budgets", Silence::Unsafe),
         ("cost_tags", Silence::Harmless),
-        ("byok", Silence::Unsafe),
     ];
 
     fn declare<F: Fields<Self>>(fields: &mut F) -> Self {

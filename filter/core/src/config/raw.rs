@@ -149,6 +149,8 @@ pub struct Provider {
     pub headers: Vec<(String, Credential)>,
     /// Whether it takes part.
     pub enabled: bool,
+    /// Where it is another one than at the top level: the place of the environment among all, by which its clusters are named.
+    pub environment: Option<usize>,
 }
 
 /// What is spoken with a provider, other than its kind's own API.

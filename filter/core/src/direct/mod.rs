@@ -115,7 +115,7 @@ impl Call {
     pub(crate) fn check(&self, caller: &Caller, method: &str, is_json: Option<bool>) -> Result<(), Error> {
         let refuse = |message: String| Err(Error::new(Kind::PermissionDenied, message));
         caller.check_provider(&self.provider.name).or_else(refuse)?;
-        Choice::unlisted(&self.provider, "").check_configured()?;
+        Choice::unlisted(&self.provider, "").check_configured(caller)?;
         if caller.is_limited_to_models() && !self.place.is_known(method, is_json, &self.query) {
             return refuse(
                 "This key is for certain models, and this request does not name its model in a known place.".into(),

@@ -46,7 +46,9 @@ impl Request {
         let provider = &self.call.provider;
         let unavailable = |message| Error::new(Kind::UpstreamUnavailable, message);
         let target = |model: &str, fits: &dyn Fn(&Account) -> bool| {
-            let mut usable = provider.accounts.iter().filter(|account| account.missing.is_none());
+            let brought = caller.brought(&provider.name);
+            let kept = brought.is_none().then_some(&provider.accounts).into_iter().flatten();
+            let mut usable = brought.into_iter().chain(kept).filter(|account| account.missing.is_none());
             let account = usable.find(|account| fits(account)).map(Rc::clone);
             let account = account
                 .ok_or_else(|| unavailable(format!("The provider `{}` has no account for this.", provider.name)))?;

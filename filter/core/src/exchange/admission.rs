@@ -2,7 +2,10 @@
 
 use alloc::{format, rc::Rc, string::String};
 
-use super::listing::{Listing, live_metrics, models, ready};
+use super::{
+    brought::bring,
+    listing::{Listing, live_metrics, models, ready},
+};
 use crate::{
     auth::{Caller, Credential},
     body::Kept,
@@ -94,6 +97,8 @@ pub(super) fn admit(
         let kind = if refusal.is_scope() { Kind::PermissionDenied } else { Kind::InvalidApiKey };
         refuse(kind, refusal.message().into())
     })?;
+    let asked = call.as_ref().map(|call| &**call.provider());
+    let caller = bring(gateway, caller, headers, asked).map_err(|error| error.reply(shape))?;
     if let Some(name) = caller.key().and_then(|key| key.routing.as_deref())
         && !gateway.routing.has_named(name)
     {

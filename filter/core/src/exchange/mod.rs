@@ -6,6 +6,8 @@
 
 mod admission;
 mod arrival;
+mod brought;
+mod environment;
 mod listing;
 mod planning;
 mod steer;
@@ -20,6 +22,7 @@ pub use self::{
 use self::{
     admission::{Reading, admit},
     arrival::arrival,
+    environment::settle,
     planning::plan,
 };
 use crate::{
@@ -65,7 +68,19 @@ impl Exchange {
         }
         let target = headers.text(":path").unwrap_or_default();
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        let route = Route::of(path, |name| self.gateway.provider(name).is_some());
+        let mut route = Route::of(path, |name| self.gateway.provider(name).is_some());
+        if !matches!(route, Route::Health | Route::Ready) {
+            match settle(&self.gateway, headers, query, around) {
+                Ok(gateway) => self.gateway = gateway,
+                Err(error) => {
+                    self.state = State::Settled;
+                    return Step::Reply(error.reply(route.shape(path)));
+                }
+            }
+            if self.gateway.environment.is_some() {
+                route = Route::of(path, |name| self.gateway.provider(name).is_some());
+            }
+        }
         match admit(&self.gateway, headers, route, (path, query), end, around) {
             Ok(reading) => {
                 self.state = State::Reading(Box::new(reading));

@@ -5,6 +5,7 @@ use core::cell::RefCell;
 
 use super::{
     admission::{Asks, OwnWay, Reading},
+    brought::bring_for,
     steer::{missing_headers, steer, strip},
 };
 use crate::{
@@ -50,6 +51,7 @@ pub(super) fn plan(
         Asks::Chat(way) => {
             let request = ChatRequest::read(scanned.unwrap_or_else(|| Ok(Found::default())), length)?;
             check_others(&request, &caller)?;
+            let caller = bring_for(gateway, caller, headers, request.model.as_deref())?;
             let target = headers.text(":path").unwrap_or_default();
             let (path, full_query) = target.split_once('?').unwrap_or((target, ""));
             let (course, policy) = route(gateway, &way, &caller, &request, (headers, path), around)?;

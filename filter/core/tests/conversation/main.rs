@@ -11,7 +11,9 @@
 )]
 
 mod anthropic;
+mod byok;
 mod direct;
+mod environment;
 mod exchange;
 mod gemini;
 mod ollama;

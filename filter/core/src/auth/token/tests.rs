@@ -57,7 +57,8 @@ fn admit_where(required: &str, written: &Written) -> Result<Caller, Refusal> {
     ]
     .concat();
     let config = config::parse(&file).unwrap();
-    KeyTable::new(&config.auth, &config.keys).admit(Some(Credential(TOKEN)), &crate::auth::table::tests::At(0), written)
+    let table = KeyTable::new(&config.auth, &config.keys, |_| Vec::new());
+    table.admit(Some(Credential(TOKEN)), &crate::auth::table::tests::At(0), written)
 }
 
 fn admit(written: &Written) -> Result<Caller, Refusal> {
