@@ -178,7 +178,12 @@ fn the_claims_are_the_callers_scope() {
         openai_error(&answer, 403, "permission_error", Some("permission_denied"));
     }
     let answer = chat(&good(json!({"route": "chain"})), "openai/gpt-4o");
-    assert_eq!((answer.status, answer.headers.text("x-dragoman-model")), (200, Some("gpt-4o-mini")), "{}", answer.text());
+    assert_eq!(
+        (answer.status, answer.headers.text("x-dragoman-model")),
+        (200, Some("gpt-4o-mini")),
+        "{}",
+        answer.text()
+    );
     let answer = chat(&good(json!({"route": "nowhere"})), "openai/gpt-4o");
     assert!(openai_error(&answer, 403, "permission_error", Some("permission_denied")).contains("`nowhere`"));
 }
@@ -251,7 +256,12 @@ fn a_secret_signs_and_is_in_no_dump() {
         );
         let case = scene.case("secret");
         let send = |token: &str| case.send(&case.chat(&hello(false)).key(token)).status;
-        assert_eq!(send(&token(Signature::Hs256(SECRET.as_bytes()), &claims(json!({})))), 200, "{}", scene.gateway.log());
+        assert_eq!(
+            send(&token(Signature::Hs256(SECRET.as_bytes()), &claims(json!({})))),
+            200,
+            "{}",
+            scene.gateway.log()
+        );
         assert_eq!(send(&token(Signature::Hs256(b"another"), &claims(json!({})))), 401);
         assert_eq!(send(&good(json!({}))), 401);
         let dump = scene.gateway.ask_envoy("/config_dump");

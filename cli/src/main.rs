@@ -276,7 +276,9 @@ fn tell_variables(path: &Path, rendering: &Rendering) -> anyhow::Result<()> {
 
 /// What a rendering cannot carry: it would be seen there.
 fn tell_keys(Document { config, .. }: &Document) -> anyhow::Result<()> {
-    let Some(jwt) = config.auth.jwt.as_ref().filter(|jwt| matches!(jwt.keys, JwtKeys::Secret(_))) else { return Ok(()) };
+    let Some(jwt) = config.auth.jwt.as_ref().filter(|jwt| matches!(jwt.keys, JwtKeys::Secret(_))) else {
+        return Ok(());
+    };
     let key = |algorithm: &Algorithm| format!(r#"{{"kty":"oct","alg":"{}","k":"…"}}"#, algorithm.name);
     let keys: Vec<_> = jwt.algorithms.iter().map(key).collect();
     writeln!(

@@ -2,10 +2,10 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::hmac;
 use ring::rand::SystemRandom;
 use ring::rsa::PublicKeyComponents;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _, RSA_PKCS1_SHA256, RsaKeyPair};
-use ring::hmac;
 use serde_json::{Value, json};
 use std::sync::LazyLock;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -72,8 +72,7 @@ pub(crate) fn after(seconds: i64) -> i64 {
 
 /// Claims that are good; `others` are added, or removed where they are null.
 pub(crate) fn claims(others: Value) -> Value {
-    let mut claims =
-        json!({"iss": ISSUER, "aud": AUDIENCE, "sub": "alice", "exp": after(600), "scope": "openid llm"});
+    let mut claims = json!({"iss": ISSUER, "aud": AUDIENCE, "sub": "alice", "exp": after(600), "scope": "openid llm"});
     for (name, value) in others.as_object().expect("claims") {
         claims[name] = value.clone();
     }

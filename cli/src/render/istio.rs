@@ -16,7 +16,7 @@ use std::{
 };
 
 use dragoman_core::{
-    config::{BaseUrl, Config, JwtKeys, Plugin, Problem, Provider, RetryMode, step},
+    config::{BaseUrl, Config, JwtKeys, Plugin, Problem, Provider, ProviderOverride, RetryMode, step},
     plan::CLUSTER_HEADER,
 };
 use serde_json::{Value, json};
@@ -63,6 +63,7 @@ const NAME_HASH: usize = 8;
 /// resources cannot be written as YAML.
 pub fn istio(config: &Config, target: Target<'_>) -> anyhow::Result<Rendering> {
     refuse_both_schemes(config)?;
+    refuse_other_places(config)?;
     let (mut config, handovers) = hand_over(config);
     let hosts = hosts(&config);
     for provider in config.providers.iter_mut().filter(|provider| provider.cluster.is_none()) {
@@ -139,6 +140,24 @@ fn refuse_both_schemes(config: &Config) -> Result<(), Unsayable> {
         Some(Problem { pointer, message })
     };
     let problems: Vec<_> = unknown(config).filter_map(problem).collect();
+    if problems.is_empty() { Ok(()) } else { Err(Unsayable(problems)) }
+}
+
+/// A provider's address in an environment has no cluster that could be named: the mesh would have to be told of it twice.
+fn refuse_other_places(config: &Config) -> Result<(), Unsayable> {
+    let places = config.environments.iter().flat_map(|environment| {
+        let at = format!("/environments{}/providers", step(&environment.name));
+        environment.providers.iter().map(move |provider| (format!("{at}{}", step(&provider.name)), provider))
+    });
+    let is_elsewhere = |provider: &ProviderOverride| {
+        provider.base_url.is_some() || provider.accounts.iter().flatten().any(|account| account.base_url.is_some())
+    };
+    let problem = |(pointer, _)| Problem {
+        pointer,
+        message: "has an address of its own, which is only rendered for plain Envoy; name another provider for it"
+            .into(),
+    };
+    let problems: Vec<_> = places.filter(|(_, provider)| is_elsewhere(provider)).map(problem).collect();
     if problems.is_empty() { Ok(()) } else { Err(Unsayable(problems)) }
 }
 

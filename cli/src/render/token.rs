@@ -120,7 +120,8 @@ mod tests {
 
     #[test]
     fn the_issuers_keys_are_fetched_from_where_the_file_says() {
-        let rendered = provider(r#"{"issuer": "i", "audiences": ["a"], "jwks_url": "https://i.example.com:8443/keys.json"}"#);
+        let rendered =
+            provider(r#"{"issuer": "i", "audiences": ["a"], "jwks_url": "https://i.example.com:8443/keys.json"}"#);
         assert_eq!(rendered["remote_jwks"]["http_uri"]["uri"], "https://i.example.com:8443/keys.json");
         assert_eq!((&rendered["issuer"], &rendered["audiences"]), (&json!("i"), &json!(["a"])));
         let rendered = provider(r#"{"issuer": "i", "jwks_file": "/keys.json"}"#);

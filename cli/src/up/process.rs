@@ -65,7 +65,8 @@ impl Spec<'_> {
         command.env_clear();
         let inherited = ["PATH", "HOME"].into_iter().chain(self.variables.iter().map(String::as_str));
         command.envs(inherited.filter_map(|name| Some((name, env::var_os(name)?))));
-        command.envs(self.handovers.iter().chain(self.keys).map(|handover| (&handover.variable, handover.value.expose())));
+        command
+            .envs(self.handovers.iter().chain(self.keys).map(|handover| (&handover.variable, handover.value.expose())));
         // Its own group: Ctrl-C in a terminal is ours to answer, by draining.
         command.process_group(0).kill_on_drop(true).stdin(Stdio::null());
         let child = command.spawn().context("Envoy cannot be started")?;

@@ -95,7 +95,10 @@ impl KeyTable {
     ) -> Self {
         let mut by_prefix: HashMap<u64, Vec<Rc<Key>>> = HashMap::with_capacity_and_hasher(keys.len(), Seed::default());
         for key in keys {
-            by_prefix.entry(prefix(&key.sha256)).or_default().push(Rc::new(Key { brought: wallet(key), ..Key::new(key) }));
+            by_prefix
+                .entry(prefix(&key.sha256))
+                .or_default()
+                .push(Rc::new(Key { brought: wallet(key), ..Key::new(key) }));
         }
         let tokens = auth.jwt.as_ref().map(Tokens::new);
         let ids = keys.iter().filter(|_| tokens.is_some()).map(|key| Cow::Owned(key.id.clone())).collect();

@@ -50,11 +50,8 @@ pub struct Byok {
 impl Section for Key {
     const NAME: &'static str = "key";
     const DOC: &'static str = "A client's key: who it is and what it may use.";
-    const PENDING: &'static [(&'static str, Silence)] = &[
-        ("team", Silence::Harmless),
-        ("budgets", Silence::Unsafe),
-        ("cost_tags", Silence::Harmless),
-    ];
+    const PENDING: &'static [(&'static str, Silence)] =
+        &[("team", Silence::Harmless), ("budgets", Silence::Unsafe), ("cost_tags", Silence::Harmless)];
 
     fn declare<F: Fields<Self>>(fields: &mut F) -> Self {
         let id = fields.required("id", &LABEL, |key| &key.id, "Its identifier, unique.");

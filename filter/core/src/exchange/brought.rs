@@ -28,7 +28,10 @@ pub(super) fn bring(
 ) -> Result<Caller, Error> {
     for value in headers.all(HEADER) {
         if !caller.key().is_some_and(|key| key.may_bring) {
-            return Err(Error::new(Kind::PermissionDenied, format!("This key may not bring a credential (`{HEADER}`).")));
+            return Err(Error::new(
+                Kind::PermissionDenied,
+                format!("This key may not bring a credential (`{HEADER}`)."),
+            ));
         }
         let text = core::str::from_utf8(value).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_graphic()));
         let text = text.ok_or_else(|| refused("has characters that no credential has"))?;

@@ -220,7 +220,9 @@ impl<'a> Survey<'a> {
         if self.routing.has_lists() {
             self.met.push(choice);
         }
-        if let Err(error) = self.check_ability(&choice).and_then(|()| accounts::add(choice, leaf, self.query.caller, &self.chance, found))
+        if let Err(error) = self
+            .check_ability(&choice)
+            .and_then(|()| accounts::add(choice, leaf, self.query.caller, &self.chance, found))
         {
             self.drop_candidate(&full_name(&choice), error);
         }
