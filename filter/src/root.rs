@@ -68,7 +68,7 @@ impl RootContext for Root {
             Ok(plugin) => {
                 self.role = Some(match plugin {
                     Plugin::Ingress(config) => {
-                        let gateway = Rc::new(Gateway::new(&config, host::environment));
+                        let gateway = Rc::new(Gateway::load(*config, host::environment));
                         observer::configure(Rc::<Gateway>::clone(&gateway));
                         Role::Ingress(gateway)
                     }

@@ -81,28 +81,38 @@ impl Gateway {
     /// Builds the gateway; `environment` resolves credentials.
     #[must_use]
     pub fn new(config: &Config, environment: impl Fn(&str) -> Option<String>) -> Self {
-        let names = config.environments.iter().map(|environment| &environment.name);
-        let environments = names.zip(config.environments()).map(|(name, config)| {
-            let gateway = Self { environment: Some(name.clone()), ..Self::at(&config, &config.keys, &environment) };
-            (name.clone(), Rc::new(gateway))
-        });
-        let environments = environments.collect();
-        Self { environments, ..Self::at(config, &config.all_keys(None), &environment) }
+        Self::load(config.clone(), environment)
     }
 
-    /// One level of the file.
-    fn at(config: &Config, keys: &[config::Key], environment: &impl Fn(&str) -> Option<String>) -> Self {
+    /// The same, of a configuration that nobody else needs.
+    #[must_use]
+    pub fn load(mut config: Config, environment: impl Fn(&str) -> Option<String>) -> Self {
+        let mut gateway = Self::within(&config, None, &environment);
+        for place in 0..config.environments.len() {
+            let outside = config.enter(place);
+            let inside = Self::within(&config, Some(place), &environment);
+            if let Some(name) = &inside.environment {
+                gateway.environments.insert(name.clone(), Rc::new(inside));
+            }
+            config.leave(outside);
+        }
+        gateway
+    }
+
+    /// One level of the file: an environment, by its place, or the top.
+    fn within(config: &Config, place: Option<usize>, environment: &dyn Fn(&str) -> Option<String>) -> Self {
+        let environment = &environment;
         let providers = config.providers.iter().filter(|provider| provider.enabled);
         let providers: Vec<_> =
             providers.map(|provider| Rc::new(Provider::new(config, provider, environment))).collect();
         let catalogue = Catalogue::new(config, &providers);
         Self {
-            keys: KeyTable::new(&config.auth, keys, |key| wallet(config, key, environment)),
-            routing: Routing::new(config, &providers, &catalogue, environment),
+            keys: KeyTable::new(&config.auth, config.keys_within(place), |key| wallet(config, key, environment)),
+            routing: Routing::new(config, place, &providers, &catalogue, environment),
             catalogue,
             providers,
             max_body: config.max_body,
-            environment: None,
+            environment: place.and_then(|place| config.environments.get(place)).map(|level| level.name.clone()),
             environments: NameMap::default(),
             default_first_byte: config.longest_first_byte(),
         }

@@ -8,7 +8,7 @@ use crate::{
     account::Account,
     config,
     host::{Clock, Metadata},
-    map::{HashMap, NameSet, Seed},
+    map::{HashMap, NameSet},
 };
 
 /// Who asks.
@@ -88,21 +88,22 @@ pub struct KeyTable {
 impl KeyTable {
     /// The keys of a configuration; `wallet` makes what each brings ready to be used.
     #[must_use]
-    pub fn new(
+    pub fn new<'k>(
         auth: &config::Auth,
-        keys: &[config::Key],
+        keys: impl IntoIterator<Item = (&'k config::Key, Option<&'k String>)>,
         wallet: impl Fn(&config::Key) -> Vec<(String, Rc<Account>)>,
     ) -> Self {
-        let mut by_prefix: HashMap<u64, Vec<Rc<Key>>> = HashMap::with_capacity_and_hasher(keys.len(), Seed::default());
-        for key in keys {
-            by_prefix
-                .entry(prefix(&key.sha256))
-                .or_default()
-                .push(Rc::new(Key { brought: wallet(key), ..Key::new(key) }));
-        }
         let tokens = auth.jwt.as_ref().map(Tokens::new);
-        let ids = keys.iter().filter(|_| tokens.is_some()).map(|key| Cow::Owned(key.id.clone())).collect();
-        Self { required: auth.is_required(keys), tokens, ids, by_prefix }
+        let (mut by_prefix, mut ids) = (HashMap::<u64, Vec<Rc<Key>>>::default(), NameSet::default());
+        for (key, environment) in keys {
+            if tokens.is_some() {
+                ids.insert(key.id.clone());
+            }
+            let ready = Key { brought: wallet(key), environment: environment.cloned(), ..Key::new(key) };
+            by_prefix.entry(prefix(&key.sha256)).or_default().push(Rc::new(ready));
+        }
+        let required = auth.required.unwrap_or(!by_prefix.is_empty() || tokens.is_some());
+        Self { required, tokens, ids, by_prefix }
     }
 
     /// Whether a caller may come with a token.
@@ -148,7 +149,7 @@ impl Key {
             id: key.id.clone(),
             name: key.name.clone(),
             team: key.team.clone(),
-            environment: key.environment.clone(),
+            environment: None,
             labels: key.labels.clone(),
             cost_tags: key.cost_tags.clone(),
             routing: None,
@@ -317,7 +318,7 @@ pub(super) mod tests {
     }
 
     fn admit(required: Option<bool>, key: config::Key, presented: Option<&str>, now: u64) -> Result<Caller, Refusal> {
-        let table = KeyTable::new(&config::Auth { required, jwt: None }, &[key], |_| Vec::new());
+        let table = KeyTable::new(&config::Auth { required, jwt: None }, [(&key, None)], |_| Vec::new());
         table.admit(presented.map(|text| Credential(text.as_bytes())), &At(now), &())
     }
 
@@ -347,7 +348,7 @@ pub(super) mod tests {
 
     #[test]
     fn without_keys_the_gateway_is_open() {
-        let table = KeyTable::new(&config::Auth::default(), &[], |_| Vec::new());
+        let table = KeyTable::new(&config::Auth::default(), [], |_| Vec::new());
         assert!(matches!(table.admit(Some(Credential(b"any")), &At(0), &()), Ok(Caller::Anonymous)));
     }
 

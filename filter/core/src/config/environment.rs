@@ -1,6 +1,7 @@
 //! Environments: what is otherwise for requests that name one.
 
 use alloc::{string::String, vec::Vec};
+use core::mem;
 
 use super::{
     collection::{ByName, List, Named},
@@ -12,7 +13,7 @@ use super::{
     raw::{Account, AuthMode, BaseUrl, Config, Credential, Key, Provider},
     reference::Silence,
     router::Router,
-    routing::{ROUTING, Routing},
+    routing::{ROUTING, Routing, Strategy},
     text::{LABEL, PROVIDER_NAME, ROUTER_NAME},
     url::BASE_URL,
 };
@@ -52,68 +53,126 @@ pub struct ProviderOverride {
 }
 
 impl Config {
-    /// The file as it is in its environments, in their order. None has environments itself.
+    /// The file as it is in its environments, in their order.
     pub fn environments(&self) -> impl Iterator<Item = Self> {
-        self.environments.iter().enumerate().map(|(place, environment)| self.within(place, environment))
+        (0..self.environments.len()).map(|place| {
+            let mut config = self.clone();
+            let _ = config.enter(place);
+            config
+        })
     }
 
-    /// All keys, those of a level first, each bound to the environment that it is in: a key is known wherever it is presented, or
-    /// it would be a stranger's in another environment.
-    #[must_use]
-    pub fn all_keys(&self, level: Option<&str>) -> Vec<Key> {
-        let bound = |environment: &Environment| {
-            let name = environment.name.clone();
-            let own = environment.keys.iter().cloned();
-            own.map(move |key| Key { environment: Some(name.clone()), ..key }).collect::<Vec<_>>()
+    /// Makes the file what it is in an environment. Nothing is copied, because what copies a whole file is a large part of the
+    /// module; so it is done in place, and undone by [`leave`](Self::leave). What the environment had of its own is gone after that.
+    pub(crate) fn enter(&mut self, place: usize) -> Outside {
+        let Some(environment) = self.environments.get_mut(place) else { return Outside::default() };
+        let Environment { teams, routers, routing, limits, providers, .. } = environment;
+        let mut outside = Outside {
+            teams: replace(&mut self.teams, mem::take(teams), |team| &team.name),
+            routers: replace(&mut self.routers, mem::take(routers), |router| &router.name),
+            routing: replace(&mut self.routing, mem::take(routing), |(name, _)| name),
+            limits: replace(&mut self.limits, mem::take(limits), |limit| &limit.name),
+            providers: Vec::new(),
         };
-        let (here, elsewhere): (Vec<_>, Vec<_>) =
-            self.environments.iter().partition(|environment| Some(environment.name.as_str()) == level);
-        let here = here.into_iter().flat_map(bound);
-        here.chain(self.keys.iter().cloned()).chain(elsewhere.into_iter().flat_map(bound)).collect()
-    }
-
-    fn within(&self, place: usize, environment: &Environment) -> Self {
-        let mut config = Self { environments: Vec::new(), ..self.clone() };
-        config.keys = self.all_keys(Some(&environment.name));
-        replace(&mut config.teams, &environment.teams, |team| &team.name);
-        replace(&mut config.routers, &environment.routers, |router| &router.name);
-        replace(&mut config.routing, &environment.routing, |(name, _)| name);
-        replace(&mut config.limits, &environment.limits, |limit| &limit.name);
-        for other in &environment.providers {
-            let provider = config.providers.iter_mut().find(|provider| provider.name == other.name);
-            if let Some(provider) = provider {
-                other.apply(provider, place);
+        for other in mem::take(providers) {
+            if let Some(index) = self.providers.iter().position(|provider| provider.name == other.name)
+                && let Some(provider) = self.providers.get_mut(index)
+            {
+                outside.providers.push((index, other.swap(provider, Some(place))));
             }
         }
-        config
+        outside
+    }
+
+    pub(crate) fn leave(&mut self, outside: Outside) {
+        outside.teams.restore(&mut self.teams);
+        outside.routers.restore(&mut self.routers);
+        outside.routing.restore(&mut self.routing);
+        outside.limits.restore(&mut self.limits);
+        for (index, was) in outside.providers {
+            if let Some(provider) = self.providers.get_mut(index) {
+                let _ = was.swap(provider, None);
+            }
+        }
+    }
+
+    /// All keys, those of the environment first, each with the environment that it is bound to: a key is known wherever it is
+    /// presented, or it would be a stranger's in another environment.
+    pub(crate) fn keys_within(&self, place: Option<usize>) -> impl Iterator<Item = (&Key, Option<&String>)> {
+        fn of(environment: &Environment) -> impl Iterator<Item = (&Key, Option<&String>)> {
+            environment.keys.iter().map(|key| (key, Some(&environment.name)))
+        }
+        let own = place.and_then(|place| self.environments.get(place)).into_iter().flat_map(of);
+        let top = self.keys.iter().map(|key| (key, key.environment.as_ref()));
+        let is_other = move |index: usize| Some(index) != place;
+        let others = self.environments.iter().enumerate().filter(move |(index, _)| is_other(*index));
+        own.chain(top).chain(others.flat_map(move |(_, environment)| of(environment)))
+    }
+}
+
+/// What the top level has in the place of what an environment has.
+#[derive(Debug, Default)]
+pub(crate) struct Outside {
+    teams: Replaced<Team>,
+    routers: Replaced<Router>,
+    routing: Replaced<(String, Strategy)>,
+    limits: Replaced<Limit>,
+    providers: Vec<(usize, ProviderOverride)>,
+}
+
+/// Elements that others stand in for, by their places, and how many there were.
+#[derive(Debug)]
+struct Replaced<T> {
+    elements: Vec<(usize, T)>,
+    length: usize,
+}
+
+impl<T> Default for Replaced<T> {
+    fn default() -> Self {
+        Self { elements: Vec::new(), length: usize::MAX }
+    }
+}
+
+impl<T> Replaced<T> {
+    fn restore(self, elements: &mut Vec<T>) {
+        elements.truncate(self.length);
+        for (index, was) in self.elements {
+            if let Some(element) = elements.get_mut(index) {
+                *element = was;
+            }
+        }
     }
 }
 
 /// Puts elements in the place of those of the same name, and the others behind all.
-fn replace<T: Clone>(elements: &mut Vec<T>, others: &[T], name: impl Fn(&T) -> &String) {
+fn replace<T>(elements: &mut Vec<T>, others: Vec<T>, name: impl Fn(&T) -> &String) -> Replaced<T> {
+    let mut replaced = Replaced { elements: Vec::new(), length: elements.len() };
     for other in others {
-        match elements.iter_mut().find(|element| name(element) == name(other)) {
-            Some(element) => element.clone_from(other),
-            None => elements.push(other.clone()),
+        let index = elements.iter().position(|element| name(element) == name(&other));
+        match index.and_then(|index| Some((index, elements.get_mut(index)?))) {
+            Some((index, element)) => replaced.elements.push((index, mem::replace(element, other))),
+            None => elements.push(other),
         }
     }
+    replaced
 }
 
 impl ProviderOverride {
-    fn apply(&self, provider: &mut Provider, place: usize) {
-        if let Some(base_url) = &self.base_url {
-            provider.base_url = base_url.clone();
-        }
-        if let Some(credential) = &self.credential {
-            provider.accounts = [Account::new(OWN_ACCOUNT, Some(credential.clone()), AuthMode::ApiKey)].into();
-        }
-        if let Some(accounts) = &self.accounts {
-            provider.accounts.clone_from(accounts);
-        }
-        provider.enabled = self.enabled.unwrap_or(provider.enabled);
+    /// Makes a provider what it is in an environment, at this place; and says what it was, which the same undoes.
+    fn swap(self, provider: &mut Provider, place: Option<usize>) -> Self {
+        let credential =
+            self.credential.map(|credential| [Account::new(OWN_ACCOUNT, Some(credential), AuthMode::ApiKey)]);
+        let accounts = self.accounts.or_else(|| credential.map(Vec::from));
         // With the same URLs as elsewhere the clusters are the same, too.
-        if self.base_url.is_some() || self.accounts.iter().flatten().any(|account| account.base_url.is_some()) {
-            provider.environment = Some(place);
+        let is_elsewhere =
+            self.base_url.is_some() || accounts.iter().flatten().any(|account| account.base_url.is_some());
+        provider.environment = place.filter(|_| is_elsewhere);
+        Self {
+            name: self.name,
+            base_url: self.base_url.map(|base_url| mem::replace(&mut provider.base_url, base_url)),
+            credential: None,
+            accounts: accounts.map(|accounts| mem::replace(&mut provider.accounts, accounts)),
+            enabled: self.enabled.map(|enabled| mem::replace(&mut provider.enabled, enabled)),
         }
     }
 }

@@ -2,7 +2,7 @@
 //! sent.
 //!
 //! ```text
-//! Routing::new(&config, &providers, &catalogue, &environment)        once a load
+//! Routing::new(&config, None, &providers, &catalogue, &environment)  once a load
 //! routing.plan(&catalogue, way, &query, &conditions) → Planned        once a request
 //! ```
 //!
@@ -146,10 +146,11 @@ pub struct Conditions<'a> {
 }
 
 impl Routing {
-    /// What a configuration says, for these providers and models; `environment` resolves credentials.
+    /// What a configuration says in an environment, by its place, or at the top level, for these providers and models; `environment` resolves credentials.
     #[must_use]
     pub fn new<E: Fn(&str) -> Option<String>>(
         config: &Config,
+        place: Option<usize>,
         providers: &[Rc<Provider>],
         catalogue: &Catalogue,
         environment: &E,
@@ -157,7 +158,11 @@ impl Routing {
         let mut compiler = Compiler::new(config, providers, catalogue, environment);
         let policy = Policy::of(&config.retry);
         let mut by_key = NameMap::default();
-        for key in &config.keys {
+        for (key, _) in config.keys_within(place) {
+            // Of those with the same id at several levels, this level's is the first.
+            if by_key.contains(&key.id) {
+                continue;
+            }
             let node = match &key.routing {
                 None => None,
                 Some(KeyRouting::Named(name)) => compiler.named(name),

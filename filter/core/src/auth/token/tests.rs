@@ -57,7 +57,7 @@ fn admit_where(required: &str, written: &Written) -> Result<Caller, Refusal> {
     ]
     .concat();
     let config = config::parse(&file).unwrap();
-    let table = KeyTable::new(&config.auth, &config.keys, |_| Vec::new());
+    let table = KeyTable::new(&config.auth, config.keys.iter().map(|key| (key, None)), |_| Vec::new());
     table.admit(Some(Credential(TOKEN)), &crate::auth::table::tests::At(0), written)
 }
 

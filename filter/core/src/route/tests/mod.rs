@@ -151,7 +151,7 @@ fn bench(sections: &Value) -> Bench {
     let config = config::parse(&file.to_string()).unwrap();
     let environment = |_: &str| None;
     let gateway = Gateway::new(&config, environment);
-    let routing = Routing::new(&config, &gateway.providers, &gateway.catalogue, &environment);
+    let routing = Routing::new(&config, None, &gateway.providers, &gateway.catalogue, &environment);
     Bench { gateway, routing }
 }
 
