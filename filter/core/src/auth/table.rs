@@ -102,7 +102,7 @@ impl KeyTable {
             let ready = Key { brought: wallet(key), environment: environment.cloned(), ..Key::new(key) };
             by_prefix.entry(prefix(&key.sha256)).or_default().push(Rc::new(ready));
         }
-        let required = auth.required.unwrap_or(!by_prefix.is_empty() || tokens.is_some());
+        let required = auth.required.unwrap_or_else(|| !by_prefix.is_empty() || tokens.is_some());
         Self { required, tokens, ids, by_prefix }
     }
 
@@ -317,22 +317,22 @@ pub(super) mod tests {
         }
     }
 
-    fn admit(required: Option<bool>, key: config::Key, presented: Option<&str>, now: u64) -> Result<Caller, Refusal> {
-        let table = KeyTable::new(&config::Auth { required, jwt: None }, [(&key, None)], |_| Vec::new());
+    fn admit(required: Option<bool>, key: &config::Key, presented: Option<&str>, now: u64) -> Result<Caller, Refusal> {
+        let table = KeyTable::new(&config::Auth { required, jwt: None }, [(key, None)], |_| Vec::new());
         table.admit(presented.map(|text| Credential(text.as_bytes())), &At(now), &())
     }
 
     #[test]
     fn a_key_is_known_by_its_hash() {
-        assert!(matches!(admit(None, key("sk-a"), Some("sk-a"), 0), Ok(Caller::Known(_))));
-        assert_eq!(admit(None, key("sk-a"), Some("sk-b"), 0).unwrap_err(), Refusal::Unknown);
-        assert_eq!(admit(None, key("sk-a"), None, 0).unwrap_err(), Refusal::Missing);
+        assert!(matches!(admit(None, &key("sk-a"), Some("sk-a"), 0), Ok(Caller::Known(_))));
+        assert_eq!(admit(None, &key("sk-a"), Some("sk-b"), 0).unwrap_err(), Refusal::Unknown);
+        assert_eq!(admit(None, &key("sk-a"), None, 0).unwrap_err(), Refusal::Missing);
     }
 
     #[test]
     fn a_key_has_its_time() {
         let timed = config::Key { not_before: Some(10), expires: Some(20), ..key("sk-a") };
-        let at = |now| admit(None, timed.clone(), Some("sk-a"), now).map(|_| ());
+        let at = |now| admit(None, &timed, Some("sk-a"), now).map(|_| ());
         assert_eq!(at(9), Err(Refusal::NotYetValid));
         assert_eq!(at(10), Ok(()));
         assert_eq!(at(20), Err(Refusal::Expired));
@@ -340,10 +340,10 @@ pub(super) mod tests {
 
     #[test]
     fn where_no_key_is_required_strangers_pass_but_dead_keys_do_not() {
-        assert!(matches!(admit(Some(false), key("sk-a"), Some("sk-b"), 0), Ok(Caller::Anonymous)));
-        assert!(matches!(admit(Some(false), key("sk-a"), None, 0), Ok(Caller::Anonymous)));
+        assert!(matches!(admit(Some(false), &key("sk-a"), Some("sk-b"), 0), Ok(Caller::Anonymous)));
+        assert!(matches!(admit(Some(false), &key("sk-a"), None, 0), Ok(Caller::Anonymous)));
         let dead = config::Key { enabled: false, ..key("sk-a") };
-        assert_eq!(admit(Some(false), dead, Some("sk-a"), 0).unwrap_err(), Refusal::Disabled);
+        assert_eq!(admit(Some(false), &dead, Some("sk-a"), 0).unwrap_err(), Refusal::Disabled);
     }
 
     #[test]
@@ -356,7 +356,7 @@ pub(super) mod tests {
     fn scope_names_what_is_refused() {
         let scoped =
             config::Key { providers: Some(vec!["openai".into()]), models: Some(vec!["gpt-4o*".into()]), ..key("sk-a") };
-        let caller = admit(None, scoped, Some("sk-a"), 0).unwrap();
+        let caller = admit(None, &scoped, Some("sk-a"), 0).unwrap();
         assert_eq!(caller.check_scope("openai", "gpt-4o-mini"), Ok(()));
         assert!(caller.check_scope("groq", "gpt-4o").unwrap_err().contains("`groq`"));
         assert!(caller.check_scope("openai", "o3").unwrap_err().contains("`openai/o3`"));

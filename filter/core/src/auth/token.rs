@@ -45,7 +45,7 @@ impl Tokens {
 
     /// Whether a credential has the form of a token, which those that [`super::Credential`] finds may have by chance only.
     pub(super) fn is_one(credential: &[u8]) -> bool {
-        credential.iter().filter(|&&byte| byte == b'.').count() == 2
+        credential.split(|&byte| byte == b'.').count() == 3
     }
 
     /// The key that a verified token amounts to; `None` where another issuer made it. Where a request has several tokens, all

@@ -67,7 +67,7 @@ pub const MAX_TARGETS: usize = 32;
 pub struct Routing {
     named: Vec<Strategy>,
     /// The places of those by their names, for tokens, which name one.
-    names: NameMap<'static, Node>,
+    by_name: NameMap<'static, Node>,
     /// By key id.
     by_key: NameMap<'static, Node>,
     routers: NameMap<'static, Router>,
@@ -174,13 +174,14 @@ impl Routing {
         }
         let named = config.routing.iter().map(|(name, section)| compiler.strategy(section, &format!("routing/{name}")));
         let named = named.collect();
-        let names = config.routing.iter().filter_map(|(name, _)| Some((name.clone(), compiler.named(name)?))).collect();
+        let by_name = config.routing.iter().filter_map(|(name, _)| Some((name.clone(), compiler.named(name)?)));
+        let by_name = by_name.collect();
         let routers = config.routers.iter();
         let routers =
             routers.map(|section| (section.name.clone(), Router::new(section, &policy, &mut compiler))).collect();
         Self {
             named,
-            names,
+            by_name,
             by_key,
             routers,
             fallbacks: Lists::new(&config.fallbacks),
@@ -201,7 +202,7 @@ impl Routing {
     /// Whether there is a routing configuration of this name.
     #[must_use]
     pub fn has_named(&self, name: &str) -> bool {
-        self.names.contains(name)
+        self.by_name.contains(name)
     }
 
     /// What is done about failures where nobody else is asked: nothing.
@@ -262,7 +263,7 @@ impl Routing {
     fn decide<'a>(&'a self, router: Option<&'a Router>, survey: &mut Survey<'a>) -> Option<Vec<Candidate<'a>>> {
         survey.mapping = router.map(|router| &router.mapping);
         let of_key = survey.query.caller.key().and_then(|key| match &key.routing {
-            Some(name) => self.names.get(name),
+            Some(name) => self.by_name.get(name),
             None if self.by_key.is_empty() => None,
             None => self.by_key.get(&key.id),
         });
