@@ -6,7 +6,7 @@
 
 use dragoman::simulate::{Gate, Script};
 use dragoman_tests::chain::{Chain, OPENAI, body, chat, held, post, said, tries, wait_for_providers};
-use dragoman_tests::clock::{wait_since, wait_until};
+use dragoman_tests::clock::{assert_in_time, wait_since, wait_until};
 use dragoman_tests::http::{Connection, Request, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde_json::json;
@@ -18,7 +18,8 @@ static CHAIN: LazyLock<Chain> = LazyLock::new(|| {
     Chain::start(|config| {
         wait_for_providers(config);
         config["retry"]["cooldown"] = json!({"default": "1s", "max": "6s"});
-        for test in ["asked", "twice", "probe", "wrong", "later"] {
+        let rounds = ["asked-0", "asked-1", "asked-2", "twice-0", "twice-1", "twice-2"];
+        for test in rounds.into_iter().chain(["probe", "wrong", "later"]) {
             config["aliases"][test] = json!([format!("openai/{test}-a"), format!("anthropic/{test}-b")]);
         }
         // Its own credential for each account.
@@ -73,52 +74,57 @@ fn wait_for_first(worker: &mut Connection, target: &str, case: &str) {
 
 #[test]
 fn a_provider_that_asks_for_a_pause_gets_no_traffic_until_it_is_over() {
-    let mut workers = CHAIN.connect_workers();
-    let request = chat("asked", "asked", false);
-    CHAIN.answer("openai", "asked", pausing("3"));
-    let begun = Instant::now();
-    let answer = workers[0].ask(&request);
-    let told = Instant::now();
-    assert_eq!((tries(&answer).len(), tries(&answer)[0].1), (2, 429));
-    for answers in ask_until(&mut workers, begun, Duration::from_millis(2_900), &request) {
-        assert!(answers.len() >= 4, "{}", answers.len());
-        assert!(answers.iter().all(|answer| tries(answer).len() == 1 && first(answer) == "anthropic/asked-b"));
-    }
-    // An answer that came too late to be judged may have been a probe.
-    assert!(CHAIN.requests("openai", "asked").len() <= 2);
-    wait_since(told, Duration::from_millis(3_100));
-    // The first of them is the probe, and then all go there.
-    for worker in &mut workers {
-        wait_for_first(worker, "openai/asked-a", "asked");
-    }
-    for answers in ask_until(&mut workers, Instant::now(), Duration::from_millis(500), &request) {
-        assert!(answers.iter().all(|answer| first(answer) == "openai/asked-a"));
-    }
+    assert_in_time(|round| {
+        let mut workers = CHAIN.connect_workers();
+        let case = format!("asked-{round}");
+        let (tired, other) = (format!("openai/{case}-a"), format!("anthropic/{case}-b"));
+        let request = chat(&case, &case, false);
+        CHAIN.answer("openai", &case, pausing("3"));
+        let begun = Instant::now();
+        let answer = workers[0].ask(&request);
+        let told = Instant::now();
+        assert_eq!((tries(&answer).len(), tries(&answer)[0].1), (2, 429));
+        let answers = ask_until(&mut workers, begun, Duration::from_millis(2_900), &request);
+        assert!(answers.iter().flatten().all(|answer| tries(answer).len() == 1 && first(answer) == other));
+        // Two answers may have come too late to be judged, the first of them a probe's.
+        assert!(CHAIN.requests("openai", &case).len() <= 3);
+        wait_since(told, Duration::from_millis(3_100));
+        // The first of them is the probe, and then all go there.
+        for worker in &mut workers {
+            wait_for_first(worker, &tired, &case);
+        }
+        for answers in ask_until(&mut workers, Instant::now(), Duration::from_millis(500), &request) {
+            assert!(answers.iter().all(|answer| first(answer) == tired));
+        }
+        answers.iter().all(|answers| answers.len() >= 4)
+    });
     CHAIN.assert_sound();
 }
 
 #[test]
 fn a_target_that_fails_again_is_left_alone_for_longer() {
-    let mut workers = CHAIN.connect_workers();
-    let request = chat("twice", "twice", false);
-    for _ in 0..2 {
-        CHAIN.answer("openai", "twice", failure());
-    }
-    assert_eq!(tries(&workers[0].ask(&request)).len(), 2);
-    thread::sleep(Duration::from_millis(1_200));
-    let begun = Instant::now();
-    assert_eq!(tries(&workers[1].ask(&request)).len(), 2);
-    let told = Instant::now();
-    // The first pause would be over.
-    wait_since(told, Duration::from_millis(1_100));
-    for answers in ask_until(&mut workers, begun, Duration::from_millis(1_900), &request) {
-        assert!(!answers.is_empty());
-        assert!(answers.iter().all(|answer| first(answer) == "anthropic/twice-b"));
-    }
-    wait_since(told, Duration::from_millis(2_100));
-    for worker in &mut workers {
-        wait_for_first(worker, "openai/twice-a", "twice");
-    }
+    assert_in_time(|round| {
+        let mut workers = CHAIN.connect_workers();
+        let case = format!("twice-{round}");
+        let request = chat(&case, &case, false);
+        for _ in 0..2 {
+            CHAIN.answer("openai", &case, failure());
+        }
+        assert_eq!(tries(&workers[0].ask(&request)).len(), 2);
+        thread::sleep(Duration::from_millis(1_200));
+        let begun = Instant::now();
+        assert_eq!(tries(&workers[1].ask(&request)).len(), 2);
+        let told = Instant::now();
+        // The first pause would be over.
+        wait_since(told, Duration::from_millis(1_100));
+        let answers = ask_until(&mut workers, begun, Duration::from_millis(1_900), &request);
+        assert!(answers.iter().flatten().all(|answer| first(answer) == format!("anthropic/{case}-b")));
+        wait_since(told, Duration::from_millis(2_100));
+        for worker in &mut workers {
+            wait_for_first(worker, &format!("openai/{case}-a"), &case);
+        }
+        answers.iter().all(|answers| !answers.is_empty())
+    });
 }
 
 #[test]

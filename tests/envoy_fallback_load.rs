@@ -2,7 +2,7 @@
 //! answer or one honest error, nothing of one reaches another, and nothing is left behind.
 #![cfg(test)]
 
-use dragoman_tests::chain::{ANTHROPIC, Chain, GEMINI, OPENAI, SAID, post, said, tries};
+use dragoman_tests::chain::{ANTHROPIC, Chain, GEMINI, OPENAI, SAID, assert_ended_by_envoy, post, said, tries};
 use dragoman_tests::envoy::is_dispatch;
 use dragoman_tests::http::{Connection, Response};
 use serde_json::json;
@@ -28,6 +28,8 @@ const FAULTS: [&str; 12] = [
     "empty",
     "hang",
 ];
+/// On the client's own stream nobody else can be asked after that, and Envoy itself answers.
+const FINAL_IN_DISPATCH: &str = "cut-after=0";
 /// What befalls none of them, and is to make no difference.
 const HABITS: [&str; 3] = ["", "; cuts=7", "; comments"];
 
@@ -35,6 +37,7 @@ const HABITS: [&str; 3] = ["", "; cuts=7", "; comments"];
 struct Tally {
     served: [AtomicUsize; 3],
     failed: AtomicUsize,
+    ended: AtomicUsize,
 }
 
 fn pick(names: &[&'static str], number: usize) -> &'static str {
@@ -53,22 +56,25 @@ fn ask(chain: &Chain, next: &AtomicUsize, tally: &Tally) {
         let mixed = number.wrapping_mul(7_919);
         let stream = (mixed / 13).is_multiple_of(2);
         let (fault, habit) = (pick(&FAULTS, mixed), pick(&HABITS, mixed / 31));
-        // On the client's own stream Envoy itself answers to that, past every filter.
-        let fault = if is_dispatch() && fault == "cut-after=0" { "status=502" } else { fault };
         let text = format!("{SAID}, {number}");
         let body = json!({"model": "any", "messages": [{"role": "user", "content": text}], "stream": stream});
         let request = post("/v1/chat/completions", "load", &body);
         let request = request.header("x-simulate", format!("chance={FAILING}; {fault}{habit}"));
         connection.send(&request.bytes());
         let answer = connection.response().unwrap_or_else(|error| panic!("{number}: {fault}: {error}"));
-        judge(&answer, stream, &text, tally);
+        judge(&answer, fault, stream, &text, tally);
         if !answer.complete || answer.headers.text("connection") == Some("close") {
             connection = Connection::open(chain.gateway.address).unwrap();
         }
     }
 }
 
-fn judge(answer: &Response, stream: bool, text: &str, tally: &Tally) {
+fn judge(answer: &Response, fault: &str, stream: bool, text: &str, tally: &Tally) {
+    if is_dispatch() && fault == FINAL_IN_DISPATCH && answer.status != 200 {
+        assert_ended_by_envoy(answer);
+        tally.ended.fetch_add(1, Ordering::Relaxed);
+        return;
+    }
     let (order, tries) = ([OPENAI, ANTHROPIC, GEMINI], tries(answer));
     assert!(tries.iter().map(|(target, _)| target.as_str()).eq(order.into_iter().take(tries.len())), "{tries:?}");
     let Some(((last, _), earlier)) = tries.split_last() else { panic!("no try: {}", answer.text()) };
@@ -98,9 +104,17 @@ fn thousands_of_requests_with_faults_at_random_are_answered_right() {
     chain.assert_apart();
     let [first, second, third] = tally.served.map(AtomicUsize::into_inner);
     let failed = tally.failed.into_inner();
-    assert_eq!(first + second + third + failed, REQUESTS);
-    // Shares of 70, 21, 6.3 and 2.7 of a hundred: each within five of its standard deviations.
-    for (count, expected, deviation) in [(first, 3_500, 33), (second, 1_050, 29), (third, 315, 18), (failed, 135, 12)] {
-        assert!(usize::abs_diff(count, expected) <= 5 * deviation, "{:?}", (first, second, third, failed));
+    let ended = tally.ended.into_inner();
+    assert_eq!(first + second + third + failed + ended, REQUESTS);
+    // Shares of 70, 21, 6.3 and 2.7 of a hundred, but for a twelfth of those after the first: each within five of its standard
+    // deviations.
+    let shares = if is_dispatch() {
+        [(3_500, 33), (963, 28), (289, 17), (124, 11), (125, 11)]
+    } else {
+        [(3_500, 33), (1_050, 29), (315, 18), (135, 12), (0, 0)]
+    };
+    let counts = [first, second, third, failed, ended];
+    for (count, (expected, deviation)) in counts.into_iter().zip(shares) {
+        assert!(usize::abs_diff(count, expected) <= 5 * deviation, "{counts:?}");
     }
 }

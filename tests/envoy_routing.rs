@@ -82,7 +82,7 @@ fn rules() -> Value {
         {"when": {"has_tools": true}, "then": to("by-tools")},
         {"when": {"has_images": true}, "then": to("by-images")},
         {"when": {"labels": {"app": "checkout"}, "team": "ml", "stream": true}, "then": [failing("gemini", "status-503"), to("by-stream")]},
-        {"when": {"path": "/router/rules/responses*"}, "then": to("by-path")},
+        {"when": {"path": "/router/rules/v1/chat*"}, "then": to("by-path")},
         {"when": {"time": hours_from_now(6, 8), "model": "by-time"}, "then": to("never")},
         {"when": {"time": hours_from_now(23, 25), "model": "by-time"}, "then": to("by-time")},
         {"when": {"model": ["by-list*", "o3"]}, "then": {"strategy": "fallback", "targets": [{"model": to("by-model")}]}},
@@ -261,6 +261,8 @@ fn the_first_rule_that_matches_decides() {
         {"type": "text", "text": "see"},
         {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}]);
     assert_eq!(routed(&images), "by-images");
+    let by_path = post("/router/rules/v1/chat/completions", "rules", &body("gpt-4o", false));
+    assert_eq!(model(&CHAIN.send(&by_path)), "by-path");
     // The list of a rule is tried in order.
     let answer = ask("rules", "rules", &body("gpt-4o", true));
     assert_named(&answer, "openai", "by-stream");

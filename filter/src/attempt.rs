@@ -9,7 +9,7 @@ use dragoman_core::{
     attempt::Attempt,
     error::{Error, Kind, Shape},
     headers::Headers,
-    plan::{NEXT_PROPERTY, Plan, RETRY_HEADER},
+    plan::{NEXT_PROPERTY, Next, Plan, RETRY_HEADER},
 };
 use proxy_wasm::{
     traits::{Context, HttpContext},
@@ -66,8 +66,14 @@ impl AttemptStream {
             return self.stream.reply(&plan.verdict());
         };
         // Behind the router no other target can be asked from here but by an answer, and there is none.
-        let Ok(courier) = Courier::prepare(&self.stream, attempt) else {
-            return self.stream.reply(&plan.verdict());
+        let courier = match Courier::prepare(&self.stream, attempt) {
+            Ok(courier) => courier,
+            Err(next) => {
+                if next == Next::Try {
+                    host::count(plans::ABANDONED);
+                }
+                return self.stream.reply(&plan.verdict());
+            }
         };
         if let Some(after) = plan.signpost_after_silence(token).filter(|after| after.as_bytes() != next) {
             host::set_property(NEXT_PROPERTY, &after);

@@ -32,9 +32,6 @@ use crate::{
 /// Largest piece of a body that is read at once: the module's memory never shrinks again.
 const PIECE: usize = 256 * 1024;
 
-/// The metric of plans that Envoy has ended before their time.
-const ABANDONED: &str = "dragoman.plans_abandoned";
-
 /// The token of a plan that no other stream looks for.
 const NO_PLAN: u32 = 0;
 
@@ -204,7 +201,7 @@ impl HttpContext for IngressStream {
         let mut head = ResponseHead { stream: &self.stream, headers: OnceCell::new() };
         match (self.exchange.response_head(&mut head, &HostClock), &mut self.attempts) {
             (Arrival::Abandoned(reply), _) => {
-                host::count(ABANDONED);
+                host::count(plans::ABANDONED);
                 self.stream.reply(&reply)
             }
             (Arrival::Instead(reply), _) => self.stream.reply(&reply),
@@ -237,6 +234,7 @@ impl HttpContext for IngressStream {
 
     fn on_log(&mut self) {
         self.ticking.watch.forget(&self.stream);
+        self.exchange.end(&mut ResponseHead { stream: &self.stream, headers: OnceCell::new() }, &HostClock);
         self.ticking.tail.watch(&self.stream);
     }
 }

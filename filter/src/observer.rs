@@ -39,7 +39,7 @@ pub(crate) fn with_surroundings<T>(act: impl FnOnce(&Surroundings<'_>) -> T) -> 
 }
 
 /// A configuration was loaded.
-pub(crate) fn configure(roster: Rc<dyn Roster>) {
+pub(crate) fn configure(roster: &Rc<dyn Roster>) {
     OBSERVER.with(|observer| observer.configure(roster));
 }
 

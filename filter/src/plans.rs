@@ -8,6 +8,9 @@ use std::{cell::RefCell, rc::Rc};
 use dragoman_core::plan::Plan;
 use hashbrown::HashMap;
 
+/// The metric of plans that have ended although others were left to be asked.
+pub(crate) const ABANDONED: &str = "dragoman.plans_abandoned";
+
 thread_local! {
     static PLANS: RefCell<(u32, HashMap<u32, Rc<Plan>>)> = RefCell::default();
 }

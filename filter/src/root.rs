@@ -2,7 +2,7 @@
 
 use std::{rc::Rc, time::Duration};
 
-use dragoman_core::{config::Plugin, gateway::Gateway};
+use dragoman_core::{config::Plugin, gateway::Gateway, live::Roster};
 use proxy_wasm::{
     traits::{Context, HttpContext, RootContext},
     types::ContextType,
@@ -69,7 +69,8 @@ impl RootContext for Root {
                 self.role = Some(match plugin {
                     Plugin::Ingress(config) => {
                         let gateway = Rc::new(Gateway::load(*config, host::environment));
-                        observer::configure(Rc::<Gateway>::clone(&gateway));
+                        let roster: Rc<dyn Roster> = Rc::<Gateway>::clone(&gateway);
+                        observer::configure(&roster);
                         Role::Ingress(gateway)
                     }
                     Plugin::Attempt => Role::Attempt,

@@ -5,7 +5,7 @@
 
 mod answer;
 
-pub use answer::{assert_named, assert_served, heard, said, teller, tries};
+pub use answer::{assert_ended_by_envoy, assert_named, assert_served, heard, said, teller, tries};
 
 use crate::envoy::{Gateway, Setup, is_dispatch};
 use crate::http::{Connection, Request, Response};

@@ -25,6 +25,15 @@ pub fn assert_quicker(limit: Duration, mut round: impl FnMut(usize) -> Duration)
     panic!("none of {lasted:?} is less than {limit:?}");
 }
 
+/// Asserts that one of three rounds, which say whether they were in time to show anything, was.
+///
+/// # Panics
+/// When none was.
+#[track_caller]
+pub fn assert_in_time(round: impl FnMut(usize) -> bool) {
+    assert!((0..ROUNDS).any(round), "no round was in time");
+}
+
 /// Waits until it is so.
 ///
 /// # Panics

@@ -89,6 +89,9 @@ pub trait Observed {
     /// How many requests are under way at it.
     fn in_flight(&self, target: &Target) -> u32;
 
+    /// How many tries at it in a row, of this worker's and as far as they are over, have not shown how quick it is.
+    fn blanks(&self, target: &Target) -> u32;
+
     /// Until when it is passed over while there is another, in milliseconds since the epoch.
     fn cooling_until(&self, target: &Target) -> Option<u64>;
 }

@@ -21,6 +21,7 @@ pub mod headers;
 pub mod health;
 pub mod host;
 pub mod json;
+pub mod limit;
 pub mod live;
 mod map;
 mod passage;

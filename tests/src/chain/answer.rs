@@ -2,6 +2,7 @@
 
 use super::SAID;
 use crate::http::Response;
+use crate::scene::openai_error;
 use serde_json::Value;
 
 /// The tries, as the answer tells them: `provider/model`, and the status.
@@ -71,6 +72,21 @@ pub fn assert_served(answer: &Response, target: &str, stream: bool) {
     assert_eq!(answer.status, 200, "{}", answer.text());
     assert_eq!(said(answer, stream), format!("This is {model}, simulated. You said: {SAID}"));
     assert_named(answer, provider, model);
+}
+
+/// Asserts that Envoy has given this answer itself, past every filter: the provider broke off after the head, which the client's
+/// own stream still held. Nobody else can be asked then, and no header tells who was.
+///
+/// # Panics
+/// When it has not.
+#[track_caller]
+pub fn assert_ended_by_envoy(answer: &Response) {
+    let ends = ["protocol_error", "connection_termination", "remote_reset"];
+    let ends = ends.map(|end| format!("Envoy ended the request: upstream_reset_after_response_started{{{end}}}."));
+    let message = openai_error(answer, answer.status, "upstream_error", Some("upstream_error"));
+    assert!(ends.contains(&message), "{message}");
+    assert!([502, 503].contains(&answer.status) && answer.complete, "{}", answer.status);
+    assert_eq!(answer.headers.iter().find(|(name, _)| name.starts_with("x-dragoman-")), None);
 }
 
 /// Asserts that an answer names this provider and model, which were tried last.

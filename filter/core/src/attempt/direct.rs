@@ -64,8 +64,13 @@ impl Attempt {
         if let Some((framing, conduit)) = direct.conduit(&content_type, request, &self.target.account) {
             return Start::Held(HeldBody::Stream(Passage::new(&self.target, framing, conduit)));
         }
-        let is_json = content_type.starts_with(b"application/json");
-        Start::Going(if is_json { FlowBody::Whole(format.scanner(), Counting::Own(format)) } else { FlowBody::Plain })
+        Start::Going(if content_type.starts_with(b"application/json") {
+            FlowBody::Whole(format.scanner(), Counting::Own(format))
+        } else if content_type.starts_with(b"text/html") {
+            FlowBody::Broken
+        } else {
+            FlowBody::Plain
+        })
     }
 }
 
@@ -95,7 +100,7 @@ impl Head {
             reply = reply.with("retry-after", format!("{}", whole_seconds(wait)));
         }
         let failure = Failure { status, reply, retry_after: self.retry_after, cause: Cause::Stated };
-        self.attempt.plan.fail(failure, self.now);
+        self.attempt.plan.settle_failed(failure, self.now);
         self.release(None, body, rest)
     }
 }

@@ -31,6 +31,8 @@ pub(super) enum FlowBody {
     Plain,
     /// It has passed, and was an error that calls itself a success; what it stands for.
     Fault(u16),
+    /// What passes is no answer.
+    Broken,
     /// Everything has been said; whatever else comes is dropped.
     Over,
 }
@@ -54,12 +56,12 @@ impl Flow {
     /// The next piece of the answer has come; `end` says that it is the last one.
     pub fn chunk(&mut self, piece: &[u8], end: bool) -> Chunk {
         match &mut self.body {
-            FlowBody::Plain | FlowBody::Fault(_) => Chunk::Keep,
+            FlowBody::Plain | FlowBody::Fault(_) | FlowBody::Broken => Chunk::Keep,
             FlowBody::Over => Chunk::Replace(Vec::new()),
             FlowBody::Whole(scanner, _) => {
                 // Too late to refuse it: an answer that turns out to be invalid passes as it is, without a count.
                 if scanner.feed(piece).is_err() {
-                    self.body = FlowBody::Plain;
+                    self.body = FlowBody::Broken;
                 } else if end {
                     self.count_whole();
                 }
@@ -82,7 +84,7 @@ impl Flow {
         self.chunk(&[], true);
         match &self.body {
             FlowBody::Stream(passage) => passage.is_sound(),
-            FlowBody::Plain | FlowBody::Fault(_) | FlowBody::Whole(..) | FlowBody::Over => true,
+            FlowBody::Plain | FlowBody::Fault(_) | FlowBody::Broken | FlowBody::Whole(..) | FlowBody::Over => true,
         }
     }
 
@@ -97,6 +99,7 @@ impl Flow {
             FlowBody::Stream(passage) if !passage.is_sound() => End::Broken,
             FlowBody::Stream(passage) => passage.fault().map_or(End::Whole, End::Fault),
             FlowBody::Fault(status) => End::Fault(*status),
+            FlowBody::Broken => End::Broken,
             FlowBody::Plain | FlowBody::Whole(..) | FlowBody::Over => End::Whole,
         };
         self.plan.finish(end, now);
@@ -104,19 +107,20 @@ impl Flow {
 
     /// A whole answer has come to its end: what remains is its usage.
     fn count_whole(&mut self) {
-        if let FlowBody::Whole(scanner, counting) = core::mem::replace(&mut self.body, FlowBody::Plain)
-            && let Ok(found) = scanner.finish()
-        {
-            match (counting, Whole::of(&found)) {
-                (Counting::Own(format), _) => {
-                    self.plan.note_usage(format.usage(&found));
-                    if let Some(status) = format.fault(&found) {
-                        self.body = FlowBody::Fault(status);
-                    }
+        let FlowBody::Whole(scanner, counting) = core::mem::replace(&mut self.body, FlowBody::Plain) else { return };
+        let Ok(found) = scanner.finish() else {
+            self.body = FlowBody::Broken;
+            return;
+        };
+        match (counting, Whole::of(&found)) {
+            (Counting::Own(format), _) => {
+                self.plan.note_usage(format.usage(&found));
+                if let Some(status) = format.fault(&found) {
+                    self.body = FlowBody::Fault(status);
                 }
-                (Counting::Chat, Whole::Answer(usage)) => self.plan.note_usage(usage),
-                (Counting::Chat, Whole::Error | Whole::Other) => {}
             }
+            (Counting::Chat, Whole::Answer(usage)) => self.plan.note_usage(usage),
+            (Counting::Chat, Whole::Error | Whole::Other) => {}
         }
     }
 }

@@ -126,8 +126,9 @@ impl Held {
                 Fed::Failed(Failed { status, body, .. }) => decided(head).fail(status, status, body, Cause::Unusable),
             },
             HeldBody::Mislabelled(mut begun) => {
+                let first = piece.trim_ascii_start().first().copied();
                 begun.extend_from_slice(piece);
-                match begun.trim_ascii_start().first() {
+                match first {
                     None if !end && begun.len() <= MAX_HELD => held(head, HeldBody::Mislabelled(begun)),
                     None | Some(b'{' | b'[') => decided(head).fail_as(NO_STREAM),
                     Some(_) => {
@@ -207,21 +208,21 @@ impl Head {
         let body = if self.attempt.target.account.names_secret(body) { &[] } else { body };
         let provider = &self.attempt.target.provider.name;
         let plan = &self.attempt.plan;
+        let upstream = self.attempt.upstream();
+        let fault = upstream.fault(status, body);
         let (told, told_body) = if self.attempt.is_native() {
             (status, error_body(provider, status, body))
         } else {
-            let upstream = self.attempt.upstream();
             if let Some(seconds) = upstream.retry_after(body) {
                 self.edits.set.push((Name::Borrowed("retry-after"), format!("{seconds}")));
                 self.retry_after = Some(Duration::from_secs(seconds));
             }
-            let (told, body) = plan.inquiry.downstream.fault(provider, &upstream.fault(status, body));
+            let (told, body) = plan.inquiry.downstream.fault(provider, &fault);
             (told, Some(body))
         };
-        let reason = self.attempt.upstream().fault(status, body).reason;
         // What a provider means may be another status than it says: a 400 for an account without money.
         let fails = [status, told].into_iter().find(|status| plan.policy.statuses.contains(status));
-        let is_detour = reason.is_some_and(|reason| plan.detour(reason));
+        let is_detour = fault.reason.is_some_and(|reason| plan.detour(reason));
         if is_detour || fails.is_some() {
             let body = told_body.unwrap_or_else(|| body.to_vec());
             return self.fail(fails.unwrap_or(status), told, body, Cause::Stated);
@@ -307,7 +308,6 @@ impl Head {
     }
 
     fn replace(mut self, status: u16, body: Vec<u8>) -> Progress {
-        let body = self.tellable(body);
         self = self.labelled("application/json");
         self.edits.remove.push(Name::Borrowed("content-encoding"));
         self.edits.set.push((Name::Borrowed("content-length"), format!("{}", body.len())));

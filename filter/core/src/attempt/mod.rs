@@ -78,12 +78,6 @@ impl Attempt {
         &self.target
     }
 
-    /// The plan that it is part of.
-    #[must_use]
-    pub fn plan(&self) -> &Rc<Plan> {
-        &self.plan
-    }
-
     /// The request as the target must get it. All attempts share one header map: everything that an attempt owns is set.
     /// `read` reads so much of the client's body, where it is not kept.
     ///

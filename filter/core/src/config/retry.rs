@@ -199,7 +199,7 @@ impl Section for Cooldown {
                 &PAUSE,
                 usual.default,
                 |cooldown| &cooldown.default,
-                "Where the provider does not say; 0s for not at all.",
+                "Where the provider does not say; 0s: only one that fails half of the time.",
             ),
             max: fields.defaulted("max", &PAUSE, usual.max, |cooldown| &cooldown.max, "At most."),
         };

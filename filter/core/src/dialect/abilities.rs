@@ -162,6 +162,9 @@ const TABLE: &[Row] = &[
     ),
 ];
 
+/// A row is a bit of [`Wishes`].
+const _: () = assert!(TABLE.len() <= u32::BITS as usize);
+
 const fn decisive(field: &'static str, refusal: &'static str) -> Row {
     Row {
         ability: Ability::Decisive,

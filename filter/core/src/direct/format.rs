@@ -37,12 +37,10 @@ pub(crate) struct Format {
     pub(super) streaming: &'static [&'static str],
     /// What reads its streams but that of a chat of OpenAI's.
     witness: fn(Framing) -> Box<dyn Witness>,
-    /// The members of a whole answer that are read.
+    /// The members of a whole answer that are read; the last is its error.
     wanted: &'static [&'static str],
     /// Its tokens.
     usage: fn(&Found) -> Option<Usage>,
-    /// The status that it stands for, where it is an error that calls itself a success.
-    fault: fn(&Found) -> Option<u16>,
     /// What a request must have, where the client leaves it out.
     pub(crate) headers: &'static [(&'static str, &'static str)],
 }
@@ -74,7 +72,6 @@ pub(super) static OPENAI: Format = Format {
     witness: |_| Box::new(Typed),
     wanted: &["usage", "error"],
     usage: |found| openai_chat::read_usage(found.text(0)?),
-    fault: |found| found.text(1).filter(|error| *error != "null").map(typed::status),
     headers: &[],
 };
 
@@ -86,9 +83,8 @@ pub(super) static ANTHROPIC: Format = Format {
     forms: &[],
     streaming: &[],
     witness: |_| Box::new(Outline::new(Anthropic.reader())),
-    wanted: &["usage"],
+    wanted: &["usage", "error"],
     usage: |found| anthropic::read_usage(found.text(0)?),
-    fault: |_| None,
     headers: &[("anthropic-version", "2023-06-01")],
 };
 
@@ -102,9 +98,8 @@ pub(super) static GEMINI: Format = Format {
     witness: |framing| {
         Box::new(Outline::new(if framing == Framing::Elements { gemini::list_reader() } else { Gemini.reader() }))
     },
-    wanted: &["usageMetadata"],
+    wanted: &["usageMetadata", "error"],
     usage: |found| gemini::read_usage(found.text(0)?),
-    fault: |_| None,
     headers: &[],
 };
 
@@ -116,9 +111,8 @@ pub(super) static OLLAMA: Format = Format {
     forms: &[],
     streaming: &["chat", "generate"],
     witness: |_| Box::new(Outline::new(Ollama.reader())),
-    wanted: ollama::TOKENS,
+    wanted: ollama::TOKENS_AND_ERROR,
     usage: ollama::read_usage,
-    fault: |_| None,
     headers: &[],
 };
 
@@ -156,9 +150,10 @@ impl Format {
         (self.usage)(found)
     }
 
-    /// The status of the error that it found.
+    /// The status that it stands for, where it is an error that calls itself a success.
     pub(crate) fn fault(&self, found: &Found) -> Option<u16> {
-        (self.fault)(found)
+        let error = found.text(self.wanted.len().saturating_sub(1))?;
+        (error != "null").then(|| typed::status(error))
     }
 
     /// Whether an error says that the credential is refused, which its status does not: a 400 of Google's and of xAI's

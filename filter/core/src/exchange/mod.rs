@@ -153,4 +153,11 @@ impl Exchange {
             State::Fresh | State::Settled => Arrival::Judged,
         }
     }
+
+    /// The stream is over, whoever has ended it.
+    pub fn end(&self, head: &mut dyn Head, clock: &dyn Clock) {
+        if let State::Forwarded(plan) = &self.state {
+            plan.end(|| head.details(), clock);
+        }
+    }
 }

@@ -6,7 +6,7 @@ use core::cell::RefCell;
 use super::{
     admission::{Asks, OwnWay, Reading},
     brought::bring_for,
-    steer::{missing_headers, steer, strip},
+    steer::{OF_FORMATS, missing_headers, steer, strip},
 };
 use crate::{
     auth::Caller,
@@ -38,7 +38,8 @@ pub(super) fn plan(
 ) -> Result<(Rc<Plan>, HeaderEdits), Error> {
     let Reading { caller, asks, query, exchange, shape, scanner, length, body } = reading;
     let scanned = scanner.map(|scanner| scanner.and_then(Scanner::finish));
-    let mut edits = strip(headers);
+    let others = if matches!(asks, Asks::Chat(_)) { OF_FORMATS } else { &[] };
+    let mut edits = strip(headers, others);
     let (request, direct, course, policy) = match asks {
         Asks::Direct(call) => {
             edits.set.extend(missing_headers(headers, call.headers()));

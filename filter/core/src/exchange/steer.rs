@@ -48,19 +48,23 @@ pub(super) fn steer(gateway: &Gateway, plan: &Plan, now: Duration, edits: &mut H
     }
 }
 
-/// The removals that every request needs, for the headers that it has.
-pub(super) fn strip(headers: Headers<'_>) -> HeaderEdits {
-    let is_private =
-        |name: &&str| PRIVATE_HEADERS.contains(name) || INTERNAL.iter().any(|prefix| name.starts_with(prefix));
+/// Headers of one provider's format, for those who do not speak it: each attempt says its own, and what a fallback would not get
+/// a lone target does not get either.
+pub(super) const OF_FORMATS: &[&str] = &["anthropic-beta", "anthropic-version"];
+
+/// The removals that a request needs, for the headers that it has; `others` are those of its kind.
+pub(super) fn strip(headers: Headers<'_>, others: &[&'static str]) -> HeaderEdits {
     let mut remove: Vec<Name> = Vec::new();
-    for name in headers.names().filter(is_private) {
-        if !remove.iter().any(|removed| removed == name) {
-            remove.push(
-                PRIVATE_HEADERS
-                    .iter()
-                    .find(|known| **known == name)
-                    .map_or_else(|| Name::Owned(name.into()), |known| Name::Borrowed(known)),
-            );
+    for name in headers.names() {
+        let known = PRIVATE_HEADERS.iter().chain(others).find(|known| **known == name);
+        let is_internal = || INTERNAL.iter().any(|prefix| name.starts_with(prefix));
+        let removal = match known {
+            Some(known) => Name::Borrowed(known),
+            None if is_internal() => Name::Owned(name.into()),
+            None => continue,
+        };
+        if !remove.contains(&removal) {
+            remove.push(removal);
         }
     }
     HeaderEdits { remove, set: Vec::new() }

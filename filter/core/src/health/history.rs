@@ -18,6 +18,9 @@ const PROBE_MILLIS: u64 = 10_000;
 const OUTLIER: (u32, u32) = (1, 2);
 const OUTLIER_OUTCOMES: u32 = 8;
 
+/// For so long an outlier is passed over whose failures make nothing cool by themselves, the first time. The usual cool-down.
+const EJECTION: Duration = Duration::from_secs(30);
+
 /// How many outcomes are remembered.
 const MOST_OUTCOMES: u32 = 24;
 
@@ -97,7 +100,8 @@ pub(super) struct History {
     probe_millis: u64,
     /// Whose it is, or was.
     probe: Claim,
-    /// The last failure that changed anything, to the second: where failures make nothing cool, each must not be a write.
+    /// The last failure that changed anything, to the second: where failures make nothing cool, each must not be a write once all
+    /// outcomes that are remembered are failures.
     failed_at_seconds: u32,
 }
 
@@ -149,20 +153,18 @@ impl State {
 }
 
 impl History {
-    /// The history of a target that has failed for the first time.
-    pub(super) fn new(symptom: Symptom, cooldown: Cooldown, now_millis: u64) -> Self {
-        let mut history = Self {
+    /// The history of a target before its first failure.
+    pub(super) fn new() -> Self {
+        Self {
             failures: 0,
             outcomes: Outcomes::NONE,
-            trouble: symptom.trouble,
+            trouble: Trouble::ServerError,
             until_millis: 0,
             span_millis: 0,
             probe_millis: 0,
             probe: Claim(0),
             failed_at_seconds: 0,
-        };
-        history.fail(symptom, cooldown, Period { began_millis: now_millis, ended_millis: now_millis });
-        history
+        }
     }
 
     pub(super) fn trouble(&self) -> Trouble {
@@ -200,8 +202,7 @@ impl History {
     pub(super) fn fail(&mut self, symptom: Symptom, cooldown: Cooldown, period: Period) {
         let now_millis = period.ended_millis;
         let asked = symptom.retry_after.map(|after| millis(after.min(cooldown.max)));
-        if period.began_millis < self.until_millis && self.is_plausible(now_millis) {
-            // It was under way when the target failed, or was sent in spite of it: nothing new.
+        if self.is_old(period) {
             let until = now_millis.saturating_add(asked.unwrap_or_default());
             if until > self.until_millis {
                 (self.until_millis, self.span_millis) = (until, asked.unwrap_or_default());
@@ -209,17 +210,48 @@ impl History {
             }
             return;
         }
-        let doublings = 1_u32.checked_shl(self.failures.into()).unwrap_or(u32::MAX);
-        let span = asked.unwrap_or_else(|| millis(cooldown.default.saturating_mul(doublings).min(cooldown.max)));
-        self.trouble = symptom.trouble;
-        self.failed_at_seconds = u32::try_from(now_millis / 1_000).unwrap_or(u32::MAX);
+        self.note_failure(symptom.trouble, now_millis);
         self.probe_millis = 0;
         self.until_millis = 0;
-        if span > 0 {
-            self.failures = self.failures.saturating_add(1);
-            self.outcomes.push(true);
-            (self.until_millis, self.span_millis) = (now_millis.saturating_add(span), span);
+        self.cool(asked.unwrap_or_else(|| self.span(cooldown)), now_millis);
+    }
+
+    /// A failure that nobody is to be spared: it makes nothing cool by itself, only one that is most of what there was.
+    pub(super) fn err(&mut self, cooldown: Cooldown, period: Period) {
+        if self.is_old(period) {
+            return;
         }
+        self.note_failure(Trouble::ServerError, period.ended_millis);
+        if self.outcomes.are_an_outliers() {
+            self.probe_millis = 0;
+            self.cool(self.span(cooldown), period.ended_millis);
+        }
+    }
+
+    fn note_failure(&mut self, trouble: Trouble, now_millis: u64) {
+        self.outcomes.push(true);
+        self.trouble = trouble;
+        self.failed_at_seconds = u32::try_from(now_millis / 1_000).unwrap_or(u32::MAX);
+    }
+
+    fn cool(&mut self, span_millis: u64, now_millis: u64) {
+        if span_millis > 0 {
+            self.failures = self.failures.saturating_add(1);
+            (self.until_millis, self.span_millis) = (now_millis.saturating_add(span_millis), span_millis);
+        }
+    }
+
+    /// How long it cools that does not say so itself.
+    fn span(&self, cooldown: Cooldown) -> u64 {
+        let is_ejected = cooldown.default.is_zero() && self.outcomes.are_an_outliers();
+        let base = if is_ejected { EJECTION } else { cooldown.default };
+        let doublings = 1_u32.checked_shl(self.failures.into()).unwrap_or(u32::MAX);
+        millis(base.saturating_mul(doublings).min(cooldown.max))
+    }
+
+    /// Whether a try was under way when the target failed, or was sent in spite of that: it tells nothing new.
+    fn is_old(&self, period: Period) -> bool {
+        period.began_millis < self.until_millis && self.is_plausible(period.ended_millis)
     }
 
     pub(super) fn succeed(&mut self, times: u32, period: Period, now_millis: u64) {
@@ -240,11 +272,6 @@ impl History {
     /// Whether the clock was not set back since it began to cool.
     fn is_plausible(&self, now_millis: u64) -> bool {
         self.until_millis.saturating_sub(now_millis) <= self.span_millis
-    }
-
-    /// A failure that nobody is to be spared: it makes nothing cool, and counts where others are weighed.
-    pub(super) fn err(&mut self) {
-        self.outcomes.push(true);
     }
 
     pub(super) fn claim(&mut self, claim: Claim, now_millis: u64) -> Access {

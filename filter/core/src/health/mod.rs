@@ -10,6 +10,7 @@
 //!   not end the probe of another.
 //! - A success ends all that, and forgets the failures, but not of a target that fails half of the time: it cools the
 //!   next time as if it had not succeeded.
+//! - One that fails half of the time is an outlier, and cools although a single failure of it would make nothing cool.
 //!
 //! The record is bounded. Of more targets than fit, those that no catalogue lists give way first, because whoever may invent
 //! names could otherwise push real ones out.
@@ -85,13 +86,23 @@ impl Ledger {
 
     /// A try has failed.
     pub fn fail(&mut self, name: &Rc<Name>, is_listed: bool, symptom: Symptom, cooldown: Cooldown, period: Period) {
+        self.note(name, is_listed, period, |history| history.fail(symptom, cooldown, period));
+    }
+
+    /// A try has failed in a way that makes nothing cool by itself.
+    pub fn err(&mut self, name: &Rc<Name>, is_listed: bool, cooldown: Cooldown, period: Period) {
+        self.note(name, is_listed, period, |history| history.err(cooldown, period));
+    }
+
+    fn note(&mut self, name: &Rc<Name>, is_listed: bool, period: Period, change: impl FnOnce(&mut History)) {
         self.entries.retain(|entry| !entry.history.is_forgotten(period.ended_millis));
         if let Some(entry) = self.entry_mut(name.borrowed()) {
             entry.is_listed = is_listed;
-            entry.history.fail(symptom, cooldown, period);
+            change(&mut entry.history);
             return;
         }
-        let history = History::new(symptom, cooldown, period.ended_millis);
+        let mut history = History::new();
+        change(&mut history);
         self.entries.push(Entry { name: Rc::clone(name), is_listed, history });
         if self.entries.len() > MOST_ENTRIES {
             let rank = |entry: &Entry| (entry.is_listed, entry.history.until_millis());
@@ -106,13 +117,6 @@ impl Ledger {
             entry.history.succeed(times, period, now_millis);
         }
         self.entries.retain(|entry| !entry.history.is_sound());
-    }
-
-    /// A try has failed in a way that makes nothing cool.
-    pub fn err(&mut self, name: NameRef<'_>) {
-        if let Some(entry) = self.entry_mut(name) {
-            entry.history.err();
-        }
     }
 
     /// Whether a request may go there now. Where the target is half open, it is then the probe.

@@ -9,6 +9,7 @@ use super::*;
 
 const COOLDOWN: Cooldown = Cooldown { default: Duration::from_secs(30), max: Duration::from_mins(10) };
 const NEVER: Cooldown = Cooldown { default: Duration::ZERO, ..COOLDOWN };
+const OFF: Cooldown = Cooldown { default: Duration::ZERO, max: Duration::ZERO };
 const DOWN: Symptom = Symptom { trouble: Trouble::ServerError, retry_after: None };
 const START: u64 = 1_767_225_600_000;
 
@@ -36,6 +37,11 @@ impl One {
 
     fn fails_as(&mut self, symptom: Symptom, cooldown: Cooldown, seconds: u64) -> &mut Self {
         self.0.fail(&self.1, true, symptom, cooldown, at(seconds));
+        self
+    }
+
+    fn errs(&mut self, cooldown: Cooldown, seconds: u64) -> &mut Self {
+        self.0.err(&self.1, true, cooldown, at(seconds));
         self
     }
 
@@ -99,16 +105,61 @@ fn a_provider_that_says_when_is_asked_then_but_not_later_than_the_bound() {
 }
 
 #[test]
-fn without_a_cool_down_nothing_cools_and_the_cause_is_known() {
+fn where_all_is_switched_off_nothing_cools_and_the_cause_is_known() {
+    let refused = Symptom { trouble: Trouble::CredentialRefused, ..DOWN };
     let mut one = One::new();
     for second in 0..100 {
-        one.fails_as(Symptom { trouble: Trouble::CredentialRefused, ..DOWN }, NEVER, second);
+        one.fails_as(refused, OFF, second);
         assert_eq!(one.state(second), State::Healthy);
     }
     assert_eq!(one.0.trouble(one.1.borrowed(), START + 99_000), Some(Trouble::CredentialRefused));
     // Failures of one second are one write.
     let before = one.0.write();
-    assert_eq!(one.fails_as(Symptom { trouble: Trouble::CredentialRefused, ..DOWN }, NEVER, 99).0.write(), before);
+    assert_eq!(one.fails_as(refused, OFF, 99).0.write(), before);
+}
+
+#[test]
+fn without_a_cool_down_only_who_fails_half_of_the_time_is_passed_over() {
+    let mut one = One::new();
+    for second in 0..7 {
+        assert_eq!(one.fails_as(DOWN, NEVER, second).state(second), State::Healthy);
+    }
+    assert_eq!(one.fails_as(DOWN, NEVER, 7).cools(7), 30);
+    assert!(one.claims(37) && !one.claims(37));
+    assert_eq!(one.fails_as(DOWN, NEVER, 38).cools(38), 60);
+    // One in three is no half.
+    let mut one = One::new();
+    for second in 0..60 {
+        if second % 3 == 0 {
+            one.fails_as(DOWN, NEVER, second)
+        } else {
+            one.succeeds(second)
+        };
+        assert_eq!(one.state(second), State::Healthy);
+    }
+}
+
+#[test]
+fn an_error_that_is_passed_on_makes_who_errs_half_of_the_time_cool() {
+    for (cooldown, span) in [(COOLDOWN, 30), (NEVER, 30), (OFF, 0)] {
+        let mut one = One::new();
+        for second in 0..7 {
+            assert_eq!(one.errs(cooldown, second).state(second), State::Healthy);
+        }
+        assert_eq!(one.errs(cooldown, 7).cools(7), span);
+        // It was under way: nothing new.
+        one.0.err(&one.1, true, cooldown, Period { began_millis: START, ended_millis: START + 9_000 });
+        assert_eq!(one.cools(8), u64::saturating_sub(span, 1));
+    }
+    let mut one = One::new();
+    for second in 0..60 {
+        if second % 3 == 0 {
+            one.errs(COOLDOWN, second)
+        } else {
+            one.succeeds(second)
+        };
+        assert_eq!(one.state(second), State::Healthy);
+    }
 }
 
 #[test]
@@ -157,11 +208,10 @@ fn a_failure_that_makes_nothing_cool_counts_among_the_outcomes() {
     let mut one = One::new();
     one.fails(0);
     one.succeeds(31);
-    for _ in 0..6 {
-        one.0.err(one.1.borrowed());
-        assert_eq!(one.state(32), State::Healthy);
+    for _ in 0..5 {
+        assert_eq!(one.errs(COOLDOWN, 32).state(32), State::Healthy);
     }
-    // Seven of eight have failed: the success was none.
+    // Seven of eight have failed: the success is none.
     one.fails(32).succeeds(100);
     assert_eq!(one.fails(101).cools(101), 60);
 }

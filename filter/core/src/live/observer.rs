@@ -17,6 +17,7 @@ use super::{
     Probe, Roster, Trip, View,
     flights::{BEAT_MILLIS, Counts, Flights},
     record::{Sample, Traffic, Went},
+    roster::Rosters,
     slot::{Slot, Slots},
 };
 
@@ -30,7 +31,7 @@ const MOST_SAMPLES: usize = 256;
 /// See the module's documentation.
 pub struct Observer {
     pub(super) store: Rc<dyn Store>,
-    roster: RefCell<Rc<dyn Roster>>,
+    rosters: RefCell<Rosters>,
     slots: RefCell<Slots>,
     samples: RefCell<Vec<Sample>>,
     ledger: RefCell<Copy<Ledger>>,
@@ -42,10 +43,6 @@ pub struct Observer {
     /// When the last round of samples ended.
     ended_at_millis: Cell<u64>,
 }
-
-/// What is known without a configuration.
-#[derive(Debug)]
-struct Blank;
 
 /// What others know of the requests that this worker has under way.
 #[derive(Debug, Default)]
@@ -71,7 +68,7 @@ impl Observer {
     pub fn new(store: Rc<dyn Store>) -> Rc<Self> {
         Rc::new(Self {
             store,
-            roster: RefCell::new(Rc::new(Blank)),
+            rosters: RefCell::default(),
             slots: RefCell::default(),
             samples: RefCell::default(),
             ledger: RefCell::default(),
@@ -83,10 +80,11 @@ impl Observer {
         })
     }
 
-    /// A configuration was loaded. What was seen stays.
-    pub fn configure(&self, roster: Rc<dyn Roster>) {
-        self.slots.borrow_mut().configure(&*roster);
-        self.roster.replace(roster);
+    /// A configuration was loaded, and holds for as long as somebody keeps it. What was seen stays.
+    pub fn configure(&self, roster: &Rc<dyn Roster>) {
+        let mut rosters = self.rosters.borrow_mut();
+        rosters.add(roster);
+        self.slots.borrow_mut().configure(&*rosters);
     }
 
     /// A request is sent to a target, perhaps as its probe.
@@ -117,8 +115,7 @@ impl Observer {
     }
 
     pub(super) fn slot(&self, name: NameRef<'_>, now_millis: u64) -> Rc<Slot> {
-        let roster = Rc::clone(&self.roster.borrow());
-        self.slots.borrow_mut().find(name, &*roster, now_millis)
+        self.slots.borrow_mut().find(name, &*self.rosters.borrow(), now_millis)
     }
 
     /// A request is on its way.
@@ -240,12 +237,6 @@ impl Observer {
     /// Looks at the requests under way of all workers, as they were a moment ago.
     pub(super) fn with_flights<T>(&self, now_millis: u64, look: impl FnOnce(&Flights) -> T) -> T {
         look(self.flights.borrow_mut().recent(&*self.store, now_millis))
-    }
-}
-
-impl Roster for Blank {
-    fn lists(&self, _: NameRef<'_>) -> bool {
-        false
     }
 }
 

@@ -1,8 +1,33 @@
-//! What a configuration knows of targets: a gateway's catalogue lists models.
+//! What the configurations of one VM know of targets: a gateway's catalogue lists models.
+//!
+//! There may be several at a time: two listeners with files of their own, or the old and the new one while streams of the old one
+//! go on. What one of them lists is listed; one that nobody keeps any more lists nothing.
+
+use alloc::{
+    rc::{Rc, Weak},
+    vec::Vec,
+};
 
 use crate::{gateway::Gateway, health::NameRef};
 
 use super::Roster;
+
+/// Those that are in use.
+#[derive(Debug, Default)]
+pub(super) struct Rosters(Vec<Weak<dyn Roster>>);
+
+impl Rosters {
+    pub(super) fn add(&mut self, roster: &Rc<dyn Roster>) {
+        self.0.retain(|other| other.strong_count() > 0);
+        self.0.push(Rc::downgrade(roster));
+    }
+}
+
+impl Roster for Rosters {
+    fn lists(&self, name: NameRef<'_>) -> bool {
+        self.0.iter().filter_map(Weak::upgrade).any(|roster| roster.lists(name))
+    }
+}
 
 impl Roster for Gateway {
     fn lists(&self, NameRef { provider, model, .. }: NameRef<'_>) -> bool {

@@ -30,6 +30,8 @@ pub(super) struct Slot {
     /// How many of this worker's requests are under way.
     pub(super) under_way: Cell<u32>,
     used_at_millis: Cell<u64>,
+    /// How many of this worker's tries in a row have not shown how quick the target is.
+    blanks: Cell<u32>,
 }
 
 /// Whose place it is.
@@ -98,7 +100,7 @@ impl Kind {
 impl Slot {
     fn new(name: NameRef<'_>, kind: Kind, now_millis: u64) -> Self {
         let (name, kind) = (Rc::new(name.to_owned()), Cell::new(kind));
-        Self { name, kind, under_way: Cell::new(0), used_at_millis: Cell::new(now_millis) }
+        Self { name, kind, under_way: Cell::new(0), used_at_millis: Cell::new(now_millis), blanks: Cell::new(0) }
     }
 
     pub(super) fn is_listed(&self) -> bool {
@@ -108,6 +110,20 @@ impl Slot {
     /// Whether what one request meets is held against the next: not where they may be of different targets.
     pub(super) fn has_health(&self) -> bool {
         self.kind.get() != Kind::Other
+    }
+
+    /// A try has shown how quick the target is.
+    pub(super) fn measured(&self) {
+        self.blanks.set(0);
+    }
+
+    /// A try is over and has not.
+    pub(super) fn not_measured(&self) {
+        self.blanks.set(self.blanks.get().saturating_add(1));
+    }
+
+    pub(super) fn blanks(&self) -> u32 {
+        if self.has_health() { self.blanks.get() } else { 0 }
     }
 
     fn is_in_use(&self) -> bool {

@@ -53,6 +53,7 @@ impl Clock for Watch {
 struct Process {
     store: Rc<Memory>,
     workers: Vec<Rc<Observer>>,
+    roster: Rc<dyn Roster>,
     clock: Watch,
     draws: Cell<u64>,
     /// Of requests that are planned and not sent yet, with their workers.
@@ -65,6 +66,7 @@ impl Process {
         let mut process = Self {
             store,
             workers: Vec::new(),
+            roster: Rc::new(Letters),
             clock: Watch::default(),
             draws: Cell::new(0),
             probes: RefCell::default(),
@@ -76,7 +78,7 @@ impl Process {
     fn start_worker(&mut self) {
         let store: Rc<dyn Store> = Rc::<Memory>::clone(&self.store);
         let observer = Observer::new(store);
-        observer.configure(Rc::new(Letters));
+        observer.configure(&self.roster);
         self.workers.push(observer);
     }
 
@@ -191,41 +193,43 @@ proptest! {
         is_interrupted: bool,
     ) {
         let process = Process::new(2);
-        let mut trips: Vec<(Trip, usize)> = Vec::new();
+        let mut trips: Vec<(Trip, usize, usize)> = Vec::new();
         let mut ended = [0_u64; 3];
         let models = ["a", "b", "c"];
         for (worker, act) in acts {
             let mut end = |which: usize| (!trips.is_empty()).then(|| trips.swap_remove(which % trips.len()));
             match act {
-                Act::Begins(model) => trips.push((process.begin(worker, models[model]), model)),
+                Act::Begins(model) => trips.push((process.begin(worker, models[model]), model, worker)),
                 Act::Content(which) => {
                     let place = which % trips.len().max(1);
-                    if let Some((trip, _)) = trips.get_mut(place) {
+                    if let Some((trip, ..)) = trips.get_mut(place) {
                         trip.first_content(process.now());
                     }
                 }
-                Act::Succeeds(which) => if let Some((trip, model)) = end(which) {
+                Act::Succeeds(which) => if let Some((trip, model, owner)) = end(which) {
                     if is_interrupted {
                         // The other worker ends a round between what this one reads and what it writes.
-                        let (other, now) = (Rc::clone(&process.workers[1 - worker]), process.now());
+                        let (other, now) = (Rc::clone(&process.workers[1 - owner]), process.now());
                         process.store.before_next_put(move || _ = other.report(now, |_| true));
                     }
                     trip.succeeded(process.now(), None);
+                    // Where nothing was written, it does not.
+                    process.store.before_next_put(|| ());
                     ended[model] += 1;
                 },
-                Act::Fails(which) => if let Some((trip, model)) = end(which) {
+                Act::Fails(which) => if let Some((trip, model, _)) = end(which) {
                     trip.failed(process.now(), DOWN, COOLDOWN);
                     ended[model] += 1;
                 },
                 Act::Leaves(which) => drop(end(which)),
                 Act::Waits(millis) => process.wait(millis),
                 Act::Ticks => _ = process.workers[worker].tick(process.now()),
-                Act::Configures => process.workers[worker].configure(Rc::new(Letters)),
+                Act::Configures => process.workers[worker].configure(&process.roster),
                 Act::Conflicts(count) => process.store.inject_conflicts(count),
             }
         }
         let mut under_way = [0_u32; 3];
-        for (_, model) in &trips {
+        for (_, model, _) in &trips {
             under_way[*model] += 1;
         }
         let settle = || {

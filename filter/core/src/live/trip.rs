@@ -14,7 +14,8 @@ use super::{
     slot::Slot,
 };
 
-/// See the module's documentation. Dropped without an outcome, the client went away: that tells nothing of the target.
+/// See the module's documentation. Dropped without an outcome, it was ended by the client or by Envoy for reasons of its own: that
+/// tells nothing of the target.
 #[derive(Debug)]
 pub struct Trip {
     observer: Rc<Observer>,
@@ -60,12 +61,13 @@ impl Trip {
         self.leave_sample(now_millis, Went::Well { is_stream, output_tokens, is_told });
     }
 
-    /// There is an error for an answer, and it is passed on: the operator does not want others asked for it. So it makes nothing
+    /// There is an error for an answer, and it is passed on: the operator does not want others asked for it. So one makes nothing
     /// cool, and it shows nobody that the target is well.
-    pub fn erred(mut self, now_millis: u64) {
-        let name = self.name();
-        if self.slot.has_health() && self.observer.with_ledger(|ledger| ledger.remembers(name)) {
-            self.observer.change_ledger(now_millis, |ledger| ledger.err(name));
+    pub fn erred(mut self, now_millis: u64, cooldown: Cooldown) {
+        if self.slot.has_health() {
+            let (period, is_listed) = (self.period(now_millis), self.slot.is_listed());
+            let Slot { name, .. } = &*self.slot;
+            self.observer.change_ledger(now_millis, |ledger| ledger.err(name, is_listed, cooldown, period));
         }
         self.leave_sample(now_millis, Went::Wrong);
     }
@@ -105,14 +107,20 @@ impl Trip {
         if went != Went::Begun {
             self.leave();
         }
+        if went != Went::Wrong {
+            self.slot.measured();
+        }
         let (name, is_listed) = (Rc::clone(&self.slot.name), self.slot.is_listed());
         self.observer.take(Sample { name, is_listed, period: self.period(now_millis), went });
     }
 
-    /// Its target has one request less under way.
+    /// Its target has one request less under way. Whether that has shown how quick it is, only a stream knows by then.
     fn leave(&mut self) {
         if mem::take(&mut self.is_under_way) {
             self.observer.leave(&self.slot);
+            if !self.is_stream {
+                self.slot.not_measured();
+            }
         }
     }
 

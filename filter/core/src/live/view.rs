@@ -80,6 +80,10 @@ impl Observed for View<'_> {
         self.observer.in_flight(NameRef::of(target), self.now())
     }
 
+    fn blanks(&self, target: &Target) -> u32 {
+        self.observer.slot(NameRef::of(target), self.now()).blanks()
+    }
+
     fn cooling_until(&self, target: &Target) -> Option<u64> {
         self.state(target).closed_until_millis()
     }

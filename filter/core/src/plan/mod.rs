@@ -11,10 +11,16 @@
 mod failure;
 mod outcome;
 mod progress;
+mod rupture;
 mod signpost;
 
 use alloc::{rc::Rc, string::String, vec::Vec};
-use core::{cell::RefCell, fmt::Write as _, mem, time::Duration};
+use core::{
+    cell::{Ref, RefCell},
+    fmt::Write as _,
+    mem,
+    time::Duration,
+};
 
 use self::progress::Progress;
 pub use self::{
@@ -142,6 +148,14 @@ pub struct Target {
     pub max_output_tokens: Option<u64>,
 }
 
+impl Target {
+    /// Whether another is the same model, asked with the same credential.
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.account, &other.account) && self.model == other.model
+    }
+}
+
 /// What follows a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Next {
@@ -163,10 +177,9 @@ impl Plan {
     ) -> Self {
         let is_native = course.all().all(|target| target.provider.mode == Mode::Native);
         let is_single = course.all().nth(1).is_none();
-        // Asked once, or again with an answer that comes whole anyway, a target costs least on the client's own stream.
-        let is_light = is_single
-            && (policy.attempts == 0 || (!inquiry.request.stream && inquiry.body.borrow().is_kept()))
-            && course.all().all(|target| target.account.plain.is_some());
+        // Asked once, a target costs least on the client's own stream. Again it is asked from behind the router alone where a
+        // connection breaks after an answer's head.
+        let is_light = is_single && policy.attempts == 0 && course.all().all(|target| target.account.plain.is_some());
         let mode = if is_native && !is_light { Mode::Native } else { Mode::Dispatch };
         if mode == Mode::Dispatch {
             // Called from the module, a cluster that carries it would enter its VM a second time.
@@ -203,8 +216,8 @@ impl Plan {
 
     /// The target whose turn it is.
     #[must_use]
-    pub fn first(&self) -> Option<Target> {
-        self.progress.borrow().front().cloned()
+    pub fn first(&self) -> Option<Ref<'_, Target>> {
+        Ref::filter_map(self.progress.borrow(), Progress::front).ok()
     }
 
     /// How many tries there can be at most.
@@ -289,12 +302,22 @@ impl Plan {
         if progress.has_begun() && now.saturating_add(wait) >= until {
             return None;
         }
-        progress.begin(now.saturating_add(wait), &self.observer).map(|target| (target, wait))
+        let sent = now.saturating_add(wait);
+        // Behind the router Envoy's time-out of the try runs during the wait.
+        let timed = if self.mode == Mode::Native { now } else { sent };
+        progress.begin(sent, timed, &self.observer).map(|target| (target, wait))
     }
 
     /// The try under way has failed.
     pub fn fail(&self, failure: Failure, now: Duration) -> Next {
-        self.progress.borrow_mut().fail(failure, &self.policy, &self.inquiry.exchange, now)
+        let longest_wait = self.longest_wait();
+        self.progress.borrow_mut().fail(failure, (&self.policy, longest_wait), &self.inquiry.exchange, now)
+    }
+
+    /// How long the same target may be waited for. Behind the router the wait is part of the try's time, of which some must be left.
+    fn longest_wait(&self) -> Duration {
+        let patience = || self.progress.borrow().current().map_or(Duration::ZERO, |target| self.full_patience(target));
+        if self.mode == Mode::Native { patience().mul_f64(0.5) } else { Duration::MAX }
     }
 
     /// A request was refused for this reason: whether others are to be asked before those that are left.
@@ -305,7 +328,13 @@ impl Plan {
 
     /// An answer is passed on, whatever it says; its status.
     pub fn settle(&self, status: u16, now: Duration) {
-        self.progress.borrow_mut().settle(status, self.inquiry.request.stream, now);
+        self.progress.borrow_mut().settle(status, self.inquiry.request.stream, self.policy.cooldown, now);
+    }
+
+    /// The try under way has failed, and what it got is passed on all the same.
+    pub(crate) fn settle_failed(&self, failure: Failure, now: Duration) {
+        self.fail(failure, now);
+        self.progress.borrow_mut().end();
     }
 
     /// The answer that is passed on has ended.

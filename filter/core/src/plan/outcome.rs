@@ -34,7 +34,7 @@ impl Plan {
 
     /// The try under way got no answer in time.
     pub fn late(&self, now: Duration) -> Next {
-        if let Some(next) = self.between_tries() {
+        if let Some(next) = self.next_between_tries() {
             return next;
         }
         if !self.is_late(now) {
@@ -51,7 +51,7 @@ impl Plan {
 
     /// Envoy itself has ended the request, or the try under way: `details` are its response code details, `status` its answer.
     pub fn lost(&self, status: u16, details: &str, now: Duration) -> Next {
-        if let Some(next) = self.between_tries() {
+        if let Some(next) = self.next_between_tries() {
             return next;
         }
         let failure = Failure::of(&self.local_error(status, details), self.inquiry.shape);
@@ -59,7 +59,7 @@ impl Plan {
     }
 
     /// What follows where one try has ended and the next has not begun: nobody is to blame for what happens then.
-    fn between_tries(&self) -> Option<Next> {
+    fn next_between_tries(&self) -> Option<Next> {
         let progress = self.progress.borrow();
         let is_between = progress.has_begun() && progress.under_way().is_none();
         is_between.then(|| if progress.front().is_some() { Next::Try } else { Next::Nobody })

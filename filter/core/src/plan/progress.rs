@@ -19,7 +19,7 @@ use crate::{
 pub(super) struct Progress {
     made_at: Duration,
     /// Whom to ask, the first one next; during a try it is still there.
-    ahead: VecDeque<Target>,
+    ahead: VecDeque<Queued>,
     on_context: Vec<Target>,
     on_content: Vec<Target>,
     /// More tries at the first one, and at each that follows.
@@ -40,9 +40,17 @@ pub(super) struct Progress {
 }
 
 #[derive(Debug)]
+struct Queued {
+    target: Target,
+    /// The failure for which it was put before others, if it was.
+    detour: Option<Reason>,
+}
+
+#[derive(Debug)]
 struct Try {
     target: Target,
-    began: Duration,
+    /// From when its patience is counted.
+    timed: Duration,
     /// How it ended; `None` while it is under way.
     status: Option<u16>,
 }
@@ -51,7 +59,7 @@ impl Progress {
     pub(super) fn new(course: Course, again: u32, now: Duration) -> Self {
         Self {
             made_at: now,
-            ahead: course.targets.into(),
+            ahead: course.targets.into_iter().map(|target| Queued { target, detour: None }).collect(),
             on_context: course.on_context,
             on_content: course.on_content,
             again,
@@ -72,16 +80,18 @@ impl Progress {
     }
 
     pub(super) fn front(&self) -> Option<&Target> {
-        self.ahead.front()
+        self.ahead.front().map(|queued| &queued.target)
     }
 
     /// Whose turn it is if nothing more is heard of the try under way.
     pub(super) fn after_silence(&self) -> Option<&Target> {
-        self.ahead.get(usize::from(self.again == 0))
+        self.ahead.get(usize::from(self.again == 0)).map(|queued| &queued.target)
     }
 
     pub(super) fn ahead(&self) -> impl Iterator<Item = &Target> {
-        self.ahead.iter().chain(&self.on_context).chain(&self.on_content)
+        let queued = self.ahead.iter().map(|queued| &queued.target);
+        let is_queued = |target: &&Target| self.ahead.iter().any(|queued| queued.target.is(target));
+        queued.chain(self.on_context.iter().chain(&self.on_content).filter(move |target| !is_queued(target)))
     }
 
     pub(super) fn most_tries(&self) -> u32 {
@@ -98,18 +108,19 @@ impl Progress {
         !self.tries.is_empty()
     }
 
-    pub(super) fn begin(&mut self, now: Duration, observer: &Rc<Observer>) -> Option<Target> {
-        let target = self.ahead.front()?.clone();
-        self.trip = Some(observer.begin(&target, self.probe.take(), millis(now)));
-        self.tries.push(Try { target: target.clone(), began: now, status: None });
+    /// The next try is sent at this time; its patience is counted from `timed`.
+    pub(super) fn begin(&mut self, sent: Duration, timed: Duration, observer: &Rc<Observer>) -> Option<Target> {
+        let target = self.front()?.clone();
+        self.trip = Some(observer.begin(&target, self.probe.take(), millis(sent)));
+        self.tries.push(Try { target: target.clone(), timed, status: None });
         self.wait = Duration::ZERO;
         Some(target)
     }
 
-    /// The try under way, and when it began.
+    /// The try under way, and from when its patience is counted.
     pub(super) fn under_way(&self) -> Option<(Target, Duration)> {
         let last = self.tries.last().filter(|last| last.status.is_none() && !self.is_settled)?;
-        Some((last.target.clone(), last.began))
+        Some((last.target.clone(), last.timed))
     }
 
     /// Who is being asked; where nobody is, who would be, or was.
@@ -119,14 +130,23 @@ impl Progress {
         under_way.or_else(|| self.front()).or_else(|| last.map(|last| &last.target))
     }
 
-    pub(super) fn fail(&mut self, failure: Failure, policy: &Policy, seed: &str, now: Duration) -> Next {
+    pub(super) fn fail(
+        &mut self,
+        failure: Failure,
+        (policy, longest_wait): (&Policy, Duration),
+        seed: &str,
+        now: Duration,
+    ) -> Next {
         let Some(current) = self.current().cloned() else { return Next::Nobody };
         self.conclude(&current, failure.status);
-        if let (Some(trip), Some(symptom)) = (self.trip.take(), failure.symptom()) {
-            trip.failed(millis(now), symptom, policy.cooldown);
+        match (self.trip.take(), failure.symptom()) {
+            (Some(trip), Some(symptom)) => trip.failed(millis(now), symptom, policy.cooldown),
+            (Some(trip), None) if failure.cause == Cause::Stated => trip.refused(millis(now)),
+            (Some(_) | None, _) => {}
         }
         let wait = policy.wait(self.again_each.saturating_sub(self.again), failure.retry_after, seed);
-        match wait.filter(|_| self.again > 0 && matches!(failure.cause, Cause::Stated | Cause::Unusable)) {
+        let may_wait = self.again > 0 && matches!(failure.cause, Cause::Stated | Cause::Unusable);
+        match wait.filter(|wait| may_wait && *wait <= longest_wait) {
             Some(wait) => {
                 self.again = self.again.saturating_sub(1);
                 self.wait = wait;
@@ -156,23 +176,21 @@ impl Progress {
             Reason::ContentPolicy => mem::take(&mut self.on_content),
             Reason::Quota | Reason::ModelNotFound => Vec::new(),
         };
-        let is_same =
-            |one: &Target, other: &Target| Rc::ptr_eq(&one.account, &other.account) && one.model == other.model;
         let others: Vec<Target> =
-            others.into_iter().filter(|other| !self.tries.iter().any(|tried| is_same(&tried.target, other))).collect();
-        if others.is_empty() {
-            return false;
-        }
-        self.ahead.retain(|target| !others.iter().any(|other| is_same(target, other)));
+            others.into_iter().filter(|other| !self.tries.iter().any(|tried| tried.target.is(other))).collect();
+        self.ahead.retain(|queued| !others.iter().any(|other| queued.target.is(other)));
         // The one that is being tried is passed over with its failure.
         for target in others.into_iter().rev() {
-            self.ahead.insert(1.min(self.ahead.len()), target);
+            self.ahead.insert(1.min(self.ahead.len()), Queued { target, detour: Some(reason) });
         }
-        self.again = 0;
-        true
+        let is_detour = self.ahead.iter().skip(1).any(|queued| queued.detour == Some(reason));
+        if is_detour {
+            self.again = 0;
+        }
+        is_detour
     }
 
-    pub(super) fn settle(&mut self, status: u16, is_stream: bool, now: Duration) {
+    pub(super) fn settle(&mut self, status: u16, is_stream: bool, cooldown: Cooldown, now: Duration) {
         if let Some(current) = self.current().cloned() {
             self.conclude(&current, status);
         }
@@ -187,9 +205,14 @@ impl Progress {
             // A refusal is no answer whose time would tell anything.
             Some(trip) if status < 500 => trip.refused(millis(now)),
             // One that the operator has taken out of `retry.statuses`: the provider's failure all the same.
-            Some(trip) => trip.erred(millis(now)),
+            Some(trip) => trip.erred(millis(now), cooldown),
             None => {}
         }
+    }
+
+    /// An answer is passed on of which nothing more is to be told.
+    pub(super) fn end(&mut self) {
+        self.is_settled = true;
     }
 
     /// The answer that is passed on has come to its end, or to an end.
@@ -206,6 +229,22 @@ impl Progress {
         }
     }
 
+    /// Nothing more comes of the last try or its answer, and that is the provider's doing.
+    pub(super) fn break_off(&mut self, symptom: health::Symptom, cooldown: Cooldown, now: Duration) {
+        if let Some(trip) = self.trip.take() {
+            trip.failed(millis(now), symptom, cooldown);
+        }
+    }
+
+    /// Whether nobody has told how the last try went.
+    pub(super) fn is_open(&self) -> bool {
+        self.trip.is_some()
+    }
+
+    pub(super) fn tries(&self) -> usize {
+        self.tries.len()
+    }
+
     pub(super) fn is_settled(&self) -> bool {
         self.is_settled
     }
@@ -219,7 +258,7 @@ impl Progress {
     fn conclude(&mut self, target: &Target, status: u16) {
         match self.tries.last_mut().filter(|last| last.status.is_none()) {
             Some(last) => last.status = Some(status),
-            None => self.tries.push(Try { target: target.clone(), began: self.made_at, status: Some(status) }),
+            None => self.tries.push(Try { target: target.clone(), timed: self.made_at, status: Some(status) }),
         }
     }
 

@@ -9,11 +9,14 @@ use crate::{
     store::Memory,
 };
 
-const START: Duration = Duration::from_secs(1_000);
+pub(super) const START: Duration = Duration::from_secs(1_000);
 
-fn targets(names: &[&str]) -> Vec<Target> {
-    let provider =
-        |name: &&str| alloc::format!(r#""{name}":{{"kind":"openai","base_url":"http://127.0.0.1:1","auth":"none"}}"#);
+pub(super) fn targets(names: &[&str]) -> Vec<Target> {
+    let provider = |name: &&str| {
+        alloc::format!(
+            r#""{name}":{{"kind":"openai","base_url":"http://127.0.0.1:1","auth":"none","timeouts":{{"first_byte":"10s"}}}}"#
+        )
+    };
     let providers: Vec<_> = names.iter().map(provider).collect();
     let config = crate::config::parse(&alloc::format!(r#"{{"providers":{{{}}}}}"#, providers.join(","))).unwrap();
     let gateway = crate::gateway::Gateway::new(&config, |_| None);
@@ -25,17 +28,20 @@ fn targets(names: &[&str]) -> Vec<Target> {
     names.iter().map(target).collect()
 }
 
-fn plan_of(course: Course, attempts: u32) -> Plan {
+pub(super) fn plan_of(course: Course, attempts: u32) -> Plan {
     plan_within(Duration::from_mins(1), course, attempts)
 }
 
 fn plan_within(deadline: Duration, course: Course, attempts: u32) -> Plan {
+    let backoff = Backoff { base: Duration::from_millis(100), max: Duration::from_secs(2) };
+    plan_by(Policy::of(&Retry { attempts, backoff, deadline, ..Retry::default() }), course)
+}
+
+fn plan_by(policy: Rc<Policy>, course: Course) -> Plan {
     let body = br#"{"stream":true}"#;
     let mut scan = scan_request();
     scan.feed(body).unwrap();
     let request = ChatRequest::read(scan.finish(), body.len()).unwrap();
-    let backoff = Backoff { base: Duration::from_millis(100), max: Duration::from_secs(2) };
-    let policy = Policy::of(&Retry { attempts, backoff, deadline, ..Retry::default() });
     let mut kept = Kept::default();
     kept.push(body.to_vec());
     let inquiry = Inquiry {
@@ -60,7 +66,7 @@ fn stated(status: u16, retry_after: Option<u64>) -> Failure {
     Failure { status, reply, retry_after: retry_after.map(Duration::from_secs), cause: Cause::Stated }
 }
 
-fn begin(plan: &Plan) -> Option<(String, Duration)> {
+pub(super) fn begin(plan: &Plan) -> Option<(String, Duration)> {
     plan.begin(START).map(|(target, wait)| (target.provider.name.clone(), wait))
 }
 
@@ -179,7 +185,68 @@ fn larger_models_are_asked_where_the_conversation_is_too_long_and_only_once() {
 }
 
 #[test]
-fn one_target_is_asked_on_the_clients_own_stream_unless_a_stream_may_have_to_be_asked_for_again() {
+fn where_a_larger_model_is_too_small_as_well_the_next_larger_one_is_asked() {
+    let mut all = targets(&["a", "b", "big", "bigger"]);
+    let on_context = all.split_off(2);
+    let plan = plan_of(Course { targets: all, on_context, ..Course::default() }, 1);
+    assert_eq!(plan.most_tries(), 8);
+    for name in ["a", "big"] {
+        assert_eq!(begin(&plan).unwrap().0, name);
+        assert!(plan.detour(Reason::ContextLength), "{name}");
+        assert_eq!(plan.fail(stated(400, None), START), Next::Try);
+    }
+    assert_eq!(begin(&plan).unwrap().0, "bigger");
+    assert!(!plan.detour(Reason::ContextLength));
+}
+
+#[test]
+fn a_wait_that_leaves_a_try_no_time_is_not_waited() {
+    let waiting = |patient: u64| {
+        let targets = targets(&["a", "b"]);
+        let policy = Retry {
+            attempts: 1,
+            backoff: Backoff { base: Duration::from_millis(1), max: Duration::from_secs(9) },
+            ..Retry::default()
+        };
+        let plan = plan_by(Policy::of(&policy), Course { targets, ..Course::default() });
+        begin(&plan);
+        plan.fail(stated(429, Some(patient)), START);
+        begin(&plan).unwrap()
+    };
+    assert_eq!(waiting(5), ("a".into(), Duration::from_secs(5)));
+    // Envoy's time-out of ten seconds runs meanwhile.
+    assert_eq!(waiting(6), ("b".into(), Duration::ZERO));
+}
+
+#[test]
+fn behind_the_router_a_try_is_late_by_the_time_of_its_wait_too() {
+    let plan = plan(&["a"], 1);
+    begin(&plan);
+    plan.fail(stated(429, Some(1)), START);
+    begin(&plan);
+    let next = plan.begin(START + Duration::from_secs(10));
+    assert!(next.is_none());
+    assert_eq!(plan.attempts(), "a/m=429,a/m=504");
+}
+
+#[test]
+fn what_stands_in_for_itself_is_counted_once() {
+    let all = targets(&["a", "b"]);
+    let plan = plan_of(Course { on_context: all.clone(), targets: all, ..Course::default() }, 0);
+    assert_eq!(plan.most_tries(), 2);
+}
+
+#[test]
+fn a_failure_that_is_passed_on_settles_the_plan() {
+    let plan = plan(&["a"], 0);
+    begin(&plan);
+    plan.settle_failed(stated(529, None), START);
+    assert!(plan.is_settled());
+    assert_eq!(plan.attempts(), "a/m=529");
+}
+
+#[test]
+fn one_target_that_is_asked_once_is_asked_on_the_clients_own_stream() {
     assert_eq!(plan(&["a"], 0).mode, Mode::Dispatch);
     assert_eq!(plan(&["a"], 0).signpost(1).as_deref(), Some("dragoman_a.plain#1"));
     assert_eq!(plan(&["a"], 1).mode, Mode::Native);

@@ -245,15 +245,22 @@ impl Routing {
             Some(found) => found,
             None => self.ask(&mut survey, true)?,
         };
-        let larger = survey.stand_ins(&self.context_fallbacks);
-        let laxer = survey.stand_ins(&self.content_fallbacks);
+        let mut larger = survey.stand_ins(&self.context_fallbacks);
+        let mut laxer = survey.stand_ins(&self.content_fallbacks);
         // What is known beforehand need not be found out by asking.
         let is_too_long = |dropped: &Dropped| dropped.error.kind == Kind::ContextLengthExceeded;
         let targets = if found.is_empty() && !larger.is_empty() && survey.dropped.iter().any(is_too_long) {
-            larger.clone()
+            let targets = larger.clone();
+            // Of those the rest still comes first where one of them says the same.
+            larger.remove(0);
+            targets
         } else {
             survey.targets(found)?
         };
+        if let [only] = targets.as_slice() {
+            larger.retain(|target| !target.is(only));
+            laxer.retain(|target| !target.is(only));
+        }
         let policy = Rc::clone(router.map_or(&self.policy, |router| &router.policy));
         let Survey { dropped, cooling, .. } = survey;
         Ok(Planned { targets, dropped, cooling, policy, on_context: larger, on_content: laxer })

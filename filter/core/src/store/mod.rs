@@ -37,13 +37,27 @@ const MOST_TRIES: usize = 1_000;
 /// # Errors
 /// The host refuses: nothing was changed.
 pub fn update<R: Record, T>(store: &dyn Store, change: impl Fn(&mut R) -> T) -> Result<(R, T), Conflict> {
-    for _ in 0..MOST_TRIES {
-        let (before, version) = store.get(R::KEY).unwrap_or((Vec::new(), Version::ABSENT));
-        let mut record = R::read(&before);
+    update_at(store, R::KEY, |before| {
+        let mut record = R::read(before);
         let result = change(&mut record);
-        let after = record.write();
-        if after == before || store.put(R::KEY, &after, version).is_ok() {
-            return Ok((record, result));
+        (record.write(), (record, result))
+    })
+}
+
+/// Changes the bytes under a key: for records of one kind under several keys.
+///
+/// # Errors
+/// The host refuses: nothing was changed.
+pub(crate) fn update_at<T>(
+    store: &dyn Store,
+    key: &str,
+    change: impl Fn(&[u8]) -> (Vec<u8>, T),
+) -> Result<T, Conflict> {
+    for _ in 0..MOST_TRIES {
+        let (before, version) = store.get(key).unwrap_or((Vec::new(), Version::ABSENT));
+        let (after, result) = change(&before);
+        if after == before || store.put(key, &after, version).is_ok() {
+            return Ok(result);
         }
     }
     Err(Conflict)

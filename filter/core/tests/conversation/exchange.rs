@@ -78,6 +78,26 @@ fn a_whole_answer_passes_with_its_usage_read() {
 }
 
 #[test]
+fn an_answer_may_have_the_words_that_the_operator_has_put_into_a_header() {
+    let gateway = gateway(
+        r#"{"providers":{"a":{"kind":"anthropic","credential":{"env":"A"},"headers":{"x-title":"customer-support"}}}}"#,
+    );
+    let body = br#"{"type":"message","id":"i","role":"assistant","model":"m","stop_reason":"end_turn",
+        "content":[{"type":"text","text":"customer-support"}],"usage":{"input_tokens":1,"output_tokens":1}}"#;
+    let request = br#"{"model":"a/m","messages":[{"role":"user","content":"Hi"}]}"#;
+    let answer = ask(&gateway, post(CHAT, &[]), &[request]).sent().answered(200, JSON, &[body]);
+    assert_eq!(answer.status, 200);
+    assert!(answer.text().contains(r#""content":"customer-support""#), "{}", answer.text());
+}
+
+#[test]
+fn what_is_of_one_format_is_not_told_to_a_lone_target_either() {
+    let own: [(&str, &[u8]); 2] = [("anthropic-version", b"2099-01-01"), ("anthropic-beta", b"x")];
+    let sent = ask(&open(), post(CHAT, &own), &[br#"{"model":"m"}"#]).sent();
+    assert!(!sent.headers.iter().any(|(name, _)| name.starts_with("anthropic-")), "{:?}", sent.headers);
+}
+
+#[test]
 fn the_usage_chunk_that_was_not_asked_for_is_hidden() {
     assert_eq!(stream(&[ROLE, WORD, STOP, USAGE, DONE]).text(), [ROLE, WORD, STOP, DONE].concat());
 }

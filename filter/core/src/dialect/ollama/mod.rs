@@ -70,9 +70,9 @@ impl Upstream for Ollama {
 }
 
 /// The members of an answer that tell its tokens.
-pub(crate) const TOKENS: &[&str] = &["prompt_eval_count", "eval_count", "prompt_eval_cached_count"];
+pub(crate) const TOKENS_AND_ERROR: &[&str] = &["prompt_eval_count", "eval_count", "prompt_eval_cached_count", "error"];
 
-/// The tokens that a scan for [`TOKENS`] has found.
+/// The tokens that a scan for [`TOKENS_AND_ERROR`] has found.
 pub(crate) fn read_usage(found: &Found) -> Option<Usage> {
     let count = |index| found.text(index).and_then(|text| text.parse().ok());
     let (input, output): (Option<u64>, Option<u64>) = (count(0), count(1));

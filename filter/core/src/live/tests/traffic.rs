@@ -16,7 +16,7 @@ fn requests_under_way_are_known_at_once_to_their_worker_and_a_moment_later_to_al
     process.wait(100);
     assert_eq!([seen(0), seen(1)], [[0, 3, 1]; 2]);
     // A new configuration changes nothing for those that are under way.
-    process.workers[1].configure(Rc::new(Letters));
+    process.workers[1].configure(&process.roster);
     assert_eq!(seen(1), [0, 3, 1]);
     let [first, second, third, fourth] = trips;
     first.succeeded(process.now(), None);
@@ -74,6 +74,56 @@ fn a_latency_is_known_to_all_a_moment_later() {
     drop(trip);
     assert_eq!(process.samples("a"), 1);
     assert_eq!(process.view(1).latency_millis(&target("a"), true), Some(seen));
+}
+
+/// Lists what begins so.
+#[derive(Debug)]
+struct Beginning(&'static str);
+
+impl Roster for Beginning {
+    fn lists(&self, name: NameRef<'_>) -> bool {
+        name.model.starts_with(self.0)
+    }
+}
+
+#[test]
+fn what_any_configuration_lists_that_is_in_use_is_listed() {
+    let process = Process::new(1);
+    let worker = &process.workers[0];
+    let is_listed = |model: &str| worker.slot(name(model), process.now()).is_listed();
+    let rosters: [Rc<dyn Roster>; 2] = [Rc::new(Beginning("one")), Rc::new(Beginning("two"))];
+    for roster in &rosters {
+        worker.configure(roster);
+    }
+    let models = ["a", "one-x", "two-x", "three-x"];
+    assert_eq!(models.map(is_listed), [true, true, true, false]);
+    let [gone, kept] = rosters;
+    drop(gone);
+    worker.configure(&kept);
+    assert_eq!(models.map(is_listed), [true, false, true, false]);
+}
+
+#[test]
+fn a_worker_counts_the_tries_in_a_row_that_have_shown_no_time() {
+    let process = Process::new(2);
+    let blanks = |worker| process.view(worker).blanks(&target("a"));
+    process.begin(0, "a").refused(process.now());
+    process.begin(0, "a").failed(process.now(), DOWN, Cooldown { default: Duration::ZERO, ..COOLDOWN });
+    drop(process.begin(0, "a"));
+    let mut stream = process.begin(0, "a");
+    assert_eq!([blanks(0), blanks(1)], [3, 0]);
+    stream.first_content(process.now());
+    process.begin(0, "a").refused(process.now());
+    stream.failed(process.now(), DOWN, COOLDOWN);
+    assert_eq!(blanks(0), 1);
+    process.succeeds(0, "a", 5);
+    assert_eq!(blanks(0), 0);
+    // What is counted for all that have no place of their own is nobody's.
+    for number in 0..=MOST_UNLISTED {
+        process.begin(0, &format!("invented-{number}")).refused(process.now());
+    }
+    assert_eq!(process.view(0).blanks(&target("invented-0")), 1);
+    assert_eq!(process.view(0).blanks(&target(&format!("invented-{MOST_UNLISTED}"))), 0);
 }
 
 #[test]

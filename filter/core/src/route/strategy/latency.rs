@@ -1,12 +1,23 @@
 //! `latency`: the quicker of two that are drawn, then the others from the quickest on.
 //!
 //! Of two, and not of all: workers that all know the quickest target send it everything at once and make it the slowest. What
-//! nobody has measured yet goes first, or it never would be.
+//! nobody has measured yet goes first, or it never would be; but not for ever. A target that refuses whatever it is asked, or whose
+//! clients never wait for it, is not measured by that, and one that was measured once seems quicker with time. So after some tries in
+//! a row that have shown nothing it goes last, but for one request in a few, which finds out.
 
 use alloc::vec::Vec;
 
 use super::Prospect;
 use crate::{host::Observed, route::chance::Chance};
+
+/// So many tries in a row may show nothing. Few enough to be no outage, more than the bad requests of one client in a row mostly are.
+const MOST_BLANKS: u32 = 8;
+
+/// One request in so many tries a target that has shown nothing for long.
+const SCOUTS: usize = 32;
+
+/// Slower than any.
+const LAST: u64 = u64::MAX - 1;
 
 pub(in crate::route) fn rank(
     prospects: &[Prospect<'_>],
@@ -16,7 +27,17 @@ pub(in crate::route) fn rank(
 ) -> Vec<u128> {
     let measure = |prospect: &Prospect<'_>| {
         let (first, is_ready) = prospect.first(observed)?;
-        Some((observed.latency_millis(&first.target, is_stream).map_or(0, |millis| millis.saturating_add(1)), is_ready))
+        let known = observed.latency_millis(&first.target, is_stream).map(|millis| millis.saturating_add(1));
+        // Of a new one, those that are still waited for have shown nothing either.
+        let waiting = if known.is_none() { observed.in_flight(&first.target) } else { 0 };
+        let latency = if observed.blanks(&first.target).saturating_add(waiting) < MOST_BLANKS {
+            known.unwrap_or_default()
+        } else if chance.below(SCOUTS) == 0 {
+            0
+        } else {
+            LAST
+        };
+        Some((latency, is_ready))
     };
     let measured: Vec<(u64, bool)> =
         prospects.iter().map(|prospect| measure(prospect).unwrap_or((u64::MAX, false))).collect();

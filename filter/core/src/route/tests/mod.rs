@@ -32,6 +32,7 @@ struct World {
     latency: BTreeMap<String, u64>,
     in_flight: BTreeMap<String, u32>,
     cooling: BTreeMap<String, u64>,
+    blanks: BTreeMap<String, u32>,
     entropy: Cell<u64>,
     draws: Cell<u32>,
 }
@@ -77,6 +78,10 @@ impl Observed for World {
 
     fn in_flight(&self, target: &Target) -> u32 {
         self.in_flight.get(&name(target)).copied().unwrap_or_default()
+    }
+
+    fn blanks(&self, target: &Target) -> u32 {
+        self.blanks.get(&name(target)).copied().unwrap_or_default()
     }
 
     fn cooling_until(&self, target: &Target) -> Option<u64> {

@@ -150,7 +150,13 @@ fn others_are_ready_where_the_request_is_too_long_or_refused() {
     file["fallback_models"] = json!([]);
     let bench = super::bench(&file);
     let planned = bench.plan(&Ask { input_tokens: 200_000, ..asking("gpt-4o") }).unwrap();
-    assert_eq!(shorts(&planned.targets), ["openai/gpt-4.1"]);
+    assert_eq!((shorts(&planned.targets).join(" ").as_str(), planned.on_context.len()), ("openai/gpt-4.1", 0));
+    file["context_fallbacks"] = json!({"*": ["openai/gpt-4.1", "openai/gpt-4.1-mini"]});
+    let bench = super::bench(&file);
+    let planned = bench.plan(&Ask { input_tokens: 200_000, ..asking("gpt-4o") }).unwrap();
+    assert_eq!((planned.targets.len(), planned.on_context.len()), (2, 1));
+    // And nobody stands in for itself.
+    assert!(bench.plan(&asking("openai/gpt-4.1")).unwrap().on_context.iter().all(|other| other.model != "gpt-4.1"));
 }
 
 #[test]

@@ -172,6 +172,27 @@ fn latency_takes_the_quicker_of_two_and_measures_who_is_new() {
 }
 
 #[test]
+fn latency_leaves_who_has_shown_nothing_for_long_to_one_request_in_a_few() {
+    let bench = routed(&json!({"strategy": "latency", "targets": models(&["new", "known"])}));
+    let row = |name: &str, count: u32| -> BTreeMap<String, u32> { [(format!("own/default/{name}"), count)].into() };
+    let known: BTreeMap<String, u64> = [("own/default/known".to_owned(), 900)].into();
+    let world = World { latency: known.clone(), ..World::default() };
+    let share = |world: World| firsts(&bench, &any(), &world).get("own/new").copied().unwrap_or_default();
+    assert_eq!(share(World { blanks: row("new", 7), ..world.clone() }), REQUESTS);
+    // It refuses, or nobody waits for it; or it has not answered yet.
+    assert_share(share(World { blanks: row("new", 8), ..world.clone() }), 1.0 / 32.0);
+    assert_share(share(World { in_flight: row("new", 8), ..world.clone() }), 1.0 / 32.0);
+    // What was quick once and refuses now.
+    let mut latency = known;
+    latency.insert("own/default/new".to_owned(), 1);
+    assert_eq!(share(World { latency: latency.clone(), in_flight: row("new", 8), ..world.clone() }), REQUESTS);
+    assert_share(share(World { latency, blanks: row("new", 8), ..world }), 1.0 / 32.0);
+    // Where that is all of them, it is any.
+    let blanks = ["new", "known"].iter().flat_map(|name| row(name, 100)).collect();
+    assert_share(share(World { blanks, ..World::default() }), 0.5);
+}
+
+#[test]
 fn cheapest_goes_by_price_for_what_is_expected() {
     let bench = bench(&json!({
         "models": {

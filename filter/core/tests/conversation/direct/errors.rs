@@ -173,3 +173,38 @@ fn the_client_does_not_hear_that_a_key_is_wrong_which_is_not_its_own() {
     let got = sent("/openai/responses", r#"{"model":"m"}"#).answered(400, &[], &[said.as_bytes()]);
     assert_eq!((got.status, got.text()), (400, said));
 }
+
+#[test]
+fn what_passes_as_a_success_and_is_no_answer_is_the_providers_failure() {
+    const JSON: &str = "application/json";
+    for (path, content_type, answer, expected) in [
+        (
+            "/claude/messages",
+            JSON,
+            r#"{"type":"error","error":{"type":"overloaded_error","message":"m"}}"#,
+            "server_error",
+        ),
+        ("/claude/messages", JSON, r#"{"type":"error","error":{"type":"rate_limit_error"}}"#, "rate_limited"),
+        ("/gemini/models/m:generateContent", JSON, r#"{"error":{"code":503,"status":"UNAVAILABLE"}}"#, "server_error"),
+        ("/ollama/api/chat", JSON, r#"{"error":"model runner has stopped"}"#, "server_error"),
+        ("/openai/responses", JSON, r#"{"error":null,"usage":{"in"#, "bad_answer"),
+        ("/claude/messages", JSON, "", "bad_answer"),
+        ("/claude/messages", JSON, "[1,", "bad_answer"),
+        ("/openai/embeddings", "text/html; charset=utf-8", "<html>", "bad_answer"),
+    ] {
+        let sent = sent(path, r#"{"model":"m","stream":false}"#);
+        let observer = Rc::clone(&sent.observer);
+        let got = sent.answered(200, &[("content-type", content_type)], &pieces(answer.as_bytes(), 3));
+        assert_eq!((got.status, got.text()), (200, answer), "{path}");
+        assert_eq!(last_failure(&observer), expected, "{path} {answer}");
+    }
+    for (path, answer) in [
+        ("/claude/messages", r#"{"type":"message","error":null}"#),
+        ("/ollama/api/chat", r#"{"message":{"content":"error"},"done":true}"#),
+    ] {
+        let sent = sent(path, r#"{"model":"m","stream":false}"#);
+        let observer = Rc::clone(&sent.observer);
+        sent.answered(200, &[("content-type", JSON)], &pieces(answer.as_bytes(), 3));
+        assert_eq!(last_failure(&observer), Value::Null, "{path}");
+    }
+}

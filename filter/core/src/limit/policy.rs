@@ -1,0 +1,190 @@
+//! Which limits are for a request: those of the file, the budgets of its key and its team, the rate limit of its router.
+//!
+//! Compiled once a load. What is disabled is not here: it counts nothing, and its value stays in the file.
+
+use alloc::{format, rc::Rc, string::String, vec::Vec};
+
+use crate::{
+    auth::{Caller, Glob},
+    config::{Budgets, Ceiling, Config, Decimal, Environment, Limit, Measure, Period, Router, Scope, Team},
+    map::NameMap,
+};
+
+use super::{
+    measure::{Bound, Grain, Unit, Window},
+    rule::{Claim, Kind, Rule},
+    subject::{Seed, Subject},
+};
+
+/// See the module's documentation.
+#[derive(Debug, Default)]
+pub struct Policy {
+    top: Level,
+    environments: NameMap<'static, Level>,
+    /// By the key's identifier, which is unique over all environments.
+    keys: NameMap<'static, Rules>,
+}
+
+/// Who asks, and where.
+#[derive(Debug, Clone, Copy)]
+pub struct Asker<'a> {
+    /// Who.
+    pub caller: &'a Caller,
+    /// In which environment; at the top level where absent.
+    pub environment: Option<&'a str>,
+    /// By which router, where it is one.
+    pub router: Option<&'a str>,
+}
+
+/// What the file says at its top level, or an environment.
+#[derive(Debug, Default)]
+struct Level {
+    limits: Vec<(Scope, Rc<Rule>)>,
+    teams: NameMap<'static, Rules>,
+    routers: NameMap<'static, Rules>,
+}
+
+type Rules = Vec<Rc<Rule>>;
+
+impl Policy {
+    /// The limits of a configuration.
+    #[must_use]
+    pub fn new(config: &Config) -> Self {
+        let environment = |environment: &Environment| {
+            let replaced = |limit: &&Limit| !environment.limits.iter().any(|other| other.name == limit.name);
+            let limits = config.limits.iter().filter(replaced).chain(&environment.limits);
+            (environment.name.clone(), Level::new(limits, &environment.teams, &environment.routers))
+        };
+        let keys = config.keys.iter().chain(config.environments.iter().flat_map(|environment| &environment.keys));
+        Self {
+            top: Level::new(config.limits.iter(), &config.teams, &config.routers),
+            environments: config.environments.iter().map(environment).collect(),
+            keys: keys.map(|key| (key.id.clone(), budgets(&key.budgets, "budget"))).collect(),
+        }
+    }
+
+    /// The limits that are for a request to this target, and who they count it for.
+    #[must_use]
+    pub fn claims(&self, seed: Seed, asker: Asker<'_>, provider: &str, model: &str) -> Vec<Claim> {
+        let of_environment = asker.environment.and_then(|name| self.environments.get(name));
+        let level = of_environment.unwrap_or(&self.top);
+        let key = asker.caller.key();
+        let id = key.map(|key| key.id.as_str());
+        let team = key.and_then(|key| key.team.as_deref()).map(|name| {
+            let own = of_environment.and_then(|level| level.teams.get(name)).zip(asker.environment);
+            match own {
+                Some((rules, environment)) => (Subject::Team(name, Some(environment)), Some(rules)),
+                None => (Subject::Team(name, None), self.top.teams.get(name)),
+            }
+        });
+        let router = asker.router.and_then(|name| level.routers.get(name).or_else(|| self.top.routers.get(name)));
+
+        let mut claims = Vec::new();
+        let mut claim = |rule: &Rc<Rule>, subject: Subject<'_>| {
+            if rule.is_for(provider, model) {
+                let is_own = matches!(subject, Subject::Key(_));
+                claims.push(Claim { rule: Rc::clone(rule), subject: seed.address(subject), is_own });
+            }
+        };
+        for (scope, rule) in &level.limits {
+            let label = |name: &str| {
+                let labels = key.map(|key| key.labels.as_slice()).unwrap_or_default();
+                labels.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
+            };
+            let subject = match scope {
+                Scope::Key => Some(Subject::Key(id)),
+                Scope::Team => team.map(|(subject, _)| subject),
+                Scope::Environment => Some(Subject::Environment(asker.environment)),
+                Scope::Global => Some(Subject::Global),
+                Scope::Label(name) => label(name).map(|value| Subject::Label(name, value)),
+            };
+            if let Some(subject) = subject {
+                claim(rule, subject);
+            }
+        }
+        for rule in id.and_then(|id| self.keys.get(id)).into_iter().chain(router).flatten() {
+            claim(rule, Subject::Key(id));
+        }
+        if let Some((subject, Some(rules))) = team {
+            for rule in rules {
+                claim(rule, subject);
+            }
+        }
+        claims
+    }
+}
+
+impl Level {
+    fn new<'c>(limits: impl Iterator<Item = &'c Limit>, teams: &[Team], routers: &[Router]) -> Self {
+        let compile = |limit: &Limit| (limit.scope.clone(), Rc::new(compile(limit)));
+        let team = |team: &Team| (team.name.clone(), budgets(&team.budgets, "team budget"));
+        Self {
+            limits: limits.filter(|limit| limit.enabled).map(compile).collect(),
+            teams: teams.iter().map(team).collect(),
+            routers: routers.iter().map(|router| (router.name.clone(), pace(router).into_iter().collect())).collect(),
+        }
+    }
+}
+
+/// A limit of the file.
+fn compile(limit: &Limit) -> Rule {
+    let (max, kind) = match limit.of {
+        Measure::Spend => (limit.max.billionths, Kind::Budget),
+        Measure::Tokens | Measure::InputTokens | Measure::OutputTokens | Measure::Requests | Measure::Concurrency => {
+            (limit.max.whole().unwrap_or_default(), Kind::Rate)
+        }
+    };
+    let bound = Bound { window: window(limit.of, limit.per), max };
+    Rule {
+        is_shadow: limit.shadow,
+        provider: limit.target.provider.as_deref().map(Glob::new),
+        model: limit.target.model.as_deref().map(Glob::new),
+        ..Rule::new(limit.name.clone(), limit.of, bound, kind)
+    }
+}
+
+fn window(of: Measure, per: Option<Period>) -> Window {
+    match (of, per) {
+        (Measure::Concurrency, _) | (_, None) => Window::Held,
+        (Measure::Requests, Some(Period::Second)) => Window::Pace(1_000),
+        (Measure::Requests, Some(Period::Minute)) => Window::Pace(60_000),
+        (_, Some(Period::Second)) => Window::Rolling(Grain::Second),
+        (_, Some(Period::Minute)) => Window::Rolling(Grain::Minute),
+        (_, Some(Period::Hour)) => Window::Rolling(Grain::Hour),
+        (_, Some(Period::Day)) => Window::Calendar(Unit::Day),
+        (_, Some(Period::Month)) => Window::Calendar(Unit::Month),
+    }
+}
+
+/// The budgets of a key or a team.
+fn budgets(budgets: &Budgets, what: &str) -> Rules {
+    let rule = |name: &str, of, window, max| {
+        let name: String = format!("{what} {name}");
+        Rc::new(Rule::new(name, of, Bound { window, max }, Kind::Budget))
+    };
+    let tokens = |name, of, window, ceiling: Option<Ceiling>| {
+        ceiling.filter(|ceiling| ceiling.enabled).map(|ceiling| rule(name, of, window, ceiling.max))
+    };
+    let usd = |name, unit, max: Option<Decimal>| {
+        max.map(|max| rule(name, Measure::Spend, Window::Calendar(unit), max.billionths))
+    };
+    let hourly = budgets.hourly.filter(|hourly| hourly.enabled);
+    let hour = Window::Rolling(Grain::Hour);
+    let rules = [
+        tokens("daily_tokens", Measure::Tokens, Window::Calendar(Unit::Day), budgets.daily_tokens),
+        tokens("hourly.total", Measure::Tokens, hour, hourly.and_then(|hourly| hourly.total)),
+        tokens("hourly.input", Measure::InputTokens, hour, hourly.and_then(|hourly| hourly.input)),
+        tokens("hourly.output", Measure::OutputTokens, hour, hourly.and_then(|hourly| hourly.output)),
+        usd("daily_usd", Unit::Day, budgets.daily_usd),
+        usd("monthly_usd", Unit::Month, budgets.monthly_usd),
+    ];
+    rules.into_iter().flatten().collect()
+}
+
+/// The rate limit of a router.
+fn pace(router: &Router) -> Option<Rc<Rule>> {
+    let refill = router.rate_limit.per_api_key.as_ref()?;
+    let millis = u64::try_from(refill.refill_frequency.as_millis()).unwrap_or(u64::MAX);
+    let bound = Bound { window: Window::Pace(millis), max: refill.capacity };
+    Some(Rc::new(Rule::new(format!("router {} rate_limit", router.name), Measure::Requests, bound, Kind::Rate)))
+}
