@@ -100,7 +100,7 @@ fn a_key_of_another_environment_is_403_and_an_unknown_environment_404() {
 fn routers_and_providers_are_those_of_the_environment() {
     let model = |headers: &[(&str, &str)]| {
         let sent = asked("test", "/router/r/v1/chat/completions", headers).sent();
-        sent.plan.first().expect("a target").model
+        sent.plan.first().expect("a target").model.clone()
     };
     assert_eq!((model(&[STAGING]).as_str(), model(&[]).as_str()), ("routed", "top"));
     // A provider that is switched off there has no paths there.
