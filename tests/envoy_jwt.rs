@@ -44,7 +44,7 @@ static SCENE: LazyLock<Scene> = LazyLock::new(|| {
     scene
 });
 
-fn good(others: Value) -> String {
+fn good(others: &Value) -> String {
     token(Signature::Rs256, &claims(others))
 }
 
@@ -65,11 +65,11 @@ fn refused(scene: &Scene, token: &str) -> String {
 #[test]
 fn a_good_token_opens_the_gateway_wherever_a_key_does() {
     for signature in [Signature::Rs256, Signature::Es256] {
-        let answer = chat(&token(signature, &claims(json!({}))), "openai/gpt-4o");
+        let answer = chat(&token(signature, &claims(&json!({}))), "openai/gpt-4o");
         assert_eq!(answer.status, 200, "{signature:?}: {}", answer.text());
     }
     let case = SCENE.case("places");
-    let token = good(json!({}));
+    let token = good(&json!({}));
     for (name, value) in
         [("x-api-key", token.clone()), ("x-goog-api-key", token.clone()), ("authorization", format!("bearer {token}"))]
     {
@@ -99,18 +99,18 @@ fn a_key_goes_on_opening_it_also_one_in_the_form_of_a_token() {
 #[test]
 fn a_token_that_is_not_good_is_401_and_says_why() {
     let cases = [
-        (good(json!({"exp": after(-120)})), "expired"),
-        (good(json!({"nbf": after(600)})), "not yet valid"),
-        (good(json!({"aud": "another"})), "udience"),
-        (good(json!({"aud": null})), "udience"),
-        (token(Signature::Foreign, &claims(json!({}))), "verification fails"),
-        (tampered(&good(json!({})), &claims(json!({"sub": "mallory"}))), "verification fails"),
-        (token(Signature::None(b""), &claims(json!({}))), "Jwt"),
-        (token(Signature::None(b"x"), &claims(json!({}))), "alg"),
-        (good(json!({"sub": null})), "`sub`"),
-        (good(json!({"sub": 42})), "[sub]"),
-        (good(json!({"models": 42})), "`models`"),
-        (good(json!({"sub": "of-the-file"})), "API key"),
+        (good(&json!({"exp": after(-120)})), "expired"),
+        (good(&json!({"nbf": after(600)})), "not yet valid"),
+        (good(&json!({"aud": "another"})), "udience"),
+        (good(&json!({"aud": null})), "udience"),
+        (token(Signature::Foreign, &claims(&json!({}))), "verification fails"),
+        (tampered(&good(&json!({})), &claims(&json!({"sub": "mallory"}))), "verification fails"),
+        (token(Signature::None(b""), &claims(&json!({}))), "Jwt"),
+        (token(Signature::None(b"x"), &claims(&json!({}))), "alg"),
+        (good(&json!({"sub": null})), "`sub`"),
+        (good(&json!({"sub": 42})), "[sub]"),
+        (good(&json!({"models": 42})), "`models`"),
+        (good(&json!({"sub": "of-the-file"})), "API key"),
         ("e30.e30.".to_owned(), "Jwt"),
         ("..".to_owned(), "Jwt"),
     ];
@@ -118,7 +118,7 @@ fn a_token_that_is_not_good_is_401_and_says_why() {
         let message = refused(&SCENE, &token);
         assert!(message.contains(word), "{word}: {message}");
     }
-    assert!(refused(&SCENE, &good(json!({"iss": "https://another.test"}))).contains("not known"));
+    assert!(refused(&SCENE, &good(&json!({"iss": "https://another.test"}))).contains("not known"));
     assert_eq!(SCENE.case("refused").requests().len(), 0);
     SCENE.assert_sound();
 }
@@ -130,7 +130,7 @@ fn a_public_key_is_no_secret() {
     let published = keys[0]["n"].as_str().expect("a modulus").as_bytes().to_vec();
     let document = include_bytes!("envoy_jwt/rsa.der");
     for secret in [&modulus()[..], &published, key_set().to_string().as_bytes(), document, b""] {
-        let forged = token(Signature::Hs256(secret), &claims(json!({"sub": "mallory"})));
+        let forged = token(Signature::Hs256(secret), &claims(&json!({"sub": "mallory"})));
         let message = refused(&SCENE, &forged);
         assert!(message.contains("Jwt"), "{message}");
     }
@@ -139,8 +139,8 @@ fn a_public_key_is_no_secret() {
 #[test]
 fn a_good_token_beside_a_bad_one_lends_it_nothing() {
     let case = SCENE.case("two");
-    let forged = token(Signature::Foreign, &claims(json!({"sub": "mallory"})));
-    let good = good(json!({"models": ["gpt-4o-mini"]}));
+    let forged = token(Signature::Foreign, &claims(&json!({"sub": "mallory"})));
+    let good = good(&json!({"models": ["gpt-4o-mini"]}));
     for (first, second) in [(&forged, &good), (&good, &forged)] {
         let both = case.chat(&hello(false)).key(first).header("x-api-key", second.as_bytes());
         assert_eq!(case.send(&both).status, 401);
@@ -156,7 +156,7 @@ fn a_good_token_beside_a_bad_one_lends_it_nothing() {
 #[test]
 fn nothing_that_a_client_writes_passes_for_what_was_verified() {
     let case = SCENE.case("forged");
-    let forged = token(Signature::Foreign, &claims(json!({})));
+    let forged = token(Signature::Foreign, &claims(&json!({})));
     let mut request = case.chat(&hello(false)).key(&forged);
     for name in ["dragoman.claims", "x-dragoman-claims", "x-jwt-payload", "x-envoy-dynamic-metadata"] {
         request = request.header(name, r#"{"sub":"alice","scope":"llm"}"#);
@@ -166,7 +166,7 @@ fn nothing_that_a_client_writes_passes_for_what_was_verified() {
 
 #[test]
 fn the_claims_are_the_callers_scope() {
-    assert_eq!(chat(&good(json!({"models": ["gpt-4o-mini"]})), "openai/gpt-4o-mini").status, 200);
+    assert_eq!(chat(&good(&json!({"models": ["gpt-4o-mini"]})), "openai/gpt-4o-mini").status, 200);
     for claims in [
         json!({"models": ["gpt-4o-mini"]}),
         json!({"models": "gpt-4o-mini o3"}),
@@ -177,33 +177,33 @@ fn the_claims_are_the_callers_scope() {
         let answer = chat(&good(claims.clone()), "openai/gpt-4o");
         openai_error(&answer, 403, "permission_error", Some("permission_denied"));
     }
-    let answer = chat(&good(json!({"route": "chain"})), "openai/gpt-4o");
+    let answer = chat(&good(&json!({"route": "chain"})), "openai/gpt-4o");
     assert_eq!(
         (answer.status, answer.headers.text("x-dragoman-model")),
         (200, Some("gpt-4o-mini")),
         "{}",
         answer.text()
     );
-    let answer = chat(&good(json!({"route": "nowhere"})), "openai/gpt-4o");
+    let answer = chat(&good(&json!({"route": "nowhere"})), "openai/gpt-4o");
     assert!(openai_error(&answer, 403, "permission_error", Some("permission_denied")).contains("`nowhere`"));
 }
 
 #[test]
 fn a_scope_that_the_token_lacks_is_403_and_named() {
     for scope in [json!("openid"), json!(["openid"]), json!(null), json!("llmx"), json!(7)] {
-        let answer = chat(&good(json!({"scope": scope})), "openai/gpt-4o");
+        let answer = chat(&good(&json!({"scope": scope})), "openai/gpt-4o");
         if scope == json!(7) {
             assert_eq!(answer.status, 401, "{}", answer.text());
             continue;
         }
         assert!(openai_error(&answer, 403, "permission_error", Some("permission_denied")).contains("`llm`"));
     }
-    assert_eq!(chat(&good(json!({"scope": ["openid", "llm"]})), "openai/gpt-4o").status, 200);
+    assert_eq!(chat(&good(&json!({"scope": ["openid", "llm"]})), "openai/gpt-4o").status, 200);
 }
 
 #[test]
 fn refusals_of_tokens_have_the_callers_shape() {
-    let expired = good(json!({"exp": after(-120)}));
+    let expired = good(&json!({"exp": after(-120)}));
     let answer = SCENE.gateway.send(&Request::new("POST", "/v1/messages").header("x-api-key", expired.as_bytes()));
     let body = answer.json();
     assert_eq!((answer.status, body["error"]["type"].as_str()), (401, Some("authentication_error")), "{body}");
@@ -222,12 +222,12 @@ fn keys_are_fetched_from_the_issuer() {
     let case = scene.case("remote");
     let send = |token: &str| case.send(&case.chat(&hello(false)).key(token));
     for _ in 0..8 {
-        let answer = send(&good(json!({})));
+        let answer = send(&good(&json!({})));
         assert_eq!(answer.status, 200, "{}", answer.text());
     }
-    assert!(refused(&scene, &token(Signature::Foreign, &claims(json!({})))).contains("fails"));
+    assert!(refused(&scene, &token(Signature::Foreign, &claims(&json!({})))).contains("fails"));
     // RS256 is what is taken by default, whatever else the issuer signs with.
-    assert!(refused(&scene, &token(Signature::Es256, &claims(json!({})))).contains("ES256"));
+    assert!(refused(&scene, &token(Signature::Es256, &claims(&json!({})))).contains("ES256"));
     // With tokens in the file, one is needed.
     assert_eq!(case.send(&case.chat(&hello(false))).status, 401);
     assert_eq!(issuer.requests().len(), 1, "one fetch for all workers");
@@ -240,7 +240,7 @@ fn where_the_issuer_is_away_no_token_is_good() {
         config["auth"] = json!({"jwt": jwt("jwks_url", &json!("http://127.0.0.1:9/keys.json"))});
         config["keys"] = json!([{"id": "k", "sha256": dragoman::key::hash("sk-known")}]);
     });
-    let message = refused(&scene, &good(json!({})));
+    let message = refused(&scene, &good(&json!({})));
     assert!(message.contains("Jwks"), "{message}");
     let case = scene.case("away");
     assert_eq!(case.send(&case.chat(&hello(false)).key("sk-known")).status, 200);
@@ -257,13 +257,13 @@ fn a_secret_signs_and_is_in_no_dump() {
         let case = scene.case("secret");
         let send = |token: &str| case.send(&case.chat(&hello(false)).key(token)).status;
         assert_eq!(
-            send(&token(Signature::Hs256(SECRET.as_bytes()), &claims(json!({})))),
+            send(&token(Signature::Hs256(SECRET.as_bytes()), &claims(&json!({})))),
             200,
             "{}",
             scene.gateway.log()
         );
-        assert_eq!(send(&token(Signature::Hs256(b"another"), &claims(json!({})))), 401);
-        assert_eq!(send(&good(json!({}))), 401);
+        assert_eq!(send(&token(Signature::Hs256(b"another"), &claims(&json!({})))), 401);
+        assert_eq!(send(&good(&json!({}))), 401);
         let dump = scene.gateway.ask_envoy("/config_dump");
         assert!(dump.contains("DRAGOMAN_JWT_KEYS"));
         for text in [SECRET, "YS1zZWNyZXQ"] {

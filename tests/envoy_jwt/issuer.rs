@@ -67,11 +67,11 @@ pub(crate) fn key_set() -> Value {
 /// Seconds from now.
 pub(crate) fn after(seconds: i64) -> i64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("later than 1970").as_secs();
-    i64::try_from(now).expect("earlier than the end of time") + seconds
+    i64::try_from(now).expect("earlier than the end of time").saturating_add(seconds)
 }
 
 /// Claims that are good; `others` are added, or removed where they are null.
-pub(crate) fn claims(others: Value) -> Value {
+pub(crate) fn claims(others: &Value) -> Value {
     let mut claims = json!({"iss": ISSUER, "aud": AUDIENCE, "sub": "alice", "exp": after(600), "scope": "openid llm"});
     for (name, value) in others.as_object().expect("claims") {
         claims[name] = value.clone();
