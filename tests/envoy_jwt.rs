@@ -174,7 +174,7 @@ fn the_claims_are_the_callers_scope() {
         json!({"models": ""}),
         json!({"providers": ["groq"]}),
     ] {
-        let answer = chat(&good(claims.clone()), "openai/gpt-4o");
+        let answer = chat(&good(&claims), "openai/gpt-4o");
         openai_error(&answer, 403, "permission_error", Some("permission_denied"));
     }
     let answer = chat(&good(&json!({"route": "chain"})), "openai/gpt-4o");
