@@ -256,6 +256,8 @@ pub(crate) fn as_context<T>(other: u32, current: u32, act: impl FnOnce() -> T) -
 pub(crate) fn call(cluster: &str, headers: &[(String, Vec<u8>)], body: &[u8], timeout: Duration) -> Option<u32> {
     let text = headers.iter().filter_map(|(name, value)| Some((name.as_str(), std::str::from_utf8(value).ok()?)));
     let headers = text.collect();
+    // None at all would be no bound.
+    let timeout = timeout.max(Duration::from_millis(1));
     hostcalls::dispatch_http_call(cluster, headers, Some(body), Vec::new(), timeout).ok()
 }
 

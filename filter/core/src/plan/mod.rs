@@ -22,11 +22,11 @@ use core::{
     time::Duration,
 };
 
-use self::progress::Progress;
 pub use self::{
     failure::{Cause, End, Failure},
     signpost::{CALLS_MARK, CLUSTER_HEADER, FLEX_MARK, NEXT_PROPERTY, Signpost, TRIES_MARK},
 };
+use self::{outcome::EARLY, progress::Progress};
 use crate::{
     account::Account,
     body::Kept,
@@ -299,7 +299,8 @@ impl Plan {
         let until = self.until();
         let mut progress = self.progress.borrow_mut();
         let wait = progress.wait();
-        if progress.has_begun() && now.saturating_add(wait) >= until {
+        // What is left after a time-out that rang early is no time.
+        if progress.has_begun() && now.saturating_add(wait).saturating_add(EARLY) >= until {
             return None;
         }
         let sent = now.saturating_add(wait);

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// So much earlier than by the module's clock a time-out of Envoy's may ring: its loop looks at the clock once a turn.
-const EARLY: Duration = Duration::from_millis(50);
+pub(super) const EARLY: Duration = Duration::from_millis(50);
 
 impl Plan {
     /// The answer when nobody is left: of the failures, the one that tells most.

@@ -219,6 +219,16 @@ fn a_wait_that_leaves_a_try_no_time_is_not_waited() {
 }
 
 #[test]
+fn a_time_out_that_rings_a_little_early_leaves_nobody_any_time() {
+    let course = Course { targets: targets(&["a", "b"]), ..Course::default() };
+    let plan = plan_within(Duration::from_secs(5), course, 0);
+    begin(&plan);
+    assert_eq!(plan.lost(504, "timeout", START + Duration::from_millis(4_990)), Next::Try);
+    assert!(plan.begin(START + Duration::from_millis(4_990)).is_none());
+    assert_eq!(plan.verdict().status, 504);
+}
+
+#[test]
 fn behind_the_router_a_try_is_late_by_the_time_of_its_wait_too() {
     let plan = plan(&["a"], 1);
     begin(&plan);

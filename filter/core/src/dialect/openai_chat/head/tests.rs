@@ -1,0 +1,172 @@
+//! What a head says, what is changed in it, and what it is refused for.
+
+use super::*;
+
+fn read(body: &str) -> Result<ChatRequest, Error> {
+    let mut scanner = scan();
+    let fed = scanner.feed(body.as_bytes());
+    ChatRequest::read(fed.and_then(|()| scanner.finish()), body.len())
+}
+
+fn sent(body: &str, id: &str) -> String {
+    sent_to(Habits { stream_options: StreamOptions::Asked, max_tokens: None }, body, id)
+}
+
+fn sent_to(habits: Habits, body: &str, id: &str) -> String {
+    let mut bytes = body.as_bytes().to_vec();
+    read(body).unwrap().edits(id, habits).apply_in_place(&mut bytes);
+    String::from_utf8(bytes).unwrap()
+}
+
+#[test]
+fn only_the_model_changes_in_a_whole_request() {
+    assert_eq!(sent(r#"{ "model" : "openai\/gpt-4o","x":1.50}"#, "gpt-4o"), r#"{ "model" : "gpt-4o","x":1.50}"#);
+    assert_eq!(sent(r#"{"model":"gpt-4o"}"#, "gpt-4o"), r#"{"model":"gpt-4o"}"#);
+}
+
+#[test]
+fn a_model_that_nobody_named_is_added() {
+    for (body, expected) in [
+        (r#"{"x":{}}"#, r#"{"model":"m","x":{}}"#),
+        (" { \"x\":1}", " {\"model\":\"m\", \"x\":1}"),
+        ("{}", r#"{"model":"m"}"#),
+        ("{ }", r#"{"model":"m" }"#),
+        (r#"{"stream":true}"#, r#"{"model":"m","stream_options":{"include_usage":true},"stream":true}"#),
+        (r#"{"x":1,"model" : ""}"#, r#"{"x":1,"model" : "m"}"#),
+    ] {
+        assert_eq!(read(body).unwrap().model, None);
+        assert_eq!(sent(body, "m"), expected);
+    }
+}
+
+#[test]
+fn usage_is_asked_for_in_streams() {
+    for (body, expected) in [
+        (r#"{"model":"m","stream":true}"#, r#"{"stream_options":{"include_usage":true},"model":"m","stream":true}"#),
+        (
+            r#"{"stream_options": {} ,"model":"m","stream":true}"#,
+            r#"{"stream_options": {"include_usage":true} ,"model":"m","stream":true}"#,
+        ),
+        (
+            r#"{"stream_options":{"include_obfuscation":false, "include_usage": false},"model":"m","stream":true}"#,
+            r#"{"stream_options":{"include_obfuscation":false, "include_usage": true},"model":"m","stream":true}"#,
+        ),
+        (
+            r#"{"stream_options":{"x":1},"model":"m","stream":true}"#,
+            r#"{"stream_options":{"include_usage":true,"x":1},"model":"m","stream":true}"#,
+        ),
+        (
+            r#"{"stream_options":null,"model":"m","stream":true}"#,
+            r#"{"stream_options":{"include_usage":true},"model":"m","stream":true}"#,
+        ),
+    ] {
+        assert_eq!(sent(body, "m"), expected);
+        assert!(!read(body).unwrap().wants_usage);
+    }
+    let own = r#"{"model":"m","stream":true,"stream_options":{"include_usage":true}}"#;
+    assert_eq!(sent(own, "m"), own);
+    assert!(read(own).unwrap().wants_usage);
+}
+
+#[test]
+fn a_vendor_gets_what_it_takes() {
+    let asked = r#"{"model":"m","max_completion_tokens":5,"stream":true,"stream_options":{"include_usage":true}}"#;
+    let mistral = Habits { stream_options: StreamOptions::Cut, max_tokens: Some("max_tokens") };
+    assert_eq!(sent_to(mistral, asked, "m"), r#"{"model":"m","max_tokens":5,"stream":true}"#);
+    let plain = r#"{"model":"m","stream":true}"#;
+    assert_eq!(sent_to(mistral, plain, "m"), plain);
+    assert_eq!(sent(asked, "m"), asked);
+}
+
+#[test]
+fn what_a_request_is_made_of_is_told_without_reading_it() {
+    let of = |body: &str| {
+        let Contents { images, has_tools, .. } = read(body).unwrap().contents;
+        (images, has_tools)
+    };
+    for (body, expected) in [
+        (r#"{"messages":[{"content":"image_url","type":"tools"}]}"#, (0, false)),
+        (r#"{"tools":[ ]}"#, (0, false)),
+        (r#"{"tools":null,"messages":[{"tools":[1]}]}"#, (0, false)),
+        (r#"{"tools":[{}]}"#, (0, true)),
+        (r#"{"messages":[{"content":[{"type":"image_url","image_url":{}},{"type":"image"}]}]}"#, (2, false)),
+        // A tool's parameter of that name.
+        (r#"{"tools":[{"properties":{"image_url":{"type":"string"},"type":{"enum":["image"]}}}]}"#, (0, true)),
+    ] {
+        assert_eq!(of(body), expected, "{body}");
+    }
+    let long = format!(r#"{{"tools":[{}]}}"#, r#"{"a":1},"#.repeat(9000).trim_end_matches(','));
+    assert_eq!(of(&long), (0, true));
+}
+
+#[test]
+fn what_may_name_other_models_is_noticed_and_schemas_are_not() {
+    for (body, expected) in [
+        (r#"{"model":"m","messages":[{"model":"x","models":["x"]}]}"#, false),
+        (r#"{"models":["x"]}"#, true),
+        (r#"{"m\u006fdels":["x"]}"#, true),
+        (r#"{"Models":["x"]}"#, true),
+        (r#"{"models":null}"#, false),
+        (r#"{"fallbacks":[{"a":"b"}]}"#, true),
+        (r#"{"safety_model":"x"}"#, true),
+        (r#"{"preset":"x"}"#, true),
+        (r#"{"provider\u004fptions":{"gateway":{}}}"#, true),
+        (r#"{"provider":{"order":["x"]}}"#, false),
+        (r#"{"tools":[{"type":"image_generation","model":"x"}]}"#, true),
+        (r#"{"tools":[{"type":"image_generation","\u006dodel":"x"}]}"#, true),
+        (r#"{"tools":[{"type":"x","parameters":{"models":["x"]}}]}"#, true),
+        (r#"{"tools":[{"parameters":{"properties":{"model":{"type":"string"}},"required":["model"]}}]}"#, false),
+        (r#"{"tools":[{"name":"model"}],"tool_choice":{"name":"model"}}"#, false),
+        (r#"{"plugins":[{"id":"auto-router","allowed_models":["x"]}]}"#, true),
+        (r#"{"plugins":[{"id":"web"}]}"#, false),
+    ] {
+        assert_eq!(read(body).unwrap().contents.names_others, expected, "{body}");
+    }
+}
+
+#[test]
+fn pictures_and_white_space_are_no_text() {
+    let picture = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJ".repeat(50);
+    for (text, is_text) in [
+        (format!("data:image/png;base64,{picture}"), false),
+        (picture.clone(), false),
+        (picture.replace('A', "\\/"), false),
+        ("word ".repeat(300), true),
+        ("漢字".repeat(300), true),
+        (picture.chars().take(1000).collect(), true),
+    ] {
+        let body = format!("{{ \"url\" :\n\"{text}\"}}");
+        let own = body.len() - 3 - if is_text { 0 } else { text.len() };
+        assert_eq!(read(&body).unwrap().contents.text_length, own, "{text}");
+    }
+}
+
+#[test]
+fn who_asks_and_for_how_much_is_told_where_it_is_said() {
+    let of = |body: &str| {
+        let request = read(body).unwrap();
+        (request.user, request.max_output_tokens)
+    };
+    assert_eq!(of(r#"{"user":"a\u0062","max_tokens":5}"#), (Some("ab".into()), Some(5)));
+    assert_eq!(of(r#"{"max_tokens":5,"max_completion_tokens":6}"#), (None, Some(6)));
+    // What is wrong with these, the provider says.
+    assert_eq!(of(r#"{"user":7,"max_tokens":"many"}"#), (None, None));
+}
+
+#[test]
+fn wrong_types_blame_their_field() {
+    for (body, param) in [
+        (r#"{"model":null}"#, Some("model")),
+        (r#"{"model":1}"#, Some("model")),
+        (r#"{"model":"m","temperature":2.5}"#, Some("temperature")),
+        (r#"{"model":"m\r\nset-cookie: a=b"}"#, Some("model")),
+        (r#"{"model":"modèle"}"#, Some("model")),
+        (r#"{"model":"m","stream":"yes"}"#, Some("stream")),
+        (r#"{"model":"m","stream":true,"stream_options":[]}"#, Some("stream_options")),
+        (r#"{"model":"m","model":"n"}"#, Some("model")),
+        (r#"{"model":"m""#, None),
+    ] {
+        let error = read(body).unwrap_err();
+        assert_eq!((error.kind, error.param.as_deref()), (Kind::InvalidRequest, param), "{body}");
+    }
+}
