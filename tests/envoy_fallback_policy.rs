@@ -4,14 +4,14 @@
 
 use dragoman::simulate::Script;
 use dragoman_tests::chain::{
-    ANTHROPIC, Chain, GEMINI, OPENAI, SAID, assert_named, assert_served, body, chat, failing, post, said, teller, tries,
+    ANTHROPIC, Chain, GEMINI, OPENAI, SAID, assert_named, assert_served, body, chat, failing, post, said, status,
+    statuses, teller, timed, tries,
 };
-use dragoman_tests::http::Response;
 use dragoman_tests::scene::openai_error;
 use http::{HeaderName, HeaderValue, StatusCode};
 use serde_json::{Value, json};
 use std::sync::LazyLock;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How the first target of a plan fails whose second one cannot do what is asked for: Envoy goes on to the next by itself after
 /// the last two, and asks nobody.
@@ -46,24 +46,10 @@ static ONCE: LazyLock<Chain> = LazyLock::new(|| {
     })
 });
 
-fn statuses(answer: &Response) -> Vec<u16> {
-    tries(answer).into_iter().map(|(_, status)| status).collect()
-}
-
-fn status(code: u16) -> Script {
-    Script::new(StatusCode::from_u16(code).unwrap())
-}
-
-fn ask(chain: &Chain, case: &str, model: &str, stream: bool) -> (Response, Duration) {
-    let begun = Instant::now();
-    let answer = chain.send(&chat(case, model, stream));
-    (answer, begun.elapsed())
-}
-
 #[test]
 fn when_all_have_failed_their_errors_are_told_in_the_clients_format() {
     for stream in [false, true] {
-        let (answer, _) = ask(&ONCE, "all", "all-503", stream);
+        let (answer, _) = timed(&ONCE, "all", "all-503", stream);
         assert_eq!(answer.status, 503, "{}", answer.text());
         assert_eq!(statuses(&answer), [503, 503, 503]);
         assert_eq!(answer.headers.text("content-type"), Some("application/json"));
@@ -72,7 +58,7 @@ fn when_all_have_failed_their_errors_are_told_in_the_clients_format() {
         assert!(["code", "message", "param", "type"].iter().all(|name| members.iter().any(|member| member == name)));
         assert!(teller(&answer).ends_with("-sim-status-503"));
 
-        let (answer, lasted) = ask(&ONCE, "all", "all-429", stream);
+        let (answer, lasted) = timed(&ONCE, "all", "all-429", stream);
         assert_eq!((answer.status, statuses(&answer)), (429, vec![429, 429, 429]));
         let after: u64 = answer.headers.text("retry-after").unwrap().parse().unwrap();
         assert!((7..=9).contains(&after), "{after}");
@@ -84,17 +70,17 @@ fn when_all_have_failed_their_errors_are_told_in_the_clients_format() {
 fn what_a_provider_said_is_told_rather_than_that_another_was_not_there() {
     for model in ["real-first", "real-last"] {
         for stream in [false, true] {
-            let (answer, _) = ask(&ONCE, "real", model, stream);
+            let (answer, _) = timed(&ONCE, "real", model, stream);
             assert_eq!((answer.status, tries(&answer).len()), (503, 2), "{}", answer.text());
             assert!(!answer.text().contains("cannot be reached"), "{model}: {}", answer.text());
         }
     }
     for stream in [false, true] {
-        let (answer, _) = ask(&ONCE, "nobody", "nobody", stream);
+        let (answer, _) = timed(&ONCE, "nobody", "nobody", stream);
         let message = openai_error(&answer, 503, "upstream_error", Some("upstream_error"));
         assert!(message.contains("cannot be reached"), "{message}");
         assert_eq!(tries(&answer).len(), 2);
-        let (answer, _) = ask(&ONCE, "nobody", "no-answer", stream);
+        let (answer, _) = timed(&ONCE, "nobody", "no-answer", stream);
         openai_error(&answer, 502, "upstream_error", Some("upstream_error"));
         assert_eq!(statuses(&answer), [502, 502, 502]);
     }
@@ -103,7 +89,7 @@ fn what_a_provider_said_is_told_rather_than_that_another_was_not_there() {
 #[test]
 fn a_refused_credential_is_passed_over_and_told_as_the_operators_problem() {
     for stream in [false, true] {
-        let (answer, _) = ask(&ONCE, "credentials", "all-refuse", stream);
+        let (answer, _) = timed(&ONCE, "credentials", "all-refuse", stream);
         openai_error(&answer, 502, "upstream_error", Some("upstream_error"));
         assert_eq!(statuses(&answer), [401, 403, 401]);
     }
@@ -115,7 +101,7 @@ fn a_request_that_is_wrong_is_wrong_for_all() {
     for stream in [false, true] {
         for status in [400, 404, 413, 422] {
             let case = format!("asked {status} {stream}");
-            let (answer, _) = ask(&ONCE, &case, &format!("asked-{status}"), stream);
+            let (answer, _) = timed(&ONCE, &case, &format!("asked-{status}"), stream);
             assert_eq!((answer.status, tries(&answer).len()), (status, 1), "{}", answer.text());
             assert_eq!(ONCE.counts(&case), [1, 0, 0]);
         }
@@ -125,14 +111,14 @@ fn a_request_that_is_wrong_is_wrong_for_all() {
 #[test]
 fn a_prompt_that_is_too_long_goes_to_a_larger_model_and_one_that_offends_to_another() {
     for stream in [false, true] {
-        let (answer, _) = ask(&ONCE, "context", &failing("openai", "context-length"), stream);
+        let (answer, _) = timed(&ONCE, "context", &failing("openai", "context-length"), stream);
         assert_served(&answer, GEMINI, stream);
         assert_eq!(statuses(&answer), [400, 200]);
-        let (answer, _) = ask(&ONCE, "content", &failing("openai", "content-policy"), stream);
+        let (answer, _) = timed(&ONCE, "content", &failing("openai", "content-policy"), stream);
         assert_served(&answer, ANTHROPIC, stream);
         assert_eq!(statuses(&answer), [400, 200]);
         // Where the file names none, the error is the answer.
-        let (answer, _) = ask(&ONCE, "neither", &failing("anthropic", "context-length"), stream);
+        let (answer, _) = timed(&ONCE, "neither", &failing("anthropic", "context-length"), stream);
         assert_eq!((answer.status, statuses(&answer)), (400, vec![400]), "{}", answer.text());
     }
     ONCE.assert_apart();
@@ -155,7 +141,7 @@ fn a_target_that_cannot_do_what_is_asked_for_is_passed_over() {
             assert_eq!(statuses(&answer), [503, 200], "{fault}");
             assert_eq!(ONCE.counts(&case)[1..], [0, 1], "{fault}");
             // What all can do reaches the second.
-            let (answer, _) = ask(&ONCE, &format!("able {fault} {stream}"), &format!("heard-{fault}"), stream);
+            let (answer, _) = timed(&ONCE, &format!("able {fault} {stream}"), &format!("heard-{fault}"), stream);
             assert_served(&answer, ANTHROPIC, stream);
         }
         let case = format!("deaf {stream}");
@@ -206,7 +192,7 @@ fn no_header_of_a_provider_decides_whether_another_is_asked() {
     let good = good.to_string();
     let case = "forged good";
     ONCE.answer("openai", case, with(Script::whole(StatusCode::OK, "application/json", good)));
-    let (answer, _) = ask(&ONCE, case, "healthy", false);
+    let (answer, _) = timed(&ONCE, case, "healthy", false);
     assert_eq!(said(&answer, false), "forged");
     assert_named(&answer, "openai", "gpt-4o");
     assert_eq!(ONCE.counts(case), [1, 0, 0]);
@@ -215,7 +201,7 @@ fn no_header_of_a_provider_decides_whether_another_is_asked() {
         for stream in [false, true] {
             let case = format!("forged {code} {stream}");
             ONCE.answer("openai", &case, with(status(code)));
-            let (answer, _) = ask(&ONCE, &case, "healthy", stream);
+            let (answer, _) = timed(&ONCE, &case, "healthy", stream);
             assert_eq!((answer.status, statuses(&answer)), (code, vec![code]), "{}", answer.text());
             assert_eq!(ONCE.counts(&case), [1, 0, 0]);
         }
@@ -227,7 +213,7 @@ fn no_header_of_a_provider_decides_whether_another_is_asked() {
             if expected == GEMINI {
                 ONCE.answer("anthropic", &case, with(status(429)));
             }
-            let (answer, _) = ask(&ONCE, &case, "healthy", stream);
+            let (answer, _) = timed(&ONCE, &case, "healthy", stream);
             assert_served(&answer, expected, stream);
         }
     }
@@ -235,7 +221,7 @@ fn no_header_of_a_provider_decides_whether_another_is_asked() {
     for provider in ["openai", "anthropic", "gemini"] {
         ONCE.answer(provider, case, with(status(503)));
     }
-    let (answer, _) = ask(&ONCE, case, "healthy", false);
+    let (answer, _) = timed(&ONCE, case, "healthy", false);
     assert_eq!((answer.status, statuses(&answer)), (503, vec![503, 503, 503]));
     assert!([OPENAI, ANTHROPIC, GEMINI].contains(&teller(&answer).as_str()));
     ONCE.assert_sound();
@@ -267,7 +253,7 @@ fn no_header_of_a_client_decides_it_either() {
 #[test]
 fn an_error_names_no_credential_and_no_page() {
     for model in ["all-503", "nobody", "no-answer", "all-refuse"] {
-        let (answer, _) = ask(&ONCE, "silence", model, false);
+        let (answer, _) = timed(&ONCE, "silence", model, false);
         let text = answer.text().to_lowercase();
         let told = ["secret", "<html", "127.0.0.1"].into_iter().find(|word| text.contains(word));
         assert_eq!(told, None, "{text}");

@@ -2,15 +2,17 @@
 #![cfg(test)]
 
 use dragoman::simulate::{Piece, Script};
-use dragoman_tests::chain::{ANTHROPIC, Chain, GEMINI, OPENAI, assert_served, chat, failing, said, tries};
+use dragoman_tests::chain::{
+    ANTHROPIC, Chain, GEMINI, OPENAI, assert_served, failing, said, status, statuses, timed, tries,
+};
 use dragoman_tests::clock::assert_quicker;
 use dragoman_tests::envoy::skips;
 use dragoman_tests::http::Response;
 use dragoman_tests::scene::openai_error;
-use http::{HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderName, HeaderValue, header};
 use serde_json::json;
 use std::sync::LazyLock;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Each target once, the slow ones first.
 static ONCE: LazyLock<Chain> = LazyLock::new(|| {
@@ -40,20 +42,6 @@ fn targets(answer: &Response) -> Vec<String> {
     tries(answer).into_iter().map(|(target, _)| target).collect()
 }
 
-fn statuses(answer: &Response) -> Vec<u16> {
-    tries(answer).into_iter().map(|(_, status)| status).collect()
-}
-
-fn status(code: u16) -> Script {
-    Script::new(StatusCode::from_u16(code).unwrap())
-}
-
-fn ask(chain: &Chain, case: &str, model: &str, stream: bool) -> (Response, Duration) {
-    let begun = Instant::now();
-    let answer = chain.send(&chat(case, model, stream));
-    (answer, begun.elapsed())
-}
-
 #[test]
 fn the_same_target_is_tried_again_before_the_next() {
     for stream in [false, true] {
@@ -63,7 +51,7 @@ fn the_same_target_is_tried_again_before_the_next() {
             for _ in 0..2 {
                 AGAIN.answer("openai", &case, status(503));
             }
-            let (answer, lasted) = ask(&AGAIN, &case, "healthy", stream);
+            let (answer, lasted) = timed(&AGAIN, &case, "healthy", stream);
             assert_served(&answer, OPENAI, stream);
             assert_eq!(statuses(&answer), [503, 503, 200]);
             lasted
@@ -73,7 +61,7 @@ fn the_same_target_is_tried_again_before_the_next() {
         for _ in 0..3 {
             AGAIN.answer("openai", &case, status(500));
         }
-        let (answer, _) = ask(&AGAIN, &case, "healthy", stream);
+        let (answer, _) = timed(&AGAIN, &case, "healthy", stream);
         assert_served(&answer, ANTHROPIC, stream);
         assert_eq!(statuses(&answer), [500, 500, 500, 200]);
         assert_eq!(AGAIN.counts(&case), [3, 1, 0]);
@@ -91,7 +79,7 @@ fn a_provider_that_asks_for_a_pause_gets_it_unless_it_is_too_long() {
             assert_quicker(Duration::from_millis(least + 900), |round| {
                 let case = format!("pause {name} {stream} {round}");
                 AGAIN.answer("openai", &case, pausing(name, value));
-                let (answer, lasted) = ask(&AGAIN, &case, "healthy", stream);
+                let (answer, lasted) = timed(&AGAIN, &case, "healthy", stream);
                 assert_served(&answer, OPENAI, stream);
                 assert_eq!(statuses(&answer), [429, 200]);
                 assert!(lasted >= Duration::from_millis(least), "{name}: {lasted:?}");
@@ -102,7 +90,7 @@ fn a_provider_that_asks_for_a_pause_gets_it_unless_it_is_too_long() {
         assert_quicker(Duration::from_millis(900), |round| {
             let case = format!("too long {stream} {round}");
             AGAIN.answer("openai", &case, pausing("retry-after", "20"));
-            let (answer, lasted) = ask(&AGAIN, &case, "healthy", stream);
+            let (answer, lasted) = timed(&AGAIN, &case, "healthy", stream);
             assert_served(&answer, ANTHROPIC, stream);
             assert_eq!(targets(&answer), [OPENAI, ANTHROPIC]);
             lasted
@@ -111,7 +99,7 @@ fn a_provider_that_asks_for_a_pause_gets_it_unless_it_is_too_long() {
         assert_quicker(Duration::from_millis(900), |round| {
             let case = format!("alone {stream} {round}");
             AGAIN.answer("openai", &case, pausing("retry-after", "20"));
-            let (answer, lasted) = ask(&AGAIN, &case, OPENAI, stream);
+            let (answer, lasted) = timed(&AGAIN, &case, OPENAI, stream);
             assert_eq!((answer.status, answer.headers.text("retry-after")), (429, Some("20")));
             assert_eq!(AGAIN.counts(&case), [1, 0, 0]);
             lasted
@@ -123,13 +111,13 @@ fn a_provider_that_asks_for_a_pause_gets_it_unless_it_is_too_long() {
 #[test]
 fn waiting_for_one_after_the_other_is_not_taken_for_a_stalled_stream() {
     for stream in [false, true] {
-        let (answer, lasted) = ask(&ONCE, "stalled", "slow-chain", stream);
+        let (answer, lasted) = timed(&ONCE, "stalled", "slow-chain", stream);
         assert_served(&answer, GEMINI, stream);
         assert_eq!(statuses(&answer), [504, 504, 504, 504, 504, 504, 200]);
         assert!(lasted > Duration::from_secs(6), "{lasted:?}");
     }
     // A stream that stalls is ended all the same.
-    let (answer, lasted) = ask(&ONCE, "stalled", &failing("openai", "hang-after-4"), true);
+    let (answer, lasted) = timed(&ONCE, "stalled", &failing("openai", "hang-after-4"), true);
     assert!(!answer.text().contains("[DONE]") && lasted < Duration::from_secs(15), "{lasted:?}: {}", answer.text());
 }
 
@@ -138,7 +126,7 @@ fn the_deadline_bounds_all_tries_together() {
     for stream in [false, true] {
         // Envoy closes a connection of HTTP/1.1 a second after it has ended the stream.
         assert_quicker(Duration::from_millis(4_900), |_| {
-            let (answer, lasted) = ask(&AGAIN, "deadline", "hanging", stream);
+            let (answer, lasted) = timed(&AGAIN, "deadline", "hanging", stream);
             openai_error(&answer, 504, "upstream_error", Some("upstream_error"));
             assert!(lasted >= Duration::from_millis(2_500), "{lasted:?}");
             assert!(answer.headers.get("x-dragoman-attempts").is_some());
@@ -166,7 +154,7 @@ fn the_deadline_does_not_cut_an_answer_that_has_begun() {
     script.body.push(Piece::new(format!("data: {stop}\n\ndata: [DONE]\n\n")));
     AGAIN.answer("openai", "long stream", status(503).with(header::RETRY_AFTER, HeaderValue::from_static("0")));
     AGAIN.answer("openai", "long stream", script);
-    let (answer, _) = ask(&AGAIN, "long stream", "healthy", true);
+    let (answer, _) = timed(&AGAIN, "long stream", "healthy", true);
     assert_eq!(said(&answer, true), "one two");
     assert_eq!(statuses(&answer), [503, 200]);
 }

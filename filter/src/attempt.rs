@@ -8,7 +8,6 @@ use std::rc::Rc;
 use dragoman_core::{
     attempt::Attempt,
     error::{Error, Kind, Shape},
-    headers::Headers,
     plan::{NEXT_PROPERTY, Next, Plan, RETRY_HEADER},
 };
 use proxy_wasm::{
@@ -150,7 +149,7 @@ impl HttpContext for AttemptStream {
         }
         self.stream.answered();
         let headers = self.stream.response_headers();
-        self.turn(|courier, stream| courier.answer(stream, Headers(&headers), end))
+        self.turn(|courier, stream| courier.answer(stream, headers.headers(), end))
     }
 
     fn on_http_response_body(&mut self, length: usize, end: bool) -> Action {

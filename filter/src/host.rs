@@ -1,4 +1,4 @@
-//! The only file that calls the host, and the one that knows when it may.
+//! The only file that calls the host, but for one call ([`crate::import`]), and the one that knows when it may.
 //!
 //! The SDK panics on a status that it does not expect, and a panic ends every stream of the worker. The host answers with
 //! such a status when a header map or a buffer is touched in the wrong phase of a stream. So each stream carries its
@@ -17,7 +17,7 @@ use std::{
 
 use dragoman_core::{
     attempt::Front,
-    headers::Headers,
+    headers::{HeaderMap, Headers},
     host::{Clock, Conflict, Entropy, Metadata, Store, Version},
     splitmix,
     step::{HeaderEdits, Reply},
@@ -26,6 +26,8 @@ use proxy_wasm::{
     hostcalls,
     types::{Action, BufferType, MapType, MetricType},
 };
+
+use crate::import;
 
 /// How far a stream has come: what can still be touched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,11 +109,11 @@ impl Stream {
         Action::Pause
     }
 
-    pub(crate) fn request_headers(&self) -> Vec<(String, Vec<u8>)> {
+    pub(crate) fn request_headers(&self) -> HeaderMap {
         self.headers(Phase::Request, MapType::HttpRequestHeaders)
     }
 
-    pub(crate) fn response_headers(&self) -> Vec<(String, Vec<u8>)> {
+    pub(crate) fn response_headers(&self) -> HeaderMap {
         self.headers(Phase::Answer, MapType::HttpResponseHeaders)
     }
 
@@ -169,8 +171,8 @@ impl Stream {
         }
     }
 
-    fn headers(&self, phase: Phase, map: MapType) -> Vec<(String, Vec<u8>)> {
-        if self.phase.get() == phase { hostcalls::get_map_bytes(map).unwrap_or_default() } else { Vec::new() }
+    fn headers(&self, phase: Phase, map: MapType) -> HeaderMap {
+        if self.phase.get() == phase { import::header_map(map) } else { HeaderMap::default() }
     }
 
     fn edit(&self, phase: Phase, map: MapType, edits: &HeaderEdits) {
@@ -252,18 +254,16 @@ pub(crate) fn as_context<T>(other: u32, current: u32, act: impl FnOnce() -> T) -
     Some(result)
 }
 
-/// Asks a cluster; the number of the call, where it could be made. Header values that are no text are left out.
-pub(crate) fn call(cluster: &str, headers: &[(String, Vec<u8>)], body: &[u8], timeout: Duration) -> Option<u32> {
-    let text = headers.iter().filter_map(|(name, value)| Some((name.as_str(), std::str::from_utf8(value).ok()?)));
-    let headers = text.collect();
+/// Asks a cluster; the number of the call, where it could be made.
+pub(crate) fn call(cluster: &str, headers: Vec<(&str, &str)>, body: &[u8], timeout: Duration) -> Option<u32> {
     // None at all would be no bound.
     let timeout = timeout.max(Duration::from_millis(1));
     hostcalls::dispatch_http_call(cluster, headers, Some(body), Vec::new(), timeout).ok()
 }
 
-/// The head of the answer to a call. Only where it has one: the SDK panics otherwise.
-pub(crate) fn call_headers() -> Vec<(String, Vec<u8>)> {
-    hostcalls::get_map_bytes(MapType::HttpCallResponseHeaders).unwrap_or_default()
+/// The head of the answer to a call.
+pub(crate) fn call_headers() -> HeaderMap {
+    import::header_map(MapType::HttpCallResponseHeaders)
 }
 
 /// The body of the answer to a call.

@@ -9,7 +9,7 @@ use std::{
 use dragoman_core::{
     exchange::{Arrival, Exchange, Head},
     gateway::Gateway,
-    headers::Headers,
+    headers::{HeaderMap, Headers},
     plan::{Mode, NEXT_PROPERTY, PASSED_OVER_PROPERTY, Plan},
     secret::Secret,
     step::{HeaderEdits, Step},
@@ -24,7 +24,7 @@ use crate::{
     host::{self, HostClock, Stream},
     observer,
     plans::{self, Place},
-    relay::{ClientHead, HeaderMap, Relay},
+    relay::{ClientHead, Relay},
     root::Ticking,
     watch,
 };
@@ -62,12 +62,12 @@ enum Attempts {
 /// A response head, read once whoever asks.
 struct ResponseHead<'a> {
     stream: &'a Stream,
-    headers: OnceCell<Vec<(String, Vec<u8>)>>,
+    headers: OnceCell<HeaderMap>,
 }
 
 impl ResponseHead<'_> {
     fn headers(&self) -> Headers<'_> {
-        Headers(self.headers.get_or_init(|| self.stream.response_headers()))
+        self.headers.get_or_init(|| self.stream.response_headers()).headers()
     }
 }
 
@@ -161,7 +161,7 @@ impl HttpContext for IngressStream {
     fn on_http_request_headers(&mut self, _: usize, end: bool) -> Action {
         self.head = Secret::new(self.stream.request_headers());
         let step =
-            observer::with_surroundings(|around| self.exchange.request_head(Headers(self.head.expose()), end, around));
+            observer::with_surroundings(|around| self.exchange.request_head(self.head.expose().headers(), end, around));
         self.act(step)
     }
 
@@ -180,7 +180,8 @@ impl HttpContext for IngressStream {
         if self.stream.has_ended() || !end {
             return Action::Pause;
         }
-        let step = observer::with_surroundings(|around| self.exchange.request_end(Headers(self.head.expose()), around));
+        let step =
+            observer::with_surroundings(|around| self.exchange.request_end(self.head.expose().headers(), around));
         self.act(step)
     }
 
@@ -188,7 +189,8 @@ impl HttpContext for IngressStream {
         if self.stream.has_ended() {
             return Action::Pause;
         }
-        let step = observer::with_surroundings(|around| self.exchange.request_end(Headers(self.head.expose()), around));
+        let step =
+            observer::with_surroundings(|around| self.exchange.request_end(self.head.expose().headers(), around));
         self.act(step)
     }
 

@@ -8,6 +8,7 @@ mod alarm;
 mod attempt;
 mod courier;
 mod host;
+mod import;
 mod ingress;
 mod observer;
 mod plans;

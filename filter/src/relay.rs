@@ -13,7 +13,7 @@ use std::{
 
 use dragoman_core::{
     attempt::{Attempt, Outgoing, Progress, Release},
-    headers::Headers,
+    headers::{HeaderMap, Headers},
     plan::{Next, Plan},
     secret::Secret,
     step::{Chunk, HeaderEdits, Name, Reply},
@@ -26,9 +26,6 @@ use crate::{
     host::{self, HostClock, Stream},
     root::Ticking,
 };
-
-/// Headers as the host hands them over.
-pub(crate) type HeaderMap = Vec<(String, Vec<u8>)>;
 
 /// Headers of the client's request that are about its own connection: where Envoy's router would see to them, they are left out
 /// of the module's calls.
@@ -209,9 +206,9 @@ impl Relay {
             }
         };
         let body = body.whole().unwrap_or_default();
-        let headers = edited(self.head.of_call(), &edits);
+        let headers = edited(self.head.of_call(), &edits).collect();
         let patience = plan.patience(attempt.target(), host::now());
-        let call = host::call(plan.cluster(attempt.target()), &headers, &body, patience);
+        let call = host::call(plan.cluster(attempt.target()), headers, &body, patience);
         match call {
             Some(_) => self.state = State::Calling(attempt),
             None => {
@@ -230,14 +227,14 @@ impl Relay {
             return self.next();
         }
         let head = host::call_headers();
-        let status = host::read_status(Headers(&head));
-        if Headers(&head).get(SERVICE_TIME).is_none() {
+        let status = host::read_status(head.headers());
+        if head.headers().get(SERVICE_TIME).is_none() {
             let details = if status == 504 { "timeout" } else { "" };
             self.plan.lost(status, details, host::now());
             return self.next();
         }
         let body = host::call_body(length);
-        let progress = attempt.answer(status, Headers(&head), body.is_empty(), &HostClock);
+        let progress = attempt.answer(status, head.headers(), body.is_empty(), &HostClock);
         let progress = if let Progress::Held(held) = progress { held.chunk(&body, true, &HostClock) } else { progress };
         match progress {
             Progress::Released(Release { status: told, headers: edits, body: chunk }, flow) => {
@@ -246,9 +243,9 @@ impl Relay {
                     Chunk::Keep => body,
                     Chunk::Replace(other) => other,
                 };
-                let head = edited(head, &edits).into_iter().filter(|(name, _)| !OF_TRANSPORT.contains(&name.as_str()));
-                let text = |(name, value)| Some((Name::Owned(name), String::from_utf8(value).ok()?));
-                self.reply(&Reply { status: told.unwrap_or(status), headers: head.filter_map(text).collect(), body });
+                let head = edited(head.headers().iter(), &edits).filter(|(name, _)| !OF_TRANSPORT.contains(name));
+                let headers = head.map(|(name, value)| (Name::Owned(name.into()), value.into())).collect();
+                self.reply(&Reply { status: told.unwrap_or(status), headers, body });
                 None
             }
             Progress::Instead(reply) => {
@@ -272,18 +269,20 @@ impl Relay {
 
 impl ClientHead {
     /// What of it a call can have.
-    fn of_call(&self) -> HeaderMap {
-        let is_private = |name: &String| self.private.iter().any(|private| private == name);
-        let map = self.all.expose().iter();
-        map.filter(|(name, _)| !is_private(name) && !OF_CLIENT.contains(&&**name)).cloned().collect()
+    fn of_call(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        let is_private = |name: &str| self.private.iter().any(|private| private == name);
+        self.all.expose().headers().iter().filter(move |(name, _)| !is_private(name) && !OF_CLIENT.contains(name))
     }
 }
 
-/// A header map after these changes.
-fn edited(mut map: HeaderMap, edits: &HeaderEdits) -> HeaderMap {
-    map.retain(|(name, _)| {
-        !edits.remove.iter().any(|removed| removed == name) && !edits.set.iter().any(|(set, _)| set == name)
-    });
-    map.extend(edits.set.iter().map(|(name, value)| (name.clone().into_owned(), value.clone().into_bytes())));
-    map
+/// Headers after these changes. Values that are no text are left out.
+fn edited<'a>(
+    headers: impl Iterator<Item = (&'a str, &'a [u8])>,
+    edits: &'a HeaderEdits,
+) -> impl Iterator<Item = (&'a str, &'a str)> {
+    let is_changed =
+        |name: &str| edits.remove.iter().any(|removed| removed == name) || edits.set.iter().any(|(set, _)| set == name);
+    let kept = headers.filter(move |(name, _)| !is_changed(name));
+    let kept = kept.filter_map(|(name, value)| Some((name, str::from_utf8(value).ok()?)));
+    kept.chain(edits.set.iter().map(|(name, value)| (&**name, value.as_str())))
 }

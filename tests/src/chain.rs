@@ -15,6 +15,7 @@ use http::StatusCode;
 use serde_json::{Map, Value, json};
 use socket2::{Domain, Socket, Type};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::time::{Duration, Instant};
 
 /// The key that clients come with; no provider may see it.
 pub const CLIENT_KEY: &str = "sk-client-secret-0001";
@@ -297,6 +298,29 @@ pub fn held(text: &str, gate: &Gate) -> Script {
     let mut script = Script::whole(StatusCode::OK, "application/json", answer.to_string());
     script.body = script.body.into_iter().map(|piece| piece.behind(gate)).collect();
     script
+}
+
+/// An answer of this status that says nothing.
+///
+/// # Panics
+/// On what is no status.
+#[must_use]
+pub fn status(code: u16) -> Script {
+    Script::new(StatusCode::from_u16(code).expect("a status"))
+}
+
+/// How each try has ended, as the answer says.
+#[must_use]
+pub fn statuses(answer: &Response) -> Vec<u16> {
+    tries(answer).into_iter().map(|(_, status)| status).collect()
+}
+
+/// Asks for a chat, and how long the whole answer took.
+#[must_use]
+pub fn timed(chain: &Chain, case: &str, model: &str, stream: bool) -> (Response, Duration) {
+    let begun = Instant::now();
+    let answer = chain.send(&chat(case, model, stream));
+    (answer, begun.elapsed())
 }
 
 /// Providers that are waited for as long as a test needs, for files without one that never answers.

@@ -7,7 +7,7 @@ use arbitrary::Arbitrary;
 use dragoman_core::{
     attempt::{Attempt, Flow, Held, Progress},
     exchange::{Arrival, Exchange, Head},
-    headers::Headers,
+    headers::HeaderMap,
     host::{Clock, Entropy, Surroundings},
     live::Observer,
     plan::Plan,
@@ -152,7 +152,7 @@ fuzz_target!(|events: Vec<Event>| {
                 head.extend(map(headers));
                 // A stream has one head, and it comes first.
                 if plan.is_none() && !is_answered {
-                    take(exchange.request_head(Headers(&head), end, &around), &mut plan, &mut is_answered);
+                    take(exchange.request_head(head.into_iter().collect::<HeaderMap>().headers(), end, &around), &mut plan, &mut is_answered);
                 }
             }
             Event::Ask(provider, stream) => {
@@ -167,7 +167,7 @@ fuzz_target!(|events: Vec<Event>| {
                 is_answered |= exchange.request_chunk(body.into_bytes()).is_some();
             }
             Event::Chunk(piece) => is_answered |= exchange.request_chunk(piece).is_some(),
-            Event::End => take(exchange.request_end(Headers(&[]), &around), &mut plan, &mut is_answered),
+            Event::End => take(exchange.request_end(HeaderMap::default().headers(), &around), &mut plan, &mut is_answered),
             Event::LocalReply(status, details) => {
                 let arrival = exchange.response_head(&mut Local(status, details), &Epoch);
                 is_answered |= matches!(arrival, Arrival::Instead(_) | Arrival::Abandoned(_));
@@ -184,9 +184,9 @@ fuzz_target!(|events: Vec<Event>| {
                 }
             }
             Event::Answer { status, headers, end } => {
-                let headers: Vec<_> = map(headers).collect();
+                let headers: HeaderMap = map(headers).collect();
                 attempt = match attempt {
-                    Try::Fresh(fresh) => advance(fresh.answer(status, Headers(&headers), end, &Epoch)),
+                    Try::Fresh(fresh) => advance(fresh.answer(status, headers.headers(), end, &Epoch)),
                     other => other,
                 };
             }

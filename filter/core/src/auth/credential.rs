@@ -41,11 +41,12 @@ fn bearer(value: &[u8]) -> Option<&[u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::headers::HeaderMap;
     use alloc::{vec, vec::Vec};
 
     fn key(headers: &[(&str, &str)], query: &str) -> Option<Vec<u8>> {
-        let headers: Vec<_> = headers.iter().map(|(n, v)| (String::from(*n), v.as_bytes().to_vec())).collect();
-        Credential::of(Headers(&headers), query).map(|credential| credential.0.to_vec())
+        let headers = headers.iter().copied().collect::<HeaderMap>();
+        Credential::of(headers.headers(), query).map(|credential| credential.0.to_vec())
     }
 
     #[test]

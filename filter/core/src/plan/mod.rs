@@ -299,11 +299,11 @@ impl Plan {
         let until = self.until();
         let mut progress = self.progress.borrow_mut();
         let wait = progress.wait();
+        let sent = now.saturating_add(wait);
         // What is left after a time-out that rang early is no time.
-        if progress.has_begun() && now.saturating_add(wait).saturating_add(EARLY) >= until {
+        if progress.has_begun() && sent.saturating_add(EARLY) >= until {
             return None;
         }
-        let sent = now.saturating_add(wait);
         // Behind the router Envoy's time-out of the try runs during the wait.
         let timed = if self.mode == Mode::Native { now } else { sent };
         progress.begin(sent, timed, &self.observer).map(|target| (target, wait))

@@ -22,6 +22,7 @@ const BY_PROVIDER: &[(&str, Trouble)] = &[
     ("upstream_per_try_idle_timeout", Trouble::Timeout),
     ("upstream_max_stream_duration_reached", Trouble::Timeout),
     ("upstream_response_timeout", Trouble::Timeout),
+    ("response_timeout", Trouble::Timeout),
     ("stream_idle_timeout", Trouble::Timeout),
 ];
 

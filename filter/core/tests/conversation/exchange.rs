@@ -2,8 +2,8 @@
 
 mod streams;
 
-use crate::stage::{self, ask, gateway, open, pieces, post};
-use dragoman_core::{headers::Headers, usage::Usage};
+use crate::stage::{self, ask, carried, gateway, open, pieces, post};
+use dragoman_core::usage::Usage;
 
 const CHAT: &str = "/v1/chat/completions";
 const SSE: &[(&str, &str)] = &[(":status", "200"), ("content-type", "text/event-stream; charset=utf-8")];
@@ -33,7 +33,8 @@ fn the_credential_is_the_providers_and_the_callers_stays_here() {
     ];
     let sent =
         ask(&open(), post("/v1/chat/completions?key=client&a=1", more), &[br#"{"model":"openai/gpt-4o"}"#]).sent();
-    let headers = Headers(&sent.headers);
+    let headers = carried(&sent.headers);
+    let headers = headers.headers();
     assert_eq!(headers.text("authorization"), Some("Bearer secret-OPENAI_API_KEY"));
     assert_eq!(headers.text(":authority"), Some("api.openai.com"));
     assert_eq!(headers.text(":path"), Some("/v1/chat/completions?a=1"));
@@ -281,7 +282,7 @@ fn what_another_provider_left_in_a_history_does_not_reach_openai() {
     }
     assert!(text.contains(r#""tool_call_id":"call_1""#) && text.contains(r#""x":[1.50]"#), "{text}");
     let length = text.len().to_string();
-    assert_eq!(Headers(&sent.headers).text("content-length"), Some(length.as_str()));
+    assert_eq!(carried(&sent.headers).headers().text("content-length"), Some(length.as_str()));
 }
 
 #[test]
@@ -378,6 +379,6 @@ fn a_routers_deadline_may_be_longer_than_the_files() {
         let target = sent.plan.first().unwrap();
         assert_eq!(sent.plan.patience(&target, sent.plan.made_at()).as_secs(), seconds, "{path}");
         assert_eq!(sent.plan.longest_patience().as_secs(), seconds, "{path}");
-        assert_eq!(Headers(&sent.headers).text("x-envoy-upstream-rq-per-try-timeout-ms"), asked, "{path}");
+        assert_eq!(carried(&sent.headers).headers().text("x-envoy-upstream-rq-per-try-timeout-ms"), asked, "{path}");
     }
 }

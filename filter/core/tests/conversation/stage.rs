@@ -7,7 +7,7 @@ use dragoman_core::{
     config,
     exchange::Exchange,
     gateway::Gateway,
-    headers::Headers,
+    headers::HeaderMap,
     host::{Clock, Entropy, Surroundings},
     live::Observer,
     plan::{Next, Plan},
@@ -15,8 +15,8 @@ use dragoman_core::{
     store::Memory,
 };
 
-/// A header map as Envoy hands it over.
-pub(crate) type HeaderMap = Vec<(String, Vec<u8>)>;
+/// A header map as Envoy keeps it.
+pub(crate) type Pairs = Vec<(String, Vec<u8>)>;
 
 /// The first of January 2026.
 pub(crate) struct NewYear;
@@ -44,7 +44,7 @@ pub(crate) enum Asked {
 /// A request as its provider got it.
 pub(crate) struct Sent {
     pub(crate) plan: Rc<Plan>,
-    pub(crate) headers: HeaderMap,
+    pub(crate) headers: Pairs,
     pub(crate) body: Vec<u8>,
     /// Who knows how targets fare.
     pub(crate) observer: Rc<Observer>,
@@ -55,7 +55,7 @@ pub(crate) struct Sent {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
-    pub(crate) headers: HeaderMap,
+    pub(crate) headers: Pairs,
     pub(crate) body: Vec<u8>,
     /// How many bytes had come from the provider when the first went to the client.
     pub(crate) held: usize,
@@ -77,7 +77,7 @@ pub(crate) fn open() -> Rc<Gateway> {
 }
 
 /// The head of a JSON request, and these headers.
-pub(crate) fn post(path: &str, more: &[(&str, &[u8])]) -> HeaderMap {
+pub(crate) fn post(path: &str, more: &[(&str, &[u8])]) -> Pairs {
     let usual: [(&str, &[u8]); 4] = [
         (":method", b"POST"),
         (":path", path.as_bytes()),
@@ -89,18 +89,18 @@ pub(crate) fn post(path: &str, more: &[(&str, &[u8])]) -> HeaderMap {
 }
 
 /// Sends a request in these pieces.
-pub(crate) fn ask(gateway: &Rc<Gateway>, mut headers: HeaderMap, pieces: &[&[u8]]) -> Asked {
+pub(crate) fn ask(gateway: &Rc<Gateway>, mut headers: Pairs, pieces: &[&[u8]]) -> Asked {
     let observer = Observer::new(Rc::new(Memory::default()));
     let around = Surroundings { clock: &NewYear, entropy: &NewYear, observer: &observer, metadata: &() };
     let mut exchange = Exchange::new(Rc::clone(gateway));
-    let step = match exchange.request_head(Headers(&headers), pieces.is_empty(), &around) {
+    let step = match exchange.request_head(carried(&headers).headers(), pieces.is_empty(), &around) {
         Step::Wait => {
             for piece in pieces {
                 if let Some(reply) = exchange.request_chunk(piece.to_vec()) {
                     return Asked::Refused(reply);
                 }
             }
-            exchange.request_end(Headers(&headers), &around)
+            exchange.request_end(carried(&headers).headers(), &around)
         }
         step @ Step::Forward(..) if !pieces.is_empty() => {
             panic!("a request is never sent on before its body is known: {step:?}")
@@ -149,10 +149,10 @@ impl Asked {
 impl Sent {
     /// The provider answers in these pieces; the last one may be empty, as Envoy's often is.
     pub(crate) fn answered(self, status: u16, headers: &[(&str, &str)], pieces: &[&[u8]]) -> Answer {
-        let mut map: HeaderMap = headers.iter().map(|(n, v)| ((*n).to_owned(), v.as_bytes().to_vec())).collect();
+        let mut map: Pairs = headers.iter().map(|(n, v)| ((*n).to_owned(), v.as_bytes().to_vec())).collect();
         let mut answer = Answer { status, headers: Vec::new(), body: Vec::new(), held: 0 };
         let mut buffer = Vec::new();
-        let mut progress = self.attempt.answer(status, Headers(&map), pieces.is_empty(), &NewYear);
+        let mut progress = self.attempt.answer(status, carried(&map).headers(), pieces.is_empty(), &NewYear);
         if let Progress::Instead(reply) = progress {
             let headers =
                 reply.headers.into_iter().map(|(name, value)| (name.into_owned(), value.into_bytes())).collect();
@@ -198,7 +198,7 @@ impl Sent {
 }
 
 impl Answer {
-    fn release(&mut self, map: &mut HeaderMap, release: &Release, buffer: &[u8]) {
+    fn release(&mut self, map: &mut Pairs, release: &Release, buffer: &[u8]) {
         self.status = release.status.unwrap_or(self.status);
         self.held = buffer.len();
         apply(map, &release.headers);
@@ -209,7 +209,8 @@ impl Answer {
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        Headers(&self.headers).text(name)
+        let found = self.headers.iter().find(|(found, _)| found == name);
+        found.and_then(|(_, value)| str::from_utf8(value).ok())
     }
 
     pub(crate) fn text(&self) -> &str {
@@ -234,7 +235,12 @@ pub(crate) fn pieces(document: &[u8], seed: u64) -> Vec<&[u8]> {
     pieces
 }
 
-fn apply(headers: &mut HeaderMap, edits: &HeaderEdits) {
+/// A header map as Envoy hands it over.
+pub(crate) fn carried(pairs: &Pairs) -> HeaderMap {
+    pairs.iter().map(|(name, value)| (name, value)).collect()
+}
+
+fn apply(headers: &mut Pairs, edits: &HeaderEdits) {
     headers.retain(|(name, _)| !edits.remove.iter().any(|removed| removed == name));
     for (name, value) in &edits.set {
         headers.retain(|(present, _)| present != name);

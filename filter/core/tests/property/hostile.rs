@@ -3,7 +3,7 @@
 
 use dragoman_core::{
     dialect::{Downstream, Upstream, openai_chat::OpenAiChat},
-    headers::Headers,
+    headers::HeaderMap,
     sse::Decoder,
 };
 use proptest::{prelude::*, sample::Index};
@@ -88,13 +88,13 @@ proptest! {
         now in any::<u64>(),
     ) {
         let names = ["requests-limit", "requests-remaining", "requests-reset", "tokens-limit", "tokens-remaining", "tokens-reset"];
-        let headers: Vec<(String, Vec<u8>)> = names
+        let headers: HeaderMap = names
             .iter()
             .zip(values)
-            .map(|(name, value)| (format!("anthropic-ratelimit-{name}"), value.into_bytes()))
+            .map(|(name, value)| (format!("anthropic-ratelimit-{name}"), value))
             .collect();
         for (upstream, _) in UPSTREAMS {
-            for (name, value) in upstream.rate_limits(Headers(&headers), now) {
+            for (name, value) in upstream.rate_limits(headers.headers(), now) {
                 prop_assert!(is_header(&name, &value), "{name}: {value}");
             }
         }

@@ -17,7 +17,7 @@ use core::{cell::Cell, time::Duration};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{auth::Credential, config, gateway::Gateway};
+use crate::{auth::Credential, config, gateway::Gateway, headers::HeaderMap};
 
 /// A gateway of this file.
 struct Bench {
@@ -45,7 +45,7 @@ struct Ask<'a> {
     key: &'a str,
     endpoint: Endpoint,
     path: &'a str,
-    headers: Vec<(String, Vec<u8>)>,
+    headers: HeaderMap,
     model: Option<&'a str>,
     stream: bool,
     has_tools: bool,
@@ -96,7 +96,7 @@ impl Default for Ask<'_> {
             key: "",
             endpoint: Endpoint::ChatCompletions,
             path: "/v1/chat/completions",
-            headers: Vec::new(),
+            headers: HeaderMap::default(),
             model: None,
             stream: false,
             has_tools: false,
@@ -171,7 +171,7 @@ impl Bench {
             caller: &caller,
             endpoint: ask.endpoint,
             path: ask.path,
-            headers: Headers(&ask.headers),
+            headers: ask.headers.headers(),
             model: ask.model,
             stream: ask.stream,
             has_tools: ask.has_tools,

@@ -124,7 +124,7 @@ fn sticky_is_by_key_or_header_too() {
     let of_key = routed(&json!({"strategy": "split", "targets": targets, "sticky": "key"}));
     assert_eq!(orders(&of_key, &any(), &World::default()).len(), 1);
     let of_header = routed(&json!({"strategy": "split", "targets": targets, "sticky": "header:X-Session"}));
-    let with = |value: &str| Ask { headers: [("x-session".to_owned(), value.into())].into(), ..any() };
+    let with = |value: &str| Ask { headers: HeaderMap::from_iter([("x-session", value)]), ..any() };
     let mut seen = BTreeSet::new();
     for session in 0..100 {
         let ask = with(&format!("s{session}"));
@@ -279,7 +279,7 @@ fn every_condition_of_a_rule_is_looked_at() {
     };
     let plain = json!({});
     let of_ml = json!({"team": "ml", "labels": {"app": "shop", "tier": "gold"}});
-    let header = |value: &[u8]| Ask { headers: [("x-tier".to_owned(), value.to_vec())].into(), ..any() };
+    let header = |value: &[u8]| Ask { headers: HeaderMap::from_iter([("x-tier", value)]), ..any() };
     for (when, attributes, ask, expected) in [
         (json!({}), &plain, any(), true),
         (json!({"model": "gpt-4o*"}), &plain, asking("gpt-4o"), true),

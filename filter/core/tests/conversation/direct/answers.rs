@@ -225,7 +225,7 @@ fn the_flex_tier_is_known_wherever_it_is_asked_for() {
     ] {
         let sent = sent(path, body);
         assert_eq!(
-            Headers(&sent.headers).text("x-envoy-upstream-stream-duration-ms").is_some(),
+            carried(&sent.headers).headers().text("x-envoy-upstream-stream-duration-ms").is_some(),
             expected,
             "{path} {body}"
         );

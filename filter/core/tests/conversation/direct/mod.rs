@@ -7,12 +7,10 @@ mod scope;
 
 use std::rc::Rc;
 
-use dragoman_core::{
-    error::Shape, gateway::Gateway, headers::Headers, host::Clock, live::Observer, step::Reply, usage::Usage,
-};
+use dragoman_core::{error::Shape, gateway::Gateway, host::Clock, live::Observer, step::Reply, usage::Usage};
 use serde_json::{Value, json};
 
-use crate::stage::{Answer, Asked, HeaderMap, NewYear, Sent, ask, gateway, pieces, post};
+use crate::stage::{Answer, Asked, NewYear, Pairs, Sent, ask, carried, gateway, pieces, post};
 
 pub(super) const OPEN: &str = r#"{
     "providers": {
@@ -53,7 +51,7 @@ pub(super) fn keyed() -> Rc<Gateway> {
     gateway(OPEN)
 }
 
-pub(super) fn head(method: &str, path: &str, key: &str) -> HeaderMap {
+pub(super) fn head(method: &str, path: &str, key: &str) -> Pairs {
     let bearer = format!("Bearer {key}");
     let mut head = post(path, &[(":method", method.as_bytes()), ("authorization", bearer.as_bytes())]);
     if method != "POST" {
@@ -68,7 +66,8 @@ pub(super) fn sent(path: &str, body: &str) -> Sent {
 
 /// Path, credential and body, as the provider got them.
 pub(super) fn got(sent: &Sent) -> (String, String, String) {
-    let headers = Headers(&sent.headers);
+    let headers = carried(&sent.headers);
+    let headers = headers.headers();
     let secrets = ["authorization", "x-api-key", "x-goog-api-key", "api-key"];
     let secrets: Vec<_> = secrets.iter().filter_map(|name| headers.text(name)).collect();
     let length = headers.text("content-length").map(|length| length.parse::<usize>().unwrap());

@@ -103,10 +103,11 @@ fn the_gateways_credential_takes_the_place_of_the_clients() {
     }
     assert_eq!(got(&sent("/two/embeddings", r#"{"model":"small-1"}"#)).1, "Bearer secret-B");
     let headers = sent("/claude/messages", r#"{"model":"m"}"#).headers;
-    assert_eq!(Headers(&headers).text("anthropic-version"), Some("2023-06-01"));
+    assert_eq!(carried(&headers).headers().text("anthropic-version"), Some("2023-06-01"));
     let own: [(&str, &[u8]); 2] = [("anthropic-version", b"2099-01-01"), ("anthropic-beta", b"x")];
     let headers = ask(&open(), post("/claude/messages", &own), &[br#"{"model":"m"}"#]).sent().headers;
-    let header = |name| Headers(&headers).text(name);
+    let headers = carried(&headers);
+    let header = |name| headers.headers().text(name);
     assert_eq!((header("anthropic-version"), header("anthropic-beta")), (Some("2099-01-01"), Some("x")));
 }
 
