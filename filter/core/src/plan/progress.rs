@@ -205,7 +205,7 @@ impl Progress {
             // A refusal is no answer whose time would tell anything.
             Some(trip) if status < 500 => trip.refused(millis(now)),
             // One that the operator has taken out of `retry.statuses`: the provider's failure all the same.
-            Some(trip) => trip.erred(millis(now), cooldown),
+            Some(trip) => trip.erred(millis(now), health::Trouble::ServerError, cooldown),
             None => {}
         }
     }
@@ -229,10 +229,15 @@ impl Progress {
         }
     }
 
-    /// Nothing more comes of the last try or its answer, and that is the provider's doing.
-    pub(super) fn break_off(&mut self, symptom: health::Symptom, cooldown: Cooldown, now: Duration) {
-        if let Some(trip) = self.trip.take() {
-            trip.failed(millis(now), symptom, cooldown);
+    /// Nothing more comes of the last try or its answer, and that is the provider's doing, or may be.
+    pub(super) fn break_off(&mut self, trouble: health::Trouble, cooldown: Cooldown, now: Duration) {
+        match self.trip.take() {
+            // A client that stops to read looks the same: it must not move the traffic of others.
+            Some(trip) if self.is_settled && trouble == health::Trouble::Timeout => {
+                trip.erred(millis(now), trouble, cooldown);
+            }
+            Some(trip) => trip.failed(millis(now), health::Symptom { trouble, retry_after: None }, cooldown),
+            None => {}
         }
     }
 
