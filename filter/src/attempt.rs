@@ -21,7 +21,6 @@ use crate::{
     host::{self, Stream},
     plans,
     root::Ticking,
-    watch,
 };
 
 /// See the module's documentation.
@@ -123,11 +122,8 @@ impl HttpContext for AttemptStream {
         if end {
             return self.send();
         }
-        if self.ticking.watch.begin(&self.stream) {
-            Action::Pause
-        } else {
-            self.stream.reply(&watch::explanation().reply(Shape::OpenAi))
-        }
+        self.ticking.watch.begin(&self.stream);
+        Action::Pause
     }
 
     fn on_http_request_body(&mut self, _: usize, end: bool) -> Action {
@@ -139,12 +135,13 @@ impl HttpContext for AttemptStream {
     }
 
     fn on_http_request_trailers(&mut self, _: usize) -> Action {
+        self.ticking.watch.see_body();
         // The body before trailers ends without saying so.
         if matches!(self.state, State::Preparing) { self.send() } else { Action::Pause }
     }
 
     fn on_http_response_headers(&mut self, _: usize, end: bool) -> Action {
-        if self.stream.has_ended() || self.ticking.watch.has_failed() {
+        if self.stream.has_ended() {
             return Action::Continue;
         }
         self.stream.answered();
