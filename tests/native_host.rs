@@ -1,6 +1,6 @@
 //! The real filter, both roles, in the fake host: that they fit, and that the host would show it if they did not.
 
-use dragoman_tests::abi::{Gateway, Headers, Outcome, Root, Stream, Vm};
+use dragoman_tests::abi::{Gateway, Headers, Outcome, Process, Root, Stream, Vm};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -199,6 +199,28 @@ fn a_plan_lives_as_long_as_its_exchange() {
     exchange.finish();
     let reply = attempt().replied();
     assert_eq!(reply.status(), 503, "{}", reply.text());
+}
+
+#[test]
+fn nothing_is_sent_where_envoy_has_chosen_another_cluster_than_the_plan() {
+    let process = Process::default();
+    let vm = Vm::in_process(&process);
+    let gateway = Gateway::load(&vm, &trying(1));
+    for (told, chosen) in [(Some("dragoman_other"), None), (None, Some("dragoman_other"))] {
+        let mut exchange = gateway.exchange();
+        let _ = exchange.request(head("/v1/chat/completions"), &[STREAM]).forwarded();
+        let next = exchange.client.filter_state("dragoman.next").expect("the plan has a name");
+        let next = String::from_utf8(next).expect("text");
+        let (cluster, rest) = next.split_once('#').expect("a token");
+        let again = gateway.exchange();
+        again.attempt.set_property(&["dragoman.next"], [told.unwrap_or(cluster), "#", rest].concat().as_bytes());
+        again.attempt.set_property(&["xds", "cluster_name"], chosen.unwrap_or(cluster).as_bytes());
+        let abandoned = process.metric("dragoman.plans_abandoned");
+        let reply = again.attempt.request(head("/v1/chat/completions"), &[STREAM]).replied();
+        assert_eq!(reply.status(), 503, "{}", reply.text());
+        assert_eq!(reply.headers.text("x-dragoman-attempts"), Some("openai/gpt-4o=503,openai/gpt-4o=503"));
+        assert_eq!(process.metric("dragoman.plans_abandoned"), abandoned + 1);
+    }
 }
 
 /// A call costs a third of a microsecond, and a whole one where bytes come back. Whoever needs one more says so here.
