@@ -8,6 +8,7 @@ use crate::{
     auth::KeyTable,
     catalogue::Catalogue,
     config::{self, Config, Provider as Section, RetryMode},
+    limit,
     map::NameMap,
     plan::{Mode, Signpost},
     provider::{Spec, Vendor},
@@ -28,6 +29,8 @@ pub struct Gateway {
     pub max_body: u64,
     /// Who is asked for what.
     pub routing: Routing,
+    /// What may be used up, by whom: one for all environments.
+    pub limits: Rc<limit::Policy>,
     /// The environment that it is for; `None` at the top level.
     pub environment: Option<String>,
     /// What it is otherwise, by environment.
@@ -87,10 +90,11 @@ impl Gateway {
     /// The same, of a configuration that nobody else needs.
     #[must_use]
     pub fn load(mut config: Config, environment: impl Fn(&str) -> Option<String>) -> Self {
-        let mut gateway = Self::within(&config, None, &environment);
+        let limits = Rc::new(limit::Policy::new(&config));
+        let mut gateway = Self::within(&config, None, &limits, &environment);
         for place in 0..config.environments.len() {
             let outside = config.enter(place);
-            let inside = Self::within(&config, Some(place), &environment);
+            let inside = Self::within(&config, Some(place), &limits, &environment);
             if let Some(name) = &inside.environment {
                 gateway.environments.insert(name.clone(), Rc::new(inside));
             }
@@ -100,7 +104,12 @@ impl Gateway {
     }
 
     /// One level of the file: an environment, by its place, or the top.
-    fn within(config: &Config, place: Option<usize>, environment: &dyn Fn(&str) -> Option<String>) -> Self {
+    fn within(
+        config: &Config,
+        place: Option<usize>,
+        limits: &Rc<limit::Policy>,
+        environment: &dyn Fn(&str) -> Option<String>,
+    ) -> Self {
         let environment = &environment;
         let providers = config.providers.iter().filter(|provider| provider.enabled);
         let providers: Vec<_> =
@@ -112,6 +121,7 @@ impl Gateway {
             catalogue,
             providers,
             max_body: config.max_body,
+            limits: Rc::clone(limits),
             environment: place.and_then(|place| config.environments.get(place)).map(|level| level.name.clone()),
             environments: NameMap::default(),
             default_first_byte: config.longest_first_byte(),

@@ -67,6 +67,10 @@ impl<'n, V> NameMap<'n, V> {
         self.values.is_empty()
     }
 
+    pub(crate) fn values(&self) -> impl Iterator<Item = &V> {
+        self.values.iter()
+    }
+
     pub(crate) fn get(&self, name: &str) -> Option<&V> {
         self.values.get(place(&self.places, name)?)
     }

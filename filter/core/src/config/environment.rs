@@ -11,7 +11,6 @@ use super::{
     limit::Limit,
     provider::OWN_ACCOUNT,
     raw::{Account, AuthMode, BaseUrl, Config, Credential, Key, Provider},
-    reference::Silence,
     router::Router,
     routing::{ROUTING, Routing, Strategy},
     text::{LABEL, PROVIDER_NAME, ROUTER_NAME},
@@ -185,7 +184,6 @@ impl Named for Environment {
 
 impl Section for Environment {
     const NAME: &'static str = "environment";
-    const PENDING: &'static [(&'static str, Silence)] = &[("limits", Silence::Unsafe)];
     const DOC: &'static str =
         "What is otherwise for requests that name it in `x-dragoman-env`; all else is as at the top level.";
 

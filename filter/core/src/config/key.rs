@@ -50,8 +50,7 @@ pub struct Byok {
 impl Section for Key {
     const NAME: &'static str = "key";
     const DOC: &'static str = "A client's key: who it is and what it may use.";
-    const PENDING: &'static [(&'static str, Silence)] =
-        &[("team", Silence::Harmless), ("budgets", Silence::Unsafe), ("cost_tags", Silence::Harmless)];
+    const PENDING: &'static [(&'static str, Silence)] = &[("cost_tags", Silence::Harmless)];
 
     fn declare<F: Fields<Self>>(fields: &mut F) -> Self {
         let id = fields.required("id", &LABEL, |key| &key.id, "Its identifier, unique.");
@@ -127,7 +126,6 @@ impl Named for Team {
 impl Section for Team {
     const NAME: &'static str = "team";
     const DOC: &'static str = "Several keys that share a budget and limits.";
-    const PENDING: &'static [(&'static str, Silence)] = &[("budgets", Silence::Unsafe)];
 
     fn declare<F: Fields<Self>>(fields: &mut F) -> Self {
         Self {

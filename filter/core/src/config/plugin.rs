@@ -127,7 +127,7 @@ mod tests {
         let provider = r#""providers":{"p":{"kind":"ollama","base_url":"http://127.0.0.1:1"}}"#;
         for (more, pointer) in [
             (r#""cache":{"max_bytes":"1MiB"}"#, "/config/cache"),
-            (r#""limits":[{"name":"l","of":"requests","per":"minute","max":1,"scope":"key"}]"#, "/config/limits"),
+            (r#""limits_backend":{"ratelimit_service":{"cluster":"c"}}"#, "/config/limits_backend"),
         ] {
             let document = alloc::format!(r#"{{"role":"ingress","config":{{{provider},{more}}}}}"#);
             let problems = Plugin::parse(&document).unwrap_err();

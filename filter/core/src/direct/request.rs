@@ -23,6 +23,12 @@ use crate::{
     surface::{has_escaped_slash, is_version},
 };
 
+/// What of a path says that nothing is generated and nothing is billed.
+const FREE: &[&str] = &["count_tokens", "countTokens", "input_tokens", "moderations", "show"];
+
+/// What says that tokens are read, and none are written.
+const WITHOUT_TEXT: &[&str] = &["embed", "Embed", "rerank"];
+
 /// See the module's documentation.
 #[derive(Debug)]
 pub(crate) struct Request {
@@ -170,6 +176,15 @@ impl Request {
     /// The format of the answer.
     pub(crate) const fn format(&self) -> &'static Format {
         self.call.format
+    }
+
+    /// Which of its tokens cost something: its own, and those of its answer.
+    pub(crate) fn costs(&self) -> (bool, bool) {
+        let Call { path, place, tells_tokens, .. } = &self.call;
+        let verb = if let Place::Path(_, verb) = place { verb.as_str() } else { "" };
+        let is_one_of = |words: &[&str]| words.iter().any(|word| path.contains(word) || verb.contains(word));
+        let costs = *tells_tokens && !is_one_of(FREE);
+        (costs, costs && !is_one_of(WITHOUT_TEXT))
     }
 
     /// Whether its answer can tell tokens that nobody else has counted.

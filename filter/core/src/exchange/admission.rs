@@ -59,6 +59,11 @@ impl OwnWay {
             Self::Ai => Way::Ai,
         }
     }
+
+    /// The router that is named.
+    pub(super) fn router(self) -> Option<String> {
+        if let Self::Router(name) = self { Some(name) } else { None }
+    }
 }
 
 /// What the head says, or the answer that it already calls for.

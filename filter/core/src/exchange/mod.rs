@@ -8,6 +8,7 @@ mod admission;
 mod arrival;
 mod brought;
 mod environment;
+mod limiting;
 mod listing;
 mod planning;
 mod steer;
@@ -121,7 +122,7 @@ impl Exchange {
                         self.state = State::Forwarded(Rc::clone(&plan));
                         Step::Forward(plan, edits)
                     }
-                    Err(error) => Step::Reply(error.reply(shape)),
+                    Err(refused) => Step::Reply(refused.reply(shape)),
                 }
             }
             State::Fresh | State::Forwarded(_) | State::Settled => {

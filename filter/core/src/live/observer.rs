@@ -16,6 +16,7 @@ use crate::{
 use super::{
     Probe, Roster, Trip, View,
     flights::{BEAT_MILLIS, Counts, Flights},
+    gate::Gate,
     record::{Sample, Traffic, Went},
     roster::Rosters,
     slot::{Slot, Slots},
@@ -42,6 +43,7 @@ pub struct Observer {
     told: RefCell<Told>,
     /// When the last round of samples ended.
     ended_at_millis: Cell<u64>,
+    pub(super) gate: Gate,
 }
 
 /// What others know of the requests that this worker has under way.
@@ -67,6 +69,7 @@ impl Observer {
     #[must_use]
     pub fn new(store: Rc<dyn Store>) -> Rc<Self> {
         Rc::new(Self {
+            gate: Gate::new(&store),
             store,
             rosters: RefCell::default(),
             slots: RefCell::default(),

@@ -10,6 +10,7 @@ use crate::health::{Name, NameRef};
 
 use super::{
     Roster,
+    average::Average,
     flights::Counts,
     record::{IDLE_MILLIS, MOST_UNLISTED},
 };
@@ -32,6 +33,8 @@ pub(super) struct Slot {
     used_at_millis: Cell<u64>,
     /// How many of this worker's tries in a row have not shown how quick the target is.
     blanks: Cell<u32>,
+    /// How many tokens this worker's answers have of late.
+    pub(super) output_tokens: Cell<Average>,
 }
 
 /// Whose place it is.
@@ -100,7 +103,14 @@ impl Kind {
 impl Slot {
     fn new(name: NameRef<'_>, kind: Kind, now_millis: u64) -> Self {
         let (name, kind) = (Rc::new(name.to_owned()), Cell::new(kind));
-        Self { name, kind, under_way: Cell::new(0), used_at_millis: Cell::new(now_millis), blanks: Cell::new(0) }
+        Self {
+            name,
+            kind,
+            under_way: Cell::new(0),
+            used_at_millis: Cell::new(now_millis),
+            blanks: Cell::new(0),
+            output_tokens: Cell::default(),
+        }
     }
 
     pub(super) fn is_listed(&self) -> bool {
@@ -115,6 +125,13 @@ impl Slot {
     /// A try has shown how quick the target is.
     pub(super) fn measured(&self) {
         self.blanks.set(0);
+    }
+
+    /// An answer had so many tokens.
+    pub(super) fn answered(&self, tokens: u64) {
+        let mut average = self.output_tokens.get();
+        average.add(tokens);
+        self.output_tokens.set(average);
     }
 
     /// A try is over and has not.

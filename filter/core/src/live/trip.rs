@@ -58,6 +58,9 @@ impl Trip {
     pub fn succeeded(mut self, now_millis: u64, output_tokens: Option<u64>) {
         self.tell_success(now_millis);
         let Self { is_stream, is_told, .. } = self;
+        if let Some(tokens) = output_tokens {
+            self.slot.answered(tokens);
+        }
         self.leave_sample(now_millis, Went::Well { is_stream, output_tokens, is_told });
     }
 

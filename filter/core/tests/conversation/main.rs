@@ -16,6 +16,7 @@ mod direct;
 mod environment;
 mod exchange;
 mod gemini;
+mod limits;
 mod ollama;
 mod recordings;
 mod stage;
