@@ -36,6 +36,17 @@ pub(super) struct Reading {
     pub(super) body: Kept,
 }
 
+impl Reading {
+    /// Who asks, and by which router.
+    pub(super) fn asker(&self) -> (Caller, Option<String>) {
+        let router = match &self.asks {
+            Asks::Chat(way) => way.router(),
+            Asks::Direct(_) => None,
+        };
+        (self.caller.clone(), router)
+    }
+}
+
 /// What is asked for.
 #[derive(Debug)]
 pub(super) enum Asks {
@@ -61,8 +72,8 @@ impl OwnWay {
     }
 
     /// The router that is named.
-    pub(super) fn router(self) -> Option<String> {
-        if let Self::Router(name) = self { Some(name) } else { None }
+    pub(super) fn router(&self) -> Option<String> {
+        if let Self::Router(name) = self { Some(name.clone()) } else { None }
     }
 }
 

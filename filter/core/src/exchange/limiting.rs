@@ -9,7 +9,7 @@ use crate::{
     error::{Error, Kind, Shape},
     gateway::Gateway,
     host::Surroundings,
-    limit::{self, Denied, Refusal, headers},
+    limit::{self, Asker, Denied, Refusal, headers},
     plan::{Allowance, Estimate, Plan},
     route::estimate,
     step::Reply,
@@ -32,6 +32,22 @@ impl From<Error> for Refused {
     fn from(error: Error) -> Self {
         Self { error, headers: Vec::new() }
     }
+}
+
+/// Tells the limits of who asked for something that nobody can be asked for.
+pub(super) fn tell(
+    refused: Refused,
+    gateway: &Gateway,
+    (caller, router): (Caller, Option<String>),
+    around: &Surroundings<'_>,
+) -> Refused {
+    let seed = around.observer.seed(around.entropy).ok().filter(|_| refused.headers.is_empty());
+    let Some(seed) = seed else { return refused };
+    let asker = Asker { caller: &caller, environment: gateway.environment.as_deref(), router: router.as_deref() };
+    let mut claims = gateway.limits.claims(seed, asker, "", "");
+    claims.retain(|claim| claim.is_own);
+    let standings = around.observer.limiter().standings(claims, around.clock.epoch_millis());
+    Refused { headers: headers(&standings, gateway.limits.soft), ..refused }
 }
 
 /// Lets a plan's request in, if its caller's limits and those of one of its targets have room.

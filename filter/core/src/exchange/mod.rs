@@ -24,6 +24,7 @@ use self::{
     admission::{Reading, admit},
     arrival::arrival,
     environment::settle,
+    limiting::tell,
     planning::plan,
 };
 use crate::{
@@ -117,12 +118,19 @@ impl Exchange {
         match mem::replace(&mut self.state, State::Settled) {
             State::Reading(reading) => {
                 let shape = reading.shape;
+                let asker = (!self.gateway.limits.is_empty()).then(|| reading.asker());
                 match plan(&self.gateway, *reading, headers, around) {
                     Ok((plan, edits)) => {
                         self.state = State::Forwarded(Rc::clone(&plan));
                         Step::Forward(plan, edits)
                     }
-                    Err(refused) => Step::Reply(refused.reply(shape)),
+                    Err(refused) => {
+                        let refused = match asker {
+                            Some(asker) => tell(refused, &self.gateway, asker, around),
+                            None => refused,
+                        };
+                        Step::Reply(refused.reply(shape))
+                    }
                 }
             }
             State::Fresh | State::Forwarded(_) | State::Settled => {

@@ -52,6 +52,12 @@ fn failures_tell_the_limits_too() {
         let answer = sent.answered(status, &[("content-type", kind)], &[b"{}"]);
         assert_eq!(answer.header("x-ratelimit-limit-requests"), Some("5"), "{status}");
     }
+    // Nor is what is refused before anybody is asked an exception.
+    for body in ["{", r#"{"model":"nobody-has-this"}"#] {
+        let reply = desk.refuse("sk-a", body);
+        assert!(matches!(reply.status, 400 | 404), "{}", reply.status);
+        assert_eq!(header(&reply, "x-ratelimit-remaining-requests"), Some("5"), "{body}");
+    }
     let sent = desk.send("sk-a", &chat(400, 10));
     let _ = sent.plan.late(sent.plan.until());
     assert_eq!(header(&sent.plan.verdict(), "x-ratelimit-limit-requests"), Some("5"));
