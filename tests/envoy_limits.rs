@@ -1,6 +1,7 @@
 //! Limits that hold, through a real Envoy with four workers: no more is let in than there is room for, whoever asks, and what was
 //! used is known to the token.
 #![cfg(test)]
+#![expect(clippy::arithmetic_side_effects, reason = "a test that cannot count fails")]
 
 use dragoman::simulate::Options;
 use dragoman_tests::http::{Connection, Request, Response};
