@@ -88,7 +88,7 @@ impl Section for Config {
                 &RATIO,
                 Decimal::thousandths(800),
                 |config| &config.soft_threshold,
-                "The part of a limit or budget from which answers warn.",
+                "The part of a budget from which answers warn.",
             ),
             limits_backend: fields.defaulted(
                 "limits_backend",

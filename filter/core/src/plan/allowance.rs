@@ -15,6 +15,7 @@ use core::{cell::RefCell, fmt::Write as _, time::Duration};
 use super::{End, Next, Plan, Target, progress::millis};
 use crate::{
     auth::Caller,
+    config::Measure,
     gateway::Gateway,
     host::Entropy,
     limit::{Amounts, Asker, Claim, Grant, Refusal, Seed, headers},
@@ -82,7 +83,8 @@ impl Allowance {
     }
 
     fn admit(&self, target: &Target, entropy: &dyn Entropy, now: Duration) -> Result<(), Refusal> {
-        let (claims, amounts) = (self.claims(target), self.amounts(target, now));
+        let claims = self.claims(target);
+        let amounts = self.amounts(target, &claims, now);
         let grant = self.observer.limiter().admit(claims, &amounts, entropy, millis(now))?;
         *self.hold.borrow_mut() = Hold { grant: Some(grant), target: Some(target.clone()), flowed: Flowed::default() };
         Ok(())
@@ -94,7 +96,8 @@ impl Allowance {
         if hold.target.as_ref().is_some_and(|current| current.is(target)) {
             return true;
         }
-        let (claims, amounts) = (self.claims(target), self.amounts(target, now));
+        let claims = self.claims(target);
+        let amounts = self.amounts(target, &claims, now);
         let is_let_in = hold.grant.as_mut().is_none_or(|grant| grant.move_to(claims, &amounts, millis(now)).is_ok());
         if is_let_in {
             hold.target = Some(target.clone());
@@ -108,20 +111,24 @@ impl Allowance {
         let reserved = hold.grant.as_ref().map(Grant::standings).unwrap_or_default();
         let mut claims = self.claims(target);
         claims.retain(|claim| !reserved.iter().any(|standing| standing.claim == *claim));
-        claims.is_empty() || self.observer.limiter().check(claims, &self.amounts(target, now), millis(now)).is_ok()
+        let amounts = self.amounts(target, &claims, now);
+        claims.is_empty() || self.observer.limiter().check(claims, &amounts, millis(now)).is_ok()
     }
 
     /// What a request to this target may cost.
-    fn amounts(&self, target: &Target, now: Duration) -> Amounts {
+    fn amounts(&self, target: &Target, claims: &[Claim], now: Duration) -> Amounts {
         let usual = || self.observer.usual_output(target, millis(now)).unwrap_or(USUAL_OUTPUT);
         let output = self.estimate.max_output_tokens.unwrap_or_else(usual);
         let output = output.min(target.max_output_tokens.unwrap_or(u64::MAX));
-        self.cost(target, &Usage { input: self.estimate.input_tokens, output, ..Usage::default() })
+        self.cost(target, claims.iter(), &Usage { input: self.estimate.input_tokens, output, ..Usage::default() })
     }
 
-    fn cost(&self, target: &Target, usage: &Usage) -> Amounts {
-        let price = self.gateway.catalogue.price(&target.provider, &target.model);
-        Amounts { input_tokens: usage.input, output_tokens: usage.output, nano_usd: price.nano_usd(usage) }
+    /// What of that these limits count: a price is looked up for those only that are for money.
+    fn cost<'c>(&self, target: &Target, mut claims: impl Iterator<Item = &'c Claim>, usage: &Usage) -> Amounts {
+        let is_money = claims.any(|claim| claim.rule.of == Measure::Spend);
+        let price = is_money.then(|| self.gateway.catalogue.price(&target.provider, &target.model));
+        let nano_usd = price.map_or(0, |price| price.nano_usd(usage));
+        Amounts { input_tokens: usage.input, output_tokens: usage.output, nano_usd }
     }
 
     /// The request has used this up. Where the provider has not told, or not to the end, it is what has come of the answer.
@@ -136,7 +143,8 @@ impl Allowance {
                 Usage { input, output: told.output.max(hold.flowed.tokens()), ..told }
             }
         };
-        grant.settle(&self.cost(target, &usage), millis(now));
+        let cost = self.cost(target, grant.standings().iter().map(|standing| &standing.claim), &usage);
+        grant.settle(&cost, millis(now));
     }
 
     /// Nobody has answered the request.
