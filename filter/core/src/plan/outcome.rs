@@ -99,10 +99,10 @@ impl Plan {
             Kind::UpstreamUnavailable,
             "The route of this gateway leads a retry to another provider than the one whose turn it is.",
         );
-        let mut progress = self.progress.borrow_mut();
-        progress.strand(error.kind.status());
-        let reply = error.reply(self.inquiry.shape).with("x-dragoman-attempts", progress.attempts());
-        self.limited(reply)
+        self.progress.borrow_mut().strand();
+        let reply = self.limited(error.reply(self.inquiry.shape).with("x-dragoman-attempts", self.attempts()));
+        self.release_allowance();
+        reply
     }
 
     /// Whether the try under way has had the time that a try at its target may take.
