@@ -46,8 +46,9 @@ test-sdk: wasm cli envoy
 fuzz: doctor
 	scripts/fuzz
 
-# What the gateway costs: Envoy with it and without it, side by side on two processors, about five minutes. QUICK=1 takes less
-# than one and is for a look; DOCS=1 puts the table into docs/performance.md. It fails where a request does, not for slowness.
+# What the gateway costs: Envoy with it and without it, side by side on two processors, about seven minutes. QUICK=1 takes less
+# than one and is for a look; DOCS=1 puts the table into docs/performance.md and its figures into docs/performance.json. It fails
+# where a request does, not for slowness.
 bench: wasm cli envoy
 	scripts/wasm build --noop
 	CARGO_PROFILE_RELEASE_LTO=false CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 cargo build --release -p dragoman-bench --target-dir target/cli

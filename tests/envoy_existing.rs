@@ -10,8 +10,10 @@ use dragoman_tests::plain::Plain;
 use dragoman_tests::scene::{hello, openai_error};
 use serde_json::{Value, json};
 use std::fs;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 const GUIDE: &str = "docs/existing-envoy.md";
@@ -234,5 +236,60 @@ fn what_reaches_the_provider_is_the_requests_own_and_nothing_of_the_gateways() {
         assert_eq!(machine.openai.take_requests().len(), 2, "{name}");
         machine.openai.clear();
         let _ = machine.openai.take_requests();
+    }
+}
+
+/// Somebody's filter that lets heads pass and looks into bodies: an external one, whose service says nothing until Envoy goes on
+/// without it.
+#[test]
+fn a_filter_before_it_that_holds_bodies_is_waited_for() {
+    const HELD: Duration = Duration::from_secs(1);
+    let (guide, machine) = (Guide::read(), Machine::new());
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let silent_address = silent.local_addr().unwrap();
+    for name in ENVOYS {
+        let write = |address| {
+            let mut envoy = machine.perform(&guide, address, true);
+            let port = json!({"address": silent_address.ip(), "port_value": silent_address.port()});
+            let cluster = json!([{
+                "name": "silent",
+                "load_assignment": {"cluster_name": "silent", "endpoints": [
+                    {"lb_endpoints": [{"endpoint": {"address": {"socket_address": port}}}]},
+                ]},
+                "typed_extension_protocol_options": {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+                    "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+                    "explicit_http_config": {"http2_protocol_options": {}},
+                }},
+            }]);
+            insert(&mut envoy["static_resources"]["clusters"], &cluster);
+            let manager =
+                &mut envoy["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"];
+            let filter = json!([{"name": "guard", "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor",
+                "grpc_service": {"envoy_grpc": {"cluster_name": "silent"}},
+                "failure_mode_allow": true,
+                "message_timeout": format!("{}s", HELD.as_secs()),
+                "processing_mode": {
+                    "request_header_mode": "SKIP", "request_body_mode": "BUFFERED", "response_header_mode": "SKIP",
+                },
+            }}]);
+            insert(&mut manager["http_filters"], &filter);
+            envoy
+        };
+        let envoy = Plain::start_foreign(&artefact(name), write, &[CREDENTIAL]);
+        thread::scope(|scope| {
+            // Some that a worker has before it has seen the first body.
+            for mut connection in (0..3).flat_map(|_| envoy.connect_workers()) {
+                scope.spawn(move || {
+                    let begun = Instant::now();
+                    let chat = Request::post("/v1/chat/completions", &hello(false)).key(KEY);
+                    let answer = connection.ask(&chat);
+                    assert_eq!(answer.status, 200, "{name}: {}", answer.text());
+                    assert!(begun.elapsed() >= HELD, "{name}: the body was not held");
+                });
+            }
+        });
+        assert_eq!(ask(&envoy, true, "").status, 200, "{name}");
+        assert!(!envoy.log().contains("allow_on_headers_stop_iteration"), "{name}: {}", envoy.log());
     }
 }

@@ -6,7 +6,7 @@ use dragoman_tests::chain::{
     ANTHROPIC, Chain, GEMINI, OPENAI, assert_served, failing, said, status, statuses, timed, tries,
 };
 use dragoman_tests::clock::assert_quicker;
-use dragoman_tests::envoy::skips;
+use dragoman_tests::envoy::{is_dispatch, skips};
 use dragoman_tests::http::Response;
 use dragoman_tests::scene::openai_error;
 use http::{HeaderName, HeaderValue, header};
@@ -35,6 +35,25 @@ static AGAIN: LazyLock<Chain> = LazyLock::new(|| {
         config["retry"]["attempts"] = json!(2);
         config["retry"]["backoff"] = json!({"base": "50ms", "max": "1500ms"});
         config["retry"]["deadline"] = json!("3s");
+    })
+});
+
+/// The same target once more, after one to two seconds, of the two that a try may take.
+static PATIENT: LazyLock<Chain> = LazyLock::new(|| {
+    Chain::start(|config| {
+        let all = |fault: &str| ["openai", "anthropic", "gemini"].map(|provider| failing(provider, fault));
+        let [first, second, _] = all("reset");
+        let [third, fourth, _] = all("hang");
+        config["aliases"] = json!({
+            "resetting": [first, second, GEMINI],
+            "silent": [third, fourth, GEMINI],
+            "refusing": [failing("openai", "refused"), ANTHROPIC],
+        });
+        for provider in ["openai", "anthropic", "gemini", "refused"] {
+            config["providers"][provider]["timeouts"]["first_byte"] = json!("2s");
+        }
+        config["retry"]["attempts"] = json!(1);
+        config["retry"]["backoff"] = json!({"base": "2s", "max": "2s"});
     })
 });
 
@@ -105,6 +124,24 @@ fn a_provider_that_asks_for_a_pause_gets_it_unless_it_is_too_long() {
             lasted
         });
     }
+}
+
+/// Whoever sends the next try must send it to whom it is for: behind the router Envoy has chosen the cluster before the plan is
+/// asked. On the client's own stream nothing but the deadline bounds the wait.
+#[test]
+fn a_target_that_is_not_waited_for_leaves_its_connection_and_no_credential_to_the_next() {
+    for (model, served) in [("resetting", GEMINI), ("refusing", ANTHROPIC), ("silent", GEMINI)] {
+        for stream in [false, true] {
+            let case = format!("patient {model} {stream}");
+            let (answer, _) = timed(&PATIENT, &case, model, stream);
+            assert_served(&answer, served, stream);
+            let once = if is_dispatch() { 2 } else { 1 };
+            let failed = if served == GEMINI { 2 } else { 1 };
+            assert_eq!(statuses(&answer).len(), failed * once + 1, "{model}: {:?}", tries(&answer));
+        }
+    }
+    PATIENT.assert_apart();
+    PATIENT.assert_sound();
 }
 
 /// Five providers take as long as a stream may be silent, and the sixth answers.

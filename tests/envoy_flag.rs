@@ -4,7 +4,7 @@
 
 use dragoman::simulate::{Options, Simulator};
 use dragoman_tests::envoy::{artefact, root, skips};
-use dragoman_tests::http::Request;
+use dragoman_tests::http::{Request, Response};
 use dragoman_tests::plain::Plain;
 use dragoman_tests::scene::{hello, openai_error};
 use serde_json::{Value, json};
@@ -20,10 +20,18 @@ fn config(simulator: &Simulator) -> Value {
     json!({"providers": {"openai": {"kind": "openai", "base_url": base_url, "credential": {"env": "UPSTREAM_KEY"}}}})
 }
 
-fn without_setting(bootstrap: &str) -> String {
-    assert!(bootstrap.contains(SETTING), "each role has it");
-    let lines: Vec<&str> = bootstrap.lines().filter(|line| !line.contains(SETTING)).collect();
-    lines.join("\n")
+/// Takes the setting from these filters.
+fn without_setting(bootstrap: &str, filters: &[&str]) -> String {
+    let mut filter = "";
+    let mut kept = Vec::new();
+    for line in bootstrap.lines() {
+        filter = line.trim_start_matches([' ', '-']).strip_prefix("name: dragoman_").unwrap_or(filter);
+        if !(line.contains(SETTING) && filters.contains(&filter)) {
+            kept.push(line);
+        }
+    }
+    assert!(kept.len() < bootstrap.lines().count(), "{filters:?} had it");
+    kept.join("\n")
 }
 
 fn chat() -> Request {
@@ -42,8 +50,8 @@ fn with_the_setting_a_slow_sender_raises_no_alarm() {
             let bytes = &bytes;
             scope.spawn(move || {
                 connection.send(&bytes[..head]);
-                // Longer than the module waits before it looks at a request. It is what is tested, not a synchronisation.
-                thread::sleep(Duration::from_millis(300));
+                // Longer than the module waits for a body that has come. It is what is tested, not a synchronisation.
+                thread::sleep(Duration::from_millis(5_500));
                 connection.send(&bytes[head..]);
                 let answer = connection.response().unwrap();
                 assert_eq!(answer.status, 200, "{}", answer.text());
@@ -74,21 +82,35 @@ fn the_checked_in_bootstrap_is_what_the_tool_renders_and_runs_as_it_is() {
     assert_eq!(envoy.send(&Request::get("/ready")).status, 503);
 }
 
-#[test]
-fn without_the_setting_every_request_is_answered_with_its_name() {
+/// The first requests of both workers, at the same time, and a later one.
+fn assert_told(filters: &[&str]) {
     let simulator = Simulator::start(Options::default()).unwrap();
-    let envoy = Plain::start(config(&simulator), |bootstrap| without_setting(&bootstrap), &[CREDENTIAL]);
-    // The first ones of both workers, at the same time, and later ones.
-    for _ in 0..3 {
-        thread::scope(|scope| {
-            for mut connection in (0..4).flat_map(|_| envoy.connect_workers()) {
-                scope.spawn(move || {
-                    let message = openai_error(&connection.ask(&chat()), 500, "server_error", Some("misconfigured"));
-                    assert!(message.contains(SETTING), "{message}");
-                });
-            }
-        });
-    }
+    let mut config = config(&simulator);
+    // A try that may not be the only one runs behind the router.
+    config["retry"] = json!({"attempts": 1});
+    let envoy = Plain::start(config, |bootstrap| without_setting(&bootstrap, filters), &[CREDENTIAL]);
+    let assert_named = |answer: &Response| {
+        let message = openai_error(answer, 500, "server_error", Some("misconfigured"));
+        assert!(message.contains(SETTING), "{message}");
+    };
+    thread::scope(|scope| {
+        for mut connection in (0..4).flat_map(|_| envoy.connect_workers()) {
+            scope.spawn(move || assert_named(&connection.ask(&chat())));
+        }
+    });
+    assert_named(&envoy.send(&chat()));
     assert!(envoy.log().contains(SETTING), "{}", envoy.log());
     assert!(simulator.requests().is_empty());
+}
+
+#[test]
+fn without_the_setting_every_request_is_answered_with_its_name() {
+    assert_told(&["ingress", "attempt"]);
+}
+
+#[test]
+fn without_the_setting_in_the_providers_cluster_too() {
+    if !skips("without_the_setting_in_the_providers_cluster_too", "it is native") {
+        assert_told(&["attempt"]);
+    }
 }

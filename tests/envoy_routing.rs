@@ -200,8 +200,6 @@ fn the_target_that_has_less_to_do_on_all_workers_is_preferred() {
         let mut workers = CHAIN.connect_workers();
         let request = to("idle", &case, &body("gpt-4o", false)).bytes();
         for (number, worker) in workers.iter_mut().enumerate() {
-            // What a worker has under way it tells the others every tenth of a second.
-            thread::sleep(Duration::from_millis(if number == 0 { 0 } else { 500 }));
             CHAIN.answer("openai", &case, held("done", &gate));
             worker.send(&request);
             wait_until("the provider has it", || CHAIN.requests("openai", &case).len() == number + 1);

@@ -6,7 +6,7 @@ use dragoman::simulate::{Finish, Gate, Piece, Script};
 use dragoman_tests::chain::{ANTHROPIC, CLIENT_KEY, Chain, chat};
 use dragoman_tests::clock::wait_until;
 use dragoman_tests::http::{Connection, Request};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::sync::LazyLock;
 use std::thread;
 use std::time::Duration;
@@ -14,26 +14,25 @@ use std::time::Duration;
 /// How far an answer has come when it breaks, and whether it is a stream.
 const PARTS: [(&str, bool); 3] = [("body", false), ("role", true), ("content", true)];
 
-static CHAIN: LazyLock<Chain> = LazyLock::new(|| start(&json!({"first_byte": "20s", "idle": "20s"})));
-/// A gateway that waits for a second, and three for a whole answer.
-static HASTY: LazyLock<Chain> = LazyLock::new(|| start(&json!({"first_byte": "1s", "idle": "1s", "total": "3s"})));
+/// What befalls an answer, and the part that it has reached: the name of a model, too.
+static CHAIN: LazyLock<Chain> = LazyLock::new(|| {
+    let cases = PARTS.iter().flat_map(|(part, _)| ["cut", "reset", "leave"].map(|end| format!("{part}-{end}-two")));
+    let aliases = cases.map(|case| (case.clone(), json!([format!("openai/{case}"), ANTHROPIC]))).collect();
+    start(&json!({"first_byte": "20s", "idle": "20s"}), aliases)
+});
+/// A gateway that waits for three seconds, and six for a whole answer. Each plan is one try: with others it would wait as long for
+/// more of a stream as for the first content of all of them.
+static HASTY: LazyLock<Chain> =
+    LazyLock::new(|| start(&json!({"first_byte": "3s", "idle": "3s", "total": "6s"}), Map::new()));
 
-fn start(timeouts: &Value) -> Chain {
+fn start(timeouts: &Value, aliases: Map<String, Value>) -> Chain {
     Chain::start(|config| {
         for provider in config["providers"].as_object_mut().unwrap().values_mut() {
             provider["timeouts"] = timeouts.clone();
         }
         config["retry"]["cooldown"] = json!({"default": "1m", "max": "6m"});
-        for case in cases() {
-            config["aliases"][&case] = json!([format!("openai/{case}"), ANTHROPIC]);
-        }
+        config["aliases"] = aliases.into();
     })
-}
-
-/// What befalls an answer, and the part that it has reached: the name of a model, too.
-fn cases() -> Vec<String> {
-    let ends = ["cut", "reset", "leave"];
-    PARTS.iter().flat_map(|(part, _)| ends.map(|end| format!("{part}-{end}-two"))).collect()
 }
 
 fn begun(part: &str) -> Script {
@@ -65,9 +64,10 @@ fn live(chain: &Chain, model: &str) -> [Value; 4] {
     ["samples", "failure_ratio", "state", "last_failure"].map(|member| target[member].clone())
 }
 
+/// Asserts that the only try is a failure, and how its target is then.
 #[track_caller]
-fn assert_failed(chain: &Chain, model: &str, trouble: &str) {
-    let failed = [json!(1), json!(1.0), json!("cooling_down"), json!(trouble)];
+fn assert_failed(chain: &Chain, model: &str, state: &str, trouble: &str) {
+    let failed = [json!(1), json!(1.0), json!(state), json!(trouble)];
     wait_until(model, || live(chain, model) == failed);
 }
 
@@ -78,7 +78,7 @@ fn a_connection_that_the_provider_breaks_is_its_failure() {
             for (finish, end) in [(Finish::Cut, "cut"), (Finish::Reset, "reset")] {
                 let case = format!("{part}-{end}-{plan}");
                 let answer = send(&CHAIN, &case, stream, begun(part).ending(finish)).response().unwrap();
-                assert_failed(&CHAIN, &case, "connection_failed");
+                assert_failed(&CHAIN, &case, "cooling_down", "connection_failed");
                 assert!(!answer.complete || answer.status >= 500 || answer.text().contains("simulated"), "{case}");
             }
         }
@@ -94,10 +94,15 @@ fn a_client_that_leaves_is_nobodys_failure() {
             let gate = Gate::closed();
             let mut script = begun(part);
             script.body.push(Piece::new("data: more\n\n").behind(&gate));
-            let connection = send(&CHAIN, &case, stream, script);
+            let mut connection = send(&CHAIN, &case, stream, script);
             wait_until("the provider has it", || CHAIN.requests("openai", &case).len() == 1);
-            // For the part that has been sent to come through.
-            thread::sleep(Duration::from_millis(200));
+            if part == "content" {
+                assert_eq!(connection.head().unwrap().0, 200);
+                assert!(connection.chunk().unwrap().is_some());
+            } else {
+                // The part that has been sent is held, and nobody can be asked whether it has come.
+                thread::sleep(Duration::from_millis(200));
+            }
             drop(connection);
             CHAIN.wait_until_idle();
             // What a worker has seen reaches the others a tenth of a second later.
@@ -112,14 +117,14 @@ fn a_client_that_leaves_is_nobodys_failure() {
 }
 
 #[test]
-fn an_answer_that_stands_still_or_never_ends_is_the_providers_failure() {
+fn an_answer_that_stands_still_or_never_ends_is_a_failure_that_makes_nothing_cool() {
     let answer = send(&HASTY, "hang", true, begun("content").ending(Finish::Hang)).response().unwrap();
     assert_eq!((answer.status, answer.complete), (200, false));
-    assert_failed(&HASTY, "hang", "timed_out");
+    assert_failed(&HASTY, "hang", "healthy", "timed_out");
     let mut script = begun("content");
-    script.body.extend((0..40).map(|_| Piece::new(": ping\n\n").after(Duration::from_millis(200))));
+    script.body.extend((0..45).map(|_| Piece::new(": ping\n\n").after(Duration::from_millis(200))));
     let answer = send(&HASTY, "endless", true, script).response().unwrap();
     assert_eq!((answer.status, answer.complete), (200, false));
-    assert_failed(&HASTY, "endless", "timed_out");
+    assert_failed(&HASTY, "endless", "healthy", "timed_out");
     HASTY.assert_sound();
 }

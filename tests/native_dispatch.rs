@@ -9,8 +9,13 @@ const ANSWER: &str = r#"{"id":"1","object":"chat.completion","model":"gpt-4o","c
 const FIRST_BYTE: Duration = Duration::from_secs(10);
 
 fn load(vm: &Vm) -> Root<'_> {
+    load_trying(vm, 0)
+}
+
+/// With so many more tries, and ten seconds for all of them.
+fn load_trying(vm: &Vm, attempts: u32) -> Root<'_> {
     let config = json!({
-        "retry": {"mode": "dispatch", "attempts": 0},
+        "retry": {"mode": "dispatch", "attempts": attempts, "deadline": "10s"},
         "providers": {"openai": {
             "kind": "openai",
             "base_url": "http://127.0.0.1:9/v1",
@@ -128,4 +133,26 @@ fn an_answer_that_ends_with_its_head_is_an_error_of_the_providers() {
     assert_eq!(reply.status(), 502, "{}", reply.text());
     assert_eq!(reply.headers.text("x-dragoman-attempts"), Some("openai/gpt-4o=502"));
     stream.finish();
+}
+
+#[test]
+fn a_provider_is_not_asked_where_the_alarm_for_it_rings_when_no_time_is_left() {
+    let vm = Vm::new();
+    let ingress = load_trying(&vm, 1);
+    vm.add_cluster("dragoman_openai");
+    for (late, calls) in [(Duration::from_secs(1), 1), (Duration::from_millis(9_960), 0)] {
+        let stream = ask(ingress);
+        stream.set_property(&["response", "code_details"], b"via_upstream");
+        let head = [(":status", "503"), ("content-type", "application/json")];
+        assert_eq!(stream.response(head, &[r#"{"error":{"message":"busy"}}"#]), Outcome::Held);
+        pass(&vm, ingress, late);
+        assert_eq!(vm.callouts().len(), calls, "{late:?}");
+        if calls == 0 {
+            let reply = stream.response_outcome().forwarded();
+            assert_eq!((reply.status(), reply.text().contains("busy")), (503, true), "{}", reply.text());
+            assert_eq!(reply.headers.text("x-dragoman-attempts"), Some("openai/gpt-4o=503,openai/gpt-4o=504"));
+        }
+        vm.callouts().iter().for_each(|call| vm.answer(call, [(":status", "504")], b""));
+        stream.finish();
+    }
 }

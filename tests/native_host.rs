@@ -1,6 +1,6 @@
 //! The real filter, both roles, in the fake host: that they fit, and that the host would show it if they did not.
 
-use dragoman_tests::abi::{Gateway, Headers, Outcome, Vm};
+use dragoman_tests::abi::{Gateway, Headers, Outcome, Process, Root, Stream, Vm};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -74,24 +74,105 @@ fn a_reply_of_the_ingress_reaches_no_provider() {
     exchange.finish();
 }
 
+/// Time passes, and the filter's clock strikes as often as it has asked for.
+fn let_pass(vm: &Vm, root: Root<'_>, time: Duration) {
+    let mut left = time;
+    while let Some(period) = root.tick_period().filter(|period| *period <= left) {
+        vm.advance(period);
+        root.tick();
+        left = left.saturating_sub(period);
+    }
+    vm.advance(left);
+}
+
+/// Longer than the filter waits for a body that has come.
+const PATIENCE: Duration = Duration::from_secs(6);
+const SETTING: &str = "allow_on_headers_stop_iteration";
+
 #[test]
-fn loaded_without_headers_stop_iteration_it_answers_with_the_setting_to_change() {
+fn loaded_without_headers_stop_iteration_it_answers_each_request_that_hangs_with_the_setting_to_change() {
     let vm = Vm::new();
     let ingress = vm.root(&json!({"role": "ingress", "config": config()}).to_string());
-    let stream = ingress.stream().without_headers_stop_iteration();
-    assert_eq!(stream.request(head("/v1/chat/completions"), &[CHAT]), Outcome::Held);
-    let period = ingress.tick_period().expect("it watches");
-    assert!(period <= Duration::from_millis(100));
-    vm.advance(period);
-    ingress.tick();
-    let reply = stream.request_outcome().replied();
-    assert_eq!(reply.status(), 500);
-    assert!(reply.text().contains("allow_on_headers_stop_iteration"), "{}", reply.text());
+    let chat = || head("/v1/chat/completions");
+    let framed = || {
+        let mut head = chat();
+        head.add("content-length", CHAT.len().to_string().as_bytes());
+        head
+    };
+    let (first, rest) = CHAT.split_at(1);
+    for _ in 0..2 {
+        let [whole, open, partly, headless] = [(); 4].map(|()| ingress.stream().without_headers_stop_iteration());
+        assert_eq!(whole.request(framed(), &[CHAT]), Outcome::Held);
+        assert_eq!(open.request(chat(), &[CHAT]), Outcome::Held);
+        // Their senders are the ones who are late.
+        assert_eq!(partly.request_head(framed(), false), Outcome::Held);
+        assert_eq!(partly.request_chunk(rest, false), Outcome::Held);
+        assert_eq!(headless.request_head(chat(), false), Outcome::Held);
 
-    // Once it is known, at once.
-    let next = ingress.stream().without_headers_stop_iteration();
-    let reply = next.request(head("/v1/chat/completions"), &[CHAT]).replied();
-    assert!(reply.text().contains("allow_on_headers_stop_iteration"), "{}", reply.text());
+        let_pass(&vm, ingress, PATIENCE);
+        for stream in [whole, open] {
+            let reply = stream.request_outcome().replied();
+            assert_eq!(reply.status(), 500);
+            assert!(reply.text().contains(SETTING), "{}", reply.text());
+            assert_eq!(stream.response_outcome().forwarded().text(), reply.text());
+        }
+        let_pass(&vm, ingress, PATIENCE);
+        assert_eq!(partly.request_outcome(), Outcome::Held);
+        assert_eq!(partly.request_chunk(first, true), Outcome::Held);
+        let_pass(&vm, ingress, PATIENCE);
+        assert_eq!(partly.request_outcome().replied().status(), 500);
+        assert_eq!(headless.request_outcome(), Outcome::Held);
+        [whole, open, partly, headless].into_iter().for_each(Stream::finish);
+    }
+    let_pass(&vm, ingress, PATIENCE);
+    assert_eq!(ingress.tick_period(), None);
+    assert_eq!(vm.log().iter().filter(|line| line.message.contains(SETTING)).count(), 1, "{:?}", vm.log());
+}
+
+#[test]
+fn a_filter_before_it_that_holds_bodies_is_not_taken_for_the_missing_setting() {
+    let vm = Vm::new();
+    let ingress = vm.root(&json!({"role": "ingress", "config": config()}).to_string());
+    let held = || ingress.stream().behind_a_filter_that_holds_bodies();
+    let send = |stream: Stream<'_>| assert_eq!(stream.request(head("/v1/chat/completions"), &[CHAT]), Outcome::Held);
+    let stream = held();
+    send(stream);
+    let_pass(&vm, ingress, PATIENCE / 2);
+    stream.let_body_pass();
+    assert!(!stream.request_outcome().forwarded().text().is_empty());
+
+    // Once a body was seen, none is held for too long.
+    let slow = held();
+    send(slow);
+    let_pass(&vm, ingress, PATIENCE);
+    slow.let_body_pass();
+    assert!(!slow.request_outcome().forwarded().text().is_empty());
+}
+
+#[test]
+fn a_body_that_is_held_for_too_long_costs_no_other_request() {
+    let vm = Vm::new();
+    let ingress = vm.root(&json!({"role": "ingress", "config": config()}).to_string());
+    let [slow, next] = [(); 2].map(|()| ingress.stream().behind_a_filter_that_holds_bodies());
+    assert_eq!(slow.request(head("/v1/chat/completions"), &[CHAT]), Outcome::Held);
+    let_pass(&vm, ingress, PATIENCE / 2);
+    assert_eq!(next.request(head("/v1/chat/completions"), &[CHAT]), Outcome::Held);
+    let_pass(&vm, ingress, PATIENCE / 2);
+    assert_eq!(slow.request_outcome().replied().status(), 500);
+    next.let_body_pass();
+    assert!(!next.request_outcome().forwarded().text().is_empty());
+}
+
+#[test]
+fn an_attempt_without_headers_stop_iteration_answers_with_the_setting_to_change() {
+    let vm = Vm::new();
+    let attempt = vm.root(&json!({"role": "attempt"}).to_string());
+    let stream = attempt.stream().without_headers_stop_iteration();
+    // The ingress has let the body go whole: for Envoy it has been there before the attempt began.
+    assert_eq!(stream.request(head("/v1/chat/completions"), &[CHAT]), Outcome::Held);
+    let_pass(&vm, attempt, PATIENCE);
+    let reply = stream.request_outcome().replied();
+    assert!(reply.status() == 500 && reply.text().contains(SETTING), "{}", reply.text());
 }
 
 #[test]
@@ -118,6 +199,28 @@ fn a_plan_lives_as_long_as_its_exchange() {
     exchange.finish();
     let reply = attempt().replied();
     assert_eq!(reply.status(), 503, "{}", reply.text());
+}
+
+#[test]
+fn nothing_is_sent_where_envoy_has_chosen_another_cluster_than_the_plan() {
+    let process = Process::default();
+    let vm = Vm::in_process(&process);
+    let gateway = Gateway::load(&vm, &trying(1));
+    for (told, chosen) in [(Some("dragoman_other"), None), (None, Some("dragoman_other"))] {
+        let mut exchange = gateway.exchange();
+        let _ = exchange.request(head("/v1/chat/completions"), &[STREAM]).forwarded();
+        let next = exchange.client.filter_state("dragoman.next").expect("the plan has a name");
+        let next = String::from_utf8(next).expect("text");
+        let (cluster, rest) = next.split_once('#').expect("a token");
+        let again = gateway.exchange();
+        again.attempt.set_property(&["dragoman.next"], [told.unwrap_or(cluster), "#", rest].concat().as_bytes());
+        again.attempt.set_property(&["xds", "cluster_name"], chosen.unwrap_or(cluster).as_bytes());
+        let abandoned = process.metric("dragoman.plans_abandoned");
+        let reply = again.attempt.request(head("/v1/chat/completions"), &[STREAM]).replied();
+        assert_eq!(reply.status(), 503, "{}", reply.text());
+        assert_eq!(reply.headers.text("x-dragoman-attempts"), Some("openai/gpt-4o=503,openai/gpt-4o=503"));
+        assert_eq!(process.metric("dragoman.plans_abandoned"), abandoned + 1);
+    }
 }
 
 /// A call costs a third of a microsecond, and a whole one where bytes come back. Whoever needs one more says so here.

@@ -19,7 +19,6 @@ mod workload;
 
 use anyhow::Context as _;
 use clap::Parser;
-use serde_json::{Value, json};
 use std::{
     fs,
     io::{self, Write as _},
@@ -32,7 +31,7 @@ use std::{
 use crate::{
     envoy::Processors,
     load::Fleet,
-    report::{Row, Sample},
+    report::{Row, Run, Sample},
     subject::{Running, SUBJECTS, Subject},
     workload::{WORKLOADS, Workload},
 };
@@ -61,7 +60,7 @@ struct Options {
     /// Folder for the figures as JSON
     #[arg(long, default_value = "bench/results")]
     results: PathBuf,
-    /// Put the table into this document, and the figures beside it
+    /// Put the table into this document, and the figures beside it, under its name with `.json`
     #[arg(long)]
     document: Option<PathBuf>,
 }
@@ -73,12 +72,12 @@ fn main() -> anyhow::Result<()> {
     // The scripted provider and the load are one thread, see `upstream`.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let rows = runtime.block_on(measure(&options, processors))?;
-    let table = report::table(&rows);
-    write!(io::stdout().lock(), "{table}")?;
-    let figures = report::document(&rows, &about(&options));
+    let (run, table) = (about(&options), report::table(&rows));
+    write!(io::stdout().lock(), "{table}\n{run}\n")?;
+    let figures = report::document(&rows, &run);
     if let Some(document) = &options.document {
-        report::write_between_marks(document, &table)?;
-        fs::write(document.with_extension("json"), format!("{figures:#}\n"))?;
+        report::write_between_marks(document, &[table, format!("\n{run}\n")].concat())?;
+        fs::write(document.with_extension("json"), &figures)?;
     }
     store(&options, &figures)
 }
@@ -99,9 +98,7 @@ async fn measure(options: &Options, processors: Processors) -> anyhow::Result<Ve
     for workload in WORKLOADS.iter().filter(|workload| workload.name.contains(&options.workload)) {
         for running in subjects.iter().filter(|running| running.subject.takes(workload)) {
             let way = running.check(workload).await?;
-            let way = way.map_or("", |is_carried| if is_carried { " (one filter)" } else { " (two roles)" });
-            let (name, title) = running.name();
-            rows.push((Row { workload, subject: (name, title + way), samples: Vec::new() }, running));
+            rows.push((Row { workload, subject: running.name(), way, samples: Vec::new() }, running));
         }
     }
     // The first round is there for the optimiser of Envoy's VM, which does its work while code is being used.
@@ -126,29 +123,33 @@ async fn load(running: &Running, workload: &Workload, span: Duration) -> anyhow:
     Ok(Sample::new(catch, running.envoy.processor_time()?.saturating_sub(before)))
 }
 
-/// What the figures are of.
-fn about(options: &Options) -> Value {
+fn about(options: &Options) -> Run {
     let line = |program: &Path, arguments: &[&str]| {
         let output = Command::new(program).args(arguments).output().ok();
         let text = output.and_then(|output| String::from_utf8(output.stdout).ok()).unwrap_or_default();
         text.trim().to_owned()
     };
+    // Of `envoy  version: {commit}/{version}/…`.
+    let envoy = line(&options.dist.join("envoy"), &["--version"]);
     let processor = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let processor =
-        processor.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": ")).map(|found| found.1);
-    json!({
-        "commit": line(Path::new("git"), &["describe", "--always", "--dirty"]),
-        "envoy": line(&options.dist.join("envoy"), &["--version"]),
-        "processor": processor,
-        "rounds": options.rounds,
-        "span_ms": options.span,
-    })
+    let processor = processor.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    Run {
+        commit: line(Path::new("git"), &["describe", "--always", "--dirty"]),
+        envoy: envoy
+            .split_once("version: ")
+            .and_then(|(_, version)| version.split('/').nth(1))
+            .unwrap_or("?")
+            .to_owned(),
+        processor: processor.map_or("?", |(_, name)| name).to_owned(),
+        rounds: options.rounds,
+        span: Duration::from_millis(options.span),
+    }
 }
 
-fn store(options: &Options, document: &Value) -> anyhow::Result<()> {
+fn store(options: &Options, figures: &str) -> anyhow::Result<()> {
     fs::create_dir_all(&options.results)?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
     let path = options.results.join(format!("{now}.json"));
-    fs::write(&path, format!("{document:#}\n"))?;
+    fs::write(&path, figures)?;
     Ok(writeln!(io::stderr().lock(), "{}", path.display())?)
 }

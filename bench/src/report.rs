@@ -1,12 +1,29 @@
 //! From the rounds to a table: medians with their spread, and the ratios of each round's own floor.
 
-use crate::{load::Catch, workload::Workload};
+use crate::{load::Catch, subject::Way, workload::Workload};
 use anyhow::Context as _;
 use serde_json::{Value, json};
-use std::{fs, path::Path, time::Duration};
+use std::{fmt, fs, path::Path, time::Duration};
 
 const BEGIN: &str = "<!-- bench: begin -->\n";
 const END: &str = "<!-- bench: end -->";
+
+/// Decimals of figures: more would be noise.
+const MS: usize = 3;
+const RATIO: usize = 2;
+const WAIT: usize = 2;
+const RATE: usize = 0;
+
+/// What the figures are of.
+pub(crate) struct Run {
+    pub(crate) commit: String,
+    pub(crate) envoy: String,
+    pub(crate) processor: String,
+    /// Rounds that count.
+    pub(crate) rounds: usize,
+    /// Under load in each of them.
+    pub(crate) span: Duration,
+}
 
 /// What one subject made of one workload in one round.
 #[derive(Debug, Clone, Copy)]
@@ -23,6 +40,8 @@ pub(crate) struct Row {
     pub(crate) workload: &'static Workload,
     /// For programs, and for people.
     pub(crate) subject: (String, String),
+    /// Of a gateway.
+    pub(crate) way: Option<Way>,
     /// One a round.
     pub(crate) samples: Vec<Sample>,
 }
@@ -57,9 +76,22 @@ impl Spread {
         format!("{middle:.decimals$} ({least:.decimals$}–{most:.decimals$})")
     }
 
-    fn json(&self) -> Value {
-        let Self([middle, least, most]) = self;
-        json!({"median": middle, "min": least, "max": most})
+    fn json(&self, decimals: usize) -> Value {
+        let unit = 10_f64.powi(i32::try_from(decimals).unwrap_or_default());
+        let [median, min, max] = self.0.map(|figure| (figure * unit).round() / unit);
+        json!({"median": median, "min": min, "max": max})
+    }
+}
+
+impl fmt::Display for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { commit, envoy, processor, rounds, span } = self;
+        let seconds = span.as_secs_f64();
+        write!(
+            f,
+            "Commit {commit}, Envoy {envoy}, {processor}; {seconds} s of load for each row in each round, {rounds} rounds, and \
+             one before them that does not count."
+        )
     }
 }
 
@@ -91,32 +123,40 @@ pub(crate) fn table(rows: &[Row]) -> String {
         last = row.workload.title;
         let cells = [
             workload.to_owned(),
-            row.subject.1.clone(),
-            row.spread(|sample| sample.processor_ms).cell(3),
-            row.ratio(rows, |sample| sample.processor_ms).cell(2),
-            row.ratio(rows, |sample| sample.requests_per_second).cell(2),
-            row.spread(|sample| sample.first_byte_ms).cell(2),
+            row.way.map_or_else(|| row.subject.1.clone(), |way| format!("{} ({way})", row.subject.1)),
+            row.spread(|sample| sample.processor_ms).cell(MS),
+            row.ratio(rows, |sample| sample.processor_ms).cell(RATIO),
+            row.ratio(rows, |sample| sample.requests_per_second).cell(RATIO),
+            row.spread(|sample| sample.first_byte_ms).cell(WAIT),
         ];
         table.extend(["| ", &cells.join(" | "), " |\n"]);
     }
     table
 }
 
-/// The same and more for programs: every sample's figures in medians, least and most.
-pub(crate) fn document(rows: &[Row], about: &Value) -> Value {
+/// The same and more for programs: JSON, with a line for each row.
+pub(crate) fn document(rows: &[Row], run: &Run) -> String {
     let row = |row: &Row| {
         json!({
             "workload": row.workload.name,
             "subject": row.subject.0,
-            "rounds": row.samples.len(),
-            "processor_ms": row.spread(|sample| sample.processor_ms).json(),
-            "processor_ratio": row.ratio(rows, |sample| sample.processor_ms).json(),
-            "requests_per_second": row.spread(|sample| sample.requests_per_second).json(),
-            "requests_ratio": row.ratio(rows, |sample| sample.requests_per_second).json(),
-            "first_byte_ms": row.spread(|sample| sample.first_byte_ms).json(),
+            "way": row.way.map(|way| way.to_string()),
+            "processor_ms": row.spread(|sample| sample.processor_ms).json(MS),
+            "processor_ratio": row.ratio(rows, |sample| sample.processor_ms).json(RATIO),
+            "requests_per_second": row.spread(|sample| sample.requests_per_second).json(RATE),
+            "requests_ratio": row.ratio(rows, |sample| sample.requests_per_second).json(RATIO),
+            "first_byte_ms": row.spread(|sample| sample.first_byte_ms).json(WAIT),
         })
     };
-    json!({"about": about, "rows": rows.iter().map(row).collect::<Vec<_>>()})
+    let about = json!({
+        "commit": run.commit,
+        "envoy": run.envoy,
+        "processor": run.processor,
+        "rounds": run.rounds,
+        "span_ms": run.span.as_millis(),
+    });
+    let rows: Vec<_> = rows.iter().map(|line| row(line).to_string()).collect();
+    format!("{{\"about\": {about},\n\"rows\": [\n{}\n]}}\n", rows.join(",\n"))
 }
 
 /// Puts the table between the marks of a document.
@@ -141,6 +181,7 @@ mod tests {
         Row {
             workload: &WORKLOADS[0],
             subject: (subject.into(), subject.into()),
+            way: (subject != "a").then_some(Way::TwoRoles),
             samples: figures.iter().map(sample).collect(),
         }
     }
@@ -152,7 +193,30 @@ mod tests {
             [row("a", &[(100.0, 1.0), (10.0, 4.0), (80.0, 1.0)]), row("b", &[(50.0, 2.0), (5.0, 8.0), (40.0, 3.0)])];
         let table = table(&rows);
         let line = table.lines().last().unwrap();
-        assert_eq!(line, "|  | b | 3.000 (2.000–8.000) | 2.00 (2.00–3.00) | 0.50 (0.50–0.50) | 1.00 (1.00–1.00) |");
+        assert_eq!(
+            line,
+            "|  | b (two roles) | 3.000 (2.000–8.000) | 2.00 (2.00–3.00) | 0.50 (0.50–0.50) | 1.00 (1.00–1.00) |"
+        );
+    }
+
+    #[test]
+    fn programs_get_the_figures_of_the_table_and_where_attempts_ran() {
+        let run = Run {
+            commit: "c".into(),
+            envoy: "1.40.0".into(),
+            processor: "p".into(),
+            rounds: 1,
+            span: Duration::from_millis(350),
+        };
+        let text = document(&[row("a", &[(100.0, 0.123_456)]), row("b", &[(49.6, 0.2)])], &run);
+        assert_eq!(text.lines().count(), 5);
+        let document: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!((&document["about"]["rounds"], &document["about"]["span_ms"]), (&json!(1), &json!(350)));
+        assert_eq!(document["rows"][0]["processor_ms"]["median"], json!(0.123));
+        assert_eq!(document["rows"][1]["processor_ratio"]["max"], json!(1.62));
+        assert_eq!(document["rows"][1]["requests_per_second"]["min"], json!(50.0));
+        assert_eq!((&document["rows"][0]["way"], &document["rows"][1]["way"]), (&json!(null), &json!("two roles")));
+        assert!(run.to_string().contains("0.35 s of load"), "{run}");
     }
 
     #[test]

@@ -9,11 +9,11 @@ use crate::{
     load::ask_once,
     workload::Workload,
 };
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, bail, ensure};
 use serde_json::{Value, json};
 use std::{
     ffi::OsStr,
-    fs,
+    fmt, fs,
     net::SocketAddr,
     path::{Path, PathBuf},
     process::Command,
@@ -37,8 +37,22 @@ pub(crate) struct Subject {
 enum Make {
     /// By hand: one route to the provider, and this module, if any.
     Envoy { in_listener: bool, in_cluster: bool },
-    /// From a file for the gateway; this is what the file says beyond providers and keys.
-    Gateway(fn() -> Value),
+    /// From a file for the gateway.
+    Gateway {
+        /// What the file says beyond providers and keys.
+        more: fn() -> Value,
+        /// Where attempts run, if that says so; else the gateway chooses, by the request.
+        way: Option<Way>,
+    },
+}
+
+/// Where a gateway's attempt ran.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// In the listener's filter.
+    OneFilter,
+    /// In a second one, in the provider's cluster.
+    TwoRoles,
 }
 
 /// All subjects. The first is what the others are compared with.
@@ -50,21 +64,21 @@ pub(crate) const SUBJECTS: &[Subject] = &[
         title: "no-op wasm, two roles",
         make: Make::Envoy { in_listener: true, in_cluster: true },
     },
-    Subject { name: "native", title: "Dragoman", make: Make::Gateway(|| json!({})) },
+    Subject { name: "native", title: "Dragoman", make: Make::Gateway { more: || json!({}), way: None } },
     Subject {
         name: "once",
         title: "Dragoman, no second try",
-        make: Make::Gateway(|| json!({"retry": {"attempts": 0}})),
+        make: Make::Gateway { more: || json!({"retry": {"attempts": 0}}), way: None },
     },
     Subject {
         name: "chain",
         title: "Dragoman, a fallback behind",
-        make: Make::Gateway(|| json!({"fallback_models": [format!("{SPARE}/model")]})),
+        make: Make::Gateway { more: || json!({"fallback_models": [format!("{SPARE}/model")]}), way: None },
     },
     Subject {
         name: "dispatch",
         title: "Dragoman, `mode: dispatch`",
-        make: Make::Gateway(|| json!({"retry": {"mode": "dispatch"}})),
+        make: Make::Gateway { more: || json!({"retry": {"mode": "dispatch"}}), way: Some(Way::OneFilter) },
     },
 ];
 
@@ -73,14 +87,23 @@ pub(crate) struct Running {
     pub(crate) subject: &'static Subject,
     pub(crate) envoy: Envoy,
     /// Where a gateway's Envoy says what it has done.
-    admin: Option<SocketAddr>,
+    envoy_admin: Option<SocketAddr>,
     dist: PathBuf,
+}
+
+impl fmt::Display for Way {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::OneFilter => "one filter",
+            Self::TwoRoles => "two roles",
+        })
+    }
 }
 
 impl Subject {
     /// Whether it translates, checks keys and so on.
     pub(crate) fn is_gateway(&self) -> bool {
-        matches!(self.make, Make::Gateway(_))
+        matches!(self.make, Make::Gateway { .. })
     }
 
     /// Whether it is asked for this workload: a gateway and bare Envoy always.
@@ -95,15 +118,20 @@ impl Subject {
         processors: Processors,
     ) -> anyhow::Result<Running> {
         let address = free_address()?;
-        let admin = self.is_gateway().then(free_address).transpose()?;
+        let envoy_admin = self.is_gateway().then(free_address).transpose()?;
         let bootstrap = match self.make {
             Make::Envoy { in_listener, in_cluster } => {
                 by_hand(dist, address, upstream, in_listener, in_cluster).to_string()
             }
-            Make::Gateway(more) => rendered(dist, &gateway_file((address, free_address()?, admin), upstream, &more()))?,
+            Make::Gateway { more, .. } => {
+                let listen = json!({
+                    "address": address, "admin": free_address()?, "envoy_admin": envoy_admin, "concurrency": 1,
+                });
+                rendered(dist, &gateway_file(&listen, upstream, &more()))?
+            }
         };
         let envoy = Envoy::start(dist, &bootstrap, address, processors).with_context(|| self.title)?;
-        Ok(Running { subject: self, envoy, admin, dist: dist.to_owned() })
+        Ok(Running { subject: self, envoy, envoy_admin, dist: dist.to_owned() })
     }
 }
 
@@ -129,9 +157,10 @@ impl Running {
     }
 
     /// Asks once, and looks at what comes: the answer whole, and in the client's format where it is the gateway's to see to it. Of
-    /// a gateway, whether the attempt ran in the listener's filter: that is its own choice, by the request.
-    pub(crate) async fn check(&self, workload: &Workload) -> anyhow::Result<Option<bool>> {
+    /// a gateway, where the attempt ran.
+    pub(crate) async fn check(&self, workload: &Workload) -> anyhow::Result<Option<Way>> {
         let is_stream = answer(workload)?.is_stream();
+        let before = self.asked(workload).await?;
         let body = ask_once(self.envoy.address, &self.request(workload)?).await?;
         let mut marks = vec![crate::answer::LAST_WORD];
         if self.subject.is_gateway() {
@@ -140,17 +169,28 @@ impl Running {
         for mark in marks {
             ensure!(body.contains(mark), "{}, {}: no {mark} in\n{body}", self.subject.title, workload.title);
         }
-        let Some(admin) = self.admin else { return Ok(None) };
-        let count = format!("dragoman_{}(/plain)?.upstream_rq_total", workload.answer);
-        let request = format!("GET /stats?usedonly&filter={count} HTTP/1.1\r\nhost: admin.test\r\n\r\n");
-        let asked = ask_once(admin, request.as_bytes()).await?;
-        ensure!(
-            asked.contains("upstream_rq_total"),
-            "{}: no cluster of {} was asked",
-            self.subject.title,
-            workload.answer
-        );
-        Ok(Some(self.subject.name == "dispatch" || asked.contains("/plain")))
+        let Make::Gateway { way, .. } = self.subject.make else { return Ok(None) };
+        let after = self.asked(workload).await?;
+        let seen = match (after.0 - before.0, after.1 - before.1) {
+            (1, 0) => Way::TwoRoles,
+            (0, 1) => Way::OneFilter,
+            other => bail!("{}: the clusters of {} were asked {other:?} times", self.subject.title, workload.answer),
+        };
+        Ok(way.or(Some(seen)))
+    }
+
+    /// How often a gateway's Envoy has asked the cluster of this workload's answer, and the one beside it that carries no module.
+    async fn asked(&self, workload: &Workload) -> anyhow::Result<(u64, u64)> {
+        let Some(envoy_admin) = self.envoy_admin else { return Ok((0, 0)) };
+        let name = format!("cluster.dragoman_{}", workload.answer);
+        let request = b"GET /stats?filter=upstream_rq_total HTTP/1.1\r\nhost: admin.test\r\n\r\n";
+        let stats = ask_once(envoy_admin, request).await?;
+        let count = |cluster: &str| {
+            let figure =
+                stats.lines().find_map(|line| line.strip_prefix(cluster)?.strip_prefix(".upstream_rq_total: "));
+            figure.map_or(Ok(0), |figure| figure.trim().parse().context("a count is a number"))
+        };
+        Ok((count(&name)?, count(&format!("{name}/plain"))?))
     }
 }
 
@@ -203,11 +243,7 @@ fn by_hand(dist: &Path, address: SocketAddr, upstream: SocketAddr, in_listener: 
 }
 
 /// A file for the gateway: a provider an answer, one to spare, and one client key.
-fn gateway_file(
-    (address, own, admin): (SocketAddr, SocketAddr, Option<SocketAddr>),
-    upstream: SocketAddr,
-    more: &Value,
-) -> Value {
+fn gateway_file(listen: &Value, upstream: SocketAddr, more: &Value) -> Value {
     let provider = |name: &str, kind: &str| {
         let version = if kind == "openai" { "/v1" } else { "" };
         let base_url = format!("http://{upstream}/{name}{version}");
@@ -215,7 +251,7 @@ fn gateway_file(
     };
     let providers = ANSWERS.iter().map(|answer| provider(answer.name, answer.kind));
     let mut file = json!({
-        "listen": {"address": address, "admin": own, "envoy_admin": admin, "concurrency": 1},
+        "listen": listen,
         "providers": providers.chain([provider(SPARE, "openai")]).collect::<serde_json::Map<_, _>>(),
         "keys": [{"id": "bench", "sha256": KEY_SHA256, "models": ["whole/*", "*/model"]}],
     });

@@ -2,6 +2,9 @@
 //!
 //! Where the try fails, Envoy is asked for the next one, by a header of the answer; the property then says whose turn it is. A
 //! try of which nothing more is heard Envoy repeats by itself, so what it is to do then is said beforehand.
+//!
+//! The request carries the target's credential, so nothing of it is written before it is seen that Envoy has chosen the target's
+//! cluster. The plan keeps the two together by itself; a route that somebody else wrote may not.
 
 use std::rc::Rc;
 
@@ -21,7 +24,6 @@ use crate::{
     host::{self, Stream},
     plans,
     root::Ticking,
-    watch,
 };
 
 /// See the module's documentation.
@@ -52,18 +54,23 @@ impl AttemptStream {
     fn send(&mut self) -> Action {
         self.state = State::Settled;
         let next = host::property(&[NEXT_PROPERTY]).unwrap_or_default();
-        let known = Plan::token(&next).and_then(|token| Some((plans::find(token)?, token)));
-        let Some((plan, token)) = known else {
+        let known = Plan::read_signpost(&next).and_then(|(told, token)| Some((plans::find(token)?, told, token)));
+        let Some((plan, told, token)) = known else {
             let error = Error::new(
                 Kind::UpstreamUnavailable,
                 "The gateway was reloaded while it routed this request; try again.",
             );
             return self.stream.reply(&error.reply(Shape::OpenAi));
         };
-        let now = host::now();
+        let (now, is_first) = (host::now(), !plan.has_begun());
         let Some((attempt, wait)) = Attempt::next(&plan, now) else {
             return self.stream.reply(&plan.verdict());
         };
+        let cluster = plan.cluster(attempt.target());
+        if told != cluster || !(is_first || may_be_at(cluster)) {
+            host::count(plans::ABANDONED);
+            return self.stream.reply(&plan.strand());
+        }
         // Behind the router no other target can be asked from here but by an answer, and there is none.
         let courier = match Courier::prepare(&self.stream, attempt) {
             Ok(courier) => courier,
@@ -109,6 +116,11 @@ impl AttemptStream {
     }
 }
 
+/// Whether Envoy has chosen this cluster, as far as it says. A route that knows the cluster by a header chooses once, for all tries.
+fn may_be_at(cluster: &str) -> bool {
+    host::property(&["xds", "cluster_name"]).is_none_or(|chosen| chosen == cluster.as_bytes())
+}
+
 impl Context for AttemptStream {
     /// The only callback at the end of an attempt: `on_log` is never called for upstream filters.
     fn on_done(&mut self) -> bool {
@@ -123,11 +135,8 @@ impl HttpContext for AttemptStream {
         if end {
             return self.send();
         }
-        if self.ticking.watch.begin(&self.stream) {
-            Action::Pause
-        } else {
-            self.stream.reply(&watch::explanation().reply(Shape::OpenAi))
-        }
+        self.ticking.watch.begin(&self.stream);
+        Action::Pause
     }
 
     fn on_http_request_body(&mut self, _: usize, end: bool) -> Action {
@@ -139,12 +148,13 @@ impl HttpContext for AttemptStream {
     }
 
     fn on_http_request_trailers(&mut self, _: usize) -> Action {
+        self.ticking.watch.see_body();
         // The body before trailers ends without saying so.
         if matches!(self.state, State::Preparing) { self.send() } else { Action::Pause }
     }
 
     fn on_http_response_headers(&mut self, _: usize, end: bool) -> Action {
-        if self.stream.has_ended() || self.ticking.watch.has_failed() {
+        if self.stream.has_ended() {
             return Action::Continue;
         }
         self.stream.answered();

@@ -256,7 +256,7 @@ pub(crate) fn as_context<T>(other: u32, current: u32, act: impl FnOnce() -> T) -
 
 /// Asks a cluster; the number of the call, where it could be made.
 pub(crate) fn call(cluster: &str, headers: Vec<(&str, &str)>, body: &[u8], timeout: Duration) -> Option<u32> {
-    // None at all would be no bound.
+    // Envoy takes 0 ms for no time-out.
     let timeout = timeout.max(Duration::from_millis(1));
     hostcalls::dispatch_http_call(cluster, headers, Some(body), Vec::new(), timeout).ok()
 }

@@ -26,7 +26,6 @@ use crate::{
     plans::{self, Place},
     relay::{ClientHead, Relay},
     root::Ticking,
-    watch,
 };
 
 /// Largest piece of a body that is read at once: the module's memory never shrinks again.
@@ -91,11 +90,8 @@ impl IngressStream {
     fn act(&mut self, step: Step) -> Action {
         match step {
             Step::Wait => {
-                if self.ticking.watch.begin(&self.stream) {
-                    Action::Pause
-                } else {
-                    self.stream.reply(&watch::explanation().reply(dragoman_core::error::Shape::OpenAi))
-                }
+                self.ticking.watch.begin(&self.stream);
+                Action::Pause
             }
             Step::Forward(plan, edits) => {
                 if !plan.passed_over.is_empty() {
@@ -186,6 +182,7 @@ impl HttpContext for IngressStream {
     }
 
     fn on_http_request_trailers(&mut self, _: usize) -> Action {
+        self.ticking.watch.see_body();
         if self.stream.has_ended() {
             return Action::Pause;
         }
@@ -196,7 +193,7 @@ impl HttpContext for IngressStream {
 
     fn on_http_response_headers(&mut self, _: usize, end: bool) -> Action {
         // A reply of our own to a request passes here too.
-        if self.stream.has_ended() || self.ticking.watch.has_failed() {
+        if self.stream.has_ended() {
             return Action::Continue;
         }
         self.stream.answered();

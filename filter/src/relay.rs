@@ -197,22 +197,28 @@ impl Relay {
     /// Asks a target; `None` where it could not be asked, which is noted.
     fn call(&mut self, mut attempt: Attempt) -> Option<u32> {
         let plan = Rc::clone(&self.plan);
+        let now = host::now();
+        // An alarm may ring late: what would be cut at once is not asked, for it may have to be paid.
+        if plan.is_over(now) {
+            plan.late(now);
+            return None;
+        }
         // Where there may be another try the body is kept.
         let Outgoing { headers: edits, body } = match attempt.outgoing(|_| Vec::new()) {
             Ok(outgoing) => outgoing,
             Err(error) => {
-                let _ = attempt.refuse(&error, host::now());
+                let _ = attempt.refuse(&error, now);
                 return None;
             }
         };
         let body = body.whole().unwrap_or_default();
         let headers = edited(self.head.of_call(), &edits).collect();
-        let patience = plan.patience(attempt.target(), host::now());
+        let patience = plan.patience(attempt.target(), now);
         let call = host::call(plan.cluster(attempt.target()), headers, &body, patience);
         match call {
             Some(_) => self.state = State::Calling(attempt),
             None => {
-                plan.lost(503, "", host::now());
+                plan.lost(503, "", now);
             }
         }
         call

@@ -1,11 +1,15 @@
 //! Finds out whether Envoy was told `allow_on_headers_stop_iteration: true`.
 //!
 //! Without it, a filter that pauses at the headers never sees the body, and every request hangs. The setting cannot be read,
-//! so the first requests are watched: one whose body Envoy has received, but has not handed over within a tick, proves that
-//! it is missing. Once a body was seen, watching is over and costs nothing.
+//! so requests are watched until the first body comes; then watching is over and costs nothing. One that Envoy has received
+//! whole, but does not hand over for [`PATIENCE`], is answered with the name of the setting.
+//!
+//! It is answered for itself alone. A filter that stands before this one may let heads pass and hold bodies (`ext_proc` in
+//! its buffered mode), which looks the same: whatever was concluded from one request would be wrong for those after it.
 
 use std::{
     cell::{Cell, RefCell},
+    rc::Rc,
     time::Duration,
 };
 
@@ -13,91 +17,120 @@ use dragoman_core::error::{Error, Kind, Shape};
 
 use crate::host::{self, Stream};
 
-/// How long a request may wait before it is looked at.
+/// As often as the other ticks of a root context, which has but one.
 const TICK: Duration = Duration::from_millis(20);
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Setting {
-    Unknown,
-    Present,
-    Missing,
-}
+/// Longer than a filter holds a body to look into it, shorter than a caller waits.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The watch of one root context.
 #[derive(Debug)]
 pub(crate) struct Watch {
     root: u32,
-    setting: Cell<Setting>,
-    /// Streams, and what had been received of each when it paused.
-    waiting: RefCell<Vec<(u32, i64)>>,
+    /// A body was seen: the setting is there.
+    is_over: Cell<bool>,
+    /// The log has the setting's name.
+    is_told: Cell<bool>,
+    waiting: RefCell<Vec<Waiting>>,
+}
+
+/// A stream that has paused at its headers.
+#[derive(Debug)]
+struct Waiting {
+    stream: Rc<Stream>,
+    /// What Envoy had received of it when that was last seen to change, and when that was.
+    received: i64,
+    since: Duration,
 }
 
 impl Watch {
     pub(crate) fn new(root: u32) -> Self {
-        Self { root, setting: Cell::new(Setting::Unknown), waiting: RefCell::default() }
+        Self { root, is_over: Cell::default(), is_told: Cell::default(), waiting: RefCell::default() }
     }
 
-    /// A stream pauses at its headers; false when that is known to hang.
-    pub(crate) fn begin(&self, stream: &Stream) -> bool {
-        if self.setting.get() == Setting::Unknown {
-            let mut waiting = self.waiting.borrow_mut();
-            if waiting.is_empty() {
-                host::set_tick(self.root, stream.id(), TICK);
-            }
-            waiting.push((stream.id(), received()));
+    /// A stream pauses at its headers.
+    pub(crate) fn begin(&self, stream: &Rc<Stream>) {
+        if self.is_over.get() {
+            return;
         }
-        !self.has_failed()
+        let mut waiting = self.waiting.borrow_mut();
+        if waiting.is_empty() {
+            host::set_tick(self.root, stream.id(), TICK);
+        }
+        waiting.push(Waiting { stream: Rc::clone(stream), received: received(), since: host::now() });
     }
 
-    /// Whether the setting is known to be missing: then every answer is the explanation, and none needs a look.
-    pub(crate) fn has_failed(&self) -> bool {
-        self.setting.get() == Setting::Missing
-    }
-
-    /// A stream's body has come.
+    /// More of a stream has come than its headers.
     pub(crate) fn see_body(&self) {
-        if self.setting.get() == Setting::Unknown {
-            self.setting.set(Setting::Present);
+        if !self.is_over.replace(true) {
             self.waiting.borrow_mut().clear();
         }
     }
 
     /// A stream is over.
     pub(crate) fn forget(&self, stream: &Stream) {
-        if self.setting.get() == Setting::Unknown {
-            self.waiting.borrow_mut().retain(|(id, _)| *id != stream.id());
+        if !self.is_over.get() {
+            self.waiting.borrow_mut().retain(|waiting| waiting.stream.id() != stream.id());
         }
     }
 
     /// Time has passed; whether another tick is needed.
     pub(crate) fn tick(&self) -> bool {
-        let waiting = self.waiting.borrow().clone();
-        if waiting.is_empty() || self.setting.get() != Setting::Unknown {
+        if self.waiting.borrow().is_empty() {
             return false;
         }
-        let hangs =
-            |(id, before): &(u32, i64)| host::as_context(*id, self.root, received).is_some_and(|now| now > *before);
-        if !waiting.iter().any(hangs) {
-            return true;
+        let now = host::now();
+        let mut hanging = Vec::new();
+        self.waiting.borrow_mut().retain_mut(|waiting| {
+            let id = waiting.stream.id();
+            let hangs = host::as_context(id, self.root, || waiting.hangs(now));
+            if hangs == Some(true) {
+                hanging.push(Rc::clone(&waiting.stream));
+            }
+            hangs == Some(false)
+        });
+        for stream in hanging {
+            let explanation = explanation();
+            if !self.is_told.replace(true) {
+                log::error!("{}", explanation.message);
+            }
+            host::as_context(stream.id(), self.root, || stream.reply(&explanation.reply(Shape::OpenAi)));
         }
-        log::error!("{}", explanation().message);
-        self.setting.set(Setting::Missing);
-        self.waiting.borrow_mut().clear();
-        for (id, _) in waiting {
-            host::as_context(id, self.root, || Stream::new(id).reply(&explanation().reply(Shape::OpenAi)));
-        }
-        false
+        !self.waiting.borrow().is_empty()
     }
 }
 
-/// Bytes received of the effective stream, its headers included. `request.size` would be what its content-length announces.
+impl Waiting {
+    /// Whether all of it has been there for a while. Of a body without a length all that is known is that nothing more comes.
+    fn hangs(&mut self, now: Duration) -> bool {
+        let received = received();
+        if received != self.received {
+            (self.received, self.since) = (received, now);
+        }
+        if now.saturating_sub(self.since) < PATIENCE {
+            return false;
+        }
+        // The sender may be the one who is late: whether he is costs a look at the headers, which comes as seldom as this.
+        self.since = now;
+        let map = self.stream.request_headers();
+        let head = map.headers().iter().map(|(name, value)| name.len().saturating_add(value.len())).sum();
+        let announced = map.headers().text("content-length").and_then(|length| length.parse().ok()).unwrap_or(1);
+        usize::try_from(received).unwrap_or_default().saturating_sub(head) >= announced
+    }
+}
+
+/// Bytes received of the client's request, and those of the headers of the effective stream. `request.size` would be what
+/// its content-length announces.
 fn received() -> i64 {
     host::number(&["request", "total_size"]).unwrap_or_default()
 }
 
 /// What to tell whoever runs into it.
-pub(crate) fn explanation() -> Error {
-    let message = "The gateway's filter was loaded without `allow_on_headers_stop_iteration: true`; set it in the \
-                   PluginConfig of the wasm filter.";
+fn explanation() -> Error {
+    let message = format!(
+        "The gateway's filter was shown no body for {} s: `allow_on_headers_stop_iteration: true` is missing in the \
+         PluginConfig of the wasm filter, or a filter before it holds the body.",
+        PATIENCE.as_secs()
+    );
     Error::new(Kind::Misconfigured, message)
 }

@@ -3,6 +3,9 @@
 //! That something takes at least so long can be asserted as it is. That it takes no longer cannot: any request may meet a
 //! stall. But a stall is chance, and what the gateway waits for on purpose it waits for every time.
 
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Longer than anything that must happen by itself.
@@ -32,6 +35,32 @@ pub fn assert_quicker(limit: Duration, mut round: impl FnMut(usize) -> Duration)
 #[track_caller]
 pub fn assert_in_time(round: impl FnMut(usize) -> bool) {
     assert!((0..ROUNDS).any(round), "no round was in time");
+}
+
+/// How late a thread wakes that does nothing but sleep: what the machine adds to every wait, whoever waits. A gateway that takes
+/// its time has no influence on it.
+#[derive(Debug, Default)]
+pub struct Control(Mutex<Vec<(Instant, Duration)>>);
+
+impl Control {
+    /// Sleeps and wakes until told to stop.
+    pub fn run(&self, is_over: &AtomicBool) {
+        while !is_over.load(Ordering::Relaxed) {
+            let due = Instant::now() + Duration::from_millis(5);
+            std::thread::sleep(due.saturating_duration_since(Instant::now()));
+            self.wakes().push((due, due.elapsed()));
+        }
+    }
+
+    /// How late it was, all in all, when it should have woken in this time.
+    #[must_use]
+    pub fn late(&self, within: Range<Instant>) -> Duration {
+        self.wakes().iter().filter(|(due, _)| within.contains(due)).map(|(_, late)| *late).sum()
+    }
+
+    fn wakes(&self) -> MutexGuard<'_, Vec<(Instant, Duration)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Waits until it is so.

@@ -218,9 +218,9 @@ impl Host {
     /// A path's parts stand between zero bytes.
     pub(super) fn property(&mut self, path: &[u8]) -> Result<Vec<u8>, Status> {
         let stream = self.stream().map_err(|_| Status::NotFound)?;
-        // Without the headers' length, which does not change while a request is awaited.
         if path == b"request\0total_size" {
-            return Ok(u64::try_from(stream.request.received).unwrap_or(u64::MAX).to_le_bytes().to_vec());
+            let head = stream.request.headers.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>();
+            return Ok(u64::try_from(head + stream.request.received).unwrap_or(u64::MAX).to_le_bytes().to_vec());
         }
         let key = path.strip_prefix(b"filter_state\0wasm.").unwrap_or(path);
         let state = stream.filter_state.borrow();

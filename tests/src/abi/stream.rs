@@ -28,7 +28,7 @@ pub(super) enum Role {
 #[derive(Clone, Copy)]
 pub struct Stream<'vm> {
     id: u32,
-    whole_head: bool,
+    is_kept_from_body: bool,
     vm: PhantomData<&'vm Vm>,
 }
 
@@ -47,14 +47,26 @@ impl<'vm> Stream<'vm> {
         };
         with_host(|host| host.streams.insert(id, state));
         call(id, || symbols::proxy_on_context_create(id, root.id));
-        Self { id, whole_head: false, vm: PhantomData }
+        Self { id, is_kept_from_body: false, vm: PhantomData }
     }
 
     /// The filter is loaded without `allow_on_headers_stop_iteration`: while it holds a head, Envoy shows it no body.
     #[must_use]
     pub fn without_headers_stop_iteration(mut self) -> Self {
-        self.whole_head = true;
+        self.is_kept_from_body = true;
         self
+    }
+
+    /// A filter stands before this one that lets the head pass and holds the body, until [`Stream::let_body_pass`]. Of one
+    /// that has let its head go, nothing is held.
+    #[must_use]
+    pub fn behind_a_filter_that_holds_bodies(self) -> Self {
+        self.without_headers_stop_iteration()
+    }
+
+    /// The filter before this one has seen enough.
+    pub fn let_body_pass(self) {
+        deliver_waiting(self.id, Direction::Request, self.look(|stream| stream.request.waiting.take()));
     }
 
     /// This request's next filter: an upstream filter's context for one try. The two share filter state.
@@ -164,7 +176,7 @@ impl<'vm> Stream<'vm> {
     #[track_caller]
     fn head(self, direction: Direction, headers: Headers, end: bool) -> Outcome {
         deliver_head(self.id, direction, headers, end);
-        if self.whole_head {
+        if self.is_kept_from_body {
             self.look(|stream| {
                 let half = half(stream, direction);
                 half.waiting = half.is_held().then(Vec::new);
@@ -253,6 +265,14 @@ fn deliver_data(id: u32, direction: Direction, chunk: &[u8], end: bool) {
     }
 }
 
+/// Hands over what has arrived already.
+fn deliver_waiting(id: u32, direction: Direction, waiting: Option<Vec<(Vec<u8>, bool)>>) {
+    for (chunk, end) in waiting.unwrap_or_default() {
+        with_stream(id, |stream| half(stream, direction).received -= chunk.len());
+        deliver_data(id, direction, &chunk, end);
+    }
+}
+
 /// The callback has returned: first its verdict, then what it asked for.
 fn after(id: u32, direction: Direction, pause: u32) {
     let deferred = with_host(|host| mem::take(&mut host.deferred));
@@ -276,9 +296,7 @@ fn perform(deferred: Deferred) {
                 half.release();
                 half.waiting.take()
             });
-            for (chunk, end) in waiting.flatten().unwrap_or_default() {
-                deliver_data(id, direction, &chunk, end);
-            }
+            deliver_waiting(id, direction, waiting.flatten());
         }
         Deferred::Reset(id) => _ = with_stream(id, |stream| stream.reset = true),
         Deferred::Reply(id, headers, body) => reply(id, headers, body),

@@ -1,7 +1,8 @@
-//! One exchange whose callbacks come in any order: it is sent on at most once and answered at most once, and never panics.
+//! One exchange whose callbacks come in any order and at any time: it is sent on at most once and answered at most once, and never
+//! panics.
 #![no_main]
 
-use std::{rc::Rc, time::Duration};
+use std::{cell::Cell, rc::Rc, time::Duration};
 
 use arbitrary::Arbitrary;
 use dragoman_core::{
@@ -10,7 +11,7 @@ use dragoman_core::{
     headers::HeaderMap,
     host::{Clock, Entropy, Surroundings},
     live::Observer,
-    plan::Plan,
+    plan::{Next, Plan},
     step::Step,
     store::Memory,
 };
@@ -39,6 +40,21 @@ enum Event {
     },
     AnswerChunk(Vec<u8>, bool),
     AnswerEnd,
+    /// What was let go has come to its end: with what was let go first, or later.
+    Finish(bool),
+    /// The alarm of a deadline or a pause rings, early or late.
+    Alarm,
+    /// So many milliseconds pass.
+    Time(u32),
+    /// The stream is over; Envoy's response code details.
+    Log(Details),
+}
+
+#[derive(Debug, Arbitrary)]
+enum Details {
+    Reset,
+    Timeout,
+    Any(String),
 }
 
 #[derive(Debug, Arbitrary)]
@@ -74,15 +90,16 @@ enum Try {
     Flow(Flow),
 }
 
-struct Epoch;
+/// What goes on only where an event says so.
+struct Watch(Cell<Duration>);
 
-impl Clock for Epoch {
+impl Clock for Watch {
     fn now(&self) -> Duration {
-        Duration::from_secs(1_767_225_600)
+        self.0.get()
     }
 }
 
-impl Entropy for Epoch {
+impl Entropy for Watch {
     fn draw(&self) -> u64 {
         4
     }
@@ -125,7 +142,8 @@ impl Head for Local {
 
 fuzz_target!(|events: Vec<Event>| {
     let observer = Observer::new(Rc::new(Memory::default()));
-    let around = Surroundings { clock: &Epoch, entropy: &Epoch, observer: &observer, metadata: &() };
+    let watch = Watch(Cell::new(Duration::from_secs(1_767_225_600)));
+    let around = Surroundings { clock: &watch, entropy: &watch, observer: &observer, metadata: &() };
     let mut exchange = Exchange::new(gateway());
     let (mut plan, mut attempt): (Option<Rc<Plan>>, Try) = (None, Try::None);
     let mut is_answered = false;
@@ -152,7 +170,11 @@ fuzz_target!(|events: Vec<Event>| {
                 head.extend(map(headers));
                 // A stream has one head, and it comes first.
                 if plan.is_none() && !is_answered {
-                    take(exchange.request_head(head.into_iter().collect::<HeaderMap>().headers(), end, &around), &mut plan, &mut is_answered);
+                    take(
+                        exchange.request_head(head.into_iter().collect::<HeaderMap>().headers(), end, &around),
+                        &mut plan,
+                        &mut is_answered,
+                    );
                 }
             }
             Event::Ask(provider, stream) => {
@@ -167,32 +189,34 @@ fuzz_target!(|events: Vec<Event>| {
                 is_answered |= exchange.request_chunk(body.into_bytes()).is_some();
             }
             Event::Chunk(piece) => is_answered |= exchange.request_chunk(piece).is_some(),
-            Event::End => take(exchange.request_end(HeaderMap::default().headers(), &around), &mut plan, &mut is_answered),
+            Event::End => {
+                take(exchange.request_end(HeaderMap::default().headers(), &around), &mut plan, &mut is_answered)
+            }
             Event::LocalReply(status, details) => {
-                let arrival = exchange.response_head(&mut Local(status, details), &Epoch);
+                let arrival = exchange.response_head(&mut Local(status, details), &watch);
                 is_answered |= matches!(arrival, Arrival::Instead(_) | Arrival::Abandoned(_));
             }
             Event::Attempt => {
-                let next = plan.as_ref().and_then(|plan| Attempt::next(plan, Epoch.now()));
+                let next = plan.as_ref().and_then(|plan| Attempt::next(plan, watch.now()));
                 attempt = next.map_or(Try::None, |(attempt, _)| Try::Fresh(attempt));
             }
             Event::Outgoing(body) => {
                 if let Try::Fresh(attempt) = &mut attempt
                     && let Err(error) = attempt.outgoing(|_| body.clone())
                 {
-                    let _ = attempt.refuse(&error, Epoch.now());
+                    let _ = attempt.refuse(&error, watch.now());
                 }
             }
             Event::Answer { status, headers, end } => {
                 let headers: HeaderMap = map(headers).collect();
                 attempt = match attempt {
-                    Try::Fresh(fresh) => advance(fresh.answer(status, headers.headers(), end, &Epoch)),
+                    Try::Fresh(fresh) => advance(fresh.answer(status, headers.headers(), end, &watch)),
                     other => other,
                 };
             }
             Event::AnswerChunk(piece, end) => {
                 attempt = match attempt {
-                    Try::Held(held) => advance(held.chunk(&piece, end, &Epoch)),
+                    Try::Held(held) => advance(held.chunk(&piece, end, &watch)),
                     Try::Flow(mut flow) => {
                         drop(flow.chunk(&piece, end));
                         Try::Flow(flow)
@@ -202,13 +226,32 @@ fuzz_target!(|events: Vec<Event>| {
             }
             Event::AnswerEnd => {
                 attempt = match attempt {
-                    Try::Held(held) => advance(held.end_without_body(&Epoch)),
+                    Try::Held(held) => advance(held.end_without_body(&watch)),
                     Try::Flow(mut flow) => {
                         let _: bool = flow.end_without_body();
                         Try::Flow(flow)
                     }
                     other => other,
                 };
+            }
+            Event::Finish(at_once) => {
+                if let Try::Flow(flow) = std::mem::replace(&mut attempt, Try::None) {
+                    if at_once { flow.finish_at_once() } else { flow.finish(watch.now()) }
+                }
+            }
+            Event::Alarm => {
+                if let Some(plan) = &plan {
+                    let _: Next = plan.late(watch.now());
+                }
+            }
+            Event::Time(millis) => watch.0.set(watch.now().saturating_add(Duration::from_millis(millis.into()))),
+            Event::Log(details) => {
+                let details = match details {
+                    Details::Reset => "upstream_reset_after_response_started{remote_reset}".to_owned(),
+                    Details::Timeout => "stream_idle_timeout".to_owned(),
+                    Details::Any(details) => details,
+                };
+                exchange.end(&mut Local(0, details), &watch);
             }
         }
     }

@@ -4,7 +4,7 @@ use alloc::{rc::Rc, vec::Vec};
 use core::time::Duration;
 
 use crate::{
-    dialect::openai_chat::Whole,
+    dialect::openai_chat::{Whole, found_error_status},
     direct::Format,
     json::Scanner,
     passage::{Fed, Passage},
@@ -120,7 +120,8 @@ impl Flow {
                 }
             }
             (Counting::Chat, Whole::Answer(usage)) => self.plan.note_usage(usage),
-            (Counting::Chat, Whole::Error | Whole::Other) => {}
+            (Counting::Chat, Whole::Error) => self.body = FlowBody::Fault(found_error_status(&found)),
+            (Counting::Chat, Whole::Other) => self.body = FlowBody::Broken,
         }
     }
 }

@@ -178,7 +178,12 @@ impl Held {
 impl Head {
     /// Lets the provider's own answer go.
     pub(super) fn pass(self, body: Chunk, rest: FlowBody) -> Progress {
-        self.attempt.plan.settle(self.status, self.now);
+        let plan = &self.attempt.plan;
+        plan.settle(self.status, self.now);
+        // Of all else that passes only the head is known, or it is whole.
+        if matches!(rest, FlowBody::Stream(_)) {
+            plan.note_content(self.now);
+        }
         self.release(None, body, rest)
     }
 

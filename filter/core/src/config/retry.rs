@@ -35,9 +35,9 @@ pub struct Backoff {
 /// How long a target that failed is passed over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cooldown {
-    /// Where the provider does not say; nothing switches it off.
+    /// Where the provider does not say; zero leaves what it asks for, and outliers.
     pub default: Duration,
-    /// At most.
+    /// At most; zero switches all of it off.
     pub max: Duration,
 }
 
@@ -103,7 +103,7 @@ impl Section for Retry {
                 &ATTEMPTS,
                 usual.attempts,
                 |retry| &retry.attempts,
-                "More tries at the same target.",
+                "More tries at the same target. Where there may be one, Envoy keeps a copy of the request's body.",
             ),
             backoff: fields.section("backoff", |retry| &retry.backoff, "How long to wait between them."),
             deadline: fields.defaulted(
@@ -199,9 +199,9 @@ impl Section for Cooldown {
                 &PAUSE,
                 usual.default,
                 |cooldown| &cooldown.default,
-                "Where the provider does not say; 0s: only one that fails half of the time.",
+                "Where the provider does not say. `0s`: only what `Retry-After` asks for, and outliers.",
             ),
-            max: fields.defaulted("max", &PAUSE, usual.max, |cooldown| &cooldown.max, "At most."),
+            max: fields.defaulted("max", &PAUSE, usual.max, |cooldown| &cooldown.max, "At most. `0s`: nothing cools."),
         };
         if cooldown.default > cooldown.max && fields.is_sound("") {
             fields.report("/max", "is less than `default`");

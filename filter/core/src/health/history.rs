@@ -153,12 +153,12 @@ impl State {
 }
 
 impl History {
-    /// The history of a target before its first failure.
-    pub(super) fn new() -> Self {
+    /// The history of a target before its first failure, and what that is.
+    pub(super) fn new(trouble: Trouble) -> Self {
         Self {
             failures: 0,
             outcomes: Outcomes::NONE,
-            trouble: Trouble::ServerError,
+            trouble,
             until_millis: 0,
             span_millis: 0,
             probe_millis: 0,
@@ -217,12 +217,12 @@ impl History {
     }
 
     /// A failure that nobody is to be spared: it makes nothing cool by itself, only one that is most of what there was.
-    pub(super) fn err(&mut self, cooldown: Cooldown, period: Period) {
+    pub(super) fn err(&mut self, trouble: Trouble, cooldown: Cooldown, period: Period) {
         if self.is_old(period) {
             return;
         }
-        self.note_failure(Trouble::ServerError, period.ended_millis);
-        if self.outcomes.are_an_outliers() {
+        self.note_failure(trouble, period.ended_millis);
+        if self.outcomes.are_of_an_outlier() {
             self.probe_millis = 0;
             self.cool(self.span(cooldown), period.ended_millis);
         }
@@ -243,7 +243,7 @@ impl History {
 
     /// How long it cools that does not say so itself.
     fn span(&self, cooldown: Cooldown) -> u64 {
-        let is_ejected = cooldown.default.is_zero() && self.outcomes.are_an_outliers();
+        let is_ejected = cooldown.default.is_zero() && self.outcomes.are_of_an_outlier();
         let base = if is_ejected { EJECTION } else { cooldown.default };
         let doublings = 1_u32.checked_shl(self.failures.into()).unwrap_or(u32::MAX);
         millis(base.saturating_mul(doublings).min(cooldown.max))
@@ -254,18 +254,17 @@ impl History {
         period.began_millis < self.until_millis && self.is_plausible(period.ended_millis)
     }
 
-    pub(super) fn succeed(&mut self, times: u32, period: Period, now_millis: u64) {
-        for _ in 0..times.min(MOST_OUTCOMES) {
-            self.outcomes.push(false);
-        }
-        // One that began before the failure tells nothing of the time after it.
+    pub(super) fn succeed(&mut self, period: Period, now_millis: u64) {
+        // One that began before the failure tells nothing of the time after it; what failed beside it does not count either.
         let failed_at = self.until_millis.saturating_sub(self.span_millis);
-        if period.began_millis > failed_at || !self.is_plausible(now_millis) {
-            self.until_millis = 0;
-            self.probe_millis = 0;
-            if !self.outcomes.are_an_outliers() {
-                self.failures = 0;
-            }
+        if period.began_millis <= failed_at && self.is_plausible(now_millis) {
+            return;
+        }
+        self.outcomes.push(false);
+        self.until_millis = 0;
+        self.probe_millis = 0;
+        if !self.outcomes.are_of_an_outlier() {
+            self.failures = 0;
         }
     }
 
@@ -335,7 +334,7 @@ impl Outcomes {
         self.0.count_ones().saturating_sub(1)
     }
 
-    fn are_an_outliers(self) -> bool {
+    fn are_of_an_outlier(self) -> bool {
         let (part, whole) = OUTLIER;
         self.count() >= OUTLIER_OUTCOMES && self.failures().saturating_mul(whole) >= self.count().saturating_mul(part)
     }

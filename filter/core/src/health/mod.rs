@@ -86,22 +86,29 @@ impl Ledger {
 
     /// A try has failed.
     pub fn fail(&mut self, name: &Rc<Name>, is_listed: bool, symptom: Symptom, cooldown: Cooldown, period: Period) {
-        self.note(name, is_listed, period, |history| history.fail(symptom, cooldown, period));
+        self.note(name, is_listed, symptom.trouble, period, |history| history.fail(symptom, cooldown, period));
     }
 
     /// A try has failed in a way that makes nothing cool by itself.
-    pub fn err(&mut self, name: &Rc<Name>, is_listed: bool, cooldown: Cooldown, period: Period) {
-        self.note(name, is_listed, period, |history| history.err(cooldown, period));
+    pub fn err(&mut self, name: &Rc<Name>, is_listed: bool, trouble: Trouble, cooldown: Cooldown, period: Period) {
+        self.note(name, is_listed, trouble, period, |history| history.err(trouble, cooldown, period));
     }
 
-    fn note(&mut self, name: &Rc<Name>, is_listed: bool, period: Period, change: impl FnOnce(&mut History)) {
+    fn note(
+        &mut self,
+        name: &Rc<Name>,
+        is_listed: bool,
+        trouble: Trouble,
+        period: Period,
+        change: impl FnOnce(&mut History),
+    ) {
         self.entries.retain(|entry| !entry.history.is_forgotten(period.ended_millis));
         if let Some(entry) = self.entry_mut(name.borrowed()) {
             entry.is_listed = is_listed;
             change(&mut entry.history);
             return;
         }
-        let mut history = History::new();
+        let mut history = History::new(trouble);
         change(&mut history);
         self.entries.push(Entry { name: Rc::clone(name), is_listed, history });
         if self.entries.len() > MOST_ENTRIES {
@@ -111,10 +118,10 @@ impl Ledger {
         }
     }
 
-    /// So many tries have succeeded; when the last of them was under way.
-    pub fn succeed(&mut self, name: NameRef<'_>, times: u32, period: Period, now_millis: u64) {
+    /// A try has succeeded.
+    pub fn succeed(&mut self, name: NameRef<'_>, period: Period, now_millis: u64) {
         if let Some(entry) = self.entry_mut(name) {
-            entry.history.succeed(times, period, now_millis);
+            entry.history.succeed(period, now_millis);
         }
         self.entries.retain(|entry| !entry.history.is_sound());
     }

@@ -41,12 +41,12 @@ impl One {
     }
 
     fn errs(&mut self, cooldown: Cooldown, seconds: u64) -> &mut Self {
-        self.0.err(&self.1, true, cooldown, at(seconds));
+        self.0.err(&self.1, true, Trouble::BadAnswer, cooldown, at(seconds));
         self
     }
 
     fn succeeds(&mut self, seconds: u64) -> &mut Self {
-        self.0.succeed(self.1.borrowed(), 1, at(seconds), at(seconds).ended_millis);
+        self.0.succeed(self.1.borrowed(), at(seconds), at(seconds).ended_millis);
         self
     }
 
@@ -76,8 +76,16 @@ fn a_success_from_before_the_failure_ends_no_pause_however_late_it_is_told() {
     let mut one = One::new();
     one.fails(10);
     let before = Period { began_millis: START + 8_000, ended_millis: START + 9_000 };
-    one.0.succeed(one.1.borrowed(), 1, before, START + 10_100);
+    one.0.succeed(one.1.borrowed(), before, START + 10_100);
     assert!(one.cools(11) > 20);
+    // Nor does it count, and what failed beside it does not either.
+    let written = one.0.write();
+    let beside = Period { began_millis: START + 8_000, ended_millis: START + 11_000 };
+    for _ in 0..50 {
+        one.0.succeed(one.1.borrowed(), beside, START + 11_000);
+        one.0.fail(&one.1, true, DOWN, COOLDOWN, beside);
+    }
+    assert_eq!(one.0.write(), written);
 }
 
 #[test]
@@ -147,8 +155,15 @@ fn an_error_that_is_passed_on_makes_who_errs_half_of_the_time_cool() {
             assert_eq!(one.errs(cooldown, second).state(second), State::Healthy);
         }
         assert_eq!(one.errs(cooldown, 7).cools(7), span);
+        assert_eq!(one.0.trouble(one.1.borrowed(), START + 7_000), Some(Trouble::BadAnswer));
         // It was under way: nothing new.
-        one.0.err(&one.1, true, cooldown, Period { began_millis: START, ended_millis: START + 9_000 });
+        one.0.err(
+            &one.1,
+            true,
+            Trouble::BadAnswer,
+            cooldown,
+            Period { began_millis: START, ended_millis: START + 9_000 },
+        );
         assert_eq!(one.cools(8), u64::saturating_sub(span, 1));
     }
     let mut one = One::new();
@@ -271,7 +286,10 @@ fn a_target_that_fails_seldom_is_no_outlier() {
 fn what_has_only_succeeded_of_late_is_not_remembered() {
     let mut one = One::new();
     one.fails(0);
-    one.0.succeed(one.1.borrowed(), u32::MAX, at(31), at(31).ended_millis);
+    for second in 31..55 {
+        assert!(one.0.remembers(one.1.borrowed()));
+        one.succeeds(second);
+    }
     assert!(one.0.write().is_empty());
 }
 
@@ -356,7 +374,7 @@ proptest! {
                     let retry_after = after.map(Duration::from_secs);
                     ledger.fail(&name, target == 0, Symptom { retry_after, ..DOWN }, COOLDOWN, at(now));
                 }
-                Event::Succeeds => ledger.succeed(name.borrowed(), 1, at(now), at(now).ended_millis),
+                Event::Succeeds => ledger.succeed(name.borrowed(), at(now), at(now).ended_millis),
                 Event::Claims => _ = ledger.claim(name.borrowed(), Claim(target.into()), at(now).ended_millis),
                 Event::Releases => ledger.release(name.borrowed(), Claim(target.into())),
                 Event::Time(seconds) => now += seconds,
@@ -372,7 +390,7 @@ proptest! {
         let mut ledger = Ledger::read(&bytes);
         prop_assert!(ledger.entries.len() <= MOST_ENTRIES);
         ledger.fail(&name(&model), true, DOWN, COOLDOWN, Period { began_millis: now, ended_millis: now });
-        ledger.succeed(name(&model).borrowed(), 1, Period { began_millis: now, ended_millis: now }, now);
+        ledger.succeed(name(&model).borrowed(), Period { began_millis: now, ended_millis: now }, now);
         let _ = ledger.claim(name(&model).borrowed(), Claim(1), now);
     }
 }

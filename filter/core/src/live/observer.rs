@@ -174,7 +174,7 @@ impl Observer {
         if !untold.is_empty() {
             self.change_ledger(now_millis, |ledger| {
                 for sample in &untold {
-                    ledger.succeed(sample.name.borrowed(), 1, sample.period, now_millis);
+                    ledger.succeed(sample.name.borrowed(), sample.period, now_millis);
                 }
             });
         }

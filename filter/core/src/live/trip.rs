@@ -5,7 +5,7 @@ use core::mem;
 
 use crate::{
     config::Cooldown,
-    health::{NameRef, Period, Symptom},
+    health::{NameRef, Period, Symptom, Trouble},
 };
 
 use super::{
@@ -61,13 +61,13 @@ impl Trip {
         self.leave_sample(now_millis, Went::Well { is_stream, output_tokens, is_told });
     }
 
-    /// There is an error for an answer, and it is passed on: the operator does not want others asked for it. So one makes nothing
-    /// cool, and it shows nobody that the target is well.
-    pub fn erred(mut self, now_millis: u64, cooldown: Cooldown) {
+    /// It has failed in a way that spares nobody the target: by an error that the operator does not want others asked for, or by
+    /// a time-out that may be its client's. One makes nothing cool, and shows nobody that the target is well.
+    pub fn erred(mut self, now_millis: u64, trouble: Trouble, cooldown: Cooldown) {
         if self.slot.has_health() {
             let (period, is_listed) = (self.period(now_millis), self.slot.is_listed());
             let Slot { name, .. } = &*self.slot;
-            self.observer.change_ledger(now_millis, |ledger| ledger.err(name, is_listed, cooldown, period));
+            self.observer.change_ledger(now_millis, |ledger| ledger.err(name, is_listed, trouble, cooldown, period));
         }
         self.leave_sample(now_millis, Went::Wrong);
     }
@@ -90,7 +90,7 @@ impl Trip {
         let is_closed = |now| self.observer.with_ledger(|ledger| ledger.is_closed(name, now));
         if !self.is_told && (self.probe.is_some() || is_closed(now_millis)) {
             let period = self.period(now_millis);
-            self.observer.change_ledger(now_millis, |ledger| ledger.succeed(name, 1, period, now_millis));
+            self.observer.change_ledger(now_millis, |ledger| ledger.succeed(name, period, now_millis));
             self.settle_probe();
             self.is_told = true;
         }

@@ -5,11 +5,13 @@
 //! moment hold different ones.
 //!
 //! An attempt asks for its target when its turn has come ([`Plan::begin`]), and not for one with a number: whether a target is
-//! tried again, passed over or replaced is known only then. A try of which nothing more was heard (no connection, a reset, a
-//! time-out) is closed by whoever comes next. Where the module retries or Envoy does, the plan alone decides for how long.
+//! tried again, passed over or replaced is known only when the one before it has failed. A try of which nothing more was heard
+//! (no connection, a reset, a time-out) is closed by whoever comes next, as was decided when it began. Where the module retries
+//! or Envoy does, the plan alone decides for how long.
 
 mod failure;
 mod outcome;
+mod pace;
 mod progress;
 mod rupture;
 mod signpost;
@@ -22,11 +24,11 @@ use core::{
     time::Duration,
 };
 
+use self::progress::Progress;
 pub use self::{
     failure::{Cause, End, Failure},
     signpost::{CALLS_MARK, CLUSTER_HEADER, FLEX_MARK, NEXT_PROPERTY, Signpost, TRIES_MARK},
 };
-use self::{outcome::EARLY, progress::Progress};
 use crate::{
     account::Account,
     body::Kept,
@@ -70,6 +72,9 @@ pub struct Plan {
     /// The headers that one target or another is sent; `None` where there is but one: what the one was sent is still there when
     /// the next one's turn has come.
     foreign: Option<Vec<Name>>,
+    made_at: Duration,
+    /// How long the first content of any target's answer may take: Envoy's bound of each try.
+    longest_patience: Duration,
     observer: Rc<Observer>,
     progress: RefCell<Progress>,
 }
@@ -177,8 +182,8 @@ impl Plan {
     ) -> Self {
         let is_native = course.all().all(|target| target.provider.mode == Mode::Native);
         let is_single = course.all().nth(1).is_none();
-        // Asked once, a target costs least on the client's own stream. Again it is asked from behind the router alone where a
-        // connection breaks after an answer's head.
+        // Asked once, a target costs least on the client's own stream. One that may be asked again is left to the router: where a
+        // connection breaks after an answer's head, nothing else can make another try.
         let is_light = is_single && policy.attempts == 0 && course.all().all(|target| target.account.plain.is_some());
         let mode = if is_native && !is_light { Mode::Native } else { Mode::Dispatch };
         if mode == Mode::Dispatch {
@@ -194,13 +199,17 @@ impl Plan {
             }
             names
         });
+        let is_flex = inquiry.request.flex;
+        let patiences = course.all().map(|target| pace::patience(target, is_flex, policy.deadline));
         Self {
             mode,
             inquiry,
             foreign,
+            made_at: now,
+            longest_patience: patiences.max().unwrap_or_default(),
             passed_over: mem::take(&mut course.passed_over),
             observer: Rc::clone(observer),
-            progress: RefCell::new(Progress::new(course, policy.attempts, now)),
+            progress: RefCell::new(Progress::new(course, policy.attempts)),
             policy,
         }
     }
@@ -238,39 +247,6 @@ impl Plan {
         self.foreign.as_deref()
     }
 
-    /// How long the first content of any target's answer may take.
-    #[must_use]
-    pub fn longest_patience(&self) -> Duration {
-        self.progress.borrow().ahead().map(|target| self.full_patience(target)).max().unwrap_or_default()
-    }
-
-    /// How long the first content of a target's answer may take that is asked now.
-    #[must_use]
-    pub fn patience(&self, target: &Target, now: Duration) -> Duration {
-        let patience = self.full_patience(target);
-        if self.inquiry.request.flex { patience } else { patience.min(self.until().saturating_sub(now)) }
-    }
-
-    /// The same, of a target that is asked first.
-    fn full_patience(&self, target: &Target) -> Duration {
-        let is_flex = self.inquiry.request.flex;
-        let patience = target.provider.patience(is_flex);
-        if is_flex { patience } else { patience.min(self.policy.deadline) }
-    }
-
-    /// When it was made.
-    #[must_use]
-    pub fn made_at(&self) -> Duration {
-        self.progress.borrow().made_at()
-    }
-
-    /// When the first content must be there, whoever sends it.
-    #[must_use]
-    pub fn until(&self) -> Duration {
-        let bound = if self.inquiry.request.flex { self.longest_patience() } else { Duration::ZERO };
-        self.progress.borrow().made_at().saturating_add(self.policy.deadline.max(bound))
-    }
-
     /// Keeps the client's body however large it is.
     pub fn keep_body(&self, body: Vec<u8>) {
         self.inquiry.body.borrow_mut().keep(body);
@@ -289,39 +265,8 @@ impl Plan {
         if self.may_try_again() { body.get() } else { body.take() }
     }
 
-    /// The next try begins: whom to ask, and how long to wait before that. `None` where nobody is left, or no time.
-    #[must_use]
-    pub fn begin(&self, now: Duration) -> Option<(Target, Duration)> {
-        if self.is_settled() {
-            return None;
-        }
-        self.close(now);
-        let until = self.until();
-        let mut progress = self.progress.borrow_mut();
-        let wait = progress.wait();
-        let sent = now.saturating_add(wait);
-        // What is left after a time-out that rang early is no time.
-        if progress.has_begun() && sent.saturating_add(EARLY) >= until {
-            return None;
-        }
-        // Behind the router Envoy's time-out of the try runs during the wait.
-        let timed = if self.mode == Mode::Native { now } else { sent };
-        progress.begin(sent, timed, &self.observer).map(|target| (target, wait))
-    }
-
-    /// The try under way has failed.
-    pub fn fail(&self, failure: Failure, now: Duration) -> Next {
-        let longest_wait = self.longest_wait();
-        self.progress.borrow_mut().fail(failure, (&self.policy, longest_wait), &self.inquiry.exchange, now)
-    }
-
-    /// How long the same target may be waited for. Behind the router the wait is part of the try's time, of which some must be left.
-    fn longest_wait(&self) -> Duration {
-        let patience = || self.progress.borrow().current().map_or(Duration::ZERO, |target| self.full_patience(target));
-        if self.mode == Mode::Native { patience().mul_f64(0.5) } else { Duration::MAX }
-    }
-
-    /// A request was refused for this reason: whether others are to be asked before those that are left.
+    /// A request was refused for this reason: whether others are to be asked before those that are left. If so the try under way has
+    /// failed, and [`Self::fail`] comes next.
     #[must_use]
     pub fn detour(&self, reason: Reason) -> bool {
         self.progress.borrow_mut().detour(reason)
@@ -329,7 +274,12 @@ impl Plan {
 
     /// An answer is passed on, whatever it says; its status.
     pub fn settle(&self, status: u16, now: Duration) {
-        self.progress.borrow_mut().settle(status, self.inquiry.request.stream, self.policy.cooldown, now);
+        self.progress.borrow_mut().settle(status, self.policy.cooldown, now);
+    }
+
+    /// What is passed on has begun to say something.
+    pub(crate) fn note_content(&self, now: Duration) {
+        self.progress.borrow_mut().note_content(now);
     }
 
     /// The try under way has failed, and what it got is passed on all the same.

@@ -3,14 +3,11 @@
 use alloc::format;
 use core::time::Duration;
 
-use super::{Failure, Next, Plan, Target};
+use super::{Failure, Next, Plan, Target, pace::EARLY};
 use crate::{
     error::{Error, Kind},
     step::Reply,
 };
-
-/// So much earlier than by the module's clock a time-out of Envoy's may ring: its loop looks at the clock once a turn.
-pub(super) const EARLY: Duration = Duration::from_millis(50);
 
 impl Plan {
     /// The answer when nobody is left: of the failures, the one that tells most.
@@ -61,7 +58,7 @@ impl Plan {
     /// What follows where one try has ended and the next has not begun: nobody is to blame for what happens then.
     fn next_between_tries(&self) -> Option<Next> {
         let progress = self.progress.borrow();
-        let is_between = progress.has_begun() && progress.under_way().is_none();
+        let is_between = progress.has_begun() && !progress.is_under_way();
         is_between.then(|| if progress.front().is_some() { Next::Try } else { Next::Nobody })
     }
 
@@ -88,17 +85,27 @@ impl Plan {
 
     /// The try under way, if any, has ended without an answer: it was too late, or the provider could not be reached.
     pub(super) fn close(&self, now: Duration) {
-        if self.progress.borrow().under_way().is_none() {
+        if !self.progress.borrow().is_under_way() {
             return;
         }
         let error = if self.is_late(now) { self.local_error(504, "timeout") } else { self.local_error(503, "") };
-        self.fail(Failure::of(&error, self.inquiry.shape), now);
+        self.fail_silently(Failure::of(&error, self.inquiry.shape), now);
+    }
+
+    /// The try that has begun is not sent: Envoy has chosen another target's cluster. The client is told, and nobody is to blame.
+    pub fn strand(&self) -> Reply {
+        let error = Error::new(
+            Kind::UpstreamUnavailable,
+            "The route of this gateway leads a retry to another provider than the one whose turn it is.",
+        );
+        let mut progress = self.progress.borrow_mut();
+        progress.strand(error.kind.status());
+        error.reply(self.inquiry.shape).with("x-dragoman-attempts", progress.attempts())
     }
 
     /// Whether the try under way has had the time that a try at its target may take.
     fn is_late(&self, now: Duration) -> bool {
-        self.progress.borrow().under_way().is_some_and(|(target, began)| {
-            now.saturating_sub(began).saturating_add(EARLY) >= self.full_patience(&target)
-        })
+        let progress = self.progress.borrow();
+        progress.is_under_way() && now.saturating_add(EARLY) >= progress.late_at()
     }
 }

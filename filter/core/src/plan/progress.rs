@@ -9,7 +9,6 @@ use crate::{
     config::Cooldown,
     health,
     live::{Observer, Probe, Trip},
-    retry::Policy,
     step::Reply,
     usage::Usage,
 };
@@ -17,7 +16,6 @@ use crate::{
 /// See the module's documentation.
 #[derive(Debug)]
 pub(super) struct Progress {
-    made_at: Duration,
     /// Whom to ask, the first one next; during a try it is still there.
     ahead: VecDeque<Queued>,
     on_context: Vec<Target>,
@@ -27,6 +25,10 @@ pub(super) struct Progress {
     again_each: u32,
     /// How long to wait before the next try.
     wait: Duration,
+    /// The same where nothing more is heard of the try under way, and its target is then asked again.
+    silence: Option<Duration>,
+    /// From when on such silence is a time-out.
+    late_at: Duration,
     tries: Vec<Try>,
     /// The right of the first try to find out whether its target is well again.
     probe: Option<Probe>,
@@ -49,22 +51,21 @@ struct Queued {
 #[derive(Debug)]
 struct Try {
     target: Target,
-    /// From when its patience is counted.
-    timed: Duration,
     /// How it ended; `None` while it is under way.
     status: Option<u16>,
 }
 
 impl Progress {
-    pub(super) fn new(course: Course, again: u32, now: Duration) -> Self {
+    pub(super) fn new(course: Course, again: u32) -> Self {
         Self {
-            made_at: now,
             ahead: course.targets.into_iter().map(|target| Queued { target, detour: None }).collect(),
             on_context: course.on_context,
             on_content: course.on_content,
             again,
             again_each: again,
             wait: Duration::ZERO,
+            silence: None,
+            late_at: Duration::ZERO,
             tries: Vec::new(),
             probe: course.probe,
             trip: None,
@@ -75,17 +76,13 @@ impl Progress {
         }
     }
 
-    pub(super) fn made_at(&self) -> Duration {
-        self.made_at
-    }
-
     pub(super) fn front(&self) -> Option<&Target> {
         self.ahead.front().map(|queued| &queued.target)
     }
 
     /// Whose turn it is if nothing more is heard of the try under way.
     pub(super) fn after_silence(&self) -> Option<&Target> {
-        self.ahead.get(usize::from(self.again == 0)).map(|queued| &queued.target)
+        self.ahead.get(usize::from(self.silence.is_none())).map(|queued| &queued.target)
     }
 
     pub(super) fn ahead(&self) -> impl Iterator<Item = &Target> {
@@ -104,23 +101,43 @@ impl Progress {
         self.wait
     }
 
+    /// How long to wait after silence before the same target is asked again; `None` where it is the next one's turn.
+    pub(super) fn silence(&self) -> Option<Duration> {
+        self.silence
+    }
+
+    /// How often the target whose turn it is was asked again; `None` where it is not asked once more.
+    pub(super) fn repeats(&self) -> Option<u32> {
+        (self.again > 0).then(|| self.again_each.saturating_sub(self.again))
+    }
+
     pub(super) fn has_begun(&self) -> bool {
         !self.tries.is_empty()
     }
 
-    /// The next try is sent at this time; its patience is counted from `timed`.
-    pub(super) fn begin(&mut self, sent: Duration, timed: Duration, observer: &Rc<Observer>) -> Option<Target> {
+    /// The next try is sent at this time. If nothing more is heard of it, that is a time-out from `late_at` on, and `silence` is how
+    /// long to wait before the same target is asked again, where it is.
+    pub(super) fn begin(
+        &mut self,
+        sent: Duration,
+        late_at: Duration,
+        silence: Option<Duration>,
+        observer: &Rc<Observer>,
+    ) -> Option<Target> {
         let target = self.front()?.clone();
         self.trip = Some(observer.begin(&target, self.probe.take(), millis(sent)));
-        self.tries.push(Try { target: target.clone(), timed, status: None });
+        self.tries.push(Try { target: target.clone(), status: None });
         self.wait = Duration::ZERO;
+        (self.silence, self.late_at) = (silence, late_at);
         Some(target)
     }
 
-    /// The try under way, and from when its patience is counted.
-    pub(super) fn under_way(&self) -> Option<(Target, Duration)> {
-        let last = self.tries.last().filter(|last| last.status.is_none() && !self.is_settled)?;
-        Some((last.target.clone(), last.timed))
+    pub(super) fn is_under_way(&self) -> bool {
+        !self.is_settled && self.tries.last().is_some_and(|last| last.status.is_none())
+    }
+
+    pub(super) fn late_at(&self) -> Duration {
+        self.late_at
     }
 
     /// Who is being asked; where nobody is, who would be, or was.
@@ -130,23 +147,16 @@ impl Progress {
         under_way.or_else(|| self.front()).or_else(|| last.map(|last| &last.target))
     }
 
-    pub(super) fn fail(
-        &mut self,
-        failure: Failure,
-        (policy, longest_wait): (&Policy, Duration),
-        seed: &str,
-        now: Duration,
-    ) -> Next {
+    /// The try under way has failed. Its target is asked again after `wait`; where that is `None`, it is the next one's turn.
+    pub(super) fn fail(&mut self, failure: Failure, wait: Option<Duration>, cooldown: Cooldown, now: Duration) -> Next {
         let Some(current) = self.current().cloned() else { return Next::Nobody };
         self.conclude(&current, failure.status);
         match (self.trip.take(), failure.symptom()) {
-            (Some(trip), Some(symptom)) => trip.failed(millis(now), symptom, policy.cooldown),
+            (Some(trip), Some(symptom)) => trip.failed(millis(now), symptom, cooldown),
             (Some(trip), None) if failure.cause == Cause::Stated => trip.refused(millis(now)),
             (Some(_) | None, _) => {}
         }
-        let wait = policy.wait(self.again_each.saturating_sub(self.again), failure.retry_after, seed);
-        let may_wait = self.again > 0 && matches!(failure.cause, Cause::Stated | Cause::Unusable);
-        match wait.filter(|wait| may_wait && *wait <= longest_wait) {
+        match wait {
             Some(wait) => {
                 self.again = self.again.saturating_sub(1);
                 self.wait = wait;
@@ -162,6 +172,15 @@ impl Progress {
     /// How the try under way ends is nobody's business.
     pub(super) fn forget(&mut self) {
         self.trip = None;
+    }
+
+    /// The try under way is not sent, and none follows.
+    pub(super) fn strand(&mut self, status: u16) {
+        self.forget();
+        if let Some(last) = self.tries.last_mut() {
+            last.status = Some(status);
+        }
+        self.is_settled = true;
     }
 
     fn pass_over(&mut self) {
@@ -190,23 +209,24 @@ impl Progress {
         is_detour
     }
 
-    pub(super) fn settle(&mut self, status: u16, is_stream: bool, cooldown: Cooldown, now: Duration) {
+    pub(super) fn settle(&mut self, status: u16, cooldown: Cooldown, now: Duration) {
         if let Some(current) = self.current().cloned() {
             self.conclude(&current, status);
         }
         self.is_settled = true;
         match self.trip.take() {
-            Some(mut trip) if status < 400 => {
-                if is_stream {
-                    trip.first_content(millis(now));
-                }
-                self.trip = Some(trip);
-            }
+            Some(trip) if status < 400 => self.trip = Some(trip),
             // A refusal is no answer whose time would tell anything.
             Some(trip) if status < 500 => trip.refused(millis(now)),
             // One that the operator has taken out of `retry.statuses`: the provider's failure all the same.
-            Some(trip) => trip.erred(millis(now), cooldown),
+            Some(trip) => trip.erred(millis(now), health::Trouble::ServerError, cooldown),
             None => {}
+        }
+    }
+
+    pub(super) fn note_content(&mut self, now: Duration) {
+        if let Some(trip) = &mut self.trip {
+            trip.first_content(millis(now));
         }
     }
 
@@ -229,10 +249,15 @@ impl Progress {
         }
     }
 
-    /// Nothing more comes of the last try or its answer, and that is the provider's doing.
-    pub(super) fn break_off(&mut self, symptom: health::Symptom, cooldown: Cooldown, now: Duration) {
-        if let Some(trip) = self.trip.take() {
-            trip.failed(millis(now), symptom, cooldown);
+    /// Nothing more comes of the last try or its answer, and that is the provider's doing, or may be.
+    pub(super) fn break_off(&mut self, trouble: health::Trouble, cooldown: Cooldown, now: Duration) {
+        match self.trip.take() {
+            // A client that stops to read looks the same: it must not move the traffic of others.
+            Some(trip) if self.is_settled && trouble == health::Trouble::Timeout => {
+                trip.erred(millis(now), trouble, cooldown);
+            }
+            Some(trip) => trip.failed(millis(now), health::Symptom { trouble, retry_after: None }, cooldown),
+            None => {}
         }
     }
 
@@ -258,7 +283,7 @@ impl Progress {
     fn conclude(&mut self, target: &Target, status: u16) {
         match self.tries.last_mut().filter(|last| last.status.is_none()) {
             Some(last) => last.status = Some(status),
-            None => self.tries.push(Try { target: target.clone(), timed: self.made_at, status: Some(status) }),
+            None => self.tries.push(Try { target: target.clone(), status: Some(status) }),
         }
     }
 

@@ -4,26 +4,34 @@
 //! answers the client by itself where the head was held, and only its response code details remain. Without them a provider that
 //! breaks off all its streams would look like one whose clients all leave.
 //!
-//! What is counted is what only the provider, or the way to it, can have done. Whatever else ends a request (the client, a drain,
-//! a limit of Envoy's own) says nothing of it. One case cannot be told apart and counts: the silence that `stream_idle_timeout`
-//! ends may be a client's that has stopped to read, but not before all buffers between the two are full.
+//! What is counted is what the provider, or the way to it, can have done. Whatever else ends a request (the client, a drain, a
+//! limit of Envoy's own) says nothing of it. A time-out after content has begun to flow cannot be told apart: the provider is
+//! slow or silent, or the client does not read, and Envoy has stopped reading for its sake. So it counts among the outcomes, but
+//! makes nothing cool by itself: whoever holds a key could otherwise move the traffic of all others.
 
 use alloc::string::String;
 
 use super::{Mode, Plan};
-use crate::{
-    health::{Symptom, Trouble},
-    host::Clock,
-};
+use crate::{health::Trouble, host::Clock};
 
-/// How the details begin where the provider has ended it, and what that is.
-const BY_PROVIDER: &[(&str, Trouble)] = &[
-    ("upstream_reset_after_response_started", Trouble::Connection),
-    ("upstream_per_try_idle_timeout", Trouble::Timeout),
-    ("upstream_max_stream_duration_reached", Trouble::Timeout),
-    ("upstream_response_timeout", Trouble::Timeout),
-    ("response_timeout", Trouble::Timeout),
-    ("stream_idle_timeout", Trouble::Timeout),
+/// How the details begin where the stream to the provider was reset; in braces follows why, perhaps with the transport's words.
+const RESET: &str = "upstream_reset_after_response_started{";
+
+/// The reasons that are not Envoy's own, as `local_reset`, `overflow` and `overload_manager_reset` are.
+const BREAKS: [&str; 5] = [
+    "connection_termination",
+    "protocol_error",
+    "remote_connection_failure",
+    "remote_refused_stream_reset",
+    "remote_reset",
+];
+
+/// The details where Envoy waits no longer.
+const TIMEOUTS: [&str; 4] = [
+    "response_timeout",
+    "stream_idle_timeout",
+    "upstream_max_stream_duration_reached",
+    "upstream_per_try_idle_timeout",
 ];
 
 impl Plan {
@@ -37,14 +45,16 @@ impl Plan {
             && is_told
             && let Some(trouble) = by_provider(&details())
         {
-            let symptom = Symptom { trouble, retry_after: None };
-            self.progress.borrow_mut().break_off(symptom, self.policy.cooldown, clock.now());
+            self.progress.borrow_mut().break_off(trouble, self.policy.cooldown, clock.now());
         }
     }
 }
 
 fn by_provider(details: &str) -> Option<Trouble> {
-    BY_PROVIDER.iter().find(|(begin, _)| details.starts_with(begin)).map(|(_, trouble)| *trouble)
+    match details.strip_prefix(RESET) {
+        Some(why) => why.split(['|', '}']).next().filter(|why| BREAKS.contains(why)).map(|_| Trouble::Connection),
+        None => TIMEOUTS.contains(&details).then_some(Trouble::Timeout),
+    }
 }
 
 #[cfg(test)]
@@ -83,9 +93,12 @@ mod tests {
     fn an_answer_that_the_provider_broke_off_is_its_failure_and_one_that_another_ended_is_not() {
         for (details, is_failure) in [
             ("upstream_reset_after_response_started{connection_termination}", true),
+            ("upstream_reset_after_response_started{connection_termination|tls:_closed}", true),
             ("upstream_reset_after_response_started{remote_reset}", true),
-            ("upstream_max_stream_duration_reached", true),
-            ("stream_idle_timeout", true),
+            ("upstream_reset_after_response_started{local_reset}", false),
+            ("upstream_reset_after_response_started{local_refused_stream_reset}", false),
+            ("upstream_reset_after_response_started{overflow}", false),
+            ("upstream_reset_after_response_started{overload_manager_reset}", false),
             ("downstream_remote_disconnect", false),
             ("http2.remote_reset", false),
             ("downstream_local_disconnect(reason)", false),
@@ -102,6 +115,26 @@ mod tests {
                 plan.end(|| details.to_owned(), &Late);
                 assert_eq!(cools(&plan, &targets[0]), is_failure, "{details}");
                 assert!(!cools(&plan, &targets[1]));
+            }
+        }
+    }
+
+    #[test]
+    fn a_time_out_makes_its_target_cool_only_before_content_has_begun_to_flow() {
+        for details in TIMEOUTS {
+            for is_settled in [false, true] {
+                let (plan, targets) = plan(Mode::Native);
+                begin(&plan);
+                if is_settled {
+                    plan.settle(200, START);
+                }
+                plan.end(|| details.to_owned(), &Late);
+                assert_eq!(cools(&plan, &targets[0]), !is_settled, "{details}");
+                let report = plan.observer.report(u64::try_from(Late.now().as_millis()).unwrap(), |_| true);
+                let report = String::from_utf8(report).unwrap();
+                for member in [r#""samples":1,"#, r#""failure_ratio":1"#, r#""last_failure":"timed_out""#] {
+                    assert!(report.contains(member), "{details}: {report}");
+                }
             }
         }
     }

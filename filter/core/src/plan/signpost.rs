@@ -63,13 +63,13 @@ impl Plan {
         is_read.then(|| [self.cluster(target), "#", &token.to_string(), tries, flex].concat())
     }
 
-    /// The token in a value of [`NEXT_PROPERTY`].
+    /// The cluster and the token in a value of [`NEXT_PROPERTY`].
     #[must_use]
-    pub fn token(next: &[u8]) -> Option<u32> {
+    pub fn read_signpost(next: &[u8]) -> Option<(&str, u32)> {
         let next = core::str::from_utf8(next).ok()?;
         let next = next.strip_suffix(FLEX_MARK).unwrap_or(next);
         let next = next.strip_suffix(TRIES_MARK).or_else(|| next.strip_suffix(CALLS_MARK)).unwrap_or(next);
-        let (_, token) = next.rsplit_once('#')?;
-        token.parse().ok()
+        let (cluster, token) = next.rsplit_once('#')?;
+        Some((cluster, token.parse().ok()?))
     }
 }

@@ -9,18 +9,26 @@ use crate::{
     store::Memory,
 };
 
+mod pace;
+
 pub(super) const START: Duration = Duration::from_secs(1_000);
 
 pub(super) fn targets(names: &[&str]) -> Vec<Target> {
-    let provider = |name: &&str| {
+    let patient: Vec<_> = names.iter().map(|name| (*name, 10_000)).collect();
+    patient_targets(&patient)
+}
+
+/// Each with so many milliseconds to its first content.
+fn patient_targets(names: &[(&str, u64)]) -> Vec<Target> {
+    let provider = |(name, millis): &(&str, u64)| {
         alloc::format!(
-            r#""{name}":{{"kind":"openai","base_url":"http://127.0.0.1:1","auth":"none","timeouts":{{"first_byte":"10s"}}}}"#
+            r#""{name}":{{"kind":"openai","base_url":"http://127.0.0.1:1","auth":"none","timeouts":{{"first_byte":"{millis}ms"}}}}"#
         )
     };
     let providers: Vec<_> = names.iter().map(provider).collect();
     let config = crate::config::parse(&alloc::format!(r#"{{"providers":{{{}}}}}"#, providers.join(","))).unwrap();
     let gateway = crate::gateway::Gateway::new(&config, |_| None);
-    let target = |name: &&str| {
+    let target = |(name, _): &(&str, u64)| {
         let provider = Rc::clone(gateway.provider(name).unwrap());
         let account = Rc::clone(&provider.accounts[0]);
         Target { provider, account, model: "m".into(), max_output_tokens: None }
@@ -131,24 +139,6 @@ fn a_try_of_which_nothing_more_is_heard_is_closed_by_the_next_one() {
 }
 
 #[test]
-fn after_the_deadline_nobody_is_asked_any_more() {
-    let plan = plan(&["a", "b"], 0);
-    begin(&plan);
-    plan.fail(stated(503, None), START);
-    assert!(plan.begin(START + Duration::from_mins(1)).is_none());
-    assert_eq!(plan.verdict().status, 503);
-}
-
-#[test]
-fn a_try_that_has_had_all_the_time_there_is_was_late() {
-    let deadline = Duration::from_secs(10);
-    let plan = plan_within(deadline, Course { targets: targets(&["a", "b"]), ..Course::default() }, 0);
-    begin(&plan);
-    assert!(plan.begin(START + deadline).is_none());
-    assert_eq!(plan.attempts(), "a/m=504");
-}
-
-#[test]
 fn of_several_failures_the_one_that_tells_most_is_told() {
     let unusable = |status| Failure { cause: Cause::Unusable, ..stated(status, None) };
     let refused = || Failure { cause: Cause::Credential, ..stated(502, None) };
@@ -200,46 +190,6 @@ fn where_a_larger_model_is_too_small_as_well_the_next_larger_one_is_asked() {
 }
 
 #[test]
-fn a_wait_that_leaves_a_try_no_time_is_not_waited() {
-    let waiting = |patient: u64| {
-        let targets = targets(&["a", "b"]);
-        let policy = Retry {
-            attempts: 1,
-            backoff: Backoff { base: Duration::from_millis(1), max: Duration::from_secs(9) },
-            ..Retry::default()
-        };
-        let plan = plan_by(Policy::of(&policy), Course { targets, ..Course::default() });
-        begin(&plan);
-        plan.fail(stated(429, Some(patient)), START);
-        begin(&plan).unwrap()
-    };
-    assert_eq!(waiting(5), ("a".into(), Duration::from_secs(5)));
-    // Envoy's time-out of ten seconds runs meanwhile.
-    assert_eq!(waiting(6), ("b".into(), Duration::ZERO));
-}
-
-#[test]
-fn a_time_out_that_rings_a_little_early_leaves_nobody_any_time() {
-    let course = Course { targets: targets(&["a", "b"]), ..Course::default() };
-    let plan = plan_within(Duration::from_secs(5), course, 0);
-    begin(&plan);
-    assert_eq!(plan.lost(504, "timeout", START + Duration::from_millis(4_990)), Next::Try);
-    assert!(plan.begin(START + Duration::from_millis(4_990)).is_none());
-    assert_eq!(plan.verdict().status, 504);
-}
-
-#[test]
-fn behind_the_router_a_try_is_late_by_the_time_of_its_wait_too() {
-    let plan = plan(&["a"], 1);
-    begin(&plan);
-    plan.fail(stated(429, Some(1)), START);
-    begin(&plan);
-    let next = plan.begin(START + Duration::from_secs(10));
-    assert!(next.is_none());
-    assert_eq!(plan.attempts(), "a/m=429,a/m=504");
-}
-
-#[test]
 fn what_stands_in_for_itself_is_counted_once() {
     let all = targets(&["a", "b"]);
     let plan = plan_of(Course { on_context: all.clone(), targets: all, ..Course::default() }, 0);
@@ -264,11 +214,11 @@ fn one_target_that_is_asked_once_is_asked_on_the_clients_own_stream() {
 }
 
 #[test]
-fn a_token_is_read_back_whatever_marks_follow_it() {
+fn a_signpost_is_read_back_whatever_marks_follow_it() {
     for marks in ["", "#tries", "#flex", "#tries#flex"] {
-        assert_eq!(Plan::token(["a.b#42", marks].concat().as_bytes()), Some(42), "{marks}");
+        assert_eq!(Plan::read_signpost(["a.b#42", marks].concat().as_bytes()), Some(("a.b", 42)), "{marks}");
     }
-    assert_eq!(Plan::token(b"a.b"), None);
+    assert_eq!(Plan::read_signpost(b"a.b"), None);
 }
 
 #[test]

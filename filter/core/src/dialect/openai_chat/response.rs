@@ -139,17 +139,27 @@ pub fn error_status(body: &[u8]) -> u16 {
     #[derive(Deserialize)]
     struct Wire<'a> {
         #[serde(borrow)]
-        error: Inner<'a>,
-    }
-    #[derive(Deserialize)]
-    struct Inner<'a> {
-        #[serde(borrow, default)]
-        code: Option<&'a RawValue>,
-        #[serde(borrow, default)]
-        status_code: Option<&'a RawValue>,
+        error: Stated<'a>,
     }
     let text = json::text(body);
-    let named = json::read::<Wire<'_>>(&text).ok().map(|wire| [wire.error.status_code, wire.error.code]);
+    stated_status(json::read::<Wire<'_>>(&text).ok().map(|wire| wire.error))
+}
+
+/// The same, from what a scan for [`WANTED`] found.
+pub(crate) fn found_error_status(found: &Found) -> u16 {
+    stated_status(found.text(ERROR).and_then(|text| json::read(text).ok()))
+}
+
+#[derive(Deserialize)]
+struct Stated<'a> {
+    #[serde(borrow, default)]
+    code: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    status_code: Option<&'a RawValue>,
+}
+
+fn stated_status(error: Option<Stated<'_>>) -> u16 {
+    let named = error.map(|error| [error.status_code, error.code]);
     let mut statuses = named.into_iter().flatten().flatten().filter_map(|raw| raw.get().parse().ok());
     statuses.find(|status| (400..=599).contains(status)).unwrap_or(Kind::BadUpstream.status())
 }

@@ -5,8 +5,6 @@
 //! than [`MAX_DEPTH`], because whoever reads the body next may recurse. Memory is bounded: what is kept is one name and the
 //! text of wanted values up to 16 KiB each. Cutting the input anywhere changes nothing.
 //!
-//! A little over 400 lines, because the automaton's states and steps are read together or not at all.
-//!
 //! Nearly all bytes of a large body stand inside strings, so strings have a fast path: blocks of 32 bytes are tested as a
 //! whole, in a form that compilers turn into vector instructions, and the common escapes and letters pass with them. Names
 //! and wanted values are not gathered byte by byte but cut out of the piece when they end, or it does.
@@ -390,13 +388,6 @@ impl Scanner {
             kept.extend_from_slice(part);
             kept
         });
-    }
-
-    /// The wanted name that was read, and whether it is spelled as wanted or only alike but for its case.
-    fn wanted_name(&self) -> Option<(usize, bool)> {
-        let name = self.name()?;
-        let index = self.wanted.iter().position(|wanted| wanted.as_bytes().eq_ignore_ascii_case(&name))?;
-        Some((index, self.wanted.get(index).is_some_and(|wanted| wanted.as_bytes() == &*name)))
     }
 }
 

@@ -56,6 +56,13 @@ impl Scanner {
         (is_called_so && !(is_top && is("model"))) || (is_top && marks.others.names.iter().any(|other| is(other)))
     }
 
+    /// The wanted name that was read, and whether it is spelled as wanted or only alike but for its case.
+    pub(super) fn wanted_name(&self) -> Option<(usize, bool)> {
+        let name = self.name()?;
+        let index = self.wanted.iter().position(|wanted| wanted.as_bytes().eq_ignore_ascii_case(&name))?;
+        Some((index, self.wanted.get(index).is_some_and(|wanted| wanted.as_bytes() == &*name)))
+    }
+
     /// The name that was read, its escapes decoded.
     pub(super) fn name(&self) -> Option<Cow<'_, [u8]>> {
         if !self.text.contains(&b'\\') {

@@ -193,6 +193,18 @@ fn latency_leaves_who_has_shown_nothing_for_long_to_one_request_in_a_few() {
 }
 
 #[test]
+fn latency_spends_one_request_in_a_few_on_all_that_have_shown_nothing_for_long() {
+    let bench = routed(&json!({"strategy": "latency", "targets": models(&["quick", "one", "two", "three", "slow"])}));
+    let latency = [("own/default/quick".to_owned(), 100), ("own/default/slow".to_owned(), 900)].into();
+    let blanks = ["one", "two", "three"].map(|name| (format!("own/default/{name}"), 8)).into();
+    let firsts = firsts(&bench, &any(), &World { latency, blanks, ..World::default() });
+    assert_share(firsts["own/quick"], 31.0 / 32.0);
+    for name in ["own/one", "own/two", "own/three"] {
+        assert_share(firsts[name], 1.0 / 96.0);
+    }
+}
+
+#[test]
 fn cheapest_goes_by_price_for_what_is_expected() {
     let bench = bench(&json!({
         "models": {

@@ -192,11 +192,15 @@ fn what_passes_as_a_success_and_is_no_answer_is_the_providers_failure() {
         ("/claude/messages", JSON, "[1,", "bad_answer"),
         ("/openai/embeddings", "text/html; charset=utf-8", "<html>", "bad_answer"),
     ] {
-        let sent = sent(path, r#"{"model":"m","stream":false}"#);
-        let observer = Rc::clone(&sent.observer);
-        let got = sent.answered(200, &[("content-type", content_type)], &pieces(answer.as_bytes(), 3));
-        assert_eq!((got.status, got.text()), (200, answer), "{path}");
-        assert_eq!(last_failure(&observer), expected, "{path} {answer}");
+        for stream in [false, true] {
+            let sent = sent(path, &format!(r#"{{"model":"m","stream":{stream}}}"#));
+            let observer = Rc::clone(&sent.observer);
+            let got = sent.answered(200, &[("content-type", content_type)], &pieces(answer.as_bytes(), 3));
+            assert_eq!((got.status, got.text()), (200, answer), "{path}");
+            assert_eq!(last_failure(&observer), expected, "{path} {answer}");
+            // A head alone is no content, whatever was asked for.
+            assert_eq!(report(&observer)["ttft_ms"], Value::Null, "{path} {answer} {stream}");
+        }
     }
     for (path, answer) in [
         ("/claude/messages", r#"{"type":"message","error":null}"#),
@@ -206,5 +210,21 @@ fn what_passes_as_a_success_and_is_no_answer_is_the_providers_failure() {
         let observer = Rc::clone(&sent.observer);
         sent.answered(200, &[("content-type", JSON)], &pieces(answer.as_bytes(), 3));
         assert_eq!(last_failure(&observer), Value::Null, "{path}");
+    }
+}
+
+#[test]
+fn the_time_to_the_first_content_is_taken_where_content_is_seen() {
+    let lines = "{\"message\":{\"content\":\"hi\"},\"done\":false}\n{\"message\":{\"content\":\"\"},\"done\":true}\n";
+    let speech = r#"{"model":"m","stream":true}"#;
+    for (path, content_type, answer, expected) in [
+        ("/ollama/api/chat", "application/x-ndjson", lines, json!(0.0)),
+        ("/openai/audio/speech", "audio/mpeg", "sound", Value::Null),
+    ] {
+        let sent = sent(path, speech);
+        let observer = Rc::clone(&sent.observer);
+        sent.answered(200, &[("content-type", content_type)], &pieces(answer.as_bytes(), 3));
+        let report = report(&observer);
+        assert_eq!((&report["ttft_ms"], &report["last_failure"]), (&expected, &Value::Null), "{path}");
     }
 }

@@ -100,6 +100,11 @@ pub(super) fn answered(path: &str, body: &str, content_type: &str, answer: &str)
 
 /// Why the target has failed last, as far as is known of it.
 pub(super) fn last_failure(observer: &Observer) -> Value {
+    report(observer)["last_failure"].clone()
+}
+
+/// What is known of the target that was asked.
+pub(super) fn report(observer: &Observer) -> Value {
     let report: Value = serde_json::from_slice(&observer.report(NewYear.epoch_millis(), |_| true)).unwrap();
-    report["data"][0]["last_failure"].clone()
+    report["data"][0].clone()
 }
