@@ -4,10 +4,11 @@ use std::{rc::Rc, time::Duration};
 
 use dragoman_core::{
     attempt::{Attempt, Front, Outgoing, Progress, Release},
-    config,
+    config::{self, Cooldown},
     exchange::Exchange,
     gateway::Gateway,
     headers::HeaderMap,
+    health::{Symptom, Trouble},
     host::{Clock, Entropy, Surroundings},
     live::Observer,
     plan::{Next, Plan},
@@ -89,9 +90,18 @@ pub(crate) fn post(path: &str, more: &[(&str, &[u8])]) -> Pairs {
 }
 
 /// Sends a request in these pieces.
-pub(crate) fn ask(gateway: &Rc<Gateway>, mut headers: Pairs, pieces: &[&[u8]]) -> Asked {
-    let observer = Observer::new(Rc::new(Memory::default()));
-    let around = Surroundings { clock: &NewYear, entropy: &NewYear, observer: &observer, metadata: &() };
+pub(crate) fn ask(gateway: &Rc<Gateway>, headers: Pairs, pieces: &[&[u8]]) -> Asked {
+    ask_seen_by(&Observer::new(Rc::new(Memory::default())), gateway, headers, pieces)
+}
+
+/// The same, by who may have seen others.
+pub(crate) fn ask_seen_by(
+    observer: &Rc<Observer>,
+    gateway: &Rc<Gateway>,
+    mut headers: Pairs,
+    pieces: &[&[u8]],
+) -> Asked {
+    let around = Surroundings { clock: &NewYear, entropy: &NewYear, observer, metadata: &() };
     let mut exchange = Exchange::new(Rc::clone(gateway));
     let step = match exchange.request_head(carried(&headers).headers(), pieces.is_empty(), &around) {
         Step::Wait => {
@@ -123,7 +133,7 @@ pub(crate) fn ask(gateway: &Rc<Gateway>, mut headers: Pairs, pieces: &[&[u8]]) -
             apply(&mut headers, &edits);
             let Front { length, text } = change.front(read);
             body.splice(..length, text);
-            Asked::Sent(Sent { plan, headers, body, observer, attempt })
+            Asked::Sent(Sent { plan, headers, body, observer: Rc::clone(observer), attempt })
         }
         Step::Reply(reply) => Asked::Refused(reply),
         Step::Wait => panic!("there is nothing left to wait for"),
@@ -147,6 +157,14 @@ impl Asked {
 }
 
 impl Sent {
+    /// Its first target fails, as the gateway's workers tell each other.
+    pub(crate) fn fails_first(&self) {
+        let (now, down) = (NewYear.epoch_millis(), Symptom { trouble: Trouble::RateLimited, retry_after: None });
+        let cooldown = Cooldown { default: Duration::from_secs(30), max: Duration::from_mins(10) };
+        let target = self.plan.first().expect("a target").clone();
+        self.observer.begin(&target, None, now).failed(now, down, cooldown);
+    }
+
     /// The provider answers in these pieces; the last one may be empty, as Envoy's often is.
     pub(crate) fn answered(self, status: u16, headers: &[(&str, &str)], pieces: &[&[u8]]) -> Answer {
         let mut map: Pairs = headers.iter().map(|(n, v)| ((*n).to_owned(), v.as_bytes().to_vec())).collect();
