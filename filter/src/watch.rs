@@ -2,7 +2,8 @@
 //!
 //! Without it, a filter that pauses at the headers never sees the body, and every request hangs. The setting cannot be read,
 //! so requests are watched until the first body comes; then watching is over and costs nothing. One that Envoy has received
-//! whole, but does not hand over for [`PATIENCE`], is answered with the name of the setting.
+//! whole, but does not hand over for [`PATIENCE`], is answered with the name of the setting. Whether it is whole is known from its
+//! length; where that is not told (`ext_proc` takes it off), only that nothing has come for [`LONG_PATIENCE`].
 //!
 //! It is answered for itself alone. A filter that stands before this one may let heads pass and hold bodies (`ext_proc` in
 //! its buffered mode), which looks the same: whatever was concluded from one request would be wrong for those after it.
@@ -23,6 +24,9 @@ const TICK: Duration = Duration::from_millis(20);
 /// Longer than a filter holds a body to look into it, shorter than a caller waits.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// Longer than a client pauses in the middle of a body.
+const LONG_PATIENCE: Duration = Duration::from_secs(30);
+
 /// The watch of one root context.
 #[derive(Debug)]
 pub(crate) struct Watch {
@@ -41,6 +45,8 @@ struct Waiting {
     /// What Envoy had received of it when that was last seen to change, and when that was.
     received: i64,
     since: Duration,
+    /// How long nothing may have come before the headers are looked at.
+    patience: Duration,
 }
 
 impl Watch {
@@ -57,7 +63,12 @@ impl Watch {
         if waiting.is_empty() {
             host::set_tick(self.root, stream.id(), TICK);
         }
-        waiting.push(Waiting { stream: Rc::clone(stream), received: received(), since: host::now() });
+        waiting.push(Waiting {
+            stream: Rc::clone(stream),
+            received: received(),
+            since: host::now(),
+            patience: PATIENCE,
+        });
     }
 
     /// More of a stream has come than its headers.
@@ -101,21 +112,25 @@ impl Watch {
 }
 
 impl Waiting {
-    /// Whether all of it has been there for a while. Of a body without a length all that is known is that nothing more comes.
+    /// Whether all of it has been there for a while.
     fn hangs(&mut self, now: Duration) -> bool {
         let received = received();
         if received != self.received {
             (self.received, self.since) = (received, now);
         }
-        if now.saturating_sub(self.since) < PATIENCE {
+        if now.saturating_sub(self.since) < self.patience {
+            return false;
+        }
+        let map = self.stream.request_headers();
+        let head = map.headers().iter().map(|(name, value)| name.len().saturating_add(value.len())).sum();
+        let announced = map.headers().text("content-length").and_then(|length| length.parse::<usize>().ok());
+        if announced.is_none() && self.patience < LONG_PATIENCE {
+            self.patience = LONG_PATIENCE;
             return false;
         }
         // The sender may be the one who is late: whether he is costs a look at the headers, which comes as seldom as this.
         self.since = now;
-        let map = self.stream.request_headers();
-        let head = map.headers().iter().map(|(name, value)| name.len().saturating_add(value.len())).sum();
-        let announced = map.headers().text("content-length").and_then(|length| length.parse().ok()).unwrap_or(1);
-        usize::try_from(received).unwrap_or_default().saturating_sub(head) >= announced
+        usize::try_from(received).unwrap_or_default().saturating_sub(head) >= announced.unwrap_or(1)
     }
 }
 
@@ -128,7 +143,7 @@ fn received() -> i64 {
 /// What to tell whoever runs into it.
 fn explanation() -> Error {
     let message = format!(
-        "The gateway's filter was shown no body for {} s: `allow_on_headers_stop_iteration: true` is missing in the \
+        "The gateway's filter was shown no body for at least {} s: `allow_on_headers_stop_iteration: true` is missing in the \
          PluginConfig of the wasm filter, or a filter before it holds the body.",
         PATIENCE.as_secs()
     );

@@ -5,7 +5,7 @@ use core::mem;
 
 use crate::{
     config::Cooldown,
-    health::{NameRef, Period, Symptom, Trouble},
+    health::{Ledger, NameRef, Period, Symptom, Trouble},
 };
 
 use super::{
@@ -61,14 +61,20 @@ impl Trip {
         self.leave_sample(now_millis, Went::Well { is_stream, output_tokens, is_told });
     }
 
-    /// It has failed in a way that spares nobody the target: by an error that the operator does not want others asked for, or by
-    /// a time-out that may be its client's. One makes nothing cool, and shows nobody that the target is well.
-    pub fn erred(mut self, now_millis: u64, trouble: Trouble, cooldown: Cooldown) {
+    /// It has failed in a way that spares nobody the target, by an error that the operator does not want others asked for: one makes
+    /// nothing cool, and shows nobody that the target is well.
+    pub fn erred(mut self, now_millis: u64, cooldown: Cooldown) {
         if self.slot.has_health() {
             let (period, is_listed) = (self.period(now_millis), self.slot.is_listed());
             let Slot { name, .. } = &*self.slot;
-            self.observer.change_ledger(now_millis, |ledger| ledger.err(name, is_listed, trouble, cooldown, period));
+            let change = |ledger: &mut Ledger| ledger.err(name, is_listed, Trouble::ServerError, cooldown, period);
+            self.observer.change_ledger(now_millis, change);
         }
+        self.leave_sample(now_millis, Went::Wrong);
+    }
+
+    /// It has stopped under way, by its target's doing or by its client's: averages have it, and nobody is passed over for it.
+    pub fn stalled(mut self, now_millis: u64) {
         self.leave_sample(now_millis, Went::Wrong);
     }
 

@@ -99,7 +99,7 @@ impl Plan {
             "The route of this gateway leads a retry to another provider than the one whose turn it is.",
         );
         let mut progress = self.progress.borrow_mut();
-        progress.strand(error.kind.status());
+        progress.strand();
         error.reply(self.inquiry.shape).with("x-dragoman-attempts", progress.attempts())
     }
 

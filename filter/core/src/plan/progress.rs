@@ -174,12 +174,10 @@ impl Progress {
         self.trip = None;
     }
 
-    /// The try under way is not sent, and none follows.
-    pub(super) fn strand(&mut self, status: u16) {
+    /// The try under way is not sent after all, and none follows.
+    pub(super) fn strand(&mut self) {
         self.forget();
-        if let Some(last) = self.tries.last_mut() {
-            last.status = Some(status);
-        }
+        self.tries.pop();
         self.is_settled = true;
     }
 
@@ -219,7 +217,7 @@ impl Progress {
             // A refusal is no answer whose time would tell anything.
             Some(trip) if status < 500 => trip.refused(millis(now)),
             // One that the operator has taken out of `retry.statuses`: the provider's failure all the same.
-            Some(trip) => trip.erred(millis(now), health::Trouble::ServerError, cooldown),
+            Some(trip) => trip.erred(millis(now), cooldown),
             None => {}
         }
     }
@@ -253,9 +251,7 @@ impl Progress {
     pub(super) fn break_off(&mut self, trouble: health::Trouble, cooldown: Cooldown, now: Duration) {
         match self.trip.take() {
             // A client that stops to read looks the same: it must not move the traffic of others.
-            Some(trip) if self.is_settled && trouble == health::Trouble::Timeout => {
-                trip.erred(millis(now), trouble, cooldown);
-            }
+            Some(trip) if self.is_settled && trouble == health::Trouble::Timeout => trip.stalled(millis(now)),
             Some(trip) => trip.failed(millis(now), health::Symptom { trouble, retry_after: None }, cooldown),
             None => {}
         }

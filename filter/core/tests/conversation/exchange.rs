@@ -1,6 +1,7 @@
 //! What a client gets for what it sends, with a provider that answers this or that.
 
 mod large;
+mod local;
 mod streams;
 
 use crate::stage::{self, ask, carried, gateway, open, pieces, post};

@@ -57,7 +57,7 @@ fn a_probe_whose_client_went_away_is_free_again() {
 #[test]
 fn an_error_that_is_passed_on_counts_as_a_failure_and_makes_nothing_cool() {
     let process = Process::new(1);
-    process.begin(0, "a").erred(process.now(), Trouble::ServerError, COOLDOWN);
+    process.begin(0, "a").erred(process.now(), COOLDOWN);
     assert!(!process.cools(0, "a"));
     let metrics = process.report(0);
     assert_eq!((&metrics["data"][0]["samples"], &metrics["data"][0]["failure_ratio"]), (&1.into(), &1.0.into()));
@@ -67,7 +67,7 @@ fn an_error_that_is_passed_on_counts_as_a_failure_and_makes_nothing_cool() {
     for _ in 0..3 {
         assert_eq!(process.first(0, &["a", "b"]), "a");
         assert_eq!(process.first(0, &["a", "b"]), "b");
-        process.begin(0, "a").erred(process.now(), Trouble::ServerError, COOLDOWN);
+        process.begin(0, "a").erred(process.now(), COOLDOWN);
     }
 }
 
