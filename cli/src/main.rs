@@ -167,7 +167,7 @@ fn run(verb: Verb) -> anyhow::Result<()> {
             let document = document::read(&path)?;
             tell_added(&path, &document)?;
             let text = if effective {
-                document::effective(&render::hand_over(&document.config).0)?
+                document::effective(&render::without_secrets(&document.config))?
             } else {
                 check::summarize(&path, &document)
             };

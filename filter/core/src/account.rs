@@ -101,9 +101,8 @@ impl Account {
         credential: (String, config::Credential),
         retry: &Retry,
         environment: impl Fn(&str) -> Option<String>,
-    ) -> Option<Rc<Self>> {
-        let account = Self::of_target(provider, credential, retry, environment)?;
-        Some(Rc::new(Self { is_callers: true, ..Self::clone(&account) }))
+    ) -> Self {
+        Self { is_callers: true, ..Self::of_target(provider, credential, retry, environment) }
     }
 
     /// The same with another credential.
@@ -118,8 +117,7 @@ impl Account {
         (name, credential): (String, config::Credential),
         retry: &Retry,
         environment: impl Fn(&str) -> Option<String>,
-    ) -> Option<Rc<Self>> {
-        let (endpoints, _) = provider.places();
+    ) -> Self {
         let section = config::Account {
             name,
             credential: Some(credential),
@@ -132,8 +130,7 @@ impl Account {
         };
         let shared = provider.shared_headers(&environment);
         let secret = shared.as_ref().map_err(Clone::clone).and_then(|_| section.secret(&environment));
-        let own = endpoints.first()?;
-        Some(Rc::new(Self::new(provider, &section, own, retry, shared.unwrap_or_default(), secret)))
+        Self::new(provider, &section, &provider.endpoint(), retry, shared.unwrap_or_default(), secret)
     }
 
     /// Headers of every request, the credential's last.

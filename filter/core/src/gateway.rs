@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use crate::{
     account::Account,
-    auth::KeyTable,
+    auth::{Caller, Key, KeyTable},
     catalogue::Catalogue,
     config::{self, Config, Provider as Section, RetryMode},
     limit,
@@ -19,8 +19,10 @@ use crate::{
 /// Everything a request is decided by.
 #[derive(Debug)]
 pub struct Gateway {
-    /// Who may ask.
-    pub keys: KeyTable,
+    /// Who may ask: the same in all environments.
+    pub keys: Rc<KeyTable>,
+    /// By their ids, the keys that may be used here and keep credentials, with those.
+    wallets: NameMap<'static, Rc<Key>>,
     /// The enabled providers.
     pub providers: Vec<Rc<Provider>>,
     /// Their models.
@@ -62,8 +64,10 @@ pub struct Provider {
     pub total: Duration,
     /// What it lacks, where none of its accounts is configured.
     pub missing: Option<String>,
+    /// The environment that has made it another one than at the top level.
+    environment: Option<String>,
     /// Where the provider itself is, for the credential of a caller's own.
-    callers: Option<Rc<Account>>,
+    callers: Account,
 }
 
 impl Provider {
@@ -73,10 +77,16 @@ impl Provider {
         if is_flex { self.flex } else { self.first_byte }
     }
 
-    /// A credential of a caller's own, ready to be used at this provider; `None` where it is at no place of its own.
+    /// A credential of a caller's own, ready to be used at this provider.
     #[must_use]
-    pub fn account_of_caller(&self, secret: &Secret) -> Option<Account> {
-        self.callers.as_ref().map(|account| account.with(self, secret))
+    pub fn account_of_caller(&self, secret: &Secret) -> Account {
+        self.callers.with(self, secret)
+    }
+
+    /// The environment that has made it another one than at the top level; empty where none has.
+    #[must_use]
+    pub fn environment(&self) -> &str {
+        self.environment.as_deref().unwrap_or_default()
     }
 }
 
@@ -90,11 +100,12 @@ impl Gateway {
     /// The same, of a configuration that nobody else needs.
     #[must_use]
     pub fn load(mut config: Config, environment: impl Fn(&str) -> Option<String>) -> Self {
-        let limits = Rc::new(limit::Policy::new(&config));
-        let mut gateway = Self::within(&config, None, &limits, &environment);
+        let keys = Rc::new(KeyTable::new(&config.auth, config.all_keys()));
+        let shared = (keys, Rc::new(limit::Policy::new(&config)));
+        let mut gateway = Self::within(&config, None, &shared, &environment);
         for place in 0..config.environments.len() {
             let outside = config.enter(place);
-            let inside = Self::within(&config, Some(place), &limits, &environment);
+            let inside = Self::within(&config, Some(place), &shared, &environment);
             if let Some(name) = &inside.environment {
                 gateway.environments.insert(name.clone(), Rc::new(inside));
             }
@@ -107,7 +118,7 @@ impl Gateway {
     fn within(
         config: &Config,
         place: Option<usize>,
-        limits: &Rc<limit::Policy>,
+        (keys, limits): &(Rc<KeyTable>, Rc<limit::Policy>),
         environment: &dyn Fn(&str) -> Option<String>,
     ) -> Self {
         let environment = &environment;
@@ -115,8 +126,13 @@ impl Gateway {
         let providers: Vec<_> =
             providers.map(|provider| Rc::new(Provider::new(config, provider, environment))).collect();
         let catalogue = Catalogue::new(config, &providers);
+        let keeping = config.keys_within(place).filter(|(key, _)| !key.byok.credentials.is_empty());
+        let wallet = |(key, bound): (&config::Key, Option<&String>)| {
+            (key.id.clone(), Rc::new(Key::new(key, bound, wallet(config, key, environment))))
+        };
         Self {
-            keys: KeyTable::new(&config.auth, config.keys_within(place), |key| wallet(config, key, environment)),
+            keys: Rc::clone(keys),
+            wallets: keeping.map(wallet).collect(),
             routing: Routing::new(config, place, &providers, &catalogue, environment),
             catalogue,
             providers,
@@ -134,6 +150,13 @@ impl Gateway {
         self.providers.iter().any(|provider| provider.missing.is_none())
     }
 
+    /// A caller, with the credentials that its key keeps.
+    #[must_use]
+    pub fn with_wallet(&self, caller: Caller) -> Caller {
+        let kept = caller.key().and_then(|key| self.wallets.get(&key.id));
+        kept.map_or(caller, |key| Caller::Known(Rc::clone(key)))
+    }
+
     /// The provider with this name.
     #[must_use]
     pub fn provider(&self, name: &str) -> Option<&Rc<Provider>> {
@@ -147,18 +170,22 @@ fn wallet(
     key: &config::Key,
     environment: &impl Fn(&str) -> Option<String>,
 ) -> Vec<(String, Rc<Account>)> {
-    let credentials = key.byok.credentials.iter();
-    let account = |(name, credential): &(String, config::Credential)| {
-        let section = config.providers.iter().find(|section| section.name == *name)?;
+    let account = |section: &Section, credential: &config::Credential| {
         let named = (["brought by ", &key.id].concat(), credential.clone());
-        Account::of_caller(section, named, &config.retry, environment).map(|account| (name.clone(), account))
+        (section.name.clone(), Rc::new(Account::of_caller(section, named, &config.retry, environment)))
     };
-    credentials.filter_map(account).collect()
+    let mut wallet = Vec::new();
+    for section in &config.providers {
+        let own = key.byok.credentials.iter().filter(|(name, _)| *name == section.name);
+        wallet.extend(own.map(|(_, credential)| account(section, credential)));
+    }
+    wallet
 }
 
 impl Provider {
     fn new(config: &Config, section: &Section, environment: &impl Fn(&str) -> Option<String>) -> Self {
         let none = config::Credential::Value(Secret::default());
+        let level = section.environment.and_then(|place| config.environments.get(place));
         Self {
             name: section.name.clone(),
             spec: section.kind.0,
@@ -174,6 +201,7 @@ impl Provider {
             flex: section.timeouts.flex,
             total: section.timeouts.total,
             missing: section.missing(environment),
+            environment: level.map(|level| level.name.clone()),
             callers: Account::of_caller(section, ("brought".into(), none), &config.retry, environment),
         }
     }

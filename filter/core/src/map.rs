@@ -67,10 +67,6 @@ impl<'n, V> NameMap<'n, V> {
         self.values.is_empty()
     }
 
-    pub(crate) fn values(&self) -> impl Iterator<Item = &V> {
-        self.values.iter()
-    }
-
     pub(crate) fn get(&self, name: &str) -> Option<&V> {
         self.values.get(place(&self.places, name)?)
     }
@@ -81,6 +77,10 @@ impl<'n, V> NameMap<'n, V> {
 
     pub(crate) fn contains(&self, name: &str) -> bool {
         place(&self.places, name).is_some()
+    }
+
+    pub(crate) fn values(&self) -> impl Iterator<Item = &V> {
+        self.values.iter()
     }
 
     /// The value of this name, which is made where there is none yet.

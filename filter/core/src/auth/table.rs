@@ -7,6 +7,7 @@ use super::{Credential, Glob, token::Tokens};
 use crate::{
     account::Account,
     config,
+    error::Kind,
     host::{Clock, Metadata},
     map::{HashMap, NameSet},
 };
@@ -64,6 +65,10 @@ pub enum Refusal {
     Expired,
     /// A token that Envoy did not find good, and why, where it says so.
     Unverified(String),
+    /// A token that nobody can verify now: Envoy has not got the issuer's keys.
+    NoIssuer,
+    /// A good token of another issuer or for somebody else, by this claim.
+    Foreign(&'static str),
     /// A good token, signed with an algorithm that the file does not take.
     Algorithm(String),
     /// A good token with a claim, of this name, that cannot be used.
@@ -79,28 +84,25 @@ pub enum Refusal {
 pub struct KeyTable {
     required: bool,
     tokens: Option<Tokens>,
-    /// What no token may call itself; empty without tokens.
+    /// What no token may call itself: it would share a key's budget and its place in the logs.
     ids: NameSet<'static>,
     /// By the first eight bytes of the hash: what the map compares in variable time is not the whole secret's hash.
     by_prefix: HashMap<u64, Vec<Rc<Key>>>,
 }
 
 impl KeyTable {
-    /// The keys of a configuration; `wallet` makes what each brings ready to be used.
+    /// The keys of a configuration, each with the environment that it is bound to.
     #[must_use]
-    pub fn new<'k>(
-        auth: &config::Auth,
-        keys: impl IntoIterator<Item = (&'k config::Key, Option<&'k String>)>,
-        wallet: impl Fn(&config::Key) -> Vec<(String, Rc<Account>)>,
-    ) -> Self {
+    pub fn new<'k>(auth: &config::Auth, keys: impl IntoIterator<Item = (&'k config::Key, Option<&'k String>)>) -> Self {
         let tokens = auth.jwt.as_ref().map(Tokens::new);
         let (mut by_prefix, mut ids) = (HashMap::<u64, Vec<Rc<Key>>>::default(), NameSet::default());
+        ids.insert(config::ANONYMOUS);
         for (key, environment) in keys {
             if tokens.is_some() {
                 ids.insert(key.id.clone());
             }
-            let ready = Key { brought: wallet(key), environment: environment.cloned(), ..Key::new(key) };
-            by_prefix.entry(prefix(&key.sha256)).or_default().push(Rc::new(ready));
+            let ready = Rc::new(Key::new(key, environment, Vec::new()));
+            by_prefix.entry(prefix(&key.sha256)).or_default().push(ready);
         }
         let required = auth.required.unwrap_or_else(|| !by_prefix.is_empty() || tokens.is_some());
         Self { required, tokens, ids, by_prefix }
@@ -144,17 +146,18 @@ impl KeyTable {
 }
 
 impl Key {
-    fn new(key: &config::Key) -> Self {
+    /// A key of the file, bound to an environment, with what it keeps for its caller.
+    pub(crate) fn new(key: &config::Key, environment: Option<&String>, brought: Vec<(String, Rc<Account>)>) -> Self {
         Self {
             id: key.id.clone(),
             name: key.name.clone(),
             team: key.team.clone(),
-            environment: None,
+            environment: environment.cloned(),
             labels: key.labels.clone(),
             cost_tags: key.cost_tags.clone(),
             routing: None,
             may_bring: key.byok.allowed,
-            brought: Vec::new(),
+            brought,
             hash: key.sha256,
             providers: key.providers.clone(),
             models: key.models.as_ref().map(|models| models.iter().map(|model| Glob::new(model)).collect()),
@@ -268,19 +271,36 @@ impl Refusal {
             Self::Expired => "The API key has expired.".into(),
             Self::Unverified(reason) if reason.is_empty() => "The token was not verified.".into(),
             Self::Unverified(reason) => format!("The token is not accepted: {reason}.").into(),
+            Self::NoIssuer => "The keys of the token's issuer cannot be had at present; try again later.".into(),
+            Self::Foreign(claim) => format!("The token is not for this gateway: its claim `{claim}` says so.").into(),
             Self::Algorithm(name) => {
                 format!("The token is signed with `{name}`, which this gateway does not accept.").into()
             }
             Self::Claim(name) => format!("The claim `{name}` of the token is missing or not of the right form.").into(),
-            Self::TakenId => "The token is for somebody who has the name of an API key.".into(),
+            Self::TakenId => {
+                "The token is for somebody who has the name of an API key, or one that means nobody.".into()
+            }
             Self::Scope(name) => format!("The token does not have the scope `{name}`.").into(),
         }
     }
 
-    /// Whether it is known who asks, and this is not allowed.
+    /// What the caller should conclude. An outage of the issuer's is no fault of the key's: it is worth another try.
     #[must_use]
-    pub const fn is_scope(&self) -> bool {
-        matches!(self, Self::Scope(_))
+    pub const fn kind(&self) -> Kind {
+        match self {
+            Self::Scope(_) => Kind::PermissionDenied,
+            Self::NoIssuer => Kind::UpstreamUnavailable,
+            Self::Missing
+            | Self::Unknown
+            | Self::Disabled
+            | Self::NotYetValid
+            | Self::Expired
+            | Self::Unverified(_)
+            | Self::Foreign(_)
+            | Self::Algorithm(_)
+            | Self::Claim(_)
+            | Self::TakenId => Kind::InvalidApiKey,
+        }
     }
 }
 
@@ -318,7 +338,7 @@ pub(super) mod tests {
     }
 
     fn admit(required: Option<bool>, key: &config::Key, presented: Option<&str>, now: u64) -> Result<Caller, Refusal> {
-        let table = KeyTable::new(&config::Auth { required, jwt: None }, [(key, None)], |_| Vec::new());
+        let table = KeyTable::new(&config::Auth { required, jwt: None }, [(key, None)]);
         table.admit(presented.map(|text| Credential(text.as_bytes())), &At(now), &())
     }
 
@@ -348,7 +368,7 @@ pub(super) mod tests {
 
     #[test]
     fn without_keys_the_gateway_is_open() {
-        let table = KeyTable::new(&config::Auth::default(), [], |_| Vec::new());
+        let table = KeyTable::new(&config::Auth::default(), []);
         assert!(matches!(table.admit(Some(Credential(b"any")), &At(0), &()), Ok(Caller::Anonymous)));
     }
 

@@ -5,9 +5,12 @@
 //! metadata is it known that it was verified. Nothing a client sends gets there. Without the filter there is no metadata, and
 //! every token is refused.
 //!
+//! For whom the token is, and whose, is asked once more: an Envoy of somebody's own may verify tokens of several issuers, or for
+//! other audiences, and write all of them to one place.
+//!
 //! Values arrive as the host serializes them, without their types. A list or an object begins with its length, and with a zero
-//! byte in it, which text never has here; a number looks like eight bytes of anything. So claims are text, lists of text, or
-//! objects of text, and an identifier is text only.
+//! byte in it, which text never has here; a number is eight bytes, and of few numbers are all of them printable. So claims are
+//! text, lists of text, or objects of text, and an identifier is text only: of numbers one in hundreds would pass for one.
 
 use alloc::{borrow::ToOwned, rc::Rc, string::String, vec::Vec};
 
@@ -28,10 +31,24 @@ pub const FAILURE: &str = "dragoman.failure";
 
 /// What the filter says of a token that another issuer made.
 const UNKNOWN_ISSUER: &str = "Jwt issuer is not configured";
+/// What it says where it is without the issuer's keys.
+const NO_KEYS: [&str; 4] = [
+    "Jwks remote fetch is failed",
+    "Jwks is an invalid JSON",
+    "Jwks does not have [keys] field",
+    "Jwks doesn't have any valid public key",
+];
+
+/// Elements of a claim at most: each is looked at for each model of a listing.
+const MOST_ELEMENTS: usize = 128;
+/// Characters of a text that stands in logs and metrics, as in the file.
+const MOST_CHARACTERS: usize = 128;
 
 /// What makes a key of a token.
 #[derive(Debug)]
 pub(super) struct Tokens {
+    issuer: String,
+    audiences: Vec<String>,
     algorithms: Vec<&'static str>,
     scopes: JwtScopes,
     claims: JwtClaims,
@@ -40,7 +57,13 @@ pub(super) struct Tokens {
 impl Tokens {
     pub(super) fn new(jwt: &Jwt) -> Self {
         let algorithms = jwt.algorithms.iter().map(|algorithm| algorithm.name).collect();
-        Self { algorithms, scopes: jwt.scopes.clone(), claims: jwt.claims.clone() }
+        Self {
+            issuer: jwt.issuer.clone(),
+            audiences: jwt.audiences.clone(),
+            algorithms,
+            scopes: jwt.scopes.clone(),
+            claims: jwt.claims.clone(),
+        }
     }
 
     /// Whether a credential has the form of a token, which those that [`super::Credential`] finds may have by chance only.
@@ -57,7 +80,8 @@ impl Tokens {
             if said.as_deref() == Some(UNKNOWN_ISSUER) {
                 return Ok(None);
             }
-            return Err(Refusal::Unverified(said.unwrap_or_default()));
+            let said = said.unwrap_or_default();
+            return Err(if NO_KEYS.contains(&&*said) { Refusal::NoIssuer } else { Refusal::Unverified(said) });
         }
         let (Some(claims), Some(header)) = (written(CLAIMS), written(HEADER)) else {
             return Err(Refusal::Unverified(String::new()));
@@ -70,11 +94,28 @@ impl Tokens {
             return Err(Refusal::Algorithm(algorithm));
         }
         let claims = Claims(claims);
-        let allowed = claims.list(Some(&self.scopes.claim))?.unwrap_or_default();
+        if find(&claims.0, "iss") != Some(self.issuer.as_bytes()) {
+            return Err(Refusal::Foreign("iss"));
+        }
+        if !self.audiences.is_empty() && !self.is_meant(find(&claims.0, "aud").unwrap_or_default()) {
+            return Err(Refusal::Foreign("aud"));
+        }
+        let allowed = claims.words(&self.scopes.claim)?;
         if let Some(missing) = self.scopes.require.iter().find(|scope| !allowed.contains(scope)) {
             return Err(Refusal::Scope(missing.clone()));
         }
         self.key(&claims).map(|key| Some(Rc::new(key)))
+    }
+
+    /// Whether a claim of audiences has one of the file's.
+    fn is_meant(&self, claim: &[u8]) -> bool {
+        let is_one = |audience: &[u8]| {
+            !audience.is_empty() && self.audiences.iter().any(|own| bare(own.as_bytes()) == bare(audience))
+        };
+        match members(claim) {
+            Some(list) => list.iter().any(|(audience, _)| is_one(audience)),
+            None => is_one(claim),
+        }
     }
 
     fn key(&self, claims: &Claims<'_>) -> Result<Key, Refusal> {
@@ -102,23 +143,26 @@ struct Claims<'b>(Vec<(&'b [u8], &'b [u8])>);
 
 impl Claims<'_> {
     fn text(&self, name: Option<&String>) -> Result<Option<String>, Refusal> {
-        self.read(name, |value| if value.is_empty() { None } else { text(value) })
+        self.read(name, |value| label(text(value)?))
     }
 
-    /// A list, or one text with words in it, as `scope` is (RFC 8693, 4.2). An empty one allows nothing.
+    /// A list of labels. An empty one allows nothing.
     fn list(&self, name: Option<&String>) -> Result<Option<Vec<String>>, Refusal> {
         self.read(name, |value| {
-            if let Some(words) = text(value) {
-                let words = words.split([' ', ',']).filter(|word| !word.is_empty());
-                return Some(words.map(ToOwned::to_owned).collect());
-            }
-            members(value)?.into_iter().map(|(element, _)| text(element)).collect()
+            let words = words(value).filter(|words| words.len() <= MOST_ELEMENTS)?;
+            words.into_iter().map(label).collect()
         })
+    }
+
+    /// Words that are only compared.
+    fn words(&self, name: &String) -> Result<Vec<String>, Refusal> {
+        self.read(Some(name), words).map(Option::unwrap_or_default)
     }
 
     fn pairs(&self, name: Option<&String>) -> Result<Vec<(String, String)>, Refusal> {
         let pairs = self.read(name, |value| {
-            members(value)?.into_iter().map(|(name, value)| Some((text(name)?, text(value)?))).collect()
+            let pairs = members(value).filter(|pairs| pairs.len() <= MOST_ELEMENTS)?;
+            pairs.into_iter().map(|(name, value)| Some((label(text(name)?)?, label(text(value)?)?))).collect()
         })?;
         Ok(pairs.unwrap_or_default())
     }
@@ -132,6 +176,26 @@ impl Claims<'_> {
 
 fn find<'b>(members: &[(&[u8], &'b [u8])], name: &str) -> Option<&'b [u8]> {
     members.iter().find(|(found, _)| *found == name.as_bytes()).map(|(_, value)| *value)
+}
+
+/// A list, or one text with words in it, as `scope` is (RFC 8693, 4.2).
+fn words(value: &[u8]) -> Option<Vec<String>> {
+    if let Some(words) = text(value) {
+        let words = words.split([' ', ',']).filter(|word| !word.is_empty());
+        return Some(words.map(ToOwned::to_owned).collect());
+    }
+    members(value)?.into_iter().map(|(element, _)| text(element)).collect()
+}
+
+/// Text that stands in logs and metrics.
+fn label(text: String) -> Option<String> {
+    (1..=MOST_CHARACTERS).contains(&text.chars().count()).then_some(text)
+}
+
+/// An audience as Envoy compares it: without its scheme, and without a slash at its end.
+fn bare(audience: &[u8]) -> &[u8] {
+    let place = audience.strip_prefix(b"https://").or_else(|| audience.strip_prefix(b"http://")).unwrap_or(audience);
+    place.strip_suffix(b"/").unwrap_or(place)
 }
 
 fn text(value: &[u8]) -> Option<String> {

@@ -95,17 +95,21 @@ impl Config {
         }
     }
 
-    /// All keys, those of the environment first, each with the environment that it is bound to: a key is known wherever it is
-    /// presented, or it would be a stranger's in another environment.
-    pub(crate) fn keys_within(&self, place: Option<usize>) -> impl Iterator<Item = (&Key, Option<&String>)> {
-        fn of(environment: &Environment) -> impl Iterator<Item = (&Key, Option<&String>)> {
-            environment.keys.iter().map(|key| (key, Some(&environment.name)))
-        }
-        let own = place.and_then(|place| self.environments.get(place)).into_iter().flat_map(of);
+    /// All keys, each with the environment that it is bound to: a key is known wherever it is presented, or it would be a
+    /// stranger's in another environment.
+    pub fn all_keys(&self) -> impl Iterator<Item = (&Key, Option<&String>)> {
         let top = self.keys.iter().map(|key| (key, key.environment.as_ref()));
-        let is_other = move |index: usize| Some(index) != place;
-        let others = self.environments.iter().enumerate().filter(move |(index, _)| is_other(*index));
-        own.chain(top).chain(others.flat_map(move |(_, environment)| of(environment)))
+        top.chain(
+            self.environments
+                .iter()
+                .flat_map(|environment| environment.keys.iter().map(move |key| (key, Some(&environment.name)))),
+        )
+    }
+
+    /// The keys that may be used in an environment, by its place, or at the top level.
+    pub(crate) fn keys_within(&self, place: Option<usize>) -> impl Iterator<Item = (&Key, Option<&String>)> {
+        let here = place.and_then(|place| self.environments.get(place)).map(|environment| &environment.name);
+        self.all_keys().filter(move |(_, bound)| bound.is_none() || *bound == here)
     }
 }
 
@@ -165,7 +169,8 @@ impl ProviderOverride {
         // With the same URLs as elsewhere the clusters are the same, too.
         let is_elsewhere =
             self.base_url.is_some() || accounts.iter().flatten().any(|account| account.base_url.is_some());
-        provider.environment = place.filter(|_| is_elsewhere);
+        provider.is_elsewhere = place.is_some() && is_elsewhere;
+        provider.environment = place.filter(|_| is_elsewhere || accounts.is_some());
         Self {
             name: self.name,
             base_url: self.base_url.map(|base_url| mem::replace(&mut provider.base_url, base_url)),

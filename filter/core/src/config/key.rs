@@ -18,6 +18,9 @@ use super::{
     time::TIME,
 };
 
+/// Who asks without a key, as logs and metrics call them: nobody else may be called so.
+pub const ANONYMOUS: &str = "anonymous";
+
 /// Several keys that share a budget and limits.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Team {

@@ -123,6 +123,7 @@ impl Section for Provider {
             headers,
             enabled,
             environment: None,
+            is_elsewhere: false,
         }
     }
 }

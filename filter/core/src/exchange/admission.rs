@@ -3,7 +3,7 @@
 use alloc::{format, rc::Rc, string::String};
 
 use super::{
-    brought::bring,
+    brought::{Brought, bring},
     listing::{Listing, live_metrics, models, ready},
 };
 use crate::{
@@ -25,6 +25,8 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Reading {
     pub(super) caller: Caller,
+    /// What it brings for a provider that is not known yet.
+    pub(super) brought: Brought,
     pub(super) asks: Asks,
     pub(super) query: String,
     /// Envoy's id of the request.
@@ -80,6 +82,7 @@ impl OwnWay {
 /// What the head says, or the answer that it already calls for.
 pub(super) fn admit(
     gateway: &Gateway,
+    caller: Result<Caller, Error>,
     headers: Headers<'_>,
     route: Route<'_>,
     (path, query): (&str, &str),
@@ -108,13 +111,9 @@ pub(super) fn admit(
         }
         Route::Health | Route::Ready | Route::Models(..) | Route::Direct(..) | Route::Api(..) => {}
     }
-    let admitted = gateway.keys.admit(Credential::of(headers, query), around.clock, around.metadata);
-    let caller = admitted.map_err(|refusal| {
-        let kind = if refusal.is_scope() { Kind::PermissionDenied } else { Kind::InvalidApiKey };
-        refuse(kind, refusal.message().into())
-    })?;
     let asked = call.as_ref().map(|call| &**call.provider());
-    let caller = bring(gateway, caller, headers, asked).map_err(|error| error.reply(shape))?;
+    let brought = caller.and_then(|caller| bring(gateway, caller, headers, asked));
+    let (caller, brought) = brought.map_err(|error| error.reply(shape))?;
     if let Some(name) = caller.key().and_then(|key| key.routing.as_deref())
         && !gateway.routing.has_named(name)
     {
@@ -147,7 +146,7 @@ pub(super) fn admit(
             let listing = Listing { name, query, caller: &caller, providers: providers.as_deref() };
             return Err(models(gateway, &listing, shape));
         }
-        (Route::Api(_, Endpoint::LiveMetrics), None) => return Err(live_metrics(&caller, around)),
+        (Route::Api(_, Endpoint::LiveMetrics), None) => return Err(live_metrics(gateway, &caller, around)),
         (Route::Api(way, Endpoint::ChatCompletions), None) => {
             let way = match way {
                 Way::Default => OwnWay::Default,
@@ -167,7 +166,7 @@ pub(super) fn admit(
         return Err(too_large(gateway.max_body).reply(shape));
     }
     let exchange = headers.text("x-request-id").unwrap_or_default().replace('-', "");
-    Ok(Reading { caller, asks, query: stripped, exchange, shape, scanner, length: 0, body: Kept::default() })
+    Ok(Reading { caller, brought, asks, query: stripped, exchange, shape, scanner, length: 0, body: Kept::default() })
 }
 
 /// What a body says that it is.

@@ -28,6 +28,7 @@ use self::{
     planning::plan,
 };
 use crate::{
+    auth::Caller,
     error::{Error, Kind, Shape},
     gateway::Gateway,
     headers::Headers,
@@ -71,19 +72,14 @@ impl Exchange {
         let target = headers.text(":path").unwrap_or_default();
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let mut route = Route::of(path, |name| self.gateway.provider(name).is_some());
+        let mut caller = Ok(Caller::Anonymous);
         if !matches!(route, Route::Health | Route::Ready) {
-            match settle(&self.gateway, headers, query, around) {
-                Ok(gateway) => self.gateway = gateway,
-                Err(error) => {
-                    self.state = State::Settled;
-                    return Step::Reply(error.reply(route.shape(path)));
-                }
-            }
+            (self.gateway, caller) = settle(&self.gateway, headers, query, around);
             if self.gateway.environment.is_some() {
                 route = Route::of(path, |name| self.gateway.provider(name).is_some());
             }
         }
-        match admit(&self.gateway, headers, route, (path, query), end, around) {
+        match admit(&self.gateway, caller, headers, route, (path, query), end, around) {
             Ok(reading) => {
                 self.state = State::Reading(Box::new(reading));
                 if end { self.request_end(headers, around) } else { Step::Wait }

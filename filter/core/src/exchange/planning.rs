@@ -5,7 +5,6 @@ use core::cell::RefCell;
 
 use super::{
     admission::{Asks, OwnWay, Reading},
-    brought::bring_for,
     limiting::{Refused, limit},
     steer::{OF_FORMATS, missing_headers, steer, strip},
 };
@@ -37,7 +36,7 @@ pub(super) fn plan(
     headers: Headers<'_>,
     around: &Surroundings<'_>,
 ) -> Result<(Rc<Plan>, HeaderEdits), Refused> {
-    let Reading { caller, asks, query, exchange, shape, scanner, length, body } = reading;
+    let Reading { caller, brought, asks, query, exchange, shape, scanner, length, body } = reading;
     let scanned = scanner.map(|scanner| scanner.and_then(Scanner::finish));
     let others = if matches!(asks, Asks::Chat(_)) { OF_FORMATS } else { &[] };
     let mut edits = strip(headers, others);
@@ -53,7 +52,7 @@ pub(super) fn plan(
         Asks::Chat(way) => {
             let request = ChatRequest::read(scanned.unwrap_or_else(|| Ok(Found::default())), length)?;
             check_others(&request, &caller)?;
-            let caller = bring_for(gateway, caller, headers, request.model.as_deref())?;
+            let caller = brought.claim(gateway, caller, request.model.as_deref())?;
             let target = headers.text(":path").unwrap_or_default();
             let (path, full_query) = target.split_once('?').unwrap_or((target, ""));
             let (course, policy) = route(gateway, &way, &caller, &request, (headers, path), around)?;

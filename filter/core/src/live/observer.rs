@@ -93,7 +93,12 @@ impl Observer {
     /// A request is sent to a target, perhaps as its probe.
     #[must_use]
     pub fn begin(self: &Rc<Self>, target: &Target, probe: Option<Probe>, now_millis: u64) -> Trip {
-        Trip::new(self, self.slot(NameRef::of(target), now_millis), probe, now_millis)
+        let slot = if target.account.is_callers {
+            self.slots.borrow_mut().of_callers(now_millis)
+        } else {
+            self.slot(NameRef::of(target), now_millis)
+        };
+        Trip::new(self, slot, probe, now_millis)
     }
 
     /// What is known of targets at one moment, for one plan. The clock is read when it is first needed.

@@ -21,6 +21,7 @@ pub(super) struct Slots {
     /// In order of the names.
     places: Vec<Rc<Slot>>,
     other: Option<Rc<Slot>>,
+    callers: Option<Rc<Slot>>,
 }
 
 /// The place of one target.
@@ -46,6 +47,9 @@ pub(super) enum Kind {
     Unlisted,
     /// All for which there was no place: what one of them did is not held against the others.
     Other,
+    /// All that are asked with a credential of a caller's own: what one caller's meets is no news of anybody else's, and nobody is
+    /// told of it.
+    Callers,
 }
 
 impl Slots {
@@ -64,6 +68,12 @@ impl Slots {
         let (Ok(place) | Err(place)) = self.place(name);
         self.places.insert(place, Rc::clone(&slot));
         slot
+    }
+
+    /// The place of all targets with a credential of a caller's own.
+    pub(super) fn of_callers(&mut self, now_millis: u64) -> Rc<Slot> {
+        let make = || Rc::new(Slot::new(NameRef::OTHER, Kind::Callers, now_millis));
+        Rc::clone(self.callers.get_or_insert_with(make))
     }
 
     /// What is listed has changed.
@@ -119,7 +129,12 @@ impl Slot {
 
     /// Whether what one request meets is held against the next: not where they may be of different targets.
     pub(super) fn has_health(&self) -> bool {
-        self.kind.get() != Kind::Other
+        !matches!(self.kind.get(), Kind::Other | Kind::Callers)
+    }
+
+    /// Whether anything of it is counted.
+    pub(super) fn is_counted(&self) -> bool {
+        self.kind.get() != Kind::Callers
     }
 
     /// A try has shown how quick the target is.

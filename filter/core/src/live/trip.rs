@@ -119,6 +119,9 @@ impl Trip {
         if went != Went::Wrong {
             self.slot.measured();
         }
+        if !self.slot.is_counted() {
+            return;
+        }
         let (name, is_listed) = (Rc::clone(&self.slot.name), self.slot.is_listed());
         self.observer.take(Sample { name, is_listed, period: self.period(now_millis), went });
     }

@@ -29,6 +29,7 @@ mod node;
 mod planned;
 mod reach;
 mod refusal;
+mod router;
 mod strategy;
 mod survey;
 
@@ -39,13 +40,14 @@ use self::{
     candidate::Candidate,
     compile::Compiler,
     node::{Node, Strategy},
+    router::Router,
     strategy::ordered,
     survey::{Survey, spellings, unnamed},
 };
 use crate::{
     auth::{Caller, Glob},
-    catalogue::{Catalogue, by_name},
-    config::{Config, KeyRouting, ModelLists, ModelMapping, Router as Section},
+    catalogue::Catalogue,
+    config::{Config, KeyRouting, ModelLists},
     dialect::Wishes,
     error::{Error, Kind},
     gateway::Provider,
@@ -78,16 +80,6 @@ pub struct Routing {
     policy: Rc<Policy>,
     /// Of [`Way::Ai`], and of a provider's own paths: one try.
     policy_of_one: Rc<Policy>,
-}
-
-/// A named router.
-#[derive(Debug)]
-struct Router {
-    chat: Option<Node>,
-    embeddings: Option<Node>,
-    images: Option<Node>,
-    mapping: ModelMapping,
-    policy: Rc<Policy>,
 }
 
 /// By a pattern of models, others.
@@ -146,7 +138,8 @@ pub struct Conditions<'a> {
 }
 
 impl Routing {
-    /// What a configuration says in an environment, by its place, or at the top level, for these providers and models; `environment` resolves credentials.
+    /// What a configuration says in an environment, by its place, or at the top level, for these providers and models;
+    /// `environment` resolves credentials.
     #[must_use]
     pub fn new<E: Fn(&str) -> Option<String>>(
         config: &Config,
@@ -159,10 +152,6 @@ impl Routing {
         let policy = Policy::of(&config.retry);
         let mut by_key = NameMap::default();
         for (key, _) in config.keys_within(place) {
-            // Of those with the same id at several levels, this level's is the first.
-            if by_key.contains(&key.id) {
-                continue;
-            }
             let node = match &key.routing {
                 None => None,
                 Some(KeyRouting::Named(name)) => compiler.named(name),
@@ -353,31 +342,6 @@ impl<'a> Survey<'a> {
             candidates = ordered(candidates, &ranks);
         }
         candidates.into_iter().take(MAX_TARGETS).map(|candidate| candidate.target).collect()
-    }
-}
-
-impl Router {
-    fn new<E: Fn(&str) -> Option<String>>(section: &Section, policy: &Policy, compiler: &mut Compiler<'_, E>) -> Self {
-        let at = |kind: &str| format!("routers/{}/{kind}", section.name);
-        let balance = &section.load_balance;
-        Self {
-            chat: balance.chat.as_ref().map(|chat| compiler.node(chat, &at("chat"))),
-            embeddings: balance.embeddings.as_ref().map(|embeddings| compiler.node(embeddings, &at("embeddings"))),
-            images: balance.images.as_ref().map(|images| compiler.node(images, &at("images"))),
-            mapping: by_name(&section.model_mapping),
-            policy: policy.overridden(&section.retry),
-        }
-    }
-
-    fn strategy(&self, endpoint: Endpoint) -> Option<&Node> {
-        match endpoint {
-            Endpoint::ChatCompletions | Endpoint::Responses | Endpoint::Completions | Endpoint::Messages => {
-                self.chat.as_ref()
-            }
-            Endpoint::Embeddings => self.embeddings.as_ref(),
-            Endpoint::Images => self.images.as_ref(),
-            Endpoint::LiveMetrics | Endpoint::Policy | Endpoint::Other => None,
-        }
     }
 }
 

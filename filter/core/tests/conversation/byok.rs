@@ -2,9 +2,9 @@
 
 use std::rc::Rc;
 
-use dragoman_core::gateway::Gateway;
+use dragoman_core::{gateway::Gateway, host::Clock, live::Observer, store::Memory};
 
-use super::stage::{Asked, Sent, ask, gateway, post};
+use super::stage::{Asked, NewYear, Sent, ask, ask_seen_by, gateway, post};
 
 /// SHA-256 of `test`, and of `foo`.
 const KEYS: [&str; 2] = [
@@ -78,7 +78,9 @@ fn what_a_request_brings_goes_before_all_and_to_the_provider_of_its_model() {
 #[test]
 fn another_provider_never_gets_it() {
     assert_eq!(presented(&asked("test", CHAT, "openai/m", &["claude=sk-client"]).sent()), ["Bearer secret-OPENAI"]);
-    let plan = asked("test", CHAT, "m", &["sk-client"]).sent().plan;
+    let sent = asked("test", CHAT, "m", &["sk-client"]).sent();
+    assert_eq!(presented(&sent), ["Bearer sk-client"]);
+    let plan = sent.plan;
     let mut targets = Vec::new();
     while let Some((target, _)) = plan.begin(plan.made_at()) {
         let secrets: Vec<_> = target.account.headers().map(|(_, value)| value.expose().clone()).collect();
@@ -87,7 +89,102 @@ fn another_provider_never_gets_it() {
             break;
         }
     }
-    assert!(targets.iter().all(|(name, secrets)| (name == "openai") == secrets.contains("sk-client")), "{targets:?}");
+    assert_eq!(targets.len(), 1, "{targets:?}");
+    assert!(targets[0].0 == "claude" && targets[0].1.ends_with("secret-OF_THE_KEY"), "{targets:?}");
+}
+
+/// Of a provider of another place, or misspelt: it is sent to nobody, with the credential least of all.
+#[test]
+fn what_is_before_an_equals_sign_is_a_name_and_never_part_of_a_credential() {
+    let unclear: [&[&str]; 12] = [
+        &["anthropic=sk-client"],
+        &["Claude=sk-client"],
+        &["opena=sk-client"],
+        &["=sk-client"],
+        &["claude=", "openai=sk-client"],
+        &["openai=="],
+        &["openai=sk-client,claude=sk-client-2"],
+        &["openai=sk-client,"],
+        &["openai=sk-client", "openai=sk-client-2"],
+        &["sk-client", "sk-client-2"],
+        &["sk-client", "openai=sk-client-2"],
+        &["openai=sk-client", "sk-client-2"],
+    ];
+    for (path, model) in [(CHAT, "openai/m"), ("/openai/chat/completions", "m")] {
+        for brought in unclear {
+            let reply = asked("test", path, model, brought).refused();
+            let text = String::from_utf8_lossy(&reply.body).into_owned();
+            assert!(reply.status == 400 && !text.contains("client"), "{path} {brought:?}: {text}");
+        }
+        let both = &["openai=sk-client", "claude=sk-other"];
+        assert_eq!(presented(&asked("test", path, model, both).sent()), ["Bearer sk-client"], "{path}");
+        // Nobody's name; and with a name before it, anything.
+        for (brought, credential) in [("sk-a==", "sk-a=="), ("openai=a=b", "a=b"), ("openai=claude=x", "claude=x")] {
+            let sent = asked("test", path, model, &[brought]).sent();
+            assert_eq!(presented(&sent), [format!("Bearer {credential}")], "{path} {brought}");
+        }
+    }
+}
+
+#[test]
+fn a_provider_that_is_switched_off_where_the_request_belongs_is_no_name() {
+    let [own, _] = KEYS;
+    let gateway = gateway(&format!(
+        r#"{{"providers": {{"openai": {{"kind": "openai", "credential": {{"env": "A"}}}},
+            "groq": {{"kind": "openai", "base_url": "https://groq.test/v1", "credential": {{"env": "B"}}}}}},
+          "keys": [{{"id": "own", "sha256": "{own}", "byok": {{"allowed": true}}}}],
+          "environments": {{"staging": {{"providers": {{"groq": {{"enabled": false}}}}}}}}}}"#
+    ));
+    for path in [CHAT, "/openai/chat/completions"] {
+        for (environment, status) in [("", None), ("staging", Some(400))] {
+            let headers = [
+                ("authorization", &b"Bearer test"[..]),
+                ("x-dragoman-provider-key", b"groq=sk-client"),
+                ("x-dragoman-env", environment.as_bytes()),
+            ];
+            let asked = ask(&gateway, post(path, &headers), &[br#"{"model":"openai/m","messages":[]}"#]);
+            match status {
+                Some(status) => assert_eq!(asked.refused().status, status, "{path}"),
+                None => assert_eq!(presented(&asked.sent()), ["Bearer secret-A"], "{path}"),
+            }
+        }
+    }
+}
+
+/// An account of the operator's may well be called as callers' are.
+#[test]
+fn what_one_callers_credential_meets_is_nobody_elses_business() {
+    let [own, none] = KEYS;
+    let gateway = gateway(&format!(
+        r#"{{"providers": {{
+            "openai": {{"kind": "openai", "accounts": [{{"name": "brought", "credential": {{"env": "A"}}}}]}},
+            "groq": {{"kind": "openai", "base_url": "https://groq.test/v1", "credential": {{"env": "B"}}}}}},
+          "aliases": {{"both": ["openai/m", "groq/m"]}},
+          "keys": [{{"id": "own", "sha256": "{own}", "byok": {{"allowed": true, "credentials": {{"openai": {{"env": "KEPT"}}}}}}}},
+            {{"id": "none", "sha256": "{none}"}}]}}"#
+    ));
+    let observer = Observer::new(Rc::new(Memory::default()));
+    let send = |key: &str, brought: &str| {
+        let bearer = format!("Bearer {key}");
+        let mut headers = vec![("authorization", bearer.as_bytes())];
+        headers.extend((!brought.is_empty()).then_some(("x-dragoman-provider-key", brought.as_bytes())));
+        ask_seen_by(&observer, &gateway, post(CHAT, &headers), &[br#"{"model":"both","messages":[]}"#]).sent()
+    };
+    for brought in ["sk-exhausted", ""] {
+        send("test", brought).fails_first();
+    }
+    for (key, brought, expected) in
+        [("test", "sk-other", "Bearer sk-other"), ("test", "", "Bearer secret-KEPT"), ("foo", "", "Bearer secret-A")]
+    {
+        assert_eq!(presented(&send(key, brought)), [expected]);
+    }
+    // Nor does anybody read of it.
+    let told = String::from_utf8(observer.report(NewYear.epoch_millis(), |_| true)).unwrap();
+    assert_eq!(told, r#"{"object":"list","data":[]}"#);
+    // But an operator's own cools for all who are asked with it, and for nobody else.
+    send("foo", "").fails_first();
+    assert_eq!(presented(&send("foo", "")), ["Bearer secret-B"]);
+    assert_eq!(presented(&send("test", "sk-other")), ["Bearer sk-other"]);
 }
 
 #[test]

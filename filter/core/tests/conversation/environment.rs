@@ -2,9 +2,9 @@
 
 use std::rc::Rc;
 
-use dragoman_core::gateway::Gateway;
+use dragoman_core::{gateway::Gateway, live::Observer, store::Memory};
 
-use super::stage::{Asked, Sent, ask, gateway, post};
+use super::stage::{Asked, Sent, ask, ask_seen_by, gateway, post};
 
 /// SHA-256 of `test`, `foo` and `bar`.
 const KEYS: [&str; 3] = [
@@ -82,13 +82,13 @@ fn a_key_without_the_header_is_for_the_environment_that_it_is_bound_to() {
 }
 
 #[test]
-fn a_key_of_another_environment_is_403_and_an_unknown_environment_404() {
+fn a_key_of_another_environment_is_403_and_an_unknown_environment_404_but_no_stranger_learns_of_one() {
     for (key, header, status) in [
         ("foo", "staging", 403),
         ("bar", "prod", 403),
         ("test", "nowhere", 404),
         ("foo", "nowhere", 404),
-        ("nobody", "nowhere", 404),
+        ("nobody", "nowhere", 401),
         ("nobody", "staging", 401),
     ] {
         let reply = asked(key, CHAT, &[("x-dragoman-env", header)]).refused();
@@ -106,6 +106,62 @@ fn routers_and_providers_are_those_of_the_environment() {
     // A provider that is switched off there has no paths there.
     assert_eq!(asked("test", "/groq/chat/completions", &[STAGING]).refused().status, 404);
     assert_eq!(of(&asked("test", "/groq/chat/completions", &[]).sent(), ":authority"), "groq.test");
+}
+
+#[test]
+fn a_name_that_is_no_text_is_no_environments() {
+    let gateway = gateway(
+        r#"{"providers": {"openai": {"kind": "openai", "credential": {"env": "A"}}}, "environments": {"?": {}}}"#,
+    );
+    let ask_for = |name: &[u8]| {
+        ask(&gateway, post(CHAT, &[("x-dragoman-env", name)]), &[br#"{"model":"openai/m","messages":[]}"#])
+    };
+    assert_eq!(ask_for(b"\xff").refused().status, 404);
+    assert_eq!(of(&ask_for(b"?").sent(), ":authority"), "api.openai.com");
+}
+
+#[test]
+fn what_a_key_keeps_is_used_where_the_provider_is_in_the_environment() {
+    let [free, ..] = KEYS;
+    let gateway = gateway(&format!(
+        r#"{{"providers": {{"openai": {{"kind": "openai", "credential": {{"env": "OPENAI"}}}}}},
+          "keys": [{{"id": "free", "sha256": "{free}", "byok": {{"credentials": {{"openai": {{"env": "KEPT"}}}}}}}}],
+          "environments": {{"staging": {{"providers": {{"openai": {{"base_url": "http://staging.test/v1", "credential": {{"env": "B"}}}}}}}}}}}}"#
+    ));
+    for (environment, authority) in [("staging", "staging.test"), ("", "api.openai.com")] {
+        let headers = [("authorization", &b"Bearer test"[..]), ("x-dragoman-env", environment.as_bytes())];
+        let sent = ask(&gateway, post(CHAT, &headers), &[br#"{"model":"openai/m","messages":[]}"#]).sent();
+        assert_eq!((of(&sent, ":authority"), of(&sent, "authorization")), (authority, "Bearer secret-KEPT"));
+    }
+}
+
+/// The same provider's name, another place and credential: what fails there is no news of the other.
+#[test]
+fn a_provider_that_is_another_one_in_an_environment_cools_by_itself() {
+    let gateway = gateway(
+        r#"{"providers": {"a": {"kind": "openai", "credential": {"env": "A"}}, "b": {"kind": "openai", "credential": {"env": "B"}}},
+          "aliases": {"both": ["a/m", "b/m"]},
+          "environments": {"same": {}, "staging": {"providers": {"a": {"credential": {"env": "C"}}}}}}"#,
+    );
+    let first = |observer: &Rc<Observer>, environment: &str| {
+        let headers = post(CHAT, &[("x-dragoman-env", environment.as_bytes())]);
+        ask_seen_by(observer, &gateway, headers, &[br#"{"model":"both","messages":[]}"#]).sent()
+    };
+    let asked = |sent: Sent| sent.plan.first().expect("a target").provider.name.clone();
+    for (failing, expected) in [("staging", ["a", "a", "b"]), ("", ["b", "b", "a"])] {
+        let observer = Observer::new(Rc::new(Memory::default()));
+        first(&observer, failing).fails_first();
+        let found = ["", "same", "staging"].map(|environment| asked(first(&observer, environment)));
+        assert_eq!(found, expected, "{failing}");
+        // Each is told of what it asks, and of nothing that it does not.
+        for (environment, is_told) in [("", failing.is_empty()), ("staging", !failing.is_empty())] {
+            let method: (&str, &[u8]) = (":method", b"GET");
+            let headers = post("/v1/router/live-metrics", &[method, ("x-dragoman-env", environment.as_bytes())]);
+            let told = ask_seen_by(&observer, &gateway, headers, &[]).refused();
+            let told = String::from_utf8(told.body).unwrap();
+            assert_eq!(told.contains("rate_limited"), is_told, "{failing} {environment}: {told}");
+        }
+    }
 }
 
 #[test]

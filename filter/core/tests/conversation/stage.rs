@@ -4,10 +4,11 @@ use std::{cell::Cell, rc::Rc, time::Duration};
 
 use dragoman_core::{
     attempt::{Attempt, Front, Outgoing, Progress, Release},
-    config,
+    config::{self, Cooldown},
     exchange::{Exchange, Head},
     gateway::Gateway,
     headers::HeaderMap,
+    health::{Symptom, Trouble},
     host::{Clock, Entropy, Surroundings},
     live::Observer,
     plan::{Next, Plan},
@@ -48,7 +49,10 @@ impl World {
 
     /// Of another worker with the same store.
     pub(crate) fn beside(store: &Rc<Memory>) -> Rc<Self> {
-        let observer = Observer::new(Rc::<Memory>::clone(store));
+        Self::of(Observer::new(Rc::<Memory>::clone(store)))
+    }
+
+    fn of(observer: Rc<Observer>) -> Rc<Self> {
         Rc::new(Self { observer, now: Cell::new(NewYear.now()), drawn: Cell::new(4) })
     }
 
@@ -146,6 +150,11 @@ pub(crate) fn ask(gateway: &Rc<Gateway>, headers: Pairs, pieces: &[&[u8]]) -> As
     ask_in(&World::new(), gateway, headers, pieces)
 }
 
+/// The same, by who may have seen others.
+pub(crate) fn ask_seen_by(observer: &Rc<Observer>, gateway: &Rc<Gateway>, headers: Pairs, pieces: &[&[u8]]) -> Asked {
+    ask_in(&World::of(Rc::clone(observer)), gateway, headers, pieces)
+}
+
 /// The same, of this worker.
 pub(crate) fn ask_in(world: &Rc<World>, gateway: &Rc<Gateway>, mut headers: Pairs, pieces: &[&[u8]]) -> Asked {
     let around = Surroundings { clock: &**world, entropy: &**world, observer: &world.observer, metadata: &() };
@@ -210,6 +219,14 @@ impl Asked {
 }
 
 impl Sent {
+    /// Its first target fails, as the gateway's workers tell each other.
+    pub(crate) fn fails_first(&self) {
+        let (now, down) = (NewYear.epoch_millis(), Symptom { trouble: Trouble::RateLimited, retry_after: None });
+        let cooldown = Cooldown { default: Duration::from_secs(30), max: Duration::from_mins(10) };
+        let target = self.plan.first().expect("a target").clone();
+        self.observer.begin(&target, None, now).failed(now, down, cooldown);
+    }
+
     /// The provider answers in these pieces; the last one may be empty, as Envoy's often is.
     pub(crate) fn answered(self, status: u16, headers: &[(&str, &str)], pieces: &[&[u8]]) -> Answer {
         self.passed(status, headers, pieces, true)

@@ -6,6 +6,7 @@ use super::*;
 use crate::{
     auth::{Caller, Credential, KeyTable},
     config,
+    error::Kind,
 };
 
 const TOKEN: &[u8] = b"e30.e30.c2ln";
@@ -39,7 +40,10 @@ fn list(elements: &[&str]) -> Vec<u8> {
 }
 
 fn verified(claims: &[(&str, &[u8])]) -> Written {
-    Written(vec![(CLAIMS, object(claims)), (HEADER, object(&[("alg", b"RS256"), ("typ", b"JWT")]))])
+    let usual: [(&str, &[u8]); 2] = [("iss", b"i"), ("aud", b"llm")];
+    let usual = usual.into_iter().filter(|(name, _)| !claims.iter().any(|(other, _)| other == name));
+    let claims: Vec<_> = claims.iter().copied().chain(usual).collect();
+    Written(vec![(CLAIMS, object(&claims)), (HEADER, object(&[("alg", b"RS256"), ("typ", b"JWT")]))])
 }
 
 fn failed(message: &str) -> Written {
@@ -51,13 +55,13 @@ fn admit_where(required: &str, written: &Written) -> Result<Caller, Refusal> {
         r#"{"providers": {"openai": {"kind": "openai"}}, "keys": [{"id": "of-the-file", "sha256":
             "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}], "auth": {"#,
         required,
-        r#""jwt": {"issuer": "i", "jwks_file": "f", "scopes": {"require": ["llm"]}, "claims": {
+        r#""jwt": {"issuer": "i", "audiences": ["llm", "https://api.test"], "jwks_file": "f", "scopes": {"require": ["llm"]}, "claims": {
             "name": "email", "team": "org", "environment": "env", "providers": "providers", "models": "models",
             "labels": "labels", "cost_tags": "tags", "routing": "route"}}}}"#,
     ]
     .concat();
     let config = config::parse(&file).unwrap();
-    let table = KeyTable::new(&config.auth, config.keys.iter().map(|key| (key, None)), |_| Vec::new());
+    let table = KeyTable::new(&config.auth, config.all_keys());
     table.admit(Some(Credential(TOKEN)), &crate::auth::table::tests::At(0), written)
 }
 
@@ -106,7 +110,7 @@ fn a_claim_that_the_token_lacks_restricts_nothing_and_an_empty_one_allows_nothin
 #[test]
 fn what_is_not_verified_is_refused_with_the_reason() {
     let failure = admit(&failed("Jwt is expired")).unwrap_err();
-    assert!(failure.message().contains("Jwt is expired") && !failure.is_scope(), "{failure:?}");
+    assert!(failure.message().contains("Jwt is expired") && failure.kind() == Kind::InvalidApiKey, "{failure:?}");
     // Without the filter nothing is known of a token.
     assert_eq!(admit(&Written::default()).unwrap_err(), Refusal::Unverified(String::new()));
     // One good token does not make another one good.
@@ -132,9 +136,9 @@ fn another_algorithm_than_those_of_the_file_is_refused() {
 fn a_scope_that_is_missing_is_named_and_is_no_matter_of_who_asks() {
     for scope in [&b"llmx openid"[..], b"", &list(&["openid"])] {
         let refusal = admit(&verified(&[("sub", b"alice"), ("scope", scope)])).unwrap_err();
-        assert!(refusal.is_scope() && refusal.message().contains("`llm`"), "{refusal:?}");
+        assert!(refusal.kind() == Kind::PermissionDenied && refusal.message().contains("`llm`"), "{refusal:?}");
     }
-    assert!(admit(&verified(&[("sub", b"alice")])).unwrap_err().is_scope());
+    assert!(admit(&verified(&[("sub", b"alice")])).unwrap_err().kind() == Kind::PermissionDenied);
 }
 
 #[test]
@@ -156,9 +160,58 @@ fn a_claim_of_another_form_is_refused_by_its_name() {
 }
 
 #[test]
-fn nobody_becomes_a_key_of_the_file_by_a_token() {
-    let refusal = admit(&verified(&[("sub", b"of-the-file"), ("scope", b"llm")])).unwrap_err();
-    assert_eq!(refusal, Refusal::TakenId);
+fn nobody_becomes_a_key_of_the_file_or_nobody_by_a_token() {
+    for id in [&b"of-the-file"[..], b"anonymous"] {
+        let refusal = admit(&verified(&[("sub", id), ("scope", b"llm")])).unwrap_err();
+        assert_eq!(refusal, Refusal::TakenId);
+    }
+}
+
+#[test]
+fn a_token_of_another_issuer_or_for_somebody_else_is_refused_whoever_has_verified_it() {
+    let with = |name, value: &[u8]| admit(&verified(&[("sub", b"alice"), ("scope", b"llm"), (name, value)]));
+    for issuer in [&b"j"[..], b"", b"i/", &list(&["i"])] {
+        assert_eq!(with("iss", issuer).unwrap_err(), Refusal::Foreign("iss"), "{issuer:?}");
+    }
+    for audience in [&b"other"[..], b"", b"llm other", b"llmx", b"https://", &list(&[]), &list(&["other", "llmx"])] {
+        assert_eq!(with("aud", audience).unwrap_err(), Refusal::Foreign("aud"), "{audience:?}");
+    }
+    for audience in [&b"llm"[..], &list(&["other", "llm"]), b"https://api.test/", b"api.test"] {
+        assert!(with("aud", audience).is_ok(), "{audience:?}");
+    }
+    let silent = object(&[("sub", b"alice"), ("scope", b"llm")]);
+    let silent = Written(vec![(CLAIMS, silent), (HEADER, object(&[("alg", b"RS256")]))]);
+    assert_eq!(admit(&silent).unwrap_err(), Refusal::Foreign("iss"));
+}
+
+#[test]
+fn an_outage_of_the_issuer_is_no_fault_of_the_token() {
+    for said in NO_KEYS {
+        let refusal = admit(&failed(said)).unwrap_err();
+        assert_eq!((&refusal, refusal.kind()), (&Refusal::NoIssuer, Kind::UpstreamUnavailable));
+    }
+    let unknown = admit(&failed("Jwks doesn't have key to match kid or alg from Jwt")).unwrap_err();
+    assert_eq!(unknown.kind(), Kind::InvalidApiKey);
+}
+
+#[test]
+fn what_stands_in_logs_and_is_looked_at_for_each_model_is_bounded() {
+    let of = |name, value: &[u8]| admit(&verified(&[(name, value), ("sub", b"alice"), ("scope", b"llm")]));
+    let (fits, is_long) = ("a".repeat(128), "a".repeat(129));
+    for name in ["sub", "org", "env", "route", "models", "providers", "tags"] {
+        assert!(of(name, fits.as_bytes()).is_ok(), "{name}");
+        assert_eq!(of(name, is_long.as_bytes()).unwrap_err(), Refusal::Claim(name.to_string()));
+    }
+    let pair = |value: &str| of("labels", &object(&[("app", value.as_bytes())]));
+    assert!(pair(&fits).is_ok() && pair(&is_long).is_err());
+    for (count, is_taken) in [(128, true), (129, false)] {
+        let elements = vec!["m"; count];
+        assert_eq!(of("models", &list(&elements)).is_ok(), is_taken, "{count}");
+        assert_eq!(of("models", elements.join(" ").as_bytes()).is_ok(), is_taken, "{count}");
+    }
+    // Scopes are only compared, and some issuers have many.
+    let scopes = ["llm"].into_iter().chain(["x"; 500]).collect::<Vec<_>>().join(" ");
+    assert!(admit(&verified(&[("sub", b"alice"), ("scope", scopes.as_bytes())])).is_ok());
 }
 
 #[test]

@@ -86,6 +86,7 @@ fn some_provider() -> impl Strategy<Value = Provider> {
             headers: headers.into_iter().collect(),
             enabled: true,
             environment: None,
+            is_elsewhere: false,
         }
     })
 }
