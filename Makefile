@@ -31,6 +31,7 @@ OLDEST := 1.36
 ON_OLDEST := bodies chat faults flag hostile keys timeouts tls translation $(FALLBACK)
 
 test-envoy: wasm cli envoy
+	scripts/wasm build --trap
 	scripts/envoy $(OLDEST)
 	scripts/envoy $(OLDEST_NATIVE)
 	$(if $(wildcard tests/envoy_*.rs),cargo test -p dragoman-tests $(addprefix --test ,$(basename $(notdir $(wildcard tests/envoy_*.rs)))) $(INCLUDE_IGNORED))

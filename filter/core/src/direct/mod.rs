@@ -25,8 +25,7 @@ use crate::{
     auth::Caller,
     catalogue::Choice,
     dialect::openai_chat::{
-        ChatRequest, Contents, MODEL, STREAM, checked_name, describe, is_flex, max_output_tokens, model_name,
-        scan_request,
+        Bounds, ChatRequest, Contents, MODEL, STREAM, checked_name, describe, is_flex, model_name, scan_request,
     },
     error::{Error, Kind, Shape},
     gateway::Provider,
@@ -171,11 +170,11 @@ impl Call {
         let flex = is_flex(&found);
         // Of a form nothing is text.
         let contents = Contents::of(&found, if is_known { length } else { 0 });
-        let max_output_tokens = max_output_tokens(&found);
+        let bounds = Bounds::of(&found);
         let asked = if self.is_asked_for_tokens() { found } else { Found::default() };
         let mut request = ChatRequest::read(Ok(asked), length)?;
         (request.stream, request.flex) = (is_stream, flex);
-        (request.contents, request.max_output_tokens) = (contents, max_output_tokens);
+        (request.contents, request.bounds) = (contents, bounds);
         let model = match &self.place {
             Place::Path(name, _) | Place::Deployment(name) | Place::Apart(Some(name)) => {
                 Some(checked_name(name.clone())?)

@@ -120,10 +120,7 @@ pub(super) fn admit(
         let message = format!("The token names the routing configuration `{name}`, and there is none.");
         return Err(refuse(Kind::PermissionDenied, message));
     }
-    if let Route::Models(way, _) | Route::Api(way, _) = route
-        && let Way::Router(name) = way
-        && !gateway.routing.has_router(name)
-    {
+    if let Some(name) = route.router().filter(|name| !gateway.routing.has_router(name)) {
         return Err(refuse(Kind::NotFound, format!("There is no router `{name}` here.")));
     }
     let media = media_type(headers).map_err(|error| error.reply(shape))?;

@@ -5,6 +5,7 @@ use core::time::Duration;
 
 use crate::{
     auth::Caller,
+    dialect::openai_chat::Bounds,
     direct,
     error::{Error, Kind, Shape},
     gateway::Gateway,
@@ -19,12 +20,17 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Refused {
     error: Error,
-    headers: Vec<(&'static str, String)>,
+    headers: Told,
 }
 
+/// Headers that say how limits stand.
+pub(super) type Told = Vec<(&'static str, String)>;
+
 impl Refused {
-    pub(super) fn reply(self, shape: Shape) -> Reply {
-        self.headers.into_iter().fold(self.error.reply(shape), |reply, (name, value)| reply.with(name, value))
+    /// The answer. One that says nothing of limits yet says what `told` does.
+    pub(super) fn reply(self, shape: Shape, told: impl FnOnce() -> Told) -> Reply {
+        let headers = if self.headers.is_empty() { told() } else { self.headers };
+        telling(self.error.reply(shape), headers)
     }
 }
 
@@ -34,20 +40,19 @@ impl From<Error> for Refused {
     }
 }
 
-/// Tells the limits of who asked for something that nobody can be asked for.
-pub(super) fn tell(
-    refused: Refused,
-    gateway: &Gateway,
-    (caller, router): (Caller, Option<String>),
-    around: &Surroundings<'_>,
-) -> Refused {
-    let seed = around.observer.seed(around.entropy).ok().filter(|_| refused.headers.is_empty());
-    let Some(seed) = seed else { return refused };
-    let asker = Asker { caller: &caller, environment: gateway.environment.as_deref(), router: router.as_deref() };
+/// How the limits stand of who asked for something that nobody can be asked for.
+pub(super) fn told(gateway: &Gateway, (caller, router): (&Caller, Option<&str>), around: &Surroundings<'_>) -> Told {
+    let Ok(seed) = around.observer.seed(around.entropy) else { return Told::new() };
+    let asker = Asker { caller, environment: gateway.environment.as_deref(), router };
     let mut claims = gateway.limits.claims(seed, asker, "", "");
     claims.retain(|claim| claim.is_own);
     let standings = around.observer.limiter().standings(claims, around.clock.epoch_millis());
-    Refused { headers: headers(&standings, gateway.limits.soft), ..refused }
+    headers(&standings, gateway.limits.soft)
+}
+
+/// An answer that says these, too.
+pub(super) fn telling(reply: Reply, told: Told) -> Reply {
+    told.into_iter().fold(reply, |reply, (name, value)| reply.with(name, value))
 }
 
 /// Lets a plan's request in, if its caller's limits and those of one of its targets have room.
@@ -76,11 +81,12 @@ pub(super) fn limit(
 fn expected(plan: &Plan) -> Estimate {
     let request = &plan.inquiry.request;
     let input_tokens = estimate::tokens(request.contents.text_length, request.contents.images);
-    let all = Estimate { input_tokens, max_output_tokens: request.max_output_tokens };
+    let nothing = Bounds { max_tokens: Some(0), choices: None };
+    let all = Estimate { input_tokens, has_tools: request.contents.has_tools, output: request.bounds };
     match plan.inquiry.direct.as_ref().map(direct::Request::costs) {
         None | Some((true, true)) => all,
-        Some((true, false)) => Estimate { max_output_tokens: Some(0), ..all },
-        Some((false, _)) => Estimate { input_tokens: 0, max_output_tokens: Some(0) },
+        Some((true, false)) => Estimate { output: nothing, ..all },
+        Some((false, _)) => Estimate { input_tokens: 0, has_tools: false, output: nothing },
     }
 }
 

@@ -24,7 +24,7 @@ use self::{
     admission::{Reading, admit},
     arrival::arrival,
     environment::settle,
-    limiting::tell,
+    limiting::{telling, told},
     planning::plan,
 };
 use crate::{
@@ -79,6 +79,7 @@ impl Exchange {
                 route = Route::of(path, |name| self.gateway.provider(name).is_some());
             }
         }
+        let asker = caller.as_ref().ok().filter(|_| !self.gateway.limits.is_empty()).cloned();
         match admit(&self.gateway, caller, headers, route, (path, query), end, around) {
             Ok(reading) => {
                 self.state = State::Reading(Box::new(reading));
@@ -86,7 +87,13 @@ impl Exchange {
             }
             Err(reply) => {
                 self.state = State::Settled;
-                Step::Reply(reply)
+                Step::Reply(match asker {
+                    // Lists of models, and whether the gateway is ready, are nothing that is limited.
+                    Some(caller) if reply.status >= 400 && !matches!(route, Route::Ready | Route::Health) => {
+                        telling(reply, told(&self.gateway, (&caller, route.router()), around))
+                    }
+                    Some(_) | None => reply,
+                })
             }
         }
     }
@@ -121,11 +128,11 @@ impl Exchange {
                         Step::Forward(plan, edits)
                     }
                     Err(refused) => {
-                        let refused = match asker {
-                            Some(asker) => tell(refused, &self.gateway, asker, around),
-                            None => refused,
+                        let told = || match &asker {
+                            Some((caller, router)) => told(&self.gateway, (caller, router.as_deref()), around),
+                            None => Vec::new(),
                         };
-                        Step::Reply(refused.reply(shape))
+                        Step::Reply(refused.reply(shape, told))
                     }
                 }
             }

@@ -105,7 +105,7 @@ fn route(
         wishes: (request.wishes, Downstream::name(&OpenAiChat)),
         user: request.user.as_deref(),
         input_tokens: estimate::tokens(contents.text_length, contents.images),
-        max_output_tokens: request.max_output_tokens,
+        max_output_tokens: request.bounds.max_tokens,
     };
     let view = around.observer.view(around.clock);
     let conditions = Conditions { observed: &view, entropy: around.entropy, clock: around.clock };

@@ -16,6 +16,7 @@ use super::{End, Next, Plan, Target, progress::millis};
 use crate::{
     auth::Caller,
     config::Measure,
+    dialect::openai_chat::Bounds,
     gateway::Gateway,
     host::Entropy,
     limit::{Amounts, Asker, Claim, Grant, Refusal, Seed, headers},
@@ -42,10 +43,12 @@ pub struct Allowance {
 /// What is known of a request's tokens before anybody has counted them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Estimate {
-    /// Its own.
+    /// Its own, without what a provider adds.
     pub input_tokens: u64,
-    /// The most that it lets the answer have; where it does not say, what answers usually have is expected.
-    pub max_output_tokens: Option<u64>,
+    /// Whether it offers tools.
+    pub has_tools: bool,
+    /// How long it lets its answer be; where it does not say, as long as answers usually are is expected.
+    pub output: Bounds,
 }
 
 /// What is reserved, and for whom.
@@ -118,9 +121,16 @@ impl Allowance {
     /// What a request to this target may cost.
     fn amounts(&self, target: &Target, claims: &[Claim], now: Duration) -> Amounts {
         let usual = || self.observer.usual_output(target, millis(now)).unwrap_or(USUAL_OUTPUT);
-        let output = self.estimate.max_output_tokens.unwrap_or_else(usual);
-        let output = output.min(target.max_output_tokens.unwrap_or(u64::MAX));
-        self.cost(target, claims.iter(), &Usage { input: self.estimate.input_tokens, output, ..Usage::default() })
+        let Bounds { max_tokens, choices } = self.estimate.output;
+        let output = max_tokens.unwrap_or_else(usual).min(target.max_output_tokens.unwrap_or(u64::MAX));
+        let output = output.saturating_mul(choices.unwrap_or(1).max(1));
+        self.cost(target, claims.iter(), &Usage { input: self.input(target), output, ..Usage::default() })
+    }
+
+    /// What of the request a target may count.
+    fn input(&self, target: &Target) -> u64 {
+        let Estimate { input_tokens, has_tools, .. } = self.estimate;
+        input_tokens.saturating_add(if has_tools { target.provider.spec.tools_preface } else { 0 })
     }
 
     /// What of that these limits count: a price is looked up for those only that are for money.
@@ -139,7 +149,7 @@ impl Allowance {
             Some(usage) if is_whole => usage,
             other => {
                 let told = other.unwrap_or_default();
-                let input = if told.input > 0 { told.input } else { self.estimate.input_tokens };
+                let input = if told.input > 0 { told.input } else { self.input(target) };
                 Usage { input, output: told.output.max(hold.flowed.tokens()), ..told }
             }
         };

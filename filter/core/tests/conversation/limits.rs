@@ -2,6 +2,7 @@
 
 mod answers;
 mod costs;
+mod estimates;
 mod targets;
 
 use std::{rc::Rc, time::Duration};
@@ -32,6 +33,8 @@ fn desk(more: &Value) -> Desk {
         "providers": {
             "openai": {"kind": "openai", "credential": {"value": "k"}},
             "claude": {"kind": "anthropic", "credential": {"value": "k"}},
+            "gemini": {"kind": "gemini", "credential": {"value": "k"}},
+            "llama": {"kind": "ollama", "base_url": "http://127.0.0.1:9", "credential": {"value": "k"}},
         },
         "models": {
             "openai/m": {"price": {"input": 1, "output": 10}, "max_output_tokens": 1000},
@@ -61,7 +64,16 @@ fn limited(limit: &Value) -> Desk {
     desk(&json!({"limits": [limit]}))
 }
 
-/// A chat of so many bytes, which are four a token, that lets its answer have so many tokens.
+/// What is taken for the frame around the text.
+const FRAME: usize = 100;
+
+/// What a request is taken for.
+fn length(body: &str) -> u64 {
+    let bytes = body.len();
+    u64::try_from(bytes.saturating_sub(FRAME).max(bytes.min(32)).div_ceil(4)).unwrap()
+}
+
+/// A chat of so many bytes of text, which are four a token, that lets its answer have so many tokens.
 fn chat(bytes: usize, max_tokens: u64) -> String {
     let body = |content: &str| {
         format!(
@@ -69,7 +81,7 @@ fn chat(bytes: usize, max_tokens: u64) -> String {
         )
     };
     // Words: what has none may be a picture.
-    let content: String = "so. ".chars().cycle().take(bytes - body("").len()).collect();
+    let content: String = "so. ".chars().cycle().take(FRAME + bytes - body("").len()).collect();
     body(&content)
 }
 

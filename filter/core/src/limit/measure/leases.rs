@@ -10,7 +10,7 @@ use crate::store::{Reader, Writer};
 use super::{Full, Moment};
 
 /// How long a lease holds that is not renewed: for so long a worker that died takes up room.
-pub const LEASE_MILLIS: u64 = 120_000;
+pub const LEASE_MILLIS: u64 = if cfg!(feature = "short-leases") { 10_000 } else { 120_000 };
 
 /// When one that was refused may try again. Nobody knows when a request ends.
 const RETRY_MILLIS: u64 = 1_000;

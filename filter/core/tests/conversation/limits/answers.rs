@@ -58,9 +58,39 @@ fn failures_tell_the_limits_too() {
         assert!(matches!(reply.status, 400 | 404), "{}", reply.status);
         assert_eq!(header(&reply, "x-ratelimit-remaining-requests"), Some("5"), "{body}");
     }
+    // Or before its body is read.
+    for path in ["/v1/nothing", "/v1/models/nobody-has-this", "/router/none/chat/completions", "/v1/responses"] {
+        let reply = desk.ask_at(path, "sk-a", "{}").refused();
+        assert!(reply.status >= 400, "{path}");
+        assert_eq!(header(&reply, "x-ratelimit-remaining-requests"), Some("5"), "{path}: {}", reply.status);
+    }
+    // Not to who is nobody, and not where nothing is wrong.
+    assert_eq!(header(&desk.refuse("sk-unknown", "{}"), "x-ratelimit-limit-requests"), None);
+    let get: &[(&str, &[u8])] = &[(":method", b"GET")];
+    for path in ["/health", "/v1/models"] {
+        let reply = desk.ask_with(path, "sk-a", "", get).refused();
+        assert_eq!((reply.status, header(&reply, "x-ratelimit-limit-requests")), (200, None), "{path}");
+    }
     let sent = desk.send("sk-a", &chat(400, 10));
     let _ = sent.plan.late(sent.plan.until());
     assert_eq!(header(&sent.plan.verdict(), "x-ratelimit-limit-requests"), Some("5"));
+}
+
+#[test]
+fn what_is_out_of_scope_tells_the_limits_too() {
+    let key = json!({"id": "a", "sha256": "a4a6d307ad00fa67176e1099fdbc4f4a09bb527a7f24718a5030f2f173d11f7f", "providers": ["openai"], "models": ["openai/m"]});
+    let limits = json!([{"name": "fair", "of": "requests", "per": "minute", "max": 5}]);
+    let desk = desk(&json!({"keys": [key], "limits": limits}));
+    for (path, model) in [
+        (super::CHAT, "openai/n"),
+        (super::CHAT, "claude/c"),
+        ("/openai/chat/completions", "n"),
+        ("/claude/v1/messages", "c"),
+    ] {
+        let reply = desk.ask_at(path, "sk-a", &format!(r#"{{"model":"{model}","messages":[]}}"#)).refused();
+        assert_eq!(reply.status, 403, "{path} {model}");
+        assert_eq!(header(&reply, "x-ratelimit-remaining-requests"), Some("5"), "{path} {model}");
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{CHAT, Desk, JSON, SSE, chat, desk, error, header, limited, whole};
+use super::{CHAT, Desk, JSON, SSE, chat, desk, error, header, length, limited, whole};
 use crate::stage::World;
 
 const WORD: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"word\"}}]}\n\n";
@@ -63,7 +63,7 @@ fn a_model_that_costs_nothing_spends_nothing() {
 fn without_a_bound_an_answer_is_expected_to_be_as_long_as_others_were() {
     let desk = tokens(100_000);
     let open = chat(400, 1).replace(r#""max_tokens":1,"#, "");
-    let bytes = u64::try_from(open.len()).unwrap().div_ceil(4);
+    let bytes = length(&open);
     let left = |answer: &crate::stage::Answer| -> u64 {
         answer.header("x-ratelimit-remaining-tokens").unwrap().parse().unwrap()
     };
@@ -90,7 +90,7 @@ fn a_stream_costs_what_its_provider_says() {
 fn a_stream_that_its_client_leaves_costs_what_has_come_of_it() {
     let desk = tokens(1_000);
     let sent = desk.send("sk-a", &stream());
-    let request = u64::try_from(stream().len()).unwrap().div_ceil(4);
+    let request = length(&stream());
     let _ = sent.left(200, SSE, &[ROLE.as_bytes(), WORD.as_bytes(), WORD.as_bytes(), WORD.as_bytes()]);
     assert_eq!(desk.tokens_left("sk-a"), 1_000 - request - 3);
     // One that broke off by itself, too.
@@ -128,7 +128,7 @@ fn what_a_provider_refuses_costs_nothing() {
 fn a_providers_own_paths_count_as_well() {
     let desk = tokens(1_000);
     let body = r#"{"model":"c","max_tokens":100,"messages":[{"role":"user","content":"Hi"}]}"#;
-    let request = u64::try_from(body.len()).unwrap().div_ceil(4);
+    let request = length(body);
     let whole = br#"{"type":"message","content":[],"usage":{"input_tokens":30,"output_tokens":20}}"#;
     let answer = desk.ask_at("/claude/v1/messages", "sk-a", body).sent().answered(200, JSON, &[whole]);
     let left = (1_000 - request - 100).to_string();
@@ -152,6 +152,32 @@ fn a_providers_own_paths_count_as_well() {
     let answer = sent.answered(200, JSON, &[br#"{"data":[],"usage":{"prompt_tokens":8}}"#]);
     assert_eq!(answer.status, 200);
     assert_eq!(desk.tokens_left("sk-a"), 950 - 41);
+}
+
+#[test]
+fn an_answer_is_reserved_as_long_as_the_request_lets_it_be() {
+    let reserved = |path: &str, body: &str| -> u64 {
+        let desk = tokens(100_000);
+        let answer = desk.ask_at(path, "sk-a", body).sent().answered(400, JSON, &[b"{}"]);
+        100_000 - answer.header("x-ratelimit-remaining-tokens").unwrap().parse::<u64>().unwrap() - length(body)
+    };
+    let said =
+        |path: &str, more: &str| reserved(path, &format!(r#"{{"model":"m","x":"{}"{more}}}"#, "so. ".repeat(90)));
+    for (more, expected) in
+        [(r#","n":3,"max_tokens":40"#, 120), (r#","n":0,"max_tokens":40"#, 40), (r#","n":2"#, 1_000)]
+    {
+        assert_eq!(said(CHAT, more), expected, "{more}");
+        assert_eq!(said("/openai/chat/completions", more), expected, "{more}");
+    }
+    // No more than the model can, of each.
+    assert_eq!(said(CHAT, r#","n":2,"max_tokens":70000"#), 2_000);
+    assert_eq!(said("/openai/responses", r#","max_output_tokens":40"#), 40);
+    let gemini = r#","generationConfig":{"maxOutputTokens":40,"candidateCount":2}"#;
+    assert_eq!(said("/gemini/v1beta/models/g:generateContent", gemini), 80);
+    assert_eq!(said("/llama/api/chat", r#","options":{"num_predict":40}"#), 40);
+    // Anthropic's own words about tools are input.
+    let tools = r#","max_tokens":40,"tools":[{"name":"t"}]"#;
+    assert_eq!((said("/claude/v1/messages", tools), said("/openai/chat/completions", tools)), (470, 40));
 }
 
 #[test]
