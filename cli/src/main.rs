@@ -19,12 +19,12 @@ use dragoman::{
     key,
     mistake::BadFile,
     reference,
-    render::{self, Rendering, Target, Unsayable},
+    render::{self, KEYS_VARIABLE, Rendering, Target, Unsayable},
     schema, simulate,
     up::{self, launch},
     variables,
 };
-use dragoman_core::config::{self, Config};
+use dragoman_core::config::{self, Algorithm, Config, JwtKeys};
 
 /// Makes any Envoy an LLM gateway.
 #[derive(Parser)]
@@ -167,7 +167,7 @@ fn run(verb: Verb) -> anyhow::Result<()> {
             let document = document::read(&path)?;
             tell_added(&path, &document)?;
             let text = if effective {
-                document::effective(&render::hand_over(&document.config).0)?
+                document::effective(&render::without_secrets(&document.config))?
             } else {
                 check::summarize(&path, &document)
             };
@@ -244,7 +244,8 @@ fn write_rendering(args: &RenderArgs, name: &str, of: Renderer) -> anyhow::Resul
         let file = args.out.join(name);
         fs::write(&file, &rendering.text).with_context(|| format!("{} cannot be written", file.display()))?;
     }
-    tell_variables(&path, &rendering)
+    tell_variables(&path, &rendering)?;
+    tell_keys(&document)
 }
 
 fn print_plugin(config: Option<PathBuf>) -> anyhow::Result<()> {
@@ -253,7 +254,8 @@ fn print_plugin(config: Option<PathBuf>) -> anyhow::Result<()> {
     tell_added(&path, &document)?;
     let rendering = render::plugin(&document.config);
     print(&rendering.text)?;
-    tell_variables(&path, &rendering)
+    tell_variables(&path, &rendering)?;
+    tell_keys(&document)
 }
 
 fn tell_added(path: &Path, document: &Document) -> io::Result<()> {
@@ -269,6 +271,21 @@ fn tell_variables(path: &Path, rendering: &Rendering) -> anyhow::Result<()> {
     if !inline.is_empty() {
         writeln!(err, "set from the values in {}: {}", path.display(), inline.join(", "))?;
     }
+    Ok(())
+}
+
+/// What a rendering cannot carry: it would be seen there.
+fn tell_keys(Document { config, .. }: &Document) -> anyhow::Result<()> {
+    let Some(jwt) = config.auth.jwt.as_ref().filter(|jwt| matches!(jwt.keys, JwtKeys::Secret(_))) else {
+        return Ok(());
+    };
+    let key = |algorithm: &Algorithm| format!(r#"{{"kty":"oct","alg":"{}","k":"…"}}"#, algorithm.name);
+    let keys: Vec<_> = jwt.algorithms.iter().map(key).collect();
+    writeln!(
+        io::stderr().lock(),
+        r#"Envoy needs the keys of auth.jwt.secret in {KEYS_VARIABLE}, with the secret in base64url for k: {{"keys":[{}]}}"#,
+        keys.join(",")
+    )?;
     Ok(())
 }
 

@@ -98,6 +98,10 @@ impl IngressStream {
                     log::debug!("request {}: {}", plan.inquiry.exchange, plan.passed_over);
                     host::set_property(PASSED_OVER_PROPERTY, &plan.passed_over);
                 }
+                if let Some(exceeded) = plan.exceeded() {
+                    log::debug!("request {}: beyond the limits in shadow {exceeded}", plan.inquiry.exchange);
+                }
+                self.ticking.leases.watch(&self.stream, &plan);
                 let action = match plan.mode {
                     Mode::Native => self.hand_over(plan, &edits),
                     Mode::Dispatch => self.carry(&plan, edits),

@@ -143,7 +143,7 @@ impl Head for Local {
 fuzz_target!(|events: Vec<Event>| {
     let observer = Observer::new(Rc::new(Memory::default()));
     let watch = Watch(Cell::new(Duration::from_secs(1_767_225_600)));
-    let around = Surroundings { clock: &watch, entropy: &watch, observer: &observer };
+    let around = Surroundings { clock: &watch, entropy: &watch, observer: &observer, metadata: &() };
     let mut exchange = Exchange::new(gateway());
     let (mut plan, mut attempt): (Option<Rc<Plan>>, Try) = (None, Try::None);
     let mut is_answered = false;

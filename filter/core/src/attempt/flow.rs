@@ -70,6 +70,7 @@ impl Flow {
             FlowBody::Stream(passage) => {
                 let fed = passage.feed(piece, end);
                 self.plan.note_usage(passage.usage());
+                self.plan.note_flowed(passage.flowed());
                 match fed {
                     Fed::Go(chunk) => chunk,
                     Fed::Nothing | Fed::Failed(_) => Chunk::Replace(Vec::new()),

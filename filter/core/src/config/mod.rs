@@ -55,7 +55,7 @@ pub use self::{
     catalogue::{Catalogue, Model, Price},
     endpoint::Endpoint,
     environment::{Environment, ProviderOverride},
-    key::{Byok, KeyRouting, Team},
+    key::{ANONYMOUS, Byok, KeyRouting, Team},
     limit::{Limit, LimitTarget, LimitsBackend, Measure, OnError, Period, RatelimitService, Scope},
     listen::Cors,
     number::Decimal,

@@ -126,8 +126,8 @@ mod tests {
     fn what_somebody_relies_on_and_nothing_acts_on_is_not_run() {
         let provider = r#""providers":{"p":{"kind":"ollama","base_url":"http://127.0.0.1:1"}}"#;
         for (more, pointer) in [
-            (r#""auth":{"jwt":{"issuer":"https://i","jwks_url":"https://i/j"}}"#, "/config/auth/jwt"),
-            (r#""limits":[{"name":"l","of":"requests","per":"minute","max":1,"scope":"key"}]"#, "/config/limits"),
+            (r#""cache":{"max_bytes":"1MiB"}"#, "/config/cache"),
+            (r#""limits_backend":{"ratelimit_service":{"cluster":"c"}}"#, "/config/limits_backend"),
         ] {
             let document = alloc::format!(r#"{{"role":"ingress","config":{{{provider},{more}}}}}"#);
             let problems = Plugin::parse(&document).unwrap_err();

@@ -6,6 +6,9 @@
 
 mod admission;
 mod arrival;
+mod brought;
+mod environment;
+mod limiting;
 mod listing;
 mod planning;
 mod steer;
@@ -20,9 +23,12 @@ pub use self::{
 use self::{
     admission::{Reading, admit},
     arrival::arrival,
+    environment::settle,
+    limiting::tell,
     planning::plan,
 };
 use crate::{
+    auth::Caller,
     error::{Error, Kind, Shape},
     gateway::Gateway,
     headers::Headers,
@@ -65,8 +71,15 @@ impl Exchange {
         }
         let target = headers.text(":path").unwrap_or_default();
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        let route = Route::of(path, |name| self.gateway.provider(name).is_some());
-        match admit(&self.gateway, headers, route, (path, query), end, around) {
+        let mut route = Route::of(path, |name| self.gateway.provider(name).is_some());
+        let mut caller = Ok(Caller::Anonymous);
+        if !matches!(route, Route::Health | Route::Ready) {
+            (self.gateway, caller) = settle(&self.gateway, headers, query, around);
+            if self.gateway.environment.is_some() {
+                route = Route::of(path, |name| self.gateway.provider(name).is_some());
+            }
+        }
+        match admit(&self.gateway, caller, headers, route, (path, query), end, around) {
             Ok(reading) => {
                 self.state = State::Reading(Box::new(reading));
                 if end { self.request_end(headers, around) } else { Step::Wait }
@@ -101,12 +114,19 @@ impl Exchange {
         match mem::replace(&mut self.state, State::Settled) {
             State::Reading(reading) => {
                 let shape = reading.shape;
+                let asker = (!self.gateway.limits.is_empty()).then(|| reading.asker());
                 match plan(&self.gateway, *reading, headers, around) {
                     Ok((plan, edits)) => {
                         self.state = State::Forwarded(Rc::clone(&plan));
                         Step::Forward(plan, edits)
                     }
-                    Err(error) => Step::Reply(error.reply(shape)),
+                    Err(refused) => {
+                        let refused = match asker {
+                            Some(asker) => tell(refused, &self.gateway, asker, around),
+                            None => refused,
+                        };
+                        Step::Reply(refused.reply(shape))
+                    }
                 }
             }
             State::Fresh | State::Forwarded(_) | State::Settled => {

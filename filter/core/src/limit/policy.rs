@@ -23,6 +23,10 @@ pub struct Policy {
     environments: NameMap<'static, Level>,
     /// By the key's identifier, which is unique over all environments.
     keys: NameMap<'static, Rules>,
+    /// The part of a budget from which answers warn.
+    pub soft: Decimal,
+    is_empty: bool,
+    tells_targets_apart: bool,
 }
 
 /// Who asks, and where.
@@ -56,11 +60,40 @@ impl Policy {
             (environment.name.clone(), Level::new(limits, &environment.teams, &environment.routers))
         };
         let keys = config.keys.iter().chain(config.environments.iter().flat_map(|environment| &environment.keys));
-        Self {
+        let of_keys = keys.map(|key| (key.id.clone(), budgets(&key.budgets, "budget")));
+        let mut policy = Self {
             top: Level::new(config.limits.iter(), &config.teams, &config.routers),
             environments: config.environments.iter().map(environment).collect(),
-            keys: keys.map(|key| (key.id.clone(), budgets(&key.budgets, "budget"))).collect(),
-        }
+            keys: of_keys.filter(|(_, rules)| !rules.is_empty()).collect(),
+            soft: config.soft_threshold,
+            is_empty: false,
+            tells_targets_apart: false,
+        };
+        let is_empty = policy.rules().next().is_none();
+        let tells_targets_apart = policy.rules().any(|rule| rule.provider.is_some() || rule.model.is_some());
+        (policy.is_empty, policy.tells_targets_apart) = (is_empty, tells_targets_apart);
+        policy
+    }
+
+    /// Whether nothing is limited, for anybody.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.is_empty
+    }
+
+    /// Whether a limit may be for one target and not for another.
+    #[must_use]
+    pub const fn tells_targets_apart(&self) -> bool {
+        self.tells_targets_apart
+    }
+
+    fn rules(&self) -> impl Iterator<Item = &Rc<Rule>> {
+        let levels = core::iter::once(&self.top).chain(self.environments.values());
+        let of_levels = levels.flat_map(|level| {
+            let of_names = level.teams.values().chain(level.routers.values()).flatten();
+            level.limits.iter().map(|(_, rule)| rule).chain(of_names)
+        });
+        self.keys.values().flatten().chain(of_levels)
     }
 
     /// The limits that are for a request to this target, and who they count it for.

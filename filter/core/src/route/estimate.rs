@@ -10,6 +10,9 @@ const BYTES: u64 = 4;
 /// Tokens of a picture: what `OpenAI` counts for one of 1024 pixels square; the others count from 258 to 1,600.
 const IMAGE: u64 = 765;
 
+/// Tokens of an answer of which nothing else is known. A client's own bound says little, because few answers reach it.
+pub(crate) const USUAL_OUTPUT: u64 = 500;
+
 /// The tokens of so many bytes of text and so many pictures.
 #[must_use]
 pub fn tokens(text_bytes: usize, images: usize) -> u64 {

@@ -193,7 +193,6 @@ impl ChatRequest {
             return Err(Error::refusing("`temperature` must be between 0 and 2.", "temperature"));
         }
         let text = |index| member(index).and_then(|member| member.text.as_deref());
-        let tokens = |index| text(index).and_then(|text| json::read(&json::text(text)).ok());
         let (wants_usage, usage) = match (stream, member(STREAM_OPTIONS)) {
             (false, _) => (true, None),
             // At the front: what stands behind the last change need not leave the host's buffer.
@@ -207,14 +206,9 @@ impl ChatRequest {
             wants_usage,
             flex,
             length,
-            contents: Contents {
-                text_length: length.saturating_sub(found.blank).saturating_sub(found.opaque),
-                images: found.noticed_kinds[0],
-                has_tools,
-                names_others: found.noticed_others > 0,
-            },
+            contents: Contents::of(&found, length),
             user: text(USER).and_then(|text| json::read(&json::text(text)).ok()),
-            max_output_tokens: tokens(MAX_COMPLETION_TOKENS).or_else(|| tokens(MAX_TOKENS)),
+            max_output_tokens: max_output_tokens(&found),
             history: History { has_foreign_fields: found.noticed_name, has_carried_signature: found.noticed_text },
             wishes: wishes(&found, has_tools),
             model_span,
@@ -252,6 +246,24 @@ impl ChatRequest {
         }
         edits
     }
+}
+
+impl Contents {
+    /// What a scan for [`WANTED`] has noticed in a body of this length.
+    pub(crate) fn of(found: &Found, length: usize) -> Self {
+        Self {
+            text_length: length.saturating_sub(found.blank).saturating_sub(found.opaque),
+            images: found.noticed_kinds[0],
+            has_tools: found.member(TOOLS).is_some_and(|tools| !is_nothing(tools)),
+            names_others: found.noticed_others > 0,
+        }
+    }
+}
+
+/// The most tokens that a request lets the answer have.
+pub(crate) fn max_output_tokens(found: &Found) -> Option<u64> {
+    let tokens = |index| found.member(index)?.text.as_deref().and_then(|text| json::read(&json::text(text)).ok());
+    tokens(MAX_COMPLETION_TOKENS).or_else(|| tokens(MAX_TOKENS))
 }
 
 /// Whether a request asks for the slow, cheap tier: in lower case in OpenAI's API, in either in Google's.

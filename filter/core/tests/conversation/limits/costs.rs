@@ -1,0 +1,190 @@
+//! What is reserved for a request, and what it has cost in the end.
+
+use serde_json::json;
+
+use super::{CHAT, Desk, JSON, SSE, chat, desk, error, header, limited, whole};
+use crate::stage::World;
+
+const WORD: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"word\"}}]}\n\n";
+const ROLE: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"}}]}\n\n";
+const END: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n\
+    data: {\"choices\":[],\"usage\":{\"prompt_tokens\":7,\"completion_tokens\":3}}\n\ndata: [DONE]\n\n";
+
+fn tokens(max: u64) -> Desk {
+    limited(&json!({"of": "tokens", "per": "hour", "max": max}))
+}
+
+fn stream() -> String {
+    chat(400, 100).replacen('{', r#"{"stream":true,"#, 1)
+}
+
+#[test]
+fn what_was_reserved_too_much_is_there_again_when_the_answer_has_ended() {
+    let desk = tokens(1_000);
+    let first = desk.send("sk-a", &chat(400, 500));
+    // 100 of the request and 500 of the answer are reserved.
+    let (.., message) = error(&desk.refuse("sk-a", &chat(400, 301)));
+    assert_eq!(message, "The limit `fair` is reached; try again in 3660 s.");
+    let answer = whole(first, 90, 10);
+    assert_eq!(answer.header("x-ratelimit-limit-tokens"), Some("1000"));
+    assert_eq!(answer.header("x-ratelimit-remaining-tokens"), Some("400"));
+    assert_eq!(desk.tokens_left("sk-a"), 900);
+    // What was more than was reserved counts, too.
+    let _ = whole(desk.send("sk-a", &chat(400, 1)), 400, 400);
+    assert_eq!(desk.tokens_left("sk-a"), 100);
+    let (.., message) = error(&desk.refuse("sk-a", &chat(4_000, 1)));
+    assert_eq!(message, "This request may use more than the limit `fair` allows at all.");
+}
+
+#[test]
+fn each_measure_counts_its_own() {
+    for (of, max, fits, spent) in [
+        ("input_tokens", json!(100), chat(400, 900), chat(400, 1)),
+        ("output_tokens", json!(100), chat(4_000, 100), chat(400, 1)),
+        // 100 tokens at 1 USD and 100 at 10 USD a million are 1100 µUSD.
+        ("spend", json!("0.0011"), chat(400, 100), chat(400, 1)),
+    ] {
+        let desk = limited(&json!({"of": of, "per": "day", "max": max}));
+        let _ = whole(desk.send("sk-a", &fits), 100, 100);
+        desk.refuse("sk-a", &spent);
+    }
+}
+
+#[test]
+fn a_model_that_costs_nothing_spends_nothing() {
+    let desk = limited(&json!({"of": "spend", "per": "day", "max": 0, "scope": "global"}));
+    let free = chat(400, 10).replace("openai/m", "openai/new-and-unknown");
+    let _ = whole(desk.send("sk-a", &free), 1_000_000, 1_000_000);
+    desk.send("sk-a", &free);
+    desk.refuse("sk-a", &chat(400, 10));
+}
+
+#[test]
+fn without_a_bound_an_answer_is_expected_to_be_as_long_as_others_were() {
+    let desk = tokens(100_000);
+    let open = chat(400, 1).replace(r#""max_tokens":1,"#, "");
+    let bytes = u64::try_from(open.len()).unwrap().div_ceil(4);
+    let left = |answer: &crate::stage::Answer| -> u64 {
+        answer.header("x-ratelimit-remaining-tokens").unwrap().parse().unwrap()
+    };
+    let answer = whole(desk.send("sk-a", &open), 0, 100);
+    assert_eq!(left(&answer), 100_000 - bytes - 500);
+    let answer = whole(desk.send("sk-a", &open), 0, 100);
+    assert_eq!(left(&answer), 100_000 - 100 - bytes - 100);
+    // No more than the model can.
+    let _ = whole(desk.send("sk-a", &open), 0, 40_000);
+    let answer = whole(desk.send("sk-a", &open), 0, 0);
+    assert_eq!(left(&answer), 100_000 - 40_200 - bytes - 1_000);
+}
+
+#[test]
+fn a_stream_costs_what_its_provider_says() {
+    let desk = tokens(1_000);
+    let sent = desk.send("sk-a", &stream());
+    let answer = sent.answered(200, SSE, &[ROLE.as_bytes(), WORD.as_bytes(), END.as_bytes()]);
+    assert_eq!(answer.header("x-ratelimit-remaining-tokens"), Some("796"));
+    assert_eq!(desk.tokens_left("sk-a"), 990);
+}
+
+#[test]
+fn a_stream_that_its_client_leaves_costs_what_has_come_of_it() {
+    let desk = tokens(1_000);
+    let sent = desk.send("sk-a", &stream());
+    let request = u64::try_from(stream().len()).unwrap().div_ceil(4);
+    let _ = sent.left(200, SSE, &[ROLE.as_bytes(), WORD.as_bytes(), WORD.as_bytes(), WORD.as_bytes()]);
+    assert_eq!(desk.tokens_left("sk-a"), 1_000 - request - 3);
+    // One that broke off by itself, too.
+    let sent = desk.send("sk-a", &stream());
+    let answer = sent.answered(200, SSE, &[ROLE.as_bytes(), WORD.as_bytes(), b""]);
+    assert!(answer.text().contains("ended the stream before the answer was complete"));
+    assert_eq!(desk.tokens_left("sk-a"), 1_000 - 2 * request - 4);
+}
+
+#[test]
+fn who_leaves_before_there_is_an_answer_pays_for_the_question() {
+    let desk = tokens(1_000);
+    desk.send("sk-a", &chat(400, 500)).abandoned();
+    assert_eq!(desk.tokens_left("sk-a"), 900);
+}
+
+#[test]
+fn what_a_provider_refuses_costs_nothing() {
+    for status in [400, 404, 429, 500, 503] {
+        let desk = desk(&json!({"limits": [
+            {"name": "r", "of": "requests", "per": "hour", "max": 1},
+            {"name": "t", "of": "tokens", "per": "hour", "max": 1_000},
+        ]}));
+        for path in [CHAT, "/openai/chat/completions"] {
+            let sent = desk.ask_at(path, "sk-a", &chat(400, 500)).sent();
+            let answer = sent.answered(status, JSON, &[br#"{"error":{"message":"no"}}"#]);
+            assert_eq!(answer.header("x-ratelimit-remaining-tokens"), Some("400"), "{status}");
+            assert_eq!(answer.header("x-ratelimit-remaining-requests"), Some("0"), "{status}");
+            assert_eq!(desk.tokens_left("sk-a"), 1_000, "{status}");
+        }
+    }
+}
+
+#[test]
+fn a_providers_own_paths_count_as_well() {
+    let desk = tokens(1_000);
+    let body = r#"{"model":"c","max_tokens":100,"messages":[{"role":"user","content":"Hi"}]}"#;
+    let request = u64::try_from(body.len()).unwrap().div_ceil(4);
+    let whole = br#"{"type":"message","content":[],"usage":{"input_tokens":30,"output_tokens":20}}"#;
+    let answer = desk.ask_at("/claude/v1/messages", "sk-a", body).sent().answered(200, JSON, &[whole]);
+    let left = (1_000 - request - 100).to_string();
+    assert_eq!(answer.header("x-ratelimit-remaining-tokens"), Some(left.as_str()));
+    assert_eq!(desk.tokens_left("sk-a"), 950);
+    let events = [
+        "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"usage\":{\"input_tokens\":30,\"output_tokens\":1}}}\n\n",
+        "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"Hi\"}}\n\n",
+        "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"Ho\"}}\n\n",
+    ];
+    let pieces = events.map(str::as_bytes);
+    let streamed = body.replacen('{', r#"{"stream":true,"#, 1);
+    let _ = desk.ask_at("/claude/v1/messages", "sk-a", &streamed).sent().left(200, SSE, &pieces);
+    assert_eq!(desk.tokens_left("sk-a"), 950 - 33, "each event is a token at least");
+    // Pictures are no text, and of vectors nothing is written.
+    let picture = format!(
+        r#"{{"model":"m","input":[{{"type":"image_url","image_url":{{"url":"data:image/png;base64,{}"}}}}]}}"#,
+        "A".repeat(400_000)
+    );
+    let sent = desk.ask_at("/openai/embeddings", "sk-a", &picture).sent();
+    let answer = sent.answered(200, JSON, &[br#"{"data":[],"usage":{"prompt_tokens":8}}"#]);
+    assert_eq!(answer.status, 200);
+    assert_eq!(desk.tokens_left("sk-a"), 950 - 41);
+}
+
+#[test]
+fn so_many_at_a_time_are_let_in_for_as_long_as_they_take() {
+    let desk = limited(&json!({"of": "concurrency", "max": 2, "name": "slots"}));
+    let (first, second) = (desk.send("sk-a", &stream()), desk.send("sk-a", &stream()));
+    let reply = desk.refuse("sk-a", &stream());
+    assert_eq!(header(&reply, "retry-after"), Some("1"));
+    let _ = first.left(200, SSE, &[ROLE.as_bytes(), WORD.as_bytes()]);
+    let third = desk.send("sk-a", &stream());
+    desk.refuse("sk-a", &stream());
+    // One is renewed, and the other, whose worker has died, is not.
+    for _ in 0..4 {
+        desk.pass(40);
+        let due = second.plan.renew_at_millis().unwrap();
+        assert!(u128::from(due) <= desk.world.now.get().as_millis());
+        second.plan.renew(due);
+    }
+    let fourth = desk.send("sk-a", &stream());
+    desk.refuse("sk-a", &stream());
+    drop(third);
+    let _ = fourth.answered(200, SSE, &[ROLE.as_bytes(), WORD.as_bytes(), END.as_bytes()]);
+    let _ = second.answered(200, SSE, &[ROLE.as_bytes(), WORD.as_bytes(), END.as_bytes()]);
+    let _both = [desk.send("sk-a", &stream()), desk.send("sk-a", &stream())];
+    desk.refuse("sk-a", &stream());
+}
+
+#[test]
+fn workers_share_what_is_left() {
+    let store = std::rc::Rc::default();
+    let mut desk = tokens(1_000);
+    desk.world = World::beside(&store);
+    let _ = whole(desk.send("sk-a", &chat(400, 500)), 300, 300);
+    desk.world = World::beside(&store);
+    assert_eq!(desk.tokens_left("sk-a"), 400);
+}
