@@ -209,7 +209,7 @@ fn a_spent_budget_is_a_429_on_every_prefix() {
     let chain = json!({"r": {"load_balance": {"chat": {"strategy": "fallback", "targets": ["openai/gpt-4o"]}}}});
     let scene = scene(&json!({"budgets": {"daily_usd": "0.0007"}}), &json!({"routers": chain}));
     // A hundred thousand tokens of gpt-4o's answers are one USD.
-    let answer = scene.gateway.send(&chat(&asked(false, 50)));
+    let answer = scene.gateway.send(&chat(&asked(false, 55)));
     assert_eq!(answer.status, 200, "{}", answer.text());
     assert_eq!(answer.headers.text("x-dragoman-budget-warning"), Some("budget daily_usd"));
     for path in ["/v1", "", "/v1/router", "/ai", "/ai/v1", "/router/r", "/router/r/v1", "/openai", "/openai/v1"] {
