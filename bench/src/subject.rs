@@ -76,6 +76,11 @@ pub(crate) const SUBJECTS: &[Subject] = &[
         make: Make::Gateway { more: || json!({"fallback_models": [format!("{SPARE}/model")]}), way: None },
     },
     Subject {
+        name: "open",
+        title: "Dragoman, open to all",
+        make: Make::Gateway { more: || json!({"keys": []}), way: None },
+    },
+    Subject {
         name: "limits",
         title: "Dragoman, three limits",
         make: Make::Gateway { more: || json!({"limits": three_limits()}), way: None },
