@@ -11,7 +11,7 @@ use dragoman_core::{
 use crate::{
     document::Document,
     pending::{self, Pending},
-    render::scheme,
+    render::{scheme, shared},
 };
 
 /// The summary of a file without problems. Credentials that are not set are named: their accounts would be skipped.
@@ -39,6 +39,13 @@ pub fn summarize(path: &Path, document: &Document) -> String {
     for Pending { pointer, silence } in pending::find(config) {
         let refused = if silence == Silence::Unsafe { "; until it is, `up` and `render` refuse the file" } else { "" };
         let problem = Problem { pointer, message: format!("is not acted on yet{refused}") };
+        let _ = writeln!(text, "  warning: {}", additions.explain(problem));
+    }
+    for Problem { pointer, message } in shared::mistakes(config) {
+        let message = format!("{message}; `up` and `render` refuse the file");
+        let _ = writeln!(text, "  warning: {}", additions.explain(Problem { pointer, message }));
+    }
+    for problem in shared::local(config) {
         let _ = writeln!(text, "  warning: {}", additions.explain(problem));
     }
     for pointer in borrowed_credentials(config) {

@@ -75,6 +75,8 @@ enum RenderVerb {
     Envoy(RenderArgs),
     /// Resources for Istio
     Istio(RenderArgs),
+    /// What envoyproxy/ratelimit is told of the limits that it counts
+    Ratelimit(RenderArgs),
     /// The module's own configuration, for an Envoy that exists already
     Plugin {
         /// The configuration file [default: as for the others]
@@ -175,6 +177,7 @@ fn run(verb: Verb) -> anyhow::Result<()> {
         }
         Verb::Render(RenderVerb::Envoy(args)) => write_rendering(&args, "envoy.yaml", render::envoy),
         Verb::Render(RenderVerb::Istio(args)) => write_rendering(&args, "dragoman.yaml", render::istio),
+        Verb::Render(RenderVerb::Ratelimit(args)) => write_rendering(&args, "ratelimit.yaml", render::ratelimit),
         Verb::Render(RenderVerb::Plugin { config }) => print_plugin(config),
         Verb::Schema(SchemaArgs { check }) => {
             let schema = schema::document(&config::reference());

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::{
     scheme::{literal, seconds},
-    token,
+    shared, token,
     wasm::Module,
 };
 
@@ -23,6 +23,12 @@ const IDLE_CONNECTION: Duration = Duration::from_secs(30);
 
 /// A stream that brings keys is never longer; the fetch itself has less time.
 const ISSUER_LIMIT: Duration = Duration::from_secs(30);
+
+/// Where envoyproxy/ratelimit listens.
+const LIMITS_PORT: u16 = 8081;
+
+/// A filter has given up long before.
+const LIMITS_LIMIT: Duration = Duration::from_mins(1);
 
 /// All clusters of a provider whose clusters are rendered.
 pub(super) fn all(provider: &Provider, config: &Config, module: &Module<'_>) -> Vec<Value> {
@@ -43,6 +49,27 @@ pub(super) fn issuer(config: &Config) -> Option<Value> {
         JwtKeys::Url(url) => Some(cluster(token::CLUSTER, url, ISSUER_LIMIT, config, None)),
         JwtKeys::File(_) | JwtKeys::Secret(_) => None,
     }
+}
+
+/// The cluster of the service that counts limits.
+pub(super) fn limits(config: &Config) -> Option<Value> {
+    let service = shared::service(config)?;
+    let usual = || BaseUrl {
+        tls: false,
+        host: service.cluster.clone(),
+        port: LIMITS_PORT,
+        path: String::new(),
+        api_version: None,
+    };
+    let url = service.url.clone().unwrap_or_else(usual);
+    let mut cluster = cluster(&service.cluster, &url, LIMITS_LIMIT, config, None);
+    let options = "/typed_extension_protocol_options/envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+    let options = cluster.pointer_mut(options).filter(|_| !url.tls);
+    if let Some(options) = options.and_then(Value::as_object_mut) {
+        // gRPC, and nothing to negotiate that with.
+        options.insert("explicit_http_config".into(), json!({ "http2_protocol_options": {} }));
+    }
+    Some(cluster)
 }
 
 fn cluster(name: &str, url: &BaseUrl, total: Duration, config: &Config, attempt: Option<&Value>) -> Value {

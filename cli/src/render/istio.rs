@@ -26,7 +26,7 @@ use crate::key;
 use super::{
     Rendering, Target, Unsayable, credentials, hand_over, ingress, route,
     scheme::{literal, scheme, seconds},
-    token,
+    shared, token,
     wasm::Module,
     yaml,
 };
@@ -269,6 +269,7 @@ fn envoy_filter(config: &Config, module: &Module<'_>) -> Value {
         filter(token::filter(jwt, &issuer))
     });
     let module = filter(module.ingress(&Plugin::Ingress(Box::new(config.clone()))));
+    let limits = shared::filters(config).into_iter().map(filter);
     let manager = json!({
         "applyTo": "NETWORK_FILTER",
         "match": listener(json!({ "name": MANAGER })),
@@ -285,7 +286,7 @@ fn envoy_filter(config: &Config, module: &Module<'_>) -> Value {
     let spec = json!({
         "workloadSelector": { "labels": { "istio": "ingressgateway" } },
         "priority": PRIORITY,
-        "configPatches": tokens.chain([module, manager, route]).collect::<Vec<_>>(),
+        "configPatches": tokens.chain([module]).chain(limits).chain([manager, route]).collect::<Vec<_>>(),
     });
     resource("networking.istio.io/v1alpha3", "EnvoyFilter", NAME, &spec)
 }
@@ -377,6 +378,17 @@ mod tests {
         assert!(text.contains(r#""cluster":"outbound|443||b.example""#), "{text}");
         let service = documents.iter().find(|document| document["kind"] == "VirtualService").unwrap();
         assert_eq!(service["spec"]["http"][0]["route"].as_array().unwrap().len(), 2);
+    }
+
+    #[test]
+    fn filters_for_limits_that_a_service_counts_stand_behind_the_module() {
+        let file = r#"{"providers": {"p": {"kind": "openai"}}, "limits": [{"name": "a", "of": "requests", "per": "hour", "max": 1}],
+            "limits_backend": {"ratelimit_service": {"cluster": "outbound|8081||ratelimit.limits.svc.cluster.local"}}}"#;
+        let config = config::parse(file).unwrap();
+        let filter = envoy_filter(&config, &Module { path: "dragoman.wasm", variables: &[] });
+        let patches = filter["spec"]["configPatches"].as_array().unwrap();
+        let names: Vec<_> = patches.iter().filter_map(|patch| patch["patch"]["value"]["name"].as_str()).collect();
+        assert_eq!(names, ["dragoman_ingress", "dragoman_limit.a", MANAGER]);
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod overload;
 mod reload;
 mod route;
 pub mod scheme;
+pub mod shared;
 mod token;
 mod wasm;
 mod yaml;
@@ -34,6 +35,7 @@ pub use self::{
     istio::istio,
     listener::{ADMIN_LISTENER, INGRESS_LISTENER},
     reload::{NeedsRestart, Reloadable},
+    shared::ratelimit,
     token::{KEYS_VARIABLE, keys},
     wasm::INGRESS_FILTER,
 };
@@ -101,7 +103,7 @@ fn bootstrap(config: &Config, target: Target<'_>, module: &Module<'_>, ingress: 
     let providers = providers(config);
     let rendered = providers.iter().filter(|provider| provider.cluster.is_none());
     let clusters = rendered.flat_map(|provider| cluster::all(provider, config, module));
-    let clusters = clusters.chain(cluster::issuer(config));
+    let clusters = clusters.chain(cluster::issuer(config)).chain(cluster::limits(config));
     let mut bootstrap = json!({
         "node": { "id": "dragoman", "cluster": "dragoman" },
         "overload_manager": overload::manager(ingress::buffer_bytes(config)),

@@ -138,6 +138,10 @@ impl Head for Local {
     fn details(&mut self) -> String {
         core::mem::take(&mut self.1)
     }
+
+    fn header(&mut self, _: &str) -> Option<String> {
+        None
+    }
 }
 
 fuzz_target!(|events: Vec<Event>| {

@@ -24,7 +24,6 @@ impl Section for Config {
     const PENDING: &'static [(&'static str, Silence)] = &[
         ("admin", Silence::Harmless),
         ("console", Silence::Harmless),
-        ("limits_backend", Silence::Unsafe),
         ("policy", Silence::Harmless),
         ("cache", Silence::Unsafe),
         ("log", Silence::Harmless),

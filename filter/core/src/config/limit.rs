@@ -10,10 +10,12 @@ use super::{
     form::{Bare, Choice, Flag, Form, Parsed, Writer, write_text},
     node::Node,
     number::{AMOUNT, Decimal},
+    raw::BaseUrl,
     reader::Reader,
     reference::{Reference, Shape},
     text::{LABEL, MODEL_GLOB},
     time::TIMEOUT,
+    url::BASE_URL,
 };
 
 /// One limit. All that match a request are checked, each on its own.
@@ -109,6 +111,8 @@ pub enum LimitsBackend {
 pub struct RatelimitService {
     /// The Envoy cluster that it is.
     pub cluster: String,
+    /// Where it is, where the cluster is rendered.
+    pub url: Option<BaseUrl>,
     /// The domain that it knows the limits by.
     pub domain: String,
     /// How long it is waited for.
@@ -255,6 +259,12 @@ impl Section for RatelimitService {
     fn declare<F: Fields<Self>>(fields: &mut F) -> Self {
         Self {
             cluster: fields.required("cluster", &LABEL, |service| &service.cluster, "The Envoy cluster that it is."),
+            url: fields.optional(
+                "url",
+                &BASE_URL,
+                |service| service.url.as_ref(),
+                "Where it is, for a rendered Envoy, which gets that cluster: gRPC, so HTTP/2. Default: `http://CLUSTER:8081`.",
+            ),
             domain: fields.defaulted(
                 "domain",
                 &LABEL,

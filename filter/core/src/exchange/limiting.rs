@@ -5,6 +5,7 @@ use core::time::Duration;
 
 use crate::{
     auth::Caller,
+    config::Measure,
     dialect::openai_chat::Bounds,
     direct,
     error::{Error, Kind, Shape},
@@ -90,16 +91,48 @@ fn expected(plan: &Plan) -> Estimate {
     }
 }
 
+/// What Envoy's own answer says where one of its rate limit filters gave it; `None` where none did. The filters stand behind the module,
+/// so nobody was asked.
+pub(super) fn denied(
+    plan: &Plan,
+    details: &str,
+    limit: impl FnOnce() -> Option<String>,
+    now: Duration,
+) -> Option<Reply> {
+    match details {
+        "request_rate_limited" => {}
+        "rate_limiter_error" => {
+            let message = "The service that counts limits for this gateway cannot be asked; try again.";
+            return Some(plan.refuse(&Error::new(Kind::UpstreamUnavailable, message)));
+        }
+        _ => return None,
+    }
+    let Some(limit) = limit().and_then(|name| plan.shared(&name)) else {
+        let message = "A limit that is counted outside of this gateway is reached; try again later.";
+        return Some(plan.refuse(&Error::new(Kind::RateLimited, message)));
+    };
+    let kind = if limit.of == Measure::Spend { limit::Kind::Budget } else { limit::Kind::Rate };
+    let seconds = limit.wait_seconds(now.as_secs());
+    Some(plan.refuse(&reached(&limit.name, kind, Some(seconds))).with("retry-after", format!("{seconds}")))
+}
+
 /// Says which limit has no room, and when it has.
 fn deny(denied: &Denied, gateway: &Gateway) -> Refused {
     let Denied { rule, retry_after_millis, standings } = denied;
-    let name = &rule.name;
     let seconds = retry_after_millis.map(|millis| millis.div_ceil(1_000).max(1));
-    let (kind, what) = match rule.kind {
+    let mut headers = headers(standings, gateway.limits.soft);
+    if let Some(seconds) = seconds {
+        headers.push(("retry-after", format!("{seconds}")));
+    }
+    Refused { error: reached(&rule.name, rule.kind, seconds), headers }
+}
+
+fn reached(name: &str, kind: limit::Kind, seconds: Option<u64>) -> Error {
+    let (code, what) = match kind {
         limit::Kind::Rate => (Kind::RateLimited, "limit"),
         limit::Kind::Budget => (Kind::InsufficientQuota, "budget"),
     };
-    let message = match (seconds, rule.kind) {
+    let message = match (seconds, kind) {
         (None, _) => format!("This request may use more than the {what} `{name}` allows at all."),
         (Some(seconds), limit::Kind::Rate) => {
             format!("The limit `{name}` is reached; try again in {seconds} s.")
@@ -110,11 +143,7 @@ fn deny(denied: &Denied, gateway: &Gateway) -> Refused {
             )
         }
     };
-    let mut headers = headers(standings, gateway.limits.soft);
-    if let Some(seconds) = seconds {
-        headers.push(("retry-after", format!("{seconds}")));
-    }
-    Refused { error: Error::new(kind, message), headers }
+    Error::new(code, message)
 }
 
 /// Nobody is let in who cannot be counted.

@@ -167,6 +167,12 @@ impl Exchange {
         }
     }
 
+    /// What limits that a service counts are to be told, by property; known when the stream is over.
+    pub fn charges(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let plan = if let State::Forwarded(plan) = &self.state { Some(plan) } else { None };
+        plan.into_iter().flat_map(|plan| plan.charges())
+    }
+
     /// The stream is over, whoever has ended it.
     pub fn end(&self, head: &mut dyn Head, clock: &dyn Clock) {
         if let State::Forwarded(plan) = &self.state {

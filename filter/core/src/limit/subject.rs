@@ -41,6 +41,24 @@ pub struct Seed(u64, u64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Address(u64);
 
+impl Subject<'_> {
+    /// As a service knows it. Of one limit no two have the same.
+    #[must_use]
+    pub fn text(self) -> String {
+        match self {
+            Subject::Key(None) => "key".into(),
+            Subject::Key(Some(id)) => ["key/", id].concat(),
+            Subject::Team(name, None) => ["team/", name].concat(),
+            // By the length it is known where one name ends.
+            Subject::Team(name, Some(environment)) => format!("environment/{}/{environment}/{name}", environment.len()),
+            Subject::Environment(None) => "environment".into(),
+            Subject::Environment(Some(name)) => ["environment/", name].concat(),
+            Subject::Global => "global".into(),
+            Subject::Label(_, value) => ["label/", value].concat(),
+        }
+    }
+}
+
 impl Seed {
     /// The seed that the workers share; whoever is first draws it.
     ///

@@ -19,7 +19,7 @@ use crate::{
     dialect::openai_chat::Bounds,
     gateway::Gateway,
     host::Entropy,
-    limit::{Amounts, Asker, Claim, Grant, Refusal, Seed, headers},
+    limit::{Amounts, Asker, Claim, Grant, Refusal, Seed, Shared, headers},
     live::Observer,
     route::estimate::USUAL_OUTPUT,
     step::Reply,
@@ -57,6 +57,8 @@ struct Hold {
     grant: Option<Grant>,
     target: Option<Target>,
     flowed: Flowed,
+    /// What it has used, once that is known.
+    used: Option<Amounts>,
 }
 
 impl Allowance {
@@ -74,9 +76,12 @@ impl Allowance {
 
     /// The limits that are for a request to this target.
     fn claims(&self, target: &Target) -> Vec<Claim> {
+        self.gateway.limits.claims(self.seed, self.asker(), &target.provider.name, &target.model)
+    }
+
+    fn asker(&self) -> Asker<'_> {
         let environment = self.gateway.environment.as_deref();
-        let asker = Asker { caller: &self.caller, environment, router: self.router.as_deref() };
-        self.gateway.limits.claims(self.seed, asker, &target.provider.name, &target.model)
+        Asker { caller: &self.caller, environment, router: self.router.as_deref() }
     }
 
     /// What the headers of an answer say.
@@ -89,7 +94,7 @@ impl Allowance {
         let claims = self.claims(target);
         let amounts = self.amounts(target, &claims, now);
         let grant = self.observer.limiter().admit(claims, &amounts, entropy, millis(now))?;
-        *self.hold.borrow_mut() = Hold { grant: Some(grant), target: Some(target.clone()), flowed: Flowed::default() };
+        *self.hold.borrow_mut() = Hold { grant: Some(grant), target: Some(target.clone()), ..Hold::default() };
         Ok(())
     }
 
@@ -135,7 +140,7 @@ impl Allowance {
 
     /// What of that these limits count: a price is looked up for those only that are for money.
     fn cost<'c>(&self, target: &Target, mut claims: impl Iterator<Item = &'c Claim>, usage: &Usage) -> Amounts {
-        let is_money = claims.any(|claim| claim.rule.of == Measure::Spend);
+        let is_money = self.gateway.limits.shares_spend() || claims.any(|claim| claim.rule.of == Measure::Spend);
         let price = is_money.then(|| self.gateway.catalogue.price(&target.provider, &target.model));
         let nano_usd = price.map_or(0, |price| price.nano_usd(usage));
         Amounts { input_tokens: usage.input, output_tokens: usage.output, nano_usd }
@@ -155,6 +160,7 @@ impl Allowance {
         };
         let cost = self.cost(target, grant.standings().iter().map(|standing| &standing.claim), &usage);
         grant.settle(&cost, millis(now));
+        hold.used = Some(cost);
     }
 
     /// Nobody has answered the request.
@@ -200,6 +206,27 @@ impl Plan {
         let mut exceeded = standings.iter().filter(|standing| standing.is_exceeded && standing.claim.rule.is_shadow);
         let first = format!("`{}`", exceeded.next()?.claim.rule.name);
         Some(exceeded.fold(first, |told, standing| format!("{told}, `{}`", standing.claim.rule.name)))
+    }
+
+    /// The limits that a service counts and that are for the request: each one's property, and for whom it counts.
+    pub fn shares(&self) -> impl Iterator<Item = (String, String)> {
+        let shared = self.allowance.iter().flat_map(|allowance| allowance.gateway.limits.shared(allowance.asker()));
+        shared.map(|(limit, subject)| (limit.property(), subject.text()))
+    }
+
+    /// What those are to be told, by property: what the request has used. Nothing of one that nobody has answered.
+    pub fn charges(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let used = self.allowance.iter().filter_map(|allowance| Some((allowance, allowance.hold.borrow().used?)));
+        used.flat_map(|(allowance, used)| {
+            let shared = allowance.gateway.limits.shared(allowance.asker());
+            shared.filter_map(move |(limit, _)| Some((limit.used()?, limit.hits(&used))))
+        })
+    }
+
+    /// The one of them that has this name.
+    pub(crate) fn shared(&self, name: &str) -> Option<&Shared> {
+        let allowance = self.allowance.as_ref()?;
+        allowance.gateway.limits.shared(allowance.asker()).map(|(limit, _)| limit).find(|limit| limit.name == name)
     }
 
     /// What the caller is told of its limits.

@@ -99,6 +99,11 @@ impl Plan {
             Kind::UpstreamUnavailable,
             "The route of this gateway leads a retry to another provider than the one whose turn it is.",
         );
+        self.refuse(&error)
+    }
+
+    /// Nobody is asked after all, and nobody is to blame.
+    pub(crate) fn refuse(&self, error: &Error) -> Reply {
         self.progress.borrow_mut().strand();
         let reply = self.limited(error.reply(self.inquiry.shape).with("x-dragoman-attempts", self.attempts()));
         self.release_allowance();

@@ -84,6 +84,10 @@ impl Head for Gone {
     fn details(&mut self) -> String {
         "downstream_remote_disconnect".into()
     }
+
+    fn header(&mut self, _: &str) -> Option<String> {
+        None
+    }
 }
 
 /// What a request has become.

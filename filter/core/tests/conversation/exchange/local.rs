@@ -24,6 +24,10 @@ impl Head for Local {
     fn details(&mut self) -> String {
         self.1.into()
     }
+
+    fn header(&mut self, _: &str) -> Option<String> {
+        None
+    }
 }
 
 #[test]
