@@ -5,7 +5,7 @@
 
 use dragoman::simulate::Options;
 use dragoman_tests::http::{Connection, Request, Response};
-use dragoman_tests::scene::{Scene, hello, openai_error, wait_for_none};
+use dragoman_tests::scene::{Scene, expected_tokens, hello, openai_error, wait_for_none};
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread;
@@ -49,17 +49,11 @@ fn tokens(answer: &Response) -> u64 {
     told.unwrap_or_else(|| panic!("no usage: {}", answer.text()))
 }
 
-/// What is expected of a request, at four bytes a token; a hundred of them are the frame of its text.
-fn length(body: &Value) -> u64 {
-    let bytes = u64::try_from(body.to_string().len()).unwrap();
-    bytes.saturating_sub(100).max(bytes.min(32)).div_ceil(4)
-}
-
 /// What is left of the key's tokens, as the next request is told; its own are reserved.
 fn tokens_left(scene: &Scene) -> u64 {
     let next = asked(false, 60);
     let answer = scene.gateway.send(&chat(&next));
-    let reserved = if answer.status == 200 { length(&next) + 60 } else { 0 };
+    let reserved = if answer.status == 200 { expected_tokens(&next) + 60 } else { 0 };
     answer.headers.text("x-ratelimit-remaining-tokens").unwrap().parse::<u64>().unwrap() + reserved
 }
 
@@ -182,7 +176,7 @@ fn streams_whose_clients_leave_cost_what_has_come_of_them_and_hold_no_slot() {
     wait_for_none(&scene.gateway, ACTIVE);
     let (used, left) = (used.into_inner(), left.into_inner());
     assert_eq!(left, 1_000);
-    let request = length(&asked(true, 60));
+    let request = expected_tokens(&asked(true, 60));
     let counted = MOST - tokens_left(&scene);
     let (least, most) = (used + left * (request + 4), used + left * (request + 12));
     assert!((least..=most).contains(&counted), "{counted} is not in {least}..={most}");
