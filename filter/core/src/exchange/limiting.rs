@@ -9,7 +9,7 @@ use crate::{
     error::{Error, Kind, Shape},
     gateway::Gateway,
     host::Surroundings,
-    limit::{self, Asker, Denied, Refusal, headers},
+    limit::{self, Asker, Claim, Denied, Refusal, headers},
     plan::{Allowance, Estimate, Plan},
     route::estimate,
     step::Reply,
@@ -45,7 +45,7 @@ pub(super) fn tell(
     let Some(seed) = seed else { return refused };
     let asker = Asker { caller: &caller, environment: gateway.environment.as_deref(), router: router.as_deref() };
     let mut claims = gateway.limits.claims(seed, asker, "", "");
-    claims.retain(|claim| claim.is_own);
+    claims.retain(Claim::is_told);
     let standings = around.observer.limiter().standings(claims, around.clock.epoch_millis());
     Refused { headers: headers(&standings, gateway.limits.soft), ..refused }
 }

@@ -27,6 +27,7 @@ pub struct Policy {
     pub soft: Decimal,
     is_empty: bool,
     tells_targets_apart: bool,
+    has_leases: bool,
 }
 
 /// Who asks, and where.
@@ -68,10 +69,12 @@ impl Policy {
             soft: config.soft_threshold,
             is_empty: false,
             tells_targets_apart: false,
+            has_leases: false,
         };
         let is_empty = policy.rules().next().is_none();
-        let tells_targets_apart = policy.rules().any(|rule| rule.provider.is_some() || rule.model.is_some());
-        (policy.is_empty, policy.tells_targets_apart) = (is_empty, tells_targets_apart);
+        let tells_targets_apart = policy.rules().any(|rule| rule.tells_targets_apart());
+        let has_leases = policy.rules().any(|rule| rule.of == Measure::Concurrency);
+        policy = Self { is_empty, tells_targets_apart, has_leases, ..policy };
         policy
     }
 
@@ -81,10 +84,16 @@ impl Policy {
         self.is_empty
     }
 
-    /// Whether a limit may be for one target and not for another.
+    /// Whether one target may have room where another has none: a limit is for one of them, or they cost differently.
     #[must_use]
     pub const fn tells_targets_apart(&self) -> bool {
         self.tells_targets_apart
+    }
+
+    /// Whether something that is reserved may end by itself.
+    #[must_use]
+    pub const fn has_leases(&self) -> bool {
+        self.has_leases
     }
 
     fn rules(&self) -> impl Iterator<Item = &Rc<Rule>> {

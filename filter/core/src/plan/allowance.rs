@@ -98,7 +98,7 @@ impl Allowance {
         }
         let claims = self.claims(target);
         let amounts = self.amounts(target, &claims, now);
-        let is_let_in = hold.grant.as_mut().is_none_or(|grant| grant.move_to(claims, &amounts, millis(now)).is_ok());
+        let is_let_in = hold.grant.as_mut().is_none_or(|grant| grant.move_to(&claims, &amounts, millis(now)).is_ok());
         if is_let_in {
             hold.target = Some(target.clone());
         }
@@ -107,12 +107,10 @@ impl Allowance {
 
     /// Whether a target has room for the request now, beside what is reserved.
     fn admits(&self, target: &Target, now: Duration) -> bool {
-        let hold = self.hold.borrow();
-        let reserved = hold.grant.as_ref().map(Grant::standings).unwrap_or_default();
-        let mut claims = self.claims(target);
-        claims.retain(|claim| !reserved.iter().any(|standing| standing.claim == *claim));
+        let claims = self.claims(target);
         let amounts = self.amounts(target, &claims, now);
-        claims.is_empty() || self.observer.limiter().check(claims, &amounts, millis(now)).is_ok()
+        let hold = self.hold.borrow();
+        hold.grant.as_ref().is_none_or(|grant| grant.check_move(&claims, &amounts, millis(now)).is_ok())
     }
 
     /// What a request to this target may cost.
@@ -209,16 +207,26 @@ impl Plan {
         }
     }
 
-    /// When what is reserved must be renewed, in milliseconds since the epoch; never where nothing of it ends by itself.
-    #[must_use]
-    pub fn renew_at_millis(&self) -> Option<u64> {
-        self.allowance.as_ref()?.hold.borrow().grant.as_ref()?.renew_at_millis()
+    /// So much of an answer has come that is one document.
+    pub(crate) fn note_document(&self, length: usize) {
+        // What is no text is long, and is not written token by token.
+        if self.inquiry.direct.as_ref().is_none_or(|direct| direct.costs().1) {
+            self.note_flowed(Flowed::at_once(length));
+        }
     }
 
-    /// Renews what is reserved.
+    /// Whether what is reserved may end by itself: now, or for a target whose turn comes later.
+    #[must_use]
+    pub fn may_lapse(&self) -> bool {
+        let holds = |allowance: &Allowance| allowance.hold.borrow().grant.is_some();
+        self.allowance.as_ref().is_some_and(|allowance| allowance.gateway.limits.has_leases() && holds(allowance))
+    }
+
+    /// Renews what is reserved, where it is time to.
     pub fn renew(&self, now_millis: u64) {
         if let Some(allowance) = &self.allowance
             && let Some(grant) = &mut allowance.hold.borrow_mut().grant
+            && grant.is_due(now_millis)
         {
             grant.renew(now_millis);
         }
@@ -270,7 +278,9 @@ impl Plan {
             return;
         };
         let usage = self.usage();
-        if matches!(end, Some(End::Fault(_))) || !self.progress.borrow().may_cost() {
+        // An error behind content does not take that back.
+        let is_empty = usage.is_none() && allowance.hold.borrow().flowed == Flowed::default();
+        if (is_empty && matches!(end, Some(End::Fault(_)))) || !self.progress.borrow().may_cost() {
             allowance.release();
         } else {
             allowance.settle(usage, end == Some(End::Whole), now());
