@@ -15,7 +15,7 @@ use core::{cell::RefCell, fmt::Write as _, time::Duration};
 use super::{End, Next, Plan, Target, progress::millis};
 use crate::{
     auth::Caller,
-    config::Measure,
+    config::{Measure, Price},
     gateway::Gateway,
     host::Entropy,
     limit::{Amounts, Asker, Claim, Grant, Refusal, Seed, headers},
@@ -118,13 +118,20 @@ impl Allowance {
         let usual = || self.observer.usual_output(target, millis(now)).unwrap_or(USUAL_OUTPUT);
         let output = self.estimate.max_output_tokens.unwrap_or_else(usual);
         let output = output.min(target.max_output_tokens.unwrap_or(u64::MAX));
-        self.cost(target, claims.iter(), &Usage { input: self.estimate.input_tokens, output, ..Usage::default() })
+        let usage = Usage { input: self.estimate.input_tokens, output, ..Usage::default() };
+        self.cost(target, claims.iter(), &usage, Price::dearest)
     }
 
     /// What of that these limits count: a price is looked up for those only that are for money.
-    fn cost<'c>(&self, target: &Target, mut claims: impl Iterator<Item = &'c Claim>, usage: &Usage) -> Amounts {
+    fn cost<'c>(
+        &self,
+        target: &Target,
+        mut claims: impl Iterator<Item = &'c Claim>,
+        usage: &Usage,
+        priced: impl FnOnce(Price) -> Price,
+    ) -> Amounts {
         let is_money = claims.any(|claim| claim.rule.of == Measure::Spend);
-        let price = is_money.then(|| self.gateway.catalogue.price(&target.provider, &target.model));
+        let price = is_money.then(|| priced(self.gateway.catalogue.price(&target.provider, &target.model)));
         let nano_usd = price.map_or(0, |price| price.nano_usd(usage));
         Amounts { input_tokens: usage.input, output_tokens: usage.output, nano_usd }
     }
@@ -141,7 +148,7 @@ impl Allowance {
                 Usage { input, output: told.output.max(hold.flowed.tokens()), ..told }
             }
         };
-        let cost = self.cost(target, grant.standings().iter().map(|standing| &standing.claim), &usage);
+        let cost = self.cost(target, grant.standings().iter().map(|standing| &standing.claim), &usage, |price| price);
         grant.settle(&cost, millis(now));
     }
 
@@ -295,10 +302,10 @@ impl Plan {
     }
 }
 
-/// How long until the refusal may be over.
-fn wait(refusal: &Refusal) -> u64 {
+/// How long until the refusal may be over. One that says when, or which limit it is, says more than one that says neither.
+fn wait(refusal: &Refusal) -> (u64, bool) {
     match refusal {
-        Refusal::Denied(denied) => denied.retry_after_millis.unwrap_or(u64::MAX),
-        Refusal::Unavailable => 0,
+        Refusal::Denied(denied) => (denied.retry_after_millis.unwrap_or(u64::MAX), false),
+        Refusal::Unavailable => (u64::MAX, true),
     }
 }

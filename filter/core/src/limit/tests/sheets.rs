@@ -165,3 +165,11 @@ proptest! {
         let _ = desk::look(&settled, &claims, now);
     }
 }
+
+#[test]
+fn a_host_that_cannot_tell_the_time_stops_no_clock() {
+    let mut sheet = Sheet::default();
+    let before = sheet.advance(NOW);
+    assert_eq!(sheet.advance(u64::MAX), before);
+    assert_eq!(sheet.advance(NOW + 1).steady_millis, NOW + 1);
+}

@@ -237,3 +237,34 @@ fn workers_share_what_is_left() {
     desk.world = World::beside(&store);
     assert_eq!(desk.tokens_left("sk-a"), 400);
 }
+
+#[test]
+fn a_models_name_says_nothing_of_what_it_costs() {
+    let desk = desk(&json!({
+        "limits": [{"name": "t", "of": "tokens", "per": "hour", "max": 200}],
+        "providers": {"gemini": {"kind": "gemini", "credential": {"value": "k"}}},
+    }));
+    let text = r#"{"contents":[{"parts":[{"text":"Hi"}]}],"generationConfig":{"maxOutputTokens":500}}"#;
+    for model in ["models/show-x", "models/embed", "tunedModels/show-x", "tunedModels/count_tokens"] {
+        let path = format!("/gemini/v1beta/{model}:generateContent");
+        assert_eq!(desk.ask_at(&path, "sk-a", text).refused().status, 429, "{model}");
+    }
+    for free in ["countTokens", "embedContent"] {
+        let _ = desk.ask_at(&format!("/gemini/v1beta/models/x:{free}"), "sk-a", text).sent();
+    }
+}
+
+#[test]
+fn money_is_reserved_at_what_a_kind_of_token_costs_at_most() {
+    let price = json!({"input": 1, "cache_write": 2, "output": 10, "reasoning": 20});
+    let desk = desk(&json!({
+        "limits": [{"name": "m", "of": "spend", "per": "day", "max": "0.0022"}],
+        "models": {"openai/m": {"price": price}},
+    }));
+    // 100 tokens at 2 USD and 100 at 20 USD a million.
+    let sent = desk.send("sk-a", &chat(400, 100));
+    desk.refuse("sk-a", &chat(400, 0));
+    // 1100 µUSD are left when it has cost the usual.
+    let _ = whole(sent, 100, 100);
+    let _held = desk.send("sk-a", &chat(400, 45));
+}
