@@ -84,6 +84,19 @@ fn a_stream_keeps_its_slot_for_longer_than_a_lease_until_its_client_leaves() {
 }
 
 #[test]
+fn a_stream_keeps_its_slot_where_the_clock_is_set_back() {
+    let vm = Vm::new();
+    let ingress = load(&vm);
+    let stream = begin(ingress);
+    pass(&vm, ingress, 2);
+    vm.set_back(Duration::from_hours(1));
+    pass(&vm, ingress, 30);
+    assert_full(ingress);
+    stream.finish();
+    begin(ingress).finish();
+}
+
+#[test]
 fn a_worker_that_renews_nothing_holds_a_slot_for_a_lease() {
     let vm = Vm::new();
     let ingress = load(&vm);

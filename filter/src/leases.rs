@@ -34,7 +34,7 @@ impl Leases {
 
     /// A plan begins.
     pub(crate) fn watch(&self, stream: &Stream, plan: &Rc<Plan>) {
-        if plan.renew_at_millis().is_none() {
+        if !plan.may_lapse() {
             return;
         }
         let mut plans = self.plans.borrow_mut();
@@ -58,11 +58,9 @@ impl Leases {
         self.looked_at_millis.set(now);
         plans.retain(|plan| {
             let Some(plan) = plan.upgrade() else { return false };
-            let Some(due) = plan.renew_at_millis() else { return false };
-            if due <= now {
-                plan.renew(now);
-            }
-            true
+            plan.renew(now);
+            // Also where nothing of it would end now: a fallback may have what does.
+            plan.may_lapse()
         });
         !plans.is_empty()
     }

@@ -9,6 +9,13 @@ use crate::{
 const PER_TOKENS: u128 = 1_000_000;
 
 impl Price {
+    /// What tokens cost at most of which only the kind is known: whether input is cached, or output is reasoning, is not.
+    #[must_use]
+    pub fn dearest(self) -> Self {
+        let Self { input, cached_input, cache_write, output, reasoning, .. } = self;
+        Self { input: input.max(cached_input).max(cache_write), output: output.max(reasoning), ..Self::default() }
+    }
+
     /// What these tokens cost. What has no price of its own has that of its kind, and what has none at all costs nothing. Rounded
     /// up.
     #[must_use]
@@ -53,6 +60,8 @@ mod tests {
         let price = Price { cache_write: usd("3"), reasoning: usd("0.0000001"), ..price };
         assert_eq!(price.nano_usd(&usage), 40 * 2_500 + 40 * 1_250 + 20 * 3_000 + 6 * 10_000 + 1);
         assert_eq!(Price::default().nano_usd(&usage), 0);
+        let dearest = Price { reasoning: usd("12"), ..price }.dearest();
+        assert_eq!(dearest.nano_usd(&Usage { input: 100, output: 10, ..Usage::default() }), 100 * 3_000 + 10 * 12_000);
         let usage = Usage { input: u64::MAX, ..Usage::default() };
         assert_eq!(Price { input: usd("9"), ..Price::default() }.nano_usd(&usage), u64::MAX);
     }

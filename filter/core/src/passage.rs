@@ -217,7 +217,10 @@ impl Lane {
         // Some providers leave the blank line behind the last event out. What is no whole event is the rest of a cut.
         if !left.trim_ascii().is_empty() && matches!(self.stage, Stage::KeptBack | Stage::Going) {
             match self.conduit.pass(Frame { raw: left }, &mut self.out) {
-                Seen::Content => self.stage = Stage::Going,
+                Seen::Content => {
+                    self.stage = Stage::Going;
+                    self.flowed.add(left.len());
+                }
                 Seen::Fault(status) => self.pass_fault(status),
                 Seen::Failure(failure) => self.fail_as_told(failure),
                 Seen::Preamble | Seen::Malformed => self.changed = true,

@@ -7,7 +7,7 @@ use alloc::{format, vec::Vec};
 
 use super::{
     Attempt, Change, Outgoing,
-    flow::{Counting, FlowBody},
+    flow::{Counting, FlowBody, Length},
     held::{Head, HeldBody, Progress, whole_seconds},
 };
 use crate::{
@@ -65,7 +65,7 @@ impl Attempt {
             return Start::Held(HeldBody::Stream(Passage::new(&self.target, framing, conduit)));
         }
         Start::Going(if content_type.starts_with(b"application/json") {
-            FlowBody::Whole(format.scanner(), Counting::Own(format))
+            FlowBody::Whole(format.scanner(), Counting::Own(format), Length::default())
         } else if content_type.starts_with(b"text/html") {
             FlowBody::Broken
         } else {

@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use super::{
     Attempt, NO_STREAM,
-    flow::{Counting, Flow, FlowBody},
+    flow::{Counting, Flow, FlowBody, Length},
 };
 use crate::{
     chat::Response,
@@ -151,7 +151,8 @@ impl Held {
                 if begun.len() <= MAX_HELD {
                     return held(head, HeldBody::Whole(scanner, begun));
                 }
-                decided(head).pass(Chunk::Keep, FlowBody::Whole(scanner, Counting::Chat))
+                head.attempt.plan.note_document(begun.len());
+                decided(head).pass(Chunk::Keep, FlowBody::Whole(scanner, Counting::Chat, Length(begun.len())))
             }
             HeldBody::Foreign(mut body, identity) => {
                 body.extend_from_slice(piece);

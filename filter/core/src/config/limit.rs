@@ -146,6 +146,9 @@ const PERIOD: Choice<Period> = Choice {
     rest: &[("minute", Period::Minute), ("hour", Period::Hour), ("day", Period::Day), ("month", Period::Month)],
 };
 
+/// The greatest limit of what is under way at one time: each of those is remembered.
+pub(crate) const MOST_AT_ONCE: u64 = 4_096;
+
 const ON_ERROR: Choice<OnError> = Choice { first: ("allow", OnError::Allow), rest: &[("deny", OnError::Deny)] };
 
 const SCOPE: Parsed<Scope> = Parsed {
@@ -203,6 +206,10 @@ impl Section for Limit {
             ),
         };
         let is_known = fields.is_sound("/of") && fields.is_sound("/per");
+        let is_countable = limit.max.whole().is_none_or(|max| max <= MOST_AT_ONCE);
+        if limit.of == Measure::Concurrency && !is_countable && is_known && fields.is_sound("/max") {
+            fields.report("/max", "is more than 4096, which is as many as are counted at once");
+        }
         match (limit.of, limit.per) {
             (Measure::Concurrency, Some(_)) if is_known => {
                 fields.report("/per", "does not go with concurrency, which is counted at once");

@@ -44,6 +44,7 @@ use self::{
     reader::Reader,
 };
 
+pub(crate) use self::limit::MOST_AT_ONCE;
 pub(crate) use self::{
     aliases::ends,
     time::{parse_date, print_millis},

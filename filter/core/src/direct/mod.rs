@@ -74,7 +74,9 @@ impl Call {
             let in_body = || format.calls.contains(&called).then_some(Place::Body);
             (in_path.or_else(apart).or_else(in_body).unwrap_or(Place::Nowhere), path)
         });
-        let tells_tokens = method == "POST" && (place != Place::Nowhere || is_known(called));
+        // Also where the model is none of the catalogue's: a tuned one.
+        let has_verb = is_gemini && Place::has_verb(path);
+        let tells_tokens = method == "POST" && (place != Place::Nowhere || has_verb || is_known(called));
         Self {
             provider: Rc::clone(provider),
             format,

@@ -23,11 +23,11 @@ use crate::{
     surface::{has_escaped_slash, is_version},
 };
 
-/// What of a path says that nothing is generated and nothing is billed.
+/// What a path ends in that generates nothing and is not billed.
 const FREE: &[&str] = &["count_tokens", "countTokens", "input_tokens", "moderations", "show"];
 
-/// What says that tokens are read, and none are written.
-const WITHOUT_TEXT: &[&str] = &["embed", "Embed", "rerank"];
+/// What it ends in where tokens are read, and none are written.
+const WITHOUT_TEXT: &[&str] = &["batchEmbedContents", "embed", "embedContent", "embeddings", "rerank"];
 
 /// See the module's documentation.
 #[derive(Debug)]
@@ -181,10 +181,11 @@ impl Request {
     /// Which of its tokens cost something: its own, and those of its answer.
     pub(crate) fn costs(&self) -> (bool, bool) {
         let Call { path, place, tells_tokens, .. } = &self.call;
-        let verb = if let Place::Path(_, verb) = place { verb.as_str() } else { "" };
-        let is_one_of = |words: &[&str]| words.iter().any(|word| path.contains(word) || verb.contains(word));
-        let costs = *tells_tokens && !is_one_of(FREE);
-        (costs, costs && !is_one_of(WITHOUT_TEXT))
+        // Not anywhere in it: the caller chooses the model's name.
+        let said = if let Place::Path(_, verb) = place { verb } else { path };
+        let word = said.rsplit(['/', ':']).next().unwrap_or_default();
+        let costs = *tells_tokens && !FREE.contains(&word);
+        (costs, costs && !WITHOUT_TEXT.contains(&word))
     }
 
     /// Whether its answer can tell tokens that nobody else has counted.

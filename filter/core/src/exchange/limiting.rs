@@ -11,7 +11,7 @@ use crate::{
     error::{Error, Kind, Shape},
     gateway::Gateway,
     host::Surroundings,
-    limit::{self, Asker, Denied, Refusal, headers},
+    limit::{self, Asker, Claim, Denied, Refusal, headers},
     plan::{Allowance, Estimate, Plan},
     route::estimate,
     step::Reply,
@@ -46,7 +46,7 @@ pub(super) fn told(gateway: &Gateway, (caller, router): (&Caller, Option<&str>),
     let Ok(seed) = around.observer.seed(around.entropy) else { return Told::new() };
     let asker = Asker { caller, environment: gateway.environment.as_deref(), router };
     let mut claims = gateway.limits.claims(seed, asker, "", "");
-    claims.retain(|claim| claim.is_own);
+    claims.retain(Claim::is_told);
     let standings = around.observer.limiter().standings(claims, around.clock.epoch_millis());
     headers(&standings, gateway.limits.soft)
 }

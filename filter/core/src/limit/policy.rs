@@ -29,10 +29,17 @@ pub struct Policy {
     keys: NameMap<'static, Rules>,
     /// The part of a budget from which answers warn.
     pub soft: Decimal,
-    is_empty: bool,
+    /// Nothing is limited where absent.
+    traits: Option<Traits>,
+}
+
+/// What the limits have among them: asked for each request, found out once.
+#[derive(Debug, Clone, Copy)]
+struct Traits {
     tells_targets_apart: bool,
     /// Whether a service counts money.
     shares_spend: bool,
+    has_leases: bool,
 }
 
 /// Who asks, and where.
@@ -80,34 +87,39 @@ impl Policy {
             environments: config.environments.iter().map(environment).collect(),
             keys: of_keys.filter(|(_, rules)| !rules.is_empty()).collect(),
             soft: config.soft_threshold,
-            is_empty: false,
-            tells_targets_apart: false,
-            shares_spend: false,
+            traits: None,
         };
-        let shares_spend = policy.levels().any(|level| level.shared.iter().any(|limit| limit.of == Measure::Spend));
-        let is_empty = policy.rules().next().is_none() && policy.levels().all(|level| level.shared.is_empty());
-        let tells_targets_apart = policy.rules().any(|rule| rule.provider.is_some() || rule.model.is_some());
-        (policy.is_empty, policy.tells_targets_apart) = (is_empty, tells_targets_apart);
-        policy.shares_spend = shares_spend;
+        let is_limited = policy.rules().next().is_some() || policy.levels().any(|level| !level.shared.is_empty());
+        policy.traits = is_limited.then(|| Traits {
+            tells_targets_apart: policy.rules().any(|rule| rule.tells_targets_apart()),
+            shares_spend: policy.levels().any(|level| level.shared.iter().any(|limit| limit.of == Measure::Spend)),
+            has_leases: policy.rules().any(|rule| rule.of == Measure::Concurrency),
+        });
         policy
     }
 
     /// Whether nothing is limited, for anybody.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.is_empty
+        self.traits.is_none()
     }
 
-    /// Whether a limit may be for one target and not for another.
+    /// Whether one target may have room where another has none: a limit is for one of them, or they cost differently.
     #[must_use]
     pub const fn tells_targets_apart(&self) -> bool {
-        self.tells_targets_apart
+        matches!(self.traits, Some(Traits { tells_targets_apart: true, .. }))
     }
 
     /// Whether a service counts money.
     #[must_use]
     pub const fn shares_spend(&self) -> bool {
-        self.shares_spend
+        matches!(self.traits, Some(Traits { shares_spend: true, .. }))
+    }
+
+    /// Whether something that is reserved may end by itself.
+    #[must_use]
+    pub const fn has_leases(&self) -> bool {
+        matches!(self.traits, Some(Traits { has_leases: true, .. }))
     }
 
     fn levels(&self) -> impl Iterator<Item = &Level> {

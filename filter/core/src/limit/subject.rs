@@ -1,7 +1,9 @@
 //! Who shares a count, and where it stands.
 //!
 //! No value in the shared store ever goes away, and subjects come and go: so there is a fixed number of places, and each subject
-//! has the one that its hash says. The hash has a key that is drawn once, so that nobody can choose names that meet in one place.
+//! has the one that its hash says. The hash has a key that is drawn once, so that names which meet in one place here do not meet
+//! elsewhere. The draw is no secret to who knows when the process began; all that such a one gains is a count that is shared, and
+//! lets in fewer.
 
 use alloc::{format, string::String, vec::Vec};
 

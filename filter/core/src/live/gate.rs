@@ -48,6 +48,10 @@ impl Observer {
 
     /// How many tokens the answers of a target have of late, as this worker has seen them.
     pub(crate) fn usual_output(&self, target: &Target, now_millis: u64) -> Option<u64> {
+        // What is seen with a caller's credential is not kept by its name.
+        if target.account.is_callers {
+            return None;
+        }
         let slot = self.slot(NameRef::of(target), now_millis);
         slot.has_health().then(|| slot.output_tokens.get().value()).flatten()
     }

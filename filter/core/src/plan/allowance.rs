@@ -15,7 +15,7 @@ use core::{cell::RefCell, fmt::Write as _, time::Duration};
 use super::{End, Next, Plan, Target, progress::millis};
 use crate::{
     auth::Caller,
-    config::Measure,
+    config::{Measure, Price},
     dialect::openai_chat::Bounds,
     gateway::Gateway,
     host::Entropy,
@@ -106,7 +106,7 @@ impl Allowance {
         }
         let claims = self.claims(target);
         let amounts = self.amounts(target, &claims, now);
-        let is_let_in = hold.grant.as_mut().is_none_or(|grant| grant.move_to(claims, &amounts, millis(now)).is_ok());
+        let is_let_in = hold.grant.as_mut().is_none_or(|grant| grant.move_to(&claims, &amounts, millis(now)).is_ok());
         if is_let_in {
             hold.target = Some(target.clone());
         }
@@ -115,12 +115,10 @@ impl Allowance {
 
     /// Whether a target has room for the request now, beside what is reserved.
     fn admits(&self, target: &Target, now: Duration) -> bool {
-        let hold = self.hold.borrow();
-        let reserved = hold.grant.as_ref().map(Grant::standings).unwrap_or_default();
-        let mut claims = self.claims(target);
-        claims.retain(|claim| !reserved.iter().any(|standing| standing.claim == *claim));
+        let claims = self.claims(target);
         let amounts = self.amounts(target, &claims, now);
-        claims.is_empty() || self.observer.limiter().check(claims, &amounts, millis(now)).is_ok()
+        let hold = self.hold.borrow();
+        hold.grant.as_ref().is_none_or(|grant| grant.check_move(&claims, &amounts, millis(now)).is_ok())
     }
 
     /// What a request to this target may cost.
@@ -129,7 +127,8 @@ impl Allowance {
         let Bounds { max_tokens, choices } = self.estimate.output;
         let output = max_tokens.unwrap_or_else(usual).min(target.max_output_tokens.unwrap_or(u64::MAX));
         let output = output.saturating_mul(choices.unwrap_or(1).max(1));
-        self.cost(target, claims.iter(), &Usage { input: self.input(target), output, ..Usage::default() })
+        let usage = Usage { input: self.input(target), output, ..Usage::default() };
+        self.cost(target, claims.iter(), &usage, Price::dearest)
     }
 
     /// What of the request a target may count.
@@ -139,9 +138,15 @@ impl Allowance {
     }
 
     /// What of that these limits count: a price is looked up for those only that are for money.
-    fn cost<'c>(&self, target: &Target, mut claims: impl Iterator<Item = &'c Claim>, usage: &Usage) -> Amounts {
+    fn cost<'c>(
+        &self,
+        target: &Target,
+        mut claims: impl Iterator<Item = &'c Claim>,
+        usage: &Usage,
+        priced: impl FnOnce(Price) -> Price,
+    ) -> Amounts {
         let is_money = self.gateway.limits.shares_spend() || claims.any(|claim| claim.rule.of == Measure::Spend);
-        let price = is_money.then(|| self.gateway.catalogue.price(&target.provider, &target.model));
+        let price = is_money.then(|| priced(self.gateway.catalogue.price(&target.provider, &target.model)));
         let nano_usd = price.map_or(0, |price| price.nano_usd(usage));
         Amounts { input_tokens: usage.input, output_tokens: usage.output, nano_usd }
     }
@@ -158,7 +163,7 @@ impl Allowance {
                 Usage { input, output: told.output.max(hold.flowed.tokens()), ..told }
             }
         };
-        let cost = self.cost(target, grant.standings().iter().map(|standing| &standing.claim), &usage);
+        let cost = self.cost(target, grant.standings().iter().map(|standing| &standing.claim), &usage, |price| price);
         grant.settle(&cost, millis(now));
         hold.used = Some(cost);
     }
@@ -246,16 +251,26 @@ impl Plan {
         }
     }
 
-    /// When what is reserved must be renewed, in milliseconds since the epoch; never where nothing of it ends by itself.
-    #[must_use]
-    pub fn renew_at_millis(&self) -> Option<u64> {
-        self.allowance.as_ref()?.hold.borrow().grant.as_ref()?.renew_at_millis()
+    /// So much of an answer has come that is one document.
+    pub(crate) fn note_document(&self, length: usize) {
+        // What is no text is long, and is not written token by token.
+        if self.inquiry.direct.as_ref().is_none_or(|direct| direct.costs().1) {
+            self.note_flowed(Flowed::at_once(length));
+        }
     }
 
-    /// Renews what is reserved.
+    /// Whether what is reserved may end by itself: now, or for a target whose turn comes later.
+    #[must_use]
+    pub fn may_lapse(&self) -> bool {
+        let holds = |allowance: &Allowance| allowance.hold.borrow().grant.is_some();
+        self.allowance.as_ref().is_some_and(|allowance| allowance.gateway.limits.has_leases() && holds(allowance))
+    }
+
+    /// Renews what is reserved, where it is time to.
     pub fn renew(&self, now_millis: u64) {
         if let Some(allowance) = &self.allowance
             && let Some(grant) = &mut allowance.hold.borrow_mut().grant
+            && grant.is_due(now_millis)
         {
             grant.renew(now_millis);
         }
@@ -307,7 +322,9 @@ impl Plan {
             return;
         };
         let usage = self.usage();
-        if matches!(end, Some(End::Fault(_))) || !self.progress.borrow().may_cost() {
+        // An error behind content does not take that back.
+        let is_empty = usage.is_none() && allowance.hold.borrow().flowed == Flowed::default();
+        if (is_empty && matches!(end, Some(End::Fault(_)))) || !self.progress.borrow().may_cost() {
             allowance.release();
         } else {
             allowance.settle(usage, end == Some(End::Whole), now());
@@ -322,10 +339,10 @@ impl Plan {
     }
 }
 
-/// How long until the refusal may be over.
-fn wait(refusal: &Refusal) -> u64 {
+/// How long until the refusal may be over. One that says when, or which limit it is, says more than one that says neither.
+fn wait(refusal: &Refusal) -> (u64, bool) {
     match refusal {
-        Refusal::Denied(denied) => denied.retry_after_millis.unwrap_or(u64::MAX),
-        Refusal::Unavailable => 0,
+        Refusal::Denied(denied) => (denied.retry_after_millis.unwrap_or(u64::MAX), false),
+        Refusal::Unavailable => (u64::MAX, true),
     }
 }

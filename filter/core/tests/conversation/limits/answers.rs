@@ -119,3 +119,13 @@ fn a_limit_in_shadow_counts_and_lets_everybody_in() {
     let second = desk.send("sk-a", &chat(400, 10));
     assert_eq!(second.plan.exceeded().as_deref(), Some("`fair`"));
 }
+
+#[test]
+fn a_refusal_tells_of_a_teams_budget_that_is_used_up() {
+    let desk = desk(&json!({"teams": {"ml": {"budgets": {"daily_tokens": 1000}}}}));
+    let _ = whole(desk.send("sk-b", &chat(400, 100)), 500, 500);
+    let reply = desk.refuse("sk-a", &chat(400, 100));
+    assert_eq!(header(&reply, "x-dragoman-budget-warning"), Some("team budget daily_tokens"));
+    assert_eq!(header(&reply, "x-dragoman-budget-used"), Some("100%"));
+    assert_eq!(header(&reply, "x-ratelimit-limit-tokens"), None);
+}

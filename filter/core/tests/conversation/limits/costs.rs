@@ -125,6 +125,56 @@ fn what_a_provider_refuses_costs_nothing() {
 }
 
 #[test]
+fn a_whole_answer_that_its_client_leaves_costs_what_has_come_of_it() {
+    let desk = tokens(100_000);
+    let body = r#"{"model":"c","max_tokens":9000,"messages":[{"role":"user","content":"Hi"}]}"#;
+    let request = u64::try_from(body.len()).unwrap().div_ceil(4);
+    let begin =
+        |length: usize| format!(r#"{{"type":"message","content":[{{"type":"text","text":"{}"#, "a".repeat(length));
+    let ask = |body: &str| desk.ask_at("/claude/v1/messages", "sk-a", body).sent();
+    let _ = ask(body).left(200, JSON, &[begin(8_000).as_bytes(), "a".repeat(8_000).as_bytes()]);
+    let spent = 100_000 - desk.tokens_left("sk-a");
+    assert!((request + 3_800..request + 4_100).contains(&spent), "{spent}");
+    // One whose provider counts nothing, too.
+    let _ = ask(body).answered(200, JSON, &[begin(16_000).as_bytes(), br#""}]}"#]);
+    let both = 100_000 - desk.tokens_left("sk-a");
+    assert!((2 * spent - 50..2 * spent + 50).contains(&both), "{both}");
+    // What it counts is right, and an error is no answer.
+    let whole = format!(r#"{}"}}],"usage":{{"input_tokens":3,"output_tokens":4}}}}"#, begin(16_000));
+    let _ = ask(body).answered(200, JSON, &[whole.as_bytes()]);
+    let failed = format!(r#"{{"type":"error","error":{{"type":"api_error","message":"{}"}}}}"#, "a".repeat(8_000));
+    let _ = ask(body).answered(200, JSON, &[failed.as_bytes()]);
+    assert_eq!(100_000 - desk.tokens_left("sk-a"), both + 7);
+    // A chat that is too long to be held.
+    let long = format!(r#"{{"object":"chat.completion","choices":[{{"message":{{"content":"{}"#, "a".repeat(2_000_000));
+    let wide = tokens(10_000_000);
+    let _ = wide.send("sk-a", &chat(400, 1)).left(200, JSON, &[long.as_bytes()]);
+    assert!(wide.tokens_left("sk-a") < 9_502_000);
+    // Of vectors nothing is written.
+    let vectors = r#"{"model":"m","input":"Hi"}"#;
+    let asked = wide.ask_at("/openai/embeddings", "sk-a", vectors).sent();
+    let before = wide.tokens_left("sk-a");
+    let _ = asked.left(200, JSON, &[br#"{"data":[{"embedding":[0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8,0.9"#]);
+    assert_eq!(wide.tokens_left("sk-a"), before);
+}
+
+#[test]
+fn an_error_behind_content_does_not_take_the_content_back() {
+    let desk = tokens(1_000);
+    let body = r#"{"model":"c","stream":true,"max_tokens":100,"messages":[{"role":"user","content":"Hi"}]}"#;
+    let request = u64::try_from(body.len()).unwrap().div_ceil(4);
+    let delta = b"event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"Hi\"}}\n\n";
+    let overloaded =
+        b"event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"no\"}}\n\n";
+    let ask = || desk.ask_at("/claude/v1/messages", "sk-a", body).sent();
+    let _ = ask().answered(200, SSE, &[delta, delta, delta, overloaded, b""]);
+    assert_eq!(desk.tokens_left("sk-a"), 1_000 - request - 3);
+    // Without any it costs nothing.
+    let _ = ask().answered(200, SSE, &[overloaded, b""]);
+    assert_eq!(desk.tokens_left("sk-a"), 1_000 - request - 3);
+}
+
+#[test]
 fn a_providers_own_paths_count_as_well() {
     let desk = tokens(1_000);
     let body = r#"{"model":"c","max_tokens":100,"messages":[{"role":"user","content":"Hi"}]}"#;
@@ -192,9 +242,8 @@ fn so_many_at_a_time_are_let_in_for_as_long_as_they_take() {
     // One is renewed, and the other, whose worker has died, is not.
     for _ in 0..4 {
         desk.pass(40);
-        let due = second.plan.renew_at_millis().unwrap();
-        assert!(u128::from(due) <= desk.world.now.get().as_millis());
-        second.plan.renew(due);
+        assert!(second.plan.may_lapse());
+        second.plan.renew(u64::try_from(desk.world.now.get().as_millis()).unwrap());
     }
     let fourth = desk.send("sk-a", &stream());
     desk.refuse("sk-a", &stream());
@@ -213,4 +262,35 @@ fn workers_share_what_is_left() {
     let _ = whole(desk.send("sk-a", &chat(400, 500)), 300, 300);
     desk.world = World::beside(&store);
     assert_eq!(desk.tokens_left("sk-a"), 400);
+}
+
+#[test]
+fn a_models_name_says_nothing_of_what_it_costs() {
+    let desk = desk(&json!({
+        "limits": [{"name": "t", "of": "tokens", "per": "hour", "max": 200}],
+        "providers": {"gemini": {"kind": "gemini", "credential": {"value": "k"}}},
+    }));
+    let text = r#"{"contents":[{"parts":[{"text":"Hi"}]}],"generationConfig":{"maxOutputTokens":500}}"#;
+    for model in ["models/show-x", "models/embed", "tunedModels/show-x", "tunedModels/count_tokens"] {
+        let path = format!("/gemini/v1beta/{model}:generateContent");
+        assert_eq!(desk.ask_at(&path, "sk-a", text).refused().status, 429, "{model}");
+    }
+    for free in ["countTokens", "embedContent"] {
+        let _ = desk.ask_at(&format!("/gemini/v1beta/models/x:{free}"), "sk-a", text).sent();
+    }
+}
+
+#[test]
+fn money_is_reserved_at_what_a_kind_of_token_costs_at_most() {
+    let price = json!({"input": 1, "cache_write": 2, "output": 10, "reasoning": 20});
+    let desk = desk(&json!({
+        "limits": [{"name": "m", "of": "spend", "per": "day", "max": "0.0022"}],
+        "models": {"openai/m": {"price": price}},
+    }));
+    // 100 tokens at 2 USD and 100 at 20 USD a million.
+    let sent = desk.send("sk-a", &chat(400, 100));
+    desk.refuse("sk-a", &chat(400, 0));
+    // 1100 µUSD are left when it has cost the usual.
+    let _ = whole(sent, 100, 100);
+    let _held = desk.send("sk-a", &chat(400, 45));
 }
