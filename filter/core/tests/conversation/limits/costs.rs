@@ -128,7 +128,7 @@ fn what_a_provider_refuses_costs_nothing() {
 fn a_whole_answer_that_its_client_leaves_costs_what_has_come_of_it() {
     let desk = tokens(100_000);
     let body = r#"{"model":"c","max_tokens":9000,"messages":[{"role":"user","content":"Hi"}]}"#;
-    let request = u64::try_from(body.len()).unwrap().div_ceil(4);
+    let request = length(body);
     let begin =
         |length: usize| format!(r#"{{"type":"message","content":[{{"type":"text","text":"{}"#, "a".repeat(length));
     let ask = |body: &str| desk.ask_at("/claude/v1/messages", "sk-a", body).sent();
@@ -162,7 +162,7 @@ fn a_whole_answer_that_its_client_leaves_costs_what_has_come_of_it() {
 fn an_error_behind_content_does_not_take_the_content_back() {
     let desk = tokens(1_000);
     let body = r#"{"model":"c","stream":true,"max_tokens":100,"messages":[{"role":"user","content":"Hi"}]}"#;
-    let request = u64::try_from(body.len()).unwrap().div_ceil(4);
+    let request = length(body);
     let delta = b"event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"Hi\"}}\n\n";
     let overloaded =
         b"event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"no\"}}\n\n";
