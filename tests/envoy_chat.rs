@@ -156,7 +156,7 @@ fn the_clients_credentials_stay_here_and_the_providers_are_its_own() {
         request = request.header(name, format!("Bearer sk-secret-of-{name}"));
     }
     request = request.header("authorization", "Bearer sk-secret-again").header("cookie", "session=sk-secret-cookie");
-    for name in ["x-forwarded-for", "x-real-ip", "forwarded", "x-forwarded-host", "x-dragoman-provider-key"] {
+    for name in ["x-forwarded-for", "x-real-ip", "forwarded", "x-forwarded-host", "x-dragoman-cluster"] {
         request = request.header(name, "sk-secret-10.0.0.1");
     }
     assert_eq!(case.send(&request).status, 200);

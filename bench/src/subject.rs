@@ -76,6 +76,16 @@ pub(crate) const SUBJECTS: &[Subject] = &[
         make: Make::Gateway { more: || json!({"fallback_models": [format!("{SPARE}/model")]}), way: None },
     },
     Subject {
+        name: "open",
+        title: "Dragoman, open to all",
+        make: Make::Gateway { more: || json!({"keys": []}), way: None },
+    },
+    Subject {
+        name: "limits",
+        title: "Dragoman, three limits",
+        make: Make::Gateway { more: || json!({"limits": three_limits()}), way: None },
+    },
+    Subject {
         name: "dispatch",
         title: "Dragoman, `mode: dispatch`",
         make: Make::Gateway { more: || json!({"retry": {"mode": "dispatch"}}), way: Some(Way::OneFilter) },
@@ -192,6 +202,15 @@ impl Running {
         };
         Ok((count(&name)?, count(&format!("{name}/plain"))?))
     }
+}
+
+/// Limits of each key that nobody reaches: one that paces, one by the minutes of an hour, one of a day.
+fn three_limits() -> Value {
+    json!([
+        {"name": "requests", "of": "requests", "per": "minute", "max": 100_000_000},
+        {"name": "tokens", "of": "tokens", "per": "hour", "max": 1_000_000_000},
+        {"name": "money", "of": "spend", "per": "day", "max": 1_000_000},
+    ])
 }
 
 fn answer(workload: &Workload) -> anyhow::Result<&'static Answer> {

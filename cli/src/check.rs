@@ -4,14 +4,14 @@ use std::{env, fmt::Write, path::Path};
 
 use dragoman_core::{
     auth::Caller,
-    config::{BaseUrl, Config, Problem, Silence, step},
+    config::{BaseUrl, Config, Environment, Problem, Silence, step},
     gateway::Gateway,
 };
 
 use crate::{
     document::Document,
     pending::{self, Pending},
-    render::scheme,
+    render::{scheme, shared},
 };
 
 /// The summary of a file without problems. Credentials that are not set are named: their accounts would be skipped.
@@ -41,14 +41,24 @@ pub fn summarize(path: &Path, document: &Document) -> String {
         let problem = Problem { pointer, message: format!("is not acted on yet{refused}") };
         let _ = writeln!(text, "  warning: {}", additions.explain(problem));
     }
+    for Problem { pointer, message } in shared::mistakes(config) {
+        let message = format!("{message}; `up` and `render` refuse the file");
+        let _ = writeln!(text, "  warning: {}", additions.explain(Problem { pointer, message }));
+    }
+    for problem in shared::local(config) {
+        let _ = writeln!(text, "  warning: {}", additions.explain(problem));
+    }
+    for pointer in borrowed_credentials(config) {
+        let _ = writeln!(text, "  warning: {pointer}: gets the credential of the top level; write one beside it");
+    }
     for (pointer, meaningless) in names_without_meaning(config) {
         let _ = writeln!(text, "  warning: {pointer}: {meaningless}");
     }
-    let required = config.auth.is_required(&config.keys);
+    let required = config.requires_keys();
     let _ = writeln!(
         text,
         "  keys: {}; {}",
-        config.keys.len(),
+        config.all_keys().count(),
         if required { "one is required" } else { "none is required" }
     );
     text
@@ -82,6 +92,23 @@ pub fn added(path: &Path, Document { config, additions }: &Document) -> Option<S
     let line =
         || format!("the provider `default`, {}{path}, is from {variables}{others}", scheme::origin(&provider.base_url));
     (!variables.is_empty()).then(line)
+}
+
+/// The addresses of environments that are asked with what was written for others.
+fn borrowed_credentials(config: &Config) -> Vec<String> {
+    let has_one = |name: &str| {
+        let named = config.providers.iter().filter(|provider| provider.name == name);
+        named.flat_map(|provider| &provider.accounts).any(|account| account.credential.is_some())
+    };
+    let mut found = Vec::new();
+    for Environment { name, providers, .. } in &config.environments {
+        for other in providers.iter().filter(|other| other.base_url.is_some()) {
+            if other.credential.is_none() && other.accounts.is_none() && has_one(&other.name) {
+                found.push(format!("/environments{}/providers{}/base_url", step(name), step(&other.name)));
+            }
+        }
+    }
+    found
 }
 
 /// The places that name a model which nobody could be asked for, whatever the environment holds, and why.

@@ -24,6 +24,7 @@ use serde_saphyr::budget::BudgetBreach;
 use crate::{
     mistake::{BadFile, Mistake},
     pending,
+    render::shared,
     variables::{self, Additions},
 };
 
@@ -68,7 +69,11 @@ pub fn read_to_run(path: &Path) -> Result<Document, BadFile> {
 /// With every mistake found.
 pub fn parse_to_run(text: &str) -> Result<Document, Vec<Mistake>> {
     let document = parse(text, environment)?;
-    pending::refuse(&document.config).map_err(|problems| document.additions.explain_all(problems))?;
+    let mut problems = pending::refuse(&document.config).err().unwrap_or_default();
+    problems.extend(shared::mistakes(&document.config));
+    if !problems.is_empty() {
+        return Err(document.additions.explain_all(problems));
+    }
     Ok(document)
 }
 

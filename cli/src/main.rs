@@ -19,12 +19,12 @@ use dragoman::{
     key,
     mistake::BadFile,
     reference,
-    render::{self, Rendering, Target, Unsayable},
+    render::{self, KEYS_VARIABLE, Rendering, Target, Unsayable},
     schema, simulate,
     up::{self, launch},
     variables,
 };
-use dragoman_core::config::{self, Config};
+use dragoman_core::config::{self, Algorithm, Config, JwtKeys};
 
 /// Makes any Envoy an LLM gateway.
 #[derive(Parser)]
@@ -75,6 +75,8 @@ enum RenderVerb {
     Envoy(RenderArgs),
     /// Resources for Istio
     Istio(RenderArgs),
+    /// What envoyproxy/ratelimit is told of the limits that it counts
+    Ratelimit(RenderArgs),
     /// The module's own configuration, for an Envoy that exists already
     Plugin {
         /// The configuration file [default: as for the others]
@@ -167,7 +169,7 @@ fn run(verb: Verb) -> anyhow::Result<()> {
             let document = document::read(&path)?;
             tell_added(&path, &document)?;
             let text = if effective {
-                document::effective(&render::hand_over(&document.config).0)?
+                document::effective(&render::without_secrets(&document.config))?
             } else {
                 check::summarize(&path, &document)
             };
@@ -175,6 +177,7 @@ fn run(verb: Verb) -> anyhow::Result<()> {
         }
         Verb::Render(RenderVerb::Envoy(args)) => write_rendering(&args, "envoy.yaml", render::envoy),
         Verb::Render(RenderVerb::Istio(args)) => write_rendering(&args, "dragoman.yaml", render::istio),
+        Verb::Render(RenderVerb::Ratelimit(args)) => write_rendering(&args, "ratelimit.yaml", render::ratelimit),
         Verb::Render(RenderVerb::Plugin { config }) => print_plugin(config),
         Verb::Schema(SchemaArgs { check }) => {
             let schema = schema::document(&config::reference());
@@ -244,7 +247,8 @@ fn write_rendering(args: &RenderArgs, name: &str, of: Renderer) -> anyhow::Resul
         let file = args.out.join(name);
         fs::write(&file, &rendering.text).with_context(|| format!("{} cannot be written", file.display()))?;
     }
-    tell_variables(&path, &rendering)
+    tell_variables(&path, &rendering)?;
+    tell_keys(&document)
 }
 
 fn print_plugin(config: Option<PathBuf>) -> anyhow::Result<()> {
@@ -253,7 +257,8 @@ fn print_plugin(config: Option<PathBuf>) -> anyhow::Result<()> {
     tell_added(&path, &document)?;
     let rendering = render::plugin(&document.config);
     print(&rendering.text)?;
-    tell_variables(&path, &rendering)
+    tell_variables(&path, &rendering)?;
+    tell_keys(&document)
 }
 
 fn tell_added(path: &Path, document: &Document) -> io::Result<()> {
@@ -269,6 +274,21 @@ fn tell_variables(path: &Path, rendering: &Rendering) -> anyhow::Result<()> {
     if !inline.is_empty() {
         writeln!(err, "set from the values in {}: {}", path.display(), inline.join(", "))?;
     }
+    Ok(())
+}
+
+/// What a rendering cannot carry: it would be seen there.
+fn tell_keys(Document { config, .. }: &Document) -> anyhow::Result<()> {
+    let Some(jwt) = config.auth.jwt.as_ref().filter(|jwt| matches!(jwt.keys, JwtKeys::Secret(_))) else {
+        return Ok(());
+    };
+    let key = |algorithm: &Algorithm| format!(r#"{{"kty":"oct","alg":"{}","k":"…"}}"#, algorithm.name);
+    let keys: Vec<_> = jwt.algorithms.iter().map(key).collect();
+    writeln!(
+        io::stderr().lock(),
+        r#"Envoy needs the keys of auth.jwt.secret in {KEYS_VARIABLE}, with the secret in base64url for k: {{"keys":[{}]}}"#,
+        keys.join(",")
+    )?;
     Ok(())
 }
 

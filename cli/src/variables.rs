@@ -238,7 +238,7 @@ mod tests {
     #[test]
     fn a_secret_signs_tokens_or_oauth_is_off() {
         let file = "providers: {a: {kind: openai}}\n";
-        let oauth = [("OAUTH_ISSUER", "i"), ("OAUTH_JWT_SECRET", "s")];
+        let oauth = [("OAUTH_ISSUER", "i"), ("OAUTH_JWT_SECRET", "a secret of 32 bytes, or of more")];
         let jwt = read(file, &oauth).unwrap().auth.jwt.unwrap();
         assert!(matches!(&jwt.keys, JwtKeys::Secret(_)));
         let off = [oauth.as_slice(), &[("OAUTH_ENABLED", "no")]].concat();

@@ -18,7 +18,7 @@ use std::{
 use dragoman_core::{
     attempt::Front,
     headers::{HeaderMap, Headers},
-    host::{Clock, Conflict, Entropy, Store, Version},
+    host::{Clock, Conflict, Entropy, Metadata, Store, Version},
     splitmix,
     step::{HeaderEdits, Reply},
 };
@@ -217,6 +217,16 @@ pub(crate) fn set_property(name: &str, value: &str) {
 /// A property of the stream.
 pub(crate) fn property(path: &[&str]) -> Option<Vec<u8>> {
     hostcalls::get_property(path.to_vec()).ok().flatten()
+}
+
+/// What other filters have written about the request.
+#[derive(Debug)]
+pub(crate) struct HostMetadata;
+
+impl Metadata for HostMetadata {
+    fn read(&self, path: &[&str]) -> Option<Vec<u8>> {
+        property(&[&["metadata", "filter_metadata"], path].concat())
+    }
 }
 
 /// A number among the properties of the stream.

@@ -79,6 +79,10 @@ impl Head for ResponseHead<'_> {
         let details = host::property(&["response", "code_details"]);
         details.and_then(|details| String::from_utf8(details).ok()).unwrap_or_default()
     }
+
+    fn header(&mut self, name: &str) -> Option<String> {
+        self.headers().text(name).map(Into::into)
+    }
 }
 
 impl IngressStream {
@@ -98,6 +102,13 @@ impl IngressStream {
                     log::debug!("request {}: {}", plan.inquiry.exchange, plan.passed_over);
                     host::set_property(PASSED_OVER_PROPERTY, &plan.passed_over);
                 }
+                if let Some(exceeded) = plan.exceeded() {
+                    log::debug!("request {}: beyond the limits in shadow {exceeded}", plan.inquiry.exchange);
+                }
+                for (property, subject) in plan.shares() {
+                    host::set_property(&property, &subject);
+                }
+                self.ticking.leases.watch(&self.stream, &plan);
                 let action = match plan.mode {
                     Mode::Native => self.hand_over(plan, &edits),
                     Mode::Dispatch => self.carry(&plan, edits),
@@ -156,6 +167,10 @@ impl Context for IngressStream {
 impl HttpContext for IngressStream {
     fn on_http_request_headers(&mut self, _: usize, end: bool) -> Action {
         self.head = Secret::new(self.stream.request_headers());
+        #[cfg(feature = "trap")]
+        if self.head.expose().headers().get("x-trap").is_some() {
+            std::process::abort();
+        }
         let step =
             observer::with_surroundings(|around| self.exchange.request_head(self.head.expose().headers(), end, around));
         self.act(step)
@@ -234,6 +249,10 @@ impl HttpContext for IngressStream {
     fn on_log(&mut self) {
         self.ticking.watch.forget(&self.stream);
         self.exchange.end(&mut ResponseHead { stream: &self.stream, headers: OnceCell::new() }, &HostClock);
+        // The rate limit filters are told when the stream is destroyed, which is after this.
+        for (property, used) in self.exchange.charges() {
+            host::set_property(property, &used.to_string());
+        }
         self.ticking.tail.watch(&self.stream);
     }
 }

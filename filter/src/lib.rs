@@ -10,6 +10,7 @@ mod courier;
 mod host;
 mod import;
 mod ingress;
+mod leases;
 mod observer;
 mod plans;
 mod relay;

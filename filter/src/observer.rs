@@ -12,7 +12,7 @@ use dragoman_core::{
     live::{Observer, Roster},
 };
 
-use crate::host::{self, HostClock, HostEntropy, HostStore, Stream};
+use crate::host::{self, HostClock, HostEntropy, HostMetadata, HostStore, Stream};
 
 /// As often as the other ticks of a root context, which has but one.
 const TICK: Duration = Duration::from_millis(20);
@@ -35,7 +35,7 @@ fn entropy() -> Rc<HostEntropy> {
 /// Does something that needs to know all of it, and the time.
 pub(crate) fn with_surroundings<T>(act: impl FnOnce(&Surroundings<'_>) -> T) -> T {
     let (observer, entropy) = (observer(), entropy());
-    act(&Surroundings { clock: &HostClock, entropy: &*entropy, observer: &observer })
+    act(&Surroundings { clock: &HostClock, entropy: &*entropy, observer: &observer, metadata: &HostMetadata })
 }
 
 /// A configuration was loaded.

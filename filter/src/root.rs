@@ -13,6 +13,7 @@ use crate::{
     attempt::AttemptStream,
     host,
     ingress::IngressStream,
+    leases::Leases,
     observer::{self, Tail},
     watch::Watch,
 };
@@ -31,6 +32,7 @@ pub(crate) struct Ticking {
     pub(crate) watch: Watch,
     pub(crate) alarms: Alarms,
     pub(crate) tail: Tail,
+    pub(crate) leases: Leases,
 }
 
 #[derive(Debug)]
@@ -41,7 +43,8 @@ enum Role {
 
 impl Root {
     pub(crate) fn new(id: u32) -> Self {
-        let ticking = Ticking { watch: Watch::new(id), alarms: Alarms::new(id), tail: Tail::new(id) };
+        let ticking =
+            Ticking { watch: Watch::new(id), alarms: Alarms::new(id), tail: Tail::new(id), leases: Leases::new(id) };
         Self { id, role: None, ticking: Rc::new(ticking) }
     }
 }
@@ -68,7 +71,7 @@ impl RootContext for Root {
             Ok(plugin) => {
                 self.role = Some(match plugin {
                     Plugin::Ingress(config) => {
-                        let gateway = Rc::new(Gateway::new(&config, host::environment));
+                        let gateway = Rc::new(Gateway::load(*config, host::environment));
                         let roster: Rc<dyn Roster> = Rc::<Gateway>::clone(&gateway);
                         observer::configure(&roster);
                         Role::Ingress(gateway)
@@ -87,8 +90,8 @@ impl RootContext for Root {
     }
 
     fn on_tick(&mut self) {
-        let Ticking { watch, alarms, tail } = &*self.ticking;
-        let needed = [watch.tick(), alarms.tick(), tail.tick()];
+        let Ticking { watch, alarms, tail, leases } = &*self.ticking;
+        let needed = [watch.tick(), alarms.tick(), tail.tick(), leases.tick()];
         if !needed.contains(&true) {
             host::set_tick(self.id, self.id, Duration::ZERO);
         }

@@ -12,6 +12,7 @@ import re
 import socket
 import subprocess
 import time
+from contextlib import contextmanager
 from types import SimpleNamespace
 
 import openai
@@ -55,18 +56,19 @@ def hold_port():
     return held, "127.0.0.1:%d" % held.getsockname()[1]
 
 
-@pytest.fixture(scope="session")
-def gateway(tmp_path_factory):
-    """`url`, as the OpenAI SDK wants it, `origin`, for the paths of each provider, and `keys`, by name."""
-    folder = tmp_path_factory.mktemp("gateway")
+@contextmanager
+def serve(folder, keys, **more):
+    """A gateway of these keys, by name, whose file has more members, and its providers, until it is left.
+
+    `url`, as the OpenAI SDK wants it, `origin`, for the paths of each provider, and `keys`, by name."""
     seen = folder / "provider.log"
     provider = launch(seen, "simulate", "--listen", "127.0.0.1:0", "--require-key", "sk-upstream", "--pause", "2ms")
     upstream = wait_for(provider, seen, r"on (http://\S+)$")[1]
 
     (ingress, address), (admin, admin_address) = hold_port(), hold_port()
-    keys = [
+    listed = [
         {"id": name, "sha256": hashlib.sha256(key["key"].encode()).hexdigest()} | {k: v for k, v in key.items() if k != "key"}
-        for name, key in KEYS.items()
+        for name, key in keys.items()
     ]
     # One simulator plays them all: it knows by the path what is spoken.
     kinds = [dialect.provider for dialect in DIALECTS]
@@ -76,8 +78,8 @@ def gateway(tmp_path_factory):
             kind: {"kind": kind, "base_url": upstream, "credential": {"value": "sk-upstream"}} for kind in kinds
         },
         "aliases": {"house": "openai/gpt-4o-mini"},
-        "keys": keys,
-    }
+        "keys": listed,
+    } | more
     file = folder / "dragoman.json"
     file.write_text(json.dumps(config))
     log = folder / "gateway.log"
@@ -85,13 +87,20 @@ def gateway(tmp_path_factory):
     wait_for(up, log, r"^ready .*$")
 
     origin = f"http://{address}"
-    yield SimpleNamespace(origin=origin, url=f"{origin}/v1", keys={name: key["key"] for name, key in KEYS.items()})
+    yield SimpleNamespace(origin=origin, url=f"{origin}/v1", keys={name: key["key"] for name, key in keys.items()})
 
     for process in (up, provider):
         process.terminate()
         process.wait(30)
     ingress.close()
     admin.close()
+
+
+@pytest.fixture(scope="session")
+def gateway(tmp_path_factory):
+    """What most tests share: nothing is limited there."""
+    with serve(tmp_path_factory.mktemp("gateway"), KEYS) as served:
+        yield served
 
 
 def options(gateway, key="full"):

@@ -28,6 +28,7 @@ pub struct Setup {
     ports: Vec<Socket>,
     variables: Vec<(String, String)>,
     arguments: Vec<String>,
+    module: &'static str,
 }
 
 /// A running gateway.
@@ -64,7 +65,7 @@ impl Setup {
                 listen["concurrency"] = json!(2);
             }
         }
-        Self { config, ports, variables: Vec::new(), arguments: Vec::new() }
+        Self { config, ports, variables: Vec::new(), arguments: Vec::new(), module: "dragoman.wasm" }
     }
 
     /// An environment variable more.
@@ -78,6 +79,13 @@ impl Setup {
     #[must_use]
     pub fn argument(mut self, argument: &str) -> Self {
         self.arguments.push(argument.to_owned());
+        self
+    }
+
+    /// Another module than the gateway's.
+    #[must_use]
+    pub fn module(mut self, name: &'static str) -> Self {
+        self.module = name;
         self
     }
 
@@ -109,7 +117,7 @@ impl Setup {
         let mut command = Command::new(&tool);
         command.args(["launch", &std::process::id().to_string()]).arg(&tool).arg("up");
         command.arg("--config").arg(&file);
-        command.arg("--envoy").arg(stock_envoy()).arg("--wasm").arg(artefact("dragoman.wasm"));
+        command.arg("--envoy").arg(stock_envoy()).arg("--wasm").arg(artefact(self.module));
         command.args(&self.arguments).envs(self.variables).env("TMPDIR", folder.path());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let (process, lines) = Process::start(command, folder, self.ports);
@@ -255,10 +263,25 @@ impl Gateway {
 /// When it is not built.
 #[must_use]
 pub fn artefact(name: &str) -> PathBuf {
-    let folder = std::env::var_os("DRAGOMAN_DIST").map_or_else(|| root().join("dist"), PathBuf::from);
-    let path = folder.join(name);
+    let path = place(name);
     assert!(path.exists(), "{} is not there: `make wasm cli envoy` builds it", path.display());
     path
+}
+
+fn place(name: &str) -> PathBuf {
+    let folder = std::env::var_os("DRAGOMAN_DIST").map_or_else(|| root().join("dist"), PathBuf::from);
+    folder.join(name)
+}
+
+/// Whether a test has to be left out for something that `make wasm cli envoy` does not build, and if so says that and how it is
+/// built where it is seen.
+#[must_use]
+pub fn lacks(test: &str, name: &str, how: &str) -> bool {
+    let is_there = place(name).exists();
+    if !is_there {
+        let _ = writeln!(io::stderr().lock(), "{test}: skipped: dist/{name} is not there, `{how}` builds it");
+    }
+    !is_there
 }
 
 /// The Envoy that is tested with: `DRAGOMAN_TEST_ENVOY` names an older one of `scripts/envoy`.

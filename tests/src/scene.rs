@@ -209,6 +209,16 @@ pub fn provider(base_url: &str) -> Value {
     })
 }
 
+/// The input tokens that are expected of a request: at four bytes a token, and a hundred of them are the frame of its text.
+///
+/// # Panics
+/// Never: a length fits.
+#[must_use]
+pub fn expected_tokens(body: &Value) -> u64 {
+    let bytes = u64::try_from(body.to_string().len()).expect("a length");
+    bytes.saturating_sub(100).max(bytes.min(32)).div_ceil(4)
+}
+
 /// A chat that says hello.
 #[must_use]
 pub fn hello(stream: bool) -> Value {

@@ -4,13 +4,14 @@
 use std::time::Duration;
 
 use dragoman_core::{
-    config::{BaseUrl, Config, Endpoint, Provider, Tls},
+    config::{BaseUrl, Config, Endpoint, JwtKeys, Provider, Tls},
     plan::Mode,
 };
 use serde_json::{Value, json};
 
 use super::{
     scheme::{literal, seconds},
+    shared, token,
     wasm::Module,
 };
 
@@ -20,19 +21,58 @@ pub const SYSTEM_CA_FILE: &str = "/etc/ssl/certs/ca-certificates.crt";
 /// Providers close idle connections after a minute or so; a request that races with it is lost. Being first avoids that.
 const IDLE_CONNECTION: Duration = Duration::from_secs(30);
 
+/// A stream that brings keys is never longer; the fetch itself has less time.
+const ISSUER_LIMIT: Duration = Duration::from_secs(30);
+
+/// Where envoyproxy/ratelimit listens.
+const LIMITS_PORT: u16 = 8081;
+
+/// A filter has given up long before.
+const LIMITS_LIMIT: Duration = Duration::from_mins(1);
+
 /// All clusters of a provider whose clusters are rendered.
 pub(super) fn all(provider: &Provider, config: &Config, module: &Module<'_>) -> Vec<Value> {
     let attempt = (provider.mode(&config.retry) == Mode::Native).then(|| module.attempt());
     let has_twins = provider.has_twins(&config.retry);
     let places = provider.endpoints().into_iter().flat_map(|endpoint| {
-        let twin = has_twins.then(|| cluster(&endpoint.twin(), endpoint.base_url, provider, config, None));
+        let total = provider.timeouts.total;
+        let twin = has_twins.then(|| cluster(&endpoint.twin(), endpoint.base_url, total, config, None));
         let Endpoint { cluster: name, base_url } = endpoint;
-        [Some(cluster(&name, base_url, provider, config, attempt.as_ref())), twin]
+        [Some(cluster(&name, base_url, total, config, attempt.as_ref())), twin]
     });
     places.flatten().collect()
 }
 
-fn cluster(name: &str, url: &BaseUrl, provider: &Provider, config: &Config, attempt: Option<&Value>) -> Value {
+/// The cluster of who issues tokens, where its keys are fetched.
+pub(super) fn issuer(config: &Config) -> Option<Value> {
+    match &config.auth.jwt.as_ref()?.keys {
+        JwtKeys::Url(url) => Some(cluster(token::CLUSTER, url, ISSUER_LIMIT, config, None)),
+        JwtKeys::File(_) | JwtKeys::Secret(_) => None,
+    }
+}
+
+/// The cluster of the service that counts limits.
+pub(super) fn limits(config: &Config) -> Option<Value> {
+    let service = shared::service(config)?;
+    let usual = || BaseUrl {
+        tls: false,
+        host: service.cluster.clone(),
+        port: LIMITS_PORT,
+        path: String::new(),
+        api_version: None,
+    };
+    let url = service.url.clone().unwrap_or_else(usual);
+    let mut cluster = cluster(&service.cluster, &url, LIMITS_LIMIT, config, None);
+    let options = "/typed_extension_protocol_options/envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+    let options = cluster.pointer_mut(options).filter(|_| !url.tls);
+    if let Some(options) = options.and_then(Value::as_object_mut) {
+        // gRPC, and nothing to negotiate that with.
+        options.insert("explicit_http_config".into(), json!({ "http2_protocol_options": {} }));
+    }
+    Some(cluster)
+}
+
+fn cluster(name: &str, url: &BaseUrl, total: Duration, config: &Config, attempt: Option<&Value>) -> Value {
     let mut cluster = json!({
         "name": name,
         "type": if literal(url).is_some() { "STATIC" } else { "STRICT_DNS" },
@@ -50,7 +90,7 @@ fn cluster(name: &str, url: &BaseUrl, provider: &Provider, config: &Config, atte
             "tcp_keepalive": { "keepalive_time": 60, "keepalive_interval": 15, "keepalive_probes": 4 },
         },
         "typed_extension_protocol_options": {
-            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": protocol(url, provider, attempt),
+            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": protocol(url, total, attempt),
         },
     });
     if let Some(fields) = cluster.as_object_mut() {
@@ -84,12 +124,12 @@ fn endpoints(url: &BaseUrl) -> Value {
     json!([provider, { "priority": 1, "lb_endpoints": endpoint("127.0.0.1", 9) }])
 }
 
-fn protocol(url: &BaseUrl, provider: &Provider, attempt: Option<&Value>) -> Value {
+fn protocol(url: &BaseUrl, total: Duration, attempt: Option<&Value>) -> Value {
     let mut protocol = json!({
         "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
         "common_http_protocol_options": {
             "idle_timeout": seconds(IDLE_CONNECTION),
-            "max_stream_duration": seconds(provider.timeouts.total),
+            "max_stream_duration": seconds(total),
         },
     });
     // ALPN decides under TLS; cleartext has nothing to decide with.

@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 
 use dragoman_core::{
-    config::{Config, Credential},
+    config::{Config, Credential, JwtKeys},
     secret::Secret,
 };
+
+use super::token::KEYS_VARIABLE;
 
 /// An inline secret and the variable that carries it to the module.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,12 +18,13 @@ pub struct Handover {
     pub value: Secret,
 }
 
-/// The file with each inline secret replaced by a variable of its own. Headers count as secrets, whatever is in them: which
-/// of them are cannot be told.
+/// The file with each inline secret replaced by a variable of its own, and without the secret of tokens. Headers count as secrets,
+/// whatever is in them: which of them are cannot be told.
 #[must_use]
 pub fn hand_over(config: &Config) -> (Config, Vec<Handover>) {
     let mut taken: BTreeSet<String> = variables(config).into_iter().collect();
     let mut config = config.clone();
+    forget_token_secret(&mut config);
     let mut handovers = Vec::new();
     config.visit_credentials(&mut |place, secret| {
         if let Credential::Value(value) = secret {
@@ -34,6 +37,21 @@ pub fn hand_over(config: &Config) -> (Config, Vec<Handover>) {
     (config, handovers)
 }
 
+/// The file with each inline secret replaced by a variable, that of tokens included, to be shown.
+#[must_use]
+pub fn without_secrets(config: &Config) -> Config {
+    let (mut masked, _) = hand_over(config);
+    let written = config.auth.jwt.as_ref().map(|jwt| &jwt.keys);
+    let shown = masked.auth.jwt.as_mut().map(|jwt| &mut jwt.keys);
+    if let (Some(JwtKeys::Secret(written)), Some(JwtKeys::Secret(shown))) = (written, shown) {
+        *shown = match written {
+            Credential::Env(name) => Credential::Env(name.clone()),
+            Credential::Value(_) => Credential::Env("DRAGOMAN_JWT_SECRET".into()),
+        };
+    }
+    masked
+}
+
 /// The file with each inline secret replaced by the variable that carries it already, by its value: a secret may have moved to
 /// another provider since. `None` where the file has another secret, or means another variable by such a name.
 pub(super) fn carry(config: &Config, handovers: &[Handover]) -> Option<Config> {
@@ -42,6 +60,7 @@ pub(super) fn carry(config: &Config, handovers: &[Handover]) -> Option<Config> {
         return None;
     }
     let mut config = config.clone();
+    forget_token_secret(&mut config);
     let mut is_complete = true;
     config.visit_credentials(&mut |_, secret| {
         if let Credential::Value(value) = secret {
@@ -54,7 +73,14 @@ pub(super) fn carry(config: &Config, handovers: &[Handover]) -> Option<Config> {
     is_complete.then_some(config)
 }
 
-/// The variables that the file refers to, sorted and once each.
+/// The secret of tokens is Envoy's alone. That there is one, the module is told by where Envoy has it.
+fn forget_token_secret(config: &mut Config) {
+    if let Some(JwtKeys::Secret(secret)) = config.auth.jwt.as_mut().map(|jwt| &mut jwt.keys) {
+        *secret = Credential::Env(KEYS_VARIABLE.into());
+    }
+}
+
+/// The variables of the file that the module needs, sorted and once each.
 pub(super) fn variables(config: &Config) -> Vec<String> {
     let mut names = BTreeSet::new();
     config.clone().visit_credentials(&mut |_, secret| {

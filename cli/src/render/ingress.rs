@@ -10,7 +10,7 @@ use dragoman_core::{
 };
 use serde_json::{Value, json};
 
-use super::{listener, listener::INGRESS_LISTENER, local_reply, route, scheme::seconds};
+use super::{listener, listener::INGRESS_LISTENER, local_reply, route, scheme::seconds, shared, token};
 
 /// Added to what the module holds at most: it answers 413 itself, in the caller's dialect, so Envoy's limit must be the
 /// later one; and what one read of the socket brings is in Envoy's buffer before the module has seen it.
@@ -23,6 +23,9 @@ const IDLE_MARGIN: Duration = Duration::from_secs(30);
 
 pub(super) fn listener(config: &Config, filter: &Value) -> Value {
     let buffer_bytes = buffer_bytes(config);
+    let tokens = config.auth.jwt.iter().map(|jwt| token::filter(jwt, token::CLUSTER));
+    let limits = shared::filters(config);
+    let filters: Vec<_> = tokens.chain([filter.clone()]).chain(limits).chain([listener::router()]).collect();
     let manager = json!({
         "codec_type": "AUTO",
         // The client's own address counts, and none of its forwarding headers.
@@ -55,7 +58,7 @@ pub(super) fn listener(config: &Config, filter: &Value) -> Value {
         "access_log": [access_log()],
         "local_reply_config": local_reply::config(config),
         "route_config": route::table(config, buffer_bytes),
-        "http_filters": [filter, listener::router()],
+        "http_filters": filters,
     });
     listener::http(INGRESS_LISTENER, config.listen.address, connection_buffer_bytes(config), manager)
 }

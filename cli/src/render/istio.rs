@@ -16,7 +16,7 @@ use std::{
 };
 
 use dragoman_core::{
-    config::{BaseUrl, Config, Plugin, Problem, Provider, RetryMode, step},
+    config::{BaseUrl, Config, JwtKeys, Plugin, Problem, Provider, ProviderOverride, RetryMode, step},
     plan::CLUSTER_HEADER,
 };
 use serde_json::{Value, json};
@@ -26,6 +26,7 @@ use crate::key;
 use super::{
     Rendering, Target, Unsayable, credentials, hand_over, ingress, route,
     scheme::{literal, scheme, seconds},
+    shared, token,
     wasm::Module,
     yaml,
 };
@@ -62,6 +63,7 @@ const NAME_HASH: usize = 8;
 /// resources cannot be written as YAML.
 pub fn istio(config: &Config, target: Target<'_>) -> anyhow::Result<Rendering> {
     refuse_both_schemes(config)?;
+    refuse_other_places(config)?;
     let (mut config, handovers) = hand_over(config);
     let hosts = hosts(&config);
     for provider in config.providers.iter_mut().filter(|provider| provider.cluster.is_none()) {
@@ -105,7 +107,11 @@ fn hosts(config: &Config) -> BTreeMap<String, BTreeSet<Address>> {
 /// The places that need a `ServiceEntry`, and where the file says so.
 fn unknown(config: &Config) -> impl Iterator<Item = (String, &BaseUrl)> {
     let providers = config.providers.iter().filter(|provider| provider.enabled && provider.cluster.is_none());
-    providers.flat_map(|provider| {
+    let issuer = config.auth.jwt.iter().filter_map(|jwt| match &jwt.keys {
+        JwtKeys::Url(url) => Some(("/auth/jwt/jwks_url".to_owned(), url)),
+        JwtKeys::File(_) | JwtKeys::Secret(_) => None,
+    });
+    let places = providers.flat_map(|provider| {
         let at = format!("/providers{}", step(&provider.name));
         let accounts = provider.accounts.iter().enumerate().filter(|(_, account)| account.enabled);
         let others: Vec<_> = accounts
@@ -114,7 +120,8 @@ fn unknown(config: &Config) -> impl Iterator<Item = (String, &BaseUrl)> {
             })
             .collect();
         iter::once((format!("{at}/base_url"), &provider.base_url)).chain(others)
-    })
+    });
+    places.chain(issuer)
 }
 
 fn refuse_both_schemes(config: &Config) -> Result<(), Unsayable> {
@@ -133,6 +140,24 @@ fn refuse_both_schemes(config: &Config) -> Result<(), Unsayable> {
         Some(Problem { pointer, message })
     };
     let problems: Vec<_> = unknown(config).filter_map(problem).collect();
+    if problems.is_empty() { Ok(()) } else { Err(Unsayable(problems)) }
+}
+
+/// A provider's address in an environment has no cluster that could be named: the mesh would have to be told of it twice.
+fn refuse_other_places(config: &Config) -> Result<(), Unsayable> {
+    let places = config.environments.iter().flat_map(|environment| {
+        let at = format!("/environments{}/providers", step(&environment.name));
+        environment.providers.iter().map(move |provider| (format!("{at}{}", step(&provider.name)), provider))
+    });
+    let is_elsewhere = |provider: &ProviderOverride| {
+        provider.base_url.is_some() || provider.accounts.iter().flatten().any(|account| account.base_url.is_some())
+    };
+    let problem = |(pointer, _)| Problem {
+        pointer,
+        message: "has an address of its own, which is only rendered for plain Envoy; name another provider for it"
+            .into(),
+    };
+    let problems: Vec<_> = places.filter(|(_, provider)| is_elsewhere(provider)).map(problem).collect();
     if problems.is_empty() { Ok(()) } else { Err(Unsayable(problems)) }
 }
 
@@ -228,11 +253,23 @@ fn virtual_service(config: &Config) -> Value {
 fn envoy_filter(config: &Config, module: &Module<'_>) -> Value {
     let port = config.listen.address.port();
     let listener = |filter: Value| json!({ "context": "GATEWAY", "listener": { "portNumber": port, "filterChain": { "filter": filter } } });
-    let module = json!({
-        "applyTo": "HTTP_FILTER",
-        "match": listener(json!({ "name": MANAGER, "subFilter": { "name": "envoy.filters.http.router" } })),
-        "patch": { "operation": "INSERT_BEFORE", "value": module.ingress(&Plugin::Ingress(Box::new(config.clone()))) },
+    // Each stands before the router and behind those before it.
+    let filter = |filter: Value| {
+        json!({
+            "applyTo": "HTTP_FILTER",
+            "match": listener(json!({ "name": MANAGER, "subFilter": { "name": "envoy.filters.http.router" } })),
+            "patch": { "operation": "INSERT_BEFORE", "value": filter },
+        })
+    };
+    let tokens = config.auth.jwt.iter().map(|jwt| {
+        let issuer = match &jwt.keys {
+            JwtKeys::Url(url) => cluster(url),
+            JwtKeys::File(_) | JwtKeys::Secret(_) => String::new(),
+        };
+        filter(token::filter(jwt, &issuer))
     });
+    let module = filter(module.ingress(&Plugin::Ingress(Box::new(config.clone()))));
+    let limits = shared::filters(config).into_iter().map(filter);
     let manager = json!({
         "applyTo": "NETWORK_FILTER",
         "match": listener(json!({ "name": MANAGER })),
@@ -249,7 +286,7 @@ fn envoy_filter(config: &Config, module: &Module<'_>) -> Value {
     let spec = json!({
         "workloadSelector": { "labels": { "istio": "ingressgateway" } },
         "priority": PRIORITY,
-        "configPatches": [module, manager, route],
+        "configPatches": tokens.chain([module]).chain(limits).chain([manager, route]).collect::<Vec<_>>(),
     });
     resource("networking.istio.io/v1alpha3", "EnvoyFilter", NAME, &spec)
 }
@@ -341,6 +378,17 @@ mod tests {
         assert!(text.contains(r#""cluster":"outbound|443||b.example""#), "{text}");
         let service = documents.iter().find(|document| document["kind"] == "VirtualService").unwrap();
         assert_eq!(service["spec"]["http"][0]["route"].as_array().unwrap().len(), 2);
+    }
+
+    #[test]
+    fn filters_for_limits_that_a_service_counts_stand_behind_the_module() {
+        let file = r#"{"providers": {"p": {"kind": "openai"}}, "limits": [{"name": "a", "of": "requests", "per": "hour", "max": 1}],
+            "limits_backend": {"ratelimit_service": {"cluster": "outbound|8081||ratelimit.limits.svc.cluster.local"}}}"#;
+        let config = config::parse(file).unwrap();
+        let filter = envoy_filter(&config, &Module { path: "dragoman.wasm", variables: &[] });
+        let patches = filter["spec"]["configPatches"].as_array().unwrap();
+        let names: Vec<_> = patches.iter().filter_map(|patch| patch["patch"]["value"]["name"].as_str()).collect();
+        assert_eq!(names, ["dragoman_ingress", "dragoman_limit.a", MANAGER]);
     }
 
     #[test]

@@ -18,21 +18,25 @@ mod overload;
 mod reload;
 mod route;
 pub mod scheme;
+pub mod shared;
+mod token;
 mod wasm;
 mod yaml;
 
 use std::{fmt, net::SocketAddr, path::Path};
 
-use dragoman_core::config::{Config, EnvoyAdmin, Plugin, Problem};
+use dragoman_core::config::{Config, EnvoyAdmin, Plugin, Problem, Provider};
 use serde_json::{Value, json};
 
 use self::wasm::Module;
 pub use self::{
     cluster::SYSTEM_CA_FILE,
-    credentials::{Handover, hand_over},
+    credentials::{Handover, hand_over, without_secrets},
     istio::istio,
     listener::{ADMIN_LISTENER, INGRESS_LISTENER},
     reload::{NeedsRestart, Reloadable},
+    shared::ratelimit,
+    token::{KEYS_VARIABLE, keys},
     wasm::INGRESS_FILTER,
 };
 
@@ -96,8 +100,10 @@ pub fn plugin(config: &Config) -> Rendering {
 
 /// The document; `ingress` is the filter of that role, or where it is found.
 fn bootstrap(config: &Config, target: Target<'_>, module: &Module<'_>, ingress: &Value) -> Value {
-    let rendered = config.providers.iter().filter(|provider| provider.cluster.is_none());
+    let providers = providers(config);
+    let rendered = providers.iter().filter(|provider| provider.cluster.is_none());
     let clusters = rendered.flat_map(|provider| cluster::all(provider, config, module));
+    let clusters = clusters.chain(cluster::issuer(config)).chain(cluster::limits(config));
     let mut bootstrap = json!({
         "node": { "id": "dragoman", "cluster": "dragoman" },
         "overload_manager": overload::manager(ingress::buffer_bytes(config)),
@@ -110,6 +116,12 @@ fn bootstrap(config: &Config, target: Target<'_>, module: &Module<'_>, ingress: 
         top.insert("admin".into(), json!({ "address": address }));
     }
     bootstrap
+}
+
+/// The providers at the top level, and as they are in the environments in which they are elsewhere.
+fn providers(config: &Config) -> Vec<Provider> {
+    let elsewhere = config.environments().flat_map(|config| config.providers);
+    config.providers.iter().cloned().chain(elsewhere.filter(|provider| provider.is_elsewhere)).collect()
 }
 
 fn admin_address(wanted: EnvoyAdmin, target: Target<'_>) -> Option<Value> {
@@ -166,6 +178,23 @@ mod tests {
         assert!(machines.windows(2).all(|pair| pair[0] == pair[1]));
         assert_eq!(machines[0]["environment_variables"]["host_env_keys"], json!(["A", "B"]));
         assert_eq!(all(&bootstrap, "root_id"), ["attempt", "attempt", "ingress"]);
+    }
+
+    #[test]
+    fn no_provider_has_the_cluster_of_the_issuer() {
+        let file = r#"{"providers": {"issuer": {"kind": "openai"}, "a": {"kind": "openai"}},
+            "auth": {"jwt": {"issuer": "i", "jwks_url": "https://i.example.com/keys"}},
+            "environments": {"e": {"providers": {"a": {"base_url": "http://e/v1"}, "issuer": {"credential": {"env": "E"}}}}}}"#;
+        let (_, bootstrap) = render(file, TARGET);
+        let clusters = bootstrap["static_resources"]["clusters"].as_array().unwrap();
+        let mut names: Vec<_> = clusters.iter().map(|cluster| cluster["name"].as_str().unwrap()).collect();
+        names.sort_unstable();
+        let (own, of_environment) = (["dragoman_a", "dragoman_a.plain"], ["dragoman_a.e0", "dragoman_a.e0.plain"]);
+        let others = ["dragoman_issuer", "dragoman_issuer.plain"];
+        let mut expected = [&["dragoman.issuer"][..], &own, &of_environment, &others].concat();
+        expected.sort_unstable();
+        assert_eq!(names, expected);
+        assert_eq!(all(&bootstrap, "remote_jwks")[0]["http_uri"]["cluster"], "dragoman.issuer");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use dragoman_core::config::{self, Config, Plugin, Provider};
+use dragoman_core::config::{self, Algorithm, Config, Credential, JwtKeys, Plugin, Provider};
 use serde_json::Value;
 
 use super::{Rendering, Target, bootstrap, credentials, discovery, wasm::Module, yaml};
@@ -104,7 +104,9 @@ impl Reloadable {
         let mut settled = masked.clone();
         settled.providers.sort_by_key(|provider| find(&self.started.providers, provider).unwrap_or(usize::MAX));
         let is_same = self.bootstrap(&settled, &self.rendering.variables).is_ok_and(|yaml| yaml == self.rendering.text);
-        let fits = is_same && config.listen.concurrency == self.started.listen.concurrency;
+        let fits = is_same
+            && config.listen.concurrency == self.started.listen.concurrency
+            && signed(config) == signed(&self.started);
         fits.then_some(masked)
     }
 
@@ -133,6 +135,15 @@ impl Reloadable {
         let fixed: Vec<_> = changes.iter().filter(alone).map(Change::place).collect();
         let fields = if fixed.is_empty() { changes.iter().map(Change::place).collect() } else { fixed };
         NeedsRestart { fields, has_more }
+    }
+}
+
+/// What the keys of tokens are made of that Envoy has in a variable, from its start: with others it would go on verifying with those.
+fn signed(config: &Config) -> Option<(&[Algorithm], &Credential)> {
+    let jwt = config.auth.jwt.as_ref()?;
+    match &jwt.keys {
+        JwtKeys::Secret(secret) => Some((&jwt.algorithms, secret)),
+        JwtKeys::Url(_) | JwtKeys::File(_) => None,
     }
 }
 
@@ -319,6 +330,37 @@ mod tests {
                 assert!(!found.iter().any(|place| place.contains("sk-")), "{found:?}");
             }
         }
+    }
+
+    #[test]
+    fn what_tokens_are_verified_with_is_what_envoy_was_started_with() {
+        let (first, second) = ("a".repeat(64), "b".repeat(64));
+        let mut started = file();
+        started["providers"]["a"]["credential"] = json!({ "value": second });
+        started["auth"] = json!({ "jwt": { "issuer": "i", "secret": { "value": first }, "algorithms": ["HS256"] } });
+        let reloadable = Reloadable::new(config(&started), TARGET, Path::new("/run/discovery")).unwrap();
+        assert!(!reloadable.rendering().text.contains(&first));
+        assert!(!reloadable.rendering().variables.iter().any(|variable| variable.contains("JWT")));
+        let filter = reloadable.filter(&config(&started)).unwrap();
+        assert!(!filter.to_string().contains(&first) && plugin(&filter).auth.jwt.is_some());
+        let changes: [(&str, Value, &[&str]); 4] = [
+            ("algorithms", json!(["HS512"]), &["auth.jwt.algorithms"]),
+            ("algorithms", json!(["HS256", "HS512"]), &["auth.jwt.algorithms"]),
+            // The process has both, Envoy's keys are of neither.
+            ("secret", json!({ "value": second }), &["auth.jwt.secret.value"]),
+            ("secret", json!({ "env": "B" }), &["auth.jwt.secret.env", "auth.jwt.secret.value"]),
+        ];
+        for (field, value, expected) in changes {
+            let mut edited = started.clone();
+            edited["auth"]["jwt"][field] = value;
+            let mut refused = reloadable.filter(&config(&edited)).unwrap_err();
+            refused.fields.sort();
+            assert_eq!(refused.fields, expected);
+        }
+        // What the module itself makes of a token can change.
+        let mut edited = started.clone();
+        edited["auth"]["jwt"]["claims"] = json!({ "team": "org" });
+        assert_eq!(reloadable.filter(&config(&edited)).err(), None);
     }
 
     #[test]

@@ -18,7 +18,7 @@ use dragoman_core::{
 };
 use serde_json::{Map, Value, json};
 
-use super::{INGRESS_STATS, scheme::seconds};
+use super::{INGRESS_STATS, providers, scheme::seconds};
 
 /// So much later than the attempt's own time-out a silent stream ends, so that the attempt's is the one that is reported.
 const PATIENCE_MARGIN: Duration = Duration::from_secs(1);
@@ -181,7 +181,8 @@ fn longest(config: &Config, of: fn(&Provider) -> Duration) -> Duration {
 }
 
 fn specifier(config: &Config) -> Value {
-    let names = config.providers.iter().flat_map(|provider| {
+    let providers = providers(config);
+    let names = providers.iter().flat_map(|provider| {
         let has_twins = provider.has_twins(&config.retry);
         let places = provider.endpoints().into_iter();
         places.flat_map(move |place| [has_twins.then(|| place.twin()), Some(place.cluster)]).flatten()

@@ -85,6 +85,7 @@ async fn serve(options: &Options) -> anyhow::Result<()> {
     let binary = files::envoy(options.envoy.as_deref())?;
     let module = files::module(options.wasm.as_deref())?;
     files::authorities(&config)?;
+    let keys = render::keys(&config, |name| std::env::var(name).ok()).map_err(anyhow::Error::msg)?;
     ports::require_free(&config.listen)?;
 
     let folder = tempfile::Builder::new().prefix("dragoman-").tempdir().context("no temporary folder")?;
@@ -106,6 +107,7 @@ async fn serve(options: &Options) -> anyhow::Result<()> {
         bootstrap: &rendering.text,
         concurrency: config.listen.concurrency,
         handovers: &rendering.handovers,
+        keys: keys.as_ref(),
         variables: &rendering.variables,
         private_admin,
     }

@@ -28,6 +28,8 @@ pub(super) struct Spec<'a> {
     pub(super) bootstrap: &'a str,
     pub(super) concurrency: u32,
     pub(super) handovers: &'a [Handover],
+    /// The keys of tokens, where they are a secret of the file.
+    pub(super) keys: Option<&'a Handover>,
     pub(super) variables: &'a [String],
     /// The admin interface, where it is a Unix socket.
     pub(super) private_admin: Option<PathBuf>,
@@ -63,7 +65,8 @@ impl Spec<'_> {
         command.env_clear();
         let inherited = ["PATH", "HOME"].into_iter().chain(self.variables.iter().map(String::as_str));
         command.envs(inherited.filter_map(|name| Some((name, env::var_os(name)?))));
-        command.envs(self.handovers.iter().map(|handover| (&handover.variable, handover.value.expose())));
+        command
+            .envs(self.handovers.iter().chain(self.keys).map(|handover| (&handover.variable, handover.value.expose())));
         // Its own group: Ctrl-C in a terminal is ours to answer, by draining.
         command.process_group(0).kill_on_drop(true).stdin(Stdio::null());
         let child = command.spawn().context("Envoy cannot be started")?;

@@ -245,7 +245,7 @@ impl Reload {
 impl Policy {
     fn new(rendered: &Reloadable, config: &Config) -> Result<Self, NeedsRestart> {
         let filter = rendered.filter(config)?;
-        Ok(Self { filter, asks_for_keys: config.auth.is_required(&config.keys) })
+        Ok(Self { filter, asks_for_keys: config.requires_keys() })
     }
 }
 

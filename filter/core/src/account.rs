@@ -5,13 +5,14 @@ use alloc::{rc::Rc, string::String, vec::Vec};
 use crate::{
     auth::Glob,
     config::{self, AuthMode, BaseUrl, Decimal, Endpoint, Retry, StreamUsage},
+    gateway::Provider,
     provider::{Vendor, authorization},
     secret::Secret,
     step::Name,
 };
 
 /// See the module's documentation.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Account {
     /// Its name, unique within the provider.
     pub name: String,
@@ -37,6 +38,8 @@ pub struct Account {
     models: Option<Vec<Glob>>,
     /// What it lacks, where it is not configured.
     pub missing: Option<String>,
+    /// Whether the credential is the caller's own, whose business it is when the provider refuses it.
+    pub is_callers: bool,
 }
 
 impl Account {
@@ -88,7 +91,24 @@ impl Account {
             weight: section.weight,
             models: section.models.as_ref().map(|models| models.iter().map(|model| Glob::new(model)).collect()),
             missing,
+            is_callers: false,
         }
+    }
+
+    /// A credential of a caller's own, used in place of the provider's accounts and where the provider itself is.
+    pub(crate) fn of_caller(
+        provider: &config::Provider,
+        credential: (String, config::Credential),
+        retry: &Retry,
+        environment: impl Fn(&str) -> Option<String>,
+    ) -> Self {
+        Self { is_callers: true, ..Self::of_target(provider, credential, retry, environment) }
+    }
+
+    /// The same with another credential.
+    pub(crate) fn with(&self, provider: &Provider, secret: &Secret) -> Self {
+        let place = self.vendor.credential.unwrap_or(provider.spec.credential);
+        Self { credential: Some(authorization(place, secret)), ..self.clone() }
     }
 
     /// A credential of a target's own, used in place of the provider's accounts and where the provider itself is.
@@ -97,8 +117,7 @@ impl Account {
         (name, credential): (String, config::Credential),
         retry: &Retry,
         environment: impl Fn(&str) -> Option<String>,
-    ) -> Option<Rc<Self>> {
-        let (endpoints, _) = provider.places();
+    ) -> Self {
         let section = config::Account {
             name,
             credential: Some(credential),
@@ -111,8 +130,7 @@ impl Account {
         };
         let shared = provider.shared_headers(&environment);
         let secret = shared.as_ref().map_err(Clone::clone).and_then(|_| section.secret(&environment));
-        let own = endpoints.first()?;
-        Some(Rc::new(Self::new(provider, &section, own, retry, shared.unwrap_or_default(), secret)))
+        Self::new(provider, &section, &provider.endpoint(), retry, shared.unwrap_or_default(), secret)
     }
 
     /// Headers of every request, the credential's last.

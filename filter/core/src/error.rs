@@ -39,6 +39,10 @@ pub enum Kind {
     RequestTooLarge,
     /// The body is not plain JSON.
     UnsupportedMediaType,
+    /// Asked too often, or for too much at a time: a limit.
+    RateLimited,
+    /// What may be spent is spent: a budget.
+    InsufficientQuota,
     /// A known path that this version does not serve.
     NotImplemented,
     /// The gateway itself is set up wrongly.
@@ -78,6 +82,8 @@ impl Kind {
             Row { status, openai_type: openai.0, openai_code: openai.1, anthropic_type: anthropic }
         }
         const INVALID: &str = "invalid_request_error";
+        const QUOTA: &str = "insufficient_quota";
+        const RATE: (&str, Option<&str>) = ("rate_limit_error", Some("rate_limit_exceeded"));
         const UPSTREAM: (&str, Option<&str>) = ("upstream_error", Some("upstream_error"));
         match self {
             Self::InvalidRequest => row(400, (INVALID, None), INVALID),
@@ -89,6 +95,8 @@ impl Kind {
             Self::MethodNotAllowed => row(405, (INVALID, Some("method_not_allowed")), INVALID),
             Self::RequestTooLarge => row(413, (INVALID, Some("request_too_large")), "request_too_large"),
             Self::UnsupportedMediaType => row(415, (INVALID, Some("unsupported_media_type")), INVALID),
+            Self::RateLimited => row(429, RATE, RATE.0),
+            Self::InsufficientQuota => row(429, (QUOTA, Some(QUOTA)), RATE.0),
             Self::NotImplemented => row(501, (INVALID, Some("not_implemented")), "api_error"),
             Self::Misconfigured => row(500, ("server_error", Some("misconfigured")), "api_error"),
             Self::BadUpstream => row(502, UPSTREAM, "api_error"),
@@ -175,7 +183,7 @@ impl Error {
         match shape {
             Shape::OpenAi => {
                 let (kind, code) = match status {
-                    429 => ("rate_limit_error", Some("rate_limit_exceeded")),
+                    429 if row.status != 429 => ("rate_limit_error", Some("rate_limit_exceeded")),
                     _ => (kind, row.openai_code),
                 };
                 serde_json::to_vec(&OpenAi { error: OpenAiError { message, kind, param: self.param.as_deref(), code } })
@@ -240,5 +248,24 @@ mod tests {
         );
         assert_eq!(error.body(Shape::Ollama), br#"{"error":"No \"key\"."}"#);
         assert_eq!(error.reply(Shape::OpenAi).status, 401);
+    }
+
+    #[test]
+    fn a_budget_that_is_spent_is_told_apart_from_a_rate() {
+        let told = |kind, shape| String::from_utf8(Error::new(kind, "").body(shape)).unwrap();
+        for (kind, named, code) in [
+            (Kind::RateLimited, "rate_limit_error", "rate_limit_exceeded"),
+            (Kind::InsufficientQuota, "insufficient_quota", "insufficient_quota"),
+            // A provider's own 429, in the gateway's words.
+            (Kind::BadUpstream, "rate_limit_error", "rate_limit_exceeded"),
+        ] {
+            let body = String::from_utf8(Error::new(kind, "").body_as(Shape::OpenAi, 429)).unwrap();
+            assert!(body.contains(&alloc::format!(r#""type":"{named}","param":null,"code":"{code}""#)), "{body}");
+        }
+        for kind in [Kind::RateLimited, Kind::InsufficientQuota] {
+            assert_eq!(kind.status(), 429);
+            assert!(told(kind, Shape::Anthropic).contains("rate_limit_error"));
+            assert!(told(kind, Shape::Gemini).contains("RESOURCE_EXHAUSTED"));
+        }
     }
 }

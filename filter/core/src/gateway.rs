@@ -5,19 +5,24 @@ use core::time::Duration;
 
 use crate::{
     account::Account,
-    auth::KeyTable,
+    auth::{Caller, Key, KeyTable},
     catalogue::Catalogue,
-    config::{Config, Provider as Section, RetryMode},
+    config::{self, Config, Provider as Section, RetryMode},
+    limit,
+    map::NameMap,
     plan::{Mode, Signpost},
     provider::{Spec, Vendor},
     route::Routing,
+    secret::Secret,
 };
 
 /// Everything a request is decided by.
 #[derive(Debug)]
 pub struct Gateway {
-    /// Who may ask.
-    pub keys: KeyTable,
+    /// Who may ask: the same in all environments.
+    pub keys: Rc<KeyTable>,
+    /// By their ids, the keys that may be used here and keep credentials, with those.
+    wallets: NameMap<'static, Rc<Key>>,
     /// The enabled providers.
     pub providers: Vec<Rc<Provider>>,
     /// Their models.
@@ -26,6 +31,12 @@ pub struct Gateway {
     pub max_body: u64,
     /// Who is asked for what.
     pub routing: Routing,
+    /// What may be used up, by whom: one for all environments.
+    pub limits: Rc<limit::Policy>,
+    /// The environment that it is for; `None` at the top level.
+    pub environment: Option<String>,
+    /// What it is otherwise, by environment.
+    pub(crate) environments: NameMap<'static, Rc<Self>>,
     /// The per-try time-out that Envoy's route already has: only others are asked for.
     pub default_first_byte: Duration,
 }
@@ -53,6 +64,10 @@ pub struct Provider {
     pub total: Duration,
     /// What it lacks, where none of its accounts is configured.
     pub missing: Option<String>,
+    /// The environment that has made it another one than at the top level.
+    environment: Option<String>,
+    /// Where the provider itself is, for the credential of a caller's own.
+    callers: Account,
 }
 
 impl Provider {
@@ -61,22 +76,70 @@ impl Provider {
     pub fn patience(&self, is_flex: bool) -> Duration {
         if is_flex { self.flex } else { self.first_byte }
     }
+
+    /// A credential of a caller's own, ready to be used at this provider.
+    #[must_use]
+    pub fn account_of_caller(&self, secret: &Secret) -> Account {
+        self.callers.with(self, secret)
+    }
+
+    /// The environment that has made it another one than at the top level; empty where none has.
+    #[must_use]
+    pub fn environment(&self) -> &str {
+        self.environment.as_deref().unwrap_or_default()
+    }
 }
 
 impl Gateway {
     /// Builds the gateway; `environment` resolves credentials.
     #[must_use]
     pub fn new(config: &Config, environment: impl Fn(&str) -> Option<String>) -> Self {
+        Self::load(config.clone(), environment)
+    }
+
+    /// The same, of a configuration that nobody else needs.
+    #[must_use]
+    pub fn load(mut config: Config, environment: impl Fn(&str) -> Option<String>) -> Self {
+        let keys = Rc::new(KeyTable::new(&config.auth, config.all_keys()));
+        let shared = (keys, Rc::new(limit::Policy::new(&config)));
+        let mut gateway = Self::within(&config, None, &shared, &environment);
+        for place in 0..config.environments.len() {
+            let outside = config.enter(place);
+            let inside = Self::within(&config, Some(place), &shared, &environment);
+            if let Some(name) = &inside.environment {
+                gateway.environments.insert(name.clone(), Rc::new(inside));
+            }
+            config.leave(outside);
+        }
+        gateway
+    }
+
+    /// One level of the file: an environment, by its place, or the top.
+    fn within(
+        config: &Config,
+        place: Option<usize>,
+        (keys, limits): &(Rc<KeyTable>, Rc<limit::Policy>),
+        environment: &dyn Fn(&str) -> Option<String>,
+    ) -> Self {
+        let environment = &environment;
         let providers = config.providers.iter().filter(|provider| provider.enabled);
         let providers: Vec<_> =
-            providers.map(|provider| Rc::new(Provider::new(config, provider, &environment))).collect();
+            providers.map(|provider| Rc::new(Provider::new(config, provider, environment))).collect();
         let catalogue = Catalogue::new(config, &providers);
+        let keeping = config.keys_within(place).filter(|(key, _)| !key.byok.credentials.is_empty());
+        let wallet = |(key, bound): (&config::Key, Option<&String>)| {
+            (key.id.clone(), Rc::new(Key::new(key, bound, wallet(config, key, environment))))
+        };
         Self {
-            keys: KeyTable::new(&config.auth, &config.keys),
-            routing: Routing::new(config, &providers, &catalogue, &environment),
+            keys: Rc::clone(keys),
+            wallets: keeping.map(wallet).collect(),
+            routing: Routing::new(config, place, &providers, &catalogue, environment),
             catalogue,
             providers,
             max_body: config.max_body,
+            limits: Rc::clone(limits),
+            environment: place.and_then(|place| config.environments.get(place)).map(|level| level.name.clone()),
+            environments: NameMap::default(),
             default_first_byte: config.longest_first_byte(),
         }
     }
@@ -87,6 +150,13 @@ impl Gateway {
         self.providers.iter().any(|provider| provider.missing.is_none())
     }
 
+    /// A caller, with the credentials that its key keeps.
+    #[must_use]
+    pub fn with_wallet(&self, caller: Caller) -> Caller {
+        let kept = caller.key().and_then(|key| self.wallets.get(&key.id));
+        kept.map_or(caller, |key| Caller::Known(Rc::clone(key)))
+    }
+
     /// The provider with this name.
     #[must_use]
     pub fn provider(&self, name: &str) -> Option<&Rc<Provider>> {
@@ -94,8 +164,28 @@ impl Gateway {
     }
 }
 
+/// The credentials that a key brings. One that is not configured stays, so that nobody else's is used in its place.
+fn wallet(
+    config: &Config,
+    key: &config::Key,
+    environment: &impl Fn(&str) -> Option<String>,
+) -> Vec<(String, Rc<Account>)> {
+    let account = |section: &Section, credential: &config::Credential| {
+        let named = (["brought by ", &key.id].concat(), credential.clone());
+        (section.name.clone(), Rc::new(Account::of_caller(section, named, &config.retry, environment)))
+    };
+    let mut wallet = Vec::new();
+    for section in &config.providers {
+        let own = key.byok.credentials.iter().filter(|(name, _)| *name == section.name);
+        wallet.extend(own.map(|(_, credential)| account(section, credential)));
+    }
+    wallet
+}
+
 impl Provider {
     fn new(config: &Config, section: &Section, environment: &impl Fn(&str) -> Option<String>) -> Self {
+        let none = config::Credential::Value(Secret::default());
+        let level = section.environment.and_then(|place| config.environments.get(place));
         Self {
             name: section.name.clone(),
             spec: section.kind.0,
@@ -111,6 +201,8 @@ impl Provider {
             flex: section.timeouts.flex,
             total: section.timeouts.total,
             missing: section.missing(environment),
+            environment: level.map(|level| level.name.clone()),
+            callers: Account::of_caller(section, ("brought".into(), none), &config.retry, environment),
         }
     }
 }

@@ -30,6 +30,21 @@ pub struct Surroundings<'a> {
     pub entropy: &'a dyn Entropy,
     /// What live traffic tells.
     pub observer: &'a Rc<Observer>,
+    /// What others have written about the request.
+    pub metadata: &'a dyn Metadata,
+}
+
+/// What filters before this one have written about a request: its dynamic metadata, where nothing gets that a client sends.
+pub trait Metadata {
+    /// What stands there, as the host serializes it: text as it is, see [`token`](crate::auth::token) for the rest.
+    fn read(&self, path: &[&str]) -> Option<Vec<u8>>;
+}
+
+/// None.
+impl Metadata for () {
+    fn read(&self, _: &[&str]) -> Option<Vec<u8>> {
+        None
+    }
 }
 
 /// Chance.

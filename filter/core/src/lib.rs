@@ -11,6 +11,7 @@ pub mod body;
 pub mod catalogue;
 pub mod chat;
 pub mod config;
+pub mod cost;
 pub mod dialect;
 pub mod direct;
 pub mod error;

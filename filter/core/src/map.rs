@@ -79,6 +79,10 @@ impl<'n, V> NameMap<'n, V> {
         place(&self.places, name).is_some()
     }
 
+    pub(crate) fn values(&self) -> impl Iterator<Item = &V> {
+        self.values.iter()
+    }
+
     /// The value of this name, which is made where there is none yet.
     pub(crate) fn entry(&mut self, name: impl Into<Cow<'n, str>>, make: impl FnOnce() -> V) -> Option<&mut V> {
         let place = take_place(&mut self.places, name.into());

@@ -14,7 +14,7 @@ use crate::{
     plan::Target,
     sse::{Decoder, Frame, Framing},
     step::Chunk,
-    usage::Usage,
+    usage::{Flowed, Usage},
 };
 
 /// Most bytes kept back before the first content; then the stream is let go as it is.
@@ -94,6 +94,7 @@ struct Lane {
     is_sound: bool,
     /// What an error that has passed stands for.
     fault: Option<u16>,
+    flowed: Flowed,
 }
 
 #[derive(Debug)]
@@ -131,6 +132,7 @@ impl Passage {
             account: Rc::clone(&target.account),
             is_sound: true,
             fault: None,
+            flowed: Flowed::default(),
         };
         Self { decoder: Decoder::new(framing), lane }
     }
@@ -177,6 +179,11 @@ impl Passage {
         self.lane.fault
     }
 
+    /// How much content has come.
+    pub(crate) fn flowed(&self) -> Flowed {
+        self.lane.flowed
+    }
+
     /// The tokens of the answer, once the stream has said them.
     pub(crate) fn usage(&self) -> Option<Usage> {
         self.lane.conduit.usage()
@@ -195,7 +202,10 @@ impl Lane {
         self.changed |= !self.conduit.is_verbatim() || appended != frame.raw.len();
         match seen {
             Seen::Preamble => {}
-            Seen::Content => self.stage = Stage::Going,
+            Seen::Content => {
+                self.stage = Stage::Going;
+                self.flowed.add(frame.raw.len());
+            }
             Seen::Fault(status) => self.pass_fault(status),
             Seen::Failure(failure) => self.fail_as_told(failure),
             Seen::Malformed => self.fail("sent a malformed event"),
@@ -207,7 +217,10 @@ impl Lane {
         // Some providers leave the blank line behind the last event out. What is no whole event is the rest of a cut.
         if !left.trim_ascii().is_empty() && matches!(self.stage, Stage::KeptBack | Stage::Going) {
             match self.conduit.pass(Frame { raw: left }, &mut self.out) {
-                Seen::Content => self.stage = Stage::Going,
+                Seen::Content => {
+                    self.stage = Stage::Going;
+                    self.flowed.add(left.len());
+                }
                 Seen::Fault(status) => self.pass_fault(status),
                 Seen::Failure(failure) => self.fail_as_told(failure),
                 Seen::Preamble | Seen::Malformed => self.changed = true,

@@ -116,6 +116,12 @@ impl<'a> Route<'a> {
         models().or_else(|| Endpoint::of(path).map(|endpoint| Self::Api(way, endpoint))).unwrap_or(Self::Unknown)
     }
 
+    /// The router that it names.
+    #[must_use]
+    pub fn router(self) -> Option<&'a str> {
+        if let Self::Api(Way::Router(name), _) | Self::Models(Way::Router(name), _) = self { Some(name) } else { None }
+    }
+
     /// The shape in which errors are written of the path that this was read from.
     #[must_use]
     pub fn shape(self, path: &str) -> Shape {

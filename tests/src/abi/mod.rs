@@ -141,6 +141,11 @@ impl Vm {
         with_host(|host| host.now += by);
     }
 
+    /// The clock is set back.
+    pub fn set_back(&self, by: Duration) {
+        with_host(|host| host.now -= by);
+    }
+
     /// How often the filter has called the host so far. For what a request costs: which calls they are is nobody's business.
     #[must_use]
     pub fn hostcalls(&self) -> usize {

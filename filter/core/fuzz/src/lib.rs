@@ -43,7 +43,11 @@ thread_local! {
             .map(|(kind, ..)| format!(r#""{kind}":{{"kind":"{kind}","base_url":"http://127.0.0.1:1/v1"}}"#))
             .collect();
         let key = r#"{"id":"k","sha256":"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}"#;
-        let document = format!(r#"{{"providers":{{{}}},"keys":[{key}],"max_body":100000}}"#, providers.join(","));
+        let limits = r#"{"name":"t","of":"tokens","per":"hour","max":30000},{"name":"c","of":"concurrency","max":1}"#;
+        let document = format!(
+            r#"{{"providers":{{{}}},"keys":[{key}],"limits":[{limits}],"max_body":100000}}"#,
+            providers.join(",")
+        );
         stage::gateway(&document)
     };
 }

@@ -138,12 +138,16 @@ impl Head for Local {
     fn details(&mut self) -> String {
         core::mem::take(&mut self.1)
     }
+
+    fn header(&mut self, _: &str) -> Option<String> {
+        None
+    }
 }
 
 fuzz_target!(|events: Vec<Event>| {
     let observer = Observer::new(Rc::new(Memory::default()));
     let watch = Watch(Cell::new(Duration::from_secs(1_767_225_600)));
-    let around = Surroundings { clock: &watch, entropy: &watch, observer: &observer };
+    let around = Surroundings { clock: &watch, entropy: &watch, observer: &observer, metadata: &() };
     let mut exchange = Exchange::new(gateway());
     let (mut plan, mut attempt): (Option<Rc<Plan>>, Try) = (None, Try::None);
     let mut is_answered = false;

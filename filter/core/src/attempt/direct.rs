@@ -7,7 +7,7 @@ use alloc::{format, vec::Vec};
 
 use super::{
     Attempt, Change, Outgoing,
-    flow::{Counting, FlowBody},
+    flow::{Counting, FlowBody, Length},
     held::{Head, HeldBody, Progress, whole_seconds},
 };
 use crate::{
@@ -49,7 +49,9 @@ impl Attempt {
         let unusable = |what, cause| Start::Held(HeldBody::Unusable(self.error(what), cause));
         match status {
             200..=299 | 304 => {}
-            401 | 403 => return unusable(REFUSED_CREDENTIAL, Cause::Credential),
+            401 | 403 if !self.target.account.is_callers => {
+                return unusable(REFUSED_CREDENTIAL, Cause::Credential);
+            }
             400..=599 => return Start::Held(HeldBody::Refusal(Vec::new())),
             _ => return unusable("answered with a redirect or an unknown status", Cause::Unusable),
         }
@@ -63,7 +65,7 @@ impl Attempt {
             return Start::Held(HeldBody::Stream(Passage::new(&self.target, framing, conduit)));
         }
         Start::Going(if content_type.starts_with(b"application/json") {
-            FlowBody::Whole(format.scanner(), Counting::Own(format))
+            FlowBody::Whole(format.scanner(), Counting::Own(format), Length::default())
         } else if content_type.starts_with(b"text/html") {
             FlowBody::Broken
         } else {
@@ -77,7 +79,8 @@ impl Head {
     pub(super) fn refuse_as_is(self, body: &[u8]) -> Progress {
         let (status, plan) = (self.status, &self.attempt.plan);
         let direct = plan.inquiry.direct.as_ref();
-        if direct.is_some_and(|direct| direct.format().refuses_credential(status, body)) {
+        let is_refused = |direct: &Request| direct.format().refuses_credential(status, body);
+        if !self.attempt.target.account.is_callers && direct.is_some_and(is_refused) {
             let error = self.attempt.error(REFUSED_CREDENTIAL);
             return self.fail_with(&error, Cause::Credential);
         }

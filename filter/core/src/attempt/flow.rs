@@ -10,6 +10,7 @@ use crate::{
     passage::{Fed, Passage},
     plan::{End, Plan},
     step::Chunk,
+    usage::Flowed,
 };
 
 /// The rest of an answer that was let go.
@@ -26,7 +27,7 @@ pub(super) enum FlowBody {
     /// A stream after its first content.
     Stream(Passage),
     /// A whole answer too large to be held: its usage is still looked for.
-    Whole(Scanner, Counting),
+    Whole(Scanner, Counting, Length),
     /// Nothing is looked for any more; it passes.
     Plain,
     /// It has passed, and was an error that calls itself a success; what it stands for.
@@ -36,6 +37,10 @@ pub(super) enum FlowBody {
     /// Everything has been said; whatever else comes is dropped.
     Over,
 }
+
+/// How much has come of an answer that has no pieces of its own.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Length(pub(super) usize);
 
 /// How the tokens of a whole answer are told.
 #[derive(Debug, Clone, Copy)]
@@ -58,7 +63,10 @@ impl Flow {
         match &mut self.body {
             FlowBody::Plain | FlowBody::Fault(_) | FlowBody::Broken => Chunk::Keep,
             FlowBody::Over => Chunk::Replace(Vec::new()),
-            FlowBody::Whole(scanner, _) => {
+            FlowBody::Whole(scanner, _, length) => {
+                // Until it tells its tokens: who leaves before that pays for what has come.
+                length.0 = length.0.saturating_add(piece.len());
+                self.plan.note_document(length.0);
                 // Too late to refuse it: an answer that turns out to be invalid passes as it is, without a count.
                 if scanner.feed(piece).is_err() {
                     self.body = FlowBody::Broken;
@@ -70,6 +78,7 @@ impl Flow {
             FlowBody::Stream(passage) => {
                 let fed = passage.feed(piece, end);
                 self.plan.note_usage(passage.usage());
+                self.plan.note_flowed(passage.flowed());
                 match fed {
                     Fed::Go(chunk) => chunk,
                     Fed::Nothing | Fed::Failed(_) => Chunk::Replace(Vec::new()),
@@ -107,7 +116,7 @@ impl Flow {
 
     /// A whole answer has come to its end: what remains is its usage.
     fn count_whole(&mut self) {
-        let FlowBody::Whole(scanner, counting) = core::mem::replace(&mut self.body, FlowBody::Plain) else { return };
+        let FlowBody::Whole(scanner, counting, _) = core::mem::replace(&mut self.body, FlowBody::Plain) else { return };
         let Ok(found) = scanner.finish() else {
             self.body = FlowBody::Broken;
             return;
@@ -116,12 +125,18 @@ impl Flow {
             (Counting::Own(format), _) => {
                 self.plan.note_usage(format.usage(&found));
                 if let Some(status) = format.fault(&found) {
-                    self.body = FlowBody::Fault(status);
+                    self.fail(status);
                 }
             }
             (Counting::Chat, Whole::Answer(usage)) => self.plan.note_usage(usage),
-            (Counting::Chat, Whole::Error) => self.body = FlowBody::Fault(found_error_status(&found)),
+            (Counting::Chat, Whole::Error) => self.fail(found_error_status(&found)),
             (Counting::Chat, Whole::Other) => self.body = FlowBody::Broken,
         }
+    }
+
+    /// What has passed was an error: nothing of an answer has come.
+    fn fail(&mut self, status: u16) {
+        self.plan.note_flowed(Flowed::default());
+        self.body = FlowBody::Fault(status);
     }
 }

@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use super::{
     Attempt, NO_STREAM,
-    flow::{Counting, Flow, FlowBody},
+    flow::{Counting, Flow, FlowBody, Length},
 };
 use crate::{
     chat::Response,
@@ -19,6 +19,7 @@ use crate::{
     passage::{Failure as Failed, Fed, Passage},
     plan::{Cause, Failure, Next},
     step::{Chunk, HeaderEdits, Name, Reply},
+    usage::Flowed,
 };
 
 const NOT_JSON: &str = "sent an answer that is not valid JSON";
@@ -118,6 +119,7 @@ impl Held {
                 Fed::Nothing => held(head, HeldBody::Stream(passage)),
                 Fed::Go(chunk) => {
                     head.attempt.plan.note_usage(passage.usage());
+                    head.attempt.plan.note_flowed(passage.flowed());
                     match passage.fault() {
                         Some(status) => decided(head).pass_fault(status, chunk, FlowBody::Stream(passage)),
                         None => decided(head).pass(chunk, FlowBody::Stream(passage)),
@@ -149,7 +151,8 @@ impl Held {
                 if begun.len() <= MAX_HELD {
                     return held(head, HeldBody::Whole(scanner, begun));
                 }
-                decided(head).pass(Chunk::Keep, FlowBody::Whole(scanner, Counting::Chat))
+                head.attempt.plan.note_document(begun.len());
+                decided(head).pass(Chunk::Keep, FlowBody::Whole(scanner, Counting::Chat, Length(begun.len())))
             }
             HeldBody::Foreign(mut body, identity) => {
                 body.extend_from_slice(piece);
@@ -193,6 +196,7 @@ impl Head {
         match Whole::of(&found) {
             Whole::Answer(usage) => {
                 self.attempt.plan.note_usage(usage);
+                self.attempt.plan.note_flowed(Flowed::at_once(document.len()));
                 self.pass(Chunk::Keep, FlowBody::Plain)
             }
             Whole::Error => {
@@ -253,6 +257,7 @@ impl Head {
             }
         };
         plan.note_usage(response.usage);
+        plan.note_flowed(Flowed::at_once(body.len()));
         plan.settle(self.status, self.now);
         let body = plan.inquiry.downstream.write(&response, identity);
         let status = self.status;

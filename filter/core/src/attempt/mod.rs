@@ -8,6 +8,7 @@
 mod direct;
 mod flow;
 mod held;
+mod limits;
 mod outgoing;
 
 use alloc::{boxed::Box, format, rc::Rc, string::String, vec::Vec};
@@ -167,9 +168,9 @@ impl Attempt {
             .extend(PRIVATE.iter().filter(|name| headers.get(name).is_some()).map(|name| Name::Borrowed(*name)));
         let forged = headers.names().filter(|name| name.starts_with("x-dragoman-") || name.starts_with("x-envoy-"));
         edits.remove.extend(forged.map(|name| Name::Owned(name.into())));
-        if !self.is_native() {
-            edits.set.extend(self.upstream().rate_limits(headers, clock.epoch_seconds()));
-        }
+        let is_foreign = !self.is_native();
+        let provided = is_foreign.then(|| self.upstream().rate_limits(headers, clock.epoch_seconds()));
+        limits::tell(&mut edits, headers, self.plan.limit_headers(), provided.unwrap_or_default());
         let as_is = self.plan.inquiry.direct.as_ref().map(|direct| self.hold_as_is(direct, status, headers));
         let body = match as_is {
             None => self.hold(status, headers, clock),
@@ -198,7 +199,9 @@ impl Attempt {
         let unusable = |what| HeldBody::Unusable(self.error(what), Cause::Unusable);
         match status {
             200..=299 => {}
-            401 | 403 => return HeldBody::Unusable(self.error("refused the gateway's credential"), Cause::Credential),
+            401 | 403 if !self.target.account.is_callers => {
+                return HeldBody::Unusable(self.error("refused the gateway's credential"), Cause::Credential);
+            }
             400..=599 => return HeldBody::Refusal(Vec::new()),
             _ => return unusable("answered with a redirect or an unknown status"),
         }

@@ -3,6 +3,7 @@
 mod credential;
 mod glob;
 mod table;
+pub mod token;
 
 pub use credential::Credential;
 pub use glob::Glob;

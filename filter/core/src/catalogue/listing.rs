@@ -73,7 +73,7 @@ impl Catalogue {
             (None, Some([provider])) => {
                 // A bare name means this provider's, whoever else has one.
                 let choice = self.own(provider, name).ok()?;
-                choice.check_scope(caller).and_then(|()| choice.check_configured()).ok()?;
+                choice.check_scope(caller).and_then(|()| choice.check_configured(caller)).ok()?;
                 Card::of(choice.entry()?)
             }
             (None, _) => Card::of(self.resolve(name, caller).ok()?.entry()?),
@@ -88,7 +88,7 @@ impl Catalogue {
 
     fn is_visible(&self, entry: &Entry, caller: &Caller) -> bool {
         entry.is_enabled()
-            && entry.provider.missing.is_none()
+            && (entry.provider.missing.is_none() || caller.brought(&entry.provider.name).is_some())
             && entry.is_in_scope(caller)
             // Whoever asks for that name gets what the alias stands for.
             && (self.aliases.is_empty() || !self.is_alias(&entry.full_name()))

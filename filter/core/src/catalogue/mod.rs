@@ -155,6 +155,11 @@ impl Catalogue {
         self.called(untagged(provider, id)).find(|entry| Rc::ptr_eq(&entry.provider, provider))
     }
 
+    /// What a provider's model costs, as far as known.
+    pub(crate) fn price(&self, provider: &Rc<Provider>, id: &str) -> Price {
+        self.known(provider, id).map(Entry::price).unwrap_or_default()
+    }
+
     /// Whether a provider of this name has a model of this name or id here.
     #[must_use]
     pub fn lists(&self, provider: &str, model: &str) -> bool {

@@ -77,9 +77,12 @@ impl<'a> Choice<'a> {
         caller.check_scope(&self.provider.name, self.name()).map_err(refused)
     }
 
-    /// Whether its provider has what it needs.
-    pub(crate) fn check_configured(&self) -> Result<(), Error> {
+    /// Whether its provider has what it needs, or the caller brings it.
+    pub(crate) fn check_configured(&self, caller: &Caller) -> Result<(), Error> {
         let Some(missing) = &self.provider.missing else { return Ok(()) };
+        if caller.brought(&self.provider.name).is_some() {
+            return Ok(());
+        }
         Err(Error::new(
             Kind::UpstreamUnavailable,
             format!("The provider `{}` is not configured: {missing}.", self.provider.name),
@@ -121,7 +124,7 @@ impl Catalogue {
 
     /// What a name means that is no alias, if the caller may have it now.
     pub(super) fn find<'a>(&'a self, name: &'a str, caller: &Caller) -> Result<Choice<'a>, Error> {
-        self.find_checked(name, &|choice| choice.check_scope(caller).and_then(|()| choice.check_configured()))
+        self.find_checked(name, &|choice| choice.check_scope(caller).and_then(|()| choice.check_configured(caller)))
     }
 
     /// What a name means that is no alias, if it passes the check. A bare name is one model of those that do.

@@ -73,7 +73,7 @@ fn holder(scope: &Value) -> Caller {
     let mut file = file();
     file["keys"] = json!([key]);
     // The hash is that of this word.
-    gateway(&file).keys.admit(Some(crate::auth::Credential(b"test")), &Epoch).unwrap()
+    gateway(&file).keys.admit(Some(crate::auth::Credential(b"test")), &Epoch, &()).unwrap()
 }
 
 fn meaning(gateway: &Gateway, name: &str, caller: &Caller) -> Result<String, (Kind, String)> {

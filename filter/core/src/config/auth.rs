@@ -1,16 +1,16 @@
 //! The sections of access: tokens of an issuer, keys of the admin API, users of the console.
 
-use alloc::{borrow::ToOwned, string::String, vec::Vec};
+use alloc::{borrow::ToOwned, format, string::String, vec::Vec};
 
 use super::{
     collection::List,
     fields::{Fields, Nested, Section},
     form::{Choice, Flag},
     raw::{Auth, BaseUrl, Credential},
-    reference::Silence,
     text::{FILE, LABEL, SHA256},
-    url::BASE_URL,
+    url::KEYS_URL,
 };
+use crate::secret::Secret;
 
 /// Tokens that Envoy verifies, and what in them is what.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,7 +32,7 @@ pub struct Jwt {
 /// Where the signing keys of tokens are found.
 #[derive(Debug, Clone, PartialEq)]
 pub enum JwtKeys {
-    /// At a URL.
+    /// At a URL, whose path is as it was written, its query included.
     Url(BaseUrl),
     /// In a file.
     File(String),
@@ -47,6 +47,32 @@ pub struct Algorithm {
     pub name: &'static str,
     /// Whether one secret signs and verifies.
     pub symmetric: bool,
+}
+
+impl Algorithm {
+    /// The least length of a secret for it: that of its hash (RFC 7518, 3.2).
+    #[must_use]
+    pub const fn secret_bytes(self) -> usize {
+        match self.name.as_bytes() {
+            [.., b'3', b'8', b'4'] => 48,
+            [.., b'5', b'1', b'2'] => 64,
+            _ => 32,
+        }
+    }
+}
+
+impl Jwt {
+    /// Whether a secret is long enough for all algorithms that it is to sign with.
+    ///
+    /// # Errors
+    /// How long it must be.
+    pub fn check_secret(&self, secret: &Secret) -> Result<(), String> {
+        let least = self.algorithms.iter().map(|algorithm| algorithm.secret_bytes()).max().unwrap_or_default();
+        if secret.expose().len() < least {
+            return Err(format!("is shorter than {least} bytes, and could be found out from a token"));
+        }
+        Ok(())
+    }
 }
 
 /// What tokens must allow.
@@ -160,7 +186,6 @@ const ROLE: Choice<Role> = Choice { first: ("operator", Role::Operator), rest: &
 impl Section for Auth {
     const NAME: &'static str = "auth";
     const DOC: &'static str = "Who may ask.";
-    const PENDING: &'static [(&'static str, Silence)] = &[("jwt", Silence::Unsafe)];
 
     fn declare<F: Fields<Self>>(fields: &mut F) -> Self {
         Self {
@@ -185,7 +210,7 @@ impl Section for Jwt {
             fields.many("audiences", &List(LABEL), |jwt| &jwt.audiences, "For whom they are. Default: anyone.");
         let url = fields.optional(
             "jwks_url",
-            &BASE_URL,
+            &KEYS_URL,
             |jwt| match &jwt.keys {
                 JwtKeys::Url(url) => Some(url),
                 JwtKeys::File(_) | JwtKeys::Secret(_) => None,
@@ -235,7 +260,22 @@ impl Section for Jwt {
             (None, _, Some(secret)) => JwtKeys::Secret(secret),
             (None, file, None) => JwtKeys::File(file.unwrap_or_default()),
         };
-        Self { issuer, audiences, keys, algorithms, scopes, claims }
+        let jwt = Self { issuer, audiences, keys, algorithms, scopes, claims };
+        match &jwt.keys {
+            JwtKeys::Secret(Credential::Value(secret)) if fields.is_sound("/secret") => {
+                if let Err(wrong) = jwt.check_secret(secret) {
+                    fields.report("/secret", &wrong);
+                }
+            }
+            JwtKeys::Url(url) if fields.is_sound("/jwks_url") && !url.tls && !url.is_loopback() => {
+                fields.report(
+                    "/jwks_url",
+                    "is neither https nor on this machine: who is on the way could choose the keys",
+                );
+            }
+            JwtKeys::Url(_) | JwtKeys::File(_) | JwtKeys::Secret(_) => {}
+        }
+        jwt
     }
 }
 
@@ -259,26 +299,50 @@ impl Section for JwtScopes {
 
 impl Section for JwtClaims {
     const NAME: &'static str = "jwt_claims";
-    const DOC: &'static str = "Which claim of a token is which attribute of a key.";
+    const DOC: &'static str = "Which claim of a token is which attribute of a key. Claims are text of 1 to 128 characters, lists of up to \
+        128 such (`models`, `providers` and `cost_tags` also one text with spaces or commas) or, for `labels`, an object of text. A \
+        token that lacks a claim is as a key without that attribute; one whose list is empty may use nothing, and one with a claim \
+        that is `null` is refused, whichever it is. Tokens have no budgets of their own and bring no credentials: limits hold for each identifier, team and label.";
 
     fn declare<F: Fields<Self>>(fields: &mut F) -> Self {
         Self {
-            id: fields.defaulted("id", &LABEL, "sub".to_owned(), |claims| &claims.id, "The identifier."),
-            name: fields.optional("name", &LABEL, |claims| claims.name.as_ref(), "The name."),
-            team: fields.optional("team", &LABEL, |claims| claims.team.as_ref(), "The team."),
+            id: fields.defaulted(
+                "id",
+                &LABEL,
+                "sub".to_owned(),
+                |claims| &claims.id,
+                "The identifier; that of a key in the file, or `anonymous`, is refused.",
+            ),
+            name: fields.optional(
+                "name",
+                &LABEL,
+                |claims| claims.name.as_ref(),
+                "The name. Without it, the identifier.",
+            ),
+            team: fields.optional(
+                "team",
+                &LABEL,
+                |claims| claims.team.as_ref(),
+                "The team. Without it, none, whose limits do not hold.",
+            ),
             environment: fields.optional(
                 "environment",
                 &LABEL,
                 |claims| claims.environment.as_ref(),
-                "The environment.",
+                "The environment. Without it, any that the request names.",
             ),
             providers: fields.optional(
                 "providers",
                 &LABEL,
                 |claims| claims.providers.as_ref(),
-                "The providers it may use.",
+                "The providers it may use. Without it, all.",
             ),
-            models: fields.optional("models", &LABEL, |claims| claims.models.as_ref(), "The models it may use."),
+            models: fields.optional(
+                "models",
+                &LABEL,
+                |claims| claims.models.as_ref(),
+                "The models it may use. Without it, all.",
+            ),
             labels: fields.optional("labels", &LABEL, |claims| claims.labels.as_ref(), "The labels."),
             cost_tags: fields.optional("cost_tags", &LABEL, |claims| claims.cost_tags.as_ref(), "The cost tags."),
             routing: fields.optional(

@@ -24,10 +24,6 @@ impl Section for Config {
     const PENDING: &'static [(&'static str, Silence)] = &[
         ("admin", Silence::Harmless),
         ("console", Silence::Harmless),
-        ("limits", Silence::Unsafe),
-        ("soft_threshold", Silence::Harmless),
-        ("limits_backend", Silence::Unsafe),
-        ("environments", Silence::Unsafe),
         ("policy", Silence::Harmless),
         ("cache", Silence::Unsafe),
         ("log", Silence::Harmless),
@@ -91,7 +87,7 @@ impl Section for Config {
                 &RATIO,
                 Decimal::thousandths(800),
                 |config| &config.soft_threshold,
-                "The part of a limit or budget from which answers warn.",
+                "The part of a budget from which answers warn.",
             ),
             limits_backend: fields.defaulted(
                 "limits_backend",

@@ -28,6 +28,12 @@ impl Endpoint<'_> {
 }
 
 impl Provider {
+    /// Where it is itself, whatever its accounts say.
+    #[must_use]
+    pub(crate) fn endpoint(&self) -> Endpoint<'_> {
+        self.at(0, (&self.base_url, self.cluster.as_ref()))
+    }
+
     /// All places where it is reached, its own first.
     #[must_use]
     pub fn endpoints(&self) -> Vec<Endpoint<'_>> {
@@ -54,7 +60,7 @@ impl Provider {
     #[must_use]
     pub(crate) fn places(&self) -> (Vec<Endpoint<'_>>, Vec<usize>) {
         let own = (&self.base_url, self.cluster.as_ref());
-        let mut endpoints = vec![self.at(0, own)];
+        let mut endpoints = vec![self.endpoint()];
         let mut known: HashMap<_, usize> = HashMap::from_iter([(own, 0)]);
         let places = self.accounts.iter().map(|account| {
             let place = (account.base_url.as_ref().unwrap_or(own.0), account.cluster.as_ref().or(own.1));
@@ -69,10 +75,13 @@ impl Provider {
 
     /// A full stop cannot stand in a provider's name.
     fn at<'a>(&self, index: usize, (base_url, cluster): (&'a BaseUrl, Option<&String>)) -> Endpoint<'a> {
+        // Not by its name, which may be any text.
+        let environment = self.environment.filter(|_| self.is_elsewhere);
+        let environment = environment.map(|place| format!(".e{place}")).unwrap_or_default();
         let cluster = match (cluster, index) {
             (Some(cluster), _) => cluster.clone(),
-            (None, 0) => format!("dragoman_{}", self.name),
-            (None, index) => format!("dragoman_{}.{index}", self.name),
+            (None, 0) => format!("dragoman_{}{environment}", self.name),
+            (None, index) => format!("dragoman_{}{environment}.{index}", self.name),
         };
         Endpoint { cluster, base_url }
     }

@@ -1,6 +1,7 @@
 //! Environments: what is otherwise for requests that name one.
 
 use alloc::{string::String, vec::Vec};
+use core::mem;
 
 use super::{
     collection::{ByName, List, Named},
@@ -8,9 +9,10 @@ use super::{
     form::Flag,
     key::Team,
     limit::Limit,
-    raw::{Account, BaseUrl, Credential, Key},
+    provider::OWN_ACCOUNT,
+    raw::{Account, AuthMode, BaseUrl, Config, Credential, Key, Provider},
     router::Router,
-    routing::{ROUTING, Routing},
+    routing::{ROUTING, Routing, Strategy},
     text::{LABEL, PROVIDER_NAME, ROUTER_NAME},
     url::BASE_URL,
 };
@@ -47,6 +49,136 @@ pub struct ProviderOverride {
     pub accounts: Option<Vec<Account>>,
     /// Whether it takes part.
     pub enabled: Option<bool>,
+}
+
+impl Config {
+    /// The file as it is in its environments, in their order.
+    pub fn environments(&self) -> impl Iterator<Item = Self> {
+        (0..self.environments.len()).map(|place| {
+            let mut config = self.clone();
+            let _ = config.enter(place);
+            config
+        })
+    }
+
+    /// Makes the file what it is in an environment. Nothing is copied, because what copies a whole file is a large part of the
+    /// module; so it is done in place, and undone by [`leave`](Self::leave). What the environment had of its own is gone after that.
+    pub(crate) fn enter(&mut self, place: usize) -> Outside {
+        let Some(environment) = self.environments.get_mut(place) else { return Outside::default() };
+        let Environment { teams, routers, routing, limits, providers, .. } = environment;
+        let mut outside = Outside {
+            teams: replace(&mut self.teams, mem::take(teams), |team| &team.name),
+            routers: replace(&mut self.routers, mem::take(routers), |router| &router.name),
+            routing: replace(&mut self.routing, mem::take(routing), |(name, _)| name),
+            limits: replace(&mut self.limits, mem::take(limits), |limit| &limit.name),
+            providers: Vec::new(),
+        };
+        for other in mem::take(providers) {
+            if let Some(index) = self.providers.iter().position(|provider| provider.name == other.name)
+                && let Some(provider) = self.providers.get_mut(index)
+            {
+                outside.providers.push((index, other.swap(provider, Some(place))));
+            }
+        }
+        outside
+    }
+
+    pub(crate) fn leave(&mut self, outside: Outside) {
+        outside.teams.restore(&mut self.teams);
+        outside.routers.restore(&mut self.routers);
+        outside.routing.restore(&mut self.routing);
+        outside.limits.restore(&mut self.limits);
+        for (index, was) in outside.providers {
+            if let Some(provider) = self.providers.get_mut(index) {
+                let _ = was.swap(provider, None);
+            }
+        }
+    }
+
+    /// All keys, each with the environment that it is bound to: a key is known wherever it is presented, or it would be a
+    /// stranger's in another environment.
+    pub fn all_keys(&self) -> impl Iterator<Item = (&Key, Option<&String>)> {
+        let top = self.keys.iter().map(|key| (key, key.environment.as_ref()));
+        top.chain(
+            self.environments
+                .iter()
+                .flat_map(|environment| environment.keys.iter().map(move |key| (key, Some(&environment.name)))),
+        )
+    }
+
+    /// The keys that may be used in an environment, by its place, or at the top level.
+    pub(crate) fn keys_within(&self, place: Option<usize>) -> impl Iterator<Item = (&Key, Option<&String>)> {
+        let here = place.and_then(|place| self.environments.get(place)).map(|environment| &environment.name);
+        self.all_keys().filter(move |(_, bound)| bound.is_none() || *bound == here)
+    }
+}
+
+/// What the top level has in the place of what an environment has.
+#[derive(Debug, Default)]
+pub(crate) struct Outside {
+    teams: Replaced<Team>,
+    routers: Replaced<Router>,
+    routing: Replaced<(String, Strategy)>,
+    limits: Replaced<Limit>,
+    providers: Vec<(usize, ProviderOverride)>,
+}
+
+/// Elements that others stand in for, by their places, and how many there were.
+#[derive(Debug)]
+struct Replaced<T> {
+    elements: Vec<(usize, T)>,
+    length: usize,
+}
+
+impl<T> Default for Replaced<T> {
+    fn default() -> Self {
+        Self { elements: Vec::new(), length: usize::MAX }
+    }
+}
+
+impl<T> Replaced<T> {
+    fn restore(self, elements: &mut Vec<T>) {
+        elements.truncate(self.length);
+        for (index, was) in self.elements {
+            if let Some(element) = elements.get_mut(index) {
+                *element = was;
+            }
+        }
+    }
+}
+
+/// Puts elements in the place of those of the same name, and the others behind all.
+fn replace<T>(elements: &mut Vec<T>, others: Vec<T>, name: impl Fn(&T) -> &String) -> Replaced<T> {
+    let mut replaced = Replaced { elements: Vec::new(), length: elements.len() };
+    for other in others {
+        let index = elements.iter().position(|element| name(element) == name(&other));
+        match index.and_then(|index| Some((index, elements.get_mut(index)?))) {
+            Some((index, element)) => replaced.elements.push((index, mem::replace(element, other))),
+            None => elements.push(other),
+        }
+    }
+    replaced
+}
+
+impl ProviderOverride {
+    /// Makes a provider what it is in an environment, at this place; and says what it was, which the same undoes.
+    fn swap(self, provider: &mut Provider, place: Option<usize>) -> Self {
+        let credential =
+            self.credential.map(|credential| [Account::new(OWN_ACCOUNT, Some(credential), AuthMode::ApiKey)]);
+        let accounts = self.accounts.or_else(|| credential.map(Vec::from));
+        // With the same URLs as elsewhere the clusters are the same, too.
+        let is_elsewhere =
+            self.base_url.is_some() || accounts.iter().flatten().any(|account| account.base_url.is_some());
+        provider.is_elsewhere = place.is_some() && is_elsewhere;
+        provider.environment = place.filter(|_| is_elsewhere || accounts.is_some());
+        Self {
+            name: self.name,
+            base_url: self.base_url.map(|base_url| mem::replace(&mut provider.base_url, base_url)),
+            credential: None,
+            accounts: accounts.map(|accounts| mem::replace(&mut provider.accounts, accounts)),
+            enabled: self.enabled.map(|enabled| mem::replace(&mut provider.enabled, enabled)),
+        }
+    }
 }
 
 impl Named for Environment {

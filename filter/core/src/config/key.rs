@@ -18,6 +18,9 @@ use super::{
     time::TIME,
 };
 
+/// Who asks without a key, as logs and metrics call them: nobody else may be called so.
+pub const ANONYMOUS: &str = "anonymous";
+
 /// Several keys that share a budget and limits.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Team {
@@ -50,13 +53,7 @@ pub struct Byok {
 impl Section for Key {
     const NAME: &'static str = "key";
     const DOC: &'static str = "A client's key: who it is and what it may use.";
-    const PENDING: &'static [(&'static str, Silence)] = &[
-        ("team", Silence::Harmless),
-        ("environment", Silence::Unsafe),
-        ("budgets", Silence::Unsafe),
-        ("cost_tags", Silence::Harmless),
-        ("byok", Silence::Unsafe),
-    ];
+    const PENDING: &'static [(&'static str, Silence)] = &[("cost_tags", Silence::Harmless)];
 
     fn declare<F: Fields<Self>>(fields: &mut F) -> Self {
         let id = fields.required("id", &LABEL, |key| &key.id, "Its identifier, unique.");
@@ -132,7 +129,6 @@ impl Named for Team {
 impl Section for Team {
     const NAME: &'static str = "team";
     const DOC: &'static str = "Several keys that share a budget and limits.";
-    const PENDING: &'static [(&'static str, Silence)] = &[("budgets", Silence::Unsafe)];
 
     fn declare<F: Fields<Self>>(fields: &mut F) -> Self {
         Self {

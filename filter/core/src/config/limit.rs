@@ -10,10 +10,12 @@ use super::{
     form::{Bare, Choice, Flag, Form, Parsed, Writer, write_text},
     node::Node,
     number::{AMOUNT, Decimal},
+    raw::BaseUrl,
     reader::Reader,
     reference::{Reference, Shape},
     text::{LABEL, MODEL_GLOB},
     time::TIMEOUT,
+    url::BASE_URL,
 };
 
 /// One limit. All that match a request are checked, each on its own.
@@ -109,6 +111,8 @@ pub enum LimitsBackend {
 pub struct RatelimitService {
     /// The Envoy cluster that it is.
     pub cluster: String,
+    /// Where it is, where the cluster is rendered.
+    pub url: Option<BaseUrl>,
     /// The domain that it knows the limits by.
     pub domain: String,
     /// How long it is waited for.
@@ -141,6 +145,9 @@ const PERIOD: Choice<Period> = Choice {
     first: ("second", Period::Second),
     rest: &[("minute", Period::Minute), ("hour", Period::Hour), ("day", Period::Day), ("month", Period::Month)],
 };
+
+/// The greatest limit of what is under way at one time: each of those is remembered.
+pub(crate) const MOST_AT_ONCE: u64 = 4_096;
 
 const ON_ERROR: Choice<OnError> = Choice { first: ("allow", OnError::Allow), rest: &[("deny", OnError::Deny)] };
 
@@ -199,6 +206,10 @@ impl Section for Limit {
             ),
         };
         let is_known = fields.is_sound("/of") && fields.is_sound("/per");
+        let is_countable = limit.max.whole().is_none_or(|max| max <= MOST_AT_ONCE);
+        if limit.of == Measure::Concurrency && !is_countable && is_known && fields.is_sound("/max") {
+            fields.report("/max", "is more than 4096, which is as many as are counted at once");
+        }
         match (limit.of, limit.per) {
             (Measure::Concurrency, Some(_)) if is_known => {
                 fields.report("/per", "does not go with concurrency, which is counted at once");
@@ -255,6 +266,12 @@ impl Section for RatelimitService {
     fn declare<F: Fields<Self>>(fields: &mut F) -> Self {
         Self {
             cluster: fields.required("cluster", &LABEL, |service| &service.cluster, "The Envoy cluster that it is."),
+            url: fields.optional(
+                "url",
+                &BASE_URL,
+                |service| service.url.as_ref(),
+                "Where it is, for a rendered Envoy, which gets that cluster: gRPC, so HTTP/2. Default: `http://CLUSTER:8081`.",
+            ),
             domain: fields.defaulted(
                 "domain",
                 &LABEL,

@@ -44,6 +44,7 @@ use self::{
     reader::Reader,
 };
 
+pub(crate) use self::limit::MOST_AT_ONCE;
 pub(crate) use self::{
     aliases::ends,
     time::{parse_date, print_millis},
@@ -55,7 +56,7 @@ pub use self::{
     catalogue::{Catalogue, Model, Price},
     endpoint::Endpoint,
     environment::{Environment, ProviderOverride},
-    key::{Byok, KeyRouting, Team},
+    key::{ANONYMOUS, Byok, KeyRouting, Team},
     limit::{Limit, LimitTarget, LimitsBackend, Measure, OnError, Period, RatelimitService, Scope},
     listen::Cors,
     number::Decimal,

@@ -22,7 +22,7 @@ use super::{
 use crate::provider::{self, Kind};
 
 /// The name of the account that a provider's own `credential` makes.
-const OWN_ACCOUNT: &str = "default";
+pub(super) const OWN_ACCOUNT: &str = "default";
 
 const KIND: Choice<Kind> = Choice { first: provider::FIRST, rest: provider::OTHERS };
 const STREAM_USAGE: Choice<StreamUsage> =
@@ -122,6 +122,8 @@ impl Section for Provider {
             timeouts,
             headers,
             enabled,
+            environment: None,
+            is_elsewhere: false,
         }
     }
 }

@@ -149,6 +149,10 @@ pub struct Provider {
     pub headers: Vec<(String, Credential)>,
     /// Whether it takes part.
     pub enabled: bool,
+    /// Where it is another one than at the top level, in its places or its credentials: which environment makes it so, by its place.
+    pub environment: Option<usize>,
+    /// Whether it is so in its places, and has clusters of its own, named by the environment's.
+    pub is_elsewhere: bool,
 }
 
 /// What is spoken with a provider, other than its kind's own API.
@@ -299,14 +303,6 @@ pub struct Retry {
     pub cooldown: Cooldown,
 }
 
-impl Auth {
-    /// Whether a caller must have a key, where these are the file's.
-    #[must_use]
-    pub fn is_required(&self, keys: &[Key]) -> bool {
-        self.required.unwrap_or_else(|| !keys.is_empty() || self.jwt.is_some())
-    }
-}
-
 impl Provider {
     /// Where attempts at it run. A cluster that somebody else wrote carries the module only if the file says so.
     #[must_use]
@@ -321,6 +317,12 @@ impl Provider {
 }
 
 impl Config {
+    /// Whether a caller must have a key or a token.
+    #[must_use]
+    pub fn requires_keys(&self) -> bool {
+        self.auth.required.unwrap_or_else(|| self.auth.jwt.is_some() || self.all_keys().next().is_some())
+    }
+
     /// The longest time to the first content, over all tries, that the file or a router in it allows.
     #[must_use]
     pub fn longest_deadline(&self) -> Duration {

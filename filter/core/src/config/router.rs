@@ -135,7 +135,7 @@ impl Named for Router {
 impl Section for Router {
     const NAME: &'static str = "router";
     const DOC: &'static str = "What `/router/{name}/` does with a request.";
-    const PENDING: &'static [(&'static str, Silence)] = &[("cache", Silence::Unsafe), ("rate_limit", Silence::Unsafe)];
+    const PENDING: &'static [(&'static str, Silence)] = &[("cache", Silence::Unsafe)];
 
     fn declare<F: Fields<Self>>(fields: &mut F) -> Self {
         Self {

@@ -1,7 +1,7 @@
-//! Every place of the file where a secret may stand: whoever prints or hands over a configuration goes through all of them.
+//! Every place of the file where a secret may stand that the module needs: whoever hands over a configuration goes through all of
+//! them. The one that it does not need, and so never gets, is that of tokens, which Envoy verifies.
 
 use super::{
-    auth::JwtKeys,
     key::KeyRouting,
     raw::{Account, Config, Credential, Key},
     router::Router,
@@ -14,7 +14,7 @@ type Place<'p> = [&'p str; 3];
 type Visit<'v> = &'v mut dyn FnMut(Place<'_>, &mut Credential);
 
 impl Config {
-    /// Calls `visit` with each credential of the document, headers of providers included: which of them are secret cannot be
+    /// Calls `visit` with each credential of the document that the module uses, headers of providers included: which of them are secret cannot be
     /// told.
     pub fn visit_credentials(&mut self, visit: Visit<'_>) {
         for provider in &mut self.providers {
@@ -22,9 +22,6 @@ impl Config {
             for (header, secret) in &mut provider.headers {
                 visit(["HEADER", &provider.name, header], secret);
             }
-        }
-        if let Some(JwtKeys::Secret(secret)) = self.auth.jwt.as_mut().map(|jwt| &mut jwt.keys) {
-            visit(["JWT", "SECRET", ""], secret);
         }
         visit_keys(&mut self.keys, visit);
         visit_routing(&mut self.routing, visit);

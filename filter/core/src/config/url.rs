@@ -9,7 +9,7 @@ use alloc::{
 };
 use core::{
     fmt,
-    net::{Ipv4Addr, Ipv6Addr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
 
 use super::{
@@ -27,7 +27,33 @@ pub(super) const BASE_URL: Parsed<BaseUrl> = Parsed {
     stand_in: || BaseUrl { tls: true, host: String::new(), port: 443, path: String::new(), api_version: None },
 };
 
+/// The URL of a document: its path is taken as it is written, with its query.
+pub(super) const KEYS_URL: Parsed<BaseUrl> = Parsed {
+    what: "a URL such as https://issuer.example/keys.json",
+    parse: |text| {
+        let (address, query) = text.split_once('?').map_or((text, None), |(address, query)| (address, Some(query)));
+        let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/?%".contains(&byte);
+        if !query.unwrap_or_default().bytes().all(is_allowed) {
+            return Err("has a query with invalid characters");
+        }
+        let mut url = parse_base_url(address)?;
+        if address.ends_with('/') {
+            url.path.push('/');
+        }
+        url.path.extend(query.into_iter().flat_map(|query| ["?", query]));
+        Ok(url)
+    },
+    ..BASE_URL
+};
+
 impl BaseUrl {
+    /// Whether it leads to this machine.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        let address = self.host.parse::<IpAddr>();
+        address.map_or(self.host == "localhost", |address| address.is_loopback())
+    }
+
     /// `host`, or `host:port` where the port is not the scheme's own: what `:authority` says.
     #[must_use]
     pub fn authority(&self) -> String {

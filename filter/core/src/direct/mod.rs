@@ -24,7 +24,9 @@ use self::{
 use crate::{
     auth::Caller,
     catalogue::Choice,
-    dialect::openai_chat::{ChatRequest, MODEL, STREAM, checked_name, describe, is_flex, model_name, scan_request},
+    dialect::openai_chat::{
+        Bounds, ChatRequest, Contents, MODEL, STREAM, checked_name, describe, is_flex, model_name, scan_request,
+    },
     error::{Error, Kind, Shape},
     gateway::Provider,
     json::{Failure, Found, Scanner},
@@ -72,7 +74,9 @@ impl Call {
             let in_body = || format.calls.contains(&called).then_some(Place::Body);
             (in_path.or_else(apart).or_else(in_body).unwrap_or(Place::Nowhere), path)
         });
-        let tells_tokens = method == "POST" && (place != Place::Nowhere || is_known(called));
+        // Also where the model is none of the catalogue's: a tuned one.
+        let has_verb = is_gemini && Place::has_verb(path);
+        let tells_tokens = method == "POST" && (place != Place::Nowhere || has_verb || is_known(called));
         Self {
             provider: Rc::clone(provider),
             format,
@@ -115,7 +119,7 @@ impl Call {
     pub(crate) fn check(&self, caller: &Caller, method: &str, is_json: Option<bool>) -> Result<(), Error> {
         let refuse = |message: String| Err(Error::new(Kind::PermissionDenied, message));
         caller.check_provider(&self.provider.name).or_else(refuse)?;
-        Choice::unlisted(&self.provider, "").check_configured()?;
+        Choice::unlisted(&self.provider, "").check_configured(caller)?;
         if caller.is_limited_to_models() && !self.place.is_known(method, is_json, &self.query) {
             return refuse(
                 "This key is for certain models, and this request does not name its model in a known place.".into(),
@@ -145,6 +149,7 @@ impl Call {
         length: usize,
     ) -> Result<(Request, ChatRequest), Error> {
         let is_lenient = matches!(self.place, Place::Nowhere);
+        let is_known = matches!(scanned, Some(Ok(_)));
         let found = match scanned {
             None => Found::default(),
             Some(Ok(found)) => found,
@@ -164,10 +169,14 @@ impl Call {
             Place::Body if self.format.streaming.contains(&&*self.path) => found.text(STREAM) != Some("false"),
             Place::Body | Place::Deployment(_) | Place::Nowhere => found.text(STREAM) == Some("true"),
         };
-        let (flex, others) = (is_flex(&found), found.noticed_others);
+        let flex = is_flex(&found);
+        // Of a form nothing is text.
+        let contents = Contents::of(&found, if is_known { length } else { 0 });
+        let bounds = Bounds::of(&found);
         let asked = if self.is_asked_for_tokens() { found } else { Found::default() };
         let mut request = ChatRequest::read(Ok(asked), length)?;
-        (request.stream, request.flex, request.contents.names_others) = (is_stream, flex, others > 0);
+        (request.stream, request.flex) = (is_stream, flex);
+        (request.contents, request.bounds) = (contents, bounds);
         let model = match &self.place {
             Place::Path(name, _) | Place::Deployment(name) | Place::Apart(Some(name)) => {
                 Some(checked_name(name.clone())?)

@@ -41,6 +41,11 @@ impl Place {
         Some(Self::Path(uri::decode(name).unwrap_or_default(), verb.into()))
     }
 
+    /// Whether a path ends in one of Gemini's verbs.
+    pub(super) fn has_verb(path: &str) -> bool {
+        path.rsplit_once(':').is_some_and(|(_, verb)| VERBS.contains(&verb))
+    }
+
     /// The place beside one of Gemini's verbs; it is taken out of the query.
     pub(super) fn beside_verb(path: &str, query: &mut String) -> Option<Self> {
         if !VERBS.contains(&path) {

@@ -23,6 +23,12 @@ use crate::{
     surface::{has_escaped_slash, is_version},
 };
 
+/// What a path ends in that generates nothing and is not billed.
+const FREE: &[&str] = &["count_tokens", "countTokens", "input_tokens", "moderations", "show"];
+
+/// What it ends in where tokens are read, and none are written.
+const WITHOUT_TEXT: &[&str] = &["batchEmbedContents", "embed", "embedContent", "embeddings", "rerank"];
+
 /// See the module's documentation.
 #[derive(Debug)]
 pub(crate) struct Request {
@@ -46,7 +52,9 @@ impl Request {
         let provider = &self.call.provider;
         let unavailable = |message| Error::new(Kind::UpstreamUnavailable, message);
         let target = |model: &str, fits: &dyn Fn(&Account) -> bool| {
-            let mut usable = provider.accounts.iter().filter(|account| account.missing.is_none());
+            let brought = caller.brought(&provider.name);
+            let kept = brought.is_none().then_some(&provider.accounts).into_iter().flatten();
+            let mut usable = brought.into_iter().chain(kept).filter(|account| account.missing.is_none());
             let account = usable.find(|account| fits(account)).map(Rc::clone);
             let account = account
                 .ok_or_else(|| unavailable(format!("The provider `{}` has no account for this.", provider.name)))?;
@@ -168,6 +176,16 @@ impl Request {
     /// The format of the answer.
     pub(crate) const fn format(&self) -> &'static Format {
         self.call.format
+    }
+
+    /// Which of its tokens cost something: its own, and those of its answer.
+    pub(crate) fn costs(&self) -> (bool, bool) {
+        let Call { path, place, tells_tokens, .. } = &self.call;
+        // Not anywhere in it: the caller chooses the model's name.
+        let said = if let Place::Path(_, verb) = place { verb } else { path };
+        let word = said.rsplit(['/', ':']).next().unwrap_or_default();
+        let costs = *tells_tokens && !FREE.contains(&word);
+        (costs, costs && !WITHOUT_TEXT.contains(&word))
     }
 
     /// Whether its answer can tell tokens that nobody else has counted.

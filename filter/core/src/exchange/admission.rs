@@ -2,7 +2,10 @@
 
 use alloc::{format, rc::Rc, string::String};
 
-use super::listing::{Listing, live_metrics, models, ready};
+use super::{
+    brought::{Brought, bring},
+    listing::{Listing, live_metrics, models, ready},
+};
 use crate::{
     auth::{Caller, Credential},
     body::Kept,
@@ -22,6 +25,8 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Reading {
     pub(super) caller: Caller,
+    /// What it brings for a provider that is not known yet.
+    pub(super) brought: Brought,
     pub(super) asks: Asks,
     pub(super) query: String,
     /// Envoy's id of the request.
@@ -31,6 +36,17 @@ pub(super) struct Reading {
     pub(super) scanner: Option<Result<Scanner, Failure>>,
     pub(super) length: usize,
     pub(super) body: Kept,
+}
+
+impl Reading {
+    /// Who asks, and by which router.
+    pub(super) fn asker(&self) -> (Caller, Option<String>) {
+        let router = match &self.asks {
+            Asks::Chat(way) => way.router(),
+            Asks::Direct(_) => None,
+        };
+        (self.caller.clone(), router)
+    }
 }
 
 /// What is asked for.
@@ -56,11 +72,17 @@ impl OwnWay {
             Self::Ai => Way::Ai,
         }
     }
+
+    /// The router that is named.
+    pub(super) fn router(&self) -> Option<String> {
+        if let Self::Router(name) = self { Some(name.clone()) } else { None }
+    }
 }
 
 /// What the head says, or the answer that it already calls for.
 pub(super) fn admit(
     gateway: &Gateway,
+    caller: Result<Caller, Error>,
     headers: Headers<'_>,
     route: Route<'_>,
     (path, query): (&str, &str),
@@ -89,12 +111,16 @@ pub(super) fn admit(
         }
         Route::Health | Route::Ready | Route::Models(..) | Route::Direct(..) | Route::Api(..) => {}
     }
-    let admitted = gateway.keys.admit(Credential::of(headers, query), around.clock);
-    let caller = admitted.map_err(|refusal| refuse(Kind::InvalidApiKey, refusal.message().into()))?;
-    if let Route::Models(way, _) | Route::Api(way, _) = route
-        && let Way::Router(name) = way
-        && !gateway.routing.has_router(name)
+    let asked = call.as_ref().map(|call| &**call.provider());
+    let brought = caller.and_then(|caller| bring(gateway, caller, headers, asked));
+    let (caller, brought) = brought.map_err(|error| error.reply(shape))?;
+    if let Some(name) = caller.key().and_then(|key| key.routing.as_deref())
+        && !gateway.routing.has_named(name)
     {
+        let message = format!("The token names the routing configuration `{name}`, and there is none.");
+        return Err(refuse(Kind::PermissionDenied, message));
+    }
+    if let Some(name) = route.router().filter(|name| !gateway.routing.has_router(name)) {
         return Err(refuse(Kind::NotFound, format!("There is no router `{name}` here.")));
     }
     let media = media_type(headers).map_err(|error| error.reply(shape))?;
@@ -117,7 +143,7 @@ pub(super) fn admit(
             let listing = Listing { name, query, caller: &caller, providers: providers.as_deref() };
             return Err(models(gateway, &listing, shape));
         }
-        (Route::Api(_, Endpoint::LiveMetrics), None) => return Err(live_metrics(&caller, around)),
+        (Route::Api(_, Endpoint::LiveMetrics), None) => return Err(live_metrics(gateway, &caller, around)),
         (Route::Api(way, Endpoint::ChatCompletions), None) => {
             let way = match way {
                 Way::Default => OwnWay::Default,
@@ -137,7 +163,7 @@ pub(super) fn admit(
         return Err(too_large(gateway.max_body).reply(shape));
     }
     let exchange = headers.text("x-request-id").unwrap_or_default().replace('-', "");
-    Ok(Reading { caller, asks, query: stripped, exchange, shape, scanner, length: 0, body: Kept::default() })
+    Ok(Reading { caller, brought, asks, query: stripped, exchange, shape, scanner, length: 0, body: Kept::default() })
 }
 
 /// What a body says that it is.

@@ -4,9 +4,12 @@ use alloc::string::String;
 
 use crate::{
     host::Clock,
+    limit::LIMIT_HEADER,
     plan::{Mode, Next, Plan},
     step::Reply,
 };
+
+use super::limiting::denied;
 
 /// A response head on the client's stream, as far as it must be read to know whose it is.
 pub trait Head {
@@ -14,6 +17,8 @@ pub trait Head {
     fn status(&mut self) -> u16;
     /// Envoy's response code details.
     fn details(&mut self) -> String;
+    /// A header.
+    fn header(&mut self, name: &str) -> Option<String>;
 }
 
 /// What a response head on the client's stream is.
@@ -55,6 +60,9 @@ pub(super) fn arrival(plan: &Plan, head: &mut dyn Head, clock: &dyn Clock) -> Ar
     // Without a reason it is the attempt's own, made where it could not find the plan.
     if details.is_empty() {
         return Arrival::Judged;
+    }
+    if let Some(reply) = denied(plan, &details, || head.header(LIMIT_HEADER), clock.now()) {
+        return Arrival::Instead(reply);
     }
     // Behind its router Envoy has made all the tries that it will make.
     match plan.lost(status, &details, clock.now()) {

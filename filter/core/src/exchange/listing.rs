@@ -48,8 +48,12 @@ pub(super) fn ready(gateway: &Gateway) -> Reply {
     Reply::json(503, br#"{"status":"no provider is configured"}"#.to_vec())
 }
 
-/// What is known of the targets that a caller may use.
-pub(super) fn live_metrics(caller: &Caller, around: &Surroundings<'_>) -> Reply {
-    let is_shown = |name: NameRef<'_>| caller.may_use(name.provider, name.model);
+/// What is known of the targets that a caller may use; those of another environment are none of them.
+pub(super) fn live_metrics(gateway: &Gateway, caller: &Caller, around: &Surroundings<'_>) -> Reply {
+    let is_here = |name: NameRef<'_>| {
+        let provider = gateway.provider(name.provider);
+        provider.map_or("", |provider| provider.environment()) == name.environment
+    };
+    let is_shown = |name: NameRef<'_>| is_here(name) && caller.may_use(name.provider, name.model);
     Reply::json(200, around.observer.report(around.clock.epoch_millis(), is_shown))
 }

@@ -6,6 +6,9 @@
 
 mod admission;
 mod arrival;
+mod brought;
+mod environment;
+mod limiting;
 mod listing;
 mod planning;
 mod steer;
@@ -20,9 +23,12 @@ pub use self::{
 use self::{
     admission::{Reading, admit},
     arrival::arrival,
+    environment::settle,
+    limiting::{telling, told},
     planning::plan,
 };
 use crate::{
+    auth::Caller,
     error::{Error, Kind, Shape},
     gateway::Gateway,
     headers::Headers,
@@ -65,15 +71,29 @@ impl Exchange {
         }
         let target = headers.text(":path").unwrap_or_default();
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        let route = Route::of(path, |name| self.gateway.provider(name).is_some());
-        match admit(&self.gateway, headers, route, (path, query), end, around) {
+        let mut route = Route::of(path, |name| self.gateway.provider(name).is_some());
+        let mut caller = Ok(Caller::Anonymous);
+        if !matches!(route, Route::Health | Route::Ready) {
+            (self.gateway, caller) = settle(&self.gateway, headers, query, around);
+            if self.gateway.environment.is_some() {
+                route = Route::of(path, |name| self.gateway.provider(name).is_some());
+            }
+        }
+        let asker = caller.as_ref().ok().filter(|_| !self.gateway.limits.is_empty()).cloned();
+        match admit(&self.gateway, caller, headers, route, (path, query), end, around) {
             Ok(reading) => {
                 self.state = State::Reading(Box::new(reading));
                 if end { self.request_end(headers, around) } else { Step::Wait }
             }
             Err(reply) => {
                 self.state = State::Settled;
-                Step::Reply(reply)
+                Step::Reply(match asker {
+                    // Lists of models, and whether the gateway is ready, are nothing that is limited.
+                    Some(caller) if reply.status >= 400 && !matches!(route, Route::Ready | Route::Health) => {
+                        telling(reply, told(&self.gateway, (&caller, route.router()), around))
+                    }
+                    Some(_) | None => reply,
+                })
             }
         }
     }
@@ -101,12 +121,19 @@ impl Exchange {
         match mem::replace(&mut self.state, State::Settled) {
             State::Reading(reading) => {
                 let shape = reading.shape;
+                let asker = (!self.gateway.limits.is_empty()).then(|| reading.asker());
                 match plan(&self.gateway, *reading, headers, around) {
                     Ok((plan, edits)) => {
                         self.state = State::Forwarded(Rc::clone(&plan));
                         Step::Forward(plan, edits)
                     }
-                    Err(error) => Step::Reply(error.reply(shape)),
+                    Err(refused) => {
+                        let told = || match &asker {
+                            Some((caller, router)) => told(&self.gateway, (caller, router.as_deref()), around),
+                            None => Vec::new(),
+                        };
+                        Step::Reply(refused.reply(shape, told))
+                    }
                 }
             }
             State::Fresh | State::Forwarded(_) | State::Settled => {
@@ -138,6 +165,12 @@ impl Exchange {
             },
             State::Fresh | State::Settled => Arrival::Judged,
         }
+    }
+
+    /// What limits that a service counts are to be told, by property; known when the stream is over.
+    pub fn charges(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let plan = if let State::Forwarded(plan) = &self.state { Some(plan) } else { None };
+        plan.into_iter().flat_map(|plan| plan.charges())
     }
 
     /// The stream is over, whoever has ended it.

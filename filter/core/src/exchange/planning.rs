@@ -5,6 +5,7 @@ use core::cell::RefCell;
 
 use super::{
     admission::{Asks, OwnWay, Reading},
+    limiting::{Refused, limit},
     steer::{OF_FORMATS, missing_headers, steer, strip},
 };
 use crate::{
@@ -28,29 +29,30 @@ use crate::{
 /// Whom to ask for what has been read, and in which words.
 ///
 /// # Errors
-/// A body that is no request, and a request that nobody may or can be asked for.
+/// A body that is no request, a request that nobody may or can be asked for, and one that no limit lets in.
 pub(super) fn plan(
-    gateway: &Gateway,
+    gateway: &Rc<Gateway>,
     reading: Reading,
     headers: Headers<'_>,
     around: &Surroundings<'_>,
-) -> Result<(Rc<Plan>, HeaderEdits), Error> {
-    let Reading { caller, asks, query, exchange, shape, scanner, length, body } = reading;
+) -> Result<(Rc<Plan>, HeaderEdits), Refused> {
+    let Reading { caller, brought, asks, query, exchange, shape, scanner, length, body } = reading;
     let scanned = scanner.map(|scanner| scanner.and_then(Scanner::finish));
     let others = if matches!(asks, Asks::Chat(_)) { OF_FORMATS } else { &[] };
     let mut edits = strip(headers, others);
-    let (request, direct, course, policy) = match asks {
+    let (asker, request, direct, course, policy) = match asks {
         Asks::Direct(call) => {
             edits.set.extend(missing_headers(headers, call.headers()));
             let (direct, request) = call.read(scanned.filter(|_| length > 0), length)?;
             check_others(&request, &caller)?;
             let target = direct.target(&gateway.catalogue, &caller)?;
             let course = Course { targets: vec![target], ..Course::default() };
-            (request, Some(direct), course, Rc::clone(gateway.routing.policy_of_one()))
+            ((caller, None), request, Some(direct), course, Rc::clone(gateway.routing.policy_of_one()))
         }
         Asks::Chat(way) => {
             let request = ChatRequest::read(scanned.unwrap_or_else(|| Ok(Found::default())), length)?;
             check_others(&request, &caller)?;
+            let caller = brought.claim(gateway, caller, request.model.as_deref())?;
             let target = headers.text(":path").unwrap_or_default();
             let (path, full_query) = target.split_once('?').unwrap_or((target, ""));
             let (course, policy) = route(gateway, &way, &caller, &request, (headers, path), around)?;
@@ -58,13 +60,14 @@ pub(super) fn plan(
                 let mark = if query.is_empty() { "" } else { "?" };
                 edits.set.push((Name::Borrowed(":path"), [path, mark, &query].concat()));
             }
-            (request, None, course, policy)
+            ((caller, way.router()), request, None, course, policy)
         }
     };
     let now = around.clock.now();
     let body = RefCell::new(body);
     let inquiry = Inquiry { request, body, downstream: &OpenAiChat, exchange, shape, query, direct };
-    let plan = Plan::new(inquiry, course, policy, around.observer, now);
+    let mut plan = Plan::new(inquiry, course, policy, around.observer, now);
+    limit(&mut plan, gateway, asker, now, around)?;
     steer(gateway, &plan, now, &mut edits);
     Ok((Rc::new(plan), edits))
 }
@@ -102,7 +105,7 @@ fn route(
         wishes: (request.wishes, Downstream::name(&OpenAiChat)),
         user: request.user.as_deref(),
         input_tokens: estimate::tokens(contents.text_length, contents.images),
-        max_output_tokens: request.max_output_tokens,
+        max_output_tokens: request.bounds.max_tokens,
     };
     let view = around.observer.view(around.clock);
     let conditions = Conditions { observed: &view, entropy: around.entropy, clock: around.clock };

@@ -148,7 +148,7 @@ impl Ledger {
 }
 
 impl Record for Ledger {
-    const KEY: &'static str = "dragoman.health.2";
+    const KEY: &'static str = "dragoman.health.3";
 
     fn read(bytes: &[u8]) -> Self {
         let mut reader = Reader(bytes);

@@ -1,4 +1,4 @@
-//! What tells one target from another in the records that workers share: three texts, whoever's configuration they stand in.
+//! What tells one target from another in the records that workers share: four texts, whoever's configuration they stand in.
 //!
 //! The texts and not a hash of them: a client may invent models, and one that finds another target's hash could have it passed
 //! over.
@@ -13,6 +13,7 @@ use crate::{
 /// A model with a credential of a provider.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Name {
+    environment: Box<str>,
     provider: Box<str>,
     account: Box<str>,
     model: Box<str>,
@@ -21,6 +22,8 @@ pub struct Name {
 /// The same, borrowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct NameRef<'a> {
+    /// The environment in which the provider is another one than at the top level; empty where it is in none.
+    pub environment: &'a str,
     /// The provider's name in the file.
     pub provider: &'a str,
     /// Which of its credentials.
@@ -33,15 +36,16 @@ impl Name {
     /// The same, borrowed.
     #[must_use]
     pub fn borrowed(&self) -> NameRef<'_> {
-        NameRef { provider: &self.provider, account: &self.account, model: &self.model }
+        NameRef { environment: &self.environment, provider: &self.provider, account: &self.account, model: &self.model }
     }
 
     pub(crate) fn read(reader: &mut Reader<'_>) -> Option<Self> {
-        let (provider, account, model) = (reader.text()?.into(), reader.text()?.into(), reader.text()?.into());
-        Some(Self { provider, account, model })
+        let (environment, provider) = (reader.text()?.into(), reader.text()?.into());
+        Some(Self { environment, provider, account: reader.text()?.into(), model: reader.text()?.into() })
     }
 
     pub(crate) fn write(&self, writer: &mut Writer) {
+        writer.text(&self.environment);
         writer.text(&self.provider);
         writer.text(&self.account);
         writer.text(&self.model);
@@ -50,23 +54,31 @@ impl Name {
 
 impl<'a> NameRef<'a> {
     /// What all targets are counted as for which there is no place.
-    pub const OTHER: NameRef<'static> = NameRef { provider: "other", account: "other", model: "other" };
+    pub const OTHER: NameRef<'static> =
+        NameRef { environment: "", provider: "other", account: "other", model: "other" };
 
     /// The name of a target.
     #[must_use]
     pub fn of(target: &'a Target) -> Self {
-        Self { provider: &target.provider.name, account: &target.account.name, model: &target.model }
+        let (environment, provider) = (target.provider.environment(), &target.provider.name);
+        Self { environment, provider, account: &target.account.name, model: &target.model }
     }
 
     /// Whether it is short enough for a record. A client's body may be the name of a model.
     #[must_use]
     pub fn fits(self) -> bool {
-        [self.provider, self.account, self.model].iter().all(|part| u8::try_from(part.len()).is_ok())
+        [self.environment, self.provider, self.account, self.model].iter().all(|part| u8::try_from(part.len()).is_ok())
     }
 
     /// The same, owned.
     #[must_use]
     pub fn to_owned(self) -> Name {
-        Name { provider: self.provider.into(), account: self.account.into(), model: self.model.into() }
+        let Self { environment, provider, account, model } = self;
+        Name {
+            environment: environment.into(),
+            provider: provider.into(),
+            account: account.into(),
+            model: model.into(),
+        }
     }
 }

@@ -14,7 +14,7 @@ const DOWN: Symptom = Symptom { trouble: Trouble::ServerError, retry_after: None
 const START: u64 = 1_767_225_600_000;
 
 fn name(model: &str) -> Rc<Name> {
-    Rc::new(NameRef { provider: "p", account: "a", model }.to_owned())
+    Rc::new(NameRef { environment: "", provider: "p", account: "a", model }.to_owned())
 }
 
 /// Under way for a millisecond, `seconds` after the start.

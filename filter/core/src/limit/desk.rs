@@ -12,12 +12,19 @@ use super::{
     subject::Address,
 };
 
-/// Something that was reserved.
+/// Something that is to be reserved.
+#[derive(Debug, Clone)]
+pub(super) struct Want {
+    pub(super) claim: Claim,
+    pub(super) amount: u64,
+}
+
+/// Something that was reserved. Where a request goes on to a target that may cost more, a claim has several.
 #[derive(Debug, Clone)]
 pub(super) struct Held {
     pub(super) claim: Claim,
     pub(super) amount: u64,
-    at: Moment,
+    pub(super) at: Moment,
 }
 
 /// What was reserved at one place, and what is left.
@@ -32,27 +39,33 @@ pub(super) fn worst(refusals: impl Iterator<Item = (Claim, Full)>) -> Option<(Cl
     refusals.max_by_key(|(_, full)| full.retry_after_millis.map_or(u64::MAX, |millis| millis.min(u64::MAX >> 1)))
 }
 
-/// Reserves what a request may cost, under all of these claims or none; the bytes, if so.
+/// What a request that may cost so much is to reserve.
+pub(super) fn wants(claims: Vec<Claim>, amounts: &Amounts) -> Vec<Want> {
+    let want = |claim: Claim| Want { amount: claim.rule.amount(amounts), claim };
+    claims.into_iter().map(want).collect()
+}
+
+/// Reserves what a request may cost, all of it or nothing; the bytes, if so.
 pub(super) fn reserve(
     bytes: &[u8],
-    claims: &[Claim],
-    amounts: &Amounts,
+    wants: &[Want],
     lease: u64,
     wall_millis: u64,
 ) -> Result<(Vec<u8>, Reserved), (Claim, Full)> {
     let mut sheet = Sheet::read(bytes);
     let now = sheet.advance(wall_millis);
     let mut reserved = Reserved::default();
-    let refusals = claims.iter().filter_map(|claim| {
-        let full = check(&sheet, claim, amounts, now).err()?;
-        (!claim.rule.is_shadow).then(|| (claim.clone(), full))
+    let refusals = wants.iter().filter_map(|want| {
+        let full = check(&sheet, want, now).err()?;
+        (!want.claim.rule.is_shadow).then(|| (want.claim.clone(), full))
     });
     if let Some(refusal) = worst(refusals) {
         return Err(refusal);
     }
-    for claim in claims {
-        let (rule, amount) = (&claim.rule, claim.rule.amount(amounts));
-        let is_exceeded = rule.is_shadow && check(&sheet, claim, amounts, now).is_err();
+    for want in wants {
+        let Want { claim, amount } = want;
+        let (rule, amount) = (&claim.rule, *amount);
+        let is_exceeded = rule.is_shadow && check(&sheet, want, now).is_err();
         let Some(counter) = sheet.counter_mut(claim.subject, rule.id, rule.bound, now) else { continue };
         counter.add(amount, rule.bound.max, lease, now);
         let (used, reset_millis) = (counter.used(now), counter.reset_millis(now));
@@ -98,9 +111,16 @@ pub(super) fn give_back(bytes: &[u8], held: &[Held], lease: u64) -> Vec<u8> {
 pub(super) fn settle(bytes: &[u8], held: &[Held], actual: &Amounts, lease: u64, wall_millis: u64) -> Vec<u8> {
     let mut sheet = Sheet::read(bytes);
     let now = sheet.advance(wall_millis);
-    for Held { claim, amount, at } in held {
+    for (place, Held { claim, amount, at }) in held.iter().enumerate() {
         let rule = &claim.rule;
-        let actual = rule.amount(actual);
+        let (before, others) = held.split_at(place);
+        let before = before.iter().filter(|held| held.claim == *claim);
+        let before = before.fold(0, |sum: u64, held| sum.saturating_add(held.amount));
+        // What was reserved first is used first.
+        let mut actual = rule.amount(actual).saturating_sub(before);
+        if others.iter().skip(1).any(|held| held.claim == *claim) {
+            actual = actual.min(*amount);
+        }
         let unused = amount.saturating_sub(actual);
         for counter in sheet.counters(claim.subject, rule.id) {
             counter.take_back(unused, lease, *at, now);
@@ -127,8 +147,8 @@ pub(super) fn renew(bytes: &[u8], held: &[Held], lease: u64, wall_millis: u64) -
     sheet.write()
 }
 
-fn check(sheet: &Sheet, claim: &Claim, amounts: &Amounts, now: Moment) -> Result<(), Full> {
-    let (rule, amount) = (&claim.rule, claim.rule.amount(amounts));
+fn check(sheet: &Sheet, Want { claim, amount }: &Want, now: Moment) -> Result<(), Full> {
+    let (rule, amount) = (&claim.rule, *amount);
     match sheet.counter(claim.subject, rule.id) {
         Some(counter) => counter.check(amount, rule.bound.max, now),
         None if amount > rule.bound.max => Err(Full { retry_after_millis: None }),

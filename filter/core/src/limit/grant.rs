@@ -16,7 +16,7 @@ use crate::{
 };
 
 use super::{
-    desk::{self, Held, Reserved},
+    desk::{self, Held, Reserved, Want, wants},
     measure::{Full, LEASE_MILLIS},
     report::Standing,
     rule::{Amounts, Claim, Rule},
@@ -56,14 +56,14 @@ pub struct Denied {
     pub rule: Rc<Rule>,
     /// When there is room again; never where the request alone is more than the limit.
     pub retry_after_millis: Option<u64>,
-    /// What is left of the caller's own limits.
+    /// What is left of those that the caller is told of.
     pub standings: Vec<Standing>,
 }
 
 /// What is written at one place.
 struct Draft {
     key: String,
-    claims: Vec<Claim>,
+    wants: Vec<Want>,
     version: Version,
     bytes: Vec<u8>,
     reserved: Reserved,
@@ -94,7 +94,7 @@ impl Limiter {
             standings: Vec::new(),
             renewed_at_millis: now_millis,
         };
-        grant.reserve(claims, amounts, now_millis)?;
+        grant.reserve(wants(claims, amounts), now_millis)?;
         Ok(grant)
     }
 
@@ -103,7 +103,7 @@ impl Limiter {
     /// # Errors
     /// The limit that has no room.
     pub fn check(&self, claims: Vec<Claim>, amounts: &Amounts, now_millis: u64) -> Result<(), Denied> {
-        self.draft(claims, amounts, 0, now_millis).map(|_| ())
+        self.draft(wants(claims, amounts), 0, now_millis).map(|_| ())
     }
 
     /// What is left under these claims.
@@ -124,30 +124,30 @@ impl Limiter {
         update_at(&*self.store, &key(subject.place()), |bytes| (desk::forget(bytes, subject), ()))
     }
 
-    fn draft(&self, claims: Vec<Claim>, amounts: &Amounts, lease: u64, now_millis: u64) -> Result<Vec<Draft>, Denied> {
+    fn draft(&self, wants: Vec<Want>, lease: u64, now_millis: u64) -> Result<Vec<Draft>, Denied> {
         let (mut drafts, mut refusals, mut refused) = (Vec::new(), Vec::new(), Vec::new());
-        for (place, mut claims) in by_place(claims, |claim| claim.subject) {
+        for (place, wants) in by_place(wants, |want| want.claim.subject) {
             let key = key(place);
             let (before, version) = self.store.get(&key).unwrap_or((Vec::new(), Version::ABSENT));
-            match desk::reserve(&before, &claims, amounts, lease, now_millis) {
-                Ok((bytes, reserved)) => drafts.push(Draft { key, claims, version, bytes, reserved }),
+            match desk::reserve(&before, &wants, lease, now_millis) {
+                Ok((bytes, reserved)) => drafts.push(Draft { key, wants, version, bytes, reserved }),
                 Err(refusal) => {
                     refusals.push(refusal);
-                    refused.append(&mut claims);
+                    refused.extend(wants);
                 }
             }
         }
         let Some(refusal) = desk::worst(refusals.into_iter()) else { return Ok(drafts) };
-        refused.extend(drafts.into_iter().flat_map(|draft| draft.claims));
+        refused.extend(drafts.into_iter().flat_map(|draft| draft.wants));
         Err(self.deny(refusal, refused, now_millis))
     }
 
-    fn deny(&self, (claim, full): (Claim, Full), claims: Vec<Claim>, now_millis: u64) -> Denied {
-        let own = claims.into_iter().filter(|claim| claim.is_own).collect();
+    fn deny(&self, (claim, full): (Claim, Full), wants: Vec<Want>, now_millis: u64) -> Denied {
+        let claims = wants.into_iter().map(|want| want.claim).filter(Claim::is_told).collect();
         Denied {
             rule: claim.rule,
             retry_after_millis: full.retry_after_millis,
-            standings: self.standings(own, now_millis),
+            standings: self.standings(claims, now_millis),
         }
     }
 
@@ -167,29 +167,65 @@ impl Grant {
         &self.standings
     }
 
-    /// Takes it to another target: what is no longer for it is given back, what is now is reserved.
+    /// Takes it to another target: what is no longer for it, or more than it may cost there, is given back, and what is lacking
+    /// is reserved. That first: what others have taken meanwhile cannot be had again.
     ///
     /// # Errors
     /// The target's [`Refusal`]. The grant is as it was.
-    pub fn move_to(&mut self, claims: Vec<Claim>, amounts: &Amounts, now_millis: u64) -> Result<(), Refusal> {
-        let before = mem::take(&mut self.held);
-        let is_new = |claim: &Claim| !before.iter().any(|held| held.claim == *claim);
-        let (new, kept): (Vec<_>, Vec<_>) = claims.into_iter().partition(is_new);
-        let result = self.reserve(new, amounts, now_millis);
-        let is_kept = |held: &Held| result.is_err() || kept.contains(&held.claim);
-        let (kept, left): (Vec<_>, Vec<_>) = before.into_iter().partition(is_kept);
-        self.held.extend(kept);
-        self.standings.retain(|standing| !left.iter().any(|held| held.claim == standing.claim));
+    pub fn move_to(&mut self, claims: &[Claim], amounts: &Amounts, now_millis: u64) -> Result<(), Refusal> {
+        self.reserve(self.lacking(claims, amounts), now_millis)?;
+        let mut left = Vec::new();
+        // From behind, so that what was reserved first stays.
+        for place in (0..self.held.len()).rev() {
+            let Some(claim) = self.held.get(place).map(|held| held.claim.clone()) else { continue };
+            let needed = if claims.contains(&claim) { claim.rule.amount(amounts) } else { 0 };
+            let surplus = self.amount(&claim).saturating_sub(needed);
+            let Some(held) = self.held.get_mut(place).filter(|_| surplus > 0) else { continue };
+            let part = surplus.min(held.amount);
+            held.amount = held.amount.saturating_sub(part);
+            left.push(Held { amount: part, ..held.clone() });
+            for standing in self.standings.iter_mut().filter(|standing| standing.claim == claim) {
+                standing.used = standing.used.saturating_sub(part);
+            }
+        }
+        self.held.retain(|held| claims.contains(&held.claim));
+        self.standings.retain(|standing| claims.contains(&standing.claim));
         let lease = self.lease;
         self.limiter.change(left, |bytes, held| desk::give_back(bytes, held, lease));
-        result
+        Ok(())
     }
 
-    /// From when on it is to be renewed; never where nothing of it ends by itself.
+    /// Whether it could be taken to another target now. Nothing is reserved.
+    ///
+    /// # Errors
+    /// The limit that has no room.
+    pub fn check_move(&self, claims: &[Claim], amounts: &Amounts, now_millis: u64) -> Result<(), Denied> {
+        self.limiter.draft(self.lacking(claims, amounts), 0, now_millis).map(|_| ())
+    }
+
+    /// What is to be reserved beside what is.
+    fn lacking(&self, claims: &[Claim], amounts: &Amounts) -> Vec<Want> {
+        let mut wants = wants(claims.to_vec(), amounts);
+        wants.retain_mut(|want| {
+            let is_held = self.held.iter().any(|held| held.claim == want.claim);
+            want.amount = want.amount.saturating_sub(self.amount(&want.claim));
+            !is_held || want.amount > 0
+        });
+        wants
+    }
+
+    /// What is reserved for a claim.
+    fn amount(&self, claim: &Claim) -> u64 {
+        let held = self.held.iter().filter(|held| held.claim == *claim);
+        held.fold(0, |sum, held| sum.saturating_add(held.amount))
+    }
+
+    /// Whether it is to be renewed; never where nothing of it ends by itself. Also where the clock was set back: what ends by
+    /// itself is measured by one that never is.
     #[must_use]
-    pub fn renew_at_millis(&self) -> Option<u64> {
+    pub fn is_due(&self, now_millis: u64) -> bool {
         let is_held = self.held.iter().any(|held| is_held(&held.claim));
-        is_held.then(|| self.renewed_at_millis.saturating_add(LEASE_MILLIS / 3))
+        is_held && now_millis.abs_diff(self.renewed_at_millis) >= LEASE_MILLIS / 3
     }
 
     /// Renews what ends by itself.
@@ -202,9 +238,10 @@ impl Grant {
 
     /// The request did cost this.
     pub fn settle(mut self, actual: &Amounts, now_millis: u64) {
-        let mut held = mem::take(&mut self.held);
         // What was right needs no word.
-        held.retain(|held| is_held(&held.claim) || held.claim.rule.amount(actual) != held.amount);
+        let is_right = |held: &Held| self.amount(&held.claim) == held.claim.rule.amount(actual);
+        let held = self.held.iter().filter(|held| is_held(&held.claim) || !is_right(held)).cloned().collect();
+        self.held.clear();
         let lease = self.lease;
         self.limiter.change(held, |bytes, held| desk::settle(bytes, held, actual, lease, now_millis));
     }
@@ -214,17 +251,17 @@ impl Grant {
         drop(self);
     }
 
-    fn reserve(&mut self, claims: Vec<Claim>, amounts: &Amounts, now_millis: u64) -> Result<(), Refusal> {
+    fn reserve(&mut self, wants: Vec<Want>, now_millis: u64) -> Result<(), Refusal> {
         let lease = self.lease;
-        let drafts = self.limiter.draft(claims, amounts, lease, now_millis).map_err(Refusal::Denied)?;
+        let drafts = self.limiter.draft(wants, lease, now_millis).map_err(Refusal::Denied)?;
         let store = Rc::clone(&self.limiter.store);
         let mut reserved = Reserved::default();
         let mut refusal = None;
-        for Draft { key, claims, version, bytes, reserved: drafted } in drafts {
+        for Draft { key, wants, version, bytes, reserved: drafted } in drafts {
             let done = if store.put(&key, &bytes, version).is_ok() {
                 Ok(drafted)
             } else {
-                self.limiter.retry(&key, &claims, amounts, lease, now_millis)
+                self.limiter.retry(&key, &wants, lease, now_millis)
             };
             match done {
                 Ok(mut done) => {
@@ -242,6 +279,7 @@ impl Grant {
             return Err(refusal);
         }
         self.held.append(&mut reserved.held);
+        self.standings.retain(|before| !reserved.standings.iter().any(|standing| standing.claim == before.claim));
         self.standings.append(&mut reserved.standings);
         Ok(())
     }
@@ -249,22 +287,14 @@ impl Grant {
 
 impl Limiter {
     /// Another worker was faster at this place: it is read again.
-    fn retry(
-        &self,
-        key: &str,
-        claims: &[Claim],
-        amounts: &Amounts,
-        lease: u64,
-        now_millis: u64,
-    ) -> Result<Reserved, Refusal> {
-        let result =
-            update_at(&*self.store, key, |before| match desk::reserve(before, claims, amounts, lease, now_millis) {
-                Ok((after, reserved)) => (after, Ok(reserved)),
-                Err(refusal) => (before.into(), Err(refusal)),
-            });
+    fn retry(&self, key: &str, wants: &[Want], lease: u64, now_millis: u64) -> Result<Reserved, Refusal> {
+        let result = update_at(&*self.store, key, |before| match desk::reserve(before, wants, lease, now_millis) {
+            Ok((after, reserved)) => (after, Ok(reserved)),
+            Err(refusal) => (before.into(), Err(refusal)),
+        });
         match result {
             Ok(Ok(reserved)) => Ok(reserved),
-            Ok(Err(refusal)) => Err(Refusal::Denied(self.deny(refusal, claims.to_vec(), now_millis))),
+            Ok(Err(refusal)) => Err(Refusal::Denied(self.deny(refusal, wants.to_vec(), now_millis))),
             Err(Conflict) => Err(Refusal::Unavailable),
         }
     }

@@ -8,6 +8,7 @@
 //! - `subject`, `sheet`: where the counters stand in the store, which forgets nothing.
 //! - [`Limiter`] and [`Grant`]: reserving, moving to another target, settling.
 //! - [`Standing`]: what is left, for headers.
+//! - [`Shared`]: the limits that are not counted here, but by a service.
 
 mod desk;
 mod grant;
@@ -15,6 +16,7 @@ mod measure;
 mod policy;
 mod report;
 mod rule;
+mod shared;
 mod sheet;
 mod sip;
 mod subject;
@@ -25,6 +27,7 @@ pub use self::{
     policy::{Asker, Policy},
     report::{Standing, headers},
     rule::{Amounts, Claim, Kind, Rule},
+    shared::{LIMIT_HEADER, Shared},
     subject::{Address, Seed, Subject},
 };
 

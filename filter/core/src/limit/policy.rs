@@ -6,13 +6,17 @@ use alloc::{format, rc::Rc, string::String, vec::Vec};
 
 use crate::{
     auth::{Caller, Glob},
-    config::{Budgets, Ceiling, Config, Decimal, Environment, Limit, Measure, Period, Router, Scope, Team},
+    config::{
+        Budgets, Ceiling, Config, Decimal, Environment, Limit, LimitsBackend, Measure, Period, RatelimitService,
+        Router, Scope, Team,
+    },
     map::NameMap,
 };
 
 use super::{
     measure::{Bound, Grain, Unit, Window},
     rule::{Claim, Kind, Rule},
+    shared::Shared,
     subject::{Seed, Subject},
 };
 
@@ -23,6 +27,19 @@ pub struct Policy {
     environments: NameMap<'static, Level>,
     /// By the key's identifier, which is unique over all environments.
     keys: NameMap<'static, Rules>,
+    /// The part of a budget from which answers warn.
+    pub soft: Decimal,
+    /// Nothing is limited where absent.
+    traits: Option<Traits>,
+}
+
+/// What the limits have among them: asked for each request, found out once.
+#[derive(Debug, Clone, Copy)]
+struct Traits {
+    tells_targets_apart: bool,
+    /// Whether a service counts money.
+    shares_spend: bool,
+    has_leases: bool,
 }
 
 /// Who asks, and where.
@@ -40,6 +57,8 @@ pub struct Asker<'a> {
 #[derive(Debug, Default)]
 struct Level {
     limits: Vec<(Scope, Rc<Rule>)>,
+    /// Those that a service counts.
+    shared: Vec<Shared>,
     teams: NameMap<'static, Rules>,
     routers: NameMap<'static, Rules>,
 }
@@ -50,33 +69,77 @@ impl Policy {
     /// The limits of a configuration.
     #[must_use]
     pub fn new(config: &Config) -> Self {
+        let service = match &config.limits_backend {
+            LimitsBackend::Local => None,
+            LimitsBackend::RatelimitService(service) => Some(service),
+        };
         let environment = |environment: &Environment| {
             let replaced = |limit: &&Limit| !environment.limits.iter().any(|other| other.name == limit.name);
-            let limits = config.limits.iter().filter(replaced).chain(&environment.limits);
-            (environment.name.clone(), Level::new(limits, &environment.teams, &environment.routers))
+            let inherited = config.limits.iter().filter(replaced).map(|limit| (limit, None));
+            let own = environment.limits.iter().map(|limit| (limit, Some(environment.name.as_str())));
+            let level = Level::new(inherited.chain(own), service, &environment.teams, &environment.routers);
+            (environment.name.clone(), level)
         };
         let keys = config.keys.iter().chain(config.environments.iter().flat_map(|environment| &environment.keys));
-        Self {
-            top: Level::new(config.limits.iter(), &config.teams, &config.routers),
+        let of_keys = keys.map(|key| (key.id.clone(), budgets(&key.budgets, "budget")));
+        let mut policy = Self {
+            top: Level::new(config.limits.iter().map(|limit| (limit, None)), service, &config.teams, &config.routers),
             environments: config.environments.iter().map(environment).collect(),
-            keys: keys.map(|key| (key.id.clone(), budgets(&key.budgets, "budget"))).collect(),
-        }
+            keys: of_keys.filter(|(_, rules)| !rules.is_empty()).collect(),
+            soft: config.soft_threshold,
+            traits: None,
+        };
+        let is_limited = policy.rules().next().is_some() || policy.levels().any(|level| !level.shared.is_empty());
+        policy.traits = is_limited.then(|| Traits {
+            tells_targets_apart: policy.rules().any(|rule| rule.tells_targets_apart()),
+            shares_spend: policy.levels().any(|level| level.shared.iter().any(|limit| limit.of == Measure::Spend)),
+            has_leases: policy.rules().any(|rule| rule.of == Measure::Concurrency),
+        });
+        policy
+    }
+
+    /// Whether nothing is limited, for anybody.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.traits.is_none()
+    }
+
+    /// Whether one target may have room where another has none: a limit is for one of them, or they cost differently.
+    #[must_use]
+    pub const fn tells_targets_apart(&self) -> bool {
+        matches!(self.traits, Some(Traits { tells_targets_apart: true, .. }))
+    }
+
+    /// Whether a service counts money.
+    #[must_use]
+    pub const fn shares_spend(&self) -> bool {
+        matches!(self.traits, Some(Traits { shares_spend: true, .. }))
+    }
+
+    /// Whether something that is reserved may end by itself.
+    #[must_use]
+    pub const fn has_leases(&self) -> bool {
+        matches!(self.traits, Some(Traits { has_leases: true, .. }))
+    }
+
+    fn levels(&self) -> impl Iterator<Item = &Level> {
+        core::iter::once(&self.top).chain(self.environments.values())
+    }
+
+    fn rules(&self) -> impl Iterator<Item = &Rc<Rule>> {
+        let of_levels = self.levels().flat_map(|level| {
+            let of_names = level.teams.values().chain(level.routers.values()).flatten();
+            level.limits.iter().map(|(_, rule)| rule).chain(of_names)
+        });
+        self.keys.values().flatten().chain(of_levels)
     }
 
     /// The limits that are for a request to this target, and who they count it for.
     #[must_use]
     pub fn claims(&self, seed: Seed, asker: Asker<'_>, provider: &str, model: &str) -> Vec<Claim> {
-        let of_environment = asker.environment.and_then(|name| self.environments.get(name));
-        let level = of_environment.unwrap_or(&self.top);
-        let key = asker.caller.key();
-        let id = key.map(|key| key.id.as_str());
-        let team = key.and_then(|key| key.team.as_deref()).map(|name| {
-            let own = of_environment.and_then(|level| level.teams.get(name)).zip(asker.environment);
-            match own {
-                Some((rules, environment)) => (Subject::Team(name, Some(environment)), Some(rules)),
-                None => (Subject::Team(name, None), self.top.teams.get(name)),
-            }
-        });
+        let level = self.level(asker);
+        let id = asker.caller.key().map(|key| key.id.as_str());
+        let team = self.team(asker);
         let router = asker.router.and_then(|name| level.routers.get(name).or_else(|| self.top.routers.get(name)));
 
         let mut claims = Vec::new();
@@ -87,18 +150,7 @@ impl Policy {
             }
         };
         for (scope, rule) in &level.limits {
-            let label = |name: &str| {
-                let labels = key.map(|key| key.labels.as_slice()).unwrap_or_default();
-                labels.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
-            };
-            let subject = match scope {
-                Scope::Key => Some(Subject::Key(id)),
-                Scope::Team => team.map(|(subject, _)| subject),
-                Scope::Environment => Some(Subject::Environment(asker.environment)),
-                Scope::Global => Some(Subject::Global),
-                Scope::Label(name) => label(name).map(|value| Subject::Label(name, value)),
-            };
-            if let Some(subject) = subject {
+            if let Some(subject) = self.subject(asker, scope) {
                 claim(rule, subject);
             }
         }
@@ -112,14 +164,62 @@ impl Policy {
         }
         claims
     }
+
+    /// The limits that a service counts and that are for a request, and who it counts it for.
+    pub fn shared<'a>(&'a self, asker: Asker<'a>) -> impl Iterator<Item = (&'a Shared, Subject<'a>)> {
+        let shared = self.level(asker).shared.iter();
+        shared.filter_map(move |limit| Some((limit, self.subject(asker, &limit.scope)?)))
+    }
+
+    fn level(&self, asker: Asker<'_>) -> &Level {
+        asker.environment.and_then(|name| self.environments.get(name)).unwrap_or(&self.top)
+    }
+
+    /// The team of who asks, and its budgets.
+    fn team<'a>(&'a self, asker: Asker<'a>) -> Option<(Subject<'a>, Option<&'a Rules>)> {
+        let name = asker.caller.key()?.team.as_deref()?;
+        let level = asker.environment.and_then(|name| self.environments.get(name));
+        Some(match level.and_then(|level| level.teams.get(name)).zip(asker.environment) {
+            Some((rules, environment)) => (Subject::Team(name, Some(environment)), Some(rules)),
+            None => (Subject::Team(name, None), self.top.teams.get(name)),
+        })
+    }
+
+    /// For whom a limit of this scope counts; `None` where it is not for who asks.
+    fn subject<'a>(&'a self, asker: Asker<'a>, scope: &'a Scope) -> Option<Subject<'a>> {
+        let key = asker.caller.key();
+        match scope {
+            Scope::Key => Some(Subject::Key(key.map(|key| key.id.as_str()))),
+            Scope::Team => self.team(asker).map(|(subject, _)| subject),
+            Scope::Environment => Some(Subject::Environment(asker.environment)),
+            Scope::Global => Some(Subject::Global),
+            Scope::Label(name) => {
+                let (_, value) = key?.labels.iter().find(|(other, _)| other == name)?;
+                Some(Subject::Label(name, value))
+            }
+        }
+    }
 }
 
 impl Level {
-    fn new<'c>(limits: impl Iterator<Item = &'c Limit>, teams: &[Team], routers: &[Router]) -> Self {
-        let compile = |limit: &Limit| (limit.scope.clone(), Rc::new(compile(limit)));
+    /// Of each limit it is told whose own it is, where it is an environment's.
+    fn new<'c>(
+        limits: impl Iterator<Item = (&'c Limit, Option<&'c str>)>,
+        service: Option<&RatelimitService>,
+        teams: &[Team],
+        routers: &[Router],
+    ) -> Self {
+        let (mut own, mut shared) = (Vec::new(), Vec::new());
+        for (limit, environment) in limits.filter(|(limit, _)| limit.enabled) {
+            match service.and_then(|service| Shared::of(limit, environment, service)) {
+                Some(limit) => shared.push(limit),
+                None => own.push((limit.scope.clone(), Rc::new(compile(limit)))),
+            }
+        }
         let team = |team: &Team| (team.name.clone(), budgets(&team.budgets, "team budget"));
         Self {
-            limits: limits.filter(|limit| limit.enabled).map(compile).collect(),
+            limits: own,
+            shared,
             teams: teams.iter().map(team).collect(),
             routers: routers.iter().map(|router| (router.name.clone(), pace(router).into_iter().collect())).collect(),
         }

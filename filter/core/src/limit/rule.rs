@@ -56,6 +56,13 @@ pub struct Amounts {
     pub nano_usd: u64,
 }
 
+impl Claim {
+    /// Whether the caller is told how it stands: its own limits, and all budgets.
+    pub(crate) fn is_told(&self) -> bool {
+        self.is_own || self.rule.kind == Kind::Budget
+    }
+}
+
 impl Rule {
     /// A rule for all targets. Its counter is known by its name and by what is counted in which time: another greatest value
     /// is the same limit, and tokens in an hour say nothing of money in a day.
@@ -79,6 +86,16 @@ impl Rule {
     pub fn is_for(&self, provider: &str, model: &str) -> bool {
         self.provider.as_ref().is_none_or(|glob| glob.matches(provider))
             && self.model.as_ref().is_none_or(|glob| glob.matches_model(provider, model))
+    }
+
+    /// Whether it may have room for one target and none for another: it is for one of them, or counts what differs between
+    /// them, which is what answers may cost.
+    pub(super) fn tells_targets_apart(&self) -> bool {
+        let differs = match self.of {
+            Measure::Tokens | Measure::OutputTokens | Measure::Spend => true,
+            Measure::InputTokens | Measure::Requests | Measure::Concurrency => false,
+        };
+        differs || self.provider.is_some() || self.model.is_some()
     }
 
     /// What of a request's cost it counts.

@@ -45,6 +45,10 @@ type Tally = Vec<(u64, Counter)>;
 impl Sheet {
     /// The moment that it is, by a clock that never goes back.
     pub(super) fn advance(&mut self, wall_millis: u64) -> Moment {
+        // A host that cannot tell the time must not take all others' with it.
+        if wall_millis > LATEST_MILLIS {
+            return self.latest();
+        }
         let steady = wall_millis.saturating_add(self.lead_millis).min(LATEST_MILLIS);
         let behind = self.at_millis.saturating_sub(steady);
         if behind > SLACK_MILLIS {

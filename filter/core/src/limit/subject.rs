@@ -1,7 +1,9 @@
 //! Who shares a count, and where it stands.
 //!
 //! No value in the shared store ever goes away, and subjects come and go: so there is a fixed number of places, and each subject
-//! has the one that its hash says. The hash has a key that is drawn once, so that nobody can choose names that meet in one place.
+//! has the one that its hash says. The hash has a key that is drawn once, so that names which meet in one place here do not meet
+//! elsewhere. The draw is no secret to who knows when the process began; all that such a one gains is a count that is shared, and
+//! lets in fewer.
 
 use alloc::{format, string::String, vec::Vec};
 
@@ -40,6 +42,24 @@ pub struct Seed(u64, u64);
 /// A subject, as the store knows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Address(u64);
+
+impl Subject<'_> {
+    /// As a service knows it. Of one limit no two have the same.
+    #[must_use]
+    pub fn text(self) -> String {
+        match self {
+            Subject::Key(None) => "key".into(),
+            Subject::Key(Some(id)) => ["key/", id].concat(),
+            Subject::Team(name, None) => ["team/", name].concat(),
+            // By the length it is known where one name ends.
+            Subject::Team(name, Some(environment)) => format!("environment/{}/{environment}/{name}", environment.len()),
+            Subject::Environment(None) => "environment".into(),
+            Subject::Environment(Some(name)) => ["environment/", name].concat(),
+            Subject::Global => "global".into(),
+            Subject::Label(_, value) => ["label/", value].concat(),
+        }
+    }
+}
 
 impl Seed {
     /// The seed that the workers share; whoever is first draws it.

@@ -89,7 +89,7 @@ impl Worker {
 }
 
 impl Record for Flights {
-    const KEY: &'static str = "dragoman.flights.1";
+    const KEY: &'static str = "dragoman.flights.2";
 
     fn read(bytes: &[u8]) -> Self {
         let mut reader = Reader(bytes);

@@ -10,6 +10,7 @@
 
 mod average;
 mod flights;
+mod gate;
 mod observer;
 mod probe;
 mod record;

@@ -16,6 +16,7 @@ use crate::{
 use super::{
     Probe, Roster, Trip, View,
     flights::{BEAT_MILLIS, Counts, Flights},
+    gate::Gate,
     record::{Sample, Traffic, Went},
     roster::Rosters,
     slot::{Slot, Slots},
@@ -42,6 +43,7 @@ pub struct Observer {
     told: RefCell<Told>,
     /// When the last round of samples ended.
     ended_at_millis: Cell<u64>,
+    pub(super) gate: Gate,
 }
 
 /// What others know of the requests that this worker has under way.
@@ -67,6 +69,7 @@ impl Observer {
     #[must_use]
     pub fn new(store: Rc<dyn Store>) -> Rc<Self> {
         Rc::new(Self {
+            gate: Gate::new(&store),
             store,
             rosters: RefCell::default(),
             slots: RefCell::default(),
@@ -90,7 +93,12 @@ impl Observer {
     /// A request is sent to a target, perhaps as its probe.
     #[must_use]
     pub fn begin(self: &Rc<Self>, target: &Target, probe: Option<Probe>, now_millis: u64) -> Trip {
-        Trip::new(self, self.slot(NameRef::of(target), now_millis), probe, now_millis)
+        let slot = if target.account.is_callers {
+            self.slots.borrow_mut().of_callers(now_millis)
+        } else {
+            self.slot(NameRef::of(target), now_millis)
+        };
+        Trip::new(self, slot, probe, now_millis)
     }
 
     /// What is known of targets at one moment, for one plan. The clock is read when it is first needed.

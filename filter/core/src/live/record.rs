@@ -181,7 +181,7 @@ impl Entry {
 }
 
 impl Record for Traffic {
-    const KEY: &'static str = "dragoman.live.1";
+    const KEY: &'static str = "dragoman.live.2";
 
     fn read(bytes: &[u8]) -> Self {
         let mut reader = Reader(bytes);

@@ -8,7 +8,10 @@ use alloc::{
     vec::Vec,
 };
 
-use crate::{gateway::Gateway, health::NameRef};
+use crate::{
+    gateway::{Gateway, Provider},
+    health::NameRef,
+};
 
 use super::Roster;
 
@@ -30,8 +33,12 @@ impl Roster for Rosters {
 }
 
 impl Roster for Gateway {
-    fn lists(&self, NameRef { provider, model, .. }: NameRef<'_>) -> bool {
-        self.catalogue.lists(provider, model)
+    /// Also what is only in an environment.
+    fn lists(&self, name: NameRef<'_>) -> bool {
+        let is_it =
+            |provider: &Rc<Provider>| provider.name == name.provider && provider.environment() == name.environment;
+        let is_here = self.providers.iter().any(is_it) && self.catalogue.lists(name.provider, name.model);
+        is_here || self.environments.values().any(|inside| inside.lists(name))
     }
 }
 
@@ -49,7 +56,7 @@ mod tests {
         let gateway = Gateway::new(&crate::config::parse(file).unwrap(), |_| None);
         let lists = |name: &str| {
             let (provider, model) = name.split_once('/').unwrap();
-            gateway.lists(NameRef { provider, account: "default", model })
+            gateway.lists(NameRef { environment: "", provider, account: "default", model })
         };
         for name in ["openai/gpt-4o", "own/llama3.2", "own/llama3.2:latest"] {
             assert!(lists(name), "{name}");
@@ -57,5 +64,20 @@ mod tests {
         for name in ["anthropic/gpt-4o", "openai/invented", "invented/gpt-4o", "own/smart"] {
             assert!(!lists(name), "{name}");
         }
+    }
+
+    #[test]
+    fn what_is_only_in_an_environment_is_listed_too() {
+        let file = r#"{"providers":{"openai":{"kind":"openai","credential":{"value":"k"}},
+                "groq":{"kind":"openai","base_url":"https://api.groq.com/openai/v1","enabled":false}},
+                "models":{"groq/own":{}},
+                "environments":{"staging":{"providers":{"groq":{"enabled":true},"openai":{"credential":{"value":"l"}}}}}}"#;
+        let gateway = Gateway::new(&crate::config::parse(file).unwrap(), |_| None);
+        let lists =
+            |environment, provider, model| gateway.lists(NameRef { environment, provider, account: "default", model });
+        // As it is at the top level, but for being there at all.
+        assert!(lists("", "groq", "own") && !lists("staging", "groq", "own"));
+        assert!(lists("", "openai", "gpt-4o") && lists("staging", "openai", "gpt-4o"));
+        assert!(!lists("prod", "openai", "gpt-4o") && !lists("staging", "openai", "invented"));
     }
 }

@@ -10,6 +10,7 @@ use crate::health::{Name, NameRef};
 
 use super::{
     Roster,
+    average::Average,
     flights::Counts,
     record::{IDLE_MILLIS, MOST_UNLISTED},
 };
@@ -20,6 +21,7 @@ pub(super) struct Slots {
     /// In order of the names.
     places: Vec<Rc<Slot>>,
     other: Option<Rc<Slot>>,
+    callers: Option<Rc<Slot>>,
 }
 
 /// The place of one target.
@@ -32,6 +34,8 @@ pub(super) struct Slot {
     used_at_millis: Cell<u64>,
     /// How many of this worker's tries in a row have not shown how quick the target is.
     blanks: Cell<u32>,
+    /// How many tokens this worker's answers have of late.
+    pub(super) output_tokens: Cell<Average>,
 }
 
 /// Whose place it is.
@@ -43,6 +47,9 @@ pub(super) enum Kind {
     Unlisted,
     /// All for which there was no place: what one of them did is not held against the others.
     Other,
+    /// All that are asked with a credential of a caller's own: what one caller's meets is no news of anybody else's, and nobody is
+    /// told of it.
+    Callers,
 }
 
 impl Slots {
@@ -61,6 +68,12 @@ impl Slots {
         let (Ok(place) | Err(place)) = self.place(name);
         self.places.insert(place, Rc::clone(&slot));
         slot
+    }
+
+    /// The place of all targets with a credential of a caller's own.
+    pub(super) fn of_callers(&mut self, now_millis: u64) -> Rc<Slot> {
+        let make = || Rc::new(Slot::new(NameRef::OTHER, Kind::Callers, now_millis));
+        Rc::clone(self.callers.get_or_insert_with(make))
     }
 
     /// What is listed has changed.
@@ -100,7 +113,14 @@ impl Kind {
 impl Slot {
     fn new(name: NameRef<'_>, kind: Kind, now_millis: u64) -> Self {
         let (name, kind) = (Rc::new(name.to_owned()), Cell::new(kind));
-        Self { name, kind, under_way: Cell::new(0), used_at_millis: Cell::new(now_millis), blanks: Cell::new(0) }
+        Self {
+            name,
+            kind,
+            under_way: Cell::new(0),
+            used_at_millis: Cell::new(now_millis),
+            blanks: Cell::new(0),
+            output_tokens: Cell::default(),
+        }
     }
 
     pub(super) fn is_listed(&self) -> bool {
@@ -109,12 +129,24 @@ impl Slot {
 
     /// Whether what one request meets is held against the next: not where they may be of different targets.
     pub(super) fn has_health(&self) -> bool {
-        self.kind.get() != Kind::Other
+        !matches!(self.kind.get(), Kind::Other | Kind::Callers)
+    }
+
+    /// Whether anything of it is counted.
+    pub(super) fn is_counted(&self) -> bool {
+        self.kind.get() != Kind::Callers
     }
 
     /// A try has shown how quick the target is.
     pub(super) fn measured(&self) {
         self.blanks.set(0);
+    }
+
+    /// An answer had so many tokens.
+    pub(super) fn answered(&self, tokens: u64) {
+        let mut average = self.output_tokens.get();
+        average.add(tokens);
+        self.output_tokens.set(average);
     }
 
     /// A try is over and has not.

@@ -153,7 +153,7 @@ fn target(model: &str) -> Target {
 }
 
 fn name(model: &str) -> NameRef<'_> {
-    NameRef { provider: "p", account: "default", model }
+    NameRef { environment: "", provider: "p", account: "default", model }
 }
 
 #[derive(Debug, Clone, Copy)]

@@ -58,6 +58,9 @@ impl Trip {
     pub fn succeeded(mut self, now_millis: u64, output_tokens: Option<u64>) {
         self.tell_success(now_millis);
         let Self { is_stream, is_told, .. } = self;
+        if let Some(tokens) = output_tokens {
+            self.slot.answered(tokens);
+        }
         self.leave_sample(now_millis, Went::Well { is_stream, output_tokens, is_told });
     }
 
@@ -115,6 +118,9 @@ impl Trip {
         }
         if went != Went::Wrong {
             self.slot.measured();
+        }
+        if !self.slot.is_counted() {
+            return;
         }
         let (name, is_listed) = (Rc::clone(&self.slot.name), self.slot.is_listed());
         self.observer.take(Sample { name, is_listed, period: self.period(now_millis), went });

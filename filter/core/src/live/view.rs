@@ -1,4 +1,6 @@
 //! What one plan sees of targets: one moment, one reading of the records, and none for a plan that does not ask.
+//!
+//! Of targets with a credential of the caller's own there is nothing to be seen, whatever they are called.
 
 use alloc::rc::Rc;
 use core::cell::OnceCell;
@@ -61,6 +63,9 @@ impl<'a> View<'a> {
     }
 
     fn state(&self, target: &Target) -> State {
+        if target.account.is_callers {
+            return State::Healthy;
+        }
         let now = self.now();
         self.is_read.get_or_init(|| self.observer.read_ledger(now));
         self.observer.with_ledger(|ledger| ledger.state(NameRef::of(target), now))
@@ -69,6 +74,9 @@ impl<'a> View<'a> {
 
 impl Observed for View<'_> {
     fn latency_millis(&self, target: &Target, is_stream: bool) -> Option<u64> {
+        if target.account.is_callers {
+            return None;
+        }
         let now = self.now();
         self.observer.with_traffic(now, |traffic| {
             let entry = traffic.entry(NameRef::of(target))?;
@@ -77,11 +85,11 @@ impl Observed for View<'_> {
     }
 
     fn in_flight(&self, target: &Target) -> u32 {
-        self.observer.in_flight(NameRef::of(target), self.now())
+        if target.account.is_callers { 0 } else { self.observer.in_flight(NameRef::of(target), self.now()) }
     }
 
     fn blanks(&self, target: &Target) -> u32 {
-        self.observer.slot(NameRef::of(target), self.now()).blanks()
+        if target.account.is_callers { 0 } else { self.observer.slot(NameRef::of(target), self.now()).blanks() }
     }
 
     fn cooling_until(&self, target: &Target) -> Option<u64> {

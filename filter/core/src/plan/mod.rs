@@ -9,6 +9,7 @@
 //! (no connection, a reset, a time-out) is closed by whoever comes next, as was decided when it began. Where the module retries
 //! or Envoy does, the plan alone decides for how long.
 
+mod allowance;
 mod failure;
 mod outcome;
 mod pace;
@@ -26,6 +27,7 @@ use core::{
 
 use self::progress::Progress;
 pub use self::{
+    allowance::{Allowance, Estimate},
     failure::{Cause, End, Failure},
     signpost::{CALLS_MARK, CLUSTER_HEADER, FLEX_MARK, NEXT_PROPERTY, Signpost, TRIES_MARK},
 };
@@ -75,6 +77,8 @@ pub struct Plan {
     made_at: Duration,
     /// How long the first content of any target's answer may take: Envoy's bound of each try.
     longest_patience: Duration,
+    /// What it may use up; `None` where nothing is limited.
+    allowance: Option<Allowance>,
     observer: Rc<Observer>,
     progress: RefCell<Progress>,
 }
@@ -208,6 +212,7 @@ impl Plan {
             made_at: now,
             longest_patience: patiences.max().unwrap_or_default(),
             passed_over: mem::take(&mut course.passed_over),
+            allowance: None,
             observer: Rc::clone(observer),
             progress: RefCell::new(Progress::new(course, policy.attempts)),
             policy,
@@ -291,6 +296,7 @@ impl Plan {
     /// The answer that is passed on has ended.
     pub fn finish(&self, end: End, now: Duration) {
         self.progress.borrow_mut().finish(end, self.policy.cooldown, now);
+        self.settle_allowance(Some(end), || now);
     }
 
     /// Whether an answer is passed on.

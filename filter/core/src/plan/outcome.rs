@@ -19,7 +19,8 @@ impl Plan {
             Some((target, failure)) => (failure.reply, Some(target)),
             None => (self.local_error(503, "").reply(self.inquiry.shape), None),
         };
-        let reply = reply.with("x-dragoman-attempts", self.attempts());
+        let reply = self.limited(reply.with("x-dragoman-attempts", self.attempts()));
+        self.release_allowance();
         match target {
             None => reply,
             Some(Target { provider, model, .. }) => {
@@ -98,9 +99,15 @@ impl Plan {
             Kind::UpstreamUnavailable,
             "The route of this gateway leads a retry to another provider than the one whose turn it is.",
         );
-        let mut progress = self.progress.borrow_mut();
-        progress.strand();
-        error.reply(self.inquiry.shape).with("x-dragoman-attempts", progress.attempts())
+        self.refuse(&error)
+    }
+
+    /// Nobody is asked after all, and nobody is to blame.
+    pub(crate) fn refuse(&self, error: &Error) -> Reply {
+        self.progress.borrow_mut().strand();
+        let reply = self.limited(error.reply(self.inquiry.shape).with("x-dragoman-attempts", self.attempts()));
+        self.release_allowance();
+        reply
     }
 
     /// Whether the try under way has had the time that a try at its target may take.

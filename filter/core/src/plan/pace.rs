@@ -80,7 +80,12 @@ impl Plan {
             Mode::Dispatch => own,
         };
         let silence = self.pause(progress.repeats(), None, sent);
-        progress.begin(sent, late_at, silence, &self.observer).map(|target| (target, wait))
+        let target = progress.begin(sent, late_at, silence, &self.observer)?;
+        drop(progress);
+        if self.mode == Mode::Native {
+            self.foresee(now);
+        }
+        Some((target, wait))
     }
 
     /// The try under way has failed.
@@ -88,14 +93,15 @@ impl Plan {
         let may_wait = matches!(failure.cause, Cause::Stated | Cause::Unusable);
         let repeats = self.progress.borrow().repeats().filter(|_| may_wait);
         let wait = self.pause(repeats, failure.retry_after, now);
-        self.progress.borrow_mut().fail(failure, wait, self.policy.cooldown, now)
+        let next = self.progress.borrow_mut().fail(failure, wait, self.policy.cooldown, now);
+        if next == Next::Try { self.follow(now) } else { next }
     }
 
     /// Nothing more was heard of the try under way.
     pub(super) fn fail_silently(&self, failure: Failure, now: Duration) {
-        let mut progress = self.progress.borrow_mut();
-        let wait = progress.silence().map(|wait| wait.min(self.longest_wait(now)));
-        progress.fail(failure, wait, self.policy.cooldown, now);
+        let wait = self.progress.borrow().silence().map(|wait| wait.min(self.longest_wait(now)));
+        self.progress.borrow_mut().fail(failure, wait, self.policy.cooldown, now);
+        self.follow_silence(now);
     }
 
     /// How long to wait before a target is asked once more that was asked again so often; `None` where it is not.

@@ -27,6 +27,8 @@ pub(super) struct Progress {
     wait: Duration,
     /// The same where nothing more is heard of the try under way, and its target is then asked again.
     silence: Option<Duration>,
+    /// How many of the next ones have no room if it is their turn then.
+    skipped: usize,
     /// From when on such silence is a time-out.
     late_at: Duration,
     tries: Vec<Try>,
@@ -65,6 +67,7 @@ impl Progress {
             again_each: again,
             wait: Duration::ZERO,
             silence: None,
+            skipped: 0,
             late_at: Duration::ZERO,
             tries: Vec::new(),
             probe: course.probe,
@@ -82,7 +85,8 @@ impl Progress {
 
     /// Whose turn it is if nothing more is heard of the try under way.
     pub(super) fn after_silence(&self) -> Option<&Target> {
-        self.ahead.get(usize::from(self.silence.is_none())).map(|queued| &queued.target)
+        let place = if self.silence.is_some() { 0 } else { self.skipped.saturating_add(1) };
+        self.ahead.get(place).map(|queued| &queued.target)
     }
 
     pub(super) fn ahead(&self) -> impl Iterator<Item = &Target> {
@@ -128,7 +132,7 @@ impl Progress {
         self.trip = Some(observer.begin(&target, self.probe.take(), millis(sent)));
         self.tries.push(Try { target: target.clone(), status: None });
         self.wait = Duration::ZERO;
-        (self.silence, self.late_at) = (silence, late_at);
+        (self.silence, self.skipped, self.late_at) = (silence, 0, late_at);
         Some(target)
     }
 
@@ -181,7 +185,29 @@ impl Progress {
         self.is_settled = true;
     }
 
-    fn pass_over(&mut self) {
+    /// Who would follow after silence has no room: the one behind does.
+    pub(super) fn skip_after_silence(&mut self) {
+        self.skipped = self.skipped.saturating_add(1);
+    }
+
+    /// Takes out who was skipped.
+    pub(super) fn skip(&mut self) {
+        for _ in 0..mem::take(&mut self.skipped) {
+            self.ahead.pop_front();
+        }
+    }
+
+    /// Nobody is asked any more.
+    pub(super) fn give_up(&mut self) {
+        self.ahead.clear();
+    }
+
+    /// Whether the last try is under way, or has an answer that is no error.
+    pub(super) fn may_cost(&self) -> bool {
+        self.tries.last().is_some_and(|last| last.status.is_none_or(|status| status < 400))
+    }
+
+    pub(super) fn pass_over(&mut self) {
         self.ahead.pop_front();
         self.again = self.again_each;
         self.wait = Duration::ZERO;
@@ -296,6 +322,6 @@ impl Progress {
     }
 }
 
-fn millis(time: Duration) -> u64 {
+pub(super) fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

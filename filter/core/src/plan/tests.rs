@@ -9,6 +9,7 @@ use crate::{
     store::Memory,
 };
 
+mod limits;
 mod pace;
 
 pub(super) const START: Duration = Duration::from_secs(1_000);

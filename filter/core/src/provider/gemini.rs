@@ -9,4 +9,5 @@ pub(super) const SPEC: Spec = Spec {
     home: ("generativelanguage.googleapis.com", "/v1beta"),
     credential: ("x-goog-api-key", ""),
     dialect: &Gemini,
+    tools_preface: 0,
 };

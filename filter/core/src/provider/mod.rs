@@ -25,6 +25,8 @@ pub struct Spec {
     pub credential: (&'static str, &'static str),
     /// What it speaks.
     pub dialect: &'static dyn Upstream,
+    /// Tokens that it adds to a request that offers tools, where those are many: its own words about what tools are.
+    pub tools_preface: u64,
 }
 
 /// A kind of provider: a line of the table.

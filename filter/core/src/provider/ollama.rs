@@ -4,5 +4,10 @@ use super::Spec;
 use crate::dialect::ollama::Ollama;
 
 /// <https://docs.ollama.com/api/authentication>
-pub(super) const SPEC: Spec =
-    Spec { name: "ollama", home: ("ollama.com", ""), credential: ("authorization", "Bearer "), dialect: &Ollama };
+pub(super) const SPEC: Spec = Spec {
+    name: "ollama",
+    home: ("ollama.com", ""),
+    credential: ("authorization", "Bearer "),
+    dialect: &Ollama,
+    tools_preface: 0,
+};

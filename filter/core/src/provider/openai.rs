@@ -9,4 +9,5 @@ pub(super) const SPEC: Spec = Spec {
     home: ("api.openai.com", "/v1"),
     credential: ("authorization", "Bearer "),
     dialect: &OpenAiChat,
+    tools_preface: 0,
 };

@@ -10,15 +10,18 @@ use super::{
 };
 use crate::{
     account::Account,
+    auth::Caller,
     catalogue::Choice,
     error::{Error, Kind},
     plan::Target,
 };
 
-/// Adds the accounts of a model that can be used, by weight.
+/// Adds the accounts of a model that can be used, by weight. What a target brings goes before what the caller brings, and either
+/// takes the place of all that the provider has.
 pub(super) fn add<'a>(
     choice: Choice<'a>,
     leaf: Option<&Leaf>,
+    caller: &Caller,
     chance: &Chance<'_>,
     found: &mut Vec<Candidate<'a>>,
 ) -> Result<(), Error> {
@@ -27,11 +30,12 @@ pub(super) fn add<'a>(
     let own = leaf.and_then(|leaf| leaf.own.as_ref());
     let brought =
         own.into_iter().flatten().filter(|(owner, _)| Rc::ptr_eq(owner, provider)).map(|(_, account)| account);
-    let kept = own.is_none().then_some(&provider.accounts).into_iter().flatten();
+    let callers = caller.brought(&provider.name).filter(|_| own.is_none());
+    let kept = (own.is_none() && callers.is_none()).then_some(&provider.accounts).into_iter().flatten();
     let kept = kept.filter(|account| pinned.is_none_or(|name| account.name == *name));
 
     let mut refused = None;
-    let mut usable = brought.chain(kept).filter(|account| match check(account, &choice) {
+    let mut usable = brought.chain(callers).chain(kept).filter(|account| match check(account, &choice) {
         Ok(()) => true,
         Err(error) => {
             refused.get_or_insert(error);

@@ -159,7 +159,7 @@ impl<'c, E: Fn(&str) -> Option<String>> Compiler<'c, E> {
     fn account(&self, provider: &Provider, credential: &Credential, at: &str) -> Option<Rc<Account>> {
         let (_, section) = self.providers.get(provider.name.as_str())?;
         let named = (at.to_string(), credential.clone());
-        Account::of_target(section, named, &self.config.retry, self.environment)
+        Some(Rc::new(Account::of_target(section, named, &self.config.retry, self.environment)))
     }
 }
 

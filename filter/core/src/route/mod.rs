@@ -2,7 +2,7 @@
 //! sent.
 //!
 //! ```text
-//! Routing::new(&config, &providers, &catalogue, &environment)        once a load
+//! Routing::new(&config, None, &providers, &catalogue, &environment)  once a load
 //! routing.plan(&catalogue, way, &query, &conditions) → Planned        once a request
 //! ```
 //!
@@ -29,6 +29,7 @@ mod node;
 mod planned;
 mod reach;
 mod refusal;
+mod router;
 mod strategy;
 mod survey;
 
@@ -39,13 +40,14 @@ use self::{
     candidate::Candidate,
     compile::Compiler,
     node::{Node, Strategy},
+    router::Router,
     strategy::ordered,
     survey::{Survey, spellings, unnamed},
 };
 use crate::{
     auth::{Caller, Glob},
-    catalogue::{Catalogue, by_name},
-    config::{Config, KeyRouting, ModelLists, ModelMapping, Router as Section},
+    catalogue::Catalogue,
+    config::{Config, KeyRouting, ModelLists},
     dialect::Wishes,
     error::{Error, Kind},
     gateway::Provider,
@@ -66,6 +68,8 @@ pub const MAX_TARGETS: usize = 32;
 #[derive(Debug)]
 pub struct Routing {
     named: Vec<Strategy>,
+    /// The places of those by their names, for tokens, which name one.
+    by_name: NameMap<'static, Node>,
     /// By key id.
     by_key: NameMap<'static, Node>,
     routers: NameMap<'static, Router>,
@@ -76,16 +80,6 @@ pub struct Routing {
     policy: Rc<Policy>,
     /// Of [`Way::Ai`], and of a provider's own paths: one try.
     policy_of_one: Rc<Policy>,
-}
-
-/// A named router.
-#[derive(Debug)]
-struct Router {
-    chat: Option<Node>,
-    embeddings: Option<Node>,
-    images: Option<Node>,
-    mapping: ModelMapping,
-    policy: Rc<Policy>,
 }
 
 /// By a pattern of models, others.
@@ -144,10 +138,12 @@ pub struct Conditions<'a> {
 }
 
 impl Routing {
-    /// What a configuration says, for these providers and models; `environment` resolves credentials.
+    /// What a configuration says in an environment, by its place, or at the top level, for these providers and models;
+    /// `environment` resolves credentials.
     #[must_use]
     pub fn new<E: Fn(&str) -> Option<String>>(
         config: &Config,
+        place: Option<usize>,
         providers: &[Rc<Provider>],
         catalogue: &Catalogue,
         environment: &E,
@@ -155,7 +151,7 @@ impl Routing {
         let mut compiler = Compiler::new(config, providers, catalogue, environment);
         let policy = Policy::of(&config.retry);
         let mut by_key = NameMap::default();
-        for key in &config.keys {
+        for (key, _) in config.keys_within(place) {
             let node = match &key.routing {
                 None => None,
                 Some(KeyRouting::Named(name)) => compiler.named(name),
@@ -167,11 +163,14 @@ impl Routing {
         }
         let named = config.routing.iter().map(|(name, section)| compiler.strategy(section, &format!("routing/{name}")));
         let named = named.collect();
+        let by_name = config.routing.iter().filter_map(|(name, _)| Some((name.clone(), compiler.named(name)?)));
+        let by_name = by_name.collect();
         let routers = config.routers.iter();
         let routers =
             routers.map(|section| (section.name.clone(), Router::new(section, &policy, &mut compiler))).collect();
         Self {
             named,
+            by_name,
             by_key,
             routers,
             fallbacks: Lists::new(&config.fallbacks),
@@ -187,6 +186,12 @@ impl Routing {
     #[must_use]
     pub fn has_router(&self, name: &str) -> bool {
         self.routers.contains(name)
+    }
+
+    /// Whether there is a routing configuration of this name.
+    #[must_use]
+    pub fn has_named(&self, name: &str) -> bool {
+        self.by_name.contains(name)
     }
 
     /// What is done about failures where nobody else is asked: nothing.
@@ -253,8 +258,11 @@ impl Routing {
     /// What a strategy decides, of the key or of the router; `None` where there is none, or none that says anything.
     fn decide<'a>(&'a self, router: Option<&'a Router>, survey: &mut Survey<'a>) -> Option<Vec<Candidate<'a>>> {
         survey.mapping = router.map(|router| &router.mapping);
-        let of_key = if self.by_key.is_empty() { None } else { survey.query.caller.key() };
-        let of_key = of_key.and_then(|key| self.by_key.get(&key.id));
+        let of_key = survey.query.caller.key().and_then(|key| match &key.routing {
+            Some(name) => self.by_name.get(name),
+            None if self.by_key.is_empty() => None,
+            None => self.by_key.get(&key.id),
+        });
         let of_router = router.and_then(|router| router.strategy(survey.query.endpoint));
         of_key.and_then(|node| survey.walk(node, 0)).or_else(|| survey.walk(of_router?, 0))
     }
@@ -334,31 +342,6 @@ impl<'a> Survey<'a> {
             candidates = ordered(candidates, &ranks);
         }
         candidates.into_iter().take(MAX_TARGETS).map(|candidate| candidate.target).collect()
-    }
-}
-
-impl Router {
-    fn new<E: Fn(&str) -> Option<String>>(section: &Section, policy: &Policy, compiler: &mut Compiler<'_, E>) -> Self {
-        let at = |kind: &str| format!("routers/{}/{kind}", section.name);
-        let balance = &section.load_balance;
-        Self {
-            chat: balance.chat.as_ref().map(|chat| compiler.node(chat, &at("chat"))),
-            embeddings: balance.embeddings.as_ref().map(|embeddings| compiler.node(embeddings, &at("embeddings"))),
-            images: balance.images.as_ref().map(|images| compiler.node(images, &at("images"))),
-            mapping: by_name(&section.model_mapping),
-            policy: policy.overridden(&section.retry),
-        }
-    }
-
-    fn strategy(&self, endpoint: Endpoint) -> Option<&Node> {
-        match endpoint {
-            Endpoint::ChatCompletions | Endpoint::Responses | Endpoint::Completions | Endpoint::Messages => {
-                self.chat.as_ref()
-            }
-            Endpoint::Embeddings => self.embeddings.as_ref(),
-            Endpoint::Images => self.images.as_ref(),
-            Endpoint::LiveMetrics | Endpoint::Policy | Endpoint::Other => None,
-        }
     }
 }
 

@@ -163,7 +163,7 @@ impl<'a> Survey<'a> {
         let brings_credential = leaf.is_some_and(|leaf| leaf.own.is_some());
         let check = |choice: &Choice<'_>| {
             choice.check_scope(caller)?;
-            if brings_credential { Ok(()) } else { choice.check_configured() }
+            if brings_credential { Ok(()) } else { choice.check_configured(caller) }
         };
         match self.catalogue.find_checked(name, &check) {
             Ok(choice) => self.admit(choice, leaf, found),
@@ -202,7 +202,7 @@ impl<'a> Survey<'a> {
         let checked = choice.and_then(|choice| {
             choice.check_scope(self.query.caller)?;
             if leaf.own.is_none() {
-                choice.check_configured()?;
+                choice.check_configured(self.query.caller)?;
             }
             Ok(choice)
         });
@@ -220,7 +220,9 @@ impl<'a> Survey<'a> {
         if self.routing.has_lists() {
             self.met.push(choice);
         }
-        if let Err(error) = self.check_ability(&choice).and_then(|()| accounts::add(choice, leaf, &self.chance, found))
+        if let Err(error) = self
+            .check_ability(&choice)
+            .and_then(|()| accounts::add(choice, leaf, self.query.caller, &self.chance, found))
         {
             self.drop_candidate(&full_name(&choice), error);
         }

@@ -11,9 +11,12 @@
 )]
 
 mod anthropic;
+mod byok;
 mod direct;
+mod environment;
 mod exchange;
 mod gemini;
+mod limits;
 mod ollama;
 mod recordings;
 mod stage;

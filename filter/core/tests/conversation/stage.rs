@@ -1,13 +1,14 @@
 //! A whole exchange in memory: the two roles, a client and a provider, without Envoy.
 
-use std::{rc::Rc, time::Duration};
+use std::{cell::Cell, rc::Rc, time::Duration};
 
 use dragoman_core::{
     attempt::{Attempt, Front, Outgoing, Progress, Release},
-    config,
-    exchange::Exchange,
+    config::{self, Cooldown},
+    exchange::{Exchange, Head},
     gateway::Gateway,
     headers::HeaderMap,
+    health::{Symptom, Trouble},
     host::{Clock, Entropy, Surroundings},
     live::Observer,
     plan::{Next, Plan},
@@ -33,6 +34,62 @@ impl Entropy for NewYear {
     }
 }
 
+/// What a worker knows, and the time.
+pub(crate) struct World {
+    pub(crate) observer: Rc<Observer>,
+    pub(crate) now: Cell<Duration>,
+    drawn: Cell<u64>,
+}
+
+impl World {
+    /// Of a worker that has seen nothing, on New Year's day.
+    pub(crate) fn new() -> Rc<Self> {
+        Self::beside(&Rc::new(Memory::default()))
+    }
+
+    /// Of another worker with the same store.
+    pub(crate) fn beside(store: &Rc<Memory>) -> Rc<Self> {
+        Self::of(Observer::new(Rc::<Memory>::clone(store)))
+    }
+
+    fn of(observer: Rc<Observer>) -> Rc<Self> {
+        Rc::new(Self { observer, now: Cell::new(NewYear.now()), drawn: Cell::new(4) })
+    }
+
+    pub(crate) fn pass(&self, time: Duration) {
+        self.now.set(self.now.get() + time);
+    }
+}
+
+impl Clock for World {
+    fn now(&self) -> Duration {
+        self.now.get()
+    }
+}
+
+impl Entropy for World {
+    fn draw(&self) -> u64 {
+        self.drawn.replace(self.drawn.get() + 1)
+    }
+}
+
+/// A client that leaves.
+struct Gone;
+
+impl Head for Gone {
+    fn status(&mut self) -> u16 {
+        0
+    }
+
+    fn details(&mut self) -> String {
+        "downstream_remote_disconnect".into()
+    }
+
+    fn header(&mut self, _: &str) -> Option<String> {
+        None
+    }
+}
+
 /// What a request has become.
 pub(crate) enum Asked {
     /// The gateway answered by itself.
@@ -48,6 +105,10 @@ pub(crate) struct Sent {
     pub(crate) body: Vec<u8>,
     /// Who knows how targets fare.
     pub(crate) observer: Rc<Observer>,
+    world: Rc<World>,
+    exchange: Exchange,
+    /// As they were before any target's.
+    asked: (Pairs, Vec<u8>),
     attempt: Attempt,
 }
 
@@ -89,9 +150,18 @@ pub(crate) fn post(path: &str, more: &[(&str, &[u8])]) -> Pairs {
 }
 
 /// Sends a request in these pieces.
-pub(crate) fn ask(gateway: &Rc<Gateway>, mut headers: Pairs, pieces: &[&[u8]]) -> Asked {
-    let observer = Observer::new(Rc::new(Memory::default()));
-    let around = Surroundings { clock: &NewYear, entropy: &NewYear, observer: &observer };
+pub(crate) fn ask(gateway: &Rc<Gateway>, headers: Pairs, pieces: &[&[u8]]) -> Asked {
+    ask_in(&World::new(), gateway, headers, pieces)
+}
+
+/// The same, by who may have seen others.
+pub(crate) fn ask_seen_by(observer: &Rc<Observer>, gateway: &Rc<Gateway>, headers: Pairs, pieces: &[&[u8]]) -> Asked {
+    ask_in(&World::of(Rc::clone(observer)), gateway, headers, pieces)
+}
+
+/// The same, of this worker.
+pub(crate) fn ask_in(world: &Rc<World>, gateway: &Rc<Gateway>, mut headers: Pairs, pieces: &[&[u8]]) -> Asked {
+    let around = Surroundings { clock: &**world, entropy: &**world, observer: &world.observer, metadata: &() };
     let mut exchange = Exchange::new(Rc::clone(gateway));
     let step = match exchange.request_head(carried(&headers).headers(), pieces.is_empty(), &around) {
         Step::Wait => {
@@ -110,24 +180,30 @@ pub(crate) fn ask(gateway: &Rc<Gateway>, mut headers: Pairs, pieces: &[&[u8]]) -
     match step {
         Step::Forward(plan, edits) => {
             apply(&mut headers, &edits);
-            let (mut attempt, _) = Attempt::next(&plan, NewYear.now()).expect("a plan has a target");
-            let mut body = pieces.concat();
-            let read = |length| pieces.concat()[..length].to_vec();
-            let Outgoing { headers: edits, body: change } = match attempt.outgoing(read) {
-                Ok(outgoing) => outgoing,
-                Err(error) => {
-                    assert_eq!(attempt.refuse(&error, NewYear.now()), Next::Nobody);
-                    return Asked::Refused(plan.verdict());
-                }
-            };
-            apply(&mut headers, &edits);
-            let Front { length, text } = change.front(read);
-            body.splice(..length, text);
-            Asked::Sent(Sent { plan, headers, body, observer, attempt })
+            attempt(world, exchange, plan, (headers, pieces.concat()))
         }
         Step::Reply(reply) => Asked::Refused(reply),
         Step::Wait => panic!("there is nothing left to wait for"),
     }
+}
+
+/// Asks the target whose turn it is.
+fn attempt(world: &Rc<World>, exchange: Exchange, plan: Rc<Plan>, asked: (Pairs, Vec<u8>)) -> Asked {
+    let (mut attempt, _) = Attempt::next(&plan, world.now()).expect("a plan has a target");
+    let (mut headers, mut body) = asked.clone();
+    let read = |length| asked.1[..length].to_vec();
+    let Outgoing { headers: edits, body: change } = match attempt.outgoing(read) {
+        Ok(outgoing) => outgoing,
+        Err(error) => {
+            assert_eq!(attempt.refuse(&error, world.now()), Next::Nobody);
+            return Asked::Refused(plan.verdict());
+        }
+    };
+    apply(&mut headers, &edits);
+    let Front { length, text } = change.front(read);
+    body.splice(..length, text);
+    let (world, observer) = (Rc::clone(world), Rc::clone(&world.observer));
+    Asked::Sent(Sent { plan, headers, body, observer, world, exchange, asked, attempt })
 }
 
 impl Asked {
@@ -147,12 +223,51 @@ impl Asked {
 }
 
 impl Sent {
+    /// Its first target fails, as the gateway's workers tell each other.
+    pub(crate) fn fails_first(&self) {
+        let (now, down) = (NewYear.epoch_millis(), Symptom { trouble: Trouble::RateLimited, retry_after: None });
+        let cooldown = Cooldown { default: Duration::from_secs(30), max: Duration::from_mins(10) };
+        let target = self.plan.first().expect("a target").clone();
+        self.observer.begin(&target, None, now).failed(now, down, cooldown);
+    }
+
     /// The provider answers in these pieces; the last one may be empty, as Envoy's often is.
     pub(crate) fn answered(self, status: u16, headers: &[(&str, &str)], pieces: &[&[u8]]) -> Answer {
+        self.passed(status, headers, pieces, true)
+    }
+
+    /// It answers in these pieces and more, and the client leaves.
+    pub(crate) fn left(self, status: u16, headers: &[(&str, &str)], pieces: &[&[u8]]) -> Answer {
+        self.passed(status, headers, pieces, false)
+    }
+
+    /// The client leaves before there is an answer.
+    pub(crate) fn abandoned(self) {
+        self.exchange.end(&mut Gone, &*self.world);
+    }
+
+    /// The provider fails in a way for which the next one is asked.
+    pub(crate) fn failed(self, status: u16) -> Asked {
+        let Self { plan, world, exchange, asked, attempt: first, .. } = self;
+        let map: Pairs = vec![("content-type".into(), b"application/json".to_vec())];
+        let progress = match first.answer(status, carried(&map).headers(), false, &*world) {
+            Progress::Held(held) => held.chunk(b"{}", true, &*world),
+            other @ (Progress::Released(..) | Progress::Again(_) | Progress::Instead(_)) => other,
+        };
+        match progress {
+            Progress::Again(_) => attempt(&world, exchange, plan, asked),
+            other @ (Progress::Held(_) | Progress::Released(..) | Progress::Instead(_)) => {
+                panic!("there is another one to be asked: {other:?}")
+            }
+        }
+    }
+
+    fn passed(self, status: u16, headers: &[(&str, &str)], pieces: &[&[u8]], ends: bool) -> Answer {
+        let world = Rc::clone(&self.world);
         let mut map: Pairs = headers.iter().map(|(n, v)| ((*n).to_owned(), v.as_bytes().to_vec())).collect();
         let mut answer = Answer { status, headers: Vec::new(), body: Vec::new(), held: 0 };
         let mut buffer = Vec::new();
-        let mut progress = self.attempt.answer(status, carried(&map).headers(), pieces.is_empty(), &NewYear);
+        let mut progress = self.attempt.answer(status, carried(&map).headers(), pieces.is_empty(), &*world);
         if let Progress::Instead(reply) = progress {
             let headers =
                 reply.headers.into_iter().map(|(name, value)| (name.into_owned(), value.into_bytes())).collect();
@@ -160,11 +275,11 @@ impl Sent {
         }
         let mut flow = None;
         for (index, piece) in pieces.iter().enumerate() {
-            let end = index + 1 == pieces.len();
+            let end = ends && index + 1 == pieces.len();
             progress = match progress {
                 Progress::Held(held) => {
                     buffer.extend_from_slice(piece);
-                    held.chunk(piece, end, &NewYear)
+                    held.chunk(piece, end, &*world)
                 }
                 Progress::Released(release, mut rest) => {
                     if flow.is_none() {
@@ -186,12 +301,15 @@ impl Sent {
                 if flow.is_none() {
                     answer.release(&mut map, &release, &buffer);
                 }
-                rest.finish(NewYear.now());
+                if ends {
+                    rest.finish(world.now());
+                }
             }
             Progress::Held(_) | Progress::Again(_) | Progress::Instead(_) => {
-                panic!("an answer that has ended is not held")
+                assert!(!ends, "an answer that has ended is not held");
             }
         }
+        self.exchange.end(&mut Gone, &*world);
         answer.headers = map;
         answer
     }

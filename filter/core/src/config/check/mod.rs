@@ -17,8 +17,8 @@ use self::{
     routes::Routes,
 };
 use super::{
-    environment::Environment,
-    key::KeyRouting,
+    environment::{Environment, ProviderOverride},
+    key::{ANONYMOUS, KeyRouting},
     limit::Limit,
     raw::{Config, EnvoyAdmin, Key},
     reader::{Reader, step},
@@ -31,6 +31,8 @@ use crate::map::{HashMap, Seed};
 struct Level<'c> {
     /// Where it stands; empty for the top level.
     at: String,
+    /// The environment's name, where it is one.
+    name: Option<&'c String>,
     keys: &'c [Key],
     limits: &'c [Limit],
     routing: &'c Routing,
@@ -44,12 +46,14 @@ pub(super) fn check(config: &Config, reader: &mut Reader) {
     let index = Index::new(config);
     let top = Level::top(config, &index);
     routes::check_models(&top.names, config, reader);
+    check_clients(config, reader);
     check_level(&top, reader);
     for environment in &config.environments {
         let level = Level::of(&index, environment);
         for provider in &environment.providers {
             let pointer = format!("{}/providers{}", level.at, step(&provider.name));
             refuse(reader, &pointer, level.names.provider(&provider.name));
+            check_place(config, provider, &pointer, reader);
         }
         check_level(&level, reader);
     }
@@ -61,19 +65,61 @@ pub(super) fn check(config: &Config, reader: &mut Reader) {
 impl<'c> Level<'c> {
     fn top(config: &'c Config, index: &'c Index<'c>) -> Self {
         let Config { keys, limits, routing, routers, .. } = config;
-        Self { at: String::new(), keys, limits, routing, routers, names: Names::new(index, None) }
+        Self { at: String::new(), name: None, keys, limits, routing, routers, names: Names::new(index, None) }
     }
 
     fn of(index: &'c Index<'c>, environment: &'c Environment) -> Self {
         let Environment { name, keys, limits, routing, routers, .. } = environment;
         let names = Names::new(index, Some(environment));
-        Self { at: format!("/environments{}", step(name)), keys, limits, routing, routers, names }
+        Self { at: format!("/environments{}", step(name)), name: Some(name), keys, limits, routing, routers, names }
     }
 }
 
 fn check_providers(config: &Config, reader: &mut Reader) {
     if reader.is_sound("/providers") && !config.providers.iter().any(|provider| provider.enabled) {
         reader.report_under("/providers", "no provider is enabled");
+    }
+}
+
+/// A cluster of the operator's own leads where it leads: another address would be spoken to there, with its credential.
+fn check_place(config: &Config, other: &ProviderOverride, at: &str, reader: &mut Reader) {
+    let provider = config.providers.iter().find(|provider| provider.name == other.name);
+    let Some(cluster) = provider.and_then(|provider| provider.cluster.as_ref()) else { return };
+    let elsewhere = || {
+        Err(format!(
+            "would be reached in the provider's cluster `{cluster}`, which leads elsewhere; write an account with a `base_url` and a \
+             `cluster` of its own"
+        ))
+    };
+    if other.base_url.is_some() {
+        refuse(reader, &format!("{at}/base_url"), elsewhere());
+    }
+    for (index, account) in other.accounts.iter().flatten().enumerate() {
+        if account.base_url.is_some() && account.cluster.is_none() {
+            refuse(reader, &format!("{at}/accounts/{index}/base_url"), elsewhere());
+        }
+    }
+}
+
+/// A key is one key in the whole file: limits and logs know it by its id, and who comes with it by its hash.
+fn check_clients(config: &Config, reader: &mut Reader) {
+    let mut keys = Vec::new();
+    let top = [(String::new(), &config.keys)].into_iter();
+    let others = config.environments.iter().map(|other| (format!("/environments{}", step(&other.name)), &other.keys));
+    for (at, level) in top.chain(others) {
+        keys.extend(level.iter().enumerate().map(|(index, key)| (format!("{at}/keys/{index}"), key)));
+    }
+    let ids = keys.iter().map(|(_, key)| key.id.as_bytes()).collect();
+    let hashes = keys.iter().map(|(_, key)| &key.sha256[..]).collect();
+    let fields: [(&str, Vec<&[u8]>); 2] = [("id", ids), ("sha256", hashes)];
+    for (field, values) in fields {
+        for (index, first) in repeats(&values) {
+            if let (Some((at, _)), Some((first, _))) = (keys.get(index), keys.get(first))
+                && reader.is_sound(&format!("{first}/{field}"))
+            {
+                refuse(reader, &format!("{at}/{field}"), Err(format!("is also that of {first}")));
+            }
+        }
     }
 }
 
@@ -110,8 +156,6 @@ fn check_level(level: &Level<'_>, reader: &mut Reader) {
 
 fn check_keys(level: &Level<'_>, extents: &Extents<'_>, reader: &mut Reader) {
     let keys = format!("{}/keys", level.at);
-    report_repeats(reader, &keys, "id", &all(level.keys, |key| &key.id));
-    report_repeats(reader, &keys, "sha256", &all(level.keys, |key| &key.sha256));
     let names = &level.names;
     for (index, key) in level.keys.iter().enumerate() {
         let at = format!("{keys}/{index}");
@@ -127,8 +171,15 @@ fn check_keys(level: &Level<'_>, extents: &Extents<'_>, reader: &mut Reader) {
         if let Some(team) = &key.team {
             refuse(reader, &format!("{at}/team"), names.team(team));
         }
+        if key.id == ANONYMOUS {
+            let taken = "is what those are called who ask without a key".into();
+            refuse(reader, &format!("{at}/id"), Err(taken));
+        }
         if let Some(environment) = &key.environment {
             refuse(reader, &format!("{at}/environment"), names.environment(environment));
+            if let Some(own) = level.name.filter(|own| *own != environment) {
+                refuse(reader, &format!("{at}/environment"), Err(format!("is not `{own}`, where the key stands")));
+            }
         }
         match &key.routing {
             Some(KeyRouting::Named(name)) => refuse(reader, &format!("{at}/routing"), names.routing(name)),
@@ -176,8 +227,8 @@ fn check_listeners(config: &Config, reader: &mut Reader) {
 
 /// Whoever can reach an open gateway spends its owner's money.
 fn check_openness(config: &Config, reader: &mut Reader) {
-    let open = config.keys.is_empty() && config.auth.required.is_none() && config.auth.jwt.is_none();
-    let known = ["/keys", "/auth", "/listen/address"].iter().all(|pointer| reader.is_sound(pointer));
+    let open = config.all_keys().next().is_none() && config.auth.required.is_none() && config.auth.jwt.is_none();
+    let known = ["/keys", "/environments", "/auth", "/listen/address"].iter().all(|pointer| reader.is_sound(pointer));
     if open && known && !config.listen.address.ip().is_loopback() {
         reader.report_under(
             "/listen/address",

@@ -85,6 +85,8 @@ fn some_provider() -> impl Strategy<Value = Provider> {
             timeouts,
             headers: headers.into_iter().collect(),
             enabled: true,
+            environment: None,
+            is_elsewhere: false,
         }
     })
 }

@@ -219,3 +219,16 @@ fn depth_is_no_danger() {
         assert!(parse(&json).is_err());
     }
 }
+
+#[test]
+fn more_than_are_counted_at_once_is_no_limit() {
+    let limit = |of: &str, max: u64| {
+        parse(&format!(r#"{{"limits": [{{"name": "l", {of}, "max": {max}}}]}}"#)).map_or_else(
+            |problems| problems.iter().any(|problem| problem.to_string().starts_with("/limits/0/max")),
+            |_| false,
+        )
+    };
+    assert!(limit(r#""of": "concurrency""#, 4_097));
+    assert!(!limit(r#""of": "concurrency""#, 4_096));
+    assert!(!limit(r#""of": "requests", "per": "hour""#, 4_097));
+}

@@ -273,3 +273,101 @@ fn sections_do_not_contradict_themselves() {
         assert!(found[0].starts_with(&format!("{pointer}: ")), "{sections}: {found:?}");
     }
 }
+
+#[test]
+fn a_key_is_one_key_in_the_whole_file() {
+    let other = HASH.replace('9', "8");
+    let file = |top: &str, staging: &str, prod: &str| {
+        let key = |text: &str| text.replace('$', HASH).replace('%', &other);
+        problems(&format!(
+            r#""keys": [{}], "environments": {{"staging": {{"keys": [{}]}}, "prod": {{"keys": [{}]}}}}"#,
+            key(top),
+            key(staging),
+            key(prod)
+        ))
+    };
+    let a = r#"{"id": "a", "sha256": "$"}"#;
+    assert_eq!(file(a, r#"{"id": "b", "sha256": "%"}"#, ""), Vec::<String>::new());
+    assert_eq!(
+        file(a, r#"{"id": "a", "sha256": "%"}"#, ""),
+        ["/environments/staging/keys/0/id: is also that of /keys/0"]
+    );
+    assert_eq!(
+        file("", a, r#"{"id": "b", "sha256": "$"}"#),
+        ["/environments/prod/keys/0/sha256: is also that of /environments/staging/keys/0"]
+    );
+    assert_eq!(
+        file(r#"{"id": "anonymous", "sha256": "$"}"#, "", ""),
+        ["/keys/0/id: is what those are called who ask without a key"]
+    );
+    assert_eq!(file("", r#"{"id": "a", "sha256": "$", "environment": "staging"}"#, ""), Vec::<String>::new());
+    assert_eq!(
+        file("", r#"{"id": "a", "sha256": "$", "environment": "prod"}"#, ""),
+        ["/environments/staging/keys/0/environment: is not `staging`, where the key stands"]
+    );
+}
+
+#[test]
+fn keys_of_an_environment_close_a_gateway_as_others_do() {
+    let open = |environments: &str| {
+        problems(&format!(r#""listen": {{"address": "0.0.0.0:1"}}, "environments": {environments}"#)).len()
+    };
+    assert_eq!(open("{}"), 1);
+    assert_eq!(open(&r#"{"e": {"keys": [{"id": "a", "sha256": "$"}]}}"#.replace('$', HASH)), 0);
+}
+
+/// Nobody renders a cluster for it, and the operator's own leads to the other place.
+#[test]
+fn an_address_of_an_environment_is_never_looked_for_in_a_cluster_that_leads_elsewhere() {
+    let file = |staging: &str| {
+        let json = format!(
+            r#"{{"providers": {{"p": {{"kind": "openai", "base_url": "http://a/v1", "cluster": "mine"}}, "q": {{"kind": "openai"}}}},
+                "environments": {{"staging": {{"providers": {staging}}}}}}}"#
+        );
+        let problems = parse(&json).err().unwrap_or_default();
+        problems.iter().map(|problem| problem.pointer.clone()).collect::<Vec<_>>()
+    };
+    let account = r#"{"name": "a", "credential": {"env": "A"}, "base_url": "http://b/v1""#;
+    for good in [
+        r#"{"q": {"base_url": "http://b/v1"}}"#.to_owned(),
+        r#"{"p": {"credential": {"env": "A"}}}"#.to_owned(),
+        format!(r#"{{"p": {{"accounts": [{account}, "cluster": "its-own"}}]}}}}"#),
+    ] {
+        assert_eq!(file(&good), Vec::<String>::new(), "{good}");
+    }
+    assert_eq!(file(r#"{"p": {"base_url": "http://b/v1"}}"#), ["/environments/staging/providers/p/base_url"]);
+    let accounts = format!(r#"{{"p": {{"accounts": [{account}}}]}}}}"#);
+    assert_eq!(file(&accounts), ["/environments/staging/providers/p/accounts/0/base_url"]);
+}
+
+#[test]
+fn what_tokens_are_verified_with_can_neither_be_guessed_nor_exchanged_on_the_way() {
+    let file = |source: &str| problems(&format!(r#""auth": {{"jwt": {{"issuer": "i", {source}}}}}"#));
+    for (name, least) in [("HS256", 32), ("HS384", 48), ("HS512", 64)] {
+        let of = |length| format!(r#""secret": {{"value": "{}"}}, "algorithms": ["{name}"]"#, "s".repeat(length));
+        assert_eq!(file(&of(least)), Vec::<String>::new());
+        let problem = format!("/auth/jwt/secret: is shorter than {least} bytes, and could be found out from a token");
+        assert_eq!(file(&of(least - 1)), [problem]);
+    }
+    for good in [
+        "https://i.test/keys",
+        "http://127.0.0.1:80/k",
+        "http://[::1]/k",
+        "http://localhost/k",
+        "https://i.test/k/?p=a&q=b/c",
+    ] {
+        assert_eq!(file(&format!(r#""jwks_url": "{good}""#)), Vec::<String>::new());
+    }
+    for bad in [
+        "http://i.test/keys",
+        "http://10.0.0.1/keys",
+        "http://localhost.test/k",
+        "https://i.test/k?p=a b",
+        "https://i.test/k?a#b",
+    ] {
+        assert_eq!(file(&format!(r#""jwks_url": "{bad}""#)).len(), 1, "{bad}");
+    }
+    let json = r#"{"providers": {"a": {"kind": "openai"}}, "auth": {"jwt": {"issuer": "i", "jwks_url": "https://i.test/k/?p=a"}}}"#;
+    let written = to_json(&parse(json).unwrap());
+    assert!(written.contains(r#""https://i.test/k/?p=a""#) && parse(&written).is_ok(), "{written}");
+}

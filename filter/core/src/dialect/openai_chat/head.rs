@@ -8,6 +8,10 @@ use alloc::{
 use core::ops::Range;
 use serde_json::value::RawValue;
 
+mod bounds;
+
+pub use bounds::Bounds;
+
 use super::call_id;
 use crate::{
     dialect::{Wishes, abilities::Notes},
@@ -29,6 +33,11 @@ const WANTED: &[&str] = &[
     "serviceTier",
     "plugins",
     "tool_choice",
+    // Where other formats, on their own paths, say how long an answer may be: of Responses, of Gemini and of Ollama.
+    "max_output_tokens",
+    "generationConfig",
+    "generation_config",
+    "options",
     // From here on wishes that not every format can express, by the names that their table has: see `Wishes`.
     "n",
     "logprobs",
@@ -59,7 +68,13 @@ const USER: usize = 8;
 const CAMEL_SERVICE_TIER: usize = 9;
 const PLUGINS: usize = 10;
 const TOOL_CHOICE: usize = 11;
-const WISHES: usize = 12;
+const MAX_OUTPUT_TOKENS: usize = 12;
+const GENERATION_CONFIG: usize = 13;
+const SNAKE_GENERATION_CONFIG: usize = 14;
+const OPTIONS: usize = 15;
+const WISHES: usize = 16;
+/// A wish, too: more than one answer.
+const CHOICES: usize = WISHES;
 
 /// What only some providers understand and others refuse: it comes from a history that one of them began. And pictures, which
 /// stand in parts of messages and not everywhere where their names do: a tool may well have a parameter `image_url`.
@@ -104,8 +119,8 @@ pub struct ChatRequest {
     pub contents: Contents,
     /// Who the client says that it asks for.
     pub user: Option<String>,
-    /// The most tokens that it lets the answer have.
-    pub max_output_tokens: Option<u64>,
+    /// How long its answer may be.
+    pub bounds: Bounds,
     /// What another provider has left in it.
     pub history: History,
     /// What not every format can express.
@@ -193,7 +208,6 @@ impl ChatRequest {
             return Err(Error::refusing("`temperature` must be between 0 and 2.", "temperature"));
         }
         let text = |index| member(index).and_then(|member| member.text.as_deref());
-        let tokens = |index| text(index).and_then(|text| json::read(&json::text(text)).ok());
         let (wants_usage, usage) = match (stream, member(STREAM_OPTIONS)) {
             (false, _) => (true, None),
             // At the front: what stands behind the last change need not leave the host's buffer.
@@ -207,14 +221,9 @@ impl ChatRequest {
             wants_usage,
             flex,
             length,
-            contents: Contents {
-                text_length: length.saturating_sub(found.blank).saturating_sub(found.opaque),
-                images: found.noticed_kinds[0],
-                has_tools,
-                names_others: found.noticed_others > 0,
-            },
+            contents: Contents::of(&found, length),
             user: text(USER).and_then(|text| json::read(&json::text(text)).ok()),
-            max_output_tokens: tokens(MAX_COMPLETION_TOKENS).or_else(|| tokens(MAX_TOKENS)),
+            bounds: Bounds::of(&found),
             history: History { has_foreign_fields: found.noticed_name, has_carried_signature: found.noticed_text },
             wishes: wishes(&found, has_tools),
             model_span,
@@ -253,6 +262,24 @@ impl ChatRequest {
         edits
     }
 }
+
+impl Contents {
+    /// What a scan for [`WANTED`] has noticed in a body of this length.
+    pub(crate) fn of(found: &Found, length: usize) -> Self {
+        Self {
+            text_length: length
+                .saturating_sub(found.blank)
+                .saturating_sub(found.opaque)
+                .saturating_sub(found.escapes.saturating_mul(ESCAPE_BYTES)),
+            images: found.noticed_kinds[0],
+            has_tools: found.member(TOOLS).is_some_and(|tools| !is_nothing(tools)),
+            names_others: found.noticed_others > 0,
+        }
+    }
+}
+
+/// What `\uXXXX` has more than the letter itself, which is of three bytes mostly.
+const ESCAPE_BYTES: usize = 3;
 
 /// Whether a request asks for the slow, cheap tier: in lower case in OpenAI's API, in either in Google's.
 pub(crate) fn is_flex(found: &Found) -> bool {

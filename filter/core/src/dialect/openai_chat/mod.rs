@@ -25,7 +25,7 @@ use crate::{
     error::{Error, Shape},
 };
 
-pub use head::{ChatRequest, Contents, Habits, History, StreamOptions, scan as scan_request};
+pub use head::{Bounds, ChatRequest, Contents, Habits, History, StreamOptions, scan as scan_request};
 pub(crate) use head::{MODEL, STREAM, checked_name, describe, is_flex, model_name};
 pub use history::{Pruning, prune};
 pub use response::{WANTED as WANTED_OF_ANSWER, Whole, error_body, error_status};

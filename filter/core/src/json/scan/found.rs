@@ -72,6 +72,8 @@ pub struct Found {
     pub blank: usize,
     /// Bytes of long strings that are no text for people: base64.
     pub opaque: usize,
+    /// How many times `\uXXXX` stands in texts and names.
+    pub escapes: usize,
 }
 
 impl Found {

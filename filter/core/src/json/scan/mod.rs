@@ -287,6 +287,7 @@ impl Scanner {
         if let Carrier::Inside(seen) = self.carrier {
             self.see_carried(seen, byte);
         }
+        self.found.escapes = self.found.escapes.saturating_add((inside == Inside::Unicode(4)).into());
         self.state = State::Text(Text { inside, ..text });
         Ok(())
     }

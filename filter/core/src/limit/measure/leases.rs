@@ -5,18 +5,21 @@
 
 use alloc::vec::Vec;
 
-use crate::store::{Reader, Writer};
+use crate::{
+    config::MOST_AT_ONCE,
+    store::{Reader, Writer},
+};
 
 use super::{Full, Moment};
 
 /// How long a lease holds that is not renewed: for so long a worker that died takes up room.
-pub const LEASE_MILLIS: u64 = 120_000;
+pub const LEASE_MILLIS: u64 = if cfg!(feature = "short-leases") { 10_000 } else { 120_000 };
 
 /// When one that was refused may try again. Nobody knows when a request ends.
 const RETRY_MILLIS: u64 = 1_000;
 
-/// More are not let in at once, whatever the bound: the record is copied by each request.
-const MOST_LEASES: u64 = 4_096;
+/// More are not let in at once, and no limit may say more: the record is copied by each request.
+const MOST_LEASES: u64 = MOST_AT_ONCE;
 
 /// Who holds one, and until when.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

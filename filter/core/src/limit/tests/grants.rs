@@ -113,13 +113,13 @@ fn a_grant_moves_to_another_target() {
     let first = of_key("first", Measure::Concurrency, Window::Held, 1);
     let second = of_team("second", Measure::Concurrency, Window::Held, 1);
     let mut grant = office.admit(&[both.clone(), first.clone()], tokens(9), NOW).unwrap();
-    grant.move_to([both.clone(), second.clone()].into(), &tokens(9), NOW).unwrap();
+    grant.move_to(&[both.clone(), second.clone()], &tokens(9), NOW).unwrap();
     let used = || [&both, &first, &second].map(|claim| office.used(claim, NOW));
     assert_eq!(used(), [9, 0, 1]);
     assert_eq!(grant.standings().len(), 2);
     // The second is taken: the other stays where it is.
     let mut other = office.admit(&[both.clone(), first.clone()], tokens(9), NOW).unwrap();
-    assert!(other.move_to([both.clone(), second.clone()].into(), &tokens(9), NOW).is_err());
+    assert!(other.move_to(&[both.clone(), second.clone()], &tokens(9), NOW).is_err());
     assert_eq!(used(), [18, 1, 1]);
     grant.settle(&tokens(5), NOW);
     drop(other);
@@ -127,18 +127,58 @@ fn a_grant_moves_to_another_target() {
 }
 
 #[test]
+fn a_grant_that_moves_to_a_dearer_target_reserves_the_rest_there() {
+    let office = Office::new();
+    let [hour, day] =
+        [of_key("hour", Measure::Tokens, HOUR, 100), of_team("day", Measure::Tokens, Window::Calendar(Unit::Day), 60)];
+    let claims = [hour.clone(), day.clone()];
+    let used = || [&hour, &day].map(|claim| office.used(claim, NOW));
+    let mut grant = office.admit(&claims, tokens(10), NOW).unwrap();
+    assert!(grant.check_move(&claims, &tokens(60), NOW).is_ok());
+    // One beside it, and there is too little left of the day.
+    let other = office.admit(&claims, tokens(1), NOW).unwrap();
+    assert!(grant.check_move(&claims, &tokens(60), NOW).is_err());
+    assert!(grant.move_to(&claims, &tokens(60), NOW).is_err());
+    assert_eq!(used(), [11, 11]);
+    drop(other);
+    grant.move_to(&claims, &tokens(60), NOW + 120_000).unwrap();
+    assert_eq!(used(), [60, 60]);
+    assert_eq!(office.refuses(&claims, tokens(1), NOW).0, "day");
+    assert_eq!(grant.standings().iter().map(Standing::remaining).collect::<Vec<_>>(), [40, 0]);
+    // And a cheaper one needs less.
+    grant.move_to(&claims, &tokens(4), NOW + 120_000).unwrap();
+    assert_eq!(used(), [4, 4]);
+    assert_eq!(grant.standings().iter().map(Standing::remaining).collect::<Vec<_>>(), [96, 56]);
+    grant.move_to(&claims, &tokens(30), NOW + 180_000).unwrap();
+    grant.settle(&tokens(45), NOW + 180_000);
+    assert_eq!(used(), [45, 45]);
+    let mut grant = office.admit(&claims, tokens(5), NOW).unwrap();
+    grant.move_to(&claims, &tokens(10), NOW + 180_000).unwrap();
+    grant.settle(&tokens(7), NOW + 180_000);
+    assert_eq!(used(), [52, 52]);
+    let mut grant = office.admit(&claims, tokens(5), NOW).unwrap();
+    grant.move_to(&claims, &tokens(8), NOW + 180_000).unwrap();
+    drop(grant);
+    assert_eq!(used(), [52, 52]);
+}
+
+#[test]
 fn what_is_under_way_is_renewed_and_else_ends() {
     let office = Office::new();
     let claims = [of_key("c", Measure::Concurrency, Window::Held, 1)];
     let mut grant = office.admit(&claims, tokens(0), NOW).unwrap();
-    let renew_at = grant.renew_at_millis().unwrap();
+    let renew_at = NOW + LEASE_MILLIS / 3;
+    assert!(!grant.is_due(renew_at - 1) && grant.is_due(renew_at));
+    // The clock was set back: the lease goes on to end.
+    assert!(grant.is_due(NOW - LEASE_MILLIS / 3));
     grant.renew(renew_at);
+    assert!(!grant.is_due(renew_at));
     assert_eq!(office.used(&claims[0], NOW + LEASE_MILLIS), 1);
     assert_eq!(office.used(&claims[0], renew_at + LEASE_MILLIS), 0);
     // A worker died with it: another one's request is let in.
     assert!(office.admit(&claims, tokens(0), renew_at + LEASE_MILLIS).is_ok());
     let grant = office.admit(&[of_key("a", Measure::Tokens, HOUR, 10)], tokens(1), NOW).unwrap();
-    assert_eq!(grant.renew_at_millis(), None);
+    assert!(!grant.is_due(u64::MAX));
 }
 
 #[test]

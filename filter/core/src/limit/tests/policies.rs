@@ -29,7 +29,7 @@ impl File {
     }
 
     fn caller(&self) -> Caller {
-        KeyTable::new(&self.0.auth, &self.0.keys).admit(Some(Credential(b"test")), &At).unwrap()
+        KeyTable::new(&self.0.auth, self.0.all_keys()).admit(Some(Credential(b"test")), &At, &()).unwrap()
     }
 
     fn claims(&self, environment: Option<&str>, router: Option<&str>, target: (&str, &str)) -> Vec<Claim> {
@@ -174,4 +174,46 @@ fn an_environment_has_the_limits_of_the_file_and_its_own_instead() {
     let team = |environment| file.claims(environment, None, GPT)[0].subject;
     assert_eq!(team(Some("prod")), team(None));
     assert_ne!(team(Some("staging")), team(None));
+}
+
+#[test]
+fn what_a_service_counts_is_not_counted_here_and_has_its_subject() {
+    let limit =
+        |scope| format!(r#"{{"name": "{scope}", "of": "requests", "per": "hour", "max": 1, "scope": "{scope}"}}"#);
+    let scopes = ["key", "team", "environment", "global", "label:plan", "label:none"].map(limit);
+    let file = File::new(&format!(
+        r#""teams": {{"ml": {{}}}}, "keys": [{{"id": "k", "sha256": "HASH", "team": "ml", "labels": {{"plan": "trial"}}}}],
+        "limits_backend": {{"ratelimit_service": {{"cluster": "rls"}}}},
+        "limits": [{}, {{"name": "slots", "of": "concurrency", "max": 1}}],
+        "environments": {{"prod": {{"teams": {{"ml": {{}}}},
+            "limits": [{{"name": "key", "of": "tokens", "per": "day", "max": 9}}]}}}}"#,
+        scopes.join(",")
+    ));
+    assert_eq!(file.names(None, None, GPT), ["slots"]);
+    let policy = Policy::new(&file.0);
+    assert!(!policy.is_empty() && !policy.shares_spend());
+    let caller = file.caller();
+    let told = |environment| -> Vec<_> {
+        let asker = Asker { caller: &caller, environment, router: None };
+        policy.shared(asker).map(|(limit, subject)| (limit.property(), subject.text())).collect()
+    };
+    let expected = |list: &[(&str, &str)]| -> Vec<(String, String)> {
+        list.iter().map(|(name, subject)| (["dragoman.limit.", name].concat(), (*subject).into())).collect()
+    };
+    let top = [
+        ("key", "key/k"),
+        ("team", "team/ml"),
+        ("environment", "environment"),
+        ("global", "global"),
+        ("label:plan", "label/trial"),
+    ];
+    assert_eq!(told(None), expected(&top));
+    let inside = [
+        ("team", "environment/4/prod/ml"),
+        ("environment", "environment/prod"),
+        ("global", "global"),
+        ("label:plan", "label/trial"),
+        ("key@prod", "key/k"),
+    ];
+    assert_eq!(told(Some("prod")), expected(&inside));
 }

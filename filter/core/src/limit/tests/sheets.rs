@@ -139,7 +139,7 @@ proptest! {
     #[test]
     fn bytes_that_nobody_wrote_are_a_sheet_that_can_be_used(bytes: Vec<u8>, now: u64, amount: u64) {
         let claims = [claim("a", Measure::Tokens, HOUR, u64::MAX, Subject::Global)];
-        let written = desk::reserve(&bytes, &claims, &tokens(amount), 1, now).map(|(written, _)| written);
+        let written = desk::reserve(&bytes, &desk::wants(claims.to_vec(), &tokens(amount)), 1, now).map(|(written, _)| written);
         if let Ok(written) = written {
             prop_assert_eq!(Sheet::read(&written).write(), written);
         }
@@ -154,14 +154,22 @@ proptest! {
             claim("c", Measure::Concurrency, Window::Held, 100, Subject::Global),
             claim("d", Measure::Tokens, Window::Calendar(Unit::Day), 100, Subject::Global),
         ];
-        let (mut bytes, reserved) = desk::reserve(&[], &claims, &tokens(3), 1, NOW).unwrap();
+        let (mut bytes, reserved) = desk::reserve(&[], &desk::wants(claims.to_vec(), &tokens(3)), 1, NOW).unwrap();
         if let Some(changed) = bytes.get_mut(at) {
             *changed = byte;
         }
-        let _ = desk::reserve(&bytes, &claims, &tokens(3), 2, now);
+        let _ = desk::reserve(&bytes, &desk::wants(claims.to_vec(), &tokens(3)), 2, now);
         let settled = desk::settle(&bytes, &reserved.held, &tokens(9), 1, now);
         let _ = desk::give_back(&settled, &reserved.held, 1);
         let _ = desk::renew(&settled, &reserved.held, 1, now);
         let _ = desk::look(&settled, &claims, now);
     }
+}
+
+#[test]
+fn a_host_that_cannot_tell_the_time_stops_no_clock() {
+    let mut sheet = Sheet::default();
+    let before = sheet.advance(NOW);
+    assert_eq!(sheet.advance(u64::MAX), before);
+    assert_eq!(sheet.advance(NOW + 1).steady_millis, NOW + 1);
 }

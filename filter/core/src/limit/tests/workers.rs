@@ -83,13 +83,9 @@ impl World {
             Act::Move(number, mask, amount) => {
                 let Some((mut grant, mut held)) = self.take(number) else { return };
                 let chosen = self.chosen(mask);
-                if grant.move_to(self.of(&chosen), &tokens(amount), NOW).is_ok() {
-                    held.retain(|(number, _)| chosen.contains(number));
-                    for number in chosen {
-                        if !held.iter().any(|(other, _)| *other == number) {
-                            held.push((number, self.counts(number, amount)));
-                        }
-                    }
+                if grant.move_to(&self.of(&chosen), &tokens(amount), NOW).is_ok() {
+                    // Whatever the target before could cost.
+                    held = chosen.iter().map(|number| (*number, self.counts(*number, amount))).collect();
                 }
                 self.grants.borrow_mut().push((grant, held));
             }

@@ -6,10 +6,8 @@ use super::Prospect;
 use crate::{
     config::{Decimal, Price},
     host::Observed,
+    route::estimate::USUAL_OUTPUT,
 };
-
-/// The tokens of an answer, where the client does not say fewer: its bound says little, because few answers reach it.
-const USUAL_OUTPUT: u64 = 500;
 
 /// What a request is expected to consume.
 #[derive(Debug, Clone, Copy)]

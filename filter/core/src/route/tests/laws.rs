@@ -94,7 +94,7 @@ fn any_bench() -> impl Strategy<Value = Bench> {
         });
         let config = config::parse(&file.to_string()).ok()?;
         let gateway = Gateway::new(&config, |_| None);
-        let routing = Routing::new(&config, &gateway.providers, &gateway.catalogue, &|_: &str| None);
+        let routing = Routing::new(&config, None, &gateway.providers, &gateway.catalogue, &|_: &str| None);
         Some(Bench { gateway, routing })
     })
 }

@@ -156,13 +156,13 @@ fn bench(sections: &Value) -> Bench {
     let config = config::parse(&file.to_string()).unwrap();
     let environment = |_: &str| None;
     let gateway = Gateway::new(&config, environment);
-    let routing = Routing::new(&config, &gateway.providers, &gateway.catalogue, &environment);
+    let routing = Routing::new(&config, None, &gateway.providers, &gateway.catalogue, &environment);
     Bench { gateway, routing }
 }
 
 impl Bench {
     fn caller(&self, key: &str, world: &World) -> Caller {
-        self.gateway.keys.admit((!key.is_empty()).then_some(Credential(key.as_bytes())), world).unwrap()
+        self.gateway.keys.admit((!key.is_empty()).then_some(Credential(key.as_bytes())), world, &()).unwrap()
     }
 
     fn plan_in(&self, ask: &Ask<'_>, world: &World) -> Result<Planned, Error> {

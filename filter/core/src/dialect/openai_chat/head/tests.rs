@@ -145,12 +145,37 @@ fn pictures_and_white_space_are_no_text() {
 fn who_asks_and_for_how_much_is_told_where_it_is_said() {
     let of = |body: &str| {
         let request = read(body).unwrap();
-        (request.user, request.max_output_tokens)
+        (request.user, request.bounds.max_tokens)
     };
     assert_eq!(of(r#"{"user":"a\u0062","max_tokens":5}"#), (Some("ab".into()), Some(5)));
     assert_eq!(of(r#"{"max_tokens":5,"max_completion_tokens":6}"#), (None, Some(6)));
     // What is wrong with these, the provider says.
     assert_eq!(of(r#"{"user":7,"max_tokens":"many"}"#), (None, None));
+    let bounds = |body: &str| {
+        let Bounds { max_tokens, choices } = read(body).unwrap().bounds;
+        (max_tokens, choices)
+    };
+    for (body, expected) in [
+        (r#"{"n":3}"#, (None, Some(3))),
+        (r#"{"max_output_tokens":7,"n":null}"#, (Some(7), None)),
+        (r#"{"generationConfig":{"temperature":1,"maxOutputTokens":8,"candidateCount":2}}"#, (Some(8), Some(2))),
+        (r#"{"generation_config":{"max_output_tokens":8}}"#, (Some(8), None)),
+        (r#"{"options":{"num_predict":9,"seed":1}}"#, (Some(9), None)),
+        // Without an end, to Ollama.
+        (r#"{"options":{"num_predict":-1}}"#, (None, None)),
+        (r#"{"max_tokens":1,"options":{"num_predict":9}}"#, (Some(9), None)),
+        (r#"{"options":["num_predict"],"generationConfig":null}"#, (None, None)),
+        (r#"{"messages":[{"n":9,"max_tokens":9}]}"#, (None, None)),
+    ] {
+        assert_eq!(bounds(body), expected, "{body}");
+    }
+}
+
+#[test]
+fn a_letter_counts_the_same_however_it_is_written() {
+    let length = |text: &str| read(&format!(r#"{{"messages":"{text}"}}"#)).unwrap().contents.text_length;
+    assert_eq!(length("\\u6f22\\u5b57"), length("漢字"));
+    assert_eq!(length("\\n\\u0041\\\\u0041"), length("\\nabc\\\\u0041"));
 }
 
 #[test]

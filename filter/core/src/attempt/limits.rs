@@ -1,0 +1,38 @@
+//! What an answer tells of limits: the caller's own, else the provider's.
+
+use alloc::{string::String, vec::Vec};
+
+use crate::{
+    headers::Headers,
+    step::{HeaderEdits, Name},
+};
+
+const PREFIX: &str = "x-ratelimit-";
+
+/// What is left of the provider's own where the caller has limits: OpenAI's names, and the gateway's of the same.
+const UPSTREAM: [(&str, &str); 2] = [
+    ("x-ratelimit-remaining-requests", "x-dragoman-upstream-ratelimit-remaining-requests"),
+    ("x-ratelimit-remaining-tokens", "x-dragoman-upstream-ratelimit-remaining-tokens"),
+];
+
+/// Puts them among the changes of an answer's head; `provided` are the provider's where they have other names there.
+pub(super) fn tell(
+    edits: &mut HeaderEdits,
+    headers: Headers<'_>,
+    own: Vec<(&'static str, String)>,
+    provided: Vec<(Name, String)>,
+) {
+    if own.iter().any(|(name, _)| name.starts_with(PREFIX)) {
+        let names = headers.names().filter(|name| name.starts_with(PREFIX));
+        edits.remove.extend(names.map(|name| Name::Owned(name.into())));
+        for (name, told) in UPSTREAM {
+            let mapped = provided.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str());
+            if let Some(left) = mapped.or_else(|| headers.text(name)) {
+                edits.set.push((Name::Borrowed(told), left.into()));
+            }
+        }
+    } else {
+        edits.set.extend(provided);
+    }
+    edits.set.extend(own.into_iter().map(|(name, value)| (Name::Borrowed(name), value)));
+}

@@ -1,0 +1,68 @@
+//! What tokens cost, in billionths of a USD: whole numbers, because they are summed up against budgets.
+
+use crate::{
+    config::{Decimal, Price},
+    usage::Usage,
+};
+
+/// Prices are for so many tokens.
+const PER_TOKENS: u128 = 1_000_000;
+
+impl Price {
+    /// What tokens cost at most of which only the kind is known: whether input is cached, or output is reasoning, is not.
+    #[must_use]
+    pub fn dearest(self) -> Self {
+        let Self { input, cached_input, cache_write, output, reasoning, .. } = self;
+        Self { input: input.max(cached_input).max(cache_write), output: output.max(reasoning), ..Self::default() }
+    }
+
+    /// What these tokens cost. What has no price of its own has that of its kind, and what has none at all costs nothing. Rounded
+    /// up.
+    #[must_use]
+    pub fn nano_usd(&self, usage: &Usage) -> u64 {
+        let (cached, written) = (usage.cached_input, usage.cache_write);
+        let parts = [
+            (usage.input.saturating_sub(cached).saturating_sub(written), self.input),
+            (cached, self.cached_input.or(self.input)),
+            (written, self.cache_write.or(self.input)),
+            (usage.output.saturating_sub(usage.reasoning), self.output),
+            (usage.reasoning, self.reasoning.or(self.output)),
+        ];
+        let cost = |(tokens, price): (u64, Option<Decimal>)| {
+            u128::from(tokens).saturating_mul(price.map_or(0, |price| price.billionths).into())
+        };
+        let sum = parts.into_iter().map(cost).fold(0, u128::saturating_add);
+        u64::try_from(sum.div_ceil(PER_TOKENS)).unwrap_or(u64::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn usd(text: &str) -> Option<Decimal> {
+        Decimal::parse(text)
+    }
+
+    #[test]
+    fn each_kind_of_token_has_its_price() {
+        let price = Price {
+            input: usd("2.5"),
+            cached_input: usd("1.25"),
+            cache_write: None,
+            output: usd("10"),
+            reasoning: None,
+            image: usd("1"),
+        };
+        let usage =
+            Usage { input: 100, cached_input: 40, cache_write: 20, output: 10, reasoning: 4, ..Usage::default() };
+        assert_eq!(price.nano_usd(&usage), 60 * 2_500 + 40 * 1_250 + 10 * 10_000);
+        let price = Price { cache_write: usd("3"), reasoning: usd("0.0000001"), ..price };
+        assert_eq!(price.nano_usd(&usage), 40 * 2_500 + 40 * 1_250 + 20 * 3_000 + 6 * 10_000 + 1);
+        assert_eq!(Price::default().nano_usd(&usage), 0);
+        let dearest = Price { reasoning: usd("12"), ..price }.dearest();
+        assert_eq!(dearest.nano_usd(&Usage { input: 100, output: 10, ..Usage::default() }), 100 * 3_000 + 10 * 12_000);
+        let usage = Usage { input: u64::MAX, ..Usage::default() };
+        assert_eq!(Price { input: usd("9"), ..Price::default() }.nano_usd(&usage), u64::MAX);
+    }
+}

@@ -1,0 +1,222 @@
+//! Limits that hold, through a real Envoy with four workers: no more is let in than there is room for, whoever asks, and what was
+//! used is known to the token.
+#![cfg(test)]
+#![expect(clippy::arithmetic_side_effects, reason = "a test that cannot count fails")]
+
+use dragoman::simulate::Options;
+use dragoman_tests::http::{Connection, Request, Response};
+use dragoman_tests::scene::{Scene, expected_tokens, hello, openai_error, wait_for_none};
+use serde_json::{Value, json};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+const WORKERS: u64 = 4;
+const ACTIVE: &str = "http.ingress.downstream_rq_active";
+
+/// A gateway with a key `sk-key` that has these members, and with these of the file.
+fn scene(key: &Value, more: &Value) -> Scene {
+    Scene::start(Options::default(), |config, _| {
+        config["listen"]["concurrency"] = json!(WORKERS);
+        let mut first = json!({"id": "key", "sha256": dragoman::key::hash("sk-key")});
+        first.as_object_mut().unwrap().extend(key.as_object().unwrap().clone());
+        config["keys"] = json!([first]);
+        for (name, value) in more.as_object().unwrap() {
+            config[name] = value.clone();
+        }
+    })
+}
+
+fn chat(body: &Value) -> Request {
+    Request::post("/v1/chat/completions", body).key("sk-key")
+}
+
+fn asked(stream: bool, max_tokens: u64) -> Value {
+    let mut body = hello(stream);
+    body["max_tokens"] = json!(max_tokens);
+    if stream {
+        body["stream_options"] = json!({"include_usage": true});
+    }
+    body
+}
+
+/// The tokens that an answer says it has cost.
+fn tokens(answer: &Response) -> u64 {
+    let of = |document: &Value| document["usage"]["total_tokens"].as_u64();
+    let streamed = || answer.events().iter().rev().find_map(|event| of(&serde_json::from_str(event).ok()?));
+    let is_stream = answer.headers.text("content-type").is_some_and(|kind| kind.starts_with("text/event-stream"));
+    let told = if is_stream { streamed() } else { of(&answer.json()) };
+    told.unwrap_or_else(|| panic!("no usage: {}", answer.text()))
+}
+
+/// What is left of the key's tokens, as the next request is told; its own are reserved.
+fn tokens_left(scene: &Scene) -> u64 {
+    let next = asked(false, 60);
+    let answer = scene.gateway.send(&chat(&next));
+    let reserved = if answer.status == 200 { expected_tokens(&next) + 60 } else { 0 };
+    answer.headers.text("x-ratelimit-remaining-tokens").unwrap().parse::<u64>().unwrap() + reserved
+}
+
+/// So many clients at once, each on a connection of its own, until there are no requests left.
+fn storm(scene: &Scene, clients: usize, requests: usize, act: impl Fn(usize, &mut Connection) + Sync) {
+    let next = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for _ in 0..clients {
+            scope.spawn(|| {
+                let mut connection = Connection::open(scene.gateway.address).unwrap();
+                loop {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    if number >= requests {
+                        return;
+                    }
+                    act(number, &mut connection);
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn of_sixty_four_clients_at_once_exactly_so_many_requests_are_let_in() {
+    for (per, retry_after) in [("hour", 3_540..=3_660), ("minute", 1..=2)] {
+        let scene = scene(&json!({}), &json!({"limits": [{"name": "fair", "of": "requests", "per": per, "max": 40}]}));
+        let (served, refused) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let started = std::time::Instant::now();
+        // On every worker.
+        for mut worker in scene.gateway.connect_workers() {
+            served.fetch_add(usize::from(worker.ask(&chat(&asked(false, 10))).status == 200), Ordering::Relaxed);
+        }
+        storm(&scene, 64, 256, |_, connection| {
+            let answer = connection.ask(&chat(&asked(false, 10)));
+            if answer.status == 200 {
+                assert_eq!(answer.headers.text("x-ratelimit-limit-requests"), Some("40"));
+                served.fetch_add(1, Ordering::Relaxed);
+            } else {
+                let message = openai_error(&answer, 429, "rate_limit_error", Some("rate_limit_exceeded"));
+                assert!(message.contains("`fair`"), "{message}");
+                let wait: u64 = answer.headers.text("retry-after").unwrap().parse().unwrap();
+                assert!(retry_after.contains(&wait), "{wait}");
+                refused.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+        // A minute's are one more each one and a half seconds.
+        let (took, served) = (started.elapsed(), served.into_inner());
+        let late = if per == "minute" { usize::try_from(took.as_millis() / 1_500).unwrap() } else { 0 };
+        assert!((40..=40 + late).contains(&served), "{served} in {took:?}");
+        assert_eq!(served + refused.into_inner(), 256 + usize::try_from(WORKERS).unwrap());
+        assert_eq!(scene.upstream.requests().len(), served);
+        scene.assert_sound();
+    }
+}
+
+#[test]
+fn tokens_are_counted_as_they_were_used() {
+    const MOST: u64 = 8_000;
+    let scene = scene(&json!({"budgets": {"hourly": {"total": MOST}}}), &json!({}));
+    let used = AtomicU64::new(0);
+    let refused = AtomicUsize::new(0);
+    storm(&scene, 64, 600, |number, connection| {
+        // What it asks for is more than what it gets.
+        let answer = connection.ask(&chat(&asked(number.is_multiple_of(2), 60)));
+        if answer.status == 200 {
+            used.fetch_add(tokens(&answer), Ordering::Relaxed);
+        } else {
+            openai_error(&answer, 429, "insufficient_quota", Some("insufficient_quota"));
+            refused.fetch_add(1, Ordering::Relaxed);
+        }
+    });
+    wait_for_none(&scene.gateway, ACTIVE);
+    let used = used.into_inner();
+    assert!(used <= MOST && refused.into_inner() > 0, "{used}");
+    assert_eq!(tokens_left(&scene), MOST - used);
+    scene.assert_sound();
+}
+
+#[test]
+fn streams_whose_clients_leave_cost_what_has_come_of_them_and_hold_no_slot() {
+    const CLIENTS: usize = 32;
+    const REQUESTS: usize = 2_000;
+    const MOST: u64 = 100_000_000;
+    let limits = json!({"limits": [
+        {"name": "slots", "of": "concurrency", "max": CLIENTS},
+        {"name": "tokens", "of": "tokens", "per": "day", "max": MOST},
+    ]});
+    let scene = scene(&json!({}), &limits);
+    let (used, left) = (AtomicU64::new(0), AtomicU64::new(0));
+    storm(&scene, CLIENTS, REQUESTS, |number, connection| {
+        loop {
+            let request = chat(&asked(true, 60));
+            if number.is_multiple_of(2) {
+                let answer = connection.ask(&request);
+                if answer.status == 200 {
+                    used.fetch_add(tokens(&answer), Ordering::Relaxed);
+                    return;
+                }
+                assert_eq!(answer.status, 429, "{}", answer.text());
+            } else {
+                // The role, and four words.
+                connection.send(&request.header("x-simulate", "hang-after=5").bytes());
+                let (status, _) = connection.head().unwrap();
+                let mut events = 0;
+                while status == 200 && events < 5 {
+                    let chunk = connection.chunk().unwrap().unwrap();
+                    events += String::from_utf8_lossy(&chunk.bytes).matches("data: ").count();
+                }
+                *connection = Connection::open(scene.gateway.address).unwrap();
+                if status == 200 {
+                    left.fetch_add(1, Ordering::Relaxed);
+                    return;
+                }
+                assert_eq!(status, 429);
+            }
+            // Who has left is still being taken leave of.
+            thread::sleep(Duration::from_millis(5));
+        }
+    });
+    wait_for_none(&scene.gateway, ACTIVE);
+    let (used, left) = (used.into_inner(), left.into_inner());
+    assert_eq!(left, 1_000);
+    let request = expected_tokens(&asked(true, 60));
+    let counted = MOST - tokens_left(&scene);
+    let (least, most) = (used + left * (request + 4), used + left * (request + 12));
+    assert!((least..=most).contains(&counted), "{counted} is not in {least}..={most}");
+
+    // All slots are free, and no more than those.
+    let mut connections: Vec<_> = (0..=CLIENTS).map(|_| Connection::open(scene.gateway.address).unwrap()).collect();
+    let statuses: Vec<u16> = connections
+        .iter_mut()
+        .map(|connection| {
+            connection.send(&chat(&asked(true, 60)).header("x-simulate", "hang-after=5").bytes());
+            connection.head().unwrap().0
+        })
+        .collect();
+    assert_eq!(statuses.iter().filter(|status| **status == 200).count(), CLIENTS);
+    assert_eq!(statuses.last(), Some(&429));
+    drop(connections);
+    wait_for_none(&scene.gateway, ACTIVE);
+    assert_eq!(scene.gateway.send(&chat(&asked(false, 60))).status, 200);
+    scene.assert_sound();
+}
+
+#[test]
+fn a_spent_budget_is_a_429_on_every_prefix() {
+    let chain = json!({"r": {"load_balance": {"chat": {"strategy": "fallback", "targets": ["openai/gpt-4o"]}}}});
+    let scene = scene(&json!({"budgets": {"daily_usd": "0.0007"}}), &json!({"routers": chain}));
+    // A hundred thousand tokens of gpt-4o's answers are one USD.
+    let answer = scene.gateway.send(&chat(&asked(false, 55)));
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(answer.headers.text("x-dragoman-budget-warning"), Some("budget daily_usd"));
+    for path in ["/v1", "", "/v1/router", "/ai", "/ai/v1", "/router/r", "/router/r/v1", "/openai", "/openai/v1"] {
+        let request = Request::post(&format!("{path}/chat/completions"), &asked(false, 60)).key("sk-key");
+        let answer = scene.gateway.send(&request);
+        let message = openai_error(&answer, 429, "insufficient_quota", Some("insufficient_quota"));
+        assert!(message.contains("daily_usd"), "{path}: {message}");
+        assert!(
+            answer.headers.text("retry-after").is_some_and(|wait| wait.parse::<u64>().unwrap() <= 86_400),
+            "{path}"
+        );
+    }
+    let models = scene.gateway.send(&Request::get("/v1/models").key("sk-key"));
+    assert_eq!(models.status, 200);
+    assert_eq!(scene.upstream.requests().len(), 1);
+}
