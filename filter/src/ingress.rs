@@ -128,9 +128,8 @@ impl IngressStream {
         if plan.may_try_again() && !plan.has_body() {
             plan.keep_body(self.stream.request_body(0, self.seen));
         }
-        self.stream.edit_request_headers(&edits);
-        let head = ClientHead { all: mem::take(&mut self.head), private: edits.remove };
-        match Relay::start(&self.stream, &self.ticking, plan, head) {
+        let head = ClientHead { all: mem::take(&mut self.head), private: edits.remove.clone() };
+        match Relay::start(&self.stream, &self.ticking, plan, head, edits) {
             Ok((relay, action)) => {
                 self.attempts = Attempts::Carried(relay);
                 action

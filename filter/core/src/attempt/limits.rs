@@ -23,7 +23,7 @@ pub(super) fn tell(
     provided: Vec<(Name, String)>,
 ) {
     if own.iter().any(|(name, _)| name.starts_with(PREFIX)) {
-        let names = headers.names().filter(|name| name.starts_with(PREFIX));
+        let names = headers.names_if(|name| name.starts_with(PREFIX.as_bytes()));
         edits.remove.extend(names.map(|name| Name::Owned(name.into())));
         for (name, told) in UPSTREAM {
             let mapped = provided.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str());

@@ -162,7 +162,8 @@ pub(super) fn admit(
     if announced.is_some_and(|length| length > gateway.max_body) {
         return Err(too_large(gateway.max_body).reply(shape));
     }
-    let exchange = headers.text("x-request-id").unwrap_or_default().replace('-', "");
+    let mut exchange = String::from(headers.text("x-request-id").unwrap_or_default());
+    exchange.retain(|character| character != '-');
     Ok(Reading { caller, brought, asks, query: stripped, exchange, shape, scanner, length: 0, body: Kept::default() })
 }
 
