@@ -57,13 +57,14 @@ pub struct HeaderEdits {
 impl HeaderEdits {
     /// These and then the later ones, as one: each call to the host costs, so what is set again is not removed or set before.
     #[must_use]
-    pub fn then(mut self, later: Self) -> Self {
-        let is_set_later = |name: &Name| later.set.iter().any(|(other, _)| other == name);
-        self.remove.retain(|name| !is_set_later(name));
-        self.set.retain(|(name, _)| !is_set_later(name) && !later.remove.contains(name));
-        self.remove.extend(later.remove);
-        self.set.extend(later.set);
-        self
+    pub fn then(self, later: Self) -> Self {
+        let Self { mut remove, mut set } = later;
+        let is_set = |name: &Name| set.iter().any(|(other, _)| other == name);
+        let earlier: Vec<_> =
+            self.set.into_iter().filter(|(name, _)| !is_set(name) && !remove.contains(name)).collect();
+        remove.extend(self.remove.into_iter().filter(|name| !is_set(name)));
+        set.extend(earlier);
+        Self { remove, set }
     }
 }
 
