@@ -33,7 +33,7 @@ fn scene() -> Scene {
         config["limits"] = json!([
             {"name": "slots", "of": "concurrency", "max": SLOTS},
             {"name": "requests", "of": "requests", "per": "hour", "max": MOST_REQUESTS},
-            {"name": "tokens", "of": "tokens", "per": "day", "max": MOST_TOKENS},
+            {"name": "tokens", "of": "tokens", "per": "hour", "max": MOST_TOKENS},
         ]);
     };
     Scene::start_with(Options::default(), complete, |setup| setup.module("trap.wasm"))
