@@ -4,7 +4,7 @@
 #![expect(clippy::arithmetic_side_effects, reason = "a test that cannot count fails")]
 
 use dragoman::simulate::Options;
-use dragoman_tests::clock::clear_midnight;
+use dragoman_tests::clock::{clear_midnight, wait_until};
 use dragoman_tests::http::{Connection, Request, Response};
 use dragoman_tests::scene::{Scene, expected_tokens, hello, openai_error, wait_for_none};
 use serde_json::{Value, json};
@@ -50,11 +50,11 @@ fn tokens(answer: &Response) -> u64 {
     told.unwrap_or_else(|| panic!("no usage: {}", answer.text()))
 }
 
-/// What is left of the key's tokens, as the next request is told; its own are reserved.
+/// What is left of the key's tokens, as the next request is told; its own are reserved, and given back because it fails.
 fn tokens_left(scene: &Scene) -> u64 {
     let next = asked(false, 60);
-    let answer = scene.gateway.send(&chat(&next));
-    let reserved = if answer.status == 200 { expected_tokens(&next) + 60 } else { 0 };
+    let answer = scene.gateway.send(&chat(&next).header("x-simulate", "status=400"));
+    let reserved = if answer.status == 400 { expected_tokens(&next) + 60 } else { 0 };
     answer.headers.text("x-ratelimit-remaining-tokens").unwrap().parse::<u64>().unwrap() + reserved
 }
 
@@ -178,37 +178,67 @@ fn what_was_estimated_too_low_is_counted_to_the_token_and_is_all_that_is_used_be
     scene.assert_sound();
 }
 
+/// A stream without padding, so that each event is a token: the simulator sends a word in each.
+fn streamed() -> Value {
+    let mut body = asked(true, 60);
+    body["stream_options"]["include_obfuscation"] = json!(false);
+    body
+}
+
+/// Sends a request whose stream begins, and reads so many events of it; the status, where nobody lets it in.
+fn begin(connection: &mut Connection, fault: &str, events: usize) -> u16 {
+    connection.send(&chat(&streamed()).header("x-simulate", fault).bytes());
+    let (status, _) = connection.head().unwrap();
+    let mut read = 0;
+    while status == 200 && read < events {
+        let chunk = connection.chunk().unwrap().unwrap();
+        read += String::from_utf8_lossy(&chunk.bytes).matches("data: ").count();
+    }
+    status
+}
+
+/// How many tokens the simulator has made in all those streams that did not come to their end. The first event says who speaks.
+fn broken_off(scene: &Scene) -> u64 {
+    let requests = scene.upstream.requests();
+    let broken = requests.iter().filter_map(|request| Some((request.header("x-simulate")?, request.fate.pieces())));
+    let broken = broken.filter(|(fault, _)| fault.contains("after"));
+    let words = broken.map(|(fault, pieces)| pieces - 1 - usize::from(fault.starts_with("error")));
+    u64::try_from(words.sum::<usize>()).unwrap()
+}
+
 #[test]
 fn streams_whose_clients_leave_cost_what_has_come_of_them_and_hold_no_slot() {
+    for (retry, requests) in
+        [(json!({}), 2_000), (json!({"attempts": 1}), 200), (json!({"attempts": 0, "mode": "dispatch"}), 200)]
+    {
+        assert_every_token_is_charged(&retry, requests);
+    }
+}
+
+/// By so many requests, the half of whose clients leave in the middle.
+fn assert_every_token_is_charged(retry: &Value, requests: usize) {
     const CLIENTS: usize = 32;
-    const REQUESTS: usize = 2_000;
     const MOST: u64 = 100_000_000;
-    let limits = json!({"limits": [
+    let limits = json!({"retry": retry, "limits": [
         {"name": "slots", "of": "concurrency", "max": CLIENTS},
         // Not a day, which may end meanwhile.
         {"name": "tokens", "of": "tokens", "per": "hour", "max": MOST},
     ]});
     let scene = scene(&json!({}), &limits);
     let (used, left) = (AtomicU64::new(0), AtomicU64::new(0));
-    storm(&scene, CLIENTS, REQUESTS, |number, connection| {
+    storm(&scene, CLIENTS, requests, |number, connection| {
         loop {
-            let request = chat(&asked(true, 60));
             if number.is_multiple_of(2) {
-                let answer = connection.ask(&request);
+                let answer = connection.ask(&chat(&asked(true, 60)));
                 if answer.status == 200 {
                     used.fetch_add(tokens(&answer), Ordering::Relaxed);
                     return;
                 }
                 assert_eq!(answer.status, 429, "{}", answer.text());
             } else {
-                // The role, and four words.
-                connection.send(&request.header("x-simulate", "hang-after=5").bytes());
-                let (status, _) = connection.head().unwrap();
-                let mut events = 0;
-                while status == 200 && events < 5 {
-                    let chunk = connection.chunk().unwrap().unwrap();
-                    events += String::from_utf8_lossy(&chunk.bytes).matches("data: ").count();
-                }
+                // The role, and up to six words.
+                let events = 2 + number / 2 % 6;
+                let status = begin(connection, &format!("hang-after={events}"), events);
                 *connection = Connection::open(scene.gateway.address).unwrap();
                 if status == 200 {
                     left.fetch_add(1, Ordering::Relaxed);
@@ -221,22 +251,31 @@ fn streams_whose_clients_leave_cost_what_has_come_of_them_and_hold_no_slot() {
         }
     });
     wait_for_none(&scene.gateway, ACTIVE);
-    let (used, left) = (used.into_inner(), left.into_inner());
-    assert_eq!(left, 1_000);
-    let request = expected_tokens(&asked(true, 60));
-    let counted = MOST - tokens_left(&scene);
-    let (least, most) = (used + left * (request + 4), used + left * (request + 12));
-    assert!((least..=most).contains(&counted), "{counted} is not in {least}..={most}");
+    assert_eq!(left.into_inner(), u64::try_from(requests / 2).unwrap());
+    let (used, input) = (used.into_inner(), expected_tokens(&streamed()));
+    let expected = |broken: usize| used + u64::try_from(broken).unwrap() * input + broken_off(&scene);
+    assert_eq!(MOST - tokens_left(&scene), expected(requests / 2));
+
+    // The same where it is the provider that leaves.
+    for fault in ["cut-after=5", "error-after=5"] {
+        let mut connection = Connection::open(scene.gateway.address).unwrap();
+        connection.send(&chat(&streamed()).header("x-simulate", fault).bytes());
+        let answer = connection.response().unwrap();
+        assert_eq!(answer.status, 200, "{fault}: {}", answer.text());
+        assert_ne!(answer.events().last().map(String::as_str), Some("[DONE]"), "{fault}");
+    }
+    // And where nothing had come yet.
+    let before = scene.upstream.requests().len();
+    let mut connection = Connection::open(scene.gateway.address).unwrap();
+    connection.send(&chat(&streamed()).header("x-simulate", "hang-after=1").bytes());
+    wait_until("it is asked", || scene.upstream.requests().get(before).is_some_and(|asked| asked.fate.pieces() == 1));
+    drop(connection);
+    wait_for_none(&scene.gateway, ACTIVE);
+    assert_eq!(MOST - tokens_left(&scene), expected(requests / 2 + 3));
 
     // All slots are free, and no more than those.
     let mut connections: Vec<_> = (0..=CLIENTS).map(|_| Connection::open(scene.gateway.address).unwrap()).collect();
-    let statuses: Vec<u16> = connections
-        .iter_mut()
-        .map(|connection| {
-            connection.send(&chat(&asked(true, 60)).header("x-simulate", "hang-after=5").bytes());
-            connection.head().unwrap().0
-        })
-        .collect();
+    let statuses: Vec<u16> = connections.iter_mut().map(|connection| begin(connection, "hang-after=5", 0)).collect();
     assert_eq!(statuses.iter().filter(|status| **status == 200).count(), CLIENTS);
     assert_eq!(statuses.last(), Some(&429));
     drop(connections);

@@ -131,6 +131,7 @@ async fn perform(
                 return std::future::pending().await;
             }
             flushed(stage, sender, taken_at).await;
+            stage.fate.add_piece();
         }
     }
     match finish {
