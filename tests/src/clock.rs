@@ -83,7 +83,7 @@ pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
 pub fn clear_midnight() {
     const DAY_SECONDS: u64 = 86_400;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time after 1970");
-    let left = Duration::from_secs(DAY_SECONDS) - Duration::from_secs(now.as_secs() % DAY_SECONDS);
+    let left = Duration::from_secs(DAY_SECONDS.saturating_sub(now.as_secs() % DAY_SECONDS));
     if left < PATIENCE {
         std::thread::sleep(left);
     }

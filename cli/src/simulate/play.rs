@@ -130,8 +130,9 @@ async fn perform(
             if sender.send(Ok(bytes)).await.is_err() {
                 return std::future::pending().await;
             }
-            flushed(stage, sender, taken_at).await;
+            // Not after a pause, in which who has got it may leave.
             stage.fate.add_piece();
+            flushed(stage, sender, taken_at).await;
         }
     }
     match finish {

@@ -74,7 +74,7 @@ impl Fate {
         self.0.is_settled.load(Ordering::Acquire)
     }
 
-    /// How many pieces of it were written: of a stream, its events.
+    /// How many pieces of it were given out to be written: of a stream, its events.
     #[must_use]
     pub fn pieces(&self) -> usize {
         self.0.pieces.load(Ordering::Acquire)
