@@ -307,7 +307,12 @@ impl Store for HostStore {
     }
 
     fn put(&self, key: &str, value: &[u8], version: Version) -> Result<(), Conflict> {
-        hostcalls::set_shared_data(key, Some(value), Some(version.0.get())).map_err(|_| Conflict)
+        let written = hostcalls::set_shared_data(key, Some(value), Some(version.0.get())).map_err(|_| Conflict);
+        #[cfg(feature = "trap")]
+        if written.is_ok() {
+            crate::trap::spring();
+        }
+        written
     }
 }
 
