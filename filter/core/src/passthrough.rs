@@ -1,10 +1,10 @@
 //! A stream whose format is the client's own: its frames pass as they came, but for the usage chunk that the client did not
 //! ask for.
 
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
 
 use crate::{
-    dialect::openai_chat::{Event, StreamTap, error_event, error_status},
+    dialect::{Downstream, Event, Tap},
     error::{Error, Shape},
     passage::{Conduit, Failure, Seen},
     sse::Frame,
@@ -14,7 +14,8 @@ use crate::{
 /// See the module's documentation.
 #[derive(Debug)]
 pub(crate) struct Passthrough {
-    tap: StreamTap,
+    tap: Box<dyn Tap>,
+    shape: Shape,
     hides_usage: bool,
     /// Whether what was sent last still lacks its blank line.
     is_open: bool,
@@ -22,8 +23,8 @@ pub(crate) struct Passthrough {
 
 impl Passthrough {
     /// `hides_usage` says that the client did not ask for usage.
-    pub(crate) fn new(hides_usage: bool) -> Self {
-        Self { tap: StreamTap::default(), hides_usage, is_open: false }
+    pub(crate) fn new(format: &dyn Downstream, hides_usage: bool) -> Self {
+        Self { tap: format.tap(), shape: format.shape(), hides_usage, is_open: false }
     }
 }
 
@@ -37,9 +38,9 @@ impl Conduit for Passthrough {
                 Event::Usage if self.hides_usage => return Seen::Preamble,
                 Event::Preamble | Event::Usage => Seen::Preamble,
                 Event::Malformed => return Seen::Malformed,
-                Event::Error => {
+                Event::Error(status) => {
                     let body = frame.data().unwrap_or_default().into_owned();
-                    return Seen::Failure(Failure { status: error_status(&body), body, event: frame.raw.to_vec() });
+                    return Seen::Failure(Failure { status, body, event: frame.raw.to_vec() });
                 }
             }
         };
@@ -56,13 +57,14 @@ impl Conduit for Passthrough {
             out.extend_from_slice(b"\n\n");
         }
         if self.tap.is_finished() {
-            out.extend_from_slice(b"data: [DONE]\n\n");
+            out.extend_from_slice(self.tap.last_event());
         }
         self.tap.is_finished()
     }
 
     fn failure(&mut self, error: &Error) -> Failure {
-        Failure { status: error.kind.status(), body: error.body(Shape::OpenAi), event: error_event(error) }
+        let body = error.body(self.shape);
+        Failure { status: error.kind.status(), event: self.tap.error_event(&body), body }
     }
 
     fn is_verbatim(&self) -> bool {

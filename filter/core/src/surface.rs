@@ -3,7 +3,11 @@
 //! Paths are compared exactly, segment by segment, and nothing is decoded: an encoded or doubled slash is no known path. The one
 //! exception is the name of a model, which has slashes and which clients encode as one segment.
 
-use crate::{error::Shape, route::Way};
+use crate::{
+    dialect::{Downstream, openai_chat::OpenAiChat},
+    error::Shape,
+    route::Way,
+};
 
 /// What a path means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -150,6 +154,22 @@ impl Endpoint {
             (_, rest) if OTHER.contains(&first) && !has_escaped_slash(rest) => Self::Other,
             _ => return None,
         })
+    }
+
+    /// The format in which a chat is asked for here, where it is one.
+    #[must_use]
+    pub fn format(self) -> Option<&'static dyn Downstream> {
+        match self {
+            Self::ChatCompletions => Some(&OpenAiChat),
+            Self::Responses
+            | Self::Completions
+            | Self::Embeddings
+            | Self::Images
+            | Self::Messages
+            | Self::LiveMetrics
+            | Self::Policy
+            | Self::Other => None,
+        }
     }
 
     /// The methods it takes.

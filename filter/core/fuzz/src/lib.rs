@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use dragoman_core::{
     dialect::{
-        Aim, Downstream, Identity, Upstream, anthropic::Anthropic, gemini::Gemini, ollama::Ollama,
+        Aim, Downstream, Habits, Identity, Upstream, anthropic::Anthropic, gemini::Gemini, ollama::Ollama,
         openai_chat::OpenAiChat,
     },
     gateway::Gateway,
@@ -28,7 +28,7 @@ pub const UPSTREAMS: &[(&str, &dyn Upstream, &str, &str)] = &[
 
 /// A target.
 pub fn aim(model: &str) -> Aim<'_> {
-    Aim { model, max_output_tokens: None, exchange: "x" }
+    Aim { model, max_output_tokens: None, exchange: "x", habits: Habits::default() }
 }
 
 /// An exchange.

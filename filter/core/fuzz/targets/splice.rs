@@ -2,20 +2,17 @@
 #![no_main]
 
 use dragoman_core::{
-    dialect::openai_chat::{ChatRequest, Habits, StreamOptions, scan_request},
+    dialect::{head::StreamOptions, openai_chat::SCHEME},
     json::members,
 };
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
-    let mut scanner = scan_request();
+    let mut scanner = SCHEME.scanner();
     let fed = scanner.feed(text.as_bytes());
-    let Ok(request) = ChatRequest::read(fed.and_then(|()| scanner.finish()), text.len()) else { return };
-    for habits in [
-        Habits { stream_options: StreamOptions::Asked, max_tokens: None },
-        Habits { stream_options: StreamOptions::Cut, max_tokens: Some("max_tokens") },
-    ] {
-        let edits = request.edits("target", habits);
+    let Ok(request) = SCHEME.read(fed.and_then(|()| scanner.finish()), text.len()) else { return };
+    for (stream_options, max_tokens) in [(StreamOptions::Asked, None), (StreamOptions::Cut, Some("max_tokens"))] {
+        let edits = request.edits("target", stream_options, max_tokens);
         let mut body = text.as_bytes().to_vec();
         edits.apply_in_place(&mut body);
         assert_eq!(body.len(), edits.length_after(text.len()));

@@ -4,7 +4,7 @@ use alloc::{rc::Rc, vec::Vec};
 use core::time::Duration;
 
 use crate::{
-    dialect::openai_chat::{Whole, found_error_status},
+    dialect::{Downstream, Whole},
     direct::Format,
     json::Scanner,
     passage::{Fed, Passage},
@@ -45,8 +45,8 @@ pub(super) struct Length(pub(super) usize);
 /// How the tokens of a whole answer are told.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Counting {
-    /// As those of a chat.
-    Chat,
+    /// As those of a chat in this format.
+    Chat(&'static dyn Downstream),
     /// As this format has it.
     Own(&'static Format),
 }
@@ -121,16 +121,18 @@ impl Flow {
             self.body = FlowBody::Broken;
             return;
         };
-        match (counting, Whole::of(&found)) {
-            (Counting::Own(format), _) => {
+        match counting {
+            Counting::Own(format) => {
                 self.plan.note_usage(format.usage(&found));
                 if let Some(status) = format.fault(&found) {
                     self.fail(status);
                 }
             }
-            (Counting::Chat, Whole::Answer(usage)) => self.plan.note_usage(usage),
-            (Counting::Chat, Whole::Error) => self.fail(found_error_status(&found)),
-            (Counting::Chat, Whole::Other) => self.body = FlowBody::Broken,
+            Counting::Chat(format) => match format.whole(&found) {
+                Whole::Answer(usage) => self.plan.note_usage(usage),
+                Whole::Error(status) => self.fail(status),
+                Whole::Other => self.body = FlowBody::Broken,
+            },
         }
     }
 

@@ -9,10 +9,7 @@ use super::{
 };
 use crate::{
     chat::Response,
-    dialect::{
-        Broken, Identity,
-        openai_chat::{Whole, error_body, error_status},
-    },
+    dialect::{Broken, Identity, Whole},
     error::Error,
     host::Clock,
     json::Scanner,
@@ -152,7 +149,8 @@ impl Held {
                     return held(head, HeldBody::Whole(scanner, begun));
                 }
                 head.attempt.plan.note_document(begun.len());
-                decided(head).pass(Chunk::Keep, FlowBody::Whole(scanner, Counting::Chat, Length(begun.len())))
+                let format = head.attempt.plan.inquiry.downstream;
+                decided(head).pass(Chunk::Keep, FlowBody::Whole(scanner, Counting::Chat(format), Length(begun.len())))
             }
             HeldBody::Foreign(mut body, identity) => {
                 body.extend_from_slice(piece);
@@ -193,16 +191,13 @@ impl Head {
     /// A whole document has come.
     fn judge(self, scanner: Scanner, document: &[u8]) -> Progress {
         let Ok(found) = scanner.finish() else { return self.fail_as(NOT_JSON) };
-        match Whole::of(&found) {
+        match self.attempt.plan.inquiry.downstream.whole(&found) {
             Whole::Answer(usage) => {
                 self.attempt.plan.note_usage(usage);
                 self.attempt.plan.note_flowed(Flowed::at_once(document.len()));
                 self.pass(Chunk::Keep, FlowBody::Plain)
             }
-            Whole::Error => {
-                let status = error_status(document);
-                self.fail(status, status, document.to_vec(), Cause::Stated)
-            }
+            Whole::Error(status) => self.fail(status, status, document.to_vec(), Cause::Stated),
             Whole::Other => self.fail_as("sent JSON that is no answer"),
         }
     }
@@ -220,7 +215,7 @@ impl Head {
         let upstream = self.attempt.upstream();
         let fault = upstream.fault(status, body);
         let (told, told_body) = if self.attempt.is_native() {
-            (status, error_body(provider, status, body))
+            (status, plan.inquiry.downstream.error_body(provider, status, body))
         } else {
             if let Some(seconds) = upstream.retry_after(body) {
                 self.edits.set.push((Name::Borrowed("retry-after"), format!("{seconds}")));

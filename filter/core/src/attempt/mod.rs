@@ -21,10 +21,7 @@ use alloc::{
 use core::time::Duration;
 
 use crate::{
-    dialect::{
-        Aim, Dropped, Identity, Upstream, Written,
-        openai_chat::{Habits, Pruning, StreamOptions, WANTED_OF_ANSWER, prune},
-    },
+    dialect::{Aim, Downstream, Dropped, Habits, Identity, Spliced, Upstream, Written},
     error::{Error, Kind},
     headers::Headers,
     host::Clock,
@@ -97,43 +94,36 @@ impl Attempt {
         }
         let length = plan.inquiry.request.length;
         let kept = plan.body();
-        let account = &self.target.account;
         // What another attempt has set is still there; one that has no successor and no predecessor need not look.
         let foreign = plan.foreign_headers();
         let mut set = Vec::with_capacity(8);
         let (path, body) = if self.is_native() {
-            let pruning = account.vendor.foreign.pruning(plan.inquiry.request.history);
-            let stream_options = match (account.takes_stream_options, pruning) {
-                (true, _) => StreamOptions::Asked,
-                (false, None) => StreamOptions::Cut,
-                (false, Some(_)) => StreamOptions::Pruned,
+            let format = plan.inquiry.downstream;
+            let (mut kept, mut read) = (kept, Some(read));
+            let mut body = || {
+                let read = || Rc::new(read.take().map(|read| read(length)).unwrap_or_default());
+                Rc::clone(kept.get_or_insert_with(read))
             };
-            let habits = Habits { stream_options, max_tokens: account.vendor.max_tokens };
-            let mut edits = plan.inquiry.request.edits(&self.target.model, habits);
-            let mut kept = kept;
-            if let Some(members) = pruning {
-                let body = kept.get_or_insert_with(|| Rc::new(read(length)));
-                let text = core::str::from_utf8(body).unwrap_or_default();
-                let (more, dropped) =
-                    prune(text, Pruning { members, stream_options: stream_options == StreamOptions::Pruned });
-                edits.extend(more);
-                self.dropped = tellable(&dropped);
-            }
+            let Spliced { edits, dropped } = format.splice(&plan.inquiry.request, &self.aim(), &mut body);
+            self.dropped = tellable(&dropped, format);
+            set.extend(plan.inquiry.headers.iter().cloned());
             if !edits.is_empty() || foreign.is_some() {
                 set.push((Name::Borrowed("content-length"), edits.length_after(length).to_string()));
             }
-            ("/chat/completions".into(), Change::Edited { edits, kept })
+            (format.path().into(), Change::Edited { edits, kept })
         } else {
             let body = kept.unwrap_or_else(|| Rc::new(read(length)));
             let Written { path, headers, body, dropped } = self.write(&body)?;
-            let version = self.upstream().version();
-            let version = if account.base_url.path.ends_with(version) { "" } else { version };
-            self.dropped = tellable(&dropped);
+            self.dropped = tellable(&dropped, plan.inquiry.downstream);
             set.push((Name::Borrowed("content-length"), body.len().to_string()));
             set.push((Name::Borrowed("content-type"), "application/json".into()));
             set.extend(headers);
-            ([version, &path].concat(), Change::Written { length, text: body })
+            (path, Change::Written { length, text: body })
         };
+        let account = &self.target.account;
+        let version = self.upstream().version();
+        let version = if account.base_url.path.ends_with(version) { "" } else { version };
+        let path = [version, &path].concat();
         let mut path = account.vendor.path(&account.base_url, &path, &self.target.model);
         if self.is_native() && !plan.inquiry.query.is_empty() {
             path.push(if path.contains('?') { '&' } else { '?' });
@@ -154,9 +144,17 @@ impl Attempt {
     fn write(&self, body: &[u8]) -> Result<Written, Error> {
         let text = core::str::from_utf8(body).unwrap_or_default();
         let request = self.plan.inquiry.downstream.read(text)?;
-        let Target { model, max_output_tokens, .. } = &self.target;
-        let aim = Aim { model, max_output_tokens: *max_output_tokens, exchange: &self.plan.inquiry.exchange };
-        self.upstream().write(&request, &aim)
+        self.upstream().write(&request, &self.aim())
+    }
+
+    fn aim(&self) -> Aim<'_> {
+        let Target { account, model, max_output_tokens, .. } = &self.target;
+        let habits = Habits {
+            takes_stream_options: account.takes_stream_options,
+            max_tokens: account.vendor.max_tokens,
+            pruning: account.vendor.foreign.pruning(self.plan.inquiry.request.history),
+        };
+        Aim { model, max_output_tokens: *max_output_tokens, exchange: &self.plan.inquiry.exchange, habits }
     }
 
     /// This target cannot do what is asked for.
@@ -221,7 +219,9 @@ impl Attempt {
             (true, true) if says(b"json") => HeldBody::Mislabelled(Vec::new()),
             (true, false) if says(self.upstream().framing().1.as_bytes()) => HeldBody::Stream(self.translation(clock)),
             (true, _) => unusable(NO_STREAM),
-            (false, true) if says(b"json") => HeldBody::Whole(Scanner::new(WANTED_OF_ANSWER), Vec::new()),
+            (false, true) if says(b"json") => {
+                HeldBody::Whole(Scanner::new(self.plan.inquiry.downstream.wanted()), Vec::new())
+            }
             (false, false) if says(b"json") => HeldBody::Foreign(Vec::new(), self.identity(clock)),
             (false, _) => unusable("sent an answer that is not JSON"),
         }
@@ -237,7 +237,7 @@ impl Attempt {
     }
 
     fn passthrough(&self) -> Passage {
-        let conduit = Passthrough::new(!self.plan.inquiry.request.wants_usage);
+        let conduit = Passthrough::new(self.plan.inquiry.downstream, !self.plan.inquiry.request.wants_usage);
         Passage::new(&self.target, Framing::Events, Box::new(conduit))
     }
 
@@ -273,14 +273,21 @@ fn retry_after(headers: Headers<'_>) -> Option<Duration> {
         .map(|seconds| Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
 }
 
-/// The names that a header can list: some are the client's own. `*` says that there are others.
-fn tellable(dropped: &Dropped) -> Vec<String> {
+/// The names that a header can list, as the client's format has them: some are the client's own. `*` says that there are others.
+fn tellable(dropped: &Dropped, format: &dyn Downstream) -> Vec<String> {
     const MAX_NAMES: usize = 32;
     const MAX_LENGTH: usize = 64;
     let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.[]*".contains(&byte);
-    let is_name = |name: &&String| name.len() <= MAX_LENGTH && name.bytes().all(is_part);
-    let mut told: Vec<String> = dropped.names().iter().filter(is_name).take(MAX_NAMES).cloned().collect();
-    if told.len() < dropped.names().len() {
+    let is_name = |name: &&str| name.len() <= MAX_LENGTH && name.bytes().all(is_part);
+    let mut names: Vec<&str> = Vec::with_capacity(dropped.names().len());
+    for name in dropped.names() {
+        let own = format.name_of(name);
+        if !names.contains(&own) {
+            names.push(own);
+        }
+    }
+    let mut told: Vec<String> = names.iter().copied().filter(is_name).take(MAX_NAMES).map(String::from).collect();
+    if told.len() < names.len() {
         told.push("*".into());
     }
     told

@@ -6,8 +6,11 @@
 
 mod abilities;
 pub mod anthropic;
+mod call_id;
 mod dropped;
 pub mod gemini;
+pub mod head;
+mod native;
 pub mod ollama;
 pub mod openai_chat;
 
@@ -16,7 +19,9 @@ use core::fmt;
 
 pub use abilities::{Ability, Wishes};
 pub use dropped::Dropped;
+pub use native::{Event, Native, Spliced, Tap, Whole};
 
+use self::head::Scheme;
 use crate::{
     chat::{Delta, Fault, Request, Response},
     error::{Error, Shape},
@@ -76,18 +81,26 @@ pub trait Reader {
 }
 
 /// A wire format as clients speak it.
-pub trait Downstream: Sync {
+pub trait Downstream: Native + Sync {
     /// Its name.
     fn name(&self) -> &'static str;
 
     /// The shape of its errors.
     fn shape(&self) -> Shape;
 
+    /// Where the head of a request says what.
+    fn scheme(&self) -> &'static Scheme;
+
     /// Reads a request.
     ///
     /// # Errors
     /// [`crate::error::Kind::InvalidRequest`], blaming the field.
     fn read<'a>(&self, body: &'a str) -> Result<Request<'a>, Error>;
+
+    /// What it calls a field that has this name in `OpenAI`'s chat, in which refusals and lists of what was left out name them.
+    fn name_of<'n>(&self, field: &'n str) -> &'n str {
+        field
+    }
 
     /// Writes a whole answer.
     fn write(&self, response: &Response<'_>, identity: &Identity) -> Vec<u8>;
@@ -144,6 +157,26 @@ pub struct Aim<'a> {
     pub max_output_tokens: Option<u64>,
     /// An id for this exchange, for what the format wants ids for.
     pub exchange: &'a str,
+    /// In what it differs from others that speak its format.
+    pub habits: Habits,
+}
+
+/// In what a target differs from whom its format is from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Habits {
+    /// Whether a stream may be asked for its tokens.
+    pub takes_stream_options: bool,
+    /// What it calls `max_completion_tokens`, where it does not know that name.
+    pub max_tokens: Option<&'static str>,
+    /// Whether a request is pruned of what other providers have left in it, and then whether of members, too, and not only of what
+    /// an id carries.
+    pub pruning: Option<bool>,
+}
+
+impl Default for Habits {
+    fn default() -> Self {
+        Self { takes_stream_options: true, max_tokens: None, pruning: None }
+    }
 }
 
 /// A request as its target must get it.

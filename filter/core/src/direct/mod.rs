@@ -24,8 +24,9 @@ use self::{
 use crate::{
     auth::Caller,
     catalogue::Choice,
-    dialect::openai_chat::{
-        Bounds, ChatRequest, Contents, MODEL, STREAM, checked_name, describe, is_flex, model_name, scan_request,
+    dialect::{
+        head::{Bounds, ChatRequest, Contents, MODEL, STREAM, checked_name, is_flex, model_name},
+        openai_chat::SCHEME,
     },
     error::{Error, Kind, Shape},
     gateway::Provider,
@@ -130,7 +131,7 @@ impl Call {
 
     /// What looks at the body.
     pub(crate) fn scanner() -> Scanner {
-        scan_request()
+        SCHEME.scanner()
     }
 
     /// Whether it is one of OpenAI's whose tokens are asked for where the client does not.
@@ -154,7 +155,7 @@ impl Call {
             None => Found::default(),
             Some(Ok(found)) => found,
             Some(Err(_)) if is_lenient => Found::default(),
-            Some(Err(failure)) => return Err(describe(failure)),
+            Some(Err(failure)) => return Err(SCHEME.describe(failure)),
         };
         let member = found.member(MODEL).cloned();
         let in_body = match member.as_ref().map(model_name) {
@@ -174,7 +175,7 @@ impl Call {
         let contents = Contents::of(&found, if is_known { length } else { 0 });
         let bounds = Bounds::of(&found);
         let asked = if self.is_asked_for_tokens() { found } else { Found::default() };
-        let mut request = ChatRequest::read(Ok(asked), length)?;
+        let mut request = SCHEME.read(Ok(asked), length)?;
         (request.stream, request.flex) = (is_stream, flex);
         (request.contents, request.bounds) = (contents, bounds);
         let model = match &self.place {

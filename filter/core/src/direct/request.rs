@@ -12,7 +12,7 @@ use crate::{
     auth::Caller,
     catalogue::Catalogue,
     config::BaseUrl,
-    dialect::openai_chat::ChatRequest,
+    dialect::{head::ChatRequest, openai_chat::OpenAiChat},
     error::{Error, Kind, Shape},
     json::{Edits, Member},
     passage::Conduit,
@@ -203,7 +203,7 @@ impl Request {
     ) -> Option<(Framing, Box<dyn Conduit>)> {
         let framing = self.format().framing(content_type, request.stream)?;
         if self.call.is_asked_for_tokens() {
-            return Some((framing, Box::new(Passthrough::new(!request.wants_usage))));
+            return Some((framing, Box::new(Passthrough::new(&OpenAiChat, !request.wants_usage))));
         }
         Some((framing, self.format().beside(framing, account)))
     }

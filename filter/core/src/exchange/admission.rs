@@ -9,7 +9,7 @@ use super::{
 use crate::{
     auth::{Caller, Credential},
     body::Kept,
-    dialect::openai_chat::scan_request,
+    dialect::Downstream,
     direct,
     error::{Error, Kind, Shape},
     gateway::Gateway,
@@ -42,7 +42,7 @@ impl Reading {
     /// Who asks, and by which router.
     pub(super) fn asker(&self) -> (Caller, Option<String>) {
         let router = match &self.asks {
-            Asks::Chat(way) => way.router(),
+            Asks::Chat(way, ..) => way.router(),
             Asks::Direct(_) => None,
         };
         (self.caller.clone(), router)
@@ -52,7 +52,7 @@ impl Reading {
 /// What is asked for.
 #[derive(Debug)]
 pub(super) enum Asks {
-    Chat(OwnWay),
+    Chat(OwnWay, Endpoint, &'static dyn Downstream),
     Direct(direct::Call),
 }
 
@@ -144,18 +144,13 @@ pub(super) fn admit(
             return Err(models(gateway, &listing, shape));
         }
         (Route::Api(_, Endpoint::LiveMetrics), None) => return Err(live_metrics(gateway, &caller, around)),
-        (Route::Api(way, Endpoint::ChatCompletions), None) => {
-            let way = match way {
-                Way::Default => OwnWay::Default,
-                Way::Router(name) => OwnWay::Router(name.into()),
-                Way::Ai => OwnWay::Ai,
+        (Route::Health | Route::Ready | Route::Unknown | Route::Direct(..) | Route::Api(..), None) => {
+            let Some((way, endpoint, format)) = chat(route) else {
+                let message = format!("{path} is not served by this version of the gateway.");
+                return Err(refuse(Kind::NotImplemented, message));
             };
             media.check().map_err(|error| error.reply(shape))?;
-            (Asks::Chat(way), Some(Ok(scan_request())))
-        }
-        (Route::Health | Route::Ready | Route::Unknown | Route::Direct(..) | Route::Api(..), None) => {
-            let message = format!("{path} is not served by this version of the gateway.");
-            return Err(refuse(Kind::NotImplemented, message));
+            (Asks::Chat(way, endpoint, format), Some(Ok(format.scheme().scanner())))
         }
     };
     let announced = headers.text("content-length").and_then(|length| length.parse::<u64>().ok());
@@ -165,6 +160,17 @@ pub(super) fn admit(
     let mut exchange = String::from(headers.text("x-request-id").unwrap_or_default());
     exchange.retain(|character| character != '-');
     Ok(Reading { caller, brought, asks, query: stripped, exchange, shape, scanner, length: 0, body: Kept::default() })
+}
+
+/// The chat that a path stands for, and the format that is spoken there.
+fn chat(route: Route<'_>) -> Option<(OwnWay, Endpoint, &'static dyn Downstream)> {
+    let Route::Api(way, endpoint) = route else { return None };
+    let way = match way {
+        Way::Default => OwnWay::Default,
+        Way::Router(name) => OwnWay::Router(name.into()),
+        Way::Ai => OwnWay::Ai,
+    };
+    Some((way, endpoint, endpoint.format()?))
 }
 
 /// What a body says that it is.

@@ -6,7 +6,7 @@ use core::time::Duration;
 use crate::{
     auth::Caller,
     config::Measure,
-    dialect::openai_chat::Bounds,
+    dialect::head::Bounds,
     direct,
     error::{Error, Kind, Shape},
     gateway::Gateway,

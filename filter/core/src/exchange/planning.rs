@@ -1,19 +1,16 @@
 //! From a request that is known whole to a plan, and to what is changed in the request's head for it.
 
-use alloc::{rc::Rc, vec};
+use alloc::{rc::Rc, vec, vec::Vec};
 use core::cell::RefCell;
 
 use super::{
     admission::{Asks, OwnWay, Reading},
     limiting::{Refused, limit},
-    steer::{OF_FORMATS, missing_headers, steer, strip},
+    steer::{OF_FORMATS, missing_headers, of_format, steer, strip},
 };
 use crate::{
     auth::Caller,
-    dialect::{
-        Downstream,
-        openai_chat::{ChatRequest, OpenAiChat},
-    },
+    dialect::{Downstream, head::ChatRequest, openai_chat::OpenAiChat},
     error::{Error, Kind},
     gateway::Gateway,
     headers::Headers,
@@ -38,34 +35,38 @@ pub(super) fn plan(
 ) -> Result<(Rc<Plan>, HeaderEdits), Refused> {
     let Reading { caller, brought, asks, query, exchange, shape, scanner, length, body } = reading;
     let scanned = scanner.map(|scanner| scanner.and_then(Scanner::finish));
-    let others = if matches!(asks, Asks::Chat(_)) { OF_FORMATS } else { &[] };
+    let others = if matches!(asks, Asks::Chat(..)) { OF_FORMATS } else { &[] };
     let mut edits = strip(headers, others);
-    let (asker, request, direct, course, policy) = match asks {
+    let mut own_headers = Vec::new();
+    let (asker, request, format, direct, course, policy): (_, _, &dyn Downstream, _, _, _) = match asks {
         Asks::Direct(call) => {
             edits.set.extend(missing_headers(headers, call.headers()));
             let (direct, request) = call.read(scanned.filter(|_| length > 0), length)?;
             check_others(&request, &caller)?;
             let target = direct.target(&gateway.catalogue, &caller)?;
             let course = Course { targets: vec![target], ..Course::default() };
-            ((caller, None), request, Some(direct), course, Rc::clone(gateway.routing.policy_of_one()))
+            let policy = Rc::clone(gateway.routing.policy_of_one());
+            ((caller, None), request, &OpenAiChat, Some(direct), course, policy)
         }
-        Asks::Chat(way) => {
-            let request = ChatRequest::read(scanned.unwrap_or_else(|| Ok(Found::default())), length)?;
+        Asks::Chat(way, endpoint, format) => {
+            let request = format.scheme().read(scanned.unwrap_or_else(|| Ok(Found::default())), length)?;
             check_others(&request, &caller)?;
             let caller = brought.claim(gateway, caller, request.model.as_deref())?;
             let target = headers.text(":path").unwrap_or_default();
             let (path, full_query) = target.split_once('?').unwrap_or((target, ""));
-            let (course, policy) = route(gateway, &way, &caller, &request, (headers, path), around)?;
+            let (course, policy) =
+                route(gateway, (&way, endpoint, format), &caller, &request, (headers, path), around)?;
             if query.len() != full_query.len() {
                 let mark = if query.is_empty() { "" } else { "?" };
                 edits.set.push((Name::Borrowed(":path"), [path, mark, &query].concat()));
             }
-            ((caller, way.router()), request, None, course, policy)
+            own_headers = of_format(headers, format);
+            ((caller, way.router()), request, format, None, course, policy)
         }
     };
     let now = around.clock.now();
     let body = RefCell::new(body);
-    let inquiry = Inquiry { request, body, downstream: &OpenAiChat, exchange, shape, query, direct };
+    let inquiry = Inquiry { request, body, downstream: format, exchange, shape, query, headers: own_headers, direct };
     let mut plan = Plan::new(inquiry, course, policy, around.observer, now);
     limit(&mut plan, gateway, asker, now, around)?;
     steer(gateway, &plan, now, &mut edits);
@@ -86,7 +87,7 @@ fn check_others(request: &ChatRequest, caller: &Caller) -> Result<(), Error> {
 /// Who can be asked for a chat, in which order.
 fn route(
     gateway: &Gateway,
-    way: &OwnWay,
+    (way, endpoint, format): (&OwnWay, Endpoint, &dyn Downstream),
     caller: &Caller,
     request: &ChatRequest,
     (headers, path): (Headers<'_>, &str),
@@ -95,14 +96,14 @@ fn route(
     let contents = &request.contents;
     let asked = Query {
         caller,
-        endpoint: Endpoint::ChatCompletions,
+        endpoint,
         path,
         headers,
         model: request.model.as_deref(),
         stream: request.stream,
         has_tools: contents.has_tools,
         has_images: contents.images > 0,
-        wishes: (request.wishes, Downstream::name(&OpenAiChat)),
+        wishes: (request.wishes, Downstream::name(format)),
         user: request.user.as_deref(),
         input_tokens: estimate::tokens(contents.text_length, contents.images),
         max_output_tokens: request.bounds.max_tokens,

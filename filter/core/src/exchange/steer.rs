@@ -8,6 +8,7 @@ use alloc::{
 use core::time::Duration;
 
 use crate::{
+    dialect::Downstream,
     gateway::Gateway,
     headers::{Headers, PRIVATE_HEADERS},
     plan::{CLUSTER_HEADER, Mode, Plan, Signpost},
@@ -67,6 +68,15 @@ pub(super) fn strip(headers: Headers<'_>, others: &[&'static str]) -> HeaderEdit
         }
     }
     HeaderEdits { remove, set: Vec::new() }
+}
+
+/// Those of the client's own format, for those who speak it.
+pub(super) fn of_format(headers: Headers<'_>, format: &dyn Downstream) -> Vec<(Name, String)> {
+    let sent = format.headers().iter().map(|(name, usual)| {
+        let lines: Vec<&str> = headers.all(name).filter_map(|line| core::str::from_utf8(line).ok()).collect();
+        (Name::Borrowed(*name), if lines.is_empty() { String::from(*usual) } else { lines.join(",") })
+    });
+    sent.filter(|(_, value)| !value.is_empty()).collect()
 }
 
 /// What the format asks for and the client leaves out.

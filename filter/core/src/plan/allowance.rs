@@ -16,7 +16,7 @@ use super::{End, Next, Plan, Target, progress::millis};
 use crate::{
     auth::Caller,
     config::{Measure, Price},
-    dialect::openai_chat::Bounds,
+    dialect::head::Bounds,
     gateway::Gateway,
     host::Entropy,
     limit::{Amounts, Asker, Claim, Grant, Refusal, Seed, Shared, headers},

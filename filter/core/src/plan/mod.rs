@@ -35,7 +35,7 @@ use crate::{
     account::Account,
     body::Kept,
     chat::Reason,
-    dialect::{Downstream, openai_chat::ChatRequest},
+    dialect::{Downstream, head::ChatRequest},
     direct,
     error::Shape,
     gateway::Provider,
@@ -98,6 +98,8 @@ pub struct Inquiry {
     pub shape: Shape,
     /// Its query without its key.
     pub query: String,
+    /// Headers of its format, for those who speak it.
+    pub headers: Vec<(Name, String)>,
     /// What passes as it is, where the provider's own format is spoken to it.
     pub(crate) direct: Option<direct::Request>,
 }

@@ -5,7 +5,7 @@ use alloc::{string::ToString, vec};
 use super::*;
 use crate::{
     config::{Backoff, Retry},
-    dialect::openai_chat::{OpenAiChat, scan_request},
+    dialect::openai_chat::{OpenAiChat, SCHEME},
     store::Memory,
 };
 
@@ -48,9 +48,9 @@ fn plan_within(deadline: Duration, course: Course, attempts: u32) -> Plan {
 
 fn plan_by(policy: Rc<Policy>, course: Course) -> Plan {
     let body = br#"{"stream":true}"#;
-    let mut scan = scan_request();
+    let mut scan = SCHEME.scanner();
     scan.feed(body).unwrap();
-    let request = ChatRequest::read(scan.finish(), body.len()).unwrap();
+    let request = SCHEME.read(scan.finish(), body.len()).unwrap();
     let mut kept = Kept::default();
     kept.push(body.to_vec());
     let inquiry = Inquiry {
@@ -59,6 +59,7 @@ fn plan_by(policy: Rc<Policy>, course: Course) -> Plan {
         downstream: &OpenAiChat,
         exchange: "id".into(),
         shape: Shape::OpenAi,
+        headers: Vec::new(),
         query: String::new(),
         direct: None,
     };

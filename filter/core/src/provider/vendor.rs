@@ -5,7 +5,7 @@
 
 use alloc::string::String;
 
-use crate::{config::BaseUrl, dialect::openai_chat::History, segment};
+use crate::{config::BaseUrl, dialect::head::History, segment};
 
 /// A vendor's habits.
 #[derive(Debug, Clone, PartialEq, Eq)]

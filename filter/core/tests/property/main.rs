@@ -27,7 +27,9 @@ mod time;
 use std::{fs, path::Path};
 
 use dragoman_core::{
-    dialect::{Aim, Identity, Upstream, anthropic::Anthropic, gemini::Gemini, ollama::Ollama, openai_chat::OpenAiChat},
+    dialect::{
+        Aim, Habits, Identity, Upstream, anthropic::Anthropic, gemini::Gemini, ollama::Ollama, openai_chat::OpenAiChat,
+    },
     step::Name,
 };
 
@@ -40,7 +42,7 @@ const UPSTREAMS: &[(&dyn Upstream, &str)] = &[
 ];
 
 fn aim(model: &str) -> Aim<'_> {
-    Aim { model, max_output_tokens: None, exchange: "x" }
+    Aim { model, max_output_tokens: None, exchange: "x", habits: Habits::default() }
 }
 
 fn identity() -> Identity {

@@ -12,11 +12,12 @@ use dragoman_core::{
     auth::Caller,
     config,
     dialect::{
-        Downstream, Upstream,
+        Downstream, Upstream, Whole,
         anthropic::Anthropic,
         gemini::Gemini,
+        head::StreamOptions,
         ollama::Ollama,
-        openai_chat::{ChatRequest, Habits, OpenAiChat, StreamOptions, WANTED_OF_ANSWER, Whole, scan_request},
+        openai_chat::{self, OpenAiChat, SCHEME, WANTED_OF_ANSWER},
     },
     gateway::Gateway,
     json::Scanner,
@@ -144,18 +145,18 @@ fn write(text: &str, upstream: usize) {
 }
 
 fn pass_on(text: &str) {
-    let mut scanner = scan_request();
+    let mut scanner = SCHEME.scanner();
     let fed = text.as_bytes().chunks(7).try_for_each(|piece| scanner.feed(piece));
-    let request =
-        ChatRequest::read(fed.and_then(|()| scanner.finish()), text.len()).expect("the document is a request");
-    let edits = request.edits("target", Habits { stream_options: StreamOptions::Cut, max_tokens: Some("max_tokens") });
+    let request = SCHEME.read(fed.and_then(|()| scanner.finish()), text.len()).expect("the document is a request");
+    let edits = request.edits("target", StreamOptions::Cut, Some("max_tokens"));
     edits.apply_in_place(&mut text.as_bytes().to_vec());
 }
 
 fn scan_answer(text: &str) {
     let mut scanner = Scanner::new(WANTED_OF_ANSWER);
     text.as_bytes().chunks(7).try_for_each(|piece| scanner.feed(piece)).expect("the document is JSON");
-    assert_ne!(Whole::of(&scanner.finish().expect("the document is JSON")), Whole::Error);
+    let found = scanner.finish().expect("the document is JSON");
+    assert!(!matches!(openai_chat::whole(&found), Whole::Error(_)));
 }
 
 fn decode(text: &str, framing: Framing) {

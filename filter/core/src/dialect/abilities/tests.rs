@@ -1,6 +1,6 @@
 use super::*;
 use crate::dialect::{
-    Aim, Downstream, Upstream, anthropic::Anthropic, gemini::Gemini, ollama::Ollama, openai_chat,
+    Aim, Downstream, Habits, Upstream, anthropic::Anthropic, gemini::Gemini, ollama::Ollama, openai_chat,
     openai_chat::OpenAiChat,
 };
 use alloc::{format, string::String, vec};
@@ -41,15 +41,15 @@ fn every_wish_has_an_ability_and_every_ability_its_words() {
 }
 
 fn wishes(body: &str, cut: usize) -> Result<Wishes, Error> {
-    let mut scanner = openai_chat::scan_request();
+    let mut scanner = openai_chat::SCHEME.scanner();
     let (a, b) = body.as_bytes().split_at(cut);
     let fed = scanner.feed(a).and_then(|()| scanner.feed(b));
-    openai_chat::ChatRequest::read(fed.and_then(|()| scanner.finish()), body.len()).map(|request| request.wishes)
+    openai_chat::SCHEME.read(fed.and_then(|()| scanner.finish()), body.len()).map(|request| request.wishes)
 }
 
 /// What a target's writer says of a request.
 fn written(body: &str, target: &dyn Upstream, model: &str) -> Result<(), String> {
-    let aim = Aim { model, max_output_tokens: None, exchange: "1" };
+    let aim = Aim { model, max_output_tokens: None, exchange: "1", habits: Habits::default() };
     let written = Downstream::read(&OpenAiChat, body).and_then(|request| target.write(&request, &aim));
     written.map(|_| ()).map_err(|error| error.message)
 }

@@ -10,6 +10,7 @@ use alloc::{format, string::ToString, vec};
 use serde_json::{Value, json};
 
 use super::*;
+use crate::dialect::Habits;
 use crate::{
     chat::Reason,
     dialect::{Downstream, Identity, openai_chat::OpenAiChat},
@@ -25,7 +26,7 @@ const NEW: &str = "claude-sonnet-5";
 const NEWEST: &str = "claude-fable-5-1";
 
 fn aim(model: &str) -> Aim<'_> {
-    Aim { model, max_output_tokens: None, exchange: "x" }
+    Aim { model, max_output_tokens: None, exchange: "x", habits: Habits::default() }
 }
 
 fn try_write(model: &str, request: &Value) -> Result<Written, Error> {

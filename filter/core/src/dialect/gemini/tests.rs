@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use super::Gemini;
 use crate::{
     chat::{Delta, Fault, Finish},
-    dialect::{Aim, Broken, Downstream, Identity, Upstream, Written, openai_chat::OpenAiChat},
+    dialect::{Aim, Broken, Downstream, Habits, Identity, Upstream, Written, openai_chat::OpenAiChat},
     error::Error,
     sse::Frame,
 };
@@ -27,7 +27,7 @@ const OPENAI: &dyn Downstream = &OpenAiChat;
 fn write(model: &str, request: &Value) -> Result<Written, Error> {
     let text = request.to_string();
     let request = OPENAI.read(&text).unwrap();
-    Gemini.write(&request, &Aim { model, max_output_tokens: None, exchange: "x" })
+    Gemini.write(&request, &Aim { model, max_output_tokens: None, exchange: "x", habits: Habits::default() })
 }
 
 /// The body and the fields that were left out.

@@ -2,14 +2,14 @@
 #![expect(clippy::disallowed_types, reason = "documents are compared by their meaning")]
 
 use super::*;
-use crate::dialect::{Downstream, Dropped, openai_chat::OpenAiChat};
+use crate::dialect::{Downstream, Dropped, Habits, openai_chat::OpenAiChat};
 use alloc::{borrow::ToOwned, format, string::ToString, vec};
 use serde_json::{Map, Value, json};
 
 fn write(request: &Value) -> Result<(Value, Vec<String>), Error> {
     let body = request.to_string();
     let read = Downstream::read(&OpenAiChat, &body).unwrap();
-    let aim = Aim { model: "m", max_output_tokens: None, exchange: "x" };
+    let aim = Aim { model: "m", max_output_tokens: None, exchange: "x", habits: Habits::default() };
     let written = Ollama.write(&read, &aim)?;
     assert_eq!((written.path.as_str(), written.headers.len()), ("/chat", 0));
     Ok((serde_json::from_slice(&written.body).unwrap(), written.dropped.names().to_vec()))
@@ -126,7 +126,7 @@ fn numbers_and_schemas_go_as_they_were_written() {
         r#"{{"messages":[{{"role":"user","content":"hi"}}],"num_ctx":1.50e4,
             "response_format":{{"type":"json_schema","json_schema":{{"name":"s","schema":{schema}}}}}}}"#
     );
-    let aim = Aim { model: "m", max_output_tokens: None, exchange: "x" };
+    let aim = Aim { model: "m", max_output_tokens: None, exchange: "x", habits: Habits::default() };
     let written = Ollama.write(&Downstream::read(&OpenAiChat, &body).unwrap(), &aim).unwrap();
     let written = String::from_utf8(written.body).unwrap();
     assert!(written.contains(&format!(r#""format":{schema}"#)), "{written}");

@@ -7,9 +7,8 @@ use alloc::vec::Vec;
 use core::ops::Range;
 use serde_json::value::RawValue;
 
-use super::call_id;
 use crate::{
-    dialect::Dropped,
+    dialect::{Dropped, call_id},
     json::{self, Edit, Str, members},
 };
 

@@ -4,9 +4,10 @@ use alloc::{borrow::Cow, format, vec::Vec};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{call_id, content, read::typed};
+use super::{content, read::typed};
 use crate::{
     chat::{Message, Part, Role, Text, ToolCall, ToolResult},
+    dialect::call_id,
     error::Error,
     json::Str,
     map::NameMap,

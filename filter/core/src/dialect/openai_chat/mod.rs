@@ -4,33 +4,35 @@
 //! answer; towards other formats the whole request is read and the answer is written.
 
 mod ask;
-mod call_id;
 mod content;
-mod head;
 mod history;
 mod message;
 mod read;
 mod response;
+mod scheme;
 mod stream;
 mod tap;
 mod tool;
 mod upstream;
 mod write;
 
-use alloc::{boxed::Box, vec::Vec};
+use alloc::{boxed::Box, rc::Rc, vec::Vec};
 
 use crate::{
     chat::{Fault, Request, Response},
-    dialect::{Downstream, Identity, Writer},
+    dialect::{
+        Aim, Downstream, Identity, Native, Spliced, Tap, Whole, Writer,
+        head::{ChatRequest, Scheme, StreamOptions},
+    },
     error::{Error, Shape},
+    json::Found,
 };
 
-pub use head::{Bounds, ChatRequest, Contents, Habits, History, StreamOptions, scan as scan_request};
-pub(crate) use head::{MODEL, STREAM, checked_name, describe, is_flex, model_name};
 pub use history::{Pruning, prune};
-pub use response::{WANTED as WANTED_OF_ANSWER, Whole, error_body, error_status};
-pub(crate) use response::{found_error_status, read_usage};
-pub use tap::{Event, StreamTap, error_event};
+pub(crate) use response::read_usage;
+pub use response::{WANTED as WANTED_OF_ANSWER, error_status, whole};
+pub use scheme::SCHEME;
+pub use tap::StreamTap;
 
 /// The format's name.
 const NAME: &str = "openai_chat";
@@ -48,6 +50,10 @@ impl Downstream for OpenAiChat {
         Shape::OpenAi
     }
 
+    fn scheme(&self) -> &'static Scheme {
+        &SCHEME
+    }
+
     fn read<'a>(&self, body: &'a str) -> Result<Request<'a>, Error> {
         read::read(body)
     }
@@ -62,5 +68,46 @@ impl Downstream for OpenAiChat {
 
     fn fault(&self, provider: &str, fault: &Fault) -> (u16, Vec<u8>) {
         write::fault(provider, fault)
+    }
+}
+
+impl Native for OpenAiChat {
+    fn path(&self) -> &'static str {
+        "/chat/completions"
+    }
+
+    fn splice(&self, request: &ChatRequest, aim: &Aim<'_>, body: &mut dyn FnMut() -> Rc<Vec<u8>>) -> Spliced {
+        let habits = aim.habits;
+        let stream_options = match (habits.takes_stream_options, habits.pruning) {
+            (true, _) => StreamOptions::Asked,
+            (false, None) => StreamOptions::Cut,
+            (false, Some(_)) => StreamOptions::Pruned,
+        };
+        let mut spliced = Spliced::of(request.edits(aim.model, stream_options, habits.max_tokens));
+        if let Some(members) = habits.pruning {
+            let body = body();
+            let text = core::str::from_utf8(&body).unwrap_or_default();
+            let pruning = Pruning { members, stream_options: stream_options == StreamOptions::Pruned };
+            let (more, dropped) = prune(text, pruning);
+            spliced.edits.extend(more);
+            spliced.dropped = dropped;
+        }
+        spliced
+    }
+
+    fn wanted(&self) -> &'static [&'static str] {
+        WANTED_OF_ANSWER
+    }
+
+    fn whole(&self, found: &Found) -> Whole {
+        whole(found)
+    }
+
+    fn error_body(&self, provider: &str, status: u16, body: &[u8]) -> Option<Vec<u8>> {
+        response::error_body(provider, status, body)
+    }
+
+    fn tap(&self) -> Box<dyn Tap> {
+        Box::new(StreamTap::default())
     }
 }

@@ -6,6 +6,7 @@ use serde_json::value::RawValue;
 
 use crate::{
     chat::Fault,
+    dialect::Whole,
     error::{Error, Kind, Shape},
     json::{self, Found},
     usage::Usage,
@@ -19,31 +20,18 @@ const CHOICES: usize = 1;
 const ERROR: usize = 2;
 const OBJECT: usize = 3;
 
-/// What a whole document of status 200 is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Whole {
-    /// An answer, with its tokens where it says them.
-    Answer(Option<Usage>),
-    /// An error that calls itself a success.
-    Error,
-    /// Something else.
-    Other,
-}
-
-impl Whole {
-    /// What it is, from what a scan for [`WANTED`] found.
-    #[must_use]
-    pub fn of(found: &Found) -> Self {
-        let member = |index| found.members.iter().find(|member| member.index == index);
-        if member(ERROR).is_some_and(|error| error.text.as_deref() != Some(b"null")) {
-            return Self::Error;
-        }
-        if member(CHOICES).is_none() && member(OBJECT).is_none() {
-            return Self::Other;
-        }
-        let text = member(USAGE).and_then(|usage| usage.text.as_deref());
-        Self::Answer(text.and_then(|text| core::str::from_utf8(text).ok()).and_then(read_usage))
+/// What a document is, from what a scan for [`WANTED`] found.
+#[must_use]
+pub fn whole(found: &Found) -> Whole {
+    let member = |index| found.members.iter().find(|member| member.index == index);
+    if member(ERROR).is_some_and(|error| error.text.as_deref() != Some(b"null")) {
+        return Whole::Error(found_error_status(found));
     }
+    if member(CHOICES).is_none() && member(OBJECT).is_none() {
+        return Whole::Other;
+    }
+    let text = member(USAGE).and_then(|usage| usage.text.as_deref());
+    Whole::Answer(text.and_then(|text| core::str::from_utf8(text).ok()).and_then(read_usage))
 }
 
 pub(crate) fn read_usage(text: &str) -> Option<Usage> {
@@ -104,8 +92,7 @@ pub(crate) fn read_usage(text: &str) -> Option<Usage> {
 
 /// The body to send for a provider's error: its own, untouched (`None`), where it already has OpenAI's shape; else one that
 /// says what the provider said, in so far as it said it in JSON.
-#[must_use]
-pub fn error_body(provider: &str, status: u16, body: &[u8]) -> Option<Vec<u8>> {
+pub(super) fn error_body(provider: &str, status: u16, body: &[u8]) -> Option<Vec<u8>> {
     #[derive(Deserialize)]
     struct Wire<'a> {
         #[serde(borrow, default)]
@@ -146,7 +133,7 @@ pub fn error_status(body: &[u8]) -> u16 {
 }
 
 /// The same, from what a scan for [`WANTED`] found.
-pub(crate) fn found_error_status(found: &Found) -> u16 {
+fn found_error_status(found: &Found) -> u16 {
     stated_status(found.text(ERROR).and_then(|text| json::read(text).ok()))
 }
 

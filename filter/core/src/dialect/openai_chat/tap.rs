@@ -9,10 +9,10 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-use super::response::read_usage;
+use super::response::{error_status, read_usage};
 use crate::{
     chat::Progress,
-    error::{Error, Shape},
+    dialect::{Event, Tap},
     json,
     sse::{Frame, write_event},
     usage::Usage,
@@ -24,21 +24,6 @@ pub struct StreamTap {
     progress: Progress,
     done_seen: bool,
     usage: Option<Usage>,
-}
-
-/// What an event is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Event {
-    /// A comment, a ping, a chunk with only a role: nothing a client could show.
-    Preamble,
-    /// Something of the answer, or its end.
-    Content,
-    /// The chunk without choices that carries the usage.
-    Usage,
-    /// The provider's own error.
-    Error,
-    /// Not of this dialect.
-    Malformed,
 }
 
 /// The members of a chunk that matter.
@@ -71,9 +56,8 @@ struct Delta {
     has_content: bool,
 }
 
-impl StreamTap {
-    /// Judges the next event.
-    pub fn read(&mut self, frame: Frame<'_>) -> Event {
+impl Tap for StreamTap {
+    fn read(&mut self, frame: Frame<'_>) -> Event {
         let Some(data) = frame.data() else { return Event::Preamble };
         let data = data.trim_ascii();
         if data.is_empty() {
@@ -86,7 +70,7 @@ impl StreamTap {
         let text = json::text(data);
         let Ok(chunk) = json::read::<Chunk<'_>>(&text) else { return Event::Malformed };
         if chunk.error.is_some() || frame.event() == Some(b"error") {
-            return Event::Error;
+            return Event::Error(error_status(data));
         }
         let usage = chunk.usage.and_then(|usage| read_usage(usage.get()));
         if usage.is_some() {
@@ -110,31 +94,27 @@ impl StreamTap {
         if has_content { Event::Content } else { Event::Preamble }
     }
 
-    /// The tokens of the answer, once the stream has said them.
-    #[must_use]
-    pub fn usage(&self) -> Option<Usage> {
+    fn usage(&self) -> Option<Usage> {
         self.usage
     }
 
-    /// Whether the answer itself is complete, whatever the stream still lacks.
-    #[must_use]
-    pub fn is_finished(&self) -> bool {
+    fn is_finished(&self) -> bool {
         self.progress.is_complete() || self.done_seen
     }
 
-    /// Whether nothing may follow any more.
-    #[must_use]
-    pub fn is_done(&self) -> bool {
+    fn is_done(&self) -> bool {
         self.done_seen
     }
-}
 
-/// An error as the last event of a stream.
-#[must_use]
-pub fn error_event(error: &Error) -> Vec<u8> {
-    let mut event = Vec::new();
-    write_event(&mut event, None, &error.body(Shape::OpenAi));
-    event
+    fn last_event(&self) -> &'static [u8] {
+        b"data: [DONE]\n\n"
+    }
+
+    fn error_event(&self, body: &[u8]) -> Vec<u8> {
+        let mut event = Vec::new();
+        write_event(&mut event, None, body);
+        event
+    }
 }
 
 impl<'de> Deserialize<'de> for Delta {
@@ -187,7 +167,7 @@ mod tests {
             (r#"{"choices":[{"delta":{},"finish_reason":"stop"}],"usage":{"prompt_tokens":1}}"#, Event::Content),
             (r#"{"choices":[{"text":"","index":0,"finish_reason":null}]}"#, Event::Preamble),
             (r#"{"choices":[{"text":"hi","index":0,"finish_reason":null}]}"#, Event::Content),
-            (r#"{"error":{"message":"overloaded"}}"#, Event::Error),
+            (r#"{"error":{"message":"overloaded"}}"#, Event::Error(502)),
             (r#"{"error":null,"choices":[]}"#, Event::Preamble),
             (r#"{"choices":[{"#, Event::Malformed),
             ("[1]", Event::Malformed),

@@ -12,10 +12,9 @@ use alloc::{
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::call_id;
 use crate::{
     chat::{Choice, Citation, Fault, Finish, Part, Reason, Response, Source, TokenLogprob, ToolCall},
-    dialect::Identity,
+    dialect::{Identity, call_id},
     usage::Usage,
 };
 

@@ -3,7 +3,7 @@
 use super::*;
 use crate::dialect::{
     Downstream,
-    openai_chat::{ChatRequest, OpenAiChat, scan_request},
+    openai_chat::{OpenAiChat, SCHEME},
 };
 
 fn file() -> Value {
@@ -161,9 +161,9 @@ fn who_is_passed_over_is_told_with_the_reason_though_others_are_asked() {
 
 /// What a request in OpenAI's shape wishes for, as its scan tells.
 fn wishing(body: &str) -> (Wishes, &'static str) {
-    let mut scanner = scan_request();
+    let mut scanner = SCHEME.scanner();
     let fed = scanner.feed(body.as_bytes());
-    let request = ChatRequest::read(fed.and_then(|()| scanner.finish()), body.len()).unwrap();
+    let request = SCHEME.read(fed.and_then(|()| scanner.finish()), body.len()).unwrap();
     (request.wishes, Downstream::name(&OpenAiChat))
 }
 

@@ -1,20 +1,21 @@
 //! What a head says, what is changed in it, and what it is refused for.
 
 use super::*;
+use crate::dialect::openai_chat::SCHEME;
 
 fn read(body: &str) -> Result<ChatRequest, Error> {
-    let mut scanner = scan();
+    let mut scanner = SCHEME.scanner();
     let fed = scanner.feed(body.as_bytes());
-    ChatRequest::read(fed.and_then(|()| scanner.finish()), body.len())
+    SCHEME.read(fed.and_then(|()| scanner.finish()), body.len())
 }
 
 fn sent(body: &str, id: &str) -> String {
-    sent_to(Habits { stream_options: StreamOptions::Asked, max_tokens: None }, body, id)
+    sent_to((StreamOptions::Asked, None), body, id)
 }
 
-fn sent_to(habits: Habits, body: &str, id: &str) -> String {
+fn sent_to((stream_options, max_tokens): (StreamOptions, Option<&str>), body: &str, id: &str) -> String {
     let mut bytes = body.as_bytes().to_vec();
-    read(body).unwrap().edits(id, habits).apply_in_place(&mut bytes);
+    read(body).unwrap().edits(id, stream_options, max_tokens).apply_in_place(&mut bytes);
     String::from_utf8(bytes).unwrap()
 }
 
@@ -71,7 +72,7 @@ fn usage_is_asked_for_in_streams() {
 #[test]
 fn a_vendor_gets_what_it_takes() {
     let asked = r#"{"model":"m","max_completion_tokens":5,"stream":true,"stream_options":{"include_usage":true}}"#;
-    let mistral = Habits { stream_options: StreamOptions::Cut, max_tokens: Some("max_tokens") };
+    let mistral = (StreamOptions::Cut, Some("max_tokens"));
     assert_eq!(sent_to(mistral, asked, "m"), r#"{"model":"m","max_tokens":5,"stream":true}"#);
     let plain = r#"{"model":"m","stream":true}"#;
     assert_eq!(sent_to(mistral, plain, "m"), plain);

@@ -1,4 +1,8 @@
-//! The head fields of a chat request, and the places where it is changed for its target.
+//! The head of a chat request in whatever format a client speaks: what the gateway must know of it before it knows who is asked,
+//! and the places where it is changed for a target of the same format.
+//!
+//! A format says where its head says what ([`Scheme`]). The members that formats share stand first in every scheme's list, in one
+//! order: no two formats mean different things by one of these names, so that one reading serves all.
 
 use alloc::{
     format,
@@ -12,48 +16,39 @@ mod bounds;
 
 pub use bounds::Bounds;
 
-use super::call_id;
 use crate::{
-    dialect::{Wishes, abilities::Notes},
+    dialect::Wishes,
     error::{Error, Kind},
-    json::{self, Edit, Edits, Failure, Fault, Found, MAX_DEPTH, Marks, Member, Others, Scanner},
+    json::{self, Edit, Edits, Failure, Fault, Found, MAX_DEPTH, Marks, Member, Scanner},
 };
 
-/// The members that decide; the rest is the provider's business.
-const WANTED: &[&str] = &[
-    "model",
-    "stream",
-    "stream_options",
-    "service_tier",
-    "max_completion_tokens",
-    "temperature",
-    "max_tokens",
-    "tools",
-    "user",
-    "serviceTier",
-    "plugins",
-    "tool_choice",
-    // Where other formats, on their own paths, say how long an answer may be: of Responses, of Gemini and of Ollama.
-    "max_output_tokens",
-    "generationConfig",
-    "generation_config",
-    "options",
-    // From here on wishes that not every format can express, by the names that their table has: see `Wishes`.
-    "n",
-    "logprobs",
-    "logit_bias",
-    "modalities",
-    "web_search_options",
-    "response_format",
-    "stop",
-    "audio",
-    "grammar",
-    "guided_choice",
-    "guided_grammar",
-    "guided_json",
-    "guided_regex",
-    "structured_outputs",
-];
+/// The members that a format's scan looks for: those that formats share, and its own.
+macro_rules! wanted {
+    ($($own:literal),* $(,)?) => {
+        &[
+            "model",
+            "stream",
+            "stream_options",
+            "service_tier",
+            "max_completion_tokens",
+            "temperature",
+            "max_tokens",
+            "tools",
+            "user",
+            "serviceTier",
+            "plugins",
+            "tool_choice",
+            // Where other formats, on their own paths, say how long an answer may be: of Responses, of Gemini and of Ollama.
+            "max_output_tokens",
+            "generationConfig",
+            "generation_config",
+            "options",
+            "n",
+            $($own),*
+        ]
+    };
+}
+pub(super) use wanted;
 
 pub(crate) const MODEL: usize = 0;
 pub(crate) const STREAM: usize = 1;
@@ -62,41 +57,32 @@ const SERVICE_TIER: usize = 3;
 const MAX_COMPLETION_TOKENS: usize = 4;
 const TEMPERATURE: usize = 5;
 const MAX_TOKENS: usize = 6;
-const TOOLS: usize = 7;
-const USER: usize = 8;
+pub(super) const TOOLS: usize = 7;
+pub(super) const USER: usize = 8;
 /// `service_tier` in Gemini's own requests.
 const CAMEL_SERVICE_TIER: usize = 9;
-const PLUGINS: usize = 10;
-const TOOL_CHOICE: usize = 11;
+pub(super) const PLUGINS: usize = 10;
+pub(super) const TOOL_CHOICE: usize = 11;
 const MAX_OUTPUT_TOKENS: usize = 12;
 const GENERATION_CONFIG: usize = 13;
 const SNAKE_GENERATION_CONFIG: usize = 14;
 const OPTIONS: usize = 15;
-const WISHES: usize = 16;
-/// A wish, too: more than one answer.
-const CHOICES: usize = WISHES;
+/// More than one answer.
+pub(super) const CHOICES: usize = 16;
 
-/// What only some providers understand and others refuse: it comes from a history that one of them began. And pictures, which
-/// stand in parts of messages and not everywhere where their names do: a tool may well have a parameter `image_url`.
-static MARKS: Marks = Marks {
-    names: &["cache_control", "thinking_blocks", "reasoning_content", "extra_content"],
-    carrier: ("tool_call_id", call_id::SEPARATOR.as_bytes()),
-    place: "messages",
-    kinds: ("type", [&["image_url", "input_image", "image"], &["input_audio"], &["file"]]),
-    sources: &["image_url", "url"],
-    // 2026-11: a tool of OpenAI's that draws and one of Anthropic's that advises have models of their own. OpenRouter has lists
-    // (`models`) and presets of models, Groq's compound systems name theirs in `compound_custom`, Vercel's gateway in
-    // `providerOptions`, Together one that guards in `safety_model`, Azure one that embeds in `data_sources`.
-    others: Others {
-        names: &["compound_custom", "data_sources", "preset", "providerOptions"],
-        within: &[TOOLS, PLUGINS],
-    },
-};
-
-/// The scan that [`ChatRequest::read`] needs.
-#[must_use]
-pub fn scan() -> Scanner {
-    Scanner::new(WANTED).noticing(&MARKS)
+/// How the head of a request is found and read in a client's format.
+#[derive(Debug)]
+pub struct Scheme {
+    /// The members that decide; the rest is the provider's business.
+    pub(super) wanted: &'static [&'static str],
+    /// What is noticed wherever it stands.
+    pub(super) marks: &'static Marks,
+    /// Whether a stream tells its tokens only where `stream_options` asks for them.
+    pub(super) asks_for_usage: bool,
+    /// Who the client says that it asks for.
+    pub(super) user: fn(&Found) -> Option<String>,
+    /// What of it not every format can express.
+    pub(super) wishes: fn(&Found) -> Wishes,
 }
 
 /// Longest name of a model.
@@ -170,22 +156,19 @@ pub enum StreamOptions {
     Pruned,
 }
 
-/// In what a target differs from OpenAI.
-#[derive(Debug, Clone, Copy)]
-pub struct Habits {
-    /// What becomes of `stream_options`.
-    pub stream_options: StreamOptions,
-    /// What it calls `max_completion_tokens`, where it does not know that name.
-    pub max_tokens: Option<&'static str>,
-}
+impl Scheme {
+    /// The scan that [`Self::read`] needs.
+    #[must_use]
+    pub fn scanner(&self) -> Scanner {
+        Scanner::new(self.wanted).noticing(self.marks)
+    }
 
-impl ChatRequest {
-    /// Reads what a scan for [`WANTED`] found in a body of this length.
+    /// Reads what a scan found in a body of this length.
     ///
     /// # Errors
     /// A fault of the document, or a field of the wrong type.
-    pub fn read(scanned: Result<Found, Failure>, length: usize) -> Result<Self, Error> {
-        let found = scanned.map_err(describe)?;
+    pub fn read(&self, scanned: Result<Found, Failure>, length: usize) -> Result<ChatRequest, Error> {
+        let found = scanned.map_err(|failure| self.describe(failure))?;
         let flex = is_flex(&found);
         let member = |index| found.member(index);
 
@@ -207,42 +190,61 @@ impl ChatRequest {
         if temperature.is_some_and(|temperature| !(0.0..=2.0).contains(&temperature)) {
             return Err(Error::refusing("`temperature` must be between 0 and 2.", "temperature"));
         }
-        let text = |index| member(index).and_then(|member| member.text.as_deref());
-        let (wants_usage, usage) = match (stream, member(STREAM_OPTIONS)) {
+        let options = member(STREAM_OPTIONS).filter(|_| self.asks_for_usage);
+        let (wants_usage, usage) = match (stream && self.asks_for_usage, options) {
             (false, _) => (true, None),
             // At the front: what stands behind the last change need not leave the host's buffer.
             (true, None) => (false, Some(insert(inside, br#""stream_options":{"include_usage":true},"#))),
             (true, Some(options)) => ask_for_usage(options)?,
         };
-        let has_tools = member(TOOLS).is_some_and(|tools| !is_nothing(tools));
-        Ok(Self {
+        Ok(ChatRequest {
             model,
             stream,
             wants_usage,
             flex,
             length,
             contents: Contents::of(&found, length),
-            user: text(USER).and_then(|text| json::read(&json::text(text)).ok()),
+            user: (self.user)(&found),
             bounds: Bounds::of(&found),
             history: History { has_foreign_fields: found.noticed_name, has_carried_signature: found.noticed_text },
-            wishes: wishes(&found, has_tools),
+            wishes: (self.wishes)(&found),
             model_span,
             comma: if found.is_empty { "" } else { "," },
             usage,
-            options: member(STREAM_OPTIONS).map(|options| options.whole.clone()),
+            options: options.map(|options| options.whole.clone()),
             max_tokens_name: member(MAX_COMPLETION_TOKENS).map(|tokens| tokens.name.clone()),
         })
     }
 
+    /// What to tell a caller whose body is no JSON object that can be read in one way only.
+    pub(crate) fn describe(&self, Failure { fault, offset }: Failure) -> Error {
+        let message = match fault {
+            Fault::Empty => "The request has no body; a JSON object is expected.".to_string(),
+            Fault::Truncated => format!("The body is not valid JSON: it ends too early, at byte {offset}."),
+            Fault::Syntax => format!("The body is not valid JSON: unexpected byte at offset {offset}."),
+            Fault::Utf8 => format!("The body is not valid JSON: not UTF-8 at offset {offset}."),
+            Fault::TooDeep => format!("The body is nested deeper than {MAX_DEPTH} levels at offset {offset}."),
+            Fault::NotAnObject => "The body must be a JSON object.".to_string(),
+            Fault::Duplicate(index) => {
+                let name = self.wanted.get(index).copied().unwrap_or_default();
+                let message = format!("`{name}` stands twice in the body, or in another case, at offset {offset}.");
+                return Error::new(Kind::InvalidRequest, message).blaming(name);
+            }
+        };
+        Error::new(Kind::InvalidRequest, message)
+    }
+}
+
+impl ChatRequest {
     /// The change that asks a stream for its tokens, where the client does not.
     #[must_use]
     pub fn usage_edit(&self) -> Option<&Edit> {
         self.usage.as_ref()
     }
 
-    /// The changes for a target that calls the model `id`.
+    /// The changes for a target that calls the model `id` and `max_completion_tokens` perhaps something else.
     #[must_use]
-    pub fn edits(&self, id: &str, habits: Habits) -> Edits {
+    pub fn edits(&self, id: &str, stream_options: StreamOptions, max_tokens: Option<&str>) -> Edits {
         let mut edits = Edits::default();
         if self.model.as_deref() != Some(id) {
             // A string can always be written.
@@ -251,12 +253,12 @@ impl ChatRequest {
             let text = if is_missing { format!(r#""model":{name}{}"#, self.comma) } else { name };
             edits.push(self.model_span.clone(), text.into_bytes());
         }
-        match (habits.stream_options, &self.usage, &self.options) {
+        match (stream_options, &self.usage, &self.options) {
             (StreamOptions::Asked, Some(Edit { span, text }), _) => edits.push(span.clone(), text.clone()),
             (StreamOptions::Cut, _, Some(options)) => edits.push(options.clone(), Vec::new()),
             (StreamOptions::Asked, None, _) | (StreamOptions::Cut, _, None) | (StreamOptions::Pruned, ..) => {}
         }
-        if let (Some(name), Some(span)) = (habits.max_tokens, &self.max_tokens_name) {
+        if let (Some(name), Some(span)) = (max_tokens, &self.max_tokens_name) {
             edits.push(span.clone(), format!("\"{name}\"").into_bytes());
         }
         edits
@@ -264,7 +266,7 @@ impl ChatRequest {
 }
 
 impl Contents {
-    /// What a scan for [`WANTED`] has noticed in a body of this length.
+    /// What a scan has noticed in a body of this length.
     pub(crate) fn of(found: &Found, length: usize) -> Self {
         Self {
             text_length: length
@@ -272,7 +274,7 @@ impl Contents {
                 .saturating_sub(found.opaque)
                 .saturating_sub(found.escapes.saturating_mul(ESCAPE_BYTES)),
             images: found.noticed_kinds[0],
-            has_tools: found.member(TOOLS).is_some_and(|tools| !is_nothing(tools)),
+            has_tools: has_tools(found),
             names_others: found.noticed_others > 0,
         }
     }
@@ -287,24 +289,6 @@ pub(crate) fn is_flex(found: &Found) -> bool {
     is(SERVICE_TIER) || is(CAMEL_SERVICE_TIER)
 }
 
-/// What of a request not every format can express. Most requests have nothing of it.
-fn wishes(found: &Found, has_tools: bool) -> Wishes {
-    let [images, sounds, files] = found.noticed_kinds;
-    let linked_images = images.saturating_sub(found.noticed_data);
-    if sounds == 0 && files == 0 && linked_images == 0 && found.members.iter().all(|member| member.index < WISHES) {
-        return Wishes::default();
-    }
-    let member = |name: &str| {
-        let place = WANTED.iter().position(|wanted| *wanted == name)?;
-        found.member(place).map(|_| found.text(place))
-    };
-    let may_call = has_tools && found.text(TOOL_CHOICE).is_none_or(|choice| CALLING.contains(&choice));
-    Wishes::noted(&Notes { member: &member, has_tools, may_call, sounds, files, linked_images })
-}
-
-/// Words by which tools may be called.
-const CALLING: &[&str] = &["null", r#""auto""#, r#""required""#];
-
 /// The name of a model: it is told back in headers, so it must be what a header can hold.
 pub(crate) fn model_name(model: &Member) -> Result<String, Error> {
     let name: Option<String> = model.text.as_deref().and_then(|text| json::read(&json::text(text)).ok());
@@ -317,6 +301,11 @@ pub(crate) fn checked_name(name: String) -> Result<String, Error> {
         return Ok(name);
     }
     Err(Error::refusing("`model` must be a name of 1 to 256 ASCII characters.", "model"))
+}
+
+/// Whether a request offers tools.
+pub(super) fn has_tools(found: &Found) -> bool {
+    found.member(TOOLS).is_some_and(|tools| !is_nothing(tools))
 }
 
 /// Whether a list is empty or `null`.
@@ -365,24 +354,6 @@ fn offset(text: &str, value: &RawValue) -> usize {
 
 fn insert(at: usize, text: &[u8]) -> Edit {
     Edit { span: at..at, text: text.to_vec() }
-}
-
-/// What to tell a caller whose body is no JSON object that can be read in one way only.
-pub(crate) fn describe(Failure { fault, offset }: Failure) -> Error {
-    let message = match fault {
-        Fault::Empty => "The request has no body; a JSON object is expected.".to_string(),
-        Fault::Truncated => format!("The body is not valid JSON: it ends too early, at byte {offset}."),
-        Fault::Syntax => format!("The body is not valid JSON: unexpected byte at offset {offset}."),
-        Fault::Utf8 => format!("The body is not valid JSON: not UTF-8 at offset {offset}."),
-        Fault::TooDeep => format!("The body is nested deeper than {MAX_DEPTH} levels at offset {offset}."),
-        Fault::NotAnObject => "The body must be a JSON object.".to_string(),
-        Fault::Duplicate(index) => {
-            let name = WANTED.get(index).copied().unwrap_or_default();
-            let message = format!("`{name}` stands twice in the body, or in another case, at offset {offset}.");
-            return Error::new(Kind::InvalidRequest, message).blaming(name);
-        }
-    };
-    Error::new(Kind::InvalidRequest, message)
 }
 
 #[cfg(test)]
