@@ -194,7 +194,9 @@ impl Error {
                     529 => "overloaded_error",
                     _ => row.anthropic_type,
                 };
-                serde_json::to_vec(&Anthropic { kind: "error", error: AnthropicError { kind, message } })
+                let blamed = self.param.as_deref().filter(|param| !param.is_empty() && !message.contains(*param));
+                let message = blamed.map_or_else(|| message.into(), |param| [param, ": ", message].concat());
+                serde_json::to_vec(&Anthropic { kind: "error", error: AnthropicError { kind, message: &message } })
             }
             Shape::Gemini => {
                 serde_json::to_vec(&Gemini { error: GeminiError { code: status, message, status: canonical(status) } })

@@ -9,7 +9,7 @@ mod elements;
 
 use alloc::{borrow::Cow, vec::Vec};
 
-use elements::Elements;
+pub(crate) use elements::Elements;
 
 /// Longest event; a longer one ends the stream with an error, so that memory stays bounded. Image events, the largest that
 /// exist, carry a few MiB of base64.

@@ -4,7 +4,7 @@
 //! exception is the name of a model, which has slashes and which clients encode as one segment.
 
 use crate::{
-    dialect::{Downstream, openai_chat::OpenAiChat},
+    dialect::{Downstream, anthropic::Anthropic, openai_chat::OpenAiChat},
     error::Shape,
     route::Way,
 };
@@ -39,8 +39,10 @@ pub enum Endpoint {
     Embeddings,
     /// `/images/…`
     Images,
-    /// `/messages…`
+    /// `/messages`
     Messages,
+    /// `/messages/count_tokens`
+    TokenCount,
     /// `/live-metrics`
     LiveMetrics,
     /// `/policy`
@@ -130,7 +132,7 @@ impl<'a> Route<'a> {
     #[must_use]
     pub fn shape(self, path: &str) -> Shape {
         let is_messages = match self {
-            Self::Api(_, endpoint) => endpoint == Endpoint::Messages,
+            Self::Api(_, endpoint) => matches!(endpoint, Endpoint::Messages | Endpoint::TokenCount),
             Self::Unknown => looks_like_messages(path),
             Self::Health | Self::Ready | Self::Models(..) | Self::Direct(..) => false,
         };
@@ -150,7 +152,8 @@ impl Endpoint {
             ("completions", "") => Self::Completions,
             ("embeddings", "") => Self::Embeddings,
             ("images", "generations" | "edits" | "variations") => Self::Images,
-            ("messages", "" | "count_tokens") => Self::Messages,
+            ("messages", "") => Self::Messages,
+            ("messages", "count_tokens") => Self::TokenCount,
             (_, rest) if OTHER.contains(&first) && !has_escaped_slash(rest) => Self::Other,
             _ => return None,
         })
@@ -161,11 +164,12 @@ impl Endpoint {
     pub fn format(self) -> Option<&'static dyn Downstream> {
         match self {
             Self::ChatCompletions => Some(&OpenAiChat),
+            Self::Messages => Some(&Anthropic),
             Self::Responses
             | Self::Completions
             | Self::Embeddings
             | Self::Images
-            | Self::Messages
+            | Self::TokenCount
             | Self::LiveMetrics
             | Self::Policy
             | Self::Other => None,
@@ -176,7 +180,12 @@ impl Endpoint {
     #[must_use]
     pub const fn methods(self) -> &'static [&'static str] {
         match self {
-            Self::ChatCompletions | Self::Completions | Self::Embeddings | Self::Images | Self::Messages => &["POST"],
+            Self::ChatCompletions
+            | Self::Completions
+            | Self::Embeddings
+            | Self::Images
+            | Self::Messages
+            | Self::TokenCount => &["POST"],
             Self::LiveMetrics | Self::Policy => &["GET"],
             Self::Responses | Self::Other => &["GET", "POST", "DELETE"],
         }

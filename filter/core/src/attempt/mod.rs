@@ -143,8 +143,15 @@ impl Attempt {
     /// The client's request in the provider's format.
     fn write(&self, body: &[u8]) -> Result<Written, Error> {
         let text = core::str::from_utf8(body).unwrap_or_default();
-        let request = self.plan.inquiry.downstream.read(text)?;
-        self.upstream().write(&request, &self.aim())
+        let format = self.plan.inquiry.downstream;
+        let request = format.read(text)?;
+        let written = self.upstream().write(&request, &self.aim());
+        let mut written = written.map_err(|error| Error {
+            param: error.param.map(|field| format.name_of(&field).to_string().into()),
+            ..error
+        })?;
+        request.unplaced.iter().for_each(|name| written.dropped.note(name));
+        Ok(written)
     }
 
     fn aim(&self) -> Aim<'_> {

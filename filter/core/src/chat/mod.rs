@@ -2,7 +2,8 @@
 //!
 //! It is no dialect of its own and is never serialised. It borrows from the document it was read from: a 10 MiB image is not
 //! copied before it is written for its target. It is a superset by meaning, not by field: two spellings of one wish are one
-//! field here. What nothing here has a place for stands in [`Request::other`], by name, for the writer to drop or to refuse. Where a
+//! field here. What nothing here has a place for stands in [`Request::other`], for the writer to drop, to refuse or, where it speaks the
+//! format that it is of, to pass on. Where a
 //! client has several spellings of one wish, the one that it used stands beside it, for the list of what was left out.
 
 mod answer;
@@ -72,8 +73,20 @@ pub struct Request<'a> {
     pub service_tier: Option<Text<'a>>,
     /// Whether the answer is to be streamed.
     pub stream: bool,
-    /// Members that have no place here, as they came.
+    /// Members of `OpenAI`'s chat that have no place here, as they came.
     pub other: Vec<(Text<'a>, &'a RawValue)>,
+    /// What else was said that has no place here, by its name in the client's format: no target gets it.
+    pub unplaced: Vec<Text<'a>>,
+}
+
+impl<'a> Request<'a> {
+    /// Notes what has no place here.
+    pub fn leave(&mut self, name: impl Into<Text<'a>>) {
+        let name = name.into();
+        if !self.unplaced.contains(&name) {
+            self.unplaced.push(name);
+        }
+    }
 }
 
 /// What an answer may consist of.
@@ -197,6 +210,8 @@ pub struct Message<'a> {
     pub parts: Vec<Part<'a>>,
     /// A cache breakpoint behind all of it.
     pub cache: Option<&'a RawValue>,
+    /// Which of the client's messages it is of, for the error that blames it.
+    pub place: usize,
 }
 
 /// Whose turn it is.

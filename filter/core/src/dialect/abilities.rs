@@ -43,15 +43,18 @@ pub enum Ability {
     Files,
     /// Pictures that the provider has to fetch.
     LinkedImages,
+    /// What runs on the servers of Anthropic, or needs them.
+    Hosted,
 }
 
 /// What a request asks for of what only some dialects can do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Wishes(u32);
 
-/// What the scan of a request in `OpenAI`'s shape has noted.
+/// What the scan of a request has noted.
 pub(super) struct Notes<'a> {
-    /// The value of a top-level member as written; `Some(None)` where it is too long to be kept.
+    /// The value of a top-level member as written, by the name that it has in `OpenAI`'s shape; `Some(None)` where it is too long
+    /// to be kept.
     pub(super) member: &'a dyn Fn(&str) -> Option<Option<&'a str>>,
     /// Whether it offers tools.
     pub(super) has_tools: bool,
@@ -63,6 +66,10 @@ pub(super) struct Notes<'a> {
     pub(super) files: usize,
     /// How many pictures that stand elsewhere.
     pub(super) linked_images: usize,
+    /// How many of its tools search the web.
+    pub(super) searches: usize,
+    /// How many are a provider's own otherwise.
+    pub(super) hosted: usize,
 }
 
 /// A wish.
@@ -160,6 +167,16 @@ const TABLE: &[Row] = &[
         "This model reads pictures from data URLs only: a URL is never fetched.",
         |notes, _| notes.linked_images > 0,
     ),
+    Row {
+        ability: Ability::Hosted,
+        field: "tools",
+        refusal: "This model has none of Anthropic's own tools: each of the `tools` needs an `input_schema`.",
+        is_asked: |_, _| false,
+        is_noted: |notes, _| notes.hosted > 0,
+    },
+    hosted("container", "This model has no `container`."),
+    hosted("inference_geo", "Where this model runs cannot be chosen: `inference_geo`."),
+    hosted("mcp_servers", "This model calls no MCP servers."),
 ];
 
 /// A row is a bit of [`Wishes`].
@@ -175,12 +192,22 @@ const fn decisive(field: &'static str, refusal: &'static str) -> Row {
     }
 }
 
+const fn hosted(field: &'static str, refusal: &'static str) -> Row {
+    Row {
+        ability: Ability::Hosted,
+        field,
+        refusal,
+        is_asked: |request, field| request.unplaced.iter().any(|name| name == field),
+        is_noted: |notes, field| notes.is_long(field) || notes.says(field, |value| value != "[]"),
+    }
+}
+
 const fn of_messages(ability: Ability, refusal: &'static str, is_noted: fn(&Notes<'_>, &str) -> bool) -> Row {
     Row { ability, field: "messages", refusal, is_asked: |_, _| false, is_noted }
 }
 
 impl Ability {
-    /// All that there are.
+    /// All that `OpenAI`'s format can say.
     pub(super) const ALL: &[Self] = &[
         Self::Choices,
         Self::Logprobs,
@@ -263,7 +290,9 @@ impl Notes<'_> {
     }
 
     fn searches(&self) -> bool {
-        self.says("web_search_options", |options| options.starts_with('{')) || self.is_long("web_search_options")
+        self.searches > 0
+            || self.says("web_search_options", |options| options.starts_with('{'))
+            || self.is_long("web_search_options")
     }
 }
 

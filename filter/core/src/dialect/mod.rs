@@ -7,7 +7,9 @@
 mod abilities;
 pub mod anthropic;
 mod call_id;
+mod cut;
 mod dropped;
+mod field;
 pub mod gemini;
 pub mod head;
 mod native;

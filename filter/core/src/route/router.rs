@@ -39,9 +39,11 @@ impl Router {
 
     pub(super) fn strategy(&self, endpoint: Endpoint) -> Option<&Node> {
         match endpoint {
-            Endpoint::ChatCompletions | Endpoint::Responses | Endpoint::Completions | Endpoint::Messages => {
-                self.chat.as_ref()
-            }
+            Endpoint::ChatCompletions
+            | Endpoint::Responses
+            | Endpoint::Completions
+            | Endpoint::Messages
+            | Endpoint::TokenCount => self.chat.as_ref(),
             Endpoint::Embeddings => self.embeddings.as_ref(),
             Endpoint::Images => self.images.as_ref(),
             Endpoint::LiveMetrics | Endpoint::Policy | Endpoint::Other => None,

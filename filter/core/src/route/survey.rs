@@ -133,6 +133,7 @@ impl<'a> Survey<'a> {
                     | Endpoint::Responses
                     | Endpoint::Completions
                     | Endpoint::Messages
+                    | Endpoint::TokenCount
                     | Endpoint::LiveMetrics
                     | Endpoint::Policy
                     | Endpoint::Other => Expected::answered(query.input_tokens, query.max_output_tokens),

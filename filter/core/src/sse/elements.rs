@@ -5,7 +5,7 @@
 
 /// How far the input is.
 #[derive(Debug, Default)]
-pub(super) struct Elements {
+pub(crate) struct Elements {
     depth: u32,
     /// How deep the elements stand: 1 in an array, 0 where there is none.
     floor: u32,
@@ -23,7 +23,7 @@ enum Text {
 
 impl Elements {
     /// The place just after the first element that ends in `bytes`, or after the array itself.
-    pub(super) fn end(&mut self, bytes: &[u8]) -> Option<usize> {
+    pub(crate) fn end(&mut self, bytes: &[u8]) -> Option<usize> {
         let at = bytes.iter().position(|&byte| self.ends_at(byte))?;
         Some(at.saturating_add(1))
     }

@@ -6,7 +6,7 @@ use crate::{
     CLIENTS, PROVIDERS, Provider,
     book::{Book, names, root},
     collect::{collect, deltas_of},
-    gateway, path_of,
+    gateway, messages, path_of,
     requests::{pretty, sent},
     stage::{Answer, Sent, ask, pieces, post},
 };
@@ -17,11 +17,13 @@ const CUTS: [u64; 6] = [1, 2, 3, 7, 99, 4242];
 /// What the client asks, which matters little: the answers are the provider's.
 fn asked(client: &str, provider: &Provider, stream: bool) -> Sent {
     let mut request = json!({
-        "model": provider.target(""), "messages": [{"role": "user", "content": "Say it."}],
+        "model": provider.target(""), "max_tokens": 64, "messages": [{"role": "user", "content": "Say it."}],
     });
     if stream {
         request["stream"] = json!(true);
-        request["stream_options"] = json!({"include_usage": true});
+        if client == "openai_chat" {
+            request["stream_options"] = json!({"include_usage": true});
+        }
     }
     let head = post(path_of(client), &[("x-request-id", b"golden")]);
     ask(&gateway(), head, &[request.to_string().as_bytes()]).sent()
@@ -81,7 +83,10 @@ fn each_answer_is_told_in_the_clients_words_however_it_is_cut() {
                 is_empty &= whole.is_none() && stream.is_none();
                 if let Some(whole) = &whole {
                     book.expect(told_folder.join(format!("{}.whole.json", provider.name)), &pretty(whole));
-                    come_back(&mut book, client, provider, whole, &told_folder);
+                    match *client {
+                        "messages" => messages::come_back(&mut book, provider, whole, &told_folder),
+                        _ => come_back(&mut book, client, provider, whole, &told_folder),
+                    }
                 }
                 if let Some(stream) = &stream {
                     let told = format!("{}.stream.txt", provider.name);
@@ -90,7 +95,18 @@ fn each_answer_is_told_in_the_clients_words_however_it_is_cut() {
                     book.expect(told_folder.join(told), &(status + stream.text()));
                 }
                 if let (Some(whole), Some(stream)) = (whole, stream) {
-                    let (collected, whole) = (collect(stream.text()), deltas_of(&whole));
+                    let (collected, whole) = match *client {
+                        "messages" if stream.status != 200 => continue,
+                        "messages" => {
+                            let collected = messages::collect(stream.text());
+                            // What passes as it came was written by two hands.
+                            if provider.name == "anthropic" {
+                                continue;
+                            }
+                            (collected, messages::essence(&whole))
+                        }
+                        _ => (collect(stream.text()), deltas_of(&whole)),
+                    };
                     if collected != whole {
                         let (collected, whole) = (pretty(&collected), pretty(&whole));
                         book.complain(format!("{at}: the stream says\n{collected}and the whole answer\n{whole}"));

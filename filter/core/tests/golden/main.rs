@@ -5,7 +5,7 @@
 //! refusal. `answers/CASE/PROVIDER.{whole.json,stream.txt}` is written by hand in the provider's own format,
 //! `answers/CASE/CLIENT/…` is what the client gets, and `answers/CASE/CLIENT/PROVIDER.again.json` what the same provider gets
 //! when the answer comes back as history, from a client that keeps what it was sent and from one that drops what OpenAI's
-//! API does not have. `GOLDEN=write` writes what is not written by hand.
+//! API does not have, or, in the words of Anthropic's API, what Anthropic gets then, whoever answered. `GOLDEN=write` writes what is not written by hand.
 #![expect(
     clippy::arithmetic_side_effects,
     clippy::disallowed_types,
@@ -19,6 +19,7 @@
 mod answers;
 mod book;
 mod collect;
+mod messages;
 mod requests;
 #[expect(
     dead_code,
@@ -34,7 +35,7 @@ use std::rc::Rc;
 use dragoman_core::gateway::Gateway;
 
 /// The client's dialects: a folder each.
-const CLIENTS: &[&str] = &["openai_chat"];
+const CLIENTS: &[&str] = &["openai_chat", "messages"];
 
 /// The providers: a column each.
 const PROVIDERS: &[Provider] = &[
@@ -87,6 +88,7 @@ fn gateway() -> Rc<Gateway> {
 fn path_of(client: &str) -> &'static str {
     match client {
         "openai_chat" => "/v1/chat/completions",
+        "messages" => "/v1/messages",
         other => panic!("{other} has no path"),
     }
 }

@@ -20,7 +20,8 @@ fn table() -> String {
             let request = fs::read(requests::folder(client).join(&case).join("request.json")).unwrap();
             let request: Value = serde_json::from_slice(&request).unwrap();
             let gets = |provider: &Provider| cell(&requests::sent(client, provider, &provider.target(&case), &request));
-            rows.push(row(&case.replace('_', " "), PROVIDERS.iter().map(gets)));
+            let place = if *client == "openai_chat" { "" } else { "Messages: " };
+            rows.push(row(&[place, &case.replace('_', " ")].concat(), PROVIDERS.iter().map(gets)));
         }
     }
     rows.concat()

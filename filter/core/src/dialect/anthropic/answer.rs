@@ -78,7 +78,8 @@ impl Answer {
             BlockKind::Text => {
                 self.begin = self.characters;
                 self.text(block.text, each);
-                for raw in block.citations.into_iter().flatten() {
+                let citations: Vec<&RawValue> = wire::optional(block.citations).unwrap_or_default();
+                for raw in citations {
                     self.cite(raw, each);
                 }
             }

@@ -5,7 +5,7 @@ use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use crate::{
-    chat::{Input, Source, Text},
+    chat::{Citation, Input, Source, Text},
     error::Error,
 };
 
@@ -15,6 +15,8 @@ use crate::{
 pub(super) enum Block<'r> {
     Text {
         text: Cow<'r, str>,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        citations: Vec<Cited<'r>>,
         #[serde(skip_serializing_if = "Option::is_none")]
         cache_control: Option<&'r RawValue>,
     },
@@ -53,6 +55,39 @@ pub(super) enum Block<'r> {
         #[serde(skip_serializing_if = "Option::is_none")]
         cache_control: Option<&'r RawValue>,
     },
+}
+
+/// Where a text of an answer is from.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(super) enum Cited<'r> {
+    /// In Anthropic's own words.
+    Document(&'r RawValue),
+    /// A page. What was read there, and the place in a form for Anthropic's own eyes, nobody else tells.
+    Page {
+        #[serde(rename = "type")]
+        kind: &'static str,
+        url: &'r str,
+        title: Option<&'r str>,
+        encrypted_index: &'static str,
+        cited_text: &'static str,
+    },
+}
+
+impl<'r> Cited<'r> {
+    /// The citation of an answer.
+    pub(super) fn of(citation: &'r Citation<'_>) -> Self {
+        match citation {
+            Citation::Document(raw) => Self::Document(raw),
+            Citation::Url { url, title, .. } => Self::Page {
+                kind: "web_search_result_location",
+                url,
+                title: title.as_deref(),
+                encrypted_index: "",
+                cited_text: "",
+            },
+        }
+    }
 }
 
 impl<'r> Block<'r> {
@@ -102,7 +137,7 @@ pub(super) enum Data<'r> {
 
 /// Writes blocks as content: a lone text as a string.
 pub(super) fn content<S: Serializer>(blocks: &[Block<'_>], serializer: S) -> Result<S::Ok, S::Error> {
-    if let [Block::Text { text, cache_control: None }] = blocks {
+    if let [Block::Text { text, cache_control: None, .. }] = blocks {
         text.serialize(serializer)
     } else {
         blocks.serialize(serializer)

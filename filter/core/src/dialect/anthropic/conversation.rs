@@ -41,8 +41,8 @@ impl<'r> Conversation<'r> {
     pub(super) fn read(messages: &'r [Message<'_>], dropped: &mut Dropped) -> Result<Self, Error> {
         let mut conversation = Self::default();
         let mut reading = Reading { ids: Ids::default(), dropped };
-        for (index, message) in messages.iter().enumerate() {
-            let mut blocks = reading.blocks(&message.parts, message.role, index)?;
+        for message in messages {
+            let mut blocks = reading.blocks(&message.parts, message.role, message.place)?;
             let is_marked = message.cache.is_none_or(|breakpoint| block::mark(&mut blocks, breakpoint));
             reading.dropped.note_if(!is_marked, "cache_control");
             reading.dropped.note_if(message.name.is_some(), "messages[].name");
@@ -168,7 +168,7 @@ impl<'r> Reading<'r, '_> {
 
 fn text<'r>(text: &'r str, cache_control: Option<&'r RawValue>) -> Option<Block<'r>> {
     // "text content blocks must contain non-whitespace text"
-    (!text.trim().is_empty()).then_some(Block::Text { text: Cow::Borrowed(text), cache_control })
+    (!text.trim().is_empty()).then_some(Block::Text { text: Cow::Borrowed(text), citations: Vec::new(), cache_control })
 }
 
 /// The ids of tool calls as they are sent: of the characters that are allowed, no two the same. Other providers have other
@@ -204,7 +204,7 @@ impl<'r> Ids<'r> {
 }
 
 /// An id in the characters that are allowed.
-fn spell(id: &str) -> Cow<'_, str> {
+pub(super) fn spell(id: &str) -> Cow<'_, str> {
     let is_allowed = |character: char| character.is_ascii_alphanumeric() || matches!(character, '_' | '-');
     if id.is_empty() {
         Cow::Borrowed("call")

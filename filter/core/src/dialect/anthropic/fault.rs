@@ -58,12 +58,18 @@ pub(super) fn read(status: u16, body: &[u8]) -> Fault {
     Fault::new(status, reason, message.as_deref().unwrap_or_default())
 }
 
+/// The status that an error stands for that has none of its own, given what it says of itself.
+pub(super) fn status_of(error: &str) -> u16 {
+    let kind = json::read::<WireError<'_>>(error).ok().and_then(|error| error.kind);
+    STATUSES.iter().find(|(name, _)| kind.as_deref() == Some(name)).map_or(502, |(_, status)| *status)
+}
+
 /// Reads an error that ends a stream. The gateway's credential is not the client's business, nor are errors without a name.
 pub(super) fn read_event(data: &[u8]) -> Fault {
     let text = json::text(data);
-    let kind = json::read::<Wire<'_>>(&text).ok().and_then(|wire| wire.error.kind);
-    let status = STATUSES.iter().find(|(name, _)| kind.as_deref() == Some(name)).map_or(502, |(_, status)| *status);
-    read(status, data)
+    let members = json::members(&text).unwrap_or_default();
+    let error = members.iter().find(|(name, _)| &**name == "error").map_or("", |(_, error)| error.get());
+    read(status_of(error), data)
 }
 
 fn reason(status: u16, kind: &str, message: &str) -> Option<Reason> {

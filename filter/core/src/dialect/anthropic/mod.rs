@@ -5,6 +5,7 @@
 
 mod answer;
 mod block;
+mod client;
 mod conversation;
 mod fault;
 mod limits;
@@ -31,13 +32,16 @@ use crate::{
 /// The tool whose input is the answer. An answer does not know its request, so the name itself must tell.
 const JSON_TOOL: &str = "dragoman_json_answer";
 
+/// The format's name.
+const NAME: &str = "anthropic";
+
 /// See the module's documentation.
 #[derive(Debug)]
 pub struct Anthropic;
 
 impl Upstream for Anthropic {
     fn name(&self) -> &'static str {
-        "anthropic"
+        NAME
     }
 
     fn version(&self) -> &'static str {

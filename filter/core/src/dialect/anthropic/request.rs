@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// <https://platform.claude.com/docs/en/api/versioning>
-const VERSION: &str = "2023-06-01";
+pub(super) const VERSION: &str = "2023-06-01";
 
 pub(super) const ABILITIES: &[Ability] =
     &[Ability::WebSearch, Ability::SearchWithTools, Ability::JsonWithTools, Ability::Files, Ability::LinkedImages];
@@ -93,7 +93,7 @@ pub(super) fn write(request: &Request<'_>, aim: &Aim<'_>) -> Result<Written, Err
     let mut toolbox = Toolbox::new(request, abilities, &mut dropped)?;
     let cache_control = read_other(request, &mut dropped);
     if let Some(instruction) = toolbox.instruction.take() {
-        system.push(Block::Text { text: Cow::Owned(instruction), cache_control: None });
+        system.push(Block::Text { text: Cow::Owned(instruction), citations: Vec::new(), cache_control: None });
     }
     let allows_budget = conversation::allows_budget(&turns);
     let forces_tool = toolbox.forces();

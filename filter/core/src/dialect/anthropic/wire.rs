@@ -47,7 +47,7 @@ pub(super) struct WireBlock<'a> {
     #[serde(borrow, default)]
     pub(super) text: Option<Str<'a>>,
     #[serde(borrow, default)]
-    pub(super) citations: Option<Vec<&'a RawValue>>,
+    pub(super) citations: Option<&'a RawValue>,
     #[serde(borrow, default)]
     pub(super) thinking: Option<Str<'a>>,
     #[serde(borrow, default)]
@@ -60,6 +60,21 @@ pub(super) struct WireBlock<'a> {
     pub(super) name: Option<Str<'a>>,
     #[serde(borrow, default)]
     pub(super) input: Option<&'a RawValue>,
+    // From here on of requests only.
+    #[serde(borrow, default)]
+    pub(super) source: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    pub(super) content: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    pub(super) title: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    pub(super) context: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    pub(super) tool_use_id: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    pub(super) is_error: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    pub(super) cache_control: Option<&'a RawValue>,
 }
 
 /// What is new of a block, of whatever kind: those that are not known may name their members as they like.
@@ -162,12 +177,7 @@ impl<'a> WireUsage<'a> {
 impl<'a> WireBlock<'a> {
     /// A block of a kind that has a place; `Ok(None)` for others.
     pub(super) fn read(raw: &'a RawValue) -> Result<Option<(BlockKind, Self)>, serde_json::Error> {
-        #[derive(Deserialize)]
-        struct Kind<'a> {
-            #[serde(borrow, rename = "type")]
-            kind: Str<'a>,
-        }
-        let kind = match &*json::read::<Kind<'_>>(raw.get())?.kind {
+        let kind = match &*kind(raw)? {
             "text" => BlockKind::Text,
             "thinking" => BlockKind::Thinking,
             "redacted_thinking" => BlockKind::RedactedThinking,
@@ -176,6 +186,16 @@ impl<'a> WireBlock<'a> {
         };
         Ok(Some((kind, json::read(raw.get())?)))
     }
+}
+
+/// The kind of a block.
+pub(super) fn kind(raw: &RawValue) -> Result<Str<'_>, serde_json::Error> {
+    #[derive(Deserialize)]
+    struct Kind<'a> {
+        #[serde(borrow, rename = "type")]
+        kind: Str<'a>,
+    }
+    json::read::<Kind<'_>>(raw.get()).map(|kind| kind.kind)
 }
 
 /// Where a text is from.

@@ -132,8 +132,8 @@ pub(super) fn contents<'a>(
 ) -> Result<(Option<Content<'a>>, Vec<Content<'a>>), Error> {
     let mut draft =
         Draft { family, system: Vec::new(), contents: Vec::new(), last: None, attachments: Vec::new(), dropped };
-    for (index, message) in messages.iter().enumerate() {
-        draft.message(message, index)?;
+    for message in messages {
+        draft.message(message)?;
     }
     draft.attach();
     let Draft { system, mut contents, .. } = draft;
@@ -159,7 +159,8 @@ fn sign(content: &mut Content<'_>) {
 }
 
 impl<'a> Draft<'a, '_> {
-    fn message(&mut self, message: &'a Message<'_>, index: usize) -> Result<(), Error> {
+    fn message(&mut self, message: &'a Message<'_>) -> Result<(), Error> {
+        let index = message.place;
         self.dropped.note_if(message.name.is_some(), "messages[].name");
         self.note_cache(message.cache);
         let mut pieces = Vec::with_capacity(message.parts.len());

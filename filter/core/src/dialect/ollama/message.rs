@@ -91,8 +91,8 @@ impl Serialize for Joined<'_> {
 /// Writes the conversation.
 pub(super) fn write<'a>(messages: &'a [Message<'_>], dropped: &mut Dropped) -> Result<Vec<WireMessage<'a>>, Error> {
     let mut wires = Vec::with_capacity(messages.len());
-    for (index, message) in messages.iter().enumerate() {
-        let path = format!("messages[{index}]");
+    for message in messages {
+        let path = format!("messages[{}]", message.place);
         dropped.note_if(message.name.is_some(), "messages[].name");
         dropped.note_if(message.cache.is_some(), "cache_control");
         match message.role {

@@ -4,9 +4,9 @@ use alloc::{borrow::Cow, format, vec::Vec};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::read::typed;
 use crate::{
     chat::{Part, Source, Text, TextPart},
+    dialect::field::typed,
     error::Error,
     json::Str,
 };

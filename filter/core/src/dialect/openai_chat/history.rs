@@ -4,11 +4,10 @@
 //! Only a request that has any is looked at here (the scan of its head has noticed), so that this may read it as a whole.
 
 use alloc::vec::Vec;
-use core::ops::Range;
 use serde_json::value::RawValue;
 
 use crate::{
-    dialect::{Dropped, call_id},
+    dialect::{Dropped, call_id, cut},
     json::{self, Edit, Str, members},
 };
 
@@ -94,7 +93,10 @@ impl<'a> Shears<'a> {
         if let (id, Some(_)) = call_id::split(id) {
             self.dropped.note("messages[].tool_calls[].extra_content");
             // A string can always be written.
-            self.edits.push(Edit { span: self.span(value.get()), text: serde_json::to_vec(&id).unwrap_or_default() });
+            self.edits.push(Edit {
+                span: cut::span(self.body, value.get()),
+                text: serde_json::to_vec(&id).unwrap_or_default(),
+            });
         }
     }
 
@@ -102,40 +104,19 @@ impl<'a> Shears<'a> {
     fn cut(&mut self, object: &'a str, names: Cut) -> Vec<(Str<'a>, &'a RawValue)> {
         let Some(mut all) = members(object) else { return Vec::new() };
         let members_too = self.pruning.members;
-        let mut end = self.span(object).start.saturating_add(1);
-        let mut has_kept = false;
-        let last = all.len().saturating_sub(1);
-        let mut index = 0_usize;
+        let mut items = Vec::with_capacity(all.len());
         all.retain(|(name, value)| {
-            let value = self.span(value.get());
             let is_cut = |(cut, listed): &&(&str, &str)| **cut == **name && (members_too || listed.is_empty());
             let cut = names.iter().find(is_cut);
             if let Some((_, listed)) = cut {
                 self.dropped.note_if(!listed.is_empty(), listed);
-                // With the comma before it, or, where nothing stays before it, the one behind it.
-                let behind = if has_kept || index == last { value.end } else { self.behind_comma(value.end) };
-                self.edits.push(Edit { span: end..behind, text: Vec::new() });
-                end = behind;
-            } else {
-                has_kept = true;
-                end = value.end;
             }
-            index = index.saturating_add(1);
+            items.push((cut::span(self.body, value.get()).end, cut.is_some()));
             cut.is_none()
         });
+        let inside = cut::span(self.body, object).start.saturating_add(1);
+        self.edits.extend(cut::cuts(self.body, inside, &items));
         all
-    }
-
-    /// The place behind the next comma.
-    fn behind_comma(&self, from: usize) -> usize {
-        let comma = self.body.get(from..).and_then(|rest| rest.find(','));
-        comma.map_or(from, |comma| from.saturating_add(comma).saturating_add(1))
-    }
-
-    /// Where a part of the body stands in it: it is borrowed, so its address says so.
-    fn span(&self, part: &str) -> Range<usize> {
-        let start = (part.as_ptr() as usize).saturating_sub(self.body.as_ptr() as usize);
-        start..start.saturating_add(part.len())
     }
 }
 

@@ -4,10 +4,10 @@ use alloc::{borrow::Cow, format, vec::Vec};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{content, read::typed};
+use super::content;
 use crate::{
     chat::{Message, Part, Role, Text, ToolCall, ToolResult},
-    dialect::call_id,
+    dialect::{call_id, field::typed},
     error::Error,
     json::Str,
     map::NameMap,
@@ -113,8 +113,9 @@ pub(super) fn read_messages(raw: &RawValue) -> Result<Vec<Message<'_>>, Error> {
                 return Err(Error::refusing(message, format!("{path}.role")));
             }
         };
+        let at = (index, path.as_str());
         let message =
-            if role == Role::Tool { read_tool_message(wire, &called, &path)? } else { read_turn(wire, role, &path)? };
+            if role == Role::Tool { read_tool_message(wire, &called, at)? } else { read_turn(wire, role, at)? };
         for part in &message.parts {
             if let Part::ToolCall(call) = part {
                 called.insert(call.id.clone(), call.name.clone());
@@ -125,7 +126,7 @@ pub(super) fn read_messages(raw: &RawValue) -> Result<Vec<Message<'_>>, Error> {
     Ok(messages)
 }
 
-fn read_turn<'a>(wire: WireMessage<'a>, role: Role, path: &str) -> Result<Message<'a>, Error> {
+fn read_turn<'a>(wire: WireMessage<'a>, role: Role, (place, path): (usize, &str)) -> Result<Message<'a>, Error> {
     if wire.audio.is_some() {
         let message = "What a model has said aloud cannot be told to this one.";
         return Err(Error::refusing(message, format!("{path}.audio")));
@@ -175,7 +176,7 @@ fn read_turn<'a>(wire: WireMessage<'a>, role: Role, path: &str) -> Result<Messag
     {
         text.signature = Some(signature);
     }
-    Ok(Message { role, name: wire.name.map(|name| name.0), parts, cache })
+    Ok(Message { role, name: wire.name.map(|name| name.0), parts, cache, place })
 }
 
 /// Whether blocks say what was thought. The Node SDK's helper for streams keeps the last piece of a list that it does not know
@@ -213,7 +214,7 @@ fn read_thoughts<'a>(blocks: Vec<WireThought<'a>>, parts: &mut Vec<Part<'a>>) {
 fn read_tool_message<'a>(
     wire: WireMessage<'a>,
     called: &NameMap<'a, Text<'a>>,
-    path: &str,
+    (place, path): (usize, &str),
 ) -> Result<Message<'a>, Error> {
     let id = match wire.tool_call_id.or_else(|| wire.name.clone()) {
         Some(id) => call_id::split(id.0).0,
@@ -225,5 +226,5 @@ fn read_tool_message<'a>(
     }
     let name = wire.name.map(|name| name.0).filter(|name| !name.is_empty()).or_else(|| called.get(&id).cloned());
     let result = ToolResult { id, name, parts, is_error: wire.is_error.unwrap_or(false), cache: wire.cache_control };
-    Ok(Message { role: Role::Tool, name: None, parts: alloc::vec![Part::ToolResult(result)], cache: None })
+    Ok(Message { role: Role::Tool, name: None, parts: alloc::vec![Part::ToolResult(result)], cache: None, place })
 }

@@ -5,6 +5,7 @@
 
 mod ask;
 mod content;
+mod family;
 mod history;
 mod message;
 mod read;
@@ -13,6 +14,7 @@ mod scheme;
 mod stream;
 mod tap;
 mod tool;
+mod turns;
 mod upstream;
 mod write;
 
@@ -29,8 +31,8 @@ use crate::{
 };
 
 pub use history::{Pruning, prune};
-pub(crate) use response::read_usage;
 pub use response::{WANTED as WANTED_OF_ANSWER, error_status, whole};
+pub(crate) use response::{error_body, read_usage};
 pub use scheme::SCHEME;
 pub use tap::StreamTap;
 
@@ -104,7 +106,7 @@ impl Native for OpenAiChat {
     }
 
     fn error_body(&self, provider: &str, status: u16, body: &[u8]) -> Option<Vec<u8>> {
-        response::error_body(provider, status, body)
+        error_body(Shape::OpenAi, provider, status, body)
     }
 
     fn tap(&self) -> Box<dyn Tap> {

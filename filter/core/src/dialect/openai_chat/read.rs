@@ -14,8 +14,9 @@ use super::{
 };
 use crate::{
     chat::{Effort, Format, Modality, Reasoning, Request, Telling, Text, User, WebSearch},
+    dialect::field::{self, typed},
     error::Error,
-    json::{self, Str, members},
+    json::{Str, members},
     map::NameSet,
 };
 
@@ -48,7 +49,7 @@ pub(super) fn read(body: &str) -> Result<Request<'_>, Error> {
             "max_completion_tokens" => request.max_tokens = Some(typed(&name, raw)?),
             "max_tokens" => request.max_tokens = request.max_tokens.or(Some(typed(&name, raw)?)),
             "stop" => request.stop = read_stop(raw)?,
-            "temperature" => request.temperature = Some(read_temperature(raw)?),
+            "temperature" => request.temperature = Some(field::temperature(raw)?),
             "top_p" => request.top_p = Some(typed(&name, raw)?),
             "top_k" => request.top_k = Some(typed(&name, raw)?),
             "presence_penalty" => request.presence_penalty = Some(typed(&name, raw)?),
@@ -64,11 +65,11 @@ pub(super) fn read(body: &str) -> Result<Request<'_>, Error> {
             "logprobs" => tells_logprobs = typed(&name, raw)?,
             "top_logprobs" => top_logprobs = typed(&name, raw)?,
             "reasoning_effort" => {
-                request.reasoning.effort = Some(read_effort("reasoning_effort", raw)?);
+                request.reasoning.effort = Some(field::effort("reasoning_effort", raw)?);
                 request.reasoning.members.push("reasoning_effort");
             }
             "reasoning" => read_reasoning(raw, &mut request.reasoning)?,
-            "thinking" if read_thinking(raw, &mut request.reasoning)? => {}
+            "thinking" if field::thinking(raw, &mut request.reasoning)? => {}
             "user" => older_user = Some((name.0, raw)),
             "safety_identifier" => request.user = Some(read_user("safety_identifier", raw)?),
             "service_tier" => request.service_tier = Some(typed::<Str<'_>>(&name, raw)?.0),
@@ -173,26 +174,6 @@ fn read_stop(raw: &RawValue) -> Result<Vec<Text<'_>>, Error> {
     typed::<Vec<Str<'_>>>("stop", raw).map(|stops| stops.into_iter().map(|stop| stop.0).collect())
 }
 
-fn read_temperature(raw: &RawValue) -> Result<f64, Error> {
-    let temperature: f64 = typed("temperature", raw)?;
-    if (0.0..=2.0).contains(&temperature) {
-        return Ok(temperature);
-    }
-    Err(Error::refusing("`temperature` must be between 0 and 2.", "temperature"))
-}
-
-fn read_effort(path: &str, raw: &RawValue) -> Result<Effort, Error> {
-    Ok(match &*typed::<Str<'_>>(path, raw)? {
-        "none" => Effort::None,
-        "minimal" => Effort::Minimal,
-        "low" => Effort::Low,
-        "medium" => Effort::Medium,
-        "high" => Effort::High,
-        "xhigh" | "max" => Effort::Xhigh,
-        other => return Err(Error::refusing(format!("`{other}` is no reasoning effort."), String::from(path))),
-    })
-}
-
 /// `OpenRouter`'s way: <https://openrouter.ai/docs/use-cases/reasoning-tokens>.
 fn read_reasoning<'a>(raw: &'a RawValue, reasoning: &mut Reasoning<'a>) -> Result<(), Error> {
     #[derive(Deserialize)]
@@ -211,7 +192,7 @@ fn read_reasoning<'a>(raw: &'a RawValue, reasoning: &mut Reasoning<'a>) -> Resul
     let wire = typed::<Wire<'_>>("reasoning", raw)?;
     reasoning.members.push("reasoning");
     if let Some(effort) = wire.effort {
-        reasoning.effort = Some(read_effort("reasoning.effort", effort)?);
+        reasoning.effort = Some(field::effort("reasoning.effort", effort)?);
     }
     match wire.enabled {
         Some(false) => reasoning.effort = Some(Effort::None),
@@ -225,52 +206,6 @@ fn read_reasoning<'a>(raw: &'a RawValue, reasoning: &mut Reasoning<'a>) -> Resul
         reasoning.telling = Some(Telling { summary: Some(summary), member: "reasoning.summary" });
     }
     Ok(())
-}
-
-/// Anthropic's way, as its own API and LiteLLM's clients write it.
-///
-/// False where nothing of it is known.
-fn read_thinking<'a>(raw: &'a RawValue, reasoning: &mut Reasoning<'a>) -> Result<bool, Error> {
-    #[derive(Deserialize)]
-    struct Wire<'a> {
-        /// Absent where other members are set only, as Z.ai's `clear_thinking`.
-        #[serde(borrow, rename = "type", default)]
-        kind: Option<Str<'a>>,
-        #[serde(default)]
-        budget_tokens: Option<u64>,
-        #[serde(borrow, default)]
-        display: Option<Str<'a>>,
-    }
-    let wire = typed::<Wire<'_>>("thinking", raw)?;
-    reasoning.members.push("thinking");
-    let tells = wire.display.is_some();
-    if let Some(display) = wire.display {
-        let summary = match &*display {
-            "summarized" => Some(Cow::Borrowed("auto")),
-            "omitted" => None,
-            other => {
-                return Err(Error::refusing(format!("`{other}` is no way to tell thoughts."), "thinking.display"));
-            }
-        };
-        reasoning.telling = Some(Telling { summary, member: "thinking.display" });
-    }
-    let Some(kind) = wire.kind else {
-        reasoning.budget = wire.budget_tokens.or(reasoning.budget);
-        return Ok(wire.budget_tokens.is_some() || tells);
-    };
-    match &*kind {
-        "disabled" => reasoning.budget = Some(0),
-        "enabled" if wire.budget_tokens.is_some() => reasoning.budget = wire.budget_tokens,
-        "enabled" | "adaptive" | "auto" => reasoning.effort = reasoning.effort.or(Some(Effort::Medium)),
-        other => return Err(Error::refusing(format!("`{other}` is no kind of thinking."), "thinking.type")),
-    }
-    Ok(true)
-}
-
-/// Reads a value, or blames it.
-pub(super) fn typed<'a, T: Deserialize<'a>>(path: &str, raw: &'a RawValue) -> Result<T, Error> {
-    json::read(raw.get())
-        .map_err(|_| Error::refusing(format!("`{path}` is not of the right type."), String::from(path)))
 }
 
 #[cfg(test)]

@@ -90,9 +90,9 @@ pub(crate) fn read_usage(text: &str) -> Option<Usage> {
     })
 }
 
-/// The body to send for a provider's error: its own, untouched (`None`), where it already has OpenAI's shape; else one that
+/// The body to send for a provider's error: its own, untouched (`None`), where it already has such a shape; else one that
 /// says what the provider said, in so far as it said it in JSON.
-pub(super) fn error_body(provider: &str, status: u16, body: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn error_body(shape: Shape, provider: &str, status: u16, body: &[u8]) -> Option<Vec<u8>> {
     #[derive(Deserialize)]
     struct Wire<'a> {
         #[serde(borrow, default)]
@@ -116,7 +116,7 @@ pub(super) fn error_body(provider: &str, status: u16, body: &[u8]) -> Option<Vec
     let message = Fault::new(status, None, &said.unwrap_or_default()).message;
     let message = message.unwrap_or_else(|| format!("The provider `{provider}` answered with status {status}."));
     let kind = if status < 500 { Kind::InvalidRequest } else { Kind::BadUpstream };
-    Some(Error::new(kind, message).body_as(Shape::OpenAi, status))
+    Some(Error::new(kind, message).body_as(shape, status))
 }
 
 /// The status that an error said inside an answer of status 200 stands for: where it names one, as vLLM and
@@ -179,8 +179,9 @@ mod tests {
 
     #[test]
     fn an_error_keeps_its_shape_or_gets_one() {
-        assert_eq!(error_body("p", 400, br#"{"error":{"message":"m"}}"#), None);
-        let text = |body: &[u8], status| String::from_utf8(error_body("p", status, body).unwrap()).unwrap();
+        assert_eq!(error_body(Shape::OpenAi, "p", 400, br#"{"error":{"message":"m"}}"#), None);
+        let text =
+            |body: &[u8], status| String::from_utf8(error_body(Shape::OpenAi, "p", status, body).unwrap()).unwrap();
         assert!(
             text(br#"{"detail":"too long"}"#, 422).contains(r#""message":"too long","type":"invalid_request_error""#)
         );

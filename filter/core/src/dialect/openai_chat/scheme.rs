@@ -51,6 +51,7 @@ static MARKS: Marks = Marks {
         names: &["compound_custom", "data_sources", "preset", "providerOptions"],
         within: &[TOOLS, PLUGINS],
     },
+    tools: None,
 };
 
 /// What of a request not every format can express. Most requests have nothing of it.
@@ -66,7 +67,8 @@ fn wishes(found: &Found) -> Wishes {
     };
     let has_tools = has_tools(found);
     let may_call = has_tools && found.text(TOOL_CHOICE).is_none_or(|choice| CALLING.contains(&choice));
-    Wishes::noted(&Notes { member: &member, has_tools, may_call, sounds, files, linked_images })
+    let (searches, hosted) = (0, 0);
+    Wishes::noted(&Notes { member: &member, has_tools, may_call, sounds, files, linked_images, searches, hosted })
 }
 
 /// Words by which tools may be called.

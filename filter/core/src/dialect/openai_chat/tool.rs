@@ -4,9 +4,9 @@ use alloc::{format, vec::Vec};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::read::typed;
 use crate::{
     chat::{Tool, ToolChoice},
+    dialect::field::typed,
     error::Error,
     json::{self, Str},
 };

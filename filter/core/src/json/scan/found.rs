@@ -33,6 +33,19 @@ pub struct Marks {
     pub sources: &'static [&'static str],
     /// Members that may name other models than `model` does.
     pub others: Others,
+    /// The kinds of tools that are told apart, where they are.
+    pub tools: Option<Tools>,
+}
+
+/// The kinds of the objects of one list: tools are a client's own functions, searches in the web, or what else a provider has.
+#[derive(Debug)]
+pub struct Tools {
+    /// The list, by its place in the list of wanted names.
+    pub list: usize,
+    /// The kind of functions.
+    pub function: &'static str,
+    /// How the kinds of searches begin.
+    pub search: &'static str,
 }
 
 /// Members that may name other models than the member `model` does: what stands at the top under these names, and there and
@@ -68,6 +81,10 @@ pub struct Found {
     pub noticed_data: usize,
     /// How many members were noticed that may name other models.
     pub noticed_others: usize,
+    /// How many tools are searches in the web.
+    pub noticed_searches: usize,
+    /// How many are a provider's own of other kinds.
+    pub noticed_hosted: usize,
     /// Bytes of white space between values.
     pub blank: usize,
     /// Bytes of long strings that are no text for people: base64.

@@ -20,7 +20,7 @@ use core::ops::Range;
 use number::Number;
 use text::{Inside, skip_common};
 
-pub use found::{Failure, Fault, Found, GROUPS, Marks, Member, Others};
+pub use found::{Failure, Fault, Found, GROUPS, Marks, Member, Others, Tools};
 
 /// Objects and arrays open at one time; a bit each in [`Scanner::kinds`].
 pub const MAX_DEPTH: u32 = 128;
@@ -69,6 +69,8 @@ enum Carrier {
     Other,
     /// The same of a source.
     Source,
+    /// The same of a tool's kind.
+    Tool,
 }
 
 /// A piece of the document, and where in it the piece begins.
@@ -307,10 +309,14 @@ impl Scanner {
         self.found.noticed_others = self.found.noticed_others.saturating_add(is_other.into());
         self.carrier = match self.carrier {
             Carrier::Named if byte == b'"' => Carrier::Inside(0),
-            kept @ (Carrier::Kind | Carrier::Source) if byte == b'"' => kept,
-            Carrier::Named | Carrier::Kind | Carrier::Source | Carrier::Other | Carrier::No | Carrier::Inside(_) => {
-                Carrier::No
-            }
+            kept @ (Carrier::Kind | Carrier::Source | Carrier::Tool) if byte == b'"' => kept,
+            Carrier::Named
+            | Carrier::Kind
+            | Carrier::Source
+            | Carrier::Tool
+            | Carrier::Other
+            | Carrier::No
+            | Carrier::Inside(_) => Carrier::No,
         };
         self.state = match byte {
             b'{' => return self.open(true, at),

@@ -30,6 +30,8 @@ impl Scanner {
         }
         if is(&marks.carrier.0) {
             self.carrier = Carrier::Named;
+        } else if is(&marks.kinds.0) && self.is_of_tool(marks) {
+            self.carrier = Carrier::Tool;
         } else if self.is_in_place && is(&marks.kinds.0) {
             self.carrier = Carrier::Kind;
         } else if self.is_in_place && marks.sources.iter().any(is) {
@@ -37,6 +39,13 @@ impl Scanner {
         } else if self.may_name_other(marks) {
             self.carrier = Carrier::Other;
         }
+    }
+
+    /// Whether what is read is a member of a tool itself.
+    fn is_of_tool(&self, marks: &Marks) -> bool {
+        const OF_LISTED: u32 = 3;
+        let list = marks.tools.as_ref().map(|tools| tools.list);
+        self.depth == OF_LISTED && list.is_some() && self.current.as_ref().map(|current| current.index) == list
     }
 
     /// Whether a member of the name that was read may name other models.
@@ -74,13 +83,21 @@ impl Scanner {
 
     /// A text that is a value was read; its closing quote stands at `end`.
     pub(super) fn see_text(&mut self, piece: Piece<'_>, end: usize) {
-        let Some(Marks { kinds: (_, kinds), .. }) = self.marks else { return };
+        let Some(Marks { kinds: (_, kinds), tools, .. }) = self.marks else { return };
         let length = end.saturating_sub(self.text_start);
         if self.carrier == Carrier::Kind {
             self.keep_text(piece, end);
             for (group, noticed) in kinds.iter().zip(&mut self.found.noticed_kinds) {
                 let is_marked = group.iter().any(|kind| kind.as_bytes() == self.text);
                 *noticed = noticed.saturating_add(is_marked.into());
+            }
+        }
+        if let (Carrier::Tool, Some(tools)) = (self.carrier, tools) {
+            self.keep_text(piece, end);
+            if self.text.starts_with(tools.search.as_bytes()) {
+                self.found.noticed_searches = self.found.noticed_searches.saturating_add(1);
+            } else if self.text != tools.function.as_bytes() {
+                self.found.noticed_hosted = self.found.noticed_hosted.saturating_add(1);
             }
         }
         if self.carrier == Carrier::Source {

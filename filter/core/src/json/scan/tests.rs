@@ -15,6 +15,7 @@ static KINDS: Marks = Marks {
     kinds: ("a", [&["b"], &["c"], &[]]),
     sources: &["b"],
     others: NOTHING_OTHER,
+    tools: None,
 };
 
 fn scan(pieces: &[&[u8]]) -> Result<Vec<Member>, Failure> {
@@ -69,6 +70,7 @@ fn marks_are_noticed_wherever_they_may_stand() {
         kinds: ("type", [&["image_url"], &["file"], &[]]),
         sources: &["url"],
         others: NOTHING_OTHER,
+        tools: None,
     };
     for (body, name, text) in [
         (r#"{"a":"cache_control","b":["__thought__"]}"#, false, false),

@@ -1,0 +1,99 @@
+//! What another provider's answers have left in a conversation that goes to Anthropic: thoughts without a signature, which it refuses,
+//! and what the gateway has put into the ids of calls. Every other byte stays as it came.
+//!
+//! Only a request that may have any is looked at here (the scan of its head has noticed), so that this may read it as a whole.
+
+use alloc::{borrow::Cow, vec::Vec};
+use serde_json::value::RawValue;
+
+use super::super::{
+    conversation::spell,
+    wire::{self, WireBlock},
+};
+use crate::{
+    dialect::{Dropped, call_id, cut},
+    json::{self, Edit, Str, members},
+};
+
+/// The changes that take them out, and what they were.
+pub(super) fn prune(body: &str) -> (Vec<Edit>, Dropped) {
+    let mut shears = Shears { body, edits: Vec::new(), dropped: Dropped::default() };
+    let all = members(body.trim_ascii()).unwrap_or_default();
+    if let Some((_, messages)) = all.iter().find(|(name, _)| &**name == "messages") {
+        shears.messages(messages);
+    }
+    (shears.edits, shears.dropped)
+}
+
+struct Shears<'a> {
+    body: &'a str,
+    edits: Vec<Edit>,
+    dropped: Dropped,
+}
+
+impl<'a> Shears<'a> {
+    fn messages(&mut self, messages: &'a RawValue) {
+        let turns = elements(messages);
+        let items: Vec<_> = turns.iter().map(|turn| (cut::span(self.body, turn.get()).end, self.turn(turn))).collect();
+        self.cut(messages, &items);
+    }
+
+    /// Whether nothing of a turn is left.
+    fn turn(&mut self, turn: &'a RawValue) -> bool {
+        let members = members(turn.get()).unwrap_or_default();
+        let Some((_, content)) = members.iter().find(|(name, _)| &**name == "content") else { return false };
+        let before = self.edits.len();
+        let blocks = elements(content);
+        let items: Vec<_> =
+            blocks.iter().map(|block| (cut::span(self.body, block.get()).end, self.block(block))).collect();
+        let is_empty = !items.is_empty() && items.iter().all(|(_, is_cut)| *is_cut);
+        if is_empty {
+            self.edits.truncate(before);
+        } else {
+            self.cut(content, &items);
+        }
+        is_empty
+    }
+
+    /// Whether a block goes.
+    fn block(&mut self, raw: &'a RawValue) -> bool {
+        let (Ok(kind), Ok(block)) = (wire::kind(raw), json::read::<WireBlock<'_>>(raw.get())) else { return false };
+        match &*kind {
+            "thinking" if block.signature.is_none_or(|signature| signature.is_empty()) => {
+                self.dropped.note("messages[].thinking_blocks");
+                return true;
+            }
+            "tool_use" => self.trim(member(raw, "id")),
+            "tool_result" => self.trim(block.tool_use_id),
+            _ => {}
+        }
+        false
+    }
+
+    /// Takes the signature out of an id.
+    fn trim(&mut self, value: Option<&'a RawValue>) {
+        let Some(value) = value else { return };
+        let Some(Str(id)) = wire::optional(Some(value)) else { return };
+        if let (id, Some(_)) = call_id::split(id) {
+            let id: Cow<'_, str> = spell(&id);
+            self.dropped.note("messages[].tool_calls[].extra_content");
+            // A string can always be written.
+            let text = serde_json::to_vec(&id).unwrap_or_default();
+            self.edits.push(Edit { span: cut::span(self.body, value.get()), text });
+        }
+    }
+
+    fn cut(&mut self, list: &'a RawValue, items: &[(usize, bool)]) {
+        let inside = cut::span(self.body, list.get()).start.saturating_add(1);
+        self.edits.extend(cut::cuts(self.body, inside, items));
+    }
+}
+
+/// The elements of a list; none where it is no list.
+fn elements(value: &RawValue) -> Vec<&RawValue> {
+    json::read(value.get()).unwrap_or_default()
+}
+
+fn member<'a>(object: &'a RawValue, name: &str) -> Option<&'a RawValue> {
+    members(object.get())?.into_iter().find(|(other, _)| &**other == name).map(|(_, value)| value)
+}

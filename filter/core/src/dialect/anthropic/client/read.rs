@@ -1,0 +1,123 @@
+//! A whole request, read into the canonical one.
+//!
+//! What has no place there and makes the answer no other one is noted as left out, whatever its name: the API gets new members
+//! often. A member that is of the wrong type is refused by its path.
+
+use alloc::{borrow::Cow, format, string::String, vec::Vec};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::{tools, turns};
+use crate::{
+    chat::{Format, Request, User},
+    dialect::field::{self, typed},
+    error::Error,
+    json::{Str, members},
+    map::NameSet,
+};
+
+/// Reads a request.
+pub(super) fn read(body: &str) -> Result<Request<'_>, Error> {
+    let members = members(body).ok_or_else(|| Error::refusing("The body must be a JSON object.", ""))?;
+    let mut request = Request::default();
+    let (mut system, mut messages) = (None, None);
+    let mut seen = NameSet::default();
+    for (name, raw) in members {
+        // Two readers could disagree on which of them counts.
+        if !seen.insert(name.0.clone()) {
+            return Err(Error::refusing(format!("`{}` stands twice.", &*name), String::from(&*name)));
+        }
+        // The head answers for the model.
+        if matches!(raw.get(), "null" | "[]") || &*name == "model" {
+            continue;
+        }
+        match &*name {
+            "system" => system = Some(raw),
+            "messages" => messages = Some(raw),
+            "tools" => tools::read(raw, &mut request)?,
+            "tool_choice" => tools::read_choice(raw, &mut request)?,
+            "max_tokens" => request.max_tokens = Some(typed(&name, raw)?),
+            "stop_sequences" => {
+                let stops: Vec<Str<'_>> = typed(&name, raw)?;
+                request.stop = stops.into_iter().map(|stop| stop.0).collect();
+            }
+            "temperature" => request.temperature = Some(field::temperature(raw)?),
+            "top_p" => request.top_p = Some(typed(&name, raw)?),
+            "top_k" => request.top_k = Some(typed(&name, raw)?),
+            "thinking" => {
+                if !field::thinking(raw, &mut request.reasoning)? {
+                    request.leave("thinking");
+                }
+            }
+            "output_config" => read_output(raw, &mut request)?,
+            // Its name before it was generally available.
+            "output_format" => request.format = Some(read_format(&name, raw)?),
+            "metadata" => read_metadata(raw, &mut request)?,
+            "service_tier" => {
+                let tier: Str<'_> = typed(&name, raw)?;
+                // `auto` is what everybody does who is told nothing.
+                request.service_tier = (&*tier == "standard_only").then_some(Cow::Borrowed("default"));
+            }
+            "stream" => request.stream = typed(&name, raw)?,
+            _ => request.leave(name.0),
+        }
+    }
+    // Who is not to think does not do so with effort.
+    if request.reasoning.budget == Some(0) {
+        request.reasoning.effort = None;
+    }
+    let messages = messages.ok_or_else(|| Error::refusing("`messages` must have at least one message.", "messages"))?;
+    turns::read(system, messages, &mut request)?;
+    Ok(request)
+}
+
+/// <https://platform.claude.com/docs/en/build-with-claude/structured-outputs>,
+/// <https://platform.claude.com/docs/en/build-with-claude/effort>
+fn read_output<'a>(raw: &'a RawValue, request: &mut Request<'a>) -> Result<(), Error> {
+    for (name, value) in members_of("output_config", raw)? {
+        match &*name {
+            _ if value.get() == "null" => {}
+            "effort" => {
+                request.reasoning.effort = Some(field::effort("output_config.effort", value)?);
+                request.reasoning.members.push("output_config.effort");
+            }
+            "format" => request.format = Some(read_format("output_config.format", value)?),
+            other => request.leave(format!("output_config.{other}")),
+        }
+    }
+    Ok(())
+}
+
+/// Not held to the schema: `OpenAI` holds answers only to those that require all of their members.
+fn read_format<'a>(path: &str, raw: &'a RawValue) -> Result<Format<'a>, Error> {
+    #[derive(Deserialize)]
+    struct Wire<'a> {
+        #[serde(borrow, rename = "type")]
+        kind: Str<'a>,
+        #[serde(borrow, default)]
+        schema: Option<&'a RawValue>,
+    }
+    let wire: Wire<'_> = typed(path, raw)?;
+    if &*wire.kind != "json_schema" {
+        return Err(Error::refusing(format!("`{}` is no format of answers.", &*wire.kind), format!("{path}.type")));
+    }
+    Ok(Format::JsonSchema { name: Cow::Borrowed("response"), description: None, schema: wire.schema, strict: None })
+}
+
+fn read_metadata<'a>(raw: &'a RawValue, request: &mut Request<'a>) -> Result<(), Error> {
+    for (name, value) in members_of("metadata", raw)? {
+        match &*name {
+            _ if value.get() == "null" => {}
+            "user_id" => {
+                let id: Str<'_> = typed("metadata.user_id", value)?;
+                request.user = Some(User { id: id.0, member: "metadata.user_id" });
+            }
+            other => request.leave(format!("metadata.{other}")),
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn members_of<'a>(path: &str, raw: &'a RawValue) -> Result<Vec<(Str<'a>, &'a RawValue)>, Error> {
+    members(raw.get()).ok_or_else(|| Error::refusing(format!("`{path}` must be an object."), String::from(path)))
+}

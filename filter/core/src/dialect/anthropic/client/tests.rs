@@ -1,0 +1,1 @@
+//! The dialect as its clients see it.
