@@ -16,7 +16,7 @@ use serde::de::IgnoredAny;
 mod stage;
 
 /// All formats that clients speak.
-pub const DOWNSTREAMS: &[&dyn Downstream] = &[&OpenAiChat];
+pub const DOWNSTREAMS: &[&dyn Downstream] = &[&OpenAiChat, &Anthropic];
 
 /// All formats that providers speak: the kind in the file, a model, the media type of streams.
 pub const UPSTREAMS: &[(&str, &dyn Upstream, &str, &str)] = &[

@@ -80,10 +80,13 @@ pub struct Request<'a> {
 }
 
 impl<'a> Request<'a> {
+    /// More names than are listed need not be told apart: a client may send any number of them.
+    const MAX_UNPLACED: usize = 64;
+
     /// Notes what has no place here.
     pub fn leave(&mut self, name: impl Into<Text<'a>>) {
         let name = name.into();
-        if !self.unplaced.contains(&name) {
+        if self.unplaced.len() < Self::MAX_UNPLACED && !self.unplaced.contains(&name) {
             self.unplaced.push(name);
         }
     }

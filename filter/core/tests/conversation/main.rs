@@ -17,6 +17,7 @@ mod environment;
 mod exchange;
 mod gemini;
 mod limits;
+mod messages;
 mod ollama;
 mod recordings;
 mod stage;

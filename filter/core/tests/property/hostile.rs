@@ -2,14 +2,14 @@
 //! of it is JSON by its grammar; half a surrogate pair that is passed on in a raw value is the sender's.
 
 use dragoman_core::{
-    dialect::{Downstream, Upstream, openai_chat::OpenAiChat},
+    dialect::{Downstream, Upstream},
     headers::HeaderMap,
     sse::Decoder,
 };
 use proptest::{prelude::*, sample::Index};
 use serde::de::IgnoredAny;
 
-use crate::{UPSTREAMS, aim, goldens, identity, is_header};
+use crate::{DOWNSTREAMS, UPSTREAMS, aim, goldens, identity, is_header};
 
 /// A change: where, how many bytes go, what comes.
 type Change = (Index, usize, Vec<u8>);
@@ -34,20 +34,20 @@ fn change(document: &mut Vec<u8>, changes: &[Change]) {
 }
 
 /// Reads an answer in every way that there is.
-fn read_answer(upstream: &dyn Upstream, document: &[u8]) {
+fn read_answer(downstream: &dyn Downstream, upstream: &dyn Upstream, document: &[u8]) {
     if let Ok(text) = std::str::from_utf8(document)
         && let Ok(response) = upstream.read(text)
     {
-        let body = Downstream::write(&OpenAiChat, &response, &identity());
+        let body = downstream.write(&response, &identity());
         serde_json::from_slice::<IgnoredAny>(&body).expect("an answer is JSON whatever the provider sent");
     }
     for status in [400, 404, 429, 500] {
-        let (told, body) = Downstream::fault(&OpenAiChat, "p", &upstream.fault(status, document));
+        let (told, body) = downstream.fault("p", &upstream.fault(status, document));
         assert!((400..600).contains(&told));
         serde_json::from_slice::<IgnoredAny>(&body).expect("an error is JSON whatever the provider sent");
     }
     let mut decoder = Decoder::new(upstream.framing().0);
-    let (mut reader, mut writer, mut out) = (upstream.reader(), OpenAiChat.writer(identity(), true), Vec::new());
+    let (mut reader, mut writer, mut out) = (upstream.reader(), downstream.writer(identity(), true), Vec::new());
     let mut is_sound = true;
     let fed = decoder.feed(document, |frame| {
         // Nothing is read behind a malformed frame.
@@ -62,8 +62,8 @@ fn read_answer(upstream: &dyn Upstream, document: &[u8]) {
         .expect("no event is longer than what it was made of");
 }
 
-fn write_request(document: &[u8]) {
-    let Ok(Ok(request)) = std::str::from_utf8(document).map(|text| Downstream::read(&OpenAiChat, text)) else { return };
+fn write_request(downstream: &dyn Downstream, document: &[u8]) {
+    let Ok(Ok(request)) = std::str::from_utf8(document).map(|text| downstream.read(text)) else { return };
     for (upstream, model) in UPSTREAMS {
         if let Ok(written) = upstream.write(&request, &aim(model)) {
             let body = serde_json::from_slice::<IgnoredAny>(&written.body);
@@ -76,9 +76,11 @@ fn write_request(document: &[u8]) {
 proptest! {
     #[test]
     fn any_bytes_are_read_by_every_reader_without_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-        write_request(&bytes);
-        for (upstream, _) in UPSTREAMS {
-            read_answer(*upstream, &bytes);
+        for (downstream, _, _) in DOWNSTREAMS {
+            write_request(*downstream, &bytes);
+            for (upstream, _) in UPSTREAMS {
+                read_answer(*downstream, *upstream, &bytes);
+            }
         }
     }
 
@@ -106,15 +108,19 @@ proptest! {
 
     #[test]
     fn changed_goldens_are_read_by_every_reader_without_panic(changes in changes()) {
-        for mut request in goldens("requests", "/request.json") {
-            change(&mut request, &changes);
-            write_request(&request);
+        for (downstream, client, _) in DOWNSTREAMS {
+            for mut request in goldens(&format!("requests/{client}"), "/request.json") {
+                change(&mut request, &changes);
+                write_request(*downstream, &request);
+            }
         }
         for (upstream, _) in UPSTREAMS {
             for end in [".whole.json", ".stream.txt"] {
                 for mut answer in goldens("answers", &format!("/{}{end}", upstream.name())) {
                     change(&mut answer, &changes);
-                    read_answer(*upstream, &answer);
+                    for (downstream, _, _) in DOWNSTREAMS {
+                        read_answer(*downstream, *upstream, &answer);
+                    }
                 }
             }
         }

@@ -28,7 +28,8 @@ use std::{fs, path::Path};
 
 use dragoman_core::{
     dialect::{
-        Aim, Habits, Identity, Upstream, anthropic::Anthropic, gemini::Gemini, ollama::Ollama, openai_chat::OpenAiChat,
+        Aim, Downstream, Habits, Identity, Upstream, anthropic::Anthropic, gemini::Gemini, ollama::Ollama,
+        openai_chat::OpenAiChat,
     },
     step::Name,
 };
@@ -40,6 +41,10 @@ const UPSTREAMS: &[(&dyn Upstream, &str)] = &[
     (&Gemini, "gemini-2.5-flash"),
     (&Ollama, "qwen3"),
 ];
+
+/// All formats that clients speak: their folder among the goldens, and their path.
+const DOWNSTREAMS: &[(&dyn Downstream, &str, &str)] =
+    &[(&OpenAiChat, "openai_chat", "/v1/chat/completions"), (&Anthropic, "messages", "/v1/messages")];
 
 fn aim(model: &str) -> Aim<'_> {
     Aim { model, max_output_tokens: None, exchange: "x", habits: Habits::default() }

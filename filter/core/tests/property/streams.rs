@@ -9,7 +9,7 @@ use dragoman_core::{
 use proptest::{prelude::*, sample::Index};
 
 use crate::{
-    goldens,
+    DOWNSTREAMS, goldens,
     stage::{self, ask, post},
 };
 
@@ -21,8 +21,8 @@ fn gateway(kind: &str) -> Rc<Gateway> {
 }
 
 /// The status, and the events: a line feed that a cut parts from its carriage return is a blank line too many, which says nothing.
-fn told(gateway: &Rc<Gateway>, media_type: &str, pieces: &[&[u8]]) -> (u16, Vec<String>) {
-    let sent = ask(gateway, post("/v1/chat/completions", &[]), &[REQUEST]).sent();
+fn told(gateway: &Rc<Gateway>, path: &str, media_type: &str, pieces: &[&[u8]]) -> (u16, Vec<String>) {
+    let sent = ask(gateway, post(path, &[]), &[REQUEST]).sent();
     let answer = sent.answered(200, &[("content-type", media_type)], pieces);
     if answer.status != 200 {
         return (answer.status, vec![answer.text().to_owned()]);
@@ -53,7 +53,10 @@ proptest! {
                 let mut start = 0;
                 let pieces: Vec<&[u8]> =
                     places.iter().map(|&end| &stream[std::mem::replace(&mut start, end)..end]).collect();
-                prop_assert_eq!(told(&gateway, media_type, &pieces), told(&gateway, media_type, &[&stream]));
+                for (_, _, path) in DOWNSTREAMS {
+                    let told = |pieces: &[&[u8]]| told(&gateway, path, media_type, pieces);
+                    prop_assert_eq!(told(&pieces), told(&[&stream]));
+                }
             }
         }
     }

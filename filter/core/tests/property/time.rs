@@ -5,14 +5,14 @@
 //! machine do not lengthen: to read a document eight times as long may take three times as long as to read the short one eight
 //! times. What looks at everything once for each thing takes eight times as long.
 
-use std::time::Duration;
+use std::{rc::Rc, time::Duration};
 
 use cpu_time::ThreadTime;
 use dragoman_core::{
     auth::Caller,
     config,
     dialect::{
-        Downstream, Upstream, Whole,
+        Downstream, Native, Upstream, Whole,
         anthropic::Anthropic,
         gemini::Gemini,
         head::StreamOptions,
@@ -25,7 +25,7 @@ use dragoman_core::{
 };
 
 use crate::{
-    UPSTREAMS, aim, identity,
+    DOWNSTREAMS, UPSTREAMS, aim, identity,
     stage::{self, ask, post},
 };
 
@@ -49,6 +49,11 @@ const DOCUMENTS: &[(Readers, &str)] = &[
     (REQUEST, r#"{"model":"m","messages":[{"role":"user","content":"a"}],"logit_bias":{⟦"%":1⟧}}"#),
     (REQUEST, r#"{"model":"m","messages":[{"role":"user","content":"a"}],"options":{⟦"o%":1⟧},⟦"x%":1⟧,"min_p":1}"#),
     (REQUEST, r#"{"model":"m","messages":[{"role":"user","content":"a"}],"response_format":{"type":"json_schema","json_schema":{"name":"s","strict":true,"schema":{⟦"oneOf":[{}]⟧}}}}"#),
+    (MESSAGES, r#"{"model":"m","max_tokens":9,"system":[⟦{"type":"text","text":"a"}⟧],"messages":[⟦{"role":"user","content":"hi"}⟧]}"#),
+    (MESSAGES, r#"{"model":"m","messages":[{"role":"user","content":[⟦{"type":"text","text":"a"},{"type":"search_result","title":"t","source":"s","content":[]}⟧]}],⟦"x%":1⟧}"#),
+    (MESSAGES, r#"{"model":"m","messages":[{"role":"assistant","content":[⟦{"type":"thinking","thinking":"a","signature":""},{"type":"tool_use","id":"c%__thought__AA","name":"f%","input":{}}⟧]},{"role":"user","content":[⟦{"type":"tool_result","tool_use_id":"c%__thought__AA","content":"r"}⟧]}]}"#),
+    (MESSAGES, r#"{"model":"m","messages":[⟦{"role":"assistant","content":[{"type":"thinking","thinking":"a","signature":""}]}⟧]}"#),
+    (MESSAGES, r#"{"model":"m","tools":[⟦{"name":"f%","input_schema":{},"x%":1,"type":"custom"}⟧],"messages":[{"role":"user","content":"a"}]}"#),
     (REFUSED, r#"{"model":"m","messages":[{"role":"user","content":"a"}],⟦"x%":1,"min_p":1⟧,"options":{⟦"o%":1⟧}}"#),
     (REFUSED, r#"{"model":"m","messages":[{"role":"user","content":"a"}],⟪"reasoning_effort":"low","user":"u","safety_identifier":"u",⟫"n":1}"#),
     (SCAN, r#"{"model":"m",⟦"x%":[{"a":[1.5e3,"\n\u00e4",true,null]}]⟧}"#),
@@ -100,6 +105,21 @@ const REQUEST: Readers = &[
     ("a request for Gemini", |text| write(text, 2)),
     ("a request for Ollama", |text| write(text, 3)),
     ("a request passed on", pass_on),
+];
+const MESSAGES: Readers = &[
+    ("a request of Messages", |text| {
+        let request = Downstream::read(&Anthropic, text).expect("the document is a request");
+        drop(Upstream::write(&OpenAiChat, &request, &aim("m")));
+    }),
+    ("a request of Messages passed on", |text| {
+        let mut scanner = Anthropic.scheme().scanner();
+        let fed = text.as_bytes().chunks(7).try_for_each(|piece| scanner.feed(piece));
+        let read = Anthropic.scheme().read(fed.and_then(|()| scanner.finish()), text.len());
+        let body = Rc::new(text.as_bytes().to_vec());
+        let request = read.expect("the document is a request");
+        let spliced = Anthropic.splice(&request, &aim("target"), &mut || Rc::clone(&body));
+        spliced.edits.apply_in_place(&mut text.as_bytes().to_vec());
+    }),
 ];
 const REFUSED: Readers = &[("a refused request", |text| {
     Downstream::read(&OpenAiChat, text).expect_err("the document is no request");
@@ -182,16 +202,20 @@ fn list(text: &str) {
 
 fn read(upstream: &dyn Upstream, text: &str) {
     let response = upstream.read(text).expect("the document is an answer");
-    Downstream::write(&OpenAiChat, &response, &identity());
+    for (downstream, _, _) in DOWNSTREAMS {
+        downstream.write(&response, &identity());
+    }
 }
 
 fn stream(upstream: &dyn Upstream, text: &str) {
-    let (mut reader, mut writer, mut out) = (upstream.reader(), OpenAiChat.writer(identity(), true), Vec::new());
-    let fed = Decoder::new(upstream.framing().0).feed(text.as_bytes(), |frame| {
-        reader.read(frame, &mut |delta| writer.write(delta, &mut out)).expect("the document is a stream");
-    });
-    fed.expect("no frame is too long");
-    assert!(!out.is_empty());
+    for (downstream, _, _) in DOWNSTREAMS {
+        let (mut reader, mut writer, mut out) = (upstream.reader(), downstream.writer(identity(), true), Vec::new());
+        let fed = Decoder::new(upstream.framing().0).feed(text.as_bytes(), |frame| {
+            reader.read(frame, &mut |delta| writer.write(delta, &mut out)).expect("the document is a stream");
+        });
+        fed.expect("no frame is too long");
+        assert!(!out.is_empty());
+    }
 }
 
 fn exchange(kind: &str, media_type: &str, text: &str) {

@@ -19,6 +19,7 @@ use crate::{
     translation::Translation,
 };
 
+const PROVIDER: &dyn Upstream = &Anthropic;
 const CLIENT: &dyn Downstream = &OpenAiChat;
 const OLD: &str = "claude-sonnet-4-5";
 const MIDDLE: &str = "claude-opus-4-6";
@@ -31,7 +32,7 @@ fn aim(model: &str) -> Aim<'_> {
 
 fn try_write(model: &str, request: &Value) -> Result<Written, Error> {
     let text = request.to_string();
-    Anthropic.write(&CLIENT.read(&text)?, &aim(model))
+    PROVIDER.write(&CLIENT.read(&text)?, &aim(model))
 }
 
 /// The request as it is sent, and what was left out of it.
@@ -58,6 +59,6 @@ fn identity() -> Identity {
 /// A whole answer, as OpenAI's clients get it.
 fn told(answer: &Value) -> Value {
     let text = answer.to_string();
-    let response = Anthropic.read(&text).unwrap();
+    let response = PROVIDER.read(&text).unwrap();
     serde_json::from_slice(&CLIENT.write(&response, &identity())).unwrap()
 }

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     chat::{Format, Modality, Request, Tool, ToolChoice, WebSearch},
-    dialect::{Aim, Dropped, Written},
+    dialect::{Ability, Aim, Dropped, Written, abilities},
     error::Error,
 };
 
@@ -169,6 +169,7 @@ struct WireSchema<'a> {
 /// Writes a request. Thoughts and cache breakpoints of other providers are left out.
 pub(super) fn write(request: &Request<'_>, aim: &Aim<'_>) -> Result<Written, Error> {
     let mut dropped = Dropped::default();
+    abilities::require(Ability::ALL, request)?;
     dropped.note_if(request.top_k.is_some(), "top_k");
     dropped.note_if(request.tools.iter().any(|tool| tool.cache.is_some()), "cache_control");
     let messages = Conversation::write(&request.messages, &mut dropped)?;

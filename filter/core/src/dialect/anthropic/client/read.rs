@@ -59,6 +59,8 @@ pub(super) fn read(body: &str) -> Result<Request<'_>, Error> {
                 request.service_tier = (&*tier == "standard_only").then_some(Cow::Borrowed("default"));
             }
             "stream" => request.stream = typed(&name, raw)?,
+            // Whatever else is left out, these decide: see `Ability::Hosted`.
+            "container" | "inference_geo" | "mcp_servers" => request.unplaced.push(name.0),
             _ => request.leave(name.0),
         }
     }

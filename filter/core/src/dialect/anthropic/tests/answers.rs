@@ -56,7 +56,7 @@ fn a_whole_answer_is_told_with_thoughts_citations_calls_and_tokens() {
 #[test]
 fn what_is_no_message_is_not_read() {
     for body in ["", "{", "[]", "{}", r#"{"type":"error"}"#, r#"{"type":"message"}"#, r#"{"choices":[]}"#] {
-        assert!(Anthropic.read(body).is_err(), "{body}");
+        assert!(PROVIDER.read(body).is_err(), "{body}");
     }
 }
 
@@ -65,7 +65,7 @@ fn an_error_means_the_same_in_the_place_of_an_answer_and_of_an_event() {
     for (kind, status) in [("overloaded_error", 529), ("rate_limit_error", 429), ("api_error", 502)] {
         let error = json!({"type": "error", "error": {"type": kind, "message": "m"}});
         let broken = Broken::Fault(Fault::new(status, None, "m"));
-        assert_eq!(Anthropic.read(&error.to_string()).unwrap_err(), broken);
+        assert_eq!(PROVIDER.read(&error.to_string()).unwrap_err(), broken);
         let event = alloc::format!("event: error\ndata: {error}\n\n");
         let told = Anthropic.reader().read(crate::sse::Frame { raw: event.as_bytes() }, &mut |_| {});
         assert_eq!(told.unwrap_err(), broken);
@@ -108,13 +108,13 @@ fn errors_are_concluded_from_type_and_message() {
         (500, "api_error", "the context window", (500, None)),
         (529, "overloaded_error", "Overloaded", (529, None)),
     ] {
-        let fault = Anthropic.fault(status, body(kind, message).as_bytes());
+        let fault = PROVIDER.fault(status, body(kind, message).as_bytes());
         assert_eq!((fault.status, fault.reason), expected, "{message}");
         assert_eq!(fault.message.as_deref(), Some(message));
     }
-    assert_eq!(Anthropic.fault(400, body("e", "bad key sk-ant-api03-x").as_bytes()).message, None);
-    assert_eq!(Anthropic.fault(400, body("e", &"x".repeat(900)).as_bytes()).message.unwrap().len(), 500);
-    let page = Anthropic.fault(503, b"<html>");
+    assert_eq!(PROVIDER.fault(400, body("e", "bad key sk-ant-api03-x").as_bytes()).message, None);
+    assert_eq!(PROVIDER.fault(400, body("e", &"x".repeat(900)).as_bytes()).message.unwrap().len(), 500);
+    let page = PROVIDER.fault(503, b"<html>");
     assert_eq!(page, Fault { status: 503, reason: None, message: None });
     assert_eq!(fault::read_event(body("authentication_error", "m").as_bytes()).status, 502);
 }

@@ -170,7 +170,7 @@ fn fields_are_mapped_or_listed() {
 fn the_catalogue_says_how_long_an_answer_may_be() {
     let request = json!({"messages": [{"role": "user", "content": "hi"}]}).to_string();
     let aim = Aim { max_output_tokens: Some(64_000), ..aim(OLD) };
-    let written = Anthropic.write(&CLIENT.read(&request).unwrap(), &aim).unwrap();
+    let written = PROVIDER.write(&CLIENT.read(&request).unwrap(), &aim).unwrap();
     let body: Value = serde_json::from_slice(&written.body).unwrap();
     assert_eq!(body["max_tokens"], 64_000);
 }

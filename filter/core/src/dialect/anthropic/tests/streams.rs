@@ -148,7 +148,7 @@ fn try_told_alike(blocks: &Value, reason: &str, details: &Value) -> Option<Value
     let message =
         json!({"type": "message", "id": "msg_1", "content": blocks, "stop_reason": reason, "stop_details": details})
             .to_string();
-    let whole = Anthropic.read(&message).ok().map(|response| {
+    let whole = PROVIDER.read(&message).ok().map(|response| {
         let answer: Value = serde_json::from_slice(&CLIENT.write(&response, &identity())).unwrap();
         gist(core::slice::from_ref(&answer["choices"][0]), "message")
     });
