@@ -20,7 +20,7 @@ use crate::{
     direct::Cost,
     gateway::Gateway,
     host::Entropy,
-    limit::{Amounts, Asker, Claim, Grant, Refusal, Seed, Shared, headers},
+    limit::{Amounts, Asker, Claim, Grant, Refusal, Seed, Shared, Subject, headers},
     live::Observer,
     route::estimate::USUAL_OUTPUT,
     step::Reply,
@@ -230,6 +230,17 @@ impl Plan {
     pub(crate) fn shared(&self, name: &str) -> Option<&Shared> {
         let allowance = self.allowance.as_ref()?;
         allowance.gateway.limits.shared(allowance.asker()).map(|(limit, _)| limit).find(|limit| limit.name == name)
+    }
+
+    /// Whether the caller alone has limits that are heeded, wherever they are counted. Not all of them have headers.
+    pub(crate) fn has_own_limits(&self) -> bool {
+        self.allowance.as_ref().is_some_and(|allowance| {
+            let hold = allowance.hold.borrow();
+            let standings = hold.grant.as_ref().map(Grant::standings).unwrap_or_default();
+            let mut shared = allowance.gateway.limits.shared(allowance.asker());
+            standings.iter().any(|standing| standing.claim.is_own && !standing.claim.rule.is_shadow)
+                || shared.any(|(_, subject)| matches!(subject, Subject::Key(_)))
+        })
     }
 
     /// What the caller is told of its limits.
