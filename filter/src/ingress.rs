@@ -98,10 +98,6 @@ impl IngressStream {
                 Action::Pause
             }
             Step::Forward(plan, edits) => {
-                if !plan.passed_over.is_empty() {
-                    log::debug!("request {}: {}", plan.inquiry.exchange, plan.passed_over);
-                    host::set_property(PASSED_OVER_PROPERTY, &plan.passed_over);
-                }
                 if let Some(exceeded) = plan.exceeded() {
                     log::debug!("request {}: beyond the limits in shadow {exceeded}", plan.inquiry.exchange);
                 }
@@ -249,6 +245,11 @@ impl HttpContext for IngressStream {
     fn on_log(&mut self) {
         self.ticking.watch.forget(&self.stream);
         self.exchange.end(&mut ResponseHead { stream: &self.stream, headers: OnceCell::new() }, &HostClock);
+        // A fallback may have been passed over just now. Envoy writes its access log after this.
+        if let Some((id, passed_over)) = self.exchange.passed_over() {
+            log::debug!("request {}: {}", id, &*passed_over);
+            host::set_property(PASSED_OVER_PROPERTY, &passed_over);
+        }
         // The rate limit filters are told when the stream is destroyed, which is after this.
         for (property, used) in self.exchange.charges() {
             host::set_property(property, &used.to_string());

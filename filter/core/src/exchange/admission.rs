@@ -192,7 +192,7 @@ impl Media {
 /// <https://docs.cloud.google.com/apis/docs/system-parameters>. They answer in OpenAI's format, too, and not under their own names only.
 fn hides_tokens(pair: &str) -> bool {
     let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-    uri::decode(name).is_none_or(|name| match name.trim_start_matches('$') {
+    uri::decode(name).is_none_or(|name| match name.strip_prefix('$').unwrap_or(&name) {
         "alt" => !matches!(value, "json" | "sse"),
         "callback" | "fields" => true,
         _ => false,

@@ -47,7 +47,7 @@ fn a_target_without_room_is_passed_over() {
         ("openai/n", "`openai/m`: The limit `one` has no room. `claude/c`: The limit `two` has no room."),
     ] {
         let sent = desk.send("sk-a", &hello);
-        assert_eq!((provider(&sent).as_str(), sent.plan.passed_over.as_str()), (expected, reason));
+        assert_eq!((provider(&sent).as_str(), &*sent.plan.passed_over()), (expected, reason));
         under_way.push(sent);
     }
 }
@@ -74,6 +74,7 @@ fn a_fallback_takes_what_is_reserved_with_it() {
     // The second one's slot is not the first one's to take.
     let first = first.failed(503).sent();
     assert_eq!(provider(&first), "openai/n");
+    assert_eq!(&*first.plan.passed_over(), "`claude/c`: The limit `c` has no room.");
     assert_eq!(provider(&desk.send("sk-a", &chat(400, 10))), "openai/m");
     let third = desk.send("sk-a", &chat(400, 10));
     drop(second);

@@ -159,7 +159,7 @@ fn whatever_an_unknown_path_answers_is_nobodys_failure() {
         }
     }
     // Who asks next does not pass it over.
-    assert_eq!(desk.send("sk-a", &chat(400, 1)).plan.passed_over, "");
+    assert_eq!(&*desk.send("sk-a", &chat(400, 1)).plan.passed_over(), "");
 }
 
 #[test]
