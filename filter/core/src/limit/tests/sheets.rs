@@ -44,7 +44,8 @@ fn more_subjects_than_there_is_room_for_share_a_tally_and_are_never_let_in_beyon
 fn a_slot_that_was_shared_is_free_when_its_request_ends() {
     let office = Office::new();
     let held = |claim: &Claim| {
-        let rule = Rule::new("c".into(), Measure::Concurrency, Bound { window: Window::Held, max: 2 }, Kind::Rate);
+        let bound = Bound { window: Window::Held, max: 2 };
+        let rule = Rule::new(Origin::Limit(None), "c".into(), Measure::Concurrency, bound, Kind::Rate);
         Claim { rule: Rc::new(rule), ..claim.clone() }
     };
     let claims = neighbours(MOST_TALLIES + 1, 10);
