@@ -323,7 +323,7 @@ impl Section for JwtClaims {
                 "team",
                 &LABEL,
                 |claims| claims.team.as_ref(),
-                "The team. Without it, none, whose limits do not hold.",
+                "The team: where there are any, one of them. Without it, none, whose limits do not hold.",
             ),
             environment: fields.optional(
                 "environment",

@@ -2,7 +2,7 @@
 //!
 //! Compiled once a load. What is disabled is not here: it counts nothing, and its value stays in the file.
 
-use alloc::{format, rc::Rc, string::String, vec::Vec};
+use alloc::{format, rc::Rc, vec::Vec};
 
 use crate::{
     auth::{Caller, Glob},
@@ -123,6 +123,14 @@ impl Policy {
         matches!(self.traits, Some(Traits { has_leases: true, .. }))
     }
 
+    /// Whether requests may be a team's of this name: the file, or the environment, has it or has no teams.
+    #[must_use]
+    pub fn has_team(&self, name: &str, environment: Option<&str>) -> bool {
+        let inside = environment.and_then(|name| self.environments.get(name));
+        let mut levels = [Some(&self.top), inside].into_iter().flatten();
+        levels.clone().all(|level| level.teams.is_empty()) || levels.any(|level| level.teams.get(name).is_some())
+    }
+
     fn levels(&self) -> impl Iterator<Item = &Level> {
         core::iter::once(&self.top).chain(self.environments.values())
     }
@@ -230,19 +238,19 @@ impl Level {
 
 /// A limit of the file, or of an environment.
 fn compile(limit: &Limit, environment: Option<&str>) -> Rule {
-    let (max, kind) = match limit.of {
-        Measure::Spend => (limit.max.billionths, Kind::Budget),
-        Measure::Tokens | Measure::InputTokens | Measure::OutputTokens | Measure::Requests | Measure::Concurrency => {
-            (limit.max.whole().unwrap_or_default(), Kind::Rate)
-        }
-    };
-    let bound = Bound { window: window(limit.of, limit.per), max };
+    let kind = if limit.of == Measure::Spend { Kind::Budget } else { Kind::Rate };
+    let bound = Bound { window: window(limit.of, limit.per), max: amount(limit.of, limit.max) };
     Rule {
         is_shadow: limit.shadow,
         provider: limit.target.provider.as_deref().map(Glob::new),
         model: limit.target.model.as_deref().map(Glob::new),
         ..Rule::new(Origin::Limit(environment), limit.name.clone(), limit.of, bound, kind)
     }
+}
+
+/// How much of it, as it is counted.
+fn amount(of: Measure, max: Decimal) -> u64 {
+    if of == Measure::Spend { max.billionths } else { max.whole().unwrap_or_default() }
 }
 
 fn window(of: Measure, per: Option<Period>) -> Window {
@@ -260,26 +268,21 @@ fn window(of: Measure, per: Option<Period>) -> Window {
 
 /// The budgets of a key or a team.
 fn budgets(budgets: &Budgets, origin: Origin<'_>) -> Rules {
-    let what = if origin == Origin::Team { "team budget" } else { "budget" };
-    let rule = |name: &str, of, window, max| {
-        let name: String = format!("{what} {name}");
-        Rc::new(Rule::new(origin, name, of, Bound { window, max }, Kind::Budget))
-    };
-    let tokens = |name, of, window, ceiling: Option<Ceiling>| {
-        ceiling.filter(|ceiling| ceiling.enabled).map(|ceiling| rule(name, of, window, ceiling.max))
-    };
-    let usd = |name, unit, max: Option<Decimal>| {
-        max.map(|max| rule(name, Measure::Spend, Window::Calendar(unit), max.billionths))
+    let what = if origin == Origin::Team { "team budget " } else { "budget " };
+    let rule = |name, of, window, ceiling: Option<Ceiling>| {
+        let Ceiling { max, .. } = ceiling.filter(|ceiling| ceiling.enabled)?;
+        let bound = Bound { window, max: amount(of, max) };
+        Some(Rc::new(Rule::new(origin, [what, name].concat(), of, bound, Kind::Budget)))
     };
     let hourly = budgets.hourly.filter(|hourly| hourly.enabled);
-    let hour = Window::Rolling(Grain::Hour);
+    let (hour, day) = (Window::Rolling(Grain::Hour), Window::Calendar(Unit::Day));
     let rules = [
-        tokens("daily_tokens", Measure::Tokens, Window::Calendar(Unit::Day), budgets.daily_tokens),
-        tokens("hourly.total", Measure::Tokens, hour, hourly.and_then(|hourly| hourly.total)),
-        tokens("hourly.input", Measure::InputTokens, hour, hourly.and_then(|hourly| hourly.input)),
-        tokens("hourly.output", Measure::OutputTokens, hour, hourly.and_then(|hourly| hourly.output)),
-        usd("daily_usd", Unit::Day, budgets.daily_usd),
-        usd("monthly_usd", Unit::Month, budgets.monthly_usd),
+        rule("daily_tokens", Measure::Tokens, day, budgets.daily_tokens),
+        rule("hourly.total", Measure::Tokens, hour, hourly.and_then(|hourly| hourly.total)),
+        rule("hourly.input", Measure::InputTokens, hour, hourly.and_then(|hourly| hourly.input)),
+        rule("hourly.output", Measure::OutputTokens, hour, hourly.and_then(|hourly| hourly.output)),
+        rule("daily_usd", Measure::Spend, day, budgets.daily_usd),
+        rule("monthly_usd", Measure::Spend, Window::Calendar(Unit::Month), budgets.monthly_usd),
     ];
     rules.into_iter().flatten().collect()
 }

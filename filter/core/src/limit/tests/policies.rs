@@ -132,11 +132,14 @@ fn budgets_of_keys_and_teams_are_limits() {
 }
 
 #[test]
-fn hourly_budgets_that_are_switched_off_count_nothing() {
+fn budgets_that_are_switched_off_count_nothing() {
     let file = File::new(
-        r#""keys": [{"id": "k", "sha256": "HASH", "budgets": {"hourly": {"enabled": false, "total": 200}}}]"#,
+        r#""keys": [{"id": "k", "sha256": "HASH", "budgets": {"hourly": {"enabled": false, "total": 200},
+            "daily_usd": {"max": 0.5, "enabled": false}, "monthly_usd": {"max": 2.5}}}]"#,
     );
-    assert!(file.claims(None, None, GPT).is_empty());
+    let claims = file.claims(None, None, GPT);
+    let told: Vec<_> = claims.iter().map(|claim| (claim.rule.name.as_str(), claim.rule.bound.max)).collect();
+    assert_eq!(told, [("budget monthly_usd", 2_500_000_000)]);
 }
 
 #[test]
