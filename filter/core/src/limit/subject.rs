@@ -127,7 +127,7 @@ impl Address {
 
 /// The key of a place; it ends in the number of the layout.
 pub(super) fn key(place: u64) -> String {
-    format!("dragoman.limit.{place}.1")
+    format!("dragoman.limit.{place}.2")
 }
 
 #[cfg(test)]
