@@ -1,4 +1,4 @@
-//! The only file that calls the host, but for one call ([`crate::import`]), and the one that knows when it may.
+//! The only file that calls the host, but for two calls ([`crate::import`]), and the one that knows when it may.
 //!
 //! The SDK panics on a status that it does not expect, and a panic ends every stream of the worker. The host answers with
 //! such a status when a header map or a buffer is touched in the wrong phase of a stream. So each stream carries its
@@ -6,7 +6,7 @@
 //! others panic on a header that is not UTF-8, which any client can send. What the SDK's setters return is not looked at:
 //! they succeed or panic.
 //!
-//! A header value with a control character would end the header early; it is not set.
+//! A header value with a control character would end the header early: it is not set, and what had the name is removed.
 #![expect(clippy::disallowed_methods, reason = "this is the one place where they are allowed")]
 
 use std::{
@@ -182,8 +182,12 @@ impl Stream {
         for name in &edits.remove {
             let _ = hostcalls::remove_map_value(map, name);
         }
-        for (name, value) in edits.set.iter().filter(|(_, value)| is_header_value(value)) {
-            let _ = hostcalls::set_map_value_bytes(map, name, Some(value.as_bytes()));
+        for (name, value) in &edits.set {
+            let value = is_header_value(value).then_some(value.as_bytes());
+            // Without a path or an authority Envoy has no request.
+            if value.is_some() || !name.starts_with(':') {
+                let _ = hostcalls::set_map_value_bytes(map, name, value);
+            }
         }
     }
 
@@ -303,7 +307,12 @@ impl Store for HostStore {
     }
 
     fn put(&self, key: &str, value: &[u8], version: Version) -> Result<(), Conflict> {
-        hostcalls::set_shared_data(key, Some(value), Some(version.0.get())).map_err(|_| Conflict)
+        let written = hostcalls::set_shared_data(key, Some(value), Some(version.0.get())).map_err(|_| Conflict);
+        #[cfg(feature = "trap")]
+        if written.is_ok() {
+            crate::trap::spring();
+        }
+        written
     }
 }
 
@@ -328,8 +337,8 @@ pub(crate) fn count(name: &'static str) {
     }
 }
 
-/// Numbers that nobody has to be unable to guess: who is asked, how long to wait. Seeded from the nanosecond in which a worker
-/// first needs one.
+/// Numbers that no two workers share, and that nobody has to be unable to guess: who is asked, how long to wait, whose slot it is.
+/// Seeded by the host; should an operator have forbidden it that, by the nanosecond in which a worker first needs one.
 #[derive(Debug, Default)]
 pub(crate) struct HostEntropy {
     state: Cell<Option<u64>>,
@@ -337,7 +346,9 @@ pub(crate) struct HostEntropy {
 
 impl Entropy for HostEntropy {
     fn draw(&self) -> u64 {
-        let seed = |now: Duration| now.as_secs().wrapping_mul(1_000_000_000) ^ u64::from(now.subsec_nanos());
+        let seed = |now: Duration| {
+            import::random() ^ now.as_secs().wrapping_mul(1_000_000_000) ^ u64::from(now.subsec_nanos())
+        };
         let (state, number) = splitmix::next(self.state.get().unwrap_or_else(|| seed(now())));
         self.state.set(Some(state));
         number

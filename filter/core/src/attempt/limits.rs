@@ -19,7 +19,7 @@ const UPSTREAM: [(&str, &str); 2] = [
 /// Puts them among the changes of an answer's head; `provided` are the provider's where they have other names there.
 pub(super) fn tell(edits: &mut HeaderEdits, headers: Headers<'_>, plan: &Plan, provided: Vec<(Name, String)>) {
     if plan.has_own_limits() {
-        let names = headers.names().filter(|name| name.starts_with(PREFIX));
+        let names = headers.names_if(|name| name.starts_with(PREFIX.as_bytes()));
         edits.remove.extend(names.map(|name| Name::Owned(name.into())));
         for (name, told) in UPSTREAM {
             let mapped = provided.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str());

@@ -7,7 +7,7 @@ use super::{
     listing::{Listing, live_metrics, models, ready},
 };
 use crate::{
-    auth::{Caller, Credential},
+    auth::{Caller, Credential, Key},
     body::Kept,
     dialect::openai_chat::scan_request,
     direct,
@@ -115,11 +115,8 @@ pub(super) fn admit(
     let asked = call.as_ref().map(|call| &**call.provider());
     let brought = caller.and_then(|caller| bring(gateway, caller, headers, asked));
     let (caller, brought) = brought.map_err(|error| error.reply(shape))?;
-    if let Some(name) = caller.key().and_then(|key| key.routing.as_deref())
-        && !gateway.routing.has_named(name)
-    {
-        let message = format!("The token names the routing configuration `{name}`, and there is none.");
-        return Err(refuse(Kind::PermissionDenied, message));
+    if let Some((what, name)) = caller.key().and_then(|key| astray(gateway, key)) {
+        return Err(refuse(Kind::PermissionDenied, format!("The token names the {what} `{name}`, and there is none.")));
     }
     if let Some(name) = route.router().filter(|name| !gateway.routing.has_router(name)) {
         return Err(refuse(Kind::NotFound, format!("There is no router `{name}` here.")));
@@ -168,8 +165,18 @@ pub(super) fn admit(
     if announced.is_some_and(|length| length > gateway.max_body) {
         return Err(too_large(gateway.max_body).reply(shape));
     }
-    let exchange = headers.text("x-request-id").unwrap_or_default().replace('-', "");
+    let mut exchange = String::from(headers.text("x-request-id").unwrap_or_default());
+    exchange.retain(|character| character != '-');
     Ok(Reading { caller, brought, asks, query: stripped, exchange, shape, scanner, length: 0, body: Kept::default() })
+}
+
+/// What a token names that the file does not have. Of keys the file itself is refused.
+fn astray<'k>(gateway: &Gateway, key: &'k Key) -> Option<(&'static str, &'k str)> {
+    let routing = key.routing.as_deref().filter(|name| !gateway.routing.has_named(name));
+    // It would be without the team's budget.
+    let is_missing = |name: &&str| !gateway.limits.has_team(name, gateway.environment.as_deref());
+    let team = || key.team.as_deref().filter(is_missing);
+    routing.map(|name| ("routing configuration", name)).or_else(|| Some(("team", team()?)))
 }
 
 /// What a body says that it is.

@@ -5,11 +5,10 @@
 use alloc::vec::Vec;
 
 use super::{
-    measure::{Full, Moment},
+    measure::{Full, Moment, Window},
     report::Standing,
     rule::{Amounts, Claim},
     sheet::Sheet,
-    subject::Address,
 };
 
 /// Something that is to be reserved.
@@ -67,9 +66,12 @@ pub(super) fn reserve(
         let (rule, amount) = (&claim.rule, *amount);
         let is_exceeded = rule.is_shadow && check(&sheet, want, now).is_err();
         let Some(counter) = sheet.counter_mut(claim.subject, rule.id, rule.bound, now) else { continue };
-        counter.add(amount, rule.bound.max, lease, now);
+        // A pace that nobody heeds says what one that is heeded would, which takes no more when it is full.
+        if !(is_exceeded && matches!(rule.bound.window, Window::Pace(_))) {
+            counter.add(amount, rule.bound.max, lease, now);
+            reserved.held.push(Held { claim: claim.clone(), amount, at: now });
+        }
         let (used, reset_millis) = (counter.used(now), counter.reset_millis(now));
-        reserved.held.push(Held { claim: claim.clone(), amount, at: now });
         reserved.standings.push(Standing { claim: claim.clone(), used, reset_millis, is_exceeded });
     }
     Ok((sheet.write(), reserved))
@@ -85,13 +87,6 @@ pub(super) fn look(bytes: &[u8], claims: &[Claim], wall_millis: u64) -> Vec<Stan
         Standing { claim: claim.clone(), used, reset_millis, is_exceeded: used > claim.rule.bound.max }
     };
     claims.iter().map(standing).collect()
-}
-
-/// Forgets a subject.
-pub(super) fn forget(bytes: &[u8], subject: Address) -> Vec<u8> {
-    let mut sheet = Sheet::read(bytes);
-    sheet.forget(subject);
-    sheet.write()
 }
 
 /// Takes back what was reserved. As of the last moment that was seen: who drops a grant has no clock.

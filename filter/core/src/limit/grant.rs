@@ -116,14 +116,6 @@ impl Limiter {
         by_place(claims, |claim| claim.subject).into_iter().flat_map(read).collect()
     }
 
-    /// Forgets all that a subject has used.
-    ///
-    /// # Errors
-    /// The host refuses: nothing was changed.
-    pub fn forget(&self, subject: Address) -> Result<(), Conflict> {
-        update_at(&*self.store, &key(subject.place()), |bytes| (desk::forget(bytes, subject), ()))
-    }
-
     fn draft(&self, wants: Vec<Want>, lease: u64, now_millis: u64) -> Result<Vec<Draft>, Denied> {
         let (mut drafts, mut refusals, mut refused) = (Vec::new(), Vec::new(), Vec::new());
         for (place, wants) in by_place(wants, |want| want.claim.subject) {

@@ -98,10 +98,16 @@ mod tests {
     use alloc::rc::Rc;
 
     use super::*;
-    use crate::limit::{Bound, Grain, Rule, Seed, Subject, Window};
+    use crate::limit::{Bound, Grain, Origin, Rule, Seed, Subject, Window};
 
     fn standing(of: Measure, kind: Kind, max: u64, used: u64, reset_millis: u64) -> Standing {
-        let rule = Rule::new("daily".into(), of, Bound { window: Window::Rolling(Grain::Hour), max }, kind);
+        let rule = Rule::new(
+            Origin::Limit(None),
+            "daily".into(),
+            of,
+            Bound { window: Window::Rolling(Grain::Hour), max },
+            kind,
+        );
         let subject = Seed::load(&crate::store::Memory::default(), &One).unwrap().address(Subject::Global);
         let claim = Claim { rule: Rc::new(rule), subject, is_own: true };
         Standing { claim, used, reset_millis, is_exceeded: false }

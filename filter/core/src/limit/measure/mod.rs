@@ -6,7 +6,9 @@
 //! given back already, so that what rolls counts tokens, for seconds and minutes too: a [`Rolling`] window knows when each was
 //! reserved. Days and months are those of a [`Calendar`], as invoices are, and what is under way is held by [`Leases`].
 //!
-//! A counter never says less than what was reserved and not given back within its window, whatever clocks do: see [`Moment`].
+//! A counter never says less than what was reserved and not given back within its window, whatever clocks do: see [`Moment`]. Only
+//! a clock that jumps ahead cannot be told from time in which nobody asked: what a window lets go by that is gone when the clock is
+//! set back, but for what a [`Calendar`] keeps while nobody else needs its room.
 
 mod calendar;
 mod leases;

@@ -107,6 +107,18 @@ fn nobody_heeds_a_shadow_but_it_counts() {
 }
 
 #[test]
+fn who_is_beyond_a_pace_in_shadow_gives_nothing_back() {
+    let office = Office::new();
+    let shadow = shadow(&of_key("s", Measure::Requests, Window::Pace(60_000), 2));
+    let claims = [shadow.clone()];
+    let _within = [(); 2].map(|()| office.admit(&claims, tokens(0), NOW).unwrap());
+    let beyond = office.admit(&claims, tokens(0), NOW).unwrap();
+    assert!(beyond.standings()[0].is_exceeded);
+    beyond.release();
+    assert_eq!(office.used(&shadow, NOW), 2);
+}
+
+#[test]
 fn a_grant_moves_to_another_target() {
     let office = Office::new();
     let both = of_key("both", Measure::Tokens, HOUR, 100);
@@ -198,13 +210,4 @@ fn counts_outlive_another_configuration_by_the_limits_name() {
     office.admit(&[raised], tokens(12), NOW).unwrap().settle(&tokens(12), NOW);
     assert_eq!(office.used(&of_key("a", Measure::Tokens, Window::Calendar(Unit::Day), 10), NOW), 0);
     assert_eq!(office.used(&of_key("b", Measure::Tokens, HOUR, 10), NOW), 0);
-}
-
-#[test]
-fn a_subject_that_is_forgotten_has_used_nothing() {
-    let office = Office::new();
-    let [key, team] = [of_key("a", Measure::Tokens, HOUR, 10), of_team("a", Measure::Tokens, HOUR, 10)];
-    office.admit(&[key.clone(), team.clone()], tokens(8), NOW).unwrap().settle(&tokens(8), NOW);
-    office.limiter.forget(team.subject).unwrap();
-    assert_eq!((office.used(&key, NOW), office.used(&team, NOW)), (8, 0));
 }
