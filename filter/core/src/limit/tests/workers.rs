@@ -35,7 +35,7 @@ impl World {
         let claims = [
             claim("a", Measure::Tokens, HOUR, 40, key),
             claim("b", Measure::Tokens, Window::Calendar(Unit::Day), 50, key),
-            claim("c", Measure::Concurrency, Window::Held, 3, key),
+            claim("c", Measure::Concurrency, Window::Concurrent, 3, key),
             claim("d", Measure::Tokens, Window::Rolling(Grain::Second), 30, Subject::Team("t", None)),
             claim("e", Measure::Requests, Window::Pace(60_000), 6, Subject::Global),
             shadow(&claim("f", Measure::Tokens, HOUR, 10, Subject::Global)),
