@@ -73,11 +73,10 @@ check: doctor wasm cli envoy
 	dist/envoy --mode validate --log-level warn -c envoy/standalone/envoy.yaml
 	scripts/size $(WASM_BYTES_MAX)
 
-# dist/dragoman.wasm. No wasm-opt: it takes off a sixth and no time, and not every machine has the same version of it.
+# dist/dragoman.wasm.
 wasm:
 	@scripts/doctor wasm
 	scripts/wasm build
-	scripts/size $(WASM_BYTES_MAX)
 
 # dist/dragoman. The release profile's fat LTO is for the module; the tool builds in half the time without.
 cli:

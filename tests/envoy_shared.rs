@@ -8,6 +8,8 @@
 // A test's root is a file of this folder, and its modules are not to be.
 #[path = "envoy_shared/rls.rs"]
 mod rls;
+#[path = "envoy_shared/traps.rs"]
+mod traps;
 
 use self::rls::Service;
 use dragoman::simulate::{Options, Script};

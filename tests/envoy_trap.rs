@@ -14,9 +14,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Slots, and streams under way when it happens: as many on each of the two workers.
+const WORKERS: usize = 4;
+/// Slots, and streams under way when it happens: as many on each of the workers.
 const SLOTS: usize = 8;
-const LOST: usize = SLOTS / 2;
+const LOST: usize = SLOTS / WORKERS;
 /// Longer than a lease of this module.
 const PATIENCE: Duration = Duration::from_secs(20);
 const MOST_REQUESTS: u64 = 1_000_000;
@@ -24,17 +25,13 @@ const MOST_TOKENS: u64 = 100_000_000;
 /// What each answer may have.
 const ANSWER: u64 = 60;
 
-fn scene() -> Scene {
+fn scene(limits: &Value) -> Scene {
     let complete = |config: &mut Value, _: &str| {
-        config["listen"]["concurrency"] = json!(2);
+        config["listen"]["concurrency"] = json!(WORKERS);
         config["providers"]["openai"]["timeouts"] = json!({"first_byte": "2m", "idle": "2m", "total": "5m"});
         let key = |id: &str| json!({"id": id, "sha256": dragoman::key::hash(id)});
         config["keys"] = json!([key("sk-streams"), key("sk-traffic")]);
-        config["limits"] = json!([
-            {"name": "slots", "of": "concurrency", "max": SLOTS},
-            {"name": "requests", "of": "requests", "per": "hour", "max": MOST_REQUESTS},
-            {"name": "tokens", "of": "tokens", "per": "day", "max": MOST_TOKENS},
-        ]);
+        config["limits"] = limits.clone();
     };
     Scene::start_with(Options::default(), complete, |setup| setup.module("trap.wasm"))
 }
@@ -119,12 +116,28 @@ fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) -> Duration {
     begun.elapsed()
 }
 
+/// Waits until each worker is served by a module again.
+#[track_caller]
+fn wait_until_all_answer(scene: &Scene) {
+    for place in 0..WORKERS {
+        wait_until("a worker answers", || {
+            let mut worker = scene.gateway.connect_workers().swap_remove(place);
+            worker.send(&Request::get("/v1/models").key("sk-traffic").bytes());
+            worker.head().is_ok_and(|(status, _)| status == 200)
+        });
+    }
+}
+
 #[test]
 fn counters_and_slots_outlive_a_worker_that_crashes() {
     if lacks("counters_and_slots_outlive_a_worker_that_crashes", "trap.wasm", "scripts/wasm build --trap") {
         return;
     }
-    let scene = scene();
+    let scene = scene(&json!([
+        {"name": "slots", "of": "concurrency", "max": SLOTS},
+        {"name": "requests", "of": "requests", "per": "hour", "max": MOST_REQUESTS},
+        {"name": "tokens", "of": "tokens", "per": "hour", "max": MOST_TOKENS},
+    ]));
     let (seen, stop) = (Seen::default(), AtomicBool::new(false));
     thread::scope(|scope| {
         for _ in 0..4 {
@@ -132,11 +145,10 @@ fn counters_and_slots_outlive_a_worker_that_crashes() {
         }
         let (mut lost, mut kept) = (Vec::new(), Vec::new());
         for _ in 0..LOST {
-            let mut workers = scene.gateway.connect_workers().into_iter().map(begin);
-            for of_worker in [&mut lost, &mut kept] {
-                let (connection, status) = workers.next().unwrap();
+            for (worker, connection) in scene.gateway.connect_workers().into_iter().enumerate() {
+                let (connection, status) = begin(connection);
                 assert_eq!(status, 200);
-                of_worker.push(connection);
+                if worker == 0 { &mut lost } else { &mut kept }.push(connection);
             }
         }
         let open = || Connection::open(scene.gateway.address).unwrap();
@@ -144,17 +156,11 @@ fn counters_and_slots_outlive_a_worker_that_crashes() {
         thread::sleep(Duration::from_millis(300));
 
         let mut first = scene.gateway.connect_workers().swap_remove(0);
-        first.send(&Request::get("/v1/models").key("sk-streams").header("x-trap", "1").bytes());
+        first.send(&Request::get("/v1/models").key("sk-streams").header("x-trap", "0").bytes());
         assert!(first.head().map_or(true, |(status, _)| status >= 500));
         let before = seen.served.load(Ordering::Relaxed);
-        // Both workers answer again, and the other one's streams have never stopped.
-        for place in 0..2 {
-            wait_until("a worker answers", || {
-                let mut worker = scene.gateway.connect_workers().swap_remove(place);
-                worker.send(&chat("sk-traffic", false).header("x-simulate", "status=400").bytes());
-                worker.head().is_ok_and(|(status, _)| status == 400)
-            });
-        }
+        // All workers answer again, and the others' streams have never stopped.
+        wait_until_all_answer(&scene);
         wait_until("requests go on", || seen.served.load(Ordering::Relaxed) > before + 20);
 
         // The slots of those that were lost are held for as long as their leases, and no longer.
@@ -167,7 +173,7 @@ fn counters_and_slots_outlive_a_worker_that_crashes() {
             }
             again.len() == LOST
         });
-        assert_eq!(begin(open()).1, 429, "the other worker's streams hold theirs");
+        assert_eq!(begin(open()).1, 429, "the other workers' streams hold theirs");
         stop.store(true, Ordering::Relaxed);
         drop((lost, kept, again));
     });
@@ -183,6 +189,43 @@ fn counters_and_slots_outlive_a_worker_that_crashes() {
     assert!(used >= u64::try_from(LOST).unwrap() * ANSWER && used <= requests * (reserved() + 1), "{used}");
     let reloads = scene.gateway.ask_envoy("/stats?filter=vm_reload_success");
     assert!(reloads.lines().any(|line| !line.ends_with(": 0")), "it was loaded anew: {reloads}");
+}
+
+/// What a request reserves stands at the place of each of those who share a limit, and one is written after the other.
+#[test]
+fn a_worker_that_crashes_between_two_places_leaves_the_first_reserved_and_the_second_as_it_was() {
+    let name = "a_worker_that_crashes_between_two_places_leaves_the_first_reserved_and_the_second_as_it_was";
+    if lacks(name, "trap.wasm", "scripts/wasm build --trap") {
+        return;
+    }
+    let most = 3 * WORKERS;
+    let scene = scene(&json!([
+        {"name": "slots", "of": "concurrency", "max": WORKERS},
+        {"name": "requests", "of": "requests", "per": "hour", "max": MOST_REQUESTS},
+        {"name": "tokens", "of": "tokens", "per": "hour", "max": MOST_TOKENS},
+        {"name": "all", "of": "requests", "per": "hour", "max": most, "scope": "global"},
+    ]));
+    // What a worker writes when it begins is written.
+    for mut worker in scene.gateway.connect_workers() {
+        assert_eq!(worker.ask(&chat("sk-streams", false)).status, 200);
+    }
+    for mut worker in scene.gateway.connect_workers() {
+        worker.send(&chat("sk-streams", true).header("x-trap", "1").bytes());
+        assert!(worker.head().map_or(true, |(status, _)| status >= 500));
+    }
+    assert_eq!(scene.upstream.requests().len(), WORKERS, "none of them was sent");
+    wait_until_all_answer(&scene);
+    // The key's own limits hold what they reserved: slots until their leases end, the rest until its window has passed.
+    let ask = || scene.gateway.send(&chat("sk-streams", false).header("x-simulate", "status=400"));
+    let answer = ask();
+    assert_eq!(answer.status, 429, "{}", answer.text());
+    assert!(answer.text().contains("`slots`"), "{}", answer.text());
+    wait_until("slots are free", || ask().status == 400);
+    assert_eq!(counted(&scene, "sk-streams").0, 2 * u64::try_from(WORKERS).unwrap());
+    // Everybody's knows nothing of them.
+    let statuses = (0..most).map(|_| scene.gateway.send(&chat("sk-traffic", false)).status);
+    let served = statuses.take_while(|status| *status == 200).count();
+    assert_eq!(served, most - WORKERS);
 }
 
 #[test]

@@ -12,6 +12,7 @@ use dragoman_core::{
     attempt::Attempt,
     error::{Error, Kind, Shape},
     plan::{NEXT_PROPERTY, Next, Plan, RETRY_HEADER},
+    step::HeaderEdits,
 };
 use proxy_wasm::{
     traits::{Context, HttpContext},
@@ -72,7 +73,7 @@ impl AttemptStream {
             return self.stream.reply(&plan.strand());
         }
         // Behind the router no other target can be asked from here but by an answer, and there is none.
-        let courier = match Courier::prepare(&self.stream, attempt) {
+        let courier = match Courier::prepare(&self.stream, attempt, HeaderEdits::default()) {
             Ok(courier) => courier,
             Err(next) => {
                 if next == Next::Try {

@@ -45,14 +45,14 @@ pub(crate) enum Turn {
 }
 
 impl Courier {
-    /// Makes the held request the one for the attempt's target; it can be let go.
+    /// Makes the held request the one for the attempt's target; it can be let go. `first` is changed in its head besides.
     ///
     /// # Errors
     /// What follows where the target cannot do what is asked for.
-    pub(crate) fn prepare(stream: &Stream, mut attempt: Attempt) -> Result<Self, Next> {
+    pub(crate) fn prepare(stream: &Stream, mut attempt: Attempt, first: HeaderEdits) -> Result<Self, Next> {
         let read = |length| stream.request_body(0, length);
         let Outgoing { headers, body } = attempt.outgoing(read).map_err(|error| attempt.refuse(&error, host::now()))?;
-        stream.edit_request_headers(&headers);
+        stream.edit_request_headers(&first.then(headers));
         stream.replace_request_body(&body.front(read));
         Ok(Self(State::Asking(attempt)))
     }

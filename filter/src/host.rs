@@ -6,7 +6,7 @@
 //! others panic on a header that is not UTF-8, which any client can send. What the SDK's setters return is not looked at:
 //! they succeed or panic.
 //!
-//! A header value with a control character would end the header early; it is not set.
+//! A header value with a control character would end the header early: it is not set, and what had the name is removed.
 #![expect(clippy::disallowed_methods, reason = "this is the one place where they are allowed")]
 
 use std::{
@@ -182,8 +182,12 @@ impl Stream {
         for name in &edits.remove {
             let _ = hostcalls::remove_map_value(map, name);
         }
-        for (name, value) in edits.set.iter().filter(|(_, value)| is_header_value(value)) {
-            let _ = hostcalls::set_map_value_bytes(map, name, Some(value.as_bytes()));
+        for (name, value) in &edits.set {
+            let value = is_header_value(value).then_some(value.as_bytes());
+            // Without a path or an authority Envoy has no request.
+            if value.is_some() || !name.starts_with(':') {
+                let _ = hostcalls::set_map_value_bytes(map, name, value);
+            }
         }
     }
 
@@ -303,7 +307,12 @@ impl Store for HostStore {
     }
 
     fn put(&self, key: &str, value: &[u8], version: Version) -> Result<(), Conflict> {
-        hostcalls::set_shared_data(key, Some(value), Some(version.0.get())).map_err(|_| Conflict)
+        let written = hostcalls::set_shared_data(key, Some(value), Some(version.0.get())).map_err(|_| Conflict);
+        #[cfg(feature = "trap")]
+        if written.is_ok() {
+            crate::trap::spring();
+        }
+        written
     }
 }
 

@@ -128,9 +128,8 @@ impl IngressStream {
         if plan.may_try_again() && !plan.has_body() {
             plan.keep_body(self.stream.request_body(0, self.seen));
         }
-        self.stream.edit_request_headers(&edits);
-        let head = ClientHead { all: mem::take(&mut self.head), private: edits.remove };
-        match Relay::start(&self.stream, &self.ticking, plan, head) {
+        let head = ClientHead { all: mem::take(&mut self.head), private: edits.remove.clone() };
+        match Relay::start(&self.stream, &self.ticking, plan, head, edits) {
             Ok((relay, action)) => {
                 self.attempts = Attempts::Carried(relay);
                 action
@@ -168,8 +167,8 @@ impl HttpContext for IngressStream {
     fn on_http_request_headers(&mut self, _: usize, end: bool) -> Action {
         self.head = Secret::new(self.stream.request_headers());
         #[cfg(feature = "trap")]
-        if self.head.expose().headers().get("x-trap").is_some() {
-            std::process::abort();
+        if let Some(writes) = self.head.expose().headers().text("x-trap").and_then(|writes| writes.parse().ok()) {
+            crate::trap::set(writes);
         }
         let step =
             observer::with_surroundings(|around| self.exchange.request_head(self.head.expose().headers(), end, around));

@@ -15,6 +15,8 @@ mod plans;
 mod relay;
 mod renewals;
 mod root;
+#[cfg(feature = "trap")]
+mod trap;
 mod watch;
 
 /// What the host calls first. Private, because the SDK's macro writes undocumented items.

@@ -75,17 +75,18 @@ enum State {
 }
 
 impl Relay {
-    /// Prepares the first try on the held stream.
+    /// Prepares the first try on the held stream, whose head is changed so for every try.
     pub(crate) fn start(
         stream: &Rc<Stream>,
         ticking: &Rc<Ticking>,
         plan: &Rc<Plan>,
         head: ClientHead,
+        edits: HeaderEdits,
     ) -> Result<(Rc<RefCell<Self>>, Action), Reply> {
         let now = plan.made_at();
         let Some((attempt, _)) = Attempt::next(plan, now) else { return Err(plan.verdict()) };
         let until = now.saturating_add(plan.patience(attempt.target(), now));
-        let state = match Courier::prepare(stream, attempt) {
+        let state = match Courier::prepare(stream, attempt, edits) {
             Ok(courier) => State::Carrying(courier),
             // The stream leads to this target and no other: the next ones are asked by calls, and it stays held.
             Err(Next::Try) => State::Settled,

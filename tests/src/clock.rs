@@ -6,7 +6,7 @@
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Longer than anything that must happen by itself.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -73,6 +73,19 @@ pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     while !is_so() {
         assert!(begun.elapsed() < PATIENCE, "still not: {what}");
         std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Waits for the next day of UTC where this one is about to end: what is counted by the day is then counted in one.
+///
+/// # Panics
+/// When the clock says that it is before 1970.
+pub fn clear_midnight() {
+    const DAY_SECONDS: u64 = 86_400;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time after 1970");
+    let left = Duration::from_secs(DAY_SECONDS.saturating_sub(now.as_secs() % DAY_SECONDS));
+    if left < PATIENCE {
+        std::thread::sleep(left);
     }
 }
 

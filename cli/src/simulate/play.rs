@@ -130,6 +130,8 @@ async fn perform(
             if sender.send(Ok(bytes)).await.is_err() {
                 return std::future::pending().await;
             }
+            // Not after a pause, in which who has got it may leave.
+            stage.fate.add_piece();
             flushed(stage, sender, taken_at).await;
         }
     }

@@ -7,7 +7,7 @@ use std::{
     net::SocketAddr,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Instant,
 };
@@ -57,19 +57,35 @@ pub enum Keep {
     Length,
 }
 
-/// Whether an answer was played to its end. The client's leaving first leaves it unsettled for ever.
+/// How far an answer was played. The client's leaving first leaves it unsettled for ever.
 #[derive(Clone, Debug, Default)]
-pub struct Fate(Arc<AtomicBool>);
+pub struct Fate(Arc<Played>);
+
+#[derive(Debug, Default)]
+struct Played {
+    pieces: AtomicUsize,
+    is_settled: AtomicBool,
+}
 
 impl Fate {
     /// Whether the answer was written as its script says.
     #[must_use]
     pub fn is_settled(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+        self.0.is_settled.load(Ordering::Acquire)
+    }
+
+    /// How many pieces of it were given out to be written: of a stream, its events.
+    #[must_use]
+    pub fn pieces(&self) -> usize {
+        self.0.pieces.load(Ordering::Acquire)
     }
 
     pub(super) fn settle(&self) {
-        self.0.store(true, Ordering::Release);
+        self.0.is_settled.store(true, Ordering::Release);
+    }
+
+    pub(super) fn add_piece(&self) {
+        self.0.pieces.fetch_add(1, Ordering::Release);
     }
 }
 

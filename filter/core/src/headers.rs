@@ -28,6 +28,11 @@ pub const PRIVATE_HEADERS: &[&str] = &[
     "x-forwarded-host",
     "x-forwarded-port",
     "x-goog-api-key",
+    // By these Google's servers leave something out of an answer, its tokens say, or take a request for one of another method.
+    "x-goog-fieldmask",
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
     "x-real-ip",
 ];
 
@@ -113,7 +118,13 @@ impl<'a> Headers<'a> {
 
     /// The names, but for those that are not UTF-8: no header that means anything here is called so.
     pub fn names(self) -> impl Iterator<Item = &'a str> {
-        self.iter().map(|(name, _)| name)
+        self.names_if(|_| true)
+    }
+
+    /// Those of them that are wanted. Most never are, and whether a name is text is looked at only then.
+    pub fn names_if(self, is_wanted: impl Fn(&[u8]) -> bool) -> impl Iterator<Item = &'a str> {
+        let wanted = self.pairs().map(|(name, _)| name).filter(move |name| is_wanted(name));
+        wanted.filter_map(|name| str::from_utf8(name).ok())
     }
 
     /// Names and values, with the same exception.

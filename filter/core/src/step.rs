@@ -54,6 +54,20 @@ pub struct HeaderEdits {
     pub set: Vec<(Name, String)>,
 }
 
+impl HeaderEdits {
+    /// These and then the later ones, as one: each call to the host costs, so what is set again is not removed or set before.
+    #[must_use]
+    pub fn then(self, later: Self) -> Self {
+        let Self { mut remove, mut set } = later;
+        let is_set = |name: &Name| set.iter().any(|(other, _)| other == name);
+        let earlier: Vec<_> =
+            self.set.into_iter().filter(|(name, _)| !is_set(name) && !remove.contains(name)).collect();
+        remove.extend(self.remove.into_iter().filter(|name| !is_set(name)));
+        set.extend(earlier);
+        Self { remove, set }
+    }
+}
+
 impl fmt::Debug for HeaderEdits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let set: Vec<_> = self.set.iter().map(|(name, _)| name).collect();
@@ -74,7 +88,38 @@ pub enum Chunk {
 mod tests {
     use alloc::format;
 
+    use proptest::prelude::*;
+
     use super::*;
+
+    /// A header map, as the host changes it.
+    fn apply(map: &mut Vec<(String, String)>, edits: &HeaderEdits) {
+        map.retain(|(name, _)| !edits.remove.iter().any(|gone| gone == name));
+        for (name, value) in &edits.set {
+            map.retain(|(other, _)| other != name);
+            map.push((name.clone().into_owned(), value.clone()));
+        }
+    }
+
+    fn some_edits() -> impl Strategy<Value = HeaderEdits> {
+        let name = || prop::sample::select(vec!["a", "b", "c"]).prop_map(Cow::Borrowed);
+        let set = prop::collection::vec((name(), "[xyz]"), 0..3);
+        (prop::collection::vec(name(), 0..3), set).prop_map(|(remove, set)| HeaderEdits { remove, set })
+    }
+
+    proptest! {
+        #[test]
+        fn changes_at_once_are_the_changes_one_after_the_other(first in some_edits(), later in some_edits()) {
+            let map = vec![("a".into(), "1".into()), ("b".into(), "2".into()), ("a".into(), "3".into())];
+            let (mut by_turns, mut at_once) = (map.clone(), map);
+            apply(&mut by_turns, &first);
+            apply(&mut by_turns, &later);
+            apply(&mut at_once, &first.then(later));
+            by_turns.sort();
+            at_once.sort();
+            prop_assert_eq!(by_turns, at_once);
+        }
+    }
 
     #[test]
     fn of_changes_to_a_head_the_names_are_printed_and_no_value() {

@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use super::{
     Attempt, NO_STREAM,
-    flow::{Counting, Flow, FlowBody, Length},
+    flow::{Counting, Flow, FlowBody},
 };
 use crate::{
     chat::Response,
@@ -19,7 +19,7 @@ use crate::{
     passage::{Failure as Failed, Fed, Passage},
     plan::{Cause, Failure, Next},
     step::{Chunk, HeaderEdits, Name, Reply},
-    usage::Flowed,
+    usage::Matter,
 };
 
 const NOT_JSON: &str = "sent an answer that is not valid JSON";
@@ -151,8 +151,8 @@ impl Held {
                 if begun.len() <= MAX_HELD {
                     return held(head, HeldBody::Whole(scanner, begun));
                 }
-                head.attempt.plan.note_document(begun.len());
-                decided(head).pass(Chunk::Keep, FlowBody::Whole(scanner, Counting::Chat, Length(begun.len())))
+                head.attempt.plan.note_part(&begun, Matter::Text);
+                decided(head).pass(Chunk::Keep, FlowBody::Whole(scanner, Counting::Chat))
             }
             HeldBody::Foreign(mut body, identity) => {
                 body.extend_from_slice(piece);
@@ -196,7 +196,7 @@ impl Head {
         match Whole::of(&found) {
             Whole::Answer(usage) => {
                 self.attempt.plan.note_usage(usage);
-                self.attempt.plan.note_flowed(Flowed::at_once(document.len()));
+                self.attempt.plan.note_part(document, Matter::Text);
                 self.pass(Chunk::Keep, FlowBody::Plain)
             }
             Whole::Error => {
@@ -257,7 +257,7 @@ impl Head {
             }
         };
         plan.note_usage(response.usage);
-        plan.note_flowed(Flowed::at_once(body.len()));
+        plan.note_part(body, Matter::Text);
         plan.settle(self.status, self.now);
         let body = plan.inquiry.downstream.write(&response, identity);
         let status = self.status;

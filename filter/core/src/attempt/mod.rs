@@ -11,7 +11,13 @@ mod held;
 mod limits;
 mod outgoing;
 
-use alloc::{boxed::Box, format, rc::Rc, string::String, vec::Vec};
+use alloc::{
+    boxed::Box,
+    format,
+    rc::Rc,
+    string::{String, ToString},
+    vec::Vec,
+};
 use core::time::Duration;
 
 use crate::{
@@ -114,7 +120,7 @@ impl Attempt {
                 self.dropped = tellable(&dropped);
             }
             if !edits.is_empty() || foreign.is_some() {
-                set.push((Name::Borrowed("content-length"), format!("{}", edits.length_after(length))));
+                set.push((Name::Borrowed("content-length"), edits.length_after(length).to_string()));
             }
             ("/chat/completions".into(), Change::Edited { edits, kept })
         } else {
@@ -123,7 +129,7 @@ impl Attempt {
             let version = self.upstream().version();
             let version = if account.base_url.path.ends_with(version) { "" } else { version };
             self.dropped = tellable(&dropped);
-            set.push((Name::Borrowed("content-length"), format!("{}", body.len())));
+            set.push((Name::Borrowed("content-length"), body.len().to_string()));
             set.push((Name::Borrowed("content-type"), "application/json".into()));
             set.extend(headers);
             ([version, &path].concat(), Change::Written { length, text: body })
@@ -163,14 +169,14 @@ impl Attempt {
     #[must_use]
     pub fn answer(self, status: u16, headers: Headers<'_>, end: bool, clock: &dyn Clock) -> Progress {
         let mut edits = HeaderEdits::default();
-        edits
-            .remove
-            .extend(PRIVATE.iter().filter(|name| headers.get(name).is_some()).map(|name| Name::Borrowed(*name)));
-        let forged = headers.names().filter(|name| name.starts_with("x-dragoman-") || name.starts_with("x-envoy-"));
-        edits.remove.extend(forged.map(|name| Name::Owned(name.into())));
+        let private = |name: &[u8]| PRIVATE.iter().find(|private| private.as_bytes() == name);
+        let is_forged = |name: &[u8]| name.starts_with(b"x-dragoman-") || name.starts_with(b"x-envoy-");
+        let unwanted = headers.names_if(|name| private(name).is_some() || is_forged(name));
+        let borrowed = |name: &str| private(name.as_bytes()).map(|private| Name::Borrowed(*private));
+        edits.remove.extend(unwanted.map(|name| borrowed(name).unwrap_or_else(|| Name::Owned(name.into()))));
         let is_foreign = !self.is_native();
         let provided = is_foreign.then(|| self.upstream().rate_limits(headers, clock.epoch_seconds()));
-        limits::tell(&mut edits, headers, self.plan.limit_headers(), provided.unwrap_or_default());
+        limits::tell(&mut edits, headers, &self.plan, provided.unwrap_or_default());
         let as_is = self.plan.inquiry.direct.as_ref().map(|direct| self.hold_as_is(direct, status, headers));
         let body = match as_is {
             None => self.hold(status, headers, clock),

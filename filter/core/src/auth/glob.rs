@@ -46,7 +46,7 @@ impl Glob {
     /// Whether a model is meant: the pattern is held against `provider/id` and against `id`.
     #[must_use]
     pub fn matches_model(&self, provider: &str, id: &str) -> bool {
-        self.matches(id) || self.matches(&alloc::format!("{provider}/{id}"))
+        self.matches(id) || self.matches(&[provider, "/", id].concat())
     }
 }
 

@@ -19,6 +19,7 @@ use crate::{
     route::Way,
     step::Reply,
     surface::{Endpoint, Route},
+    uri,
 };
 
 /// A request whose head is accepted, while its body comes.
@@ -120,6 +121,11 @@ pub(super) fn admit(
     if let Some(name) = route.router().filter(|name| !gateway.routing.has_router(name)) {
         return Err(refuse(Kind::NotFound, format!("There is no router `{name}` here.")));
     }
+    if method == "POST" && stripped.split('&').any(hides_tokens) {
+        let message = "`fields`, `callback` and any `alt` but `json` and `sse` are not passed on: they would take from the \
+                       answer what it tells of its tokens.";
+        return Err(refuse(Kind::InvalidRequest, message.into()));
+    }
     let media = media_type(headers).map_err(|error| error.reply(shape))?;
     let (asks, scanner) = match (route, call) {
         (_, Some(call)) => {
@@ -159,7 +165,8 @@ pub(super) fn admit(
     if announced.is_some_and(|length| length > gateway.max_body) {
         return Err(too_large(gateway.max_body).reply(shape));
     }
-    let exchange = headers.text("x-request-id").unwrap_or_default().replace('-', "");
+    let mut exchange = String::from(headers.text("x-request-id").unwrap_or_default());
+    exchange.retain(|character| character != '-');
     Ok(Reading { caller, brought, asks, query: stripped, exchange, shape, scanner, length: 0, body: Kept::default() })
 }
 
@@ -186,6 +193,17 @@ impl Media {
             Self::Other => Err(unsupported("The body must be JSON: send `Content-Type: application/json`.")),
         }
     }
+}
+
+/// Whether a pair of a query is one by which Google's servers leave something out of an answer, or write it in another format:
+/// <https://docs.cloud.google.com/apis/docs/system-parameters>. They answer in OpenAI's format, too, and not under their own names only.
+fn hides_tokens(pair: &str) -> bool {
+    let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+    uri::decode(name).is_none_or(|name| match name.trim_start_matches('$') {
+        "alt" => !matches!(value, "json" | "sse"),
+        "callback" | "fields" => true,
+        _ => false,
+    })
 }
 
 fn unsupported(message: &str) -> Error {

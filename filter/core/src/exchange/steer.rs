@@ -1,7 +1,10 @@
 //! What is changed in the head of a request that is sent on: what is the client's own is taken off, and what Envoy's router must
 //! know of the plan is put in.
 
-use alloc::{format, string::String, vec::Vec};
+use alloc::{
+    string::{String, ToString},
+    vec::Vec,
+};
 use core::time::Duration;
 
 use crate::{
@@ -18,7 +21,7 @@ const INTERNAL: &[&str] = &["x-dragoman-", "x-envoy-"];
 pub(super) fn steer(gateway: &Gateway, plan: &Plan, now: Duration, edits: &mut HeaderEdits) {
     let Some(first) = plan.first() else { return };
     let mut set = |name: &'static str, value: String| edits.set.push((Name::Borrowed(name), value));
-    let milliseconds = |duration: Duration| format!("{}", duration.as_millis());
+    let milliseconds = |duration: Duration| duration.as_millis().to_string();
     let is_flex = plan.inquiry.request.flex;
     let is_foreign = first.provider.signpost != Signpost::Property;
     let tries = if plan.mode == Mode::Native { plan.most_tries() } else { 1 };
@@ -34,7 +37,7 @@ pub(super) fn steer(gateway: &Gateway, plan: &Plan, now: Duration, edits: &mut H
     }
     // A route that somebody else wrote may well retry.
     if is_foreign || tries > 1 {
-        set("x-envoy-max-retries", format!("{}", tries.saturating_sub(1)));
+        set("x-envoy-max-retries", tries.saturating_sub(1).to_string());
     }
     if is_foreign || first_byte != gateway.default_first_byte {
         set("x-envoy-upstream-rq-per-try-timeout-ms", milliseconds(first_byte));
@@ -55,14 +58,10 @@ pub(super) const OF_FORMATS: &[&str] = &["anthropic-beta", "anthropic-version"];
 /// The removals that a request needs, for the headers that it has; `others` are those of its kind.
 pub(super) fn strip(headers: Headers<'_>, others: &[&'static str]) -> HeaderEdits {
     let mut remove: Vec<Name> = Vec::new();
-    for name in headers.names() {
-        let known = PRIVATE_HEADERS.iter().chain(others).find(|known| **known == name);
-        let is_internal = || INTERNAL.iter().any(|prefix| name.starts_with(prefix));
-        let removal = match known {
-            Some(known) => Name::Borrowed(known),
-            None if is_internal() => Name::Owned(name.into()),
-            None => continue,
-        };
+    let known = |name: &[u8]| PRIVATE_HEADERS.iter().chain(others).find(|known| known.as_bytes() == name);
+    let is_internal = |name: &[u8]| INTERNAL.iter().any(|prefix| name.starts_with(prefix.as_bytes()));
+    for name in headers.names_if(|name| known(name).is_some() || is_internal(name)) {
+        let removal = known(name.as_bytes()).map_or_else(|| Name::Owned(name.into()), |known| Name::Borrowed(known));
         if !remove.contains(&removal) {
             remove.push(removal);
         }

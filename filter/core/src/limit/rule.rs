@@ -110,11 +110,11 @@ impl Rule {
     }
 
     /// Whether it may have room for one target and none for another: it is for one of them, or counts what differs between
-    /// them, which is what answers may cost.
+    /// them, which is what answers may cost, and what providers put before a question.
     pub(super) fn tells_targets_apart(&self) -> bool {
         let differs = match self.of {
-            Measure::Tokens | Measure::OutputTokens | Measure::Spend => true,
-            Measure::InputTokens | Measure::Requests | Measure::Concurrency => false,
+            Measure::Tokens | Measure::InputTokens | Measure::OutputTokens | Measure::Spend => true,
+            Measure::Requests | Measure::Concurrency => false,
         };
         differs || self.provider.is_some() || self.model.is_some()
     }

@@ -17,13 +17,14 @@ use crate::{
     auth::Caller,
     config::{Measure, Price},
     dialect::openai_chat::Bounds,
+    direct::Cost,
     gateway::Gateway,
     host::Entropy,
-    limit::{Amounts, Asker, Claim, Grant, Refusal, Seed, Shared, headers},
+    limit::{Amounts, Asker, Claim, Grant, Refusal, Seed, Shared, Subject, headers},
     live::Observer,
     route::estimate::USUAL_OUTPUT,
     step::Reply,
-    usage::{Flowed, Usage},
+    usage::{Flowed, Matter, Usage},
 };
 
 /// See the module's documentation.
@@ -126,7 +127,7 @@ impl Allowance {
         let usual = || self.observer.usual_output(target, millis(now)).unwrap_or(USUAL_OUTPUT);
         let Bounds { max_tokens, choices } = self.estimate.output;
         let output = max_tokens.unwrap_or_else(usual).min(target.max_output_tokens.unwrap_or(u64::MAX));
-        let output = output.saturating_mul(choices.unwrap_or(1).max(1));
+        let output = output.saturating_mul(choices.unwrap_or(1));
         let usage = Usage { input: self.input(target), output, ..Usage::default() };
         self.cost(target, claims.iter(), &usage, Price::dearest)
     }
@@ -151,18 +152,15 @@ impl Allowance {
         Amounts { input_tokens: usage.input, output_tokens: usage.output, nano_usd }
     }
 
-    /// The request has used this up. Where the provider has not told, or not to the end, it is what has come of the answer.
+    /// The request has used this up. Where the provider has not told, or not to the end, it is what has come of the answer: nor is
+    /// that told which is told as nothing.
     fn settle(&self, told: Option<Usage>, is_whole: bool, now: Duration) {
         let mut hold = self.hold.borrow_mut();
         let (Some(grant), Some(target)) = (hold.grant.take(), &hold.target) else { return };
-        let usage = match told {
-            Some(usage) if is_whole => usage,
-            other => {
-                let told = other.unwrap_or_default();
-                let input = if told.input > 0 { told.input } else { self.input(target) };
-                Usage { input, output: told.output.max(hold.flowed.tokens()), ..told }
-            }
-        };
+        let told = told.unwrap_or_default();
+        let input = if told.input > 0 { told.input } else { self.input(target) };
+        let output = if is_whole && told.output > 0 { told.output } else { told.output.max(hold.flowed.tokens()) };
+        let usage = Usage { input, output, ..told };
         let cost = self.cost(target, grant.standings().iter().map(|standing| &standing.claim), &usage, |price| price);
         grant.settle(&cost, millis(now));
         hold.used = Some(cost);
@@ -234,6 +232,17 @@ impl Plan {
         allowance.gateway.limits.shared(allowance.asker()).map(|(limit, _)| limit).find(|limit| limit.name == name)
     }
 
+    /// Whether the caller alone has limits that are heeded, wherever they are counted. Not all of them have headers.
+    pub(crate) fn has_own_limits(&self) -> bool {
+        self.allowance.as_ref().is_some_and(|allowance| {
+            let hold = allowance.hold.borrow();
+            let standings = hold.grant.as_ref().map(Grant::standings).unwrap_or_default();
+            let mut shared = allowance.gateway.limits.shared(allowance.asker());
+            standings.iter().any(|standing| standing.claim.is_own && !standing.claim.rule.is_shadow)
+                || shared.any(|(_, subject)| matches!(subject, Subject::Key(_)))
+        })
+    }
+
     /// What the caller is told of its limits.
     pub(crate) fn limit_headers(&self) -> Vec<(&'static str, String)> {
         self.allowance.as_ref().map(Allowance::headers).unwrap_or_default()
@@ -244,6 +253,11 @@ impl Plan {
         self.limit_headers().into_iter().fold(reply, |reply, (name, value)| reply.with(name, value))
     }
 
+    /// Whether anything is limited.
+    pub(crate) const fn is_limited(&self) -> bool {
+        self.allowance.is_some()
+    }
+
     /// Content of the answer has come.
     pub(crate) fn note_flowed(&self, flowed: Flowed) {
         if let Some(allowance) = &self.allowance {
@@ -251,11 +265,12 @@ impl Plan {
         }
     }
 
-    /// So much of an answer has come that is one document.
-    pub(crate) fn note_document(&self, length: usize) {
-        // What is no text is long, and is not written token by token.
-        if self.inquiry.direct.as_ref().is_none_or(|direct| direct.costs().1) {
-            self.note_flowed(Flowed::at_once(length));
+    /// Another part of an answer has come that has no pieces of its own.
+    pub(crate) fn note_part(&self, part: &[u8], matter: Matter) {
+        // Of vectors nothing is written.
+        let is_written = || self.inquiry.direct.as_ref().is_none_or(|direct| direct.cost() == Cost::Both);
+        if let Some(allowance) = self.allowance.as_ref().filter(|_| is_written()) {
+            allowance.hold.borrow_mut().flowed.extend(part, matter);
         }
     }
 
@@ -322,9 +337,9 @@ impl Plan {
             return;
         };
         let usage = self.usage();
-        // An error behind content does not take that back.
+        // An error behind content does not take that back, not even one that came with it.
         let is_empty = usage.is_none() && allowance.hold.borrow().flowed == Flowed::default();
-        if (is_empty && matches!(end, Some(End::Fault(_)))) || !self.progress.borrow().may_cost() {
+        if is_empty && (matches!(end, Some(End::Fault(_))) || !self.progress.borrow().may_cost()) {
             allowance.release();
         } else {
             allowance.settle(usage, end == Some(End::Whole), now());

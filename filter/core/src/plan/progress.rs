@@ -1,7 +1,12 @@
 //! What became of a plan so far, and who is next.
 
-use alloc::{collections::VecDeque, rc::Rc, string::String, vec::Vec};
-use core::{fmt::Write as _, mem, time::Duration};
+use alloc::{
+    collections::VecDeque,
+    rc::Rc,
+    string::{String, ToString},
+    vec::Vec,
+};
+use core::{mem, time::Duration};
 
 use super::{Cause, Course, End, Failure, Next, Target, failure::symptom};
 use crate::{
@@ -310,13 +315,14 @@ impl Progress {
     }
 
     pub(super) fn attempts(&self) -> String {
-        let mut line = String::new();
+        let mut line = String::with_capacity(64);
         for Try { target, status, .. } in &self.tries {
             let comma = if line.is_empty() { "" } else { "," };
-            // Writing to a String cannot fail.
             let slash = if target.model.is_empty() { "" } else { "/" };
-            let (provider, model, status) = (&target.provider.name, &target.model, status.unwrap_or(0));
-            let _ = write!(line, "{comma}{provider}{slash}{model}={status}");
+            let status = status.unwrap_or(0).to_string();
+            for part in [comma, &target.provider.name, slash, &target.model, "=", &status] {
+                line.push_str(part);
+            }
         }
         line
     }

@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 mod bounds;
 
 pub use bounds::Bounds;
+pub(crate) use bounds::{OF_CHAT, OF_GEMINI, OF_OLLAMA, OF_RESPONSES, Terms};
 
 use super::call_id;
 use crate::{
@@ -223,7 +224,7 @@ impl ChatRequest {
             length,
             contents: Contents::of(&found, length),
             user: text(USER).and_then(|text| json::read(&json::text(text)).ok()),
-            bounds: Bounds::of(&found),
+            bounds: Bounds::of(&found, OF_CHAT),
             history: History { has_foreign_fields: found.noticed_name, has_carried_signature: found.noticed_text },
             wishes: wishes(&found, has_tools),
             model_span,

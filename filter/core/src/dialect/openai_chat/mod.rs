@@ -26,7 +26,9 @@ use crate::{
 };
 
 pub use head::{Bounds, ChatRequest, Contents, Habits, History, StreamOptions, scan as scan_request};
-pub(crate) use head::{MODEL, STREAM, checked_name, describe, is_flex, model_name};
+pub(crate) use head::{
+    MODEL, OF_CHAT, OF_GEMINI, OF_OLLAMA, OF_RESPONSES, STREAM, Terms, checked_name, describe, is_flex, model_name,
+};
 pub use history::{Pruning, prune};
 pub use response::{WANTED as WANTED_OF_ANSWER, Whole, error_body, error_status};
 pub(crate) use response::{found_error_status, read_usage};

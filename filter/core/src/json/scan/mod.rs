@@ -21,6 +21,7 @@ use number::Number;
 use text::{Inside, skip_common};
 
 pub use found::{Failure, Fault, Found, GROUPS, Marks, Member, Others};
+pub(crate) use notice::is_base64;
 
 /// Objects and arrays open at one time; a bit each in [`Scanner::kinds`].
 pub const MAX_DEPTH: u32 = 128;

@@ -119,6 +119,17 @@ fn a_fallback_costs_what_its_own_target_may() {
 }
 
 #[test]
+fn what_a_provider_adds_to_a_question_is_its_own() {
+    let desk = desk(&json!({
+        "limits": [{"name": "i", "of": "input_tokens", "per": "hour", "max": 400}],
+        "fallbacks": {"claude/c": ["openai/m"]},
+    }));
+    let asked = chat(1_200, 10).replace("openai/m", "claude/c").replacen('{', r#"{"tools":[{"name":"t"}],"#, 1);
+    // Claude is told 430 tokens about tools.
+    assert_eq!(provider(&desk.send("sk-a", &asked)), "openai/m");
+}
+
+#[test]
 fn a_fallback_that_alone_holds_a_slot_is_renewed() {
     let desk = row(&json!([limit("c", "concurrency", None, "claude/c")]));
     let sent = desk.send("sk-a", &chat(400, 10));
