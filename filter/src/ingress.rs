@@ -104,7 +104,7 @@ impl IngressStream {
                 for (property, subject) in plan.shares() {
                     host::set_property(&property, &subject);
                 }
-                self.ticking.leases.watch(&self.stream, &plan);
+                self.ticking.renewals.watch(&self.stream, &plan);
                 let action = match plan.mode {
                     Mode::Native => self.hand_over(plan, &edits),
                     Mode::Dispatch => self.carry(&plan, edits),

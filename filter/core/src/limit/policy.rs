@@ -255,7 +255,7 @@ fn amount(of: Measure, max: Decimal) -> u64 {
 
 fn window(of: Measure, per: Option<Period>) -> Window {
     match (of, per) {
-        (Measure::Concurrency, _) | (_, None) => Window::Held,
+        (Measure::Concurrency, _) | (_, None) => Window::Concurrent,
         (Measure::Requests, Some(Period::Second)) => Window::Pace(1_000),
         (Measure::Requests, Some(Period::Minute)) => Window::Pace(60_000),
         (_, Some(Period::Second)) => Window::Rolling(Grain::Second),

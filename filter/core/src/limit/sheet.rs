@@ -77,7 +77,7 @@ impl Sheet {
 
     /// The counter that a subject's use is added to; it is made where there is none.
     pub(super) fn counter_mut(&mut self, subject: Address, id: u64, bound: Bound, now: Moment) -> Option<&mut Counter> {
-        let subject = self.settle(subject, now);
+        let subject = self.home_of(subject, now);
         let tally = self.tally_mut(subject)?;
         if !tally.iter().any(|(other, _)| *other == id) {
             tally.retain(|(_, counter)| !counter.is_idle(now));
@@ -95,15 +95,15 @@ impl Sheet {
             // not stay until its lease ends.
             (*other == subject || is_shared).then_some((tally, is_shared && is_own))
         });
-        tallies.flat_map(move |(tally, only_held)| {
+        tallies.flat_map(move |(tally, only_leases)| {
             tally.iter_mut().filter_map(move |(other, counter)| {
-                (*other == id && (!only_held || matches!(counter, Counter::Held(_)))).then_some(counter)
+                (*other == id && (!only_leases || matches!(counter, Counter::Concurrent(_)))).then_some(counter)
             })
         })
     }
 
     /// Where a subject's use is added.
-    fn settle(&mut self, subject: Address, now: Moment) -> Address {
+    fn home_of(&mut self, subject: Address, now: Moment) -> Address {
         if self.tally(subject).is_some() {
             return subject;
         }

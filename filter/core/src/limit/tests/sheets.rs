@@ -45,7 +45,7 @@ fn more_subjects_than_there_is_room_for_share_a_tally_and_are_never_let_in_beyon
 fn a_slot_that_was_shared_is_free_when_its_request_ends() {
     let office = Office::new();
     let held = |claim: &Claim| {
-        let bound = Bound { window: Window::Held, max: 2 };
+        let bound = Bound { window: Window::Concurrent, max: 2 };
         let rule = Rule::new(Origin::Limit(None), "c".into(), Measure::Concurrency, bound, Kind::Rate);
         Claim { rule: Rc::new(rule), ..claim.clone() }
     };
@@ -165,7 +165,7 @@ proptest! {
         let claims = [
             claim("a", Measure::Tokens, HOUR, 100, Subject::Global),
             claim("b", Measure::Requests, Window::Pace(1_000), 100, Subject::Global),
-            claim("c", Measure::Concurrency, Window::Held, 100, Subject::Global),
+            claim("c", Measure::Concurrency, Window::Concurrent, 100, Subject::Global),
             claim("d", Measure::Tokens, Window::Calendar(Unit::Day), 100, Subject::Global),
         ];
         let (mut bytes, reserved) = desk::reserve(&[], &desk::wants(claims.to_vec(), &tokens(3)), 1, NOW).unwrap();

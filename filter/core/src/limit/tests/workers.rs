@@ -161,7 +161,7 @@ impl World {
             Window::Rolling(Grain::Second) => rolls(20, 50),
             Window::Rolling(Grain::Hour) => rolls(60 * SECOND, 60),
             Window::Calendar(Unit::Day) => at / DAY == now / DAY,
-            Window::Held => at + LEASE_MILLIS > now,
+            Window::Concurrent => at + LEASE_MILLIS > now,
             // How much of it has become free again depends on what was counted before it.
             Window::Pace(_) => at == now,
             other @ (Window::Rolling(_) | Window::Calendar(_)) => panic!("{other:?} is not among the claims"),
@@ -212,7 +212,7 @@ fn various() -> Vec<Claim> {
     [
         claim("a", Measure::Tokens, HOUR, 40, key),
         claim("b", Measure::Tokens, Window::Calendar(Unit::Day), 50, key),
-        claim("c", Measure::Concurrency, Window::Held, 3, key),
+        claim("c", Measure::Concurrency, Window::Concurrent, 3, key),
         claim("d", Measure::Tokens, Window::Rolling(Grain::Second), 30, Subject::Team("t", None)),
         claim("e", Measure::Requests, Window::Pace(60_000), 6, Subject::Global),
         shadow(&claim("f", Measure::Tokens, HOUR, 10, Subject::Global)),
