@@ -45,6 +45,7 @@ static SCENE: LazyLock<Scene> = LazyLock::new(|| {
             {"id": "of-the-file", "sha256": dragoman::key::hash("sk-known")},
             {"id": "dotted", "sha256": dragoman::key::hash("sk.with.dots")},
         ]);
+        config["teams"] = json!({"ml": {}});
         config["routing"] = json!({"chain": {"strategy": "fallback", "targets": [{"model": "openai/gpt-4o-mini"}]}});
     });
     drop(file);
@@ -274,8 +275,11 @@ fn the_claims_are_the_callers_scope() {
         "{}",
         answer.text()
     );
-    let answer = chat(&good(&json!({"route": "nowhere"})), "openai/gpt-4o");
-    assert!(openai_error(&answer, 403, "permission_error", Some("permission_denied")).contains("`nowhere`"));
+    assert_eq!(chat(&good(&json!({"org": "ml"})), "openai/gpt-4o").status, 200);
+    for name in ["route", "org"] {
+        let answer = chat(&good(&json!({name: "nowhere"})), "openai/gpt-4o");
+        assert!(openai_error(&answer, 403, "permission_error", Some("permission_denied")).contains("`nowhere`"));
+    }
 }
 
 #[test]

@@ -34,9 +34,13 @@ fn ask(gateway: Gateway<'_>) -> (Exchange<'_>, &'static str) {
 }
 
 fn answer(mut exchange: Exchange<'_>, status: &str) {
+    respond(&mut exchange, status);
+    exchange.finish();
+}
+
+fn respond(exchange: &mut Exchange<'_>, status: &str) {
     let body = if status == "200" { r#"{"id":"1","object":"chat.completion","model":"m","choices":[]}"# } else { "{}" };
     let _ = exchange.response([(":status", status), ("content-type", "application/json")], &[body]);
-    exchange.finish();
 }
 
 fn metrics(gateway: Gateway<'_>) -> Value {
@@ -83,16 +87,19 @@ fn a_target_that_failed_is_passed_over_by_all_workers_until_one_request_has_prob
 fn who_was_passed_over_stands_in_the_log_and_nothing_where_nobody_was() {
     let vm = Vm::new();
     let gateway = Gateway::load(&vm, &config());
-    let told = |exchange: &Exchange<'_>| {
-        exchange.client.filter_state("dragoman.passed_over").map(|text| String::from_utf8_lossy(&text).into_owned())
+    let told = |mut exchange: Exchange<'_>, status: &str| {
+        respond(&mut exchange, status);
+        exchange.client.finish();
+        let told = exchange.attempt.filter_state("dragoman.passed_over");
+        exchange.attempt.finish();
+        told.map(|text| String::from_utf8_lossy(&text).into_owned())
     };
     let (exchange, _) = ask(gateway);
-    assert_eq!(told(&exchange), None);
-    answer(exchange, "503");
+    assert_eq!(told(exchange, "503"), None);
     assert!(vm.log().is_empty(), "{:?}", vm.log());
     let (exchange, provider) = ask(gateway);
     assert_eq!(provider, SECOND);
-    let reason = told(&exchange).expect("a reason");
+    let reason = told(exchange, "200").expect("a reason");
     assert!(reason.starts_with("`first/m`: It failed lately and comes after the others until 2026-01-"), "{reason}");
     let lines: Vec<_> = vm.log().into_iter().filter(|line| line.message.contains(&reason)).collect();
     // Debug, as the ABI numbers it.

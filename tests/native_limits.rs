@@ -1,8 +1,8 @@
 //! Limits in the fake host: what they cost a request, and that a slot is held for as long as a stream runs and no longer.
 
-use dragoman_tests::abi::{Gateway, Headers, Outcome, Root, Stream, Vm};
+use dragoman_tests::abi::{Gateway, Headers, Outcome, Process, Root, Stream, Vm};
 use serde_json::{Value, json};
-use std::time::Duration;
+use std::{thread, time::Duration};
 
 const STREAM: &str = r#"{"messages":[{"role":"user","content":"Hi"}],"model":"openai/gpt-4o","stream":true}"#;
 const CHAT: &str = r#"{"messages":[{"role":"user","content":"Hi"}],"model":"openai/gpt-4o"}"#;
@@ -104,6 +104,23 @@ fn a_worker_that_renews_nothing_holds_a_slot_for_a_lease() {
     assert_full(ingress);
     vm.advance(LEASE + Duration::from_secs(1));
     begin(ingress).finish();
+}
+
+/// By their clocks they could not be told apart.
+#[test]
+fn workers_that_begin_at_the_same_time_have_slots_of_their_own() {
+    fn fill(process: &Process, slots: u32) {
+        let vm = Vm::in_process(process);
+        let limits = json!([{"name": "slots", "of": "concurrency", "max": 2}]);
+        let ingress = vm.root(&json!({"role": "ingress", "config": config(&limits)}).to_string());
+        if slots == 0 {
+            return assert_full(ingress);
+        }
+        let stream = begin(ingress);
+        thread::scope(|scope| scope.spawn(|| fill(process, slots - 1)).join()).expect("the rest is as it should be");
+        stream.finish();
+    }
+    fill(&Process::default(), 2);
 }
 
 /// Two looks at what is left, and two changes of it: what belongs to one caller stands in one place.

@@ -4,7 +4,7 @@ use std::{env, fmt::Write, path::Path};
 
 use dragoman_core::{
     auth::Caller,
-    config::{BaseUrl, Config, Environment, Problem, Silence, step},
+    config::{BaseUrl, Budgets, Config, Environment, Key, Limit, Problem, Router, Silence, Team, step},
     gateway::Gateway,
 };
 
@@ -50,6 +50,11 @@ pub fn summarize(path: &Path, document: &Document) -> String {
     }
     for pointer in borrowed_credentials(config) {
         let _ = writeln!(text, "  warning: {pointer}: gets the credential of the top level; write one beside it");
+    }
+    for pointer in evadable_limits(config) {
+        let why =
+            "stands in for what the file limits; a key that is bound to no environment may choose between the two";
+        let _ = writeln!(text, "  warning: {pointer}: {why}");
     }
     for (pointer, meaningless) in names_without_meaning(config) {
         let _ = writeln!(text, "  warning: {pointer}: {meaningless}");
@@ -107,6 +112,36 @@ fn borrowed_credentials(config: &Config) -> Vec<String> {
                 found.push(format!("/environments{}/providers{}/base_url", step(name), step(&other.name)));
             }
         }
+    }
+    found
+}
+
+/// What an environment limits in another way than the file does, where a request may choose the environment.
+fn evadable_limits(config: &Config) -> Vec<String> {
+    let may_choose = |key: &&Key| key.environment.is_none();
+    let tokens = config.auth.jwt.as_ref();
+    let is_open = !config.requires_keys() || tokens.is_some() || config.keys.iter().any(|key| may_choose(&key));
+    let has_members = |team: &str| {
+        let mut keys = config.keys.iter().filter(may_choose);
+        tokens.is_some_and(|jwt| jwt.claims.team.is_some()) || keys.any(|key| key.team.as_deref() == Some(team))
+    };
+    let mut found = Vec::new();
+    for Environment { name, limits, teams, routers, .. } in &config.environments {
+        let at = format!("/environments{}", step(name));
+        let is_own = |limit: &Limit| config.limits.iter().any(|other| other.name == limit.name && other.enabled);
+        let limits = limits.iter().enumerate().filter(|(_, limit)| is_open && is_own(limit));
+        found.extend(limits.map(|(place, _)| format!("{at}/limits/{place}")));
+        let has_budgets = |team: &Team| {
+            config.teams.iter().any(|other| other.name == team.name && other.budgets != Budgets::default())
+        };
+        let teams = teams.iter().filter(|team| has_members(&team.name) && has_budgets(team));
+        found.extend(teams.map(|team| format!("{at}/teams{}", step(&team.name))));
+        let is_paced = |router: &Router| {
+            let mut others = config.routers.iter().filter(|other| other.name == router.name);
+            others.any(|other| other.rate_limit.per_api_key.is_some())
+        };
+        let routers = routers.iter().filter(|router| is_open && is_paced(router));
+        found.extend(routers.map(|router| format!("{at}/routers{}", step(&router.name))));
     }
     found
 }

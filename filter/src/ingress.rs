@@ -98,17 +98,13 @@ impl IngressStream {
                 Action::Pause
             }
             Step::Forward(plan, edits) => {
-                if !plan.passed_over.is_empty() {
-                    log::debug!("request {}: {}", plan.inquiry.exchange, plan.passed_over);
-                    host::set_property(PASSED_OVER_PROPERTY, &plan.passed_over);
-                }
                 if let Some(exceeded) = plan.exceeded() {
                     log::debug!("request {}: beyond the limits in shadow {exceeded}", plan.inquiry.exchange);
                 }
                 for (property, subject) in plan.shares() {
                     host::set_property(&property, &subject);
                 }
-                self.ticking.leases.watch(&self.stream, &plan);
+                self.ticking.renewals.watch(&self.stream, &plan);
                 let action = match plan.mode {
                     Mode::Native => self.hand_over(plan, &edits),
                     Mode::Dispatch => self.carry(&plan, edits),
@@ -248,6 +244,11 @@ impl HttpContext for IngressStream {
     fn on_log(&mut self) {
         self.ticking.watch.forget(&self.stream);
         self.exchange.end(&mut ResponseHead { stream: &self.stream, headers: OnceCell::new() }, &HostClock);
+        // A fallback may have been passed over just now. Envoy writes its access log after this.
+        if let Some((id, passed_over)) = self.exchange.passed_over() {
+            log::debug!("request {}: {}", id, &*passed_over);
+            host::set_property(PASSED_OVER_PROPERTY, &passed_over);
+        }
         // The rate limit filters are told when the stream is destroyed, which is after this.
         for (property, used) in self.exchange.charges() {
             host::set_property(property, &used.to_string());

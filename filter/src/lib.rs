@@ -10,10 +10,10 @@ mod courier;
 mod host;
 mod import;
 mod ingress;
-mod leases;
 mod observer;
 mod plans;
 mod relay;
+mod renewals;
 mod root;
 #[cfg(feature = "trap")]
 mod trap;

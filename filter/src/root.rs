@@ -13,8 +13,8 @@ use crate::{
     attempt::AttemptStream,
     host,
     ingress::IngressStream,
-    leases::Leases,
     observer::{self, Tail},
+    renewals::Renewals,
     watch::Watch,
 };
 
@@ -32,7 +32,7 @@ pub(crate) struct Ticking {
     pub(crate) watch: Watch,
     pub(crate) alarms: Alarms,
     pub(crate) tail: Tail,
-    pub(crate) leases: Leases,
+    pub(crate) renewals: Renewals,
 }
 
 #[derive(Debug)]
@@ -43,8 +43,12 @@ enum Role {
 
 impl Root {
     pub(crate) fn new(id: u32) -> Self {
-        let ticking =
-            Ticking { watch: Watch::new(id), alarms: Alarms::new(id), tail: Tail::new(id), leases: Leases::new(id) };
+        let ticking = Ticking {
+            watch: Watch::new(id),
+            alarms: Alarms::new(id),
+            tail: Tail::new(id),
+            renewals: Renewals::new(id),
+        };
         Self { id, role: None, ticking: Rc::new(ticking) }
     }
 }
@@ -90,8 +94,8 @@ impl RootContext for Root {
     }
 
     fn on_tick(&mut self) {
-        let Ticking { watch, alarms, tail, leases } = &*self.ticking;
-        let needed = [watch.tick(), alarms.tick(), tail.tick(), leases.tick()];
+        let Ticking { watch, alarms, tail, renewals } = &*self.ticking;
+        let needed = [watch.tick(), alarms.tick(), tail.tick(), renewals.tick()];
         if !needed.contains(&true) {
             host::set_tick(self.id, self.id, Duration::ZERO);
         }

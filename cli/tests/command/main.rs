@@ -106,6 +106,40 @@ fn the_secret_of_tokens_is_no_business_of_the_module() {
 }
 
 #[test]
+fn limits_that_a_request_may_choose_by_its_environment_are_said() {
+    let rest = "providers: {a: {kind: ollama, base_url: 'http://a/v1'}}\n\
+        teams: {ml: {budgets: {daily_usd: 5}}, ops: {budgets: {daily_usd: 5}}, free: {}}\n\
+        routers: {r: {rate_limit: {per_api_key: {capacity: 1, refill_frequency: 1s}}}, s: {}}\n\
+        limits:\n\
+        - {name: cap, of: requests, per: minute, max: 1}\n\
+        - {name: idle, of: requests, per: minute, max: 1, enabled: false}\n\
+        environments:\n\
+        \x20 e:\n\
+        \x20   teams: {ml: {}, ops: {}, free: {}}\n\
+        \x20   routers: {r: {}, s: {}}\n\
+        \x20   limits: [{name: idle, of: concurrency, max: 1}, {name: new, of: concurrency, max: 1}, {name: cap, of: concurrency, max: 9}]\n";
+    let key = "{id: k, sha256: 2c624232cc221771294dfbb310aca000a0df6ac8b66b696d90ef06fdefb64a3a, team: ml";
+    for (keys, said) in [
+        (format!("keys: [{key}}}]\n"), &["limits/2", "teams/ml", "routers/r"][..]),
+        (format!("keys: [{key}, environment: e}}]\n"), &[]),
+        ("auth: {required: true}\n".into(), &[]),
+        (String::new(), &["limits/2", "routers/r"]),
+        (
+            "auth: {jwt: {issuer: i, jwks_file: f, claims: {team: org}}}\n".into(),
+            &["limits/2", "teams/ml", "teams/ops", "routers/r"],
+        ),
+    ] {
+        let (_folder, path) = file(&format!("{rest}{keys}"));
+        let output = dragoman(["check", &path]);
+        let summary = text(&output.stdout);
+        let warnings = summary.lines().filter(|line| line.contains("may choose"));
+        let found: Vec<_> =
+            warnings.filter_map(|line| line.split("/environments/e/").nth(1)?.split(':').next()).collect();
+        assert_eq!(found, said, "{keys}{summary}{}", text(&output.stderr));
+    }
+}
+
+#[test]
 fn an_address_of_an_environment_that_gets_the_credential_of_another_is_said() {
     let (_folder, path) = file(
         "providers:\n  a: {kind: openai, credential: {env: A}}\n  b: {kind: openai, credential: {env: A}}\n\

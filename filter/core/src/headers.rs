@@ -28,6 +28,11 @@ pub const PRIVATE_HEADERS: &[&str] = &[
     "x-forwarded-host",
     "x-forwarded-port",
     "x-goog-api-key",
+    // By these Google's servers leave something out of an answer, its tokens say, or take a request for one of another method.
+    "x-goog-fieldmask",
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
     "x-real-ip",
 ];
 

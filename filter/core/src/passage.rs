@@ -204,7 +204,7 @@ impl Lane {
             Seen::Preamble => {}
             Seen::Content => {
                 self.stage = Stage::Going;
-                self.flowed.add(frame.raw.len());
+                self.flowed.add(frame.raw);
             }
             Seen::Fault(status) => self.pass_fault(status),
             Seen::Failure(failure) => self.fail_as_told(failure),
@@ -219,7 +219,7 @@ impl Lane {
             match self.conduit.pass(Frame { raw: left }, &mut self.out) {
                 Seen::Content => {
                     self.stage = Stage::Going;
-                    self.flowed.add(left.len());
+                    self.flowed.add(left);
                 }
                 Seen::Fault(status) => self.pass_fault(status),
                 Seen::Failure(failure) => self.fail_as_told(failure),

@@ -7,15 +7,16 @@ use alloc::{format, vec::Vec};
 
 use super::{
     Attempt, Change, Outgoing,
-    flow::{Counting, FlowBody, Length},
+    flow::{Counting, FlowBody},
     held::{Head, HeldBody, Progress, whole_seconds},
 };
 use crate::{
-    direct::Request,
+    direct::{Cost, Request},
     headers::Headers,
     passage::Passage,
-    plan::{Cause, Failure},
+    plan::{Cause, End, Failure},
     step::{Chunk, HeaderEdits, Name, Reply},
+    usage::Matter,
 };
 
 const REFUSED_CREDENTIAL: &str = "refused the gateway's credential";
@@ -55,7 +56,7 @@ impl Attempt {
             400..=599 => return Start::Held(HeldBody::Refusal(Vec::new())),
             _ => return unusable("answered with a redirect or an unknown status", Cause::Unusable),
         }
-        if !direct.tells_tokens() {
+        if direct.cost() == Cost::Nothing {
             return Start::Going(FlowBody::Plain);
         }
         let content_type = headers.get("content-type").unwrap_or_default().to_ascii_lowercase();
@@ -65,11 +66,12 @@ impl Attempt {
             return Start::Held(HeldBody::Stream(Passage::new(&self.target, framing, conduit)));
         }
         Start::Going(if content_type.starts_with(b"application/json") {
-            FlowBody::Whole(format.scanner(), Counting::Own(format), Length::default())
-        } else if content_type.starts_with(b"text/html") {
+            FlowBody::Whole(format.scanner(), Counting::Own(format))
+        } else if content_type.starts_with(b"text/html") && direct.is_known() {
             FlowBody::Broken
         } else {
-            FlowBody::Plain
+            let is_data = [&b"audio/"[..], b"image/", b"video/"].iter().any(|kind| content_type.starts_with(kind));
+            FlowBody::Unread(if is_data { Matter::Data } else { Matter::Text }, End::Whole)
         })
     }
 }

@@ -5,12 +5,12 @@ use core::time::Duration;
 
 use crate::{
     dialect::{Downstream, Whole},
-    direct::Format,
+    direct::{self, Format},
     json::Scanner,
     passage::{Fed, Passage},
     plan::{End, Plan},
     step::Chunk,
-    usage::Flowed,
+    usage::{Flowed, Matter},
 };
 
 /// The rest of an answer that was let go.
@@ -27,7 +27,9 @@ pub(super) enum FlowBody {
     /// A stream after its first content.
     Stream(Passage),
     /// A whole answer too large to be held: its usage is still looked for.
-    Whole(Scanner, Counting, Length),
+    Whole(Scanner, Counting),
+    /// What cannot be read is looked at for how long it is.
+    Unread(Matter, End),
     /// Nothing is looked for any more; it passes.
     Plain,
     /// It has passed, and was an error that calls itself a success; what it stands for.
@@ -37,10 +39,6 @@ pub(super) enum FlowBody {
     /// Everything has been said; whatever else comes is dropped.
     Over,
 }
-
-/// How much has come of an answer that has no pieces of its own.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Length(pub(super) usize);
 
 /// How the tokens of a whole answer are told.
 #[derive(Debug, Clone, Copy)]
@@ -55,7 +53,11 @@ impl Flow {
     /// Whether it looks at the pieces; where not, they need not leave the host.
     #[must_use]
     pub fn looks(&self) -> bool {
-        matches!(self.body, FlowBody::Stream(_) | FlowBody::Whole(..))
+        match self.body {
+            FlowBody::Stream(_) | FlowBody::Whole(..) => true,
+            FlowBody::Unread(..) => self.plan.is_limited(),
+            FlowBody::Plain | FlowBody::Fault(_) | FlowBody::Broken | FlowBody::Over => false,
+        }
     }
 
     /// The next piece of the answer has come; `end` says that it is the last one.
@@ -63,13 +65,16 @@ impl Flow {
         match &mut self.body {
             FlowBody::Plain | FlowBody::Fault(_) | FlowBody::Broken => Chunk::Keep,
             FlowBody::Over => Chunk::Replace(Vec::new()),
-            FlowBody::Whole(scanner, _, length) => {
+            FlowBody::Unread(matter, _) => {
+                self.plan.note_part(piece, *matter);
+                Chunk::Keep
+            }
+            FlowBody::Whole(scanner, _) => {
                 // Until it tells its tokens: who leaves before that pays for what has come.
-                length.0 = length.0.saturating_add(piece.len());
-                self.plan.note_document(length.0);
-                // Too late to refuse it: an answer that turns out to be invalid passes as it is, without a count.
+                self.plan.note_part(piece, Matter::Text);
+                // Too late to refuse it: an answer that turns out to be invalid passes as it is.
                 if scanner.feed(piece).is_err() {
-                    self.body = FlowBody::Broken;
+                    self.body = self.invalid();
                 } else if end {
                     self.count_whole();
                 }
@@ -93,7 +98,12 @@ impl Flow {
         self.chunk(&[], true);
         match &self.body {
             FlowBody::Stream(passage) => passage.is_sound(),
-            FlowBody::Plain | FlowBody::Fault(_) | FlowBody::Broken | FlowBody::Whole(..) | FlowBody::Over => true,
+            FlowBody::Plain
+            | FlowBody::Unread(..)
+            | FlowBody::Fault(_)
+            | FlowBody::Broken
+            | FlowBody::Whole(..)
+            | FlowBody::Over => true,
         }
     }
 
@@ -107,6 +117,7 @@ impl Flow {
         let end = match &self.body {
             FlowBody::Stream(passage) if !passage.is_sound() => End::Broken,
             FlowBody::Stream(passage) => passage.fault().map_or(End::Whole, End::Fault),
+            FlowBody::Unread(_, end) => *end,
             FlowBody::Fault(status) => End::Fault(*status),
             FlowBody::Broken => End::Broken,
             FlowBody::Plain | FlowBody::Whole(..) | FlowBody::Over => End::Whole,
@@ -116,15 +127,15 @@ impl Flow {
 
     /// A whole answer has come to its end: what remains is its usage.
     fn count_whole(&mut self) {
-        let FlowBody::Whole(scanner, counting, _) = core::mem::replace(&mut self.body, FlowBody::Plain) else { return };
+        let FlowBody::Whole(scanner, counting) = core::mem::replace(&mut self.body, FlowBody::Plain) else { return };
         let Ok(found) = scanner.finish() else {
-            self.body = FlowBody::Broken;
+            self.body = self.invalid();
             return;
         };
         match counting {
             Counting::Own(format) => {
                 self.plan.note_usage(format.usage(&found));
-                if let Some(status) = format.fault(&found) {
+                if let Some(status) = format.fault(&found).filter(|_| self.is_known()) {
                     self.fail(status);
                 }
             }
@@ -134,6 +145,16 @@ impl Flow {
                 Whole::Other => self.body = FlowBody::Broken,
             },
         }
+    }
+
+    /// Whether it is known what an answer looks like.
+    fn is_known(&self) -> bool {
+        self.plan.inquiry.direct.as_ref().is_none_or(direct::Request::is_known)
+    }
+
+    /// What it becomes when it cannot be read.
+    fn invalid(&self) -> FlowBody {
+        FlowBody::Unread(Matter::Text, if self.is_known() { End::Broken } else { End::Whole })
     }
 
     /// What has passed was an error: nothing of an answer has come.

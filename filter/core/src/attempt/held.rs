@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use super::{
     Attempt, NO_STREAM,
-    flow::{Counting, Flow, FlowBody, Length},
+    flow::{Counting, Flow, FlowBody},
 };
 use crate::{
     chat::Response,
@@ -16,7 +16,7 @@ use crate::{
     passage::{Failure as Failed, Fed, Passage},
     plan::{Cause, Failure, Next},
     step::{Chunk, HeaderEdits, Name, Reply},
-    usage::Flowed,
+    usage::Matter,
 };
 
 const NOT_JSON: &str = "sent an answer that is not valid JSON";
@@ -148,9 +148,9 @@ impl Held {
                 if begun.len() <= MAX_HELD {
                     return held(head, HeldBody::Whole(scanner, begun));
                 }
-                head.attempt.plan.note_document(begun.len());
+                head.attempt.plan.note_part(&begun, Matter::Text);
                 let format = head.attempt.plan.inquiry.downstream;
-                decided(head).pass(Chunk::Keep, FlowBody::Whole(scanner, Counting::Chat(format), Length(begun.len())))
+                decided(head).pass(Chunk::Keep, FlowBody::Whole(scanner, Counting::Chat(format)))
             }
             HeldBody::Foreign(mut body, identity) => {
                 body.extend_from_slice(piece);
@@ -194,7 +194,7 @@ impl Head {
         match self.attempt.plan.inquiry.downstream.whole(&found) {
             Whole::Answer(usage) => {
                 self.attempt.plan.note_usage(usage);
-                self.attempt.plan.note_flowed(Flowed::at_once(document.len()));
+                self.attempt.plan.note_part(document, Matter::Text);
                 self.pass(Chunk::Keep, FlowBody::Plain)
             }
             Whole::Error(status) => self.fail(status, status, document.to_vec(), Cause::Stated),
@@ -252,7 +252,7 @@ impl Head {
             }
         };
         plan.note_usage(response.usage);
-        plan.note_flowed(Flowed::at_once(body.len()));
+        plan.note_part(body, Matter::Text);
         plan.settle(self.status, self.now);
         let body = plan.inquiry.downstream.write(&response, identity);
         let status = self.status;

@@ -1,9 +1,10 @@
-//! What an answer tells of limits: the caller's own, else the provider's.
+//! What an answer tells of limits: those of a caller that has its own, else the provider's.
 
 use alloc::{string::String, vec::Vec};
 
 use crate::{
     headers::Headers,
+    plan::Plan,
     step::{HeaderEdits, Name},
 };
 
@@ -16,13 +17,8 @@ const UPSTREAM: [(&str, &str); 2] = [
 ];
 
 /// Puts them among the changes of an answer's head; `provided` are the provider's where they have other names there.
-pub(super) fn tell(
-    edits: &mut HeaderEdits,
-    headers: Headers<'_>,
-    own: Vec<(&'static str, String)>,
-    provided: Vec<(Name, String)>,
-) {
-    if own.iter().any(|(name, _)| name.starts_with(PREFIX)) {
+pub(super) fn tell(edits: &mut HeaderEdits, headers: Headers<'_>, plan: &Plan, provided: Vec<(Name, String)>) {
+    if plan.has_own_limits() {
         let names = headers.names_if(|name| name.starts_with(PREFIX.as_bytes()));
         edits.remove.extend(names.map(|name| Name::Owned(name.into())));
         for (name, told) in UPSTREAM {
@@ -34,5 +30,5 @@ pub(super) fn tell(
     } else {
         edits.set.extend(provided);
     }
-    edits.set.extend(own.into_iter().map(|(name, value)| (Name::Borrowed(name), value)));
+    edits.set.extend(plan.limit_headers().into_iter().map(|(name, value)| (Name::Borrowed(name), value)));
 }

@@ -181,7 +181,7 @@ impl Attempt {
         edits.remove.extend(unwanted.map(|name| borrowed(name).unwrap_or_else(|| Name::Owned(name.into()))));
         let is_foreign = !self.is_native();
         let provided = is_foreign.then(|| self.upstream().rate_limits(headers, clock.epoch_seconds()));
-        limits::tell(&mut edits, headers, self.plan.limit_headers(), provided.unwrap_or_default());
+        limits::tell(&mut edits, headers, &self.plan, provided.unwrap_or_default());
         let as_is = self.plan.inquiry.direct.as_ref().map(|direct| self.hold_as_is(direct, status, headers));
         let body = match as_is {
             None => self.hold(status, headers, clock),

@@ -7,9 +7,10 @@ use serde_json::value::RawValue;
 
 use super::{
     fields::{Fields, Nested, Section},
-    form::{Flag, Form, Whole, Writer},
+    form::{Flag, Form, Writer},
+    limit::NOT_WHOLE,
     node::Node,
-    number::{Decimal, USD},
+    number::{AMOUNT, Decimal, USD},
     reader::Reader,
     reference::{Reference, Shape},
 };
@@ -22,9 +23,9 @@ pub struct Budgets {
     /// Tokens in any hour.
     pub hourly: Option<HourlyBudgets>,
     /// Money in a day.
-    pub daily_usd: Option<Decimal>,
+    pub daily_usd: Option<Ceiling>,
     /// Money in a month.
-    pub monthly_usd: Option<Decimal>,
+    pub monthly_usd: Option<Ceiling>,
 }
 
 /// Tokens in any hour, each kind on its own.
@@ -43,13 +44,15 @@ pub struct HourlyBudgets {
 /// A greatest value with a switch of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ceiling {
-    /// The value.
-    pub max: u64,
+    /// The value: whole unless it is money.
+    pub max: Decimal,
     /// Whether it holds.
     pub enabled: bool,
 }
 
-const TOKENS: Whole<u64> = Whole { min: 0, max: u64::MAX };
+const TOKENS: CeilingForm = CeilingForm { is_money: false };
+
+const MONEY: CeilingForm = CeilingForm { is_money: true };
 
 impl Section for Budgets {
     const NAME: &'static str = "budgets";
@@ -59,7 +62,7 @@ impl Section for Budgets {
         Self {
             daily_tokens: fields.optional(
                 "daily_tokens",
-                &CeilingForm,
+                &TOKENS,
                 |budgets| budgets.daily_tokens.as_ref(),
                 "Tokens in a day.",
             ),
@@ -69,12 +72,12 @@ impl Section for Budgets {
                 |budgets| budgets.hourly.as_ref(),
                 "Tokens in any hour; the request that asks counts.",
             ),
-            daily_usd: fields.optional("daily_usd", &USD, |budgets| budgets.daily_usd.as_ref(), "Money in a day."),
+            daily_usd: fields.optional("daily_usd", &MONEY, |budgets| budgets.daily_usd.as_ref(), "USD in a day."),
             monthly_usd: fields.optional(
                 "monthly_usd",
-                &USD,
+                &MONEY,
                 |budgets| budgets.monthly_usd.as_ref(),
-                "Money in a month.",
+                "USD in a month.",
             ),
         }
     }
@@ -87,9 +90,9 @@ impl Section for HourlyBudgets {
     fn declare<F: Fields<Self>>(fields: &mut F) -> Self {
         Self {
             enabled: fields.defaulted("enabled", &Flag, true, |hourly| &hourly.enabled, "The switch of all of them."),
-            total: fields.optional("total", &CeilingForm, |hourly| hourly.total.as_ref(), "Input and output together."),
-            input: fields.optional("input", &CeilingForm, |hourly| hourly.input.as_ref(), "Input."),
-            output: fields.optional("output", &CeilingForm, |hourly| hourly.output.as_ref(), "Output."),
+            total: fields.optional("total", &TOKENS, |hourly| hourly.total.as_ref(), "Input and output together."),
+            input: fields.optional("input", &TOKENS, |hourly| hourly.input.as_ref(), "Input."),
+            output: fields.optional("output", &TOKENS, |hourly| hourly.output.as_ref(), "Output."),
         }
     }
 }
@@ -100,22 +103,32 @@ impl Section for Ceiling {
 
     fn declare<F: Fields<Self>>(fields: &mut F) -> Self {
         Self {
-            max: fields.required("max", &TOKENS, |ceiling| &ceiling.max, "The greatest value."),
+            max: fields.required("max", &AMOUNT, |ceiling| &ceiling.max, "The greatest value; tokens are whole."),
             enabled: fields.defaulted("enabled", &Flag, true, |ceiling| &ceiling.enabled, "Whether it holds."),
         }
     }
 }
 
-struct CeilingForm;
+/// As many as a [`Decimal`] can be.
+const MOST_TOKENS: u64 = u64::MAX / 1_000_000_000;
+
+/// One form for both, because what reads a section is large.
+struct CeilingForm {
+    is_money: bool,
+}
 
 impl Form for CeilingForm {
     type Value = Ceiling;
 
     fn read(&self, raw: &RawValue, reader: &mut Reader) -> Option<Ceiling> {
-        match Node::open(raw) {
-            Some(Node::Object(_)) => Nested::new().read(raw, reader),
-            _ => TOKENS.read(raw, reader).map(|max| Ceiling { max, enabled: true }),
+        let (ceiling, pointer) = match Node::open(raw) {
+            Some(Node::Object(_)) => (Nested::new().read(raw, reader)?, "/max"),
+            _ => (AMOUNT.read(raw, reader).map(|max| Ceiling { max, enabled: true })?, ""),
+        };
+        if !self.is_money && ceiling.max.whole().is_none() {
+            reader.report_under(pointer, NOT_WHOLE);
         }
+        Some(ceiling)
     }
 
     fn write(&self, value: &Ceiling, out: &mut Writer) {
@@ -124,10 +137,11 @@ impl Form for CeilingForm {
 
     fn shape(&self, reference: &mut Reference) -> Shape {
         let section = Nested::<Ceiling>::new().shape(reference);
-        Shape::Either([TOKENS.shape(reference), section].into())
+        let bare = if self.is_money { USD.shape(reference) } else { Shape::Whole { min: 0, max: MOST_TOKENS } };
+        Shape::Either([bare, section].into())
     }
 
     fn stand_in(&self) -> Ceiling {
-        Ceiling { max: 0, enabled: true }
+        Ceiling { max: AMOUNT.stand_in(), enabled: true }
     }
 }

@@ -149,6 +149,9 @@ const PERIOD: Choice<Period> = Choice {
 /// The greatest limit of what is under way at one time: each of those is remembered.
 pub(crate) const MOST_AT_ONCE: u64 = 4_096;
 
+/// What is wrong with a part of a token.
+pub(super) const NOT_WHOLE: &str = "is not whole, and only money can be parted";
+
 const ON_ERROR: Choice<OnError> = Choice { first: ("allow", OnError::Allow), rest: &[("deny", OnError::Deny)] };
 
 const SCOPE: Parsed<Scope> = Parsed {
@@ -219,7 +222,7 @@ impl Section for Limit {
             (_, None) => {}
         }
         if limit.of != Measure::Spend && limit.max.whole().is_none() && is_known && fields.is_sound("/max") {
-            fields.report("/max", "is not whole, and only money can be parted");
+            fields.report("/max", NOT_WHOLE);
         }
         limit
     }

@@ -13,6 +13,7 @@ mod endpoint;
 mod environment;
 mod fields;
 mod form;
+mod jwt;
 mod key;
 mod limit;
 mod listen;
@@ -50,12 +51,13 @@ pub(crate) use self::{
     time::{parse_date, print_millis},
 };
 pub use self::{
-    auth::{Admin, AdminKey, Algorithm, Console, ConsoleUser, Jwt, JwtClaims, JwtKeys, JwtScopes, Role},
+    auth::{Admin, AdminKey, Console, ConsoleUser, Role},
     auto::{Auto, Levels, TaskRoutes},
     budget::{Budgets, Ceiling, HourlyBudgets},
     catalogue::{Catalogue, Model, Price},
     endpoint::Endpoint,
     environment::{Environment, ProviderOverride},
+    jwt::{Algorithm, Jwt, JwtClaims, JwtKeys, JwtScopes},
     key::{ANONYMOUS, Byok, KeyRouting, Team},
     limit::{Limit, LimitTarget, LimitsBackend, Measure, OnError, Period, RatelimitService, Scope},
     listen::Cors,

@@ -10,11 +10,12 @@ use alloc::{string::String, vec::Vec};
 use core::{net::SocketAddr, time::Duration};
 
 use super::{
-    auth::{Admin, Console, Jwt},
+    auth::{Admin, Console},
     auto::Auto,
     budget::Budgets,
     catalogue::{Catalogue, Model},
     environment::Environment,
+    jwt::Jwt,
     key::{Byok, KeyRouting, Team},
     limit::{Limit, LimitsBackend},
     listen::Cors,

@@ -12,6 +12,7 @@ use crate::{
         Upstream,
         anthropic::{self, Anthropic},
         gemini::{self, Gemini},
+        head::{OF_CHAT, OF_GEMINI, OF_OLLAMA, OF_RESPONSES, Terms},
         ollama::{self, Ollama},
         openai_chat::{self, OpenAiChat},
     },
@@ -120,6 +121,16 @@ impl Format {
     /// Its name.
     pub(super) fn name(&self) -> &'static str {
         self.upstream.name()
+    }
+
+    /// Which members of a request on this path say how long its answer may be.
+    pub(super) fn terms(&self, path: &str) -> Terms {
+        match self.shape {
+            Shape::OpenAi if path.contains("responses") => OF_RESPONSES,
+            Shape::OpenAi | Shape::Anthropic => OF_CHAT,
+            Shape::Gemini => OF_GEMINI,
+            Shape::Ollama => OF_OLLAMA,
+        }
     }
 
     /// How an answer of this media type is cut into frames, where it is a stream of this format.

@@ -16,7 +16,10 @@ mod typed;
 
 use alloc::{borrow::ToOwned, rc::Rc, string::String};
 
-pub(crate) use self::{format::Format, request::Request};
+pub(crate) use self::{
+    format::Format,
+    request::{Cost, Request},
+};
 use self::{
     format::{ANTHROPIC, CHAT, COMPLETIONS, GEMINI, OLLAMA, OPENAI},
     place::{MODELS, Place},
@@ -45,8 +48,10 @@ pub(crate) struct Call {
     path: String,
     place: Place,
     query: String,
-    /// Whether its answer can tell tokens that nobody else has counted.
-    tells_tokens: bool,
+    /// Whether something is generated, as far as the method says it.
+    is_posted: bool,
+    /// Whether it is known what its answer looks like.
+    is_known: bool,
 }
 
 impl Call {
@@ -77,7 +82,7 @@ impl Call {
         });
         // Also where the model is none of the catalogue's: a tuned one.
         let has_verb = is_gemini && Place::has_verb(path);
-        let tells_tokens = method == "POST" && (place != Place::Nowhere || has_verb || is_known(called));
+        let is_known = place != Place::Nowhere || has_verb || is_known(called);
         Self {
             provider: Rc::clone(provider),
             format,
@@ -85,7 +90,8 @@ impl Call {
             path: path.into(),
             place,
             query,
-            tells_tokens,
+            is_posted: method == "POST",
+            is_known,
         }
     }
 
@@ -173,7 +179,7 @@ impl Call {
         let flex = is_flex(&found);
         // Of a form nothing is text.
         let contents = Contents::of(&found, if is_known { length } else { 0 });
-        let bounds = Bounds::of(&found);
+        let bounds = Bounds::of(&found, self.format.terms(&self.path));
         let asked = if self.is_asked_for_tokens() { found } else { Found::default() };
         let mut request = SCHEME.read(Ok(asked), length)?;
         (request.stream, request.flex) = (is_stream, flex);

@@ -23,11 +23,22 @@ use crate::{
     surface::{has_escaped_slash, is_version},
 };
 
-/// What a path ends in that generates nothing and is not billed.
-const FREE: &[&str] = &["count_tokens", "countTokens", "input_tokens", "moderations", "show"];
+/// What a path ends in that generates nothing and is not billed. Any other may, whatever it is called: a provider that does not mind
+/// how a path is spelled answers one that is not known here.
+const FREE: &[&str] = &["cancel", "count_tokens", "countTokens", "input_tokens", "moderations", "pull", "push", "show"];
 
 /// What it ends in where tokens are read, and none are written.
 const WITHOUT_TEXT: &[&str] = &["batchEmbedContents", "embed", "embedContent", "embeddings", "rerank"];
+
+/// Which tokens of a request cost something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cost {
+    Nothing,
+    /// Its own.
+    Input,
+    /// Its own, and those of its answer.
+    Both,
+}
 
 /// See the module's documentation.
 #[derive(Debug)]
@@ -178,19 +189,24 @@ impl Request {
         self.call.format
     }
 
-    /// Which of its tokens cost something: its own, and those of its answer.
-    pub(crate) fn costs(&self) -> (bool, bool) {
-        let Call { path, place, tells_tokens, .. } = &self.call;
+    /// Which of its tokens cost something.
+    pub(crate) fn cost(&self) -> Cost {
+        let Call { path, place, is_posted, .. } = &self.call;
         // Not anywhere in it: the caller chooses the model's name.
         let said = if let Place::Path(_, verb) = place { verb } else { path };
         let word = said.rsplit(['/', ':']).next().unwrap_or_default();
-        let costs = *tells_tokens && !FREE.contains(&word);
-        (costs, costs && !WITHOUT_TEXT.contains(&word))
+        if !is_posted || FREE.contains(&word) {
+            Cost::Nothing
+        } else if WITHOUT_TEXT.contains(&word) {
+            Cost::Input
+        } else {
+            Cost::Both
+        }
     }
 
-    /// Whether its answer can tell tokens that nobody else has counted.
-    pub(crate) const fn tells_tokens(&self) -> bool {
-        self.call.tells_tokens
+    /// Whether it is known what its answer looks like.
+    pub(crate) const fn is_known(&self) -> bool {
+        self.call.is_known
     }
 
     /// How an answer of this media type is cut into frames and what looks at them on their way, where it is a stream. One of

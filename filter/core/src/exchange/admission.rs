@@ -7,7 +7,7 @@ use super::{
     listing::{Listing, live_metrics, models, ready},
 };
 use crate::{
-    auth::{Caller, Credential},
+    auth::{Caller, Credential, Key},
     body::Kept,
     dialect::Downstream,
     direct,
@@ -19,6 +19,7 @@ use crate::{
     route::Way,
     step::Reply,
     surface::{Endpoint, Route},
+    uri,
 };
 
 /// A request whose head is accepted, while its body comes.
@@ -114,14 +115,16 @@ pub(super) fn admit(
     let asked = call.as_ref().map(|call| &**call.provider());
     let brought = caller.and_then(|caller| bring(gateway, caller, headers, asked));
     let (caller, brought) = brought.map_err(|error| error.reply(shape))?;
-    if let Some(name) = caller.key().and_then(|key| key.routing.as_deref())
-        && !gateway.routing.has_named(name)
-    {
-        let message = format!("The token names the routing configuration `{name}`, and there is none.");
-        return Err(refuse(Kind::PermissionDenied, message));
+    if let Some((what, name)) = caller.key().and_then(|key| astray(gateway, key)) {
+        return Err(refuse(Kind::PermissionDenied, format!("The token names the {what} `{name}`, and there is none.")));
     }
     if let Some(name) = route.router().filter(|name| !gateway.routing.has_router(name)) {
         return Err(refuse(Kind::NotFound, format!("There is no router `{name}` here.")));
+    }
+    if method == "POST" && stripped.split('&').any(hides_tokens) {
+        let message = "`fields`, `callback` and any `alt` but `json` and `sse` are not passed on: they would take from the \
+                       answer what it tells of its tokens.";
+        return Err(refuse(Kind::InvalidRequest, message.into()));
     }
     let media = media_type(headers).map_err(|error| error.reply(shape))?;
     let (asks, scanner) = match (route, call) {
@@ -173,6 +176,15 @@ fn chat(route: Route<'_>) -> Option<(OwnWay, Endpoint, &'static dyn Downstream)>
     Some((way, endpoint, endpoint.format()?))
 }
 
+/// What a token names that the file does not have. Of keys the file itself is refused.
+fn astray<'k>(gateway: &Gateway, key: &'k Key) -> Option<(&'static str, &'k str)> {
+    let routing = key.routing.as_deref().filter(|name| !gateway.routing.has_named(name));
+    // It would be without the team's budget.
+    let is_missing = |name: &&str| !gateway.limits.has_team(name, gateway.environment.as_deref());
+    let team = || key.team.as_deref().filter(is_missing);
+    routing.map(|name| ("routing configuration", name)).or_else(|| Some(("team", team()?)))
+}
+
 /// What a body says that it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Media {
@@ -187,6 +199,17 @@ impl Media {
             Self::Other => Err(unsupported("The body must be JSON: send `Content-Type: application/json`.")),
         }
     }
+}
+
+/// Whether a pair of a query is one by which Google's servers leave something out of an answer, or write it in another format:
+/// <https://docs.cloud.google.com/apis/docs/system-parameters>. They answer in OpenAI's format, too, and not under their own names only.
+fn hides_tokens(pair: &str) -> bool {
+    let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+    uri::decode(name).is_none_or(|name| match name.strip_prefix('$').unwrap_or(&name) {
+        "alt" => !matches!(value, "json" | "sse"),
+        "callback" | "fields" => true,
+        _ => false,
+    })
 }
 
 fn unsupported(message: &str) -> Error {

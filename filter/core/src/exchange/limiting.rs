@@ -7,7 +7,7 @@ use crate::{
     auth::Caller,
     config::Measure,
     dialect::head::Bounds,
-    direct,
+    direct::{self, Cost},
     error::{Error, Kind, Shape},
     gateway::Gateway,
     host::Surroundings,
@@ -48,7 +48,7 @@ pub(super) fn told(gateway: &Gateway, (caller, router): (&Caller, Option<&str>),
     let mut claims = gateway.limits.claims(seed, asker, "", "");
     claims.retain(Claim::is_told);
     let standings = around.observer.limiter().standings(claims, around.clock.epoch_millis());
-    headers(&standings, gateway.limits.soft)
+    headers(&standings, gateway.limits.soft, None)
 }
 
 /// An answer that says these, too.
@@ -84,10 +84,10 @@ fn expected(plan: &Plan) -> Estimate {
     let input_tokens = estimate::tokens(request.contents.text_length, request.contents.images);
     let nothing = Bounds { max_tokens: Some(0), choices: None };
     let all = Estimate { input_tokens, has_tools: request.contents.has_tools, output: request.bounds };
-    match plan.inquiry.direct.as_ref().map(direct::Request::costs) {
-        None | Some((true, true)) => all,
-        Some((true, false)) => Estimate { output: nothing, ..all },
-        Some((false, _)) => Estimate { input_tokens: 0, has_tools: false, output: nothing },
+    match plan.inquiry.direct.as_ref().map(direct::Request::cost) {
+        None | Some(Cost::Both) => all,
+        Some(Cost::Input) => Estimate { output: nothing, ..all },
+        Some(Cost::Nothing) => Estimate { input_tokens: 0, has_tools: false, output: nothing },
     }
 }
 
@@ -120,7 +120,7 @@ pub(super) fn denied(
 fn deny(denied: &Denied, gateway: &Gateway) -> Refused {
     let Denied { rule, retry_after_millis, standings } = denied;
     let seconds = retry_after_millis.map(|millis| millis.div_ceil(1_000).max(1));
-    let mut headers = headers(standings, gateway.limits.soft);
+    let mut headers = headers(standings, gateway.limits.soft, Some(rule));
     if let Some(seconds) = seconds {
         headers.push(("retry-after", format!("{seconds}")));
     }

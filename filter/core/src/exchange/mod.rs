@@ -14,7 +14,7 @@ mod planning;
 mod steer;
 
 use alloc::{boxed::Box, rc::Rc, vec::Vec};
-use core::mem;
+use core::{cell::Ref, mem};
 
 pub use self::{
     admission::too_large,
@@ -165,6 +165,13 @@ impl Exchange {
             },
             State::Fresh | State::Settled => Arrival::Judged,
         }
+    }
+
+    /// Who was not asked, or only after others, and why, and the id of the exchange; known when the stream is over.
+    #[must_use]
+    pub fn passed_over(&self) -> Option<(&str, Ref<'_, str>)> {
+        let State::Forwarded(plan) = &self.state else { return None };
+        Some((&*plan.inquiry.exchange, plan.passed_over())).filter(|(_, told)| !told.is_empty())
     }
 
     /// What limits that a service counts are to be told, by property; known when the stream is over.

@@ -14,6 +14,7 @@ mod text;
 pub use document::read;
 pub use number::Number;
 pub use object::members;
+pub(crate) use scan::is_base64;
 pub use scan::{Failure, Fault, Found, GROUPS, MAX_DEPTH, Marks, Member, Others, Scanner, Tools};
 pub use splice::{Edit, Edits};
 pub use text::{Str, text};

@@ -5,11 +5,10 @@
 use alloc::vec::Vec;
 
 use super::{
-    measure::{Full, Moment},
+    measure::{Full, Moment, Window},
     report::Standing,
     rule::{Amounts, Claim},
     sheet::Sheet,
-    subject::Address,
 };
 
 /// Something that is to be reserved.
@@ -21,7 +20,7 @@ pub(super) struct Want {
 
 /// Something that was reserved. Where a request goes on to a target that may cost more, a claim has several.
 #[derive(Debug, Clone)]
-pub(super) struct Held {
+pub(super) struct Reservation {
     pub(super) claim: Claim,
     pub(super) amount: u64,
     pub(super) at: Moment,
@@ -30,7 +29,7 @@ pub(super) struct Held {
 /// What was reserved at one place, and what is left.
 #[derive(Debug, Default)]
 pub(super) struct Reserved {
-    pub(super) held: Vec<Held>,
+    pub(super) held: Vec<Reservation>,
     pub(super) standings: Vec<Standing>,
 }
 
@@ -67,9 +66,12 @@ pub(super) fn reserve(
         let (rule, amount) = (&claim.rule, *amount);
         let is_exceeded = rule.is_shadow && check(&sheet, want, now).is_err();
         let Some(counter) = sheet.counter_mut(claim.subject, rule.id, rule.bound, now) else { continue };
-        counter.add(amount, rule.bound.max, lease, now);
+        // A pace that nobody heeds says what one that is heeded would, which takes no more when it is full.
+        if !(is_exceeded && matches!(rule.bound.window, Window::Pace(_))) {
+            counter.add(amount, rule.bound.max, lease, now);
+            reserved.held.push(Reservation { claim: claim.clone(), amount, at: now });
+        }
         let (used, reset_millis) = (counter.used(now), counter.reset_millis(now));
-        reserved.held.push(Held { claim: claim.clone(), amount, at: now });
         reserved.standings.push(Standing { claim: claim.clone(), used, reset_millis, is_exceeded });
     }
     Ok((sheet.write(), reserved))
@@ -87,18 +89,11 @@ pub(super) fn look(bytes: &[u8], claims: &[Claim], wall_millis: u64) -> Vec<Stan
     claims.iter().map(standing).collect()
 }
 
-/// Forgets a subject.
-pub(super) fn forget(bytes: &[u8], subject: Address) -> Vec<u8> {
-    let mut sheet = Sheet::read(bytes);
-    sheet.forget(subject);
-    sheet.write()
-}
-
 /// Takes back what was reserved. As of the last moment that was seen: who drops a grant has no clock.
-pub(super) fn give_back(bytes: &[u8], held: &[Held], lease: u64) -> Vec<u8> {
+pub(super) fn give_back(bytes: &[u8], held: &[Reservation], lease: u64) -> Vec<u8> {
     let mut sheet = Sheet::read(bytes);
     let now = sheet.latest();
-    for Held { claim, amount, at } in held {
+    for Reservation { claim, amount, at } in held {
         for counter in sheet.counters(claim.subject, claim.rule.id) {
             counter.take_back(*amount, lease, *at, now);
         }
@@ -108,10 +103,10 @@ pub(super) fn give_back(bytes: &[u8], held: &[Held], lease: u64) -> Vec<u8> {
 
 /// Puts what a request did cost in the place of what was reserved. What was used beyond it is counted now: it was not used
 /// before.
-pub(super) fn settle(bytes: &[u8], held: &[Held], actual: &Amounts, lease: u64, wall_millis: u64) -> Vec<u8> {
+pub(super) fn settle(bytes: &[u8], held: &[Reservation], actual: &Amounts, lease: u64, wall_millis: u64) -> Vec<u8> {
     let mut sheet = Sheet::read(bytes);
     let now = sheet.advance(wall_millis);
-    for (place, Held { claim, amount, at }) in held.iter().enumerate() {
+    for (place, Reservation { claim, amount, at }) in held.iter().enumerate() {
         let rule = &claim.rule;
         let (before, others) = held.split_at(place);
         let before = before.iter().filter(|held| held.claim == *claim);
@@ -135,10 +130,10 @@ pub(super) fn settle(bytes: &[u8], held: &[Held], actual: &Amounts, lease: u64, 
 }
 
 /// Renews the lease of what is under way.
-pub(super) fn renew(bytes: &[u8], held: &[Held], lease: u64, wall_millis: u64) -> Vec<u8> {
+pub(super) fn renew(bytes: &[u8], held: &[Reservation], lease: u64, wall_millis: u64) -> Vec<u8> {
     let mut sheet = Sheet::read(bytes);
     let now = sheet.advance(wall_millis);
-    for Held { claim, amount, .. } in held {
+    for Reservation { claim, amount, .. } in held {
         let rule = &claim.rule;
         if let Some(counter) = sheet.counter_mut(claim.subject, rule.id, rule.bound, now) {
             counter.add(*amount, rule.bound.max, lease, now);

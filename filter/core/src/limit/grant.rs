@@ -16,7 +16,7 @@ use crate::{
 };
 
 use super::{
-    desk::{self, Held, Reserved, Want, wants},
+    desk::{self, Reservation, Reserved, Want, wants},
     measure::{Full, LEASE_MILLIS},
     report::Standing,
     rule::{Amounts, Claim, Rule},
@@ -35,7 +35,7 @@ pub struct Grant {
     limiter: Limiter,
     /// By which what is under way is known.
     lease: u64,
-    held: Vec<Held>,
+    held: Vec<Reservation>,
     standings: Vec<Standing>,
     renewed_at_millis: u64,
 }
@@ -116,14 +116,6 @@ impl Limiter {
         by_place(claims, |claim| claim.subject).into_iter().flat_map(read).collect()
     }
 
-    /// Forgets all that a subject has used.
-    ///
-    /// # Errors
-    /// The host refuses: nothing was changed.
-    pub fn forget(&self, subject: Address) -> Result<(), Conflict> {
-        update_at(&*self.store, &key(subject.place()), |bytes| (desk::forget(bytes, subject), ()))
-    }
-
     fn draft(&self, wants: Vec<Want>, lease: u64, now_millis: u64) -> Result<Vec<Draft>, Denied> {
         let (mut drafts, mut refusals, mut refused) = (Vec::new(), Vec::new(), Vec::new());
         for (place, wants) in by_place(wants, |want| want.claim.subject) {
@@ -152,7 +144,7 @@ impl Limiter {
     }
 
     /// Changes what is held, place by place.
-    fn change(&self, held: Vec<Held>, change: impl Fn(&[u8], &[Held]) -> Vec<u8>) {
+    fn change(&self, held: Vec<Reservation>, change: impl Fn(&[u8], &[Reservation]) -> Vec<u8>) {
         for (place, held) in by_place(held, |held| held.claim.subject) {
             // A host that keeps nothing keeps no reservation either.
             let _ = update_at(&*self.store, &key(place), |bytes| (change(bytes, &held), ()));
@@ -183,7 +175,7 @@ impl Grant {
             let Some(held) = self.held.get_mut(place).filter(|_| surplus > 0) else { continue };
             let part = surplus.min(held.amount);
             held.amount = held.amount.saturating_sub(part);
-            left.push(Held { amount: part, ..held.clone() });
+            left.push(Reservation { amount: part, ..held.clone() });
             for standing in self.standings.iter_mut().filter(|standing| standing.claim == claim) {
                 standing.used = standing.used.saturating_sub(part);
             }
@@ -207,9 +199,9 @@ impl Grant {
     fn lacking(&self, claims: &[Claim], amounts: &Amounts) -> Vec<Want> {
         let mut wants = wants(claims.to_vec(), amounts);
         wants.retain_mut(|want| {
-            let is_held = self.held.iter().any(|held| held.claim == want.claim);
+            let is_reserved = self.held.iter().any(|held| held.claim == want.claim);
             want.amount = want.amount.saturating_sub(self.amount(&want.claim));
-            !is_held || want.amount > 0
+            !is_reserved || want.amount > 0
         });
         wants
     }
@@ -224,13 +216,13 @@ impl Grant {
     /// itself is measured by one that never is.
     #[must_use]
     pub fn is_due(&self, now_millis: u64) -> bool {
-        let is_held = self.held.iter().any(|held| is_held(&held.claim));
-        is_held && now_millis.abs_diff(self.renewed_at_millis) >= LEASE_MILLIS / 3
+        let lapses = self.held.iter().any(|held| has_lease(&held.claim));
+        lapses && now_millis.abs_diff(self.renewed_at_millis) >= LEASE_MILLIS / 3
     }
 
     /// Renews what ends by itself.
     pub fn renew(&mut self, now_millis: u64) {
-        let held = self.held.iter().filter(|held| is_held(&held.claim)).cloned().collect();
+        let held = self.held.iter().filter(|held| has_lease(&held.claim)).cloned().collect();
         let lease = self.lease;
         self.renewed_at_millis = now_millis;
         self.limiter.change(held, |bytes, held| desk::renew(bytes, held, lease, now_millis));
@@ -239,8 +231,8 @@ impl Grant {
     /// The request did cost this.
     pub fn settle(mut self, actual: &Amounts, now_millis: u64) {
         // What was right needs no word.
-        let is_right = |held: &Held| self.amount(&held.claim) == held.claim.rule.amount(actual);
-        let held = self.held.iter().filter(|held| is_held(&held.claim) || !is_right(held)).cloned().collect();
+        let is_right = |held: &Reservation| self.amount(&held.claim) == held.claim.rule.amount(actual);
+        let held = self.held.iter().filter(|held| has_lease(&held.claim) || !is_right(held)).cloned().collect();
         self.held.clear();
         let lease = self.lease;
         self.limiter.change(held, |bytes, held| desk::settle(bytes, held, actual, lease, now_millis));
@@ -321,7 +313,7 @@ impl fmt::Debug for Grant {
 }
 
 /// Whether it ends by itself.
-fn is_held(claim: &Claim) -> bool {
+fn has_lease(claim: &Claim) -> bool {
     claim.rule.of == Measure::Concurrency
 }
 

@@ -26,7 +26,7 @@ pub use self::{
     measure::{Bound, Full, Grain, LEASE_MILLIS, Unit, Window},
     policy::{Asker, Policy},
     report::{Standing, headers},
-    rule::{Amounts, Claim, Kind, Rule},
+    rule::{Amounts, Claim, Kind, Origin, Rule},
     shared::{LIMIT_HEADER, Shared},
     subject::{Address, Seed, Subject},
 };

@@ -2,7 +2,7 @@
 //!
 //! Compiled once a load. What is disabled is not here: it counts nothing, and its value stays in the file.
 
-use alloc::{format, rc::Rc, string::String, vec::Vec};
+use alloc::{format, rc::Rc, vec::Vec};
 
 use crate::{
     auth::{Caller, Glob},
@@ -15,7 +15,7 @@ use crate::{
 
 use super::{
     measure::{Bound, Grain, Unit, Window},
-    rule::{Claim, Kind, Rule},
+    rule::{Claim, Kind, Origin, Rule},
     shared::Shared,
     subject::{Seed, Subject},
 };
@@ -77,13 +77,14 @@ impl Policy {
             let replaced = |limit: &&Limit| !environment.limits.iter().any(|other| other.name == limit.name);
             let inherited = config.limits.iter().filter(replaced).map(|limit| (limit, None));
             let own = environment.limits.iter().map(|limit| (limit, Some(environment.name.as_str())));
-            let level = Level::new(inherited.chain(own), service, &environment.teams, &environment.routers);
-            (environment.name.clone(), level)
+            let routers = (&*environment.routers, Some(environment.name.as_str()));
+            (environment.name.clone(), Level::new(inherited.chain(own), service, &environment.teams, routers))
         };
         let keys = config.keys.iter().chain(config.environments.iter().flat_map(|environment| &environment.keys));
-        let of_keys = keys.map(|key| (key.id.clone(), budgets(&key.budgets, "budget")));
+        let of_keys = keys.map(|key| (key.id.clone(), budgets(&key.budgets, Origin::Key)));
+        let top = config.limits.iter().map(|limit| (limit, None));
         let mut policy = Self {
-            top: Level::new(config.limits.iter().map(|limit| (limit, None)), service, &config.teams, &config.routers),
+            top: Level::new(top, service, &config.teams, (&config.routers, None)),
             environments: config.environments.iter().map(environment).collect(),
             keys: of_keys.filter(|(_, rules)| !rules.is_empty()).collect(),
             soft: config.soft_threshold,
@@ -120,6 +121,14 @@ impl Policy {
     #[must_use]
     pub const fn has_leases(&self) -> bool {
         matches!(self.traits, Some(Traits { has_leases: true, .. }))
+    }
+
+    /// Whether requests may be a team's of this name: the file, or the environment, has it or has no teams.
+    #[must_use]
+    pub fn has_team(&self, name: &str, environment: Option<&str>) -> bool {
+        let inside = environment.and_then(|name| self.environments.get(name));
+        let mut levels = [Some(&self.top), inside].into_iter().flatten();
+        levels.clone().all(|level| level.teams.is_empty()) || levels.any(|level| level.teams.get(name).is_some())
     }
 
     fn levels(&self) -> impl Iterator<Item = &Level> {
@@ -207,45 +216,46 @@ impl Level {
         limits: impl Iterator<Item = (&'c Limit, Option<&'c str>)>,
         service: Option<&RatelimitService>,
         teams: &[Team],
-        routers: &[Router],
+        (routers, within): (&[Router], Option<&str>),
     ) -> Self {
         let (mut own, mut shared) = (Vec::new(), Vec::new());
         for (limit, environment) in limits.filter(|(limit, _)| limit.enabled) {
             match service.and_then(|service| Shared::of(limit, environment, service)) {
                 Some(limit) => shared.push(limit),
-                None => own.push((limit.scope.clone(), Rc::new(compile(limit)))),
+                None => own.push((limit.scope.clone(), Rc::new(compile(limit, environment)))),
             }
         }
-        let team = |team: &Team| (team.name.clone(), budgets(&team.budgets, "team budget"));
+        let router = |router: &Router| (router.name.clone(), pace(router, within).into_iter().collect());
+        let team = |team: &Team| (team.name.clone(), budgets(&team.budgets, Origin::Team));
         Self {
             limits: own,
             shared,
             teams: teams.iter().map(team).collect(),
-            routers: routers.iter().map(|router| (router.name.clone(), pace(router).into_iter().collect())).collect(),
+            routers: routers.iter().map(router).collect(),
         }
     }
 }
 
-/// A limit of the file.
-fn compile(limit: &Limit) -> Rule {
-    let (max, kind) = match limit.of {
-        Measure::Spend => (limit.max.billionths, Kind::Budget),
-        Measure::Tokens | Measure::InputTokens | Measure::OutputTokens | Measure::Requests | Measure::Concurrency => {
-            (limit.max.whole().unwrap_or_default(), Kind::Rate)
-        }
-    };
-    let bound = Bound { window: window(limit.of, limit.per), max };
+/// A limit of the file, or of an environment.
+fn compile(limit: &Limit, environment: Option<&str>) -> Rule {
+    let kind = if limit.of == Measure::Spend { Kind::Budget } else { Kind::Rate };
+    let bound = Bound { window: window(limit.of, limit.per), max: amount(limit.of, limit.max) };
     Rule {
         is_shadow: limit.shadow,
         provider: limit.target.provider.as_deref().map(Glob::new),
         model: limit.target.model.as_deref().map(Glob::new),
-        ..Rule::new(limit.name.clone(), limit.of, bound, kind)
+        ..Rule::new(Origin::Limit(environment), limit.name.clone(), limit.of, bound, kind)
     }
+}
+
+/// How much of it, as it is counted.
+fn amount(of: Measure, max: Decimal) -> u64 {
+    if of == Measure::Spend { max.billionths } else { max.whole().unwrap_or_default() }
 }
 
 fn window(of: Measure, per: Option<Period>) -> Window {
     match (of, per) {
-        (Measure::Concurrency, _) | (_, None) => Window::Held,
+        (Measure::Concurrency, _) | (_, None) => Window::Concurrent,
         (Measure::Requests, Some(Period::Second)) => Window::Pace(1_000),
         (Measure::Requests, Some(Period::Minute)) => Window::Pace(60_000),
         (_, Some(Period::Second)) => Window::Rolling(Grain::Second),
@@ -257,34 +267,31 @@ fn window(of: Measure, per: Option<Period>) -> Window {
 }
 
 /// The budgets of a key or a team.
-fn budgets(budgets: &Budgets, what: &str) -> Rules {
-    let rule = |name: &str, of, window, max| {
-        let name: String = format!("{what} {name}");
-        Rc::new(Rule::new(name, of, Bound { window, max }, Kind::Budget))
-    };
-    let tokens = |name, of, window, ceiling: Option<Ceiling>| {
-        ceiling.filter(|ceiling| ceiling.enabled).map(|ceiling| rule(name, of, window, ceiling.max))
-    };
-    let usd = |name, unit, max: Option<Decimal>| {
-        max.map(|max| rule(name, Measure::Spend, Window::Calendar(unit), max.billionths))
+fn budgets(budgets: &Budgets, origin: Origin<'_>) -> Rules {
+    let what = if origin == Origin::Team { "team budget " } else { "budget " };
+    let rule = |name, of, window, ceiling: Option<Ceiling>| {
+        let Ceiling { max, .. } = ceiling.filter(|ceiling| ceiling.enabled)?;
+        let bound = Bound { window, max: amount(of, max) };
+        Some(Rc::new(Rule::new(origin, [what, name].concat(), of, bound, Kind::Budget)))
     };
     let hourly = budgets.hourly.filter(|hourly| hourly.enabled);
-    let hour = Window::Rolling(Grain::Hour);
+    let (hour, day) = (Window::Rolling(Grain::Hour), Window::Calendar(Unit::Day));
     let rules = [
-        tokens("daily_tokens", Measure::Tokens, Window::Calendar(Unit::Day), budgets.daily_tokens),
-        tokens("hourly.total", Measure::Tokens, hour, hourly.and_then(|hourly| hourly.total)),
-        tokens("hourly.input", Measure::InputTokens, hour, hourly.and_then(|hourly| hourly.input)),
-        tokens("hourly.output", Measure::OutputTokens, hour, hourly.and_then(|hourly| hourly.output)),
-        usd("daily_usd", Unit::Day, budgets.daily_usd),
-        usd("monthly_usd", Unit::Month, budgets.monthly_usd),
+        rule("daily_tokens", Measure::Tokens, day, budgets.daily_tokens),
+        rule("hourly.total", Measure::Tokens, hour, hourly.and_then(|hourly| hourly.total)),
+        rule("hourly.input", Measure::InputTokens, hour, hourly.and_then(|hourly| hourly.input)),
+        rule("hourly.output", Measure::OutputTokens, hour, hourly.and_then(|hourly| hourly.output)),
+        rule("daily_usd", Measure::Spend, day, budgets.daily_usd),
+        rule("monthly_usd", Measure::Spend, Window::Calendar(Unit::Month), budgets.monthly_usd),
     ];
     rules.into_iter().flatten().collect()
 }
 
-/// The rate limit of a router.
-fn pace(router: &Router) -> Option<Rc<Rule>> {
+/// The rate limit of a router, or of an environment's.
+fn pace(router: &Router, environment: Option<&str>) -> Option<Rc<Rule>> {
     let refill = router.rate_limit.per_api_key.as_ref()?;
     let millis = u64::try_from(refill.refill_frequency.as_millis()).unwrap_or(u64::MAX);
     let bound = Bound { window: Window::Pace(millis), max: refill.capacity };
-    Some(Rc::new(Rule::new(format!("router {} rate_limit", router.name), Measure::Requests, bound, Kind::Rate)))
+    let name = format!("router {} rate_limit", router.name);
+    Some(Rc::new(Rule::new(Origin::Router(environment), name, Measure::Requests, bound, Kind::Rate)))
 }

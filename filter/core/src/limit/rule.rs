@@ -25,6 +25,20 @@ pub struct Rule {
     pub(super) model: Option<Glob>,
 }
 
+/// Which part of the file a rule is of. What is written in an environment is another one than its namesakes elsewhere; budgets
+/// need no environment, because their subject says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin<'a> {
+    /// A limit, of this environment where it is not the top level's.
+    Limit(Option<&'a str>),
+    /// The rate limit of a router, likewise.
+    Router(Option<&'a str>),
+    /// The budget of a key.
+    Key,
+    /// The budget of a team.
+    Team,
+}
+
 /// What a refusal tells the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -64,10 +78,16 @@ impl Claim {
 }
 
 impl Rule {
-    /// A rule for all targets. Its counter is known by its name and by what is counted in which time: another greatest value
-    /// is the same limit, and tokens in an hour say nothing of money in a day.
+    /// A rule for all targets. Its counter is known by whose it is, its name and what is counted in which time: another
+    /// greatest value is the same limit, and tokens in an hour say nothing of money in a day.
     #[must_use]
-    pub fn new(name: String, of: Measure, bound: Bound, kind: Kind) -> Self {
+    pub fn new(origin: Origin<'_>, name: String, of: Measure, bound: Bound, kind: Kind) -> Self {
+        let (section, environment) = match origin {
+            Origin::Limit(environment) => (b'l', environment),
+            Origin::Router(environment) => (b'r', environment),
+            Origin::Key => (b'k', None),
+            Origin::Team => (b't', None),
+        };
         let measure = match of {
             Measure::Tokens => b't',
             Measure::InputTokens => b'i',
@@ -76,8 +96,9 @@ impl Rule {
             Measure::Concurrency => b'c',
             Measure::Spend => b's',
         };
-        // The operator writes these names: a hash without a key will do.
-        let id = crate::fnv::hash(name.bytes().chain([0, measure]).chain(bound.window.code().to_le_bytes()));
+        // The operator writes these names: a hash without a key will do. None of them has a zero byte.
+        let names = name.bytes().chain([0]).chain(environment.unwrap_or_default().bytes());
+        let id = crate::fnv::hash(names.chain([0, section, measure]).chain(bound.window.code().to_le_bytes()));
         Self { id, name, of, bound, kind, is_shadow: false, provider: None, model: None }
     }
 
@@ -89,11 +110,11 @@ impl Rule {
     }
 
     /// Whether it may have room for one target and none for another: it is for one of them, or counts what differs between
-    /// them, which is what answers may cost.
+    /// them, which is what answers may cost, and what providers put before a question.
     pub(super) fn tells_targets_apart(&self) -> bool {
         let differs = match self.of {
-            Measure::Tokens | Measure::OutputTokens | Measure::Spend => true,
-            Measure::InputTokens | Measure::Requests | Measure::Concurrency => false,
+            Measure::Tokens | Measure::InputTokens | Measure::OutputTokens | Measure::Spend => true,
+            Measure::Requests | Measure::Concurrency => false,
         };
         differs || self.provider.is_some() || self.model.is_some()
     }

@@ -9,7 +9,8 @@
 //! - A place has room for so many tallies. One in which nothing counts any more gives way to another. Where there is none,
 //!   subjects share one: each may then be refused for what others used, but nobody is let in beyond a limit. Who gets a tally
 //!   later begins with what the shared one says, which is at least what that subject has used.
-//! - The clock never goes back. One that was set back is waited for if it is a little; else its time goes on from where it was.
+//! - The clock never goes back. One that was set back is waited for if it is a little; else its time goes on from where it was, once
+//!   two requests in a row say so: one alone may have been held up between reading the time and writing it here.
 
 use alloc::vec::Vec;
 
@@ -36,6 +37,8 @@ pub(super) struct Sheet {
     at_millis: u64,
     /// By how much the steady clock is ahead of the other.
     lead_millis: u64,
+    /// What the other said when it was last far behind; zero where it no longer is.
+    doubt_millis: u64,
     tallies: Vec<(Address, Tally)>,
 }
 
@@ -49,11 +52,14 @@ impl Sheet {
         if wall_millis > LATEST_MILLIS {
             return self.latest();
         }
-        let steady = wall_millis.saturating_add(self.lead_millis).min(LATEST_MILLIS);
-        let behind = self.at_millis.saturating_sub(steady);
-        if behind > SLACK_MILLIS {
-            self.lead_millis = self.lead_millis.saturating_add(behind);
+        let is_behind = wall_millis.saturating_add(self.lead_millis).saturating_add(SLACK_MILLIS) < self.at_millis;
+        if is_behind && self.doubt_millis > 0 && self.doubt_millis <= wall_millis {
+            self.lead_millis = self.at_millis.saturating_sub(self.doubt_millis);
+            self.doubt_millis = 0;
+        } else {
+            self.doubt_millis = if is_behind { wall_millis } else { 0 };
         }
+        let steady = wall_millis.saturating_add(self.lead_millis).min(LATEST_MILLIS);
         self.at_millis = self.at_millis.max(steady);
         Moment { steady_millis: self.at_millis, wall_millis }
     }
@@ -71,7 +77,7 @@ impl Sheet {
 
     /// The counter that a subject's use is added to; it is made where there is none.
     pub(super) fn counter_mut(&mut self, subject: Address, id: u64, bound: Bound, now: Moment) -> Option<&mut Counter> {
-        let subject = self.settle(subject, now);
+        let subject = self.home_of(subject, now);
         let tally = self.tally_mut(subject)?;
         if !tally.iter().any(|(other, _)| *other == id) {
             tally.retain(|(_, counter)| !counter.is_idle(now));
@@ -89,20 +95,15 @@ impl Sheet {
             // not stay until its lease ends.
             (*other == subject || is_shared).then_some((tally, is_shared && is_own))
         });
-        tallies.flat_map(move |(tally, only_held)| {
+        tallies.flat_map(move |(tally, only_leases)| {
             tally.iter_mut().filter_map(move |(other, counter)| {
-                (*other == id && (!only_held || matches!(counter, Counter::Held(_)))).then_some(counter)
+                (*other == id && (!only_leases || matches!(counter, Counter::Concurrent(_)))).then_some(counter)
             })
         })
     }
 
-    /// Nothing is known of a subject any more.
-    pub(super) fn forget(&mut self, subject: Address) {
-        self.tallies.retain(|(other, _)| *other != subject);
-    }
-
     /// Where a subject's use is added.
-    fn settle(&mut self, subject: Address, now: Moment) -> Address {
+    fn home_of(&mut self, subject: Address, now: Moment) -> Address {
         if self.tally(subject).is_some() {
             return subject;
         }
@@ -136,6 +137,7 @@ impl Sheet {
         let mut reader = Reader(bytes);
         let at_millis = reader.u64().filter(|at| *at <= LATEST_MILLIS)?;
         let lead_millis = reader.u64().filter(|lead| *lead <= at_millis)?;
+        let doubt_millis = reader.u64()?;
         let mut tallies = Vec::new();
         while !reader.is_at_end() {
             let address = Address::read(&mut reader)?;
@@ -143,13 +145,19 @@ impl Sheet {
             let counters = (0..count).map(|_| Some((reader.u64()?, Counter::read(&mut reader)?)));
             tallies.push((address, counters.collect::<Option<_>>()?));
         }
-        (tallies.len() <= MOST_TALLIES.saturating_add(1)).then_some(Self { at_millis, lead_millis, tallies })
+        (tallies.len() <= MOST_TALLIES.saturating_add(1)).then_some(Self {
+            at_millis,
+            lead_millis,
+            doubt_millis,
+            tallies,
+        })
     }
 
     pub(super) fn write(&self) -> Vec<u8> {
         let mut writer = Writer::default();
         writer.u64(self.at_millis);
         writer.u64(self.lead_millis);
+        writer.u64(self.doubt_millis);
         for (address, tally) in &self.tallies {
             let count = u16::try_from(tally.len()).unwrap_or(u16::MAX);
             address.write(&mut writer);

@@ -2,8 +2,7 @@
 //!
 //! No value in the shared store ever goes away, and subjects come and go: so there is a fixed number of places, and each subject
 //! has the one that its hash says. The hash has a key that is drawn once, so that names which meet in one place here do not meet
-//! elsewhere. The draw is no secret to who knows when the process began; all that such a one gains is a count that is shared, and
-//! lets in fewer.
+//! elsewhere. Who finds it out gains no more than a count that is shared, and lets in fewer.
 
 use alloc::{format, string::String, vec::Vec};
 
@@ -127,7 +126,7 @@ impl Address {
 
 /// The key of a place; it ends in the number of the layout.
 pub(super) fn key(place: u64) -> String {
-    format!("dragoman.limit.{place}.1")
+    format!("dragoman.limit.{place}.2")
 }
 
 #[cfg(test)]

@@ -36,7 +36,7 @@ fn seed() -> Seed {
 }
 
 fn claim(name: &str, of: Measure, window: Window, max: u64, subject: Subject<'_>) -> Claim {
-    let rule = Rule::new(name.into(), of, Bound { window, max }, Kind::Rate);
+    let rule = Rule::new(Origin::Limit(None), name.into(), of, Bound { window, max }, Kind::Rate);
     Claim { rule: Rc::new(rule), subject: seed().address(subject), is_own: matches!(subject, Subject::Key(_)) }
 }
 

@@ -11,6 +11,7 @@
 
 mod allowance;
 mod failure;
+mod limits;
 mod outcome;
 mod pace;
 mod progress;
@@ -69,8 +70,8 @@ pub struct Plan {
     pub inquiry: Inquiry,
     /// What happens after a failure.
     pub policy: Rc<Policy>,
-    /// Who is not asked, or only after others, and why: the operator's business. Empty where that is nobody.
-    pub passed_over: String,
+    /// See [`Self::passed_over`].
+    passed_over: RefCell<String>,
     /// The headers that one target or another is sent; `None` where there is but one: what the one was sent is still there when
     /// the next one's turn has come.
     foreign: Option<Vec<Name>>,
@@ -213,7 +214,7 @@ impl Plan {
             foreign,
             made_at: now,
             longest_patience: patiences.max().unwrap_or_default(),
-            passed_over: mem::take(&mut course.passed_over),
+            passed_over: RefCell::new(mem::take(&mut course.passed_over)),
             allowance: None,
             observer: Rc::clone(observer),
             progress: RefCell::new(Progress::new(course, policy.attempts)),
@@ -228,6 +229,12 @@ impl Plan {
             Mode::Native => &target.account.cluster,
             Mode::Dispatch => target.account.plain.as_deref().unwrap_or_default(),
         }
+    }
+
+    /// Who was not asked so far, or only after others, and why: the operator's business. Empty where that is nobody.
+    #[must_use]
+    pub fn passed_over(&self) -> Ref<'_, str> {
+        Ref::map(self.passed_over.borrow(), String::as_str)
     }
 
     /// The target whose turn it is.

@@ -13,6 +13,7 @@ use crate::{
     chat::Reason,
     config::Cooldown,
     health,
+    limit::Rule,
     live::{Observer, Probe, Trip},
     step::Reply,
     usage::Usage,
@@ -32,8 +33,8 @@ pub(super) struct Progress {
     wait: Duration,
     /// The same where nothing more is heard of the try under way, and its target is then asked again.
     silence: Option<Duration>,
-    /// How many of the next ones have no room if it is their turn then.
-    skipped: usize,
+    /// The next ones have no room if it is their turn then, one for each of these limits.
+    skipped: Vec<Rc<Rule>>,
     /// From when on such silence is a time-out.
     late_at: Duration,
     tries: Vec<Try>,
@@ -72,7 +73,7 @@ impl Progress {
             again_each: again,
             wait: Duration::ZERO,
             silence: None,
-            skipped: 0,
+            skipped: Vec::new(),
             late_at: Duration::ZERO,
             tries: Vec::new(),
             probe: course.probe,
@@ -90,7 +91,7 @@ impl Progress {
 
     /// Whose turn it is if nothing more is heard of the try under way.
     pub(super) fn after_silence(&self) -> Option<&Target> {
-        let place = if self.silence.is_some() { 0 } else { self.skipped.saturating_add(1) };
+        let place = if self.silence.is_some() { 0 } else { self.skipped.len().saturating_add(1) };
         self.ahead.get(place).map(|queued| &queued.target)
     }
 
@@ -137,7 +138,7 @@ impl Progress {
         self.trip = Some(observer.begin(&target, self.probe.take(), millis(sent)));
         self.tries.push(Try { target: target.clone(), status: None });
         self.wait = Duration::ZERO;
-        (self.silence, self.skipped, self.late_at) = (silence, 0, late_at);
+        (self.silence, self.skipped, self.late_at) = (silence, Vec::new(), late_at);
         Some(target)
     }
 
@@ -190,16 +191,15 @@ impl Progress {
         self.is_settled = true;
     }
 
-    /// Who would follow after silence has no room: the one behind does.
-    pub(super) fn skip_after_silence(&mut self) {
-        self.skipped = self.skipped.saturating_add(1);
+    /// Who would follow after silence has no room under this limit: the one behind does.
+    pub(super) fn skip_after_silence(&mut self, limit: Rc<Rule>) {
+        self.skipped.push(limit);
     }
 
-    /// Takes out who was skipped.
-    pub(super) fn skip(&mut self) {
-        for _ in 0..mem::take(&mut self.skipped) {
-            self.ahead.pop_front();
-        }
+    /// Takes out who was skipped, and tells under which limits.
+    pub(super) fn skip(&mut self) -> Vec<(Target, Rc<Rule>)> {
+        let skipped = mem::take(&mut self.skipped).into_iter();
+        skipped.filter_map(|limit| Some((self.ahead.pop_front()?.target, limit))).collect()
     }
 
     /// Nobody is asked any more.

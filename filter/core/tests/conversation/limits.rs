@@ -4,6 +4,7 @@ mod answers;
 mod costs;
 mod estimates;
 mod targets;
+mod untold;
 
 use std::{rc::Rc, time::Duration};
 
@@ -115,7 +116,7 @@ impl Desk {
 
     /// What is left of the key's tokens, after a request that costs nothing in the end.
     fn tokens_left(&self, key: &str) -> u64 {
-        let sent = self.send(key, &chat(400, 0));
+        let sent = self.send(key, &chat(396, 1));
         let answer = sent.answered(400, JSON, &[br#"{"error":{"message":"no"}}"#]);
         // The request itself is reserved while its answer's head is written.
         answer.header("x-ratelimit-remaining-tokens").unwrap().parse::<u64>().unwrap() + 100

@@ -59,7 +59,6 @@ fn grow(block: &mut Value, delta: &Value, input: &mut String) {
         *member = json!(format!("{}{}", member.as_str().unwrap_or_default(), more.as_str().unwrap()));
     };
     match delta["type"].as_str() {
-        None => {}
         Some("text_delta") => append(&mut block["text"], &delta["text"]),
         Some("thinking_delta") => append(&mut block["thinking"], &delta["thinking"]),
         Some("signature_delta") => append(&mut block["signature"], &delta["signature"]),
@@ -68,7 +67,8 @@ fn grow(block: &mut Value, delta: &Value, input: &mut String) {
             Some(citations) => citations.push(delta["citation"].clone()),
             None => block["citations"] = json!([delta["citation"]]),
         },
-        Some(_) => {}
+        // A block's end, or a kind of next year.
+        Some(_) | None => {}
     }
 }
 

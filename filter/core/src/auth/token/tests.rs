@@ -1,12 +1,19 @@
 //! Tokens as the host tells of them.
 
-use alloc::{string::ToString, vec};
+use alloc::{format, string::ToString, vec};
 
 use super::*;
 use crate::{
     auth::{Caller, Credential, KeyTable},
     config,
     error::Kind,
+    exchange::Exchange,
+    gateway::Gateway,
+    headers::HeaderMap,
+    host::{Entropy, Surroundings},
+    live::Observer,
+    step::Step,
+    store::Memory,
 };
 
 const TOKEN: &[u8] = b"e30.e30.c2ln";
@@ -105,6 +112,43 @@ fn a_claim_that_the_token_lacks_restricts_nothing_and_an_empty_one_allows_nothin
         assert!(!with(&[("models", empty)]).may_use("openai", "gpt-4o"), "{empty:?}");
         assert!(!with(&[("providers", empty)]).may_use("openai", "gpt-4o"), "{empty:?}");
     }
+}
+
+#[test]
+fn a_team_that_the_file_does_not_have_would_be_one_without_a_budget() {
+    struct Seven;
+    impl Entropy for Seven {
+        fn draw(&self) -> u64 {
+            7
+        }
+    }
+    let status = |teams: &str, environment: &str, team: &str| {
+        let file = format!(
+            r#"{{"providers": {{"openai": {{"kind": "openai"}}}}, {teams}
+                "auth": {{"jwt": {{"issuer": "i", "jwks_file": "f", "claims": {{"team": "org", "environment": "env"}}}}}}}}"#
+        );
+        let gateway = Rc::new(Gateway::new(&config::parse(&file).unwrap(), |_| None));
+        let claims: [(&str, &[u8]); 3] = [("sub", b"alice"), ("org", team.as_bytes()), ("env", environment.as_bytes())];
+        let written = verified(&claims[..if environment.is_empty() { 2 } else { 3 }]);
+        let bearer = [b"Bearer ", TOKEN].concat();
+        let head: [(&str, &[u8]); 3] = [(":method", b"GET"), (":path", b"/v1/models"), ("authorization", &bearer)];
+        let head: HeaderMap = head.into_iter().collect();
+        let observer = Observer::new(Rc::new(Memory::default()));
+        let clock = crate::auth::table::tests::At(0);
+        let around = Surroundings { clock: &clock, entropy: &Seven, observer: &observer, metadata: &written };
+        match Exchange::new(gateway).request_head(head.headers(), true, &around) {
+            Step::Reply(reply) => reply.status,
+            step @ (Step::Wait | Step::Forward(..)) => panic!("{step:?}"),
+        }
+    };
+    let teams = r#""teams": {"ml": {}}, "environments": {"prod": {"teams": {"ops": {}}}},"#;
+    assert_eq!([status(teams, "", "ml"), status(teams, "", "mll"), status(teams, "", "ops")], [200, 403, 403]);
+    assert_eq!(
+        [status(teams, "prod", "ml"), status(teams, "prod", "ops"), status(teams, "prod", "mll")],
+        [200, 200, 403]
+    );
+    // Without teams there is no budget that one could lack.
+    assert_eq!(status("", "", "ml"), 200);
 }
 
 #[test]

@@ -68,6 +68,19 @@ fn mistakes_in_ten_sections_are_ten_problems() {
 }
 
 #[test]
+fn only_money_can_be_parted() {
+    let json = with(
+        r#""teams": {"ml": {"budgets": {"daily_tokens": 1.5, "hourly": {"total": {"max": 0.5}, "input": 7},
+            "daily_usd": 0.5, "monthly_usd": {"max": "1.5", "enabled": false}}}},
+        "limits": [{"name": "a", "of": "tokens", "per": "day", "max": 1.5}, {"name": "b", "of": "spend", "per": "day", "max": 1.5}]"#,
+    );
+    assert_eq!(
+        pointers(&json),
+        ["/teams/ml/budgets/daily_tokens", "/teams/ml/budgets/hourly/total/max", "/limits/0/max"]
+    );
+}
+
+#[test]
 fn what_was_refused_is_not_compared_with_anything() {
     for (json, expected) in [
         (

@@ -15,6 +15,7 @@ use serde_json::value::RawValue;
 mod bounds;
 
 pub use bounds::Bounds;
+pub(crate) use bounds::{OF_CHAT, OF_GEMINI, OF_MESSAGES, OF_OLLAMA, OF_RESPONSES, Terms};
 
 use crate::{
     dialect::Wishes,
@@ -43,6 +44,9 @@ macro_rules! wanted {
             "generationConfig",
             "generation_config",
             "options",
+            // How many answers the older completions have.
+            "prompt",
+            "best_of",
             "n",
             $($own),*
         ]
@@ -67,8 +71,10 @@ const MAX_OUTPUT_TOKENS: usize = 12;
 const GENERATION_CONFIG: usize = 13;
 const SNAKE_GENERATION_CONFIG: usize = 14;
 const OPTIONS: usize = 15;
+const PROMPT: usize = 16;
+const BEST_OF: usize = 17;
 /// More than one answer.
-pub(super) const CHOICES: usize = 16;
+pub(super) const CHOICES: usize = 18;
 
 /// How the head of a request is found and read in a client's format.
 #[derive(Debug)]
@@ -79,6 +85,8 @@ pub struct Scheme {
     pub(super) marks: &'static Marks,
     /// Whether a stream tells its tokens only where `stream_options` asks for them.
     pub(super) asks_for_usage: bool,
+    /// The members by which it bounds its answers.
+    pub(super) terms: Terms,
     /// Who the client says that it asks for.
     pub(super) user: fn(&Found) -> Option<String>,
     /// What of it not every format can express.
@@ -205,7 +213,7 @@ impl Scheme {
             length,
             contents: Contents::of(&found, length),
             user: (self.user)(&found),
-            bounds: Bounds::of(&found),
+            bounds: Bounds::of(&found, self.terms),
             history: History { has_foreign_fields: found.noticed_name, has_carried_signature: found.noticed_text },
             wishes: (self.wishes)(&found),
             model_span,

@@ -152,21 +152,51 @@ fn who_asks_and_for_how_much_is_told_where_it_is_said() {
     assert_eq!(of(r#"{"max_tokens":5,"max_completion_tokens":6}"#), (None, Some(6)));
     // What is wrong with these, the provider says.
     assert_eq!(of(r#"{"user":7,"max_tokens":"many"}"#), (None, None));
+    // Nor does it bound an answer that there is to be nothing of it: some servers write as much as they like then.
+    assert_eq!(of(r#"{"max_tokens":0}"#), (None, None));
+}
+
+#[test]
+fn how_long_an_answer_may_be_is_said_in_the_words_of_its_format() {
+    let none = (None, None);
     let bounds = |body: &str| {
-        let Bounds { max_tokens, choices } = read(body).unwrap().bounds;
-        (max_tokens, choices)
+        [OF_CHAT, OF_RESPONSES, OF_GEMINI, OF_OLLAMA].map(|terms| {
+            let mut scanner = SCHEME.scanner();
+            scanner.feed(body.as_bytes()).unwrap();
+            let Bounds { max_tokens, choices } = Bounds::of(&scanner.finish().unwrap(), terms);
+            (max_tokens, choices)
+        })
     };
     for (body, expected) in [
-        (r#"{"n":3}"#, (None, Some(3))),
-        (r#"{"max_output_tokens":7,"n":null}"#, (Some(7), None)),
-        (r#"{"generationConfig":{"temperature":1,"maxOutputTokens":8,"candidateCount":2}}"#, (Some(8), Some(2))),
-        (r#"{"generation_config":{"max_output_tokens":8}}"#, (Some(8), None)),
-        (r#"{"options":{"num_predict":9,"seed":1}}"#, (Some(9), None)),
+        (r#"{"n":3}"#, [(None, Some(3)); 4]),
+        (r#"{"n":1,"best_of":3}"#, [(None, Some(3)); 4]),
+        (r#"{"n":2,"prompt":["a","b","c"]}"#, [(None, Some(6)); 4]),
+        (r#"{"prompt":[[1,2],[3]]}"#, [(None, Some(2)); 4]),
+        (r#"{"prompt":[1,2,3,4]}"#, [none; 4]),
+        (r#"{"prompt":"a"}"#, [none; 4]),
+        (r#"{"max_tokens":5e3}"#, [(Some(5_000), None), none, none, none]),
+        (r#"{"max_tokens":"5000"}"#, [(Some(5_000), None), none, none, none]),
+        (r#"{"max_tokens":5000.5}"#, [(Some(5_000), None), none, none, none]),
+        (r#"{"max_tokens":1e999}"#, [(Some(u64::MAX), None), none, none, none]),
+        (r#"{"max_tokens":-1}"#, [none; 4]),
+        (r#"{"max_tokens":"inf"}"#, [(Some(u64::MAX), None), none, none, none]),
+        (r#"{"n":0,"max_completion_tokens":6}"#, [(Some(6), None), none, none, none]),
+        (r#"{"max_output_tokens":7,"n":null}"#, [none, (Some(7), None), none, none]),
+        (
+            r#"{"generationConfig":{"temperature":1,"maxOutputTokens":8,"candidateCount":2}}"#,
+            [none, none, (Some(8), Some(2)), none],
+        ),
+        (
+            r#"{"generation_config":{"max_output_tokens":8},"generationConfig":{"maxOutputTokens":9}}"#,
+            [none, none, (Some(9), None), none],
+        ),
+        (r#"{"options":{"num_predict":9,"seed":1}}"#, [none, none, none, (Some(9), None)]),
         // Without an end, to Ollama.
-        (r#"{"options":{"num_predict":-1}}"#, (None, None)),
-        (r#"{"max_tokens":1,"options":{"num_predict":9}}"#, (Some(9), None)),
-        (r#"{"options":["num_predict"],"generationConfig":null}"#, (None, None)),
-        (r#"{"messages":[{"n":9,"max_tokens":9}]}"#, (None, None)),
+        (r#"{"options":{"num_predict":-1}}"#, [none; 4]),
+        (r#"{"options":{"num_predict":0}}"#, [none; 4]),
+        (r#"{"max_tokens":1,"options":{"num_predict":9}}"#, [(Some(1), None), none, none, (Some(9), None)]),
+        (r#"{"options":["num_predict"],"generationConfig":null}"#, [none; 4]),
+        (r#"{"messages":[{"n":9,"max_tokens":9}]}"#, [none; 4]),
     ] {
         assert_eq!(bounds(body), expected, "{body}");
     }

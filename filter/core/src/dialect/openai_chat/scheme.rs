@@ -5,7 +5,7 @@ use crate::{
         Wishes,
         abilities::Notes,
         call_id,
-        head::{CHOICES, PLUGINS, Scheme, TOOL_CHOICE, TOOLS, USER, has_tools, wanted},
+        head::{CHOICES, OF_CHAT, PLUGINS, Scheme, TOOL_CHOICE, TOOLS, USER, has_tools, wanted},
     },
     json::{self, Found, Marks, Others},
 };
@@ -15,6 +15,7 @@ pub static SCHEME: Scheme = Scheme {
     wanted: WANTED,
     marks: &MARKS,
     asks_for_usage: true,
+    terms: OF_CHAT,
     user: |found| found.text(USER).and_then(|text| json::read(text).ok()),
     wishes,
 };

@@ -143,8 +143,12 @@ impl Scanner {
 
 /// Whether a string that begins so is base64, or a URL that holds its data.
 fn is_opaque(beginning: &[u8]) -> bool {
-    let is_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/=-_\\".contains(byte);
-    beginning.starts_with(b"data:") || beginning.iter().all(is_base64)
+    beginning.starts_with(b"data:") || beginning.iter().copied().all(is_base64)
+}
+
+/// Whether a byte may stand in base64, as JSON writes it.
+pub(crate) const fn is_base64(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'-' | b'_' | b'\\')
 }
 
 /// Whether a text that begins so is an address that somebody could fetch; some writers escape its slashes.

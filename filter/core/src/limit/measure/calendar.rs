@@ -1,7 +1,8 @@
 //! "So many in each day or month", of UTC's calendar.
 //!
-//! Two of them are counted: the newest, and the one before, because a clock that is set back a little at midnight must find what
-//! was counted already, and because a request that began yesterday is settled as yesterday's. Layout: 25 bytes.
+//! Two of them are counted: the newest in which something was, and the one before it, because a clock that is set back must find
+//! what was counted already, be it a little at midnight or by the years that it was ahead, and because a request that began
+//! yesterday is settled as yesterday's. Layout: 33 bytes.
 
 use crate::store::{Reader, Writer};
 
@@ -22,9 +23,11 @@ pub enum Unit {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::limit) struct Calendar {
     unit: Unit,
-    /// The newest, since the epoch.
+    /// The newest, since the epoch, and how much of it.
     number: u64,
     newest: u64,
+    /// The one before.
+    prior: u64,
     before: u64,
 }
 
@@ -54,17 +57,20 @@ impl Unit {
 
 impl Calendar {
     pub(super) fn new(unit: Unit) -> Self {
-        Self { unit, number: 0, newest: 0, before: 0 }
+        Self { unit, number: 0, newest: 0, prior: 0, before: 0 }
     }
 
     pub(super) fn used(&self, now: Moment) -> u64 {
         let number = self.unit.number(now);
-        match self.number.checked_sub(number) {
-            None => 0,
-            Some(0) => self.newest,
-            Some(1) => self.before,
-            // The clock was far ahead, or is far behind: nothing that was counted is forgotten for that.
-            Some(_) => self.newest.max(self.before),
+        if number == self.number {
+            self.newest
+        } else if number == self.prior {
+            self.before
+        } else if number < self.prior {
+            // The clock was ahead twice, or is far behind: nothing that was counted is forgotten for that.
+            self.newest.max(self.before)
+        } else {
+            0
         }
     }
 
@@ -78,21 +84,24 @@ impl Calendar {
     pub(super) fn add(&mut self, amount: u64, now: Moment) {
         let number = self.unit.number(now);
         if number > self.number {
-            self.before = if number.saturating_sub(self.number) == 1 { self.newest } else { 0 };
+            (self.prior, self.before) = (self.number, self.newest);
             (self.number, self.newest) = (number, 0);
-        } else if self.number.saturating_sub(number) > 1 {
+        } else if number < self.prior {
             self.newest = self.used(now);
-            (self.number, self.before) = (number, 0);
+            (self.number, self.prior, self.before) = (number, 0, 0);
+        } else if number != self.number && number != self.prior {
+            (self.prior, self.before) = (number, 0);
         }
         let counted = if number == self.number { &mut self.newest } else { &mut self.before };
         *counted = counted.saturating_add(amount);
     }
 
     pub(super) fn take_back(&mut self, amount: u64, then: Moment) {
-        match self.number.checked_sub(self.unit.number(then)) {
-            Some(0) => self.newest = self.newest.saturating_sub(amount),
-            Some(1) => self.before = self.before.saturating_sub(amount),
-            None | Some(_) => {}
+        let number = self.unit.number(then);
+        if number == self.number {
+            self.newest = self.newest.saturating_sub(amount);
+        } else if number == self.prior {
+            self.before = self.before.saturating_sub(amount);
         }
     }
 
@@ -113,13 +122,15 @@ impl Calendar {
             1 => Unit::Month,
             _ => return None,
         };
-        Some(Self { unit, number: reader.u64()?, newest: reader.u64()?, before: reader.u64()? })
+        let (number, newest) = (reader.u64()?, reader.u64()?);
+        Some(Self { unit, number, newest, prior: reader.u64()?, before: reader.u64()? })
     }
 
     pub(super) fn write(&self, writer: &mut Writer) {
         writer.u8(self.unit as u8);
         writer.u64(self.number);
         writer.u64(self.newest);
+        writer.u64(self.prior);
         writer.u64(self.before);
     }
 }

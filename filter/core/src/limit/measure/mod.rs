@@ -6,7 +6,9 @@
 //! given back already, so that what rolls counts tokens, for seconds and minutes too: a [`Rolling`] window knows when each was
 //! reserved. Days and months are those of a [`Calendar`], as invoices are, and what is under way is held by [`Leases`].
 //!
-//! A counter never says less than what was reserved and not given back within its window, whatever clocks do: see [`Moment`].
+//! A counter never says less than what was reserved and not given back within its window, whatever clocks do: see [`Moment`]. Only
+//! a clock that jumps ahead cannot be told from time in which nobody asked: what a window lets go by that is gone when the clock is
+//! set back, but for what a [`Calendar`] keeps while nobody else needs its room.
 
 mod calendar;
 mod leases;
@@ -38,7 +40,7 @@ pub enum Window {
     /// In each of these.
     Calendar(Unit),
     /// At any one time.
-    Held,
+    Concurrent,
 }
 
 /// So many in a time.
@@ -63,7 +65,7 @@ pub(super) enum Counter {
     Pace(Pace),
     Rolling(Rolling),
     Calendar(Calendar),
-    Held(Leases),
+    Concurrent(Leases),
 }
 
 impl Window {
@@ -73,7 +75,7 @@ impl Window {
             Self::Pace(_) => 1,
             Self::Rolling(_) => 2,
             Self::Calendar(_) => 3,
-            Self::Held => 4,
+            Self::Concurrent => 4,
         }
     }
 
@@ -83,7 +85,7 @@ impl Window {
             Self::Pace(millis) => millis,
             Self::Rolling(grain) => grain.millis(),
             Self::Calendar(unit) => unit.code(),
-            Self::Held => 0,
+            Self::Concurrent => 0,
         };
         detail << 3 | u64::from(self.tag())
     }
@@ -96,7 +98,7 @@ impl Counter {
             Window::Pace(millis) => Self::Pace(Pace::new(millis)),
             Window::Rolling(grain) => Self::Rolling(Rolling::new(grain)),
             Window::Calendar(unit) => Self::Calendar(Calendar::new(unit)),
-            Window::Held => Self::Held(Leases::default()),
+            Window::Concurrent => Self::Concurrent(Leases::default()),
         }
     }
 
@@ -106,7 +108,7 @@ impl Counter {
             Self::Pace(pace) => pace.used(now),
             Self::Rolling(rolling) => rolling.used(now),
             Self::Calendar(calendar) => calendar.used(now),
-            Self::Held(leases) => leases.used(now),
+            Self::Concurrent(leases) => leases.used(now),
         }
     }
 
@@ -119,7 +121,7 @@ impl Counter {
             Self::Pace(pace) => pace.check(amount, max, now),
             Self::Rolling(rolling) => rolling.check(amount, max, now),
             Self::Calendar(calendar) => calendar.check(amount, max, now),
-            Self::Held(leases) => leases.check(max, now),
+            Self::Concurrent(leases) => leases.check(max, now),
         }
     }
 
@@ -129,7 +131,7 @@ impl Counter {
             Self::Pace(pace) => pace.add(amount, max, now),
             Self::Rolling(rolling) => rolling.add(amount, now),
             Self::Calendar(calendar) => calendar.add(amount, now),
-            Self::Held(leases) => leases.hold(lease, now),
+            Self::Concurrent(leases) => leases.hold(lease, now),
         }
     }
 
@@ -139,7 +141,7 @@ impl Counter {
             Self::Pace(pace) => pace.take_back(amount, then, now),
             Self::Rolling(rolling) => rolling.take_back(amount, then),
             Self::Calendar(calendar) => calendar.take_back(amount, then),
-            Self::Held(leases) => leases.release(lease),
+            Self::Concurrent(leases) => leases.release(lease),
         }
     }
 
@@ -149,7 +151,7 @@ impl Counter {
             Self::Pace(pace) => pace.reset_millis(now),
             Self::Rolling(rolling) => rolling.reset_millis(now),
             Self::Calendar(calendar) => calendar.reset_millis(now),
-            Self::Held(_) => 0,
+            Self::Concurrent(_) => 0,
         }
     }
 
@@ -159,7 +161,7 @@ impl Counter {
             Self::Pace(pace) => pace.used(now) == 0,
             Self::Rolling(rolling) => rolling.used(now) == 0,
             Self::Calendar(calendar) => calendar.is_idle(now),
-            Self::Held(leases) => leases.used(now) == 0,
+            Self::Concurrent(leases) => leases.used(now) == 0,
         }
     }
 
@@ -168,7 +170,7 @@ impl Counter {
             1 => Pace::read(reader).map(Self::Pace),
             2 => Rolling::read(reader).map(Self::Rolling),
             3 => Calendar::read(reader).map(Self::Calendar),
-            4 => Leases::read(reader).map(Self::Held),
+            4 => Leases::read(reader).map(Self::Concurrent),
             _ => None,
         }
     }
@@ -187,7 +189,7 @@ impl Counter {
                 writer.u8(3);
                 calendar.write(writer);
             }
-            Self::Held(leases) => {
+            Self::Concurrent(leases) => {
                 writer.u8(4);
                 leases.write(writer);
             }

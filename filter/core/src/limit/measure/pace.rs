@@ -39,10 +39,8 @@ impl Pace {
         }
     }
 
-    /// A vessel that is full takes no more, so that one that nobody heeds says what one that is heeded would.
     pub(super) fn add(&mut self, amount: u64, max: u64, now: Moment) {
-        let level = self.level(now);
-        self.level = level.saturating_add(self.cost(amount)).min(self.cost(max).max(level));
+        self.level = self.level(now).saturating_add(self.cost(amount));
         (self.at_millis, self.max) = (now.steady_millis.max(self.at_millis), max);
     }
 

@@ -136,11 +136,11 @@ fn a_clock_that_is_set_back_over_midnight_finds_what_was_counted() {
     let mut gate = Gate::new(Window::Calendar(Unit::Day), 10);
     assert!(gate.enters(10, DAY - 1) && gate.enters(10, DAY));
     assert!(!gate.enters(1, DAY - 1) && !gate.enters(1, DAY + 1));
-    // One that was a year ahead does not close the gate for a year.
+    // One that was a year ahead takes nothing from the day that it is, and does not close the gate for a year.
     assert!(gate.enters(10, 365 * DAY));
     assert_eq!(gate.retry_after(1, DAY), Some(DAY));
-    gate.0.add(0, 10, 0, at(DAY));
     assert!(gate.enters(10, 2 * DAY));
+    assert!(!gate.enters(1, DAY) && !gate.enters(1, 365 * DAY));
 }
 
 #[test]
@@ -153,7 +153,7 @@ fn a_request_of_yesterday_is_settled_as_yesterdays() {
 
 #[test]
 fn a_lease_that_nobody_renews_ends() {
-    let mut gate = Gate::new(Window::Held, 2);
+    let mut gate = Gate::new(Window::Concurrent, 2);
     assert!(gate.enters(1, 0) && gate.enters(1, 1) && !gate.enters(1, 2));
     gate.0.add(1, 2, 1, at(LEASE_MILLIS - 1));
     assert!(gate.enters(1, LEASE_MILLIS));
@@ -169,7 +169,7 @@ fn window() -> impl Strategy<Value = Window> {
         (1..100_000_u64).prop_map(Window::Pace),
         prop::sample::select(&[Grain::Second, Grain::Minute, Grain::Hour]).prop_map(Window::Rolling),
         prop::sample::select(&[Unit::Day, Unit::Month]).prop_map(Window::Calendar),
-        Just(Window::Held),
+        Just(Window::Concurrent),
     ]
 }
 
@@ -189,7 +189,7 @@ proptest! {
                 continue;
             };
             prop_assert_eq!(full.retry_after_millis.is_none(), amount > max);
-            if let Some(millis) = full.retry_after_millis.filter(|_| window != Window::Held) {
+            if let Some(millis) = full.retry_after_millis.filter(|_| window != Window::Concurrent) {
                 prop_assert!(gate.0.check(amount, max, at(now + millis - 1)).is_err());
                 prop_assert!(gate.0.check(amount, max, at(now + millis)).is_ok());
             }

@@ -16,7 +16,7 @@ fn three_limits_of_a_key_cost_one_read_and_one_write_each_way() {
     let claims = [
         of_key("a", Measure::Tokens, HOUR, 1_000),
         of_key("b", Measure::Requests, Window::Pace(60_000), 10),
-        of_key("c", Measure::Concurrency, Window::Held, 4),
+        of_key("c", Measure::Concurrency, Window::Concurrent, 4),
     ];
     let grant = office.admit(&claims, tokens(10), NOW).unwrap();
     assert_eq!(office.store.calls(), 2);
@@ -83,7 +83,7 @@ fn a_grant_that_is_dropped_leaves_nothing() {
     let claims = [
         of_key("a", Measure::Tokens, HOUR, 10),
         of_key("b", Measure::Requests, Window::Pace(60_000), 10),
-        of_team("c", Measure::Concurrency, Window::Held, 4),
+        of_team("c", Measure::Concurrency, Window::Concurrent, 4),
         of_team("d", Measure::Spend, Window::Calendar(Unit::Month), 4),
     ];
     drop(office.admit(&claims, Amounts { nano_usd: 3, ..tokens(10) }, NOW).unwrap());
@@ -107,11 +107,23 @@ fn nobody_heeds_a_shadow_but_it_counts() {
 }
 
 #[test]
+fn who_is_beyond_a_pace_in_shadow_gives_nothing_back() {
+    let office = Office::new();
+    let shadow = shadow(&of_key("s", Measure::Requests, Window::Pace(60_000), 2));
+    let claims = [shadow.clone()];
+    let _within = [(); 2].map(|()| office.admit(&claims, tokens(0), NOW).unwrap());
+    let beyond = office.admit(&claims, tokens(0), NOW).unwrap();
+    assert!(beyond.standings()[0].is_exceeded);
+    beyond.release();
+    assert_eq!(office.used(&shadow, NOW), 2);
+}
+
+#[test]
 fn a_grant_moves_to_another_target() {
     let office = Office::new();
     let both = of_key("both", Measure::Tokens, HOUR, 100);
-    let first = of_key("first", Measure::Concurrency, Window::Held, 1);
-    let second = of_team("second", Measure::Concurrency, Window::Held, 1);
+    let first = of_key("first", Measure::Concurrency, Window::Concurrent, 1);
+    let second = of_team("second", Measure::Concurrency, Window::Concurrent, 1);
     let mut grant = office.admit(&[both.clone(), first.clone()], tokens(9), NOW).unwrap();
     grant.move_to(&[both.clone(), second.clone()], &tokens(9), NOW).unwrap();
     let used = || [&both, &first, &second].map(|claim| office.used(claim, NOW));
@@ -165,7 +177,7 @@ fn a_grant_that_moves_to_a_dearer_target_reserves_the_rest_there() {
 #[test]
 fn what_is_under_way_is_renewed_and_else_ends() {
     let office = Office::new();
-    let claims = [of_key("c", Measure::Concurrency, Window::Held, 1)];
+    let claims = [of_key("c", Measure::Concurrency, Window::Concurrent, 1)];
     let mut grant = office.admit(&claims, tokens(0), NOW).unwrap();
     let renew_at = NOW + LEASE_MILLIS / 3;
     assert!(!grant.is_due(renew_at - 1) && grant.is_due(renew_at));
@@ -198,13 +210,4 @@ fn counts_outlive_another_configuration_by_the_limits_name() {
     office.admit(&[raised], tokens(12), NOW).unwrap().settle(&tokens(12), NOW);
     assert_eq!(office.used(&of_key("a", Measure::Tokens, Window::Calendar(Unit::Day), 10), NOW), 0);
     assert_eq!(office.used(&of_key("b", Measure::Tokens, HOUR, 10), NOW), 0);
-}
-
-#[test]
-fn a_subject_that_is_forgotten_has_used_nothing() {
-    let office = Office::new();
-    let [key, team] = [of_key("a", Measure::Tokens, HOUR, 10), of_team("a", Measure::Tokens, HOUR, 10)];
-    office.admit(&[key.clone(), team.clone()], tokens(8), NOW).unwrap().settle(&tokens(8), NOW);
-    office.limiter.forget(team.subject).unwrap();
-    assert_eq!((office.used(&key, NOW), office.used(&team, NOW)), (8, 0));
 }

@@ -132,11 +132,14 @@ fn budgets_of_keys_and_teams_are_limits() {
 }
 
 #[test]
-fn hourly_budgets_that_are_switched_off_count_nothing() {
+fn budgets_that_are_switched_off_count_nothing() {
     let file = File::new(
-        r#""keys": [{"id": "k", "sha256": "HASH", "budgets": {"hourly": {"enabled": false, "total": 200}}}]"#,
+        r#""keys": [{"id": "k", "sha256": "HASH", "budgets": {"hourly": {"enabled": false, "total": 200},
+            "daily_usd": {"max": 0.5, "enabled": false}, "monthly_usd": {"max": 2.5}}}]"#,
     );
-    assert!(file.claims(None, None, GPT).is_empty());
+    let claims = file.claims(None, None, GPT);
+    let told: Vec<_> = claims.iter().map(|claim| (claim.rule.name.as_str(), claim.rule.bound.max)).collect();
+    assert_eq!(told, [("budget monthly_usd", 2_500_000_000)]);
 }
 
 #[test]
@@ -174,6 +177,43 @@ fn an_environment_has_the_limits_of_the_file_and_its_own_instead() {
     let team = |environment| file.claims(environment, None, GPT)[0].subject;
     assert_eq!(team(Some("prod")), team(None));
     assert_ne!(team(Some("staging")), team(None));
+}
+
+#[test]
+fn namesakes_have_counts_of_their_own() {
+    let limit = |per: &str, max: &str| {
+        format!(r#"{{"name": "cap", "of": "tokens", "per": "{per}", "max": {max}, "scope": "global"}}"#)
+    };
+    let paced = |capacity: u8| {
+        format!(
+            r#"{{"r": {{"rate_limit": {{"per_api_key": {{"capacity": {capacity}, "refill_frequency": "60s"}}}}}}}}"#
+        )
+    };
+    let inside = |max| format!(r#"{{"limits": [{}], "routers": {}}}"#, limit("hour", max), paced(1));
+    let file = File::new(&format!(
+        r#""keys": [{{"id": "k", "sha256": "HASH", "budgets": {{"daily_tokens": 100}}}}],
+        "limits": [{}, {{"name": "budget daily_tokens", "of": "tokens", "per": "day", "max": 100}}],
+        "routers": {}, "environments": {{"a": {}, "b": {}, "c": {{}}}}"#,
+        limit("hour", "10"),
+        paced(1),
+        inside("10"),
+        inside("20"),
+    ));
+    let office = Office::new();
+    let claims = |environment| file.claims(environment, Some("r"), GPT);
+    // In each its own limit has room, and its own router.
+    for environment in [None, Some("a"), Some("b")] {
+        office.admit(&claims(environment), tokens(10), NOW).unwrap().settle(&tokens(10), NOW);
+    }
+    // What an environment does not define is the top level's.
+    assert_eq!(office.refuses(&claims(Some("c")), tokens(1), NOW).0, "cap");
+    // The key's budget is the same everywhere, and is not the limit that is called like it.
+    let used = |name: &str| -> Vec<_> {
+        let named = claims(Some("b")).into_iter().filter(|claim| claim.rule.name == name);
+        named.map(|claim| office.used(&claim, NOW)).collect()
+    };
+    assert_eq!(used("budget daily_tokens"), [30, 30]);
+    assert_eq!(used("cap"), [10]);
 }
 
 #[test]

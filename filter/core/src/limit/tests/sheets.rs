@@ -20,7 +20,8 @@ fn more_subjects_than_there_is_room_for_share_a_tally_and_are_never_let_in_beyon
     let office = Office::new();
     let claims = neighbours(MOST_TALLIES + 3, 10);
     let (with_room, without) = claims.split_at(MOST_TALLIES);
-    for claim in with_room {
+    let first = office.admit(&with_room[..1], tokens(4), NOW).unwrap();
+    for claim in &with_room[1..] {
         office.admit(core::slice::from_ref(claim), tokens(4), NOW).unwrap().settle(&tokens(4), NOW);
     }
     let mut grants: Vec<_> =
@@ -32,7 +33,7 @@ fn more_subjects_than_there_is_room_for_share_a_tally_and_are_never_let_in_beyon
     grants.pop().unwrap().settle(&tokens(1), NOW);
     assert!(without.iter().all(|claim| office.used(claim, NOW) == 5));
     // When there is room, a tally of its own begins with what is known, and is its own from then on.
-    office.limiter.forget(with_room[0].subject).unwrap();
+    first.release();
     office.admit(&without[2..], tokens(2), NOW).unwrap().settle(&tokens(2), NOW);
     assert_eq!([1, 2].map(|number| office.used(&without[number], NOW)), [5, 7]);
     let later = NOW + 3_660_000;
@@ -44,7 +45,8 @@ fn more_subjects_than_there_is_room_for_share_a_tally_and_are_never_let_in_beyon
 fn a_slot_that_was_shared_is_free_when_its_request_ends() {
     let office = Office::new();
     let held = |claim: &Claim| {
-        let rule = Rule::new("c".into(), Measure::Concurrency, Bound { window: Window::Held, max: 2 }, Kind::Rate);
+        let bound = Bound { window: Window::Concurrent, max: 2 };
+        let rule = Rule::new(Origin::Limit(None), "c".into(), Measure::Concurrency, bound, Kind::Rate);
         Claim { rule: Rc::new(rule), ..claim.clone() }
     };
     let claims = neighbours(MOST_TALLIES + 1, 10);
@@ -72,7 +74,7 @@ fn invented_subjects_take_bounded_room() {
         longest = longest.max(bytes.len());
     }
     // A head, and for each: an address, a count, and an identifier, a tag and ten bytes and nine of the counter.
-    assert_eq!(longest, 16 + (MOST_TALLIES + 1) * (8 + 2 + 8 + 1 + 10 + 9));
+    assert_eq!(longest, 24 + (MOST_TALLIES + 1) * (8 + 2 + 8 + 1 + 10 + 9));
 }
 
 #[test]
@@ -84,6 +86,17 @@ fn a_clock_that_is_set_back_a_little_is_waited_for_and_else_goes_on_from_where_i
     assert_eq!(sheet.advance(NOW - 86_400_000).steady_millis, NOW + 1);
     assert_eq!(sheet.advance(NOW - 86_400_000 + 1_000).steady_millis, NOW + 1_001);
     assert_eq!(sheet.advance(NOW - 86_400_000 + 1_000).wall_millis, NOW - 86_400_000 + 1_000);
+}
+
+#[test]
+fn a_request_that_was_held_up_moves_no_clock() {
+    let mut sheet = Sheet::default();
+    for second in 1..4 {
+        assert_eq!(sheet.advance(NOW + second * 1_000).steady_millis, NOW + second * 1_000);
+        // It has read the time before.
+        assert_eq!(sheet.advance(NOW - 10_000).steady_millis, NOW + second * 1_000);
+        sheet = Sheet::read(&sheet.write());
+    }
 }
 
 proptest! {
@@ -121,18 +134,19 @@ proptest! {
     #[test]
     fn clocks_that_go_back_over_midnight_admit_nothing_twice(
         steps in proptest::collection::vec((any::<bool>(), 0..8_u64, 0..8_u64), 1..60),
+        days_between in 0..400_u64,
     ) {
         let office = Office::new();
         let claims = [claim("a", Measure::Tokens, Window::Calendar(Unit::Day), 20, Subject::Global)];
-        let mut days = [0, 0];
+        let (mut days, before) = ([0, 0], days_between * 86_400_000 + 1);
         for (is_before, amount, actual) in steps {
-            let now = NOW - u64::from(is_before);
+            let now = NOW - u64::from(is_before) * before;
             if let Ok(grant) = office.admit(&claims, tokens(amount), now) {
                 grant.settle(&tokens(actual.min(amount)), NOW);
                 days[usize::from(is_before)] += actual.min(amount);
             }
             prop_assert!(days[0] <= 20 && days[1] <= 20);
-            prop_assert_eq!([office.used(&claims[0], NOW), office.used(&claims[0], NOW - 1)], days);
+            prop_assert_eq!([office.used(&claims[0], NOW), office.used(&claims[0], NOW - before)], days);
         }
     }
 
@@ -151,7 +165,7 @@ proptest! {
         let claims = [
             claim("a", Measure::Tokens, HOUR, 100, Subject::Global),
             claim("b", Measure::Requests, Window::Pace(1_000), 100, Subject::Global),
-            claim("c", Measure::Concurrency, Window::Held, 100, Subject::Global),
+            claim("c", Measure::Concurrency, Window::Concurrent, 100, Subject::Global),
             claim("d", Measure::Tokens, Window::Calendar(Unit::Day), 100, Subject::Global),
         ];
         let (mut bytes, reserved) = desk::reserve(&[], &desk::wants(claims.to_vec(), &tokens(3)), 1, NOW).unwrap();

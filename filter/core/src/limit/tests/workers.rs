@@ -161,10 +161,10 @@ impl World {
             Window::Rolling(Grain::Second) => rolls(20, 50),
             Window::Rolling(Grain::Hour) => rolls(60 * SECOND, 60),
             Window::Calendar(Unit::Day) => at / DAY == now / DAY,
-            Window::Held => at + LEASE_MILLIS > now,
+            Window::Concurrent => at + LEASE_MILLIS > now,
             // How much of it has become free again depends on what was counted before it.
             Window::Pace(_) => at == now,
-            other => unreachable!("{other:?}"),
+            other @ (Window::Rolling(_) | Window::Calendar(_)) => panic!("{other:?} is not among the claims"),
         }
     }
 
@@ -212,7 +212,7 @@ fn various() -> Vec<Claim> {
     [
         claim("a", Measure::Tokens, HOUR, 40, key),
         claim("b", Measure::Tokens, Window::Calendar(Unit::Day), 50, key),
-        claim("c", Measure::Concurrency, Window::Held, 3, key),
+        claim("c", Measure::Concurrency, Window::Concurrent, 3, key),
         claim("d", Measure::Tokens, Window::Rolling(Grain::Second), 30, Subject::Team("t", None)),
         claim("e", Measure::Requests, Window::Pace(60_000), 6, Subject::Global),
         shadow(&claim("f", Measure::Tokens, HOUR, 10, Subject::Global)),
@@ -222,7 +222,7 @@ fn various() -> Vec<Claim> {
 
 /// Claims of subjects that all have one place.
 fn neighbours(claim: &Claim) -> impl Iterator<Item = Claim> {
-    let step = (1..).find(|step| address(*step).place() == 0).unwrap();
+    let step = (1..=u16::MAX.into()).find(|step| address(*step).place() == 0).unwrap();
     (1..).map(move |number| Claim { subject: address(number * step), ..claim.clone() })
 }
 
@@ -271,8 +271,8 @@ proptest! {
         let mut neighbours = neighbours(&filler);
         let mut fillers: Vec<_> = neighbours.by_ref().take(MOST_TALLIES).collect();
         let of = |caller: Claim| {
-            let [a, b, c, ..] = &*various() else { unreachable!() };
-            [a, b, c].map(|claim| Claim { subject: caller.subject, ..claim.clone() })
+            let several = various().iter().take(3).cloned().collect::<Vec<_>>();
+            several.into_iter().map(move |claim| Claim { subject: caller.subject, ..claim })
         };
         let world = World::new(neighbours.take(3).flat_map(of).collect(), 3);
         for (step, is_filled) in steps {

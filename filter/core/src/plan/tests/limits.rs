@@ -87,9 +87,11 @@ fn who_has_no_room_when_silence_begins_is_not_waited_for() {
     rooms.toggle("b", START);
     begin(&plan);
     assert_eq!(plan.signpost_after_silence(7).as_deref(), Some("dragoman_c#7#tries"));
+    assert_eq!(&*plan.passed_over(), "", "it may not come to that");
     // Envoy was told already.
     rooms.toggle("b", START);
     assert_eq!(begin(&plan), Some(("c".into(), Duration::ZERO)));
+    assert_eq!(&*plan.passed_over(), "`b/m`: The limit `b` has no room.");
     assert_eq!(rooms.of_plan(START), ["c"]);
 }
 
@@ -102,6 +104,7 @@ fn who_is_told_to_envoy_and_loses_its_room_is_not_asked_and_nobody_else_is() {
     assert_eq!(plan.signpost_after_silence(7).as_deref(), Some("dragoman_b#7#tries"));
     rooms.toggle("b", START);
     assert_eq!(begin(&plan), None);
+    assert_eq!(&*plan.passed_over(), "`b/m`: The limit `b` has no room.");
     assert_eq!(plan.verdict().status, 503);
     assert_eq!(rooms.of_plan(START), Vec::<&str>::new());
 }

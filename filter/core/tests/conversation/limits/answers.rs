@@ -45,6 +45,27 @@ fn a_providers_limits_are_told_apart_from_the_callers() {
 }
 
 #[test]
+fn whoever_has_any_limit_of_its_own_is_not_told_the_providers_for_it() {
+    let limit = |of: &str| json!({"name": "fair", "of": of, "max": 1000, "per": "day"});
+    let slots = json!({"name": "fair", "of": "concurrency", "max": 10});
+    let service = json!({"ratelimit_service": {"cluster": "c", "domain": "d"}});
+    for file in [
+        json!({"limits": [limit("spend")]}),
+        json!({"limits": [slots]}),
+        json!({"limits": [limit("tokens")], "limits_backend": service}),
+    ] {
+        let answer = desk(&file).send("sk-a", &chat(400, 10)).answered(200, TOLD, &[ANSWER]);
+        assert_eq!(answer.header("x-ratelimit-limit-requests"), None, "{file}");
+        assert_eq!(answer.header(UPSTREAM), Some("4999"), "{file}");
+    }
+    let mut team = limit("tokens");
+    team["scope"] = json!("team");
+    let desk = desk(&json!({"limits": [team], "limits_backend": service}));
+    let answer = desk.send("sk-a", &chat(400, 10)).answered(200, TOLD, &[ANSWER]);
+    assert_eq!(answer.header("x-ratelimit-limit-requests"), Some("5000"));
+}
+
+#[test]
 fn failures_tell_the_limits_too() {
     let desk = limited(&json!({"of": "requests", "per": "minute", "max": 5}));
     for (status, kind) in [(400, "application/json"), (500, "application/json"), (200, "text/html")] {
@@ -127,5 +148,5 @@ fn a_refusal_tells_of_a_teams_budget_that_is_used_up() {
     let reply = desk.refuse("sk-a", &chat(400, 100));
     assert_eq!(header(&reply, "x-dragoman-budget-warning"), Some("team budget daily_tokens"));
     assert_eq!(header(&reply, "x-dragoman-budget-used"), Some("100%"));
-    assert_eq!(header(&reply, "x-ratelimit-limit-tokens"), None);
+    assert_eq!(header(&reply, "x-ratelimit-limit-tokens"), Some("1000"));
 }

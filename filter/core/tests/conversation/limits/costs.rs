@@ -67,14 +67,14 @@ fn without_a_bound_an_answer_is_expected_to_be_as_long_as_others_were() {
     let left = |answer: &crate::stage::Answer| -> u64 {
         answer.header("x-ratelimit-remaining-tokens").unwrap().parse().unwrap()
     };
-    let answer = whole(desk.send("sk-a", &open), 0, 100);
+    let answer = whole(desk.send("sk-a", &open), 1, 100);
     assert_eq!(left(&answer), 100_000 - bytes - 500);
-    let answer = whole(desk.send("sk-a", &open), 0, 100);
-    assert_eq!(left(&answer), 100_000 - 100 - bytes - 100);
+    let answer = whole(desk.send("sk-a", &open), 1, 100);
+    assert_eq!(left(&answer), 100_000 - 101 - bytes - 100);
     // No more than the model can.
-    let _ = whole(desk.send("sk-a", &open), 0, 40_000);
-    let answer = whole(desk.send("sk-a", &open), 0, 0);
-    assert_eq!(left(&answer), 100_000 - 40_200 - bytes - 1_000);
+    let _ = whole(desk.send("sk-a", &open), 1, 40_000);
+    let answer = whole(desk.send("sk-a", &open), 1, 1);
+    assert_eq!(left(&answer), 100_000 - 40_203 - bytes - 1_000);
 }
 
 #[test]
@@ -129,10 +129,11 @@ fn a_whole_answer_that_its_client_leaves_costs_what_has_come_of_it() {
     let desk = tokens(100_000);
     let body = r#"{"model":"c","max_tokens":9000,"messages":[{"role":"user","content":"Hi"}]}"#;
     let request = length(body);
-    let begin =
-        |length: usize| format!(r#"{{"type":"message","content":[{{"type":"text","text":"{}"#, "a".repeat(length));
+    let begin = |length: usize| {
+        format!(r#"{{"type":"message","content":[{{"type":"text","text":"{}"#, "so. ".repeat(length / 4))
+    };
     let ask = |body: &str| desk.ask_at("/claude/v1/messages", "sk-a", body).sent();
-    let _ = ask(body).left(200, JSON, &[begin(8_000).as_bytes(), "a".repeat(8_000).as_bytes()]);
+    let _ = ask(body).left(200, JSON, &[begin(8_000).as_bytes(), "so. ".repeat(2_000).as_bytes()]);
     let spent = 100_000 - desk.tokens_left("sk-a");
     assert!((request + 3_800..request + 4_100).contains(&spent), "{spent}");
     // One whose provider counts nothing, too.
@@ -146,7 +147,8 @@ fn a_whole_answer_that_its_client_leaves_costs_what_has_come_of_it() {
     let _ = ask(body).answered(200, JSON, &[failed.as_bytes()]);
     assert_eq!(100_000 - desk.tokens_left("sk-a"), both + 7);
     // A chat that is too long to be held.
-    let long = format!(r#"{{"object":"chat.completion","choices":[{{"message":{{"content":"{}"#, "a".repeat(2_000_000));
+    let long =
+        format!(r#"{{"object":"chat.completion","choices":[{{"message":{{"content":"{}"#, "so. ".repeat(500_000));
     let wide = tokens(10_000_000);
     let _ = wide.send("sk-a", &chat(400, 1)).left(200, JSON, &[long.as_bytes()]);
     assert!(wide.tokens_left("sk-a") < 9_502_000);
@@ -219,6 +221,13 @@ fn an_answer_is_reserved_as_long_as_the_request_lets_it_be() {
         assert_eq!(said(CHAT, more), expected, "{more}");
         assert_eq!(said("/openai/chat/completions", more), expected, "{more}");
     }
+    // What the provider may not heed is not heeded: another format's words, and none at all.
+    for more in [r#","max_output_tokens":1"#, r#","options":{"num_predict":1}"#, r#","max_tokens":0"#] {
+        assert_eq!((said(CHAT, more), said("/openai/chat/completions", more)), (500, 500), "{more}");
+    }
+    assert_eq!(said("/openai/responses", r#","max_tokens":1"#), 500);
+    assert_eq!(said("/gemini/v1beta/models/g:generateContent", r#","max_tokens":1"#), 500);
+    assert_eq!(said("/llama/api/chat", r#","max_tokens":1,"options":{"num_predict":0}"#), 500);
     // No more than the model can, of each.
     assert_eq!(said(CHAT, r#","n":2,"max_tokens":70000"#), 2_000);
     assert_eq!(said("/openai/responses", r#","max_output_tokens":40"#), 40);

@@ -47,7 +47,7 @@ fn a_target_without_room_is_passed_over() {
         ("openai/n", "`openai/m`: The limit `one` has no room. `claude/c`: The limit `two` has no room."),
     ] {
         let sent = desk.send("sk-a", &hello);
-        assert_eq!((provider(&sent).as_str(), sent.plan.passed_over.as_str()), (expected, reason));
+        assert_eq!((provider(&sent).as_str(), &*sent.plan.passed_over()), (expected, reason));
         under_way.push(sent);
     }
 }
@@ -74,6 +74,7 @@ fn a_fallback_takes_what_is_reserved_with_it() {
     // The second one's slot is not the first one's to take.
     let first = first.failed(503).sent();
     assert_eq!(provider(&first), "openai/n");
+    assert_eq!(&*first.plan.passed_over(), "`claude/c`: The limit `c` has no room.");
     assert_eq!(provider(&desk.send("sk-a", &chat(400, 10))), "openai/m");
     let third = desk.send("sk-a", &chat(400, 10));
     drop(second);
@@ -116,6 +117,17 @@ fn a_fallback_costs_what_its_own_target_may() {
         "fallbacks": {"openai/m": ["claude/c", "openai/n"]},
     }));
     assert_eq!(provider(&cheap.send("sk-a", &chat(400, 100))), "openai/n");
+}
+
+#[test]
+fn what_a_provider_adds_to_a_question_is_its_own() {
+    let desk = desk(&json!({
+        "limits": [{"name": "i", "of": "input_tokens", "per": "hour", "max": 400}],
+        "fallbacks": {"claude/c": ["openai/m"]},
+    }));
+    let asked = chat(1_200, 10).replace("openai/m", "claude/c").replacen('{', r#"{"tools":[{"name":"t"}],"#, 1);
+    // Claude is told 430 tokens about tools.
+    assert_eq!(provider(&desk.send("sk-a", &asked)), "openai/m");
 }
 
 #[test]

@@ -7,13 +7,14 @@ use crate::{
         Wishes,
         abilities::Notes,
         call_id,
-        head::{PLUGINS, Scheme, TOOL_CHOICE, TOOLS, has_tools, wanted},
+        head::{OF_MESSAGES, PLUGINS, Scheme, TOOL_CHOICE, TOOLS, has_tools, wanted},
     },
     json::{self, Found, Marks, Others, Str, Tools, members},
 };
 
 /// See the module's documentation.
-pub(super) static SCHEME: Scheme = Scheme { wanted: WANTED, marks: &MARKS, asks_for_usage: false, user, wishes };
+pub(super) static SCHEME: Scheme =
+    Scheme { wanted: WANTED, marks: &MARKS, asks_for_usage: false, terms: OF_MESSAGES, user, wishes };
 
 const WANTED: &[&str] =
     wanted!["metadata", "stop_sequences", "output_config", "container", "inference_geo", "mcp_servers"];

@@ -102,9 +102,9 @@ fn calls_that_a_provider_tells_at_a_time_are_told_one_after_the_other() {
         "delta,2,{type:text_delta,text:between",
         "stop,2",
     ];
-    assert_eq!(all.get(1..12).unwrap(), expected, "{all:#?}");
-    assert!(all.get(12).unwrap().starts_with("message_delta,{stop_reason:tool_use,"), "{all:#?}");
-    assert_eq!(all.get(13).unwrap(), "message_stop");
+    assert_eq!(all[1..12], expected, "{all:#?}");
+    assert!(all[12].starts_with("message_delta,{stop_reason:tool_use,"), "{all:#?}");
+    assert_eq!(all[13], "message_stop");
 }
 
 #[test]
@@ -120,7 +120,7 @@ fn a_call_that_is_never_whole_ends_with_the_answer_and_nothing_is_lost() {
     let expected =
         ["message_start", "start", "stop", "start", "stop", "start", "delta", "stop", "message_delta", "message_stop"];
     assert_eq!(kinds, expected);
-    assert!(all.get(8).unwrap().contains("max_tokens"));
+    assert!(all[8].contains("max_tokens"));
 }
 
 #[test]
@@ -142,7 +142,7 @@ fn other_answers_than_the_first_are_not_told() {
         Delta::End,
     ]);
     assert_eq!(all.len(), 3, "{all:#?}");
-    assert!(all.get(1).unwrap().contains("end_turn"));
+    assert!(all[1].contains("end_turn"));
 }
 
 #[test]

@@ -19,15 +19,15 @@ const TICK: Duration = Duration::from_millis(20);
 /// How often the list is looked through: a lease is much longer.
 const LOOK_MILLIS: u64 = 1_000;
 
-/// The leases of the plans of one root context.
+/// The plans of one root context whose leases are to be renewed.
 #[derive(Debug)]
-pub(crate) struct Leases {
+pub(crate) struct Renewals {
     root: u32,
     plans: RefCell<Vec<Weak<Plan>>>,
     looked_at_millis: Cell<u64>,
 }
 
-impl Leases {
+impl Renewals {
     pub(crate) fn new(root: u32) -> Self {
         Self { root, plans: RefCell::default(), looked_at_millis: Cell::new(0) }
     }
