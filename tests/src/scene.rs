@@ -106,8 +106,13 @@ impl Case<'_> {
     /// A chat of this case, with any bytes for a body.
     #[must_use]
     pub fn raw(&self, body: impl Into<Vec<u8>>) -> Request {
-        let request = Request::new("POST", "/v1/chat/completions").header("content-type", "application/json");
-        request.header(CASE, self.name).body(body)
+        self.bytes("/v1/chat/completions", body)
+    }
+
+    /// A POST of this case, with any bytes for a body.
+    #[must_use]
+    pub fn bytes(&self, path: &str, body: impl Into<Vec<u8>>) -> Request {
+        Request::new("POST", path).header("content-type", "application/json").header(CASE, self.name).body(body)
     }
 
     /// Sends a request on a connection of its own.

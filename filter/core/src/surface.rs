@@ -164,12 +164,11 @@ impl Endpoint {
     pub fn format(self) -> Option<&'static dyn Downstream> {
         match self {
             Self::ChatCompletions => Some(&OpenAiChat),
-            Self::Messages => Some(&Anthropic),
+            Self::Messages | Self::TokenCount => Some(&Anthropic),
             Self::Responses
             | Self::Completions
             | Self::Embeddings
             | Self::Images
-            | Self::TokenCount
             | Self::LiveMetrics
             | Self::Policy
             | Self::Other => None,

@@ -184,6 +184,11 @@ impl Request {
         edits
     }
 
+    /// What the format asks for where a client leaves it out.
+    pub(crate) const fn headers(&self) -> &'static [(&'static str, &'static str)] {
+        self.call.headers()
+    }
+
     /// The format of the answer.
     pub(crate) const fn format(&self) -> &'static Format {
         self.call.format

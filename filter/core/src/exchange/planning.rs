@@ -11,6 +11,7 @@ use super::{
 use crate::{
     auth::Caller,
     dialect::{Downstream, head::ChatRequest, openai_chat::OpenAiChat},
+    direct,
     error::{Error, Kind},
     gateway::Gateway,
     headers::Headers,
@@ -35,7 +36,8 @@ pub(super) fn plan(
 ) -> Result<(Rc<Plan>, HeaderEdits), Refused> {
     let Reading { caller, brought, asks, query, exchange, shape, scanner, length, body } = reading;
     let scanned = scanner.map(|scanner| scanner.and_then(Scanner::finish));
-    let others = if matches!(asks, Asks::Chat(..)) { OF_FORMATS } else { &[] };
+    let is_translated = matches!(asks, Asks::Chat(_, endpoint, _) if endpoint != Endpoint::TokenCount);
+    let others = if is_translated { OF_FORMATS } else { &[] };
     let mut edits = strip(headers, others);
     let mut own_headers = Vec::new();
     let (asker, request, format, direct, course, policy): (_, _, &dyn Downstream, _, _, _) = match asks {
@@ -49,19 +51,27 @@ pub(super) fn plan(
             ((caller, None), request, &OpenAiChat, Some(direct), course, policy)
         }
         Asks::Chat(way, endpoint, format) => {
-            let request = format.scheme().read(scanned.unwrap_or_else(|| Ok(Found::default())), length)?;
+            let scanned = scanned.unwrap_or_else(|| Ok(Found::default()));
+            let counted = if is_translated { None } else { Some(scanned.clone()) };
+            let request = format.scheme().read(scanned, length)?;
             check_others(&request, &caller)?;
             let caller = brought.claim(gateway, caller, request.model.as_deref())?;
             let target = headers.text(":path").unwrap_or_default();
             let (path, full_query) = target.split_once('?').unwrap_or((target, ""));
-            let (course, policy) =
+            let (mut course, policy) =
                 route(gateway, (&way, endpoint, format), &caller, &request, (headers, path), around)?;
             if query.len() != full_query.len() {
                 let mark = if query.is_empty() { "" } else { "?" };
                 edits.set.push((Name::Borrowed(":path"), [path, mark, &query].concat()));
             }
-            own_headers = of_format(headers, format);
-            ((caller, way.router()), request, format, None, course, policy)
+            if let Some(scanned) = counted {
+                let (direct, request) = count(&mut course, format, &query)?.read(Some(scanned), length)?;
+                edits.set.extend(missing_headers(headers, direct.headers()));
+                ((caller, way.router()), request, format, Some(direct), course, policy)
+            } else {
+                own_headers = of_format(headers, format);
+                ((caller, way.router()), request, format, None, course, policy)
+            }
         }
     };
     let now = around.clock.now();
@@ -82,6 +92,18 @@ fn check_others(request: &ChatRequest, caller: &Caller) -> Result<(), Error> {
     let message = "This key is for certain models, and this request may name others than its `model`: in `models`, in \
                    `fallbacks`, in a tool or the like.";
     Err(Error::new(Kind::PermissionDenied, message))
+}
+
+/// The count of a message's tokens is a call of its provider's own, and only who speaks the format has it.
+fn count(course: &mut Course, format: &dyn Downstream, query: &str) -> Result<direct::Call, Error> {
+    let Course { targets, on_context, on_content, .. } = course;
+    targets.retain(|target| target.provider.spec.dialect.name() == Downstream::name(format));
+    targets.truncate(1);
+    on_context.clear();
+    on_content.clear();
+    let message = "Nobody who can be asked for this model counts tokens in this way.";
+    let target = targets.first().ok_or_else(|| Error::new(Kind::NotImplemented, message))?;
+    Ok(direct::Call::of(&target.provider, "POST", "v1/messages/count_tokens", query))
 }
 
 /// Who can be asked for a chat, in which order.

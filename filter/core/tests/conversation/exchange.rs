@@ -203,7 +203,7 @@ fn each_bad_request_gets_its_own_answer() {
         ("POST", "/v1/models", &[], b"{}", 405),
         ("POST", "/v1/embeddings", &[], b"{}", 501),
         ("POST", "/v1/messages", &[], b"{}", 400),
-        ("POST", "/v1/messages/count_tokens", &[], b"{}", 501),
+        ("POST", "/v1/messages/count_tokens", &[], b"{}", 400),
         ("POST", "/router/x/chat/completions", &[], b"{}", 404),
         ("POST", CHAT, &[("content-encoding", b"gzip".as_slice())], b"\x1f\x8b", 415),
         ("POST", CHAT, &[("content-type", b"text/plain".as_slice())], b"{}", 415),

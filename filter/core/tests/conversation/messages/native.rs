@@ -63,6 +63,31 @@ fn the_path_may_be_spelled_in_each_way_that_a_router_s_paths_are() {
 }
 
 #[test]
+fn tokens_are_counted_by_who_speaks_the_format() {
+    let gateway = gateway(
+        r#"{"providers":{
+            "o":{"kind":"openai","credential":{"env":"O"}},
+            "a":{"kind":"anthropic","credential":{"env":"A"}}},
+          "limits":[{"name":"few","of":"tokens","per":"hour","max":1}],
+          "routers":{"r":{"load_balance":{"chat":{"strategy":"fallback","targets":["o/m","a/claude"]}}}}}"#,
+    );
+    let body = r#"{"model":"any", "messages":[{"role":"user","content":"How long is this?"}]}"#;
+    let sent = ask(&gateway, post("/router/r/messages/count_tokens?beta=true", &[]), &[body.as_bytes()]).sent();
+    assert_eq!(header(&sent, ":path"), Some("/v1/messages/count_tokens?beta=true"));
+    assert_eq!(
+        (header(&sent, "anthropic-version"), header(&sent, "x-api-key")),
+        (Some("2023-06-01"), Some("secret-A"))
+    );
+    assert_eq!(String::from_utf8_lossy(&sent.body), body.replace("any", "claude"));
+    let told = sent.answered(200, &[JSON], &[br#"{"input_tokens":7}"#]);
+    assert_eq!((told.status, told.text()), (200, r#"{"input_tokens":7}"#));
+
+    let nobody = ask(&gateway, post("/v1/messages/count_tokens", &[]), &[body.replace("any", "o/m").as_bytes()]);
+    let reply = nobody.refused();
+    assert_eq!((reply.status, json_of(&reply.body)["type"].clone()), (501, json!("error")));
+}
+
+#[test]
 fn an_answer_passes_as_it_came_and_its_tokens_are_read() {
     let body = br#"{"type":"message","id":"m","content":[],"new":1.50,"usage":{"input_tokens":3,"cache_read_input_tokens":4,"output_tokens":5}}"#;
     let sent = sent("a/m", false);
