@@ -48,7 +48,7 @@ pub(super) fn told(gateway: &Gateway, (caller, router): (&Caller, Option<&str>),
     let mut claims = gateway.limits.claims(seed, asker, "", "");
     claims.retain(Claim::is_told);
     let standings = around.observer.limiter().standings(claims, around.clock.epoch_millis());
-    headers(&standings, gateway.limits.soft)
+    headers(&standings, gateway.limits.soft, None)
 }
 
 /// An answer that says these, too.
@@ -120,7 +120,7 @@ pub(super) fn denied(
 fn deny(denied: &Denied, gateway: &Gateway) -> Refused {
     let Denied { rule, retry_after_millis, standings } = denied;
     let seconds = retry_after_millis.map(|millis| millis.div_ceil(1_000).max(1));
-    let mut headers = headers(standings, gateway.limits.soft);
+    let mut headers = headers(standings, gateway.limits.soft, Some(rule));
     if let Some(seconds) = seconds {
         headers.push(("retry-after", format!("{seconds}")));
     }

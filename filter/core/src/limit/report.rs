@@ -7,7 +7,7 @@ use alloc::{format, string::String, vec::Vec};
 
 use crate::config::{Decimal, Measure};
 
-use super::rule::{Claim, Kind};
+use super::rule::{Claim, Kind, Rule};
 
 /// How a limit stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,13 +49,16 @@ impl Standing {
     }
 }
 
-/// The headers that tell how limits stand; `soft` is the part of a budget from which answers warn.
+/// The headers that tell how limits stand; `soft` is the part of a budget from which answers warn. Who is refused is told of the
+/// limit that has refused, whosoever it is, because by these headers clients wait.
 #[must_use]
-pub fn headers(standings: &[Standing], soft: Decimal) -> Vec<(&'static str, String)> {
+pub fn headers(standings: &[Standing], soft: Decimal, refused_by: Option<&Rule>) -> Vec<(&'static str, String)> {
     let heeded = || standings.iter().filter(|standing| !standing.claim.rule.is_shadow);
     let tightest = |measures: &[Measure]| {
-        let fitting = heeded().filter(|standing| standing.claim.is_own && measures.contains(&standing.claim.rule.of));
-        fitting.min_by_key(|standing| standing.tightness())
+        let has_refused = |standing: &Standing| refused_by.is_some_and(|rule| rule.id == standing.claim.rule.id);
+        let fitting = heeded().filter(|standing| measures.contains(&standing.claim.rule.of));
+        let told = fitting.filter(|standing| standing.claim.is_own || has_refused(standing));
+        told.min_by_key(|standing| (!has_refused(standing), standing.tightness()))
     };
     let mut headers = Vec::new();
     if let Some(standing) = tightest(&[Measure::Requests]) {
@@ -98,7 +101,7 @@ mod tests {
     use alloc::rc::Rc;
 
     use super::*;
-    use crate::limit::{Bound, Grain, Origin, Rule, Seed, Subject, Window};
+    use crate::limit::{Bound, Grain, Origin, Seed, Subject, Window};
 
     fn standing(of: Measure, kind: Kind, max: u64, used: u64, reset_millis: u64) -> Standing {
         let rule = Rule::new(
@@ -153,7 +156,7 @@ mod tests {
             standing(Measure::InputTokens, Kind::Rate, 1_000, 100, 20),
             others,
         ];
-        let told = headers(&standings, soft());
+        let told = headers(&standings, soft(), None);
         let expected = [
             ("x-ratelimit-limit-requests", "60"),
             ("x-ratelimit-remaining-requests", "5"),
@@ -166,8 +169,22 @@ mod tests {
     }
 
     #[test]
+    fn who_is_refused_is_told_of_the_limit_that_has_refused() {
+        let own = standing(Measure::Requests, Kind::Rate, 30, 29, 2_000);
+        let mut team = standing(Measure::Requests, Kind::Rate, 10, 2, 3_600_000);
+        let bound = team.claim.rule.bound;
+        team.claim.rule = Rc::new(Rule::new(Origin::Team, "team".into(), Measure::Requests, bound, Kind::Rate));
+        team.claim.is_own = false;
+        let told = |refused_by: Option<&Standing>| {
+            let rule = refused_by.map(|standing| &*standing.claim.rule);
+            headers(&[own.clone(), team.clone()], soft(), rule).remove(0).1
+        };
+        assert_eq!((told(None), told(Some(&own)), told(Some(&team))), ("30".into(), "30".into(), "10".into()));
+    }
+
+    #[test]
     fn answers_warn_from_the_soft_threshold_on() {
-        let told = |used| headers(&[standing(Measure::Spend, Kind::Budget, 1_000, used, 3_600_000)], soft());
+        let told = |used| headers(&[standing(Measure::Spend, Kind::Budget, 1_000, used, 3_600_000)], soft(), None);
         assert!(told(799).is_empty());
         let expected = [
             ("x-dragoman-budget-warning", "daily"),

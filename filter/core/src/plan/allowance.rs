@@ -80,7 +80,7 @@ impl Allowance {
     /// What the headers of an answer say.
     pub(super) fn headers(&self) -> Vec<(&'static str, String)> {
         let hold = self.hold.borrow();
-        headers(hold.grant.as_ref().map(Grant::standings).unwrap_or_default(), self.gateway.limits.soft)
+        headers(hold.grant.as_ref().map(Grant::standings).unwrap_or_default(), self.gateway.limits.soft, None)
     }
 
     pub(super) fn admit(&self, target: &Target, entropy: &dyn Entropy, now: Duration) -> Result<(), Refusal> {

@@ -19,7 +19,7 @@ impl Plan {
             Some((target, failure)) => (failure.reply, Some(target)),
             None => (self.local_error(503, "").reply(self.inquiry.shape), None),
         };
-        let reply = self.limited(reply.with("x-dragoman-attempts", self.attempts()));
+        let reply = self.limited(self.telling_attempts(reply));
         self.release_allowance();
         match target {
             None => reply,
@@ -102,10 +102,16 @@ impl Plan {
         self.refuse(&error)
     }
 
+    /// An answer of the gateway's own, as it tells who was asked.
+    fn telling_attempts(&self, reply: Reply) -> Reply {
+        let attempts = self.attempts();
+        if attempts.is_empty() { reply } else { reply.with("x-dragoman-attempts", attempts) }
+    }
+
     /// Nobody is asked after all, and nobody is to blame.
     pub(crate) fn refuse(&self, error: &Error) -> Reply {
         self.progress.borrow_mut().strand();
-        let reply = self.limited(error.reply(self.inquiry.shape).with("x-dragoman-attempts", self.attempts()));
+        let reply = self.limited(self.telling_attempts(error.reply(self.inquiry.shape)));
         self.release_allowance();
         reply
     }

@@ -39,6 +39,9 @@ const WANTED: &[&str] = &[
     "generationConfig",
     "generation_config",
     "options",
+    // How many answers the older completions have.
+    "prompt",
+    "best_of",
     // From here on wishes that not every format can express, by the names that their table has: see `Wishes`.
     "n",
     "logprobs",
@@ -73,7 +76,9 @@ const MAX_OUTPUT_TOKENS: usize = 12;
 const GENERATION_CONFIG: usize = 13;
 const SNAKE_GENERATION_CONFIG: usize = 14;
 const OPTIONS: usize = 15;
-const WISHES: usize = 16;
+const PROMPT: usize = 16;
+const BEST_OF: usize = 17;
+const WISHES: usize = 18;
 /// A wish, too: more than one answer.
 const CHOICES: usize = WISHES;
 

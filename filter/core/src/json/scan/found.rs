@@ -16,6 +16,8 @@ pub struct Member {
     pub whole: Range<usize>,
     /// The value as written; `None` when longer than 16 KiB, and an array when it is longer than 64 bytes.
     pub text: Option<Vec<u8>>,
+    /// Of an array: how many texts and arrays stand in it.
+    pub parts: u64,
 }
 
 /// What a scan notices wherever it stands: enough to know that a closer look is due.

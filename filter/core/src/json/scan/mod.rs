@@ -86,6 +86,8 @@ struct Current {
     start: usize,
     is_array: bool,
     text: Option<Vec<u8>>,
+    /// How many texts and arrays stand in one.
+    parts: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -301,7 +303,10 @@ impl Scanner {
             if !is_exact || self.found.members.iter().any(|member| member.index == index) {
                 return Err(Failure { fault: Fault::Duplicate(index), offset: at });
             }
-            self.current = Some(Current { index, start: at, is_array: byte == b'[', text: Some(Vec::new()) });
+            self.current = Some(Current { index, start: at, is_array: byte == b'[', text: Some(Vec::new()), parts: 0 });
+        }
+        if let Some(Current { is_array: true, parts, .. }) = self.current.as_mut().filter(|_| self.depth == 2) {
+            *parts = parts.saturating_add(matches!(byte, b'"' | b'[').into());
         }
         let is_other =
             self.carrier == Carrier::Other && (matches!(byte, b'"' | b'[') || (self.depth == 1 && byte == b'{'));
@@ -358,10 +363,10 @@ impl Scanner {
             return;
         }
         self.keep_value(piece, end);
-        if let Some(Current { index, start, text, .. }) = self.current.take() {
+        if let Some(Current { index, start, text, parts, .. }) = self.current.take() {
             let name = self.name_span.clone();
             let whole = self.comma.unwrap_or(name.start)..end;
-            self.found.members.push(Member { index, name, span: start..end, whole, text });
+            self.found.members.push(Member { index, name, span: start..end, whole, text, parts });
         }
     }
 

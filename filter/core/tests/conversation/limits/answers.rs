@@ -148,5 +148,5 @@ fn a_refusal_tells_of_a_teams_budget_that_is_used_up() {
     let reply = desk.refuse("sk-a", &chat(400, 100));
     assert_eq!(header(&reply, "x-dragoman-budget-warning"), Some("team budget daily_tokens"));
     assert_eq!(header(&reply, "x-dragoman-budget-used"), Some("100%"));
-    assert_eq!(header(&reply, "x-ratelimit-limit-tokens"), None);
+    assert_eq!(header(&reply, "x-ratelimit-limit-tokens"), Some("1000"));
 }

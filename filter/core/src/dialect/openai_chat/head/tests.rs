@@ -168,6 +168,17 @@ fn how_long_an_answer_may_be_is_said_in_the_words_of_its_format() {
     };
     for (body, expected) in [
         (r#"{"n":3}"#, [(None, Some(3)); 4]),
+        (r#"{"n":1,"best_of":3}"#, [(None, Some(3)); 4]),
+        (r#"{"n":2,"prompt":["a","b","c"]}"#, [(None, Some(6)); 4]),
+        (r#"{"prompt":[[1,2],[3]]}"#, [(None, Some(2)); 4]),
+        (r#"{"prompt":[1,2,3,4]}"#, [none; 4]),
+        (r#"{"prompt":"a"}"#, [none; 4]),
+        (r#"{"max_tokens":5e3}"#, [(Some(5_000), None), none, none, none]),
+        (r#"{"max_tokens":"5000"}"#, [(Some(5_000), None), none, none, none]),
+        (r#"{"max_tokens":5000.5}"#, [(Some(5_000), None), none, none, none]),
+        (r#"{"max_tokens":1e999}"#, [(Some(u64::MAX), None), none, none, none]),
+        (r#"{"max_tokens":-1}"#, [none; 4]),
+        (r#"{"max_tokens":"inf"}"#, [(Some(u64::MAX), None), none, none, none]),
         (r#"{"n":0,"max_completion_tokens":6}"#, [(Some(6), None), none, none, none]),
         (r#"{"max_output_tokens":7,"n":null}"#, [none, (Some(7), None), none, none]),
         (
