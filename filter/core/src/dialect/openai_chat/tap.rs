@@ -9,7 +9,7 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-use super::response::read_usage;
+use super::response::told;
 use crate::{
     chat::Progress,
     error::{Error, Shape},
@@ -50,6 +50,8 @@ struct Chunk<'a> {
     choices: Option<Vec<Choice<'a>>>,
     #[serde(borrow, default)]
     usage: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    x_groq: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -88,9 +90,9 @@ impl StreamTap {
         if chunk.error.is_some() || frame.event() == Some(b"error") {
             return Event::Error;
         }
-        let usage = chunk.usage.and_then(|usage| read_usage(usage.get()));
-        if usage.is_some() {
-            self.usage = usage;
+        let usage = told(chunk.usage, chunk.x_groq);
+        if let Some(told) = usage {
+            self.usage.get_or_insert_default().update(told);
         }
         let choices = chunk.choices.unwrap_or_default();
         if choices.is_empty() && usage.is_some() {
