@@ -48,7 +48,7 @@ fuzz: doctor
 	scripts/fuzz
 
 # What the gateway costs: Envoy with it and without it, side by side on two processors, about nine minutes. QUICK=1 takes about
-# one and is for a look; DOCS=1 puts the table into docs/performance.md and its figures into docs/performance.json. It fails
+# one and is for a look; DOCS=1 puts the table into docs/performance.md and its figures into bench/figures.json. It fails
 # where a request does, not for slowness.
 bench: wasm cli envoy
 	scripts/wasm build --noop

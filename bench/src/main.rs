@@ -60,7 +60,7 @@ struct Options {
     /// Folder for the figures as JSON
     #[arg(long, default_value = "bench/results")]
     results: PathBuf,
-    /// Put the table into this document, and the figures beside it, under its name with `.json`
+    /// Put the table into this document, and the figures into bench/figures.json
     #[arg(long)]
     document: Option<PathBuf>,
 }
@@ -77,7 +77,7 @@ fn main() -> anyhow::Result<()> {
     let figures = report::document(&rows, &run);
     if let Some(document) = &options.document {
         report::write_between_marks(document, &[table, format!("\n{run}\n")].concat())?;
-        fs::write(document.with_extension("json"), &figures)?;
+        fs::write("bench/figures.json", &figures)?;
     }
     store(&options, &figures)
 }

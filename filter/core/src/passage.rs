@@ -210,6 +210,7 @@ impl Lane {
             Seen::Failure(failure) => self.fail_as_told(failure),
             Seen::Malformed => self.fail("sent a malformed event"),
         }
+        self.note_told();
     }
 
     /// The stream has ended, with this much of a frame left over.
@@ -225,6 +226,7 @@ impl Lane {
                 Seen::Failure(failure) => self.fail_as_told(failure),
                 Seen::Preamble | Seen::Malformed => self.changed = true,
             }
+            self.note_told();
         } else if matches!(self.stage, Stage::KeptBack | Stage::Going) && self.conduit.is_verbatim() {
             self.out.extend_from_slice(left);
         }
@@ -240,6 +242,11 @@ impl Lane {
         } else {
             self.fail("ended the stream before the answer was complete");
         }
+    }
+
+    /// What has come may have been counted.
+    fn note_told(&mut self) {
+        self.flowed.tell(self.conduit.usage().unwrap_or_default().output);
     }
 
     fn pass_fault(&mut self, status: u16) {

@@ -30,18 +30,17 @@ impl Passthrough {
 
 impl Conduit for Passthrough {
     fn pass(&mut self, frame: Frame<'_>, out: &mut Vec<u8>) -> Seen {
-        let seen = if self.tap.is_done() {
-            Seen::Preamble
-        } else {
-            match self.tap.read(frame) {
-                Event::Content => Seen::Content,
-                Event::Usage if self.hides_usage => return Seen::Preamble,
-                Event::Preamble | Event::Usage => Seen::Preamble,
-                Event::Malformed => return Seen::Malformed,
-                Event::Error(status) => {
-                    let body = frame.data().unwrap_or_default().into_owned();
-                    return Seen::Failure(Failure { status, body, event: frame.raw.to_vec() });
-                }
+        let is_over = self.tap.is_done();
+        let seen = match self.tap.read(frame) {
+            Event::Usage if self.hides_usage => return Seen::Preamble,
+            // What follows the end may tell the tokens still.
+            _ if is_over => Seen::Preamble,
+            Event::Content => Seen::Content,
+            Event::Preamble | Event::Usage => Seen::Preamble,
+            Event::Malformed => return Seen::Malformed,
+            Event::Error(status) => {
+                let body = frame.data().unwrap_or_default().into_owned();
+                return Seen::Failure(Failure { status, body, event: frame.raw.to_vec() });
             }
         };
         out.extend_from_slice(frame.raw);

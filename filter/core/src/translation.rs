@@ -48,21 +48,25 @@ impl Translation {
 
 impl Conduit for Translation {
     fn pass(&mut self, frame: Frame<'_>, out: &mut Vec<u8>) -> Seen {
-        if self.is_over {
-            return Seen::Preamble;
-        }
+        let was_over = self.is_over;
         let Self { reader, writer, usage, progress, is_over, .. } = self;
         let mut content = false;
-        let read = reader.read(frame, &mut |delta| {
+        let read = reader.read(frame, &mut |mut delta| {
+            if let Delta::Usage(told) = &mut delta {
+                let so_far = usage.get_or_insert_default();
+                so_far.update(*told);
+                *told = *so_far;
+            }
+            // What follows the end may tell the tokens still.
+            if *is_over {
+                return;
+            }
             content |= delta.is_content();
             if let Some(choice) = delta.choice() {
                 progress.note(choice);
             }
             if let Delta::Finish { choice, .. } = delta {
                 progress.end(choice);
-            }
-            if let Delta::Usage(counted) = delta {
-                *usage = Some(counted);
             }
             if matches!(delta, Delta::End) {
                 // Without a reason it is a cut that looks like an end.
@@ -74,6 +78,7 @@ impl Conduit for Translation {
             writer.write(delta, out);
         });
         match read {
+            _ if was_over => Seen::Preamble,
             Err(Broken::Malformed) => Seen::Malformed,
             Err(Broken::Fault(fault)) => {
                 let (status, body) = self.downstream.fault(&self.provider, &fault);

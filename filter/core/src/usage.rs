@@ -22,7 +22,26 @@ pub struct Usage {
     pub audio_output: u64,
 }
 
-/// What has come of an answer.
+impl Usage {
+    /// Takes what is told now of the whole answer so far. What is told as nothing is not told, and stays.
+    pub fn update(&mut self, told: Self) {
+        for (count, told) in [
+            (&mut self.input, told.input),
+            (&mut self.cached_input, told.cached_input),
+            (&mut self.cache_write, told.cache_write),
+            (&mut self.audio_input, told.audio_input),
+            (&mut self.output, told.output),
+            (&mut self.reasoning, told.reasoning),
+            (&mut self.audio_output, told.audio_output),
+        ] {
+            if told > 0 {
+                *count = told;
+            }
+        }
+    }
+}
+
+/// What has come of an answer, since the provider told its tokens last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Flowed {
     /// How many pieces had content.
@@ -35,6 +54,10 @@ pub struct Flowed {
     data: u64,
     /// How many of the last bytes may be base64.
     run: u64,
+    /// How many tokens were told.
+    told: u64,
+    /// Those of them that were told before anything had come, so that they are of what comes.
+    ahead: u64,
 }
 
 /// What the bytes of an answer are.
@@ -96,12 +119,22 @@ impl Flowed {
         }
     }
 
-    /// How many tokens it is, at least one a piece: most providers send each as it is made.
+    /// The provider has counted so many tokens until now.
+    pub fn tell(&mut self, tokens: u64) {
+        if tokens != self.told {
+            let ahead = if self.shortest.is_none() { tokens } else { 0 };
+            *self = Self { told: tokens, ahead, shortest: self.shortest, ..Self::default() };
+        }
+    }
+
+    /// How many tokens the answer is so far: those that were told, and at least one for each piece since, as most providers send
+    /// each as it is made.
     #[must_use]
     pub fn tokens(self) -> u64 {
         let envelope = self.shortest.unwrap_or_default().min(LONGEST_ENVELOPE);
         let content = self.bytes.saturating_sub(self.pieces.saturating_mul(envelope));
-        self.pieces.max((content / BYTES).saturating_add(self.data / DATA_BYTES))
+        let since = self.pieces.max((content / BYTES).saturating_add(self.data / DATA_BYTES));
+        self.told.saturating_add(since.saturating_sub(self.ahead))
     }
 }
 
@@ -119,6 +152,50 @@ mod tests {
         assert_eq!(flowed.tokens(), 40);
         flowed.add(&[b' '; 300 + 4 * 100]);
         assert_eq!(flowed.tokens(), 135);
+    }
+
+    #[test]
+    fn what_is_told_counts_and_what_has_come_since() {
+        let word = [b' '; 300];
+        let mut flowed = Flowed::default();
+        flowed.add(&[b' '; 3_000]);
+        flowed.tell(7);
+        assert_eq!(flowed.tokens(), 7);
+        flowed.add(&word);
+        flowed.tell(7);
+        flowed.add(&word);
+        assert_eq!(flowed.tokens(), 9);
+        flowed.tell(8);
+        assert_eq!(flowed.tokens(), 8);
+        // Before anything has come.
+        let mut flowed = Flowed::default();
+        flowed.tell(2);
+        flowed.add(&word);
+        assert_eq!(flowed.tokens(), 2);
+        (0..4).for_each(|_| flowed.add(&word));
+        assert_eq!(flowed.tokens(), 5);
+        flowed.tell(u64::MAX);
+        flowed.add(&word);
+        assert_eq!(flowed.tokens(), u64::MAX);
+    }
+
+    #[test]
+    fn what_is_told_as_nothing_stays() {
+        let told = Usage {
+            input: 1,
+            cached_input: 2,
+            cache_write: 3,
+            audio_input: 4,
+            output: 5,
+            reasoning: 6,
+            audio_output: 7,
+        };
+        let mut usage = Usage::default();
+        usage.update(told);
+        usage.update(Usage::default());
+        assert_eq!(usage, told);
+        usage.update(Usage { output: 9, ..Usage::default() });
+        assert_eq!(usage, Usage { output: 9, ..told });
     }
 
     #[test]

@@ -176,7 +176,7 @@ impl Witness for Outline {
                 progress.end(choice);
             }
             if let Delta::Usage(usage) = delta {
-                so_far.usage = Some(usage);
+                so_far.usage.get_or_insert_default().update(usage);
             }
             *has_ended |= matches!(delta, Delta::End);
         })?;

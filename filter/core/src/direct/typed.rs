@@ -70,7 +70,9 @@ impl Witness for Typed {
         let answer = event.response.filter(|_| is_last).and_then(|answer| json::read::<Answer<'_>>(answer.get()).ok());
         let answer = answer.unwrap_or_default();
         let usage = event.usage.or(answer.usage).and_then(|usage| openai_chat::read_usage(usage.get()));
-        so_far.usage = usage.or(so_far.usage);
+        if let Some(told) = usage {
+            so_far.usage.get_or_insert_default().update(told);
+        }
         if kind == "response.failed" || kind == "error" || event.error.is_some() {
             let error = event.error.or(answer.error).or(event.code).map_or("", RawValue::get);
             return Err(Broken::Fault(Fault::new(status(error), None, "")));

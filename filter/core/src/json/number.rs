@@ -16,14 +16,22 @@ impl<T> Default for Number<T> {
     }
 }
 
-impl<'de, T: FromStr> Deserialize<'de> for Number<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let written = <&RawValue>::deserialize(deserializer)?.get().trim_matches('"');
+impl<T: FromStr> Number<T> {
+    /// The number that a value is.
+    #[must_use]
+    pub fn of(json: &str) -> Self {
+        let written = json.trim_matches('"');
         let whole = || {
             let (whole, fraction) = written.split_once('.')?;
             fraction.bytes().all(|digit| digit == b'0').then(|| whole.parse().ok())?
         };
-        Ok(Self(written.parse().ok().or_else(whole)))
+        Self(written.parse().ok().or_else(whole))
+    }
+}
+
+impl<'de, T: FromStr> Deserialize<'de> for Number<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        <&RawValue>::deserialize(deserializer).map(|raw| Self::of(raw.get()))
     }
 }
 

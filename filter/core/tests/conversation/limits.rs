@@ -4,6 +4,7 @@ mod answers;
 mod costs;
 mod estimates;
 mod targets;
+mod told;
 mod untold;
 
 use std::{rc::Rc, time::Duration};

@@ -126,43 +126,29 @@ struct OutputDetails {
     thinking_tokens: Number<u64>,
 }
 
-/// Tokens as Anthropic counts them: what came from the cache or went into it is counted apart.
+/// Tokens as Anthropic counts them: what came from the cache or went into it is no part of the input.
 #[derive(Debug, Default)]
-pub(super) struct Tally {
-    fresh: u64,
-    written: u64,
-    cached: u64,
-    output: u64,
-    thinking: u64,
-}
+pub(super) struct Tally(Usage);
 
 impl Tally {
-    /// Takes what is told, if anything is; what is not told stays.
+    /// Takes what is told, if anything is.
     pub(super) fn update(&mut self, wire: &WireUsage<'_>) -> bool {
-        let mut is_told = false;
         let thinking = wire.output_tokens_details.as_ref().map(|details| details.thinking_tokens).unwrap_or_default();
-        for (count, told) in [
-            (&mut self.fresh, wire.input_tokens),
-            (&mut self.written, wire.cache_creation_input_tokens),
-            (&mut self.cached, wire.cache_read_input_tokens),
-            (&mut self.output, wire.output_tokens),
-            (&mut self.thinking, thinking),
-        ] {
-            *count = told.0.unwrap_or(*count);
-            is_told |= told.0.is_some();
-        }
-        is_told
+        let told = Usage {
+            input: wire.input_tokens.0.unwrap_or_default(),
+            cached_input: wire.cache_read_input_tokens.0.unwrap_or_default(),
+            cache_write: wire.cache_creation_input_tokens.0.unwrap_or_default(),
+            output: wire.output_tokens.0.unwrap_or_default(),
+            reasoning: thinking.0.unwrap_or_default(),
+            ..Usage::default()
+        };
+        self.0.update(told);
+        told != Usage::default()
     }
 
     pub(super) fn usage(&self) -> Usage {
-        Usage {
-            input: self.fresh.saturating_add(self.written).saturating_add(self.cached),
-            cached_input: self.cached,
-            cache_write: self.written,
-            output: self.output,
-            reasoning: self.thinking,
-            ..Usage::default()
-        }
+        let Usage { input, cached_input, cache_write, .. } = self.0;
+        Usage { input: input.saturating_add(cache_write).saturating_add(cached_input), ..self.0 }
     }
 }
 

@@ -45,40 +45,35 @@ struct Modal<'a> {
 /// Tokens so far.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Counts {
-    prompt: Option<u64>,
-    cached: Option<u64>,
-    tool_use: Option<u64>,
-    candidates: Option<u64>,
-    thoughts: Option<u64>,
-    heard: Option<u64>,
-    spoken: Option<u64>,
+    /// Its input is the prompt's own, its output the candidates'.
+    own: Usage,
+    tool_use: u64,
 }
 
 impl Counts {
     /// Takes what is told now.
     pub(super) fn update(&mut self, told: &Metadata<'_>) {
-        self.prompt = told.prompt_token_count.0.or(self.prompt);
-        self.cached = told.cached_content_token_count.0.or(self.cached);
-        self.tool_use = told.tool_use_prompt_token_count.0.or(self.tool_use);
-        self.candidates = told.candidates_token_count.0.or(self.candidates);
-        self.thoughts = told.thoughts_token_count.0.or(self.thoughts);
-        self.heard = sound(told.prompt_tokens_details.as_deref()).or(self.heard);
-        self.spoken = sound(told.candidates_tokens_details.as_deref()).or(self.spoken);
+        self.own.update(Usage {
+            input: told.prompt_token_count.0.unwrap_or_default(),
+            cached_input: told.cached_content_token_count.0.unwrap_or_default(),
+            cache_write: 0,
+            audio_input: sound(told.prompt_tokens_details.as_deref()).unwrap_or_default(),
+            output: told.candidates_token_count.0.unwrap_or_default(),
+            reasoning: told.thoughts_token_count.0.unwrap_or_default(),
+            audio_output: sound(told.candidates_tokens_details.as_deref()).unwrap_or_default(),
+        });
+        if let Some(tokens @ 1..) = told.tool_use_prompt_token_count.0 {
+            self.tool_use = tokens;
+        }
     }
 
     /// The tokens; `None` where none were told.
     pub(super) fn usage(&self) -> Option<Usage> {
-        let output = self.candidates.or(self.thoughts);
-        self.prompt.or(output)?;
-        let sum = |a: Option<u64>, b: Option<u64>| a.unwrap_or(0).saturating_add(b.unwrap_or(0));
-        Some(Usage {
-            input: sum(self.prompt, self.tool_use),
-            cached_input: self.cached.unwrap_or(0),
-            cache_write: 0,
-            audio_input: self.heard.unwrap_or(0),
-            output: sum(self.candidates, self.thoughts),
-            reasoning: self.thoughts.unwrap_or(0),
-            audio_output: self.spoken.unwrap_or(0),
+        let Self { own, tool_use } = *self;
+        (own != Usage::default()).then(|| Usage {
+            input: own.input.saturating_add(tool_use),
+            output: own.output.saturating_add(own.reasoning),
+            ..own
         })
     }
 }

@@ -20,7 +20,7 @@ use crate::{
     chat::{Fault, Request, Response},
     error::Error,
     headers::Headers,
-    json::Found,
+    json::{Found, Number},
     sse::Framing,
     step::Name,
     usage::Usage,
@@ -74,10 +74,17 @@ pub(crate) const TOKENS_AND_ERROR: &[&str] = &["prompt_eval_count", "eval_count"
 
 /// The tokens that a scan for [`TOKENS_AND_ERROR`] has found.
 pub(crate) fn read_usage(found: &Found) -> Option<Usage> {
-    let count = |index| found.text(index).and_then(|text| text.parse().ok());
-    let (input, output): (Option<u64>, Option<u64>) = (count(0), count(1));
-    input.or(output)?;
-    let cached_input = count(2).unwrap_or_default();
-    let input = input.unwrap_or_default().max(cached_input);
-    Some(Usage { input, cached_input, output: output.unwrap_or_default(), ..Usage::default() })
+    usage([0, 1, 2].map(|index| found.text(index).map(Number::of).unwrap_or_default()))
+}
+
+fn usage([input, output, cached]: [Number<u64>; 3]) -> Option<Usage> {
+    input.0.or(output.0)?;
+    let cached_input = cached.0.unwrap_or_default();
+    Some(Usage {
+        // A prompt that was wholly cached has been counted as nothing.
+        input: input.0.unwrap_or_default().max(cached_input),
+        cached_input,
+        output: output.0.unwrap_or_default(),
+        ..Usage::default()
+    })
 }

@@ -180,16 +180,7 @@ impl<'a> WireAnswer<'a> {
 
     /// The tokens, where they are told.
     fn usage(&self) -> Option<Usage> {
-        let Self { prompt_eval_count: Number(input), eval_count: Number(output), .. } = *self;
-        input.or(output)?;
-        let cached_input = self.prompt_eval_cached_count.0.unwrap_or_default();
-        Some(Usage {
-            // A prompt that was wholly cached has been counted as nothing.
-            input: input.unwrap_or_default().max(cached_input),
-            cached_input,
-            output: output.unwrap_or_default(),
-            ..Usage::default()
-        })
+        super::usage([self.prompt_eval_count, self.eval_count, self.prompt_eval_cached_count])
     }
 }
 

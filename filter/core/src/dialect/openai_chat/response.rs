@@ -8,7 +8,7 @@ use crate::{
     chat::Fault,
     dialect::Whole,
     error::{Error, Kind, Shape},
-    json::{self, Found},
+    json::{self, Found, Number},
     usage::Usage,
 };
 
@@ -34,58 +34,75 @@ pub fn whole(found: &Found) -> Whole {
     Whole::Answer(text.and_then(|text| core::str::from_utf8(text).ok()).and_then(read_usage))
 }
 
+/// The tokens that a chunk tells: Groq tells those of a stream in a member of its own, unless it is asked for them.
+pub(super) fn told(usage: Option<&RawValue>, x_groq: Option<&RawValue>) -> Option<Usage> {
+    #[derive(Deserialize)]
+    struct Groq<'a> {
+        #[serde(borrow, default)]
+        usage: Option<&'a RawValue>,
+    }
+    let of_groq = || json::read::<Groq<'_>>(x_groq?.get()).ok()?.usage;
+    read_usage(usage.or_else(of_groq)?.get())
+}
+
 pub(crate) fn read_usage(text: &str) -> Option<Usage> {
     #[derive(Deserialize)]
     struct Wire {
         #[serde(default)]
-        prompt_tokens: Option<u64>,
+        prompt_tokens: Number<u64>,
         #[serde(default)]
-        completion_tokens: Option<u64>,
+        completion_tokens: Number<u64>,
         #[serde(default)]
         prompt_tokens_details: Option<PromptDetails>,
         #[serde(default)]
         completion_tokens_details: Option<CompletionDetails>,
         /// The same four in the words of `OpenAI`'s newer APIs.
         #[serde(default)]
-        input_tokens: Option<u64>,
+        input_tokens: Number<u64>,
         #[serde(default)]
-        output_tokens: Option<u64>,
+        output_tokens: Number<u64>,
         #[serde(default)]
         input_tokens_details: Option<PromptDetails>,
         #[serde(default)]
         output_tokens_details: Option<CompletionDetails>,
         /// All that some tell of embeddings and rankings.
         #[serde(default)]
-        total_tokens: Option<u64>,
+        total_tokens: Number<u64>,
     }
     #[derive(Deserialize, Default)]
     struct PromptDetails {
         #[serde(default)]
-        cached_tokens: Option<u64>,
+        cached_tokens: Number<u64>,
         #[serde(default)]
-        audio_tokens: Option<u64>,
+        audio_tokens: Number<u64>,
     }
     #[derive(Deserialize, Default)]
     struct CompletionDetails {
         #[serde(default)]
-        reasoning_tokens: Option<u64>,
+        reasoning_tokens: Number<u64>,
         #[serde(default)]
-        audio_tokens: Option<u64>,
+        audio_tokens: Number<u64>,
     }
     let wire: Option<Wire> = json::read(text).ok()?;
     wire.map(|wire| {
         let prompt = wire.prompt_tokens_details.or(wire.input_tokens_details).unwrap_or_default();
         let completion = wire.completion_tokens_details.or(wire.output_tokens_details).unwrap_or_default();
-        let output = wire.completion_tokens.or(wire.output_tokens);
-        let total = wire.total_tokens.filter(|_| output.is_none());
+        // Of two names and of what is left of the total, the first that is not nothing.
+        let total = wire.total_tokens.0.unwrap_or_default();
+        let count = |named: [Number<u64>; 2], other: u64| {
+            let told = named.into_iter().find_map(|name| name.0.filter(|tokens| *tokens > 0));
+            told.unwrap_or_else(|| total.saturating_sub(other))
+        };
+        let output = [wire.completion_tokens, wire.output_tokens];
+        let input = count([wire.prompt_tokens, wire.input_tokens], count(output, total));
         Usage {
-            input: wire.prompt_tokens.or(wire.input_tokens).or(total).unwrap_or_default(),
-            cached_input: prompt.cached_tokens.unwrap_or_default(),
+            input,
+            cached_input: prompt.cached_tokens.0.unwrap_or_default(),
             cache_write: 0,
-            audio_input: prompt.audio_tokens.unwrap_or_default(),
-            output: output.unwrap_or_default(),
-            reasoning: completion.reasoning_tokens.unwrap_or_default(),
-            audio_output: completion.audio_tokens.unwrap_or_default(),
+            audio_input: prompt.audio_tokens.0.unwrap_or_default(),
+            output: count(output, input),
+            reasoning: completion.reasoning_tokens.0.unwrap_or_default(),
+            audio_output: completion.audio_tokens.0.unwrap_or_default(),
         }
     })
 }

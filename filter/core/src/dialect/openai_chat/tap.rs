@@ -9,7 +9,7 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-use super::response::{error_status, read_usage};
+use super::response::{error_status, told};
 use crate::{
     chat::Progress,
     dialect::{Event, Tap},
@@ -35,6 +35,8 @@ struct Chunk<'a> {
     choices: Option<Vec<Choice<'a>>>,
     #[serde(borrow, default)]
     usage: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    x_groq: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -72,9 +74,9 @@ impl Tap for StreamTap {
         if chunk.error.is_some() || frame.event() == Some(b"error") {
             return Event::Error(error_status(data));
         }
-        let usage = chunk.usage.and_then(|usage| read_usage(usage.get()));
-        if usage.is_some() {
-            self.usage = usage;
+        let usage = told(chunk.usage, chunk.x_groq);
+        if let Some(told) = usage {
+            self.usage.get_or_insert_default().update(told);
         }
         let choices = chunk.choices.unwrap_or_default();
         if choices.is_empty() && usage.is_some() {

@@ -4,7 +4,7 @@ use alloc::{boxed::Box, string::String, vec::Vec};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{NAME, OpenAiChat, ask, response::read_usage};
+use super::{NAME, OpenAiChat, ask, response::told};
 use crate::{
     chat::{Choice, Citation, Delta, Fault, Finish, Part, Reason, Request, Response, TextPart, TokenLogprob, ToolCall},
     dialect::{Ability, Aim, Broken, Reader, Upstream, Written},
@@ -48,7 +48,7 @@ impl Upstream for OpenAiChat {
             choices: choices.collect(),
             id: wire.id.map(|id| id.0),
             model: wire.model.map(|model| model.0),
-            usage: wire.usage.and_then(|usage| read_usage(usage.get())),
+            usage: told(wire.usage, wire.x_groq),
             service_tier: wire.service_tier.map(|tier| tier.0),
         })
     }
@@ -81,6 +81,8 @@ struct Wire<'a> {
     choices: Option<Vec<WireChoice<'a>>>,
     #[serde(borrow, default)]
     usage: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    x_groq: Option<&'a RawValue>,
     #[serde(borrow, default)]
     service_tier: Option<Str<'a>>,
     #[serde(borrow, default)]
@@ -264,7 +266,7 @@ impl Reader for StreamReader {
                 each(Delta::Finish { choice: index, reason });
             }
         }
-        if let Some(usage) = wire.usage.and_then(|usage| read_usage(usage.get())) {
+        if let Some(usage) = told(wire.usage, wire.x_groq) {
             each(Delta::Usage(usage));
         }
         Ok(())
@@ -324,4 +326,25 @@ fn fault(status: u16, body: &[u8]) -> Fault {
         _ => None,
     };
     Fault::new(status, reason, error.message.as_deref().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::usage::Usage;
+
+    #[test]
+    fn tokens_are_read_where_groq_tells_them() {
+        let groq = r#"{"choices":[],"x_groq":{"id":"r","usage":{"prompt_tokens":"40","completion_tokens":10.0}}}"#;
+        let told = Some(Usage { input: 40, output: 10, ..Usage::default() });
+        assert_eq!(OpenAiChat.read(groq).unwrap().usage, told);
+        let mut usage = None;
+        let event = [b"data: ", groq.as_bytes(), b"\n\n"].concat();
+        let read = OpenAiChat.reader().read(Frame { raw: &event }, &mut |delta| {
+            if let Delta::Usage(told) = delta {
+                usage = Some(told);
+            }
+        });
+        assert_eq!((read, usage), (Ok(()), told));
+    }
 }

@@ -29,7 +29,7 @@ impl Tap for StreamTap {
                 progress.end(choice);
             }
             if let Delta::Usage(counted) = delta {
-                *usage = Some(counted);
+                usage.get_or_insert_default().update(counted);
             }
             *is_done |= matches!(delta, Delta::End);
         });
