@@ -2,7 +2,7 @@
 //!
 //! Each wish carries a word that stands nowhere else, so that it can be found again in whatever is written.
 
-use dragoman_core::dialect::{Downstream, openai_chat::OpenAiChat};
+use dragoman_core::dialect::{Downstream, Upstream, anthropic::Anthropic, openai_chat::OpenAiChat};
 use proptest::{prelude::*, sample::subsequence};
 use serde_json::{Value, json};
 
@@ -80,35 +80,132 @@ fn conversation() -> Value {
     })
 }
 
+/// The same of Anthropic's Messages, by the names that such a client gives its fields.
+const MESSAGES_WISHES: &[Wish] = &[
+    ("CACHED-SYSTEM", "cache_control", |request| {
+        request["system"][0]["cache_control"] = json!({"type": "ephemeral", "ttl": "CACHED-SYSTEM"});
+    }),
+    ("CACHED-TEXT", "cache_control", |request| {
+        request["messages"][0]["content"][0]["cache_control"] = json!({"type": "ephemeral", "ttl": "CACHED-TEXT"});
+    }),
+    ("CACHED-IMAGE", "cache_control", |request| {
+        request["messages"][0]["content"][1]["cache_control"] = json!({"type": "ephemeral", "ttl": "CACHED-IMAGE"});
+    }),
+    ("CACHED-NOTES", "cache_control", |request| {
+        request["messages"][0]["content"][2]["cache_control"] = json!({"type": "ephemeral", "ttl": "CACHED-NOTES"});
+    }),
+    ("CACHED-CALL", "cache_control", |request| {
+        request["messages"][1]["content"][1]["cache_control"] = json!({"type": "ephemeral", "ttl": "CACHED-CALL"});
+    }),
+    ("CACHED-RESULT", "cache_control", |request| {
+        request["messages"][2]["content"][0]["cache_control"] = json!({"type": "ephemeral", "ttl": "CACHED-RESULT"});
+    }),
+    ("CACHED-TOOL", "cache_control", |request| {
+        request["tools"][0]["cache_control"] = json!({"type": "ephemeral", "ttl": "CACHED-TOOL"});
+    }),
+    ("CACHED-ALL", "cache_control", |request| {
+        request["cache_control"] = json!({"type": "ephemeral", "ttl": "CACHED-ALL"});
+    }),
+    ("DOCUMENT-TITLE", "messages[].content[].title", |request| {
+        request["messages"][0]["content"][2]["title"] = json!("DOCUMENT-TITLE");
+    }),
+    ("DOCUMENT-CONTEXT", "messages[].content[].context", |request| {
+        request["messages"][0]["content"][2]["context"] = json!("DOCUMENT-CONTEXT");
+    }),
+    ("CITED-TEXT", "messages[].content[].citations", |request| {
+        request["messages"][3]["content"][0]["citations"] =
+            json!([{"type": "char_location", "cited_text": "CITED-TEXT"}]);
+    }),
+    ("SIGNED-THOUGHT", "messages[].content[].thinking", |request| {
+        request["messages"][1]["content"][0]["signature"] = json!("SIGNED-THOUGHT");
+    }),
+    ("A-THOUGHT", "messages[].content[].thinking", |request| {
+        request["messages"][1]["content"][0]["thinking"] = json!("A-THOUGHT");
+    }),
+    ("srvtoolu_1", "messages[].content[].server_tool_use", |request| {
+        let used = json!({"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {}});
+        request["messages"][3]["content"].as_array_mut().unwrap().push(used);
+    }),
+    ("EXAMPLE-INPUT", "tools[].input_examples", |request| {
+        request["tools"][0]["input_examples"] = json!([{"a": "EXAMPLE-INPUT"}]);
+    }),
+    ("A-USER", "metadata.user_id", |request| request["metadata"]["user_id"] = json!("A-USER")),
+    ("SOMEBODY", "metadata.other", |request| request["metadata"]["other"] = json!("SOMEBODY")),
+    ("CONTEXT-EDIT", "context_management", |request| {
+        request["context_management"] = json!({"edits": ["CONTEXT-EDIT"]})
+    }),
+    ("NEW-FIELD", "field_of_next_year", |request| request["field_of_next_year"] = json!("NEW-FIELD")),
+    ("NEW-OUTPUT", "output_config.next_year", |request| request["output_config"]["next_year"] = json!("NEW-OUTPUT")),
+];
+
+/// The same conversation in Anthropic's words.
+fn messages() -> Value {
+    json!({
+        "model": "m", "max_tokens": 4096,
+        "system": [{"type": "text", "text": "be brief"}],
+        "messages": [
+            {"role": "user", "content": [
+                {"type": "text", "text": "hi"},
+                {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "iVBORw0="}},
+                {"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": "notes"}},
+            ]},
+            {"role": "assistant", "content": [
+                {"type": "thinking", "thinking": "hm", "signature": ""},
+                {"type": "tool_use", "id": "toolu_1", "name": "f", "input": {}},
+            ]},
+            {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "toolu_1", "content": "1"}]},
+            {"role": "assistant", "content": [{"type": "text", "text": "so"}]},
+            {"role": "user", "content": "why?"},
+        ],
+        "tools": [{"name": "f", "input_schema": {"type": "object", "properties": {}}}],
+    })
+}
+
+/// What each provider gets, and what is named as left out, in the client's words.
+fn check(downstream: &dyn Downstream, request: &Value, wishes: &[Wish], more: &[&str]) -> Result<(), TestCaseError> {
+    let body = request.to_string();
+    let read = downstream.read(&body).unwrap();
+    // A client of Messages and a provider of them speak to each other as they are.
+    let is_translated = |upstream: &dyn Upstream| upstream.name() == "openai_chat" || upstream.name() != downstream.name();
+    for (upstream, model) in UPSTREAMS.iter().filter(|(upstream, _)| is_translated(*upstream)) {
+        let written = match upstream.write(&read, &aim(model)) {
+            Ok(written) => written,
+            Err(refused) => {
+                let blamed = refused.param.unwrap();
+                prop_assert!(wishes.iter().any(|(_, field, _)| field.starts_with(&*blamed)), "{blamed}");
+                continue;
+            }
+        };
+        let got = String::from_utf8(written.body).unwrap();
+        let unplaced = read.unplaced.iter().map(|name| &**name);
+        let named: Vec<&str> =
+            written.dropped.names().iter().map(|name| downstream.name_of(name)).chain(unplaced).collect();
+        for (word, field, _) in wishes {
+            prop_assert!(got.contains(word) || named.contains(field), "{}: {word} is lost: {named:?}", upstream.name());
+        }
+        // And nothing is named that nobody wrote.
+        for name in named {
+            let is_wish = wishes.iter().any(|(_, field, _)| *field == name) || more.contains(&name);
+            prop_assert!(is_wish, "{}: {name}", upstream.name());
+        }
+    }
+    Ok(())
+}
+
+fn saying(mut request: Value, wishes: &[Wish]) -> Value {
+    wishes.iter().for_each(|(_, _, say)| say(&mut request));
+    request
+}
+
 proptest! {
     #[test]
     fn what_a_provider_does_not_get_is_named(wishes in subsequence(WISHES, 0..=WISHES.len())) {
-        let mut request = conversation();
-        for (_, _, say) in &wishes {
-            say(&mut request);
-        }
-        let body = request.to_string();
-        let read = Downstream::read(&OpenAiChat, &body).unwrap();
-        for (upstream, model) in UPSTREAMS {
-            let written = match upstream.write(&read, &aim(model)) {
-                Ok(written) => written,
-                Err(refused) => {
-                    let blamed = refused.param.unwrap();
-                    prop_assert!(wishes.iter().any(|(_, field, _)| field.starts_with(&*blamed)), "{blamed}");
-                    continue;
-                }
-            };
-            let got = String::from_utf8(written.body).unwrap();
-            let named = written.dropped.names();
-            for (word, field, _) in &wishes {
-                let is_named = named.iter().any(|name| name == field);
-                prop_assert!(got.contains(word) || is_named, "{}: {word} is lost: {named:?}", upstream.name());
-            }
-            // And nothing is named that nobody wrote.
-            for name in named {
-                let is_wish = wishes.iter().any(|(_, field, _)| field == name) || name == "reasoning";
-                prop_assert!(is_wish, "{}: {name}", upstream.name());
-            }
-        }
+        check(&OpenAiChat, &saying(conversation(), &wishes), &wishes, &["reasoning"])?;
+    }
+
+    #[test]
+    fn so_it_is_for_clients_of_messages(wishes in subsequence(MESSAGES_WISHES, 0..=MESSAGES_WISHES.len())) {
+        // The thought is always there.
+        check(&Anthropic, &saying(messages(), &wishes), &wishes, &["messages[].content[].thinking"])?;
     }
 }
