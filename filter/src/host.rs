@@ -1,4 +1,4 @@
-//! The only file that calls the host, but for two calls ([`crate::import`]), and the one that knows when it may.
+//! The only file that calls the host, but for one call ([`crate::import`]) and what seeds chance, and the one that knows when it may.
 //!
 //! The SDK panics on a status that it does not expect, and a panic ends every stream of the worker. The host answers with
 //! such a status when a header map or a buffer is touched in the wrong phase of a stream. So each stream carries its
@@ -347,7 +347,9 @@ pub(crate) struct HostEntropy {
 impl Entropy for HostEntropy {
     fn draw(&self) -> u64 {
         let seed = |now: Duration| {
-            import::random() ^ now.as_secs().wrapping_mul(1_000_000_000) ^ u64::from(now.subsec_nanos())
+            getrandom::u64().unwrap_or_default()
+                ^ now.as_secs().wrapping_mul(1_000_000_000)
+                ^ u64::from(now.subsec_nanos())
         };
         let (state, number) = splitmix::next(self.state.get().unwrap_or_else(|| seed(now())));
         self.state.set(Some(state));

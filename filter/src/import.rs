@@ -1,8 +1,7 @@
-//! The two hostcalls that are not made through the SDK: a header map, as the host writes it, and a number that nobody can guess.
+//! The one hostcall that is not made through the SDK: a header map, as the host writes it.
 //!
 //! The SDK takes the map apart into two vectors a header, and panics on a status or a name that it does not expect. Here the
-//! host's bytes are handed on, and [`HeaderMap`] reads them where they lie. The number is WASI's, which the SDK does not know, and
-//! the standard library only as the seed of a hash. The module's only file with `unsafe`.
+//! host's bytes are handed on, and [`HeaderMap`] reads them where they lie. The module's only file with `unsafe`.
 #![expect(unsafe_code, reason = "the host writes into the module's memory by pointer; this file makes a box of it")]
 
 use std::ptr;
@@ -13,19 +12,6 @@ use proxy_wasm::types::{MapType, Status};
 #[link(wasm_import_module = "env")]
 unsafe extern "C" {
     fn proxy_get_header_map_pairs(map: u32, data: *mut *mut u8, size: *mut usize) -> u32;
-}
-
-#[link(wasm_import_module = "wasi_snapshot_preview1")]
-unsafe extern "C" {
-    fn random_get(data: *mut u8, size: usize) -> u32;
-}
-
-/// A number that no other worker has; zero where the host gives none.
-pub(crate) fn random() -> u64 {
-    let mut bytes = [0; 8];
-    // SAFETY: the function is as WASI has it, and so many bytes can be written.
-    let _ = unsafe { random_get(bytes.as_mut_ptr(), bytes.len()) };
-    u64::from_le_bytes(bytes)
 }
 
 /// A header map of the stream that is being served; one without headers where the host has none to give.

@@ -88,34 +88,50 @@ impl Flowed {
     pub fn add(&mut self, piece: &[u8]) {
         let before = self.bytes;
         // Most are too short to hold any, and are not looked at.
-        match u64::try_from(piece.len()) {
-            Ok(short @ ..DATA) => self.bytes = before.saturating_add(short),
+        match length(piece) {
+            short @ ..DATA => self.bytes = before.saturating_add(short),
             _ => self.count(piece),
         }
-        let length = self.bytes.saturating_sub(before);
+        let text = self.bytes.saturating_sub(before);
         self.pieces = self.pieces.saturating_add(1);
-        self.shortest = Some(self.shortest.map_or(length, |shortest| shortest.min(length)));
+        self.shortest = Some(self.shortest.map_or(text, |shortest| shortest.min(text)));
     }
 
     /// More came of what is one piece.
     pub fn extend(&mut self, part: &[u8], matter: Matter) {
         match matter {
             Matter::Text => self.count(part),
-            Matter::Data => self.data = self.data.saturating_add(u64::try_from(part.len()).unwrap_or(u64::MAX)),
+            Matter::Data => self.data = self.data.saturating_add(length(part)),
         }
         (self.pieces, self.shortest) = (1, Some(self.bytes));
     }
 
+    /// Most of an answer is text, in which no run is long. Whether one is, its last byte but few says: of text, hardly any is
+    /// looked at.
     fn count(&mut self, piece: &[u8]) {
-        for &byte in piece {
-            self.run = if json::is_base64(byte) { self.run.saturating_add(1) } else { 0 };
-            if self.run < DATA {
-                self.bytes = self.bytes.saturating_add(1);
+        let mut rest = piece;
+        while !rest.is_empty() {
+            let lacking = usize::try_from(DATA.saturating_sub(self.run)).unwrap_or(usize::MAX);
+            let (window, behind) = rest.split_at_checked(lacking).unwrap_or((rest, &[]));
+            rest = if lacking == 0 {
+                let end = rest.iter().position(|byte| !json::is_base64(*byte)).unwrap_or(rest.len());
+                self.data = self.data.saturating_add(length(rest.get(..end).unwrap_or_default()));
+                self.run = if end < rest.len() { 0 } else { self.run };
+                rest.get(end..).unwrap_or_default()
+            } else if let Some(last) = window.iter().rposition(|byte| !json::is_base64(*byte)) {
+                let (text, after) = rest.split_at_checked(last.saturating_add(1)).unwrap_or((rest, &[]));
+                self.bytes = self.bytes.saturating_add(length(text));
+                self.run = 0;
+                after
             } else {
-                let more = if self.run == DATA { DATA } else { 1 };
-                self.data = self.data.saturating_add(more);
-                self.bytes = self.bytes.saturating_sub(more.saturating_sub(1));
-            }
+                self.bytes = self.bytes.saturating_add(length(window));
+                self.run = self.run.saturating_add(length(window));
+                if self.run == DATA {
+                    self.data = self.data.saturating_add(DATA);
+                    self.bytes = self.bytes.saturating_sub(DATA);
+                }
+                behind
+            };
         }
     }
 
@@ -138,11 +154,49 @@ impl Flowed {
     }
 }
 
+fn length(bytes: &[u8]) -> u64 {
+    u64::try_from(bytes.len()).unwrap_or(u64::MAX)
+}
+
 #[cfg(test)]
 mod tests {
-    use alloc::vec;
+    use alloc::{vec, vec::Vec};
+
+    use proptest::prelude::*;
 
     use super::*;
+
+    /// The same, byte by byte.
+    fn count_by_bytes(flowed: &mut Flowed, piece: &[u8]) {
+        for &byte in piece {
+            let run = if json::is_base64(byte) { flowed.run.saturating_add(1) } else { 0 };
+            let (bytes, data) = (flowed.bytes.saturating_add(1), flowed.data);
+            (flowed.bytes, flowed.data) = match run {
+                ..DATA => (bytes, data),
+                DATA => (bytes.saturating_sub(DATA), data.saturating_add(DATA)),
+                _ => (bytes.saturating_sub(1), data.saturating_add(1)),
+            };
+            flowed.run = run.min(DATA);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn looking_at_few_bytes_counts_as_looking_at_all(
+            runs in prop::collection::vec((prop_oneof![0..9_usize, 1_000..1_050_usize, 2_000..3_000_usize], 1..4_usize), 1..8),
+            cuts in prop::collection::vec(0..5_000_usize, 0..9),
+        ) {
+            let text: Vec<u8> = runs.iter().flat_map(|(run, gap)| [vec![b'a'; *run], vec![b' '; *gap]].concat()).collect();
+            let (mut fast, mut slow, mut rest) = (Flowed::default(), Flowed::default(), &text[..]);
+            for cut in cuts.into_iter().chain([usize::MAX]) {
+                let (piece, after) = rest.split_at(cut.min(rest.len()));
+                fast.count(piece);
+                count_by_bytes(&mut slow, piece);
+                prop_assert_eq!(fast, slow);
+                rest = after;
+            }
+        }
+    }
 
     #[test]
     fn a_piece_is_a_token_or_as_many_as_fit_into_it() {

@@ -7,7 +7,6 @@
 
 use super::host::{HOST, Host};
 use super::{Headers, Status};
-use std::hash::{BuildHasher, RandomState};
 use std::slice;
 use std::time::Duration;
 
@@ -119,16 +118,6 @@ unsafe extern "C" fn proxy_get_log_level(level: *mut u32) -> u32 {
 #[unsafe(no_mangle)]
 unsafe extern "C" fn proxy_get_current_time_nanoseconds(time: *mut u64) -> u32 {
     answer!(with(|host| u64::try_from(host.now.as_nanos()).map_err(|_| Status::InternalFailure)), now => *time = now)
-}
-
-#[unsafe(no_mangle)]
-unsafe extern "C" fn random_get(data: *mut u8, size: usize) -> u32 {
-    for place in 0..size {
-        let chance = RandomState::new().hash_one(place).to_le_bytes();
-        // SAFETY: the SDK's caller has room for `size` bytes there.
-        unsafe { data.add(place).write(chance[0]) };
-    }
-    0
 }
 
 #[unsafe(no_mangle)]

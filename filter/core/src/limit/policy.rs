@@ -145,17 +145,22 @@ impl Policy {
 
     /// The limits that are for a request to this target, and who they count it for.
     #[must_use]
-    pub fn claims(&self, seed: Seed, asker: Asker<'_>, provider: &str, model: &str) -> Vec<Claim> {
+    pub fn claims<'a>(&'a self, seed: Seed, asker: Asker<'a>, provider: &str, model: &str) -> Vec<Claim> {
         let level = self.level(asker);
         let id = asker.caller.key().map(|key| key.id.as_str());
         let team = self.team(asker);
         let router = asker.router.and_then(|name| level.routers.get(name).or_else(|| self.top.routers.get(name)));
 
         let mut claims = Vec::new();
-        let mut claim = |rule: &Rc<Rule>, subject: Subject<'_>| {
+        let mut known = None;
+        let mut claim = |rule: &Rc<Rule>, subject: Subject<'a>| {
             if rule.is_for(provider, model) {
+                // Mostly it is the one before.
+                let (_, address) =
+                    known.filter(|(other, _)| *other == subject).unwrap_or_else(|| (subject, seed.address(subject)));
+                known = Some((subject, address));
                 let is_own = matches!(subject, Subject::Key(_));
-                claims.push(Claim { rule: Rc::clone(rule), subject: seed.address(subject), is_own });
+                claims.push(Claim { rule: Rc::clone(rule), subject: address, is_own });
             }
         };
         for (scope, rule) in &level.limits {

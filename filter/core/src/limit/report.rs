@@ -3,7 +3,11 @@
 //! A caller is told of its own limits, of several the tightest, in the headers and formats of OpenAI's API, and of every budget
 //! that it draws on: a team's, too, because all its keys stop when that is used up.
 
-use alloc::{format, string::String, vec::Vec};
+use alloc::{
+    format,
+    string::{String, ToString},
+    vec::Vec,
+};
 
 use crate::config::{Decimal, Measure};
 
@@ -62,13 +66,13 @@ pub fn headers(standings: &[Standing], soft: Decimal, refused_by: Option<&Rule>)
     };
     let mut headers = Vec::new();
     if let Some(standing) = tightest(&[Measure::Requests]) {
-        headers.push(("x-ratelimit-limit-requests", format!("{}", standing.claim.rule.bound.max)));
-        headers.push(("x-ratelimit-remaining-requests", format!("{}", standing.remaining())));
+        headers.push(("x-ratelimit-limit-requests", standing.claim.rule.bound.max.to_string()));
+        headers.push(("x-ratelimit-remaining-requests", standing.remaining().to_string()));
         headers.push(("x-ratelimit-reset-requests", duration(standing.reset_millis)));
     }
     if let Some(standing) = tightest(&[Measure::Tokens, Measure::InputTokens, Measure::OutputTokens]) {
-        headers.push(("x-ratelimit-limit-tokens", format!("{}", standing.claim.rule.bound.max)));
-        headers.push(("x-ratelimit-remaining-tokens", format!("{}", standing.remaining())));
+        headers.push(("x-ratelimit-limit-tokens", standing.claim.rule.bound.max.to_string()));
+        headers.push(("x-ratelimit-remaining-tokens", standing.remaining().to_string()));
         headers.push(("x-ratelimit-reset-tokens", duration(standing.reset_millis)));
     }
     let budgets = heeded().filter(|standing| standing.claim.rule.kind == Kind::Budget);
@@ -86,14 +90,22 @@ fn duration(millis: u64) -> String {
     if seconds == 0 && rest > 0 {
         return format!("{rest}ms");
     }
-    let (hours, minutes, seconds) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
-    let fraction = format!(".{rest:03}");
-    let fraction = fraction.trim_end_matches('0').trim_end_matches('.');
-    match (hours, minutes) {
-        (0, 0) => format!("{seconds}{fraction}s"),
-        (0, _) => format!("{minutes}m{seconds}{fraction}s"),
-        (_, _) => format!("{hours}h{minutes}m{seconds}{fraction}s"),
+    let mut text = String::with_capacity(16);
+    let (hours, minutes) = (seconds / 3_600, seconds / 60 % 60);
+    if hours > 0 {
+        text.push_str(&hours.to_string());
+        text.push('h');
     }
+    if hours > 0 || minutes > 0 {
+        text.push_str(&minutes.to_string());
+        text.push('m');
+    }
+    text.push_str(&(seconds % 60).to_string());
+    if rest > 0 {
+        text.push_str(format!(".{rest:03}").trim_end_matches('0'));
+    }
+    text.push('s');
+    text
 }
 
 #[cfg(test)]

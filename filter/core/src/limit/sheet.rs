@@ -154,14 +154,15 @@ impl Sheet {
     }
 
     pub(super) fn write(&self) -> Vec<u8> {
-        let mut writer = Writer::default();
+        // As long as most are that one subject alone has.
+        let mut writer = Writer(Vec::with_capacity(1_024));
         writer.u64(self.at_millis);
         writer.u64(self.lead_millis);
         writer.u64(self.doubt_millis);
         for (address, tally) in &self.tallies {
             let count = u16::try_from(tally.len()).unwrap_or(u16::MAX);
             address.write(&mut writer);
-            writer.0.extend(count.to_le_bytes());
+            writer.0.extend_from_slice(&count.to_le_bytes());
             for (id, counter) in tally.iter().take(count.into()) {
                 writer.u64(*id);
                 counter.write(&mut writer);

@@ -88,7 +88,7 @@ impl Seed {
         for name in names {
             // Whole, and behind its length: no two subjects have the same bytes.
             bytes.u64(name.map_or(u64::MAX, |name| u64::try_from(name.len()).unwrap_or(u64::MAX)));
-            bytes.0.extend(name.unwrap_or_default().bytes());
+            bytes.0.extend_from_slice(name.unwrap_or_default().as_bytes());
         }
         Address(sip::hash((self.0, self.1), &bytes.0))
     }

@@ -18,11 +18,11 @@ impl Writer {
     }
 
     pub(crate) fn u32(&mut self, number: u32) {
-        self.0.extend(number.to_le_bytes());
+        self.0.extend_from_slice(&number.to_le_bytes());
     }
 
     pub(crate) fn u64(&mut self, number: u64) {
-        self.0.extend(number.to_le_bytes());
+        self.0.extend_from_slice(&number.to_le_bytes());
     }
 
     /// A text, cut where it is longer than a length can say.
