@@ -132,7 +132,7 @@ const MESSAGES_WISHES: &[Wish] = &[
     ("A-USER", "metadata.user_id", |request| request["metadata"]["user_id"] = json!("A-USER")),
     ("SOMEBODY", "metadata.other", |request| request["metadata"]["other"] = json!("SOMEBODY")),
     ("CONTEXT-EDIT", "context_management", |request| {
-        request["context_management"] = json!({"edits": ["CONTEXT-EDIT"]})
+        request["context_management"] = json!({"edits": ["CONTEXT-EDIT"]});
     }),
     ("NEW-FIELD", "field_of_next_year", |request| request["field_of_next_year"] = json!("NEW-FIELD")),
     ("NEW-OUTPUT", "output_config.next_year", |request| request["output_config"]["next_year"] = json!("NEW-OUTPUT")),
@@ -166,7 +166,8 @@ fn check(downstream: &dyn Downstream, request: &Value, wishes: &[Wish], more: &[
     let body = request.to_string();
     let read = downstream.read(&body).unwrap();
     // A client of Messages and a provider of them speak to each other as they are.
-    let is_translated = |upstream: &dyn Upstream| upstream.name() == "openai_chat" || upstream.name() != downstream.name();
+    let is_translated =
+        |upstream: &dyn Upstream| upstream.name() == "openai_chat" || upstream.name() != downstream.name();
     for (upstream, model) in UPSTREAMS.iter().filter(|(upstream, _)| is_translated(*upstream)) {
         let written = match upstream.write(&read, &aim(model)) {
             Ok(written) => written,
@@ -193,7 +194,9 @@ fn check(downstream: &dyn Downstream, request: &Value, wishes: &[Wish], more: &[
 }
 
 fn saying(mut request: Value, wishes: &[Wish]) -> Value {
-    wishes.iter().for_each(|(_, _, say)| say(&mut request));
+    for (_, _, say) in wishes {
+        say(&mut request);
+    }
     request
 }
 
