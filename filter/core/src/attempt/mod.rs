@@ -240,7 +240,9 @@ impl Attempt {
 
     /// Whether client and provider speak the same format.
     fn is_native(&self) -> bool {
-        self.plan.inquiry.direct.is_some() || self.upstream().name() == self.plan.inquiry.downstream.name()
+        let Target { account, model, .. } = &self.target;
+        let inquiry = &self.plan.inquiry;
+        inquiry.direct.is_some() || inquiry.downstream.is_spoken_by(self.upstream().name(), account.vendor, model)
     }
 
     fn passthrough(&self) -> Passage {

@@ -11,7 +11,7 @@ mod calling;
 mod collect;
 mod progress;
 
-use alloc::{borrow::Cow, vec::Vec};
+use alloc::{borrow::Cow, string::String, vec::Vec};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -322,6 +322,17 @@ pub enum Source<'a> {
     },
     /// At the provider, under an id of its own.
     File(Text<'a>),
+}
+
+impl Source<'_> {
+    /// A picture for an answer that has no place for one: clients show text as Markdown.
+    #[must_use]
+    pub fn markdown(&self) -> String {
+        match self {
+            Self::Url(url) | Self::File(url) => ["![](", url, ")"].concat(),
+            Self::Data { media_type, base64 } => ["![](data:", media_type, ";base64,", base64, ")"].concat(),
+        }
+    }
 }
 
 /// The model calls a tool.

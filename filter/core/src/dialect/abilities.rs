@@ -45,6 +45,8 @@ pub enum Ability {
     LinkedImages,
     /// What runs on the servers of Anthropic, or needs them.
     Hosted,
+    /// What only the older completions have: several prompts, tokens for a prompt, and the text around the answer.
+    Completing,
 }
 
 /// What a request asks for of what only some dialects can do.
@@ -70,6 +72,8 @@ pub(super) struct Notes<'a> {
     pub(super) searches: usize,
     /// How many are a provider's own otherwise.
     pub(super) hosted: usize,
+    /// Whether its prompt is more, or less, than one text.
+    pub(super) has_prompts: bool,
 }
 
 /// A wish.
@@ -177,6 +181,15 @@ const TABLE: &[Row] = &[
     hosted("container", "This model has no `container`."),
     hosted("inference_geo", "Where this model runs cannot be chosen: `inference_geo`."),
     hosted("mcp_servers", "This model calls no MCP servers."),
+    Row {
+        ability: Ability::Completing,
+        field: "prompt",
+        refusal: "This model takes one prompt, and as text.",
+        is_asked: |_, _| false,
+        is_noted: |notes, _| notes.has_prompts,
+    },
+    completing("echo", "This model does not repeat the prompt: `echo`."),
+    completing("suffix", "This model takes no `suffix`."),
 ];
 
 /// A row is a bit of [`Wishes`].
@@ -202,6 +215,16 @@ const fn hosted(field: &'static str, refusal: &'static str) -> Row {
     }
 }
 
+const fn completing(field: &'static str, refusal: &'static str) -> Row {
+    Row {
+        ability: Ability::Completing,
+        field,
+        refusal,
+        is_asked: |_, _| false,
+        is_noted: |notes, field| notes.is_long(field) || notes.says(field, |value| !is_no_wish(value)),
+    }
+}
+
 const fn of_messages(ability: Ability, refusal: &'static str, is_noted: fn(&Notes<'_>, &str) -> bool) -> Row {
     Row { ability, field: "messages", refusal, is_asked: |_, _| false, is_noted }
 }
@@ -223,6 +246,12 @@ impl Ability {
         Self::Files,
         Self::LinkedImages,
     ];
+
+    /// Refuses a field that only the client's reader has seen.
+    pub(super) fn refuse(self, field: &str) -> Error {
+        let row = TABLE.iter().find(|row| row.ability == self && row.field == field);
+        row.map_or_else(|| Error::refusing("", ""), |row| Error::refusing(row.refusal, row.field))
+    }
 
     /// What to say where it is missing.
     pub(super) fn refusal(self) -> &'static str {
@@ -305,6 +334,11 @@ impl Request<'_> {
     fn may_call(&self) -> bool {
         !self.tools.is_empty() && self.calling().is_ok_and(|calling| calling.mode != CallMode::Never)
     }
+}
+
+/// Whether a value says as much as none.
+pub(super) fn is_no_wish(value: &str) -> bool {
+    matches!(value, "null" | "false" | r#""""#)
 }
 
 fn is_json(format: &str) -> bool {

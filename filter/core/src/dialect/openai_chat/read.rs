@@ -25,6 +25,24 @@ const HEAD: &[&str] = &["model", "stream_options"];
 
 /// Reads a request.
 pub(super) fn read(body: &str) -> Result<Request<'_>, Error> {
+    let request = read_with(body, &mut |name, raw, request| {
+        if name == "messages" {
+            request.messages = read_messages(raw)?;
+        }
+        Ok(name == "messages")
+    })?;
+    if request.messages.is_empty() {
+        return Err(Error::refusing("`messages` must have at least one message.", "messages"));
+    }
+    Ok(request)
+}
+
+/// What reads the members that a format alone has, and says which they are.
+pub(in crate::dialect) type Own<'f, 'a> =
+    &'f mut dyn FnMut(&str, &'a RawValue, &mut Request<'a>) -> Result<bool, Error>;
+
+/// Reads what the formats of `OpenAI`'s older APIs have in common; who is `own` is asked first.
+pub(in crate::dialect) fn read_with<'a>(body: &'a str, own: Own<'_, 'a>) -> Result<Request<'a>, Error> {
     let members = members(body).ok_or_else(|| Error::refusing("The body must be a JSON object.", ""))?;
     let mut request = Request::default();
     let (mut tells_logprobs, mut top_logprobs) = (false, 0);
@@ -39,7 +57,7 @@ pub(super) fn read(body: &str) -> Result<Request<'_>, Error> {
             continue;
         }
         match &*name {
-            "messages" => request.messages = read_messages(raw)?,
+            name if own(name, raw, &mut request)? => {}
             "tools" => request.tools = read_tools(raw)?,
             "tool_choice" => request.tool_choice = Some(read_tool_choice(raw)?),
             "functions" => legacy_functions = Some(raw),
@@ -93,9 +111,6 @@ pub(super) fn read(body: &str) -> Result<Request<'_>, Error> {
     }
     if let Some(raw) = legacy_call {
         request.tool_choice = Some(read_legacy_call(raw)?);
-    }
-    if request.messages.is_empty() {
-        return Err(Error::refusing("`messages` must have at least one message.", "messages"));
     }
     Ok(request)
 }
