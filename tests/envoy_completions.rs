@@ -28,7 +28,10 @@ fn every_provider_answers_whole_and_streamed() {
         let whole = case.send(&case.post(PATH, &ask(false)));
         assert_eq!(whole.status, 200, "{model}: {}", whole.text());
         let answer: Value = serde_json::from_str(&whole.text()).unwrap();
-        assert_eq!((&answer["object"], &answer["choices"][0]["finish_reason"]), (&json!("text_completion"), &json!("stop")));
+        assert_eq!(
+            (&answer["object"], &answer["choices"][0]["finish_reason"]),
+            (&json!("text_completion"), &json!("stop"))
+        );
         let said = answer["choices"][0]["text"].as_str().unwrap();
         assert!(said.contains("Hello") && answer["usage"]["completion_tokens"].as_u64() > Some(0), "{model}: {answer}");
 
@@ -47,7 +50,8 @@ fn who_has_completions_gets_every_byte() {
     let case = SCENE.case("completions as they are");
     let answer = r#"{"id":"cmpl-1","object":"text_completion","choices":[{"text":" b","index":0,"logprobs":null,"finish_reason":"stop"}],"usage":{"prompt_tokens":2,"completion_tokens":1},"new":1}"#;
     case.answer(Script::whole(http::StatusCode::OK, "application/json", answer));
-    let body = r#"{ "model":"openai/gpt-3.5-turbo-instruct","prompt":[[1,2],[3]], "echo":true,"best_of":2, "suffix":"c"}"#;
+    let body =
+        r#"{ "model":"openai/gpt-3.5-turbo-instruct","prompt":[[1,2],[3]], "echo":true,"best_of":2, "suffix":"c"}"#;
     let got = case.send(&case.bytes(PATH, body));
     assert_eq!((got.status, got.text()), (200, answer.to_owned()));
     let sent = case.requests().pop().unwrap();
@@ -58,15 +62,23 @@ fn who_has_completions_gets_every_byte() {
 #[test]
 fn a_chain_goes_on_from_completions_to_a_chat_and_leaves_out_who_cannot() {
     let case = SCENE.case("completions fall back");
-    case.answer(Script::whole(http::StatusCode::SERVICE_UNAVAILABLE, "application/json", r#"{"error":{"message":"busy"}}"#));
+    case.answer(Script::whole(
+        http::StatusCode::SERVICE_UNAVAILABLE,
+        "application/json",
+        r#"{"error":{"message":"busy"}}"#,
+    ));
     let got = case.send(&case.post(PATH, &json!({"model": "chain", "prompt": "Hello", "max_tokens": 64})));
     assert_eq!(got.status, 200, "{}", got.text());
-    assert_eq!(got.header("x-dragoman-provider"), Some("anthropic"));
+    assert_eq!(got.headers.text("x-dragoman-provider"), Some("anthropic"));
     assert!(got.text().contains(r#""object":"text_completion""#), "{}", got.text());
 
-    case.answer(Script::whole(http::StatusCode::BAD_REQUEST, "application/json", r#"{"error":{"message":"no tokens","type":"invalid_request_error"}}"#));
+    case.answer(Script::whole(
+        http::StatusCode::BAD_REQUEST,
+        "application/json",
+        r#"{"error":{"message":"no tokens","type":"invalid_request_error"}}"#,
+    ));
     let got = case.send(&case.post(PATH, &json!({"model": "chain", "prompt": [1, 2], "max_tokens": 64})));
-    assert_eq!(got.header("x-dragoman-attempts"), Some("openai/davinci-002=400"), "{}", got.text());
+    assert_eq!(got.headers.text("x-dragoman-attempts"), Some("openai/davinci-002=400"), "{}", got.text());
 
     let refused = case.send(&case.post(PATH, &json!({"model": "anthropic/claude-sonnet-4-5", "prompt": [1, 2]})));
     assert_eq!(openai_error(&refused, 400, "invalid_request_error", None), "This model takes one prompt, and as text.");

@@ -12,7 +12,7 @@ mod collect;
 mod progress;
 
 use alloc::{borrow::Cow, string::String, vec::Vec};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 pub use answer::{Choice, Delta, Fault, Finish, Reason, Response, TokenLogprob};
@@ -108,8 +108,25 @@ pub enum Modality {
 pub struct WebSearch<'a> {
     /// How much of it: `low`, `medium`, `high`.
     pub context_size: Option<&'a RawValue>,
-    /// Where the user is, as `OpenAI` writes it.
-    pub user_location: Option<&'a RawValue>,
+    /// Where the user is, roughly.
+    pub user_location: Option<Place<'a>>,
+}
+
+/// Where somebody is, in the members that `OpenAI` and Anthropic have in common.
+#[derive(Debug, Clone, Copy, Default, Deserialize, Serialize)]
+pub struct Place<'a> {
+    /// Its name.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    city: Option<&'a RawValue>,
+    /// Its name.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    region: Option<&'a RawValue>,
+    /// Its two letters.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    country: Option<&'a RawValue>,
+    /// Its name in the database of time zones.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    timezone: Option<&'a RawValue>,
 }
 
 /// Whom the application serves.

@@ -51,7 +51,7 @@ pub enum Ability {
 
 /// What a request asks for of what only some dialects can do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Wishes(u32);
+pub struct Wishes(u64);
 
 /// What the scan of a request has noted.
 pub(super) struct Notes<'a> {
@@ -164,6 +164,14 @@ const TABLE: &[Row] = &[
     decisive("guided_json", "`guided_json` cannot be expressed for this model."),
     decisive("guided_regex", "`guided_regex` cannot be expressed for this model."),
     decisive("structured_outputs", "`structured_outputs` cannot be expressed for this model."),
+    // That an answer is scored is harmless to leave out; that it is held back is not.
+    Row {
+        ability: Ability::Decisive,
+        field: "moderation",
+        refusal: "This model's answers are not held back by `moderation`.",
+        is_asked: |request, field| request.other.iter().any(|(name, raw)| name == field && blocks(raw.get())),
+        is_noted: |notes, field| notes.says(field, blocks),
+    },
     of_messages(Ability::Hearing, "This model cannot listen to audio.", |notes, _| notes.sounds > 0),
     of_messages(Ability::Files, "This model reads no files.", |notes, _| notes.files > 0),
     of_messages(
@@ -193,7 +201,7 @@ const TABLE: &[Row] = &[
 ];
 
 /// A row is a bit of [`Wishes`].
-const _: () = assert!(TABLE.len() <= u32::BITS as usize);
+const _: () = assert!(TABLE.len() <= u64::BITS as usize);
 
 const fn decisive(field: &'static str, refusal: &'static str) -> Row {
     Row {
@@ -267,7 +275,7 @@ impl Wishes {
 
     fn of(is_wished: impl Fn(&Row) -> bool) -> Self {
         let rows = TABLE.iter().rev();
-        Self(rows.fold(0, |wishes, row| wishes << 1 | u32::from(is_wished(row))))
+        Self(rows.fold(0, |wishes, row| wishes << 1 | u64::from(is_wished(row))))
     }
 
     /// Whether there is none.
@@ -334,6 +342,11 @@ impl Request<'_> {
     fn may_call(&self) -> bool {
         !self.tools.is_empty() && self.calling().is_ok_and(|calling| calling.mode != CallMode::Never)
     }
+}
+
+/// Whether a moderation holds anything back.
+fn blocks(moderation: &str) -> bool {
+    moderation.contains(r#""block""#)
 }
 
 /// Whether a value says as much as none.

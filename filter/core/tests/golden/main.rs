@@ -20,6 +20,7 @@ mod answers;
 mod book;
 mod collect;
 mod completions;
+mod fields;
 mod messages;
 mod requests;
 #[expect(

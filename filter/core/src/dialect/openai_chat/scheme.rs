@@ -34,6 +34,7 @@ const WANTED: &[&str] = wanted![
     "guided_grammar",
     "guided_json",
     "guided_regex",
+    "moderation",
     "structured_outputs",
 ];
 
