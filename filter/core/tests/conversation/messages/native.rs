@@ -45,6 +45,33 @@ fn what_is_anthropic_s_own_reaches_nobody_else() {
     let sent = ask(&all(), head, &[body.as_bytes()]).sent();
     assert_eq!(header(&sent, ":path"), Some("/v1/chat/completions"));
     assert!(!sent.headers.iter().any(|(name, _)| name.starts_with("anthropic-")));
+    let told = sent.answered(500, &[JSON], &[b"{}"]);
+    assert_eq!(told.header("x-dragoman-dropped"), Some("anthropic-beta"));
+}
+
+#[test]
+fn a_model_that_has_not_thought_about_a_call_does_not_think_behind_it() {
+    let body = |thinking: &str, more: &str| {
+        format!(
+            r#"{{"model":"a/m","max_tokens":9000,"thinking":{thinking},"messages":[{{"role":"user","content":"x"}},{{"role":"assistant","content":[{{"type":"tool_use","id":"call_1","name":"f","input":{{"type":"image"}}}}]}},{{"role":"user","content":[{{"type":"tool_result","tool_use_id":"call_1","content":"1"}}{more}]}}]}}"#
+        )
+    };
+    let enabled = r#"{"type":"enabled","budget_tokens":2000}"#;
+    let sent = asked(&body(enabled, "")).sent();
+    assert_eq!(String::from_utf8_lossy(&sent.body), body(r#"{"type":"disabled"}"#, "").replace("a/m", "m"));
+    let told = sent.answered(500, &[JSON], &[b"{}"]);
+    assert_eq!(told.header("x-dragoman-dropped"), Some("thinking"));
+    for kept in [body(r#"{"type":"adaptive"}"#, ""), body(enabled, "").replace("tool_", "text_")] {
+        let sent = asked(&kept).sent();
+        assert_eq!(String::from_utf8_lossy(&sent.body), kept.replace("a/m", "m"));
+    }
+}
+
+#[test]
+fn an_argument_that_is_called_like_a_file_is_none() {
+    let body = r#"{"model":"l/qwen3","max_tokens":9,"messages":[{"role":"user","content":"x"},{"role":"assistant","content":[{"type":"tool_use","id":"c","name":"f","input":{"type":"url","source":{"type":"url","url":"https://example.com"}}}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"c","content":"1"}]}]}"#;
+    let sent = asked(body).sent();
+    assert!(String::from_utf8_lossy(&sent.body).contains("https://example.com"));
 }
 
 #[test]
