@@ -4,7 +4,7 @@
 //! exception is the name of a model, which has slashes and which clients encode as one segment.
 
 use crate::{
-    dialect::{Downstream, anthropic::Anthropic, openai_chat::OpenAiChat},
+    dialect::{Downstream, anthropic::Anthropic, openai_chat::OpenAiChat, openai_completions::OpenAiCompletions},
     error::Shape,
     route::Way,
 };
@@ -164,14 +164,9 @@ impl Endpoint {
     pub fn format(self) -> Option<&'static dyn Downstream> {
         match self {
             Self::ChatCompletions => Some(&OpenAiChat),
+            Self::Completions => Some(&OpenAiCompletions),
             Self::Messages | Self::TokenCount => Some(&Anthropic),
-            Self::Responses
-            | Self::Completions
-            | Self::Embeddings
-            | Self::Images
-            | Self::LiveMetrics
-            | Self::Policy
-            | Self::Other => None,
+            Self::Responses | Self::Embeddings | Self::Images | Self::LiveMetrics | Self::Policy | Self::Other => None,
         }
     }
 

@@ -48,7 +48,7 @@ use crate::{
     auth::{Caller, Glob},
     catalogue::Catalogue,
     config::{Config, KeyRouting, ModelLists},
-    dialect::Wishes,
+    dialect::{Downstream, Wishes},
     error::{Error, Kind},
     gateway::Provider,
     headers::Headers,
@@ -117,7 +117,7 @@ pub struct Query<'a> {
     /// Whether it holds images.
     pub has_images: bool,
     /// What of it not every format can express, and the format that it is in, which can.
-    pub wishes: (Wishes, &'static str),
+    pub wishes: (Wishes, &'static dyn Downstream),
     /// The member `user`.
     pub user: Option<&'a str>,
     /// Its length in tokens, as [`estimate::tokens`] has it.

@@ -257,11 +257,10 @@ impl<'a> Survey<'a> {
         let (wishes, own) = self.query.wishes;
         if !wishes.is_empty() {
             candidates.retain(|Candidate { choice, .. }| {
-                let dialect = choice.provider.spec.dialect;
-                if dialect.name() == own {
+                if choice.provider.speaks(own, choice.id) {
                     return true;
                 }
-                let able = wishes.require(dialect.abilities(choice.id));
+                let able = wishes.require(choice.provider.spec.dialect.abilities(choice.id));
                 able.map_err(|error| self.drop_candidate(&full_name(choice), error)).is_ok()
             });
         }

@@ -8,15 +8,15 @@ mod content;
 mod family;
 mod history;
 mod message;
-mod read;
+pub(super) mod read;
 mod response;
-mod scheme;
+pub(super) mod scheme;
 mod stream;
 mod tap;
 mod tool;
 mod turns;
 mod upstream;
-mod write;
+pub(super) mod write;
 
 use alloc::{boxed::Box, rc::Rc, vec::Vec};
 
@@ -37,7 +37,7 @@ pub use scheme::SCHEME;
 pub use tap::StreamTap;
 
 /// The format's name.
-const NAME: &str = "openai_chat";
+pub(super) const NAME: &str = "openai_chat";
 
 /// See the module's documentation.
 #[derive(Debug)]
