@@ -63,6 +63,8 @@ pub(super) fn read(body: &[u8]) -> Result<Question, Complaint> {
         reasoning: string(&request, "/reasoning_effort").is_some_and(|effort| effort != "none"),
         shows_thoughts: false,
         cache: Cache::default(),
+        pictures: 0,
+        asked: Value::Null,
         stream: is(&request, "/stream", true).then(|| Streaming {
             usage: is(&request, "/stream_options/include_usage", true),
             padding: !is(&request, "/stream_options/include_obfuscation", false),
