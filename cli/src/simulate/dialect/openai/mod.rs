@@ -18,6 +18,7 @@ mod request;
 mod rerank;
 mod responses;
 mod stream;
+mod strict;
 mod usage;
 mod whole;
 
