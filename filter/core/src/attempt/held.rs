@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use super::{
     Attempt, NO_STREAM,
-    flow::{Counting, Flow, FlowBody},
+    flow::{Flow, FlowBody},
 };
 use crate::{
     chat::Response,
@@ -149,8 +149,7 @@ impl Held {
                     return held(head, HeldBody::Whole(scanner, begun));
                 }
                 head.attempt.plan.note_part(&begun, Matter::Text);
-                let format = head.attempt.plan.inquiry.downstream;
-                decided(head).pass(Chunk::Keep, FlowBody::Whole(scanner, Counting::Chat(format)))
+                decided(head).pass(Chunk::Keep, FlowBody::Whole(scanner))
             }
             HeldBody::Foreign(mut body, identity) => {
                 body.extend_from_slice(piece);
@@ -191,7 +190,8 @@ impl Head {
     /// A whole document has come.
     fn judge(self, scanner: Scanner, document: &[u8]) -> Progress {
         let Ok(found) = scanner.finish() else { return self.fail_as(NOT_JSON) };
-        match self.attempt.plan.inquiry.downstream.whole(&found) {
+        let native = self.attempt.plan.inquiry.native();
+        match native.map_or(Whole::Other, |native| native.whole(&found)) {
             Whole::Answer(usage) => {
                 self.attempt.plan.note_usage(usage);
                 self.attempt.plan.note_part(document, Matter::Text);
@@ -204,7 +204,7 @@ impl Head {
 
     /// The provider refuses the request.
     fn refuse(mut self, body: &[u8]) -> Progress {
-        if self.attempt.plan.inquiry.direct.is_some() {
+        if self.attempt.plan.inquiry.own().is_some() {
             return self.refuse_as_is(body);
         }
         let status = self.status;
@@ -215,13 +215,13 @@ impl Head {
         let upstream = self.attempt.upstream();
         let fault = upstream.fault(status, body);
         let (told, told_body) = if self.attempt.is_native() {
-            (status, plan.inquiry.downstream.error_body(provider, status, body))
+            (status, plan.inquiry.format().error_body(provider, status, body))
         } else {
             if let Some(seconds) = upstream.retry_after(body) {
                 self.edits.set.push((Name::Borrowed("retry-after"), format!("{seconds}")));
                 self.retry_after = Some(Duration::from_secs(seconds));
             }
-            let (told, body) = plan.inquiry.downstream.fault(provider, &fault);
+            let (told, body) = plan.inquiry.format().fault(provider, &fault);
             (told, Some(body))
         };
         // What a provider means may be another status than it says: a 400 for an account without money.
@@ -247,14 +247,14 @@ impl Head {
             Ok(_) | Err(Broken::Malformed) => return self.fail_as("sent an answer that is not of its format"),
             // An error that calls itself a success.
             Err(Broken::Fault(fault)) => {
-                let (status, body) = plan.inquiry.downstream.fault(&self.attempt.target.provider.name, &fault);
+                let (status, body) = plan.inquiry.format().fault(&self.attempt.target.provider.name, &fault);
                 return self.fail(status, status, body, Cause::Stated);
             }
         };
         plan.note_usage(response.usage);
         plan.note_part(body, Matter::Text);
         plan.settle(self.status, self.now);
-        let body = plan.inquiry.downstream.write(&response, identity);
+        let body = plan.inquiry.format().write(&response, identity);
         let status = self.status;
         self.replace(status, body)
     }

@@ -89,35 +89,35 @@ impl Attempt {
     /// The target cannot do what the request asks for.
     pub fn outgoing(&mut self, read: impl FnOnce(usize) -> Vec<u8>) -> Result<Outgoing, Error> {
         let plan = Rc::clone(&self.plan);
-        if let Some(direct) = &plan.inquiry.direct {
-            return Ok(self.outgoing_as_is(direct));
+        if let Some(own) = plan.inquiry.own() {
+            return Ok(self.outgoing_as_is(own));
         }
+        let native = plan.inquiry.native().filter(|_| self.is_native());
         let length = plan.inquiry.request.length;
         let kept = plan.body();
         // What another attempt has set is still there; one that has no successor and no predecessor need not look.
         let foreign = plan.foreign_headers();
         let mut set = Vec::with_capacity(8);
-        let (path, body) = if self.is_native() {
-            let format = plan.inquiry.downstream;
+        let (path, body) = if let Some(native) = native {
             let (mut kept, mut read) = (kept, Some(read));
             let mut body = || {
                 let read = || Rc::new(read.take().map(|read| read(length)).unwrap_or_default());
                 Rc::clone(kept.get_or_insert_with(read))
             };
-            let Spliced { edits, dropped } = format.splice(&plan.inquiry.request, &self.aim(), &mut body);
-            self.dropped = tellable(&dropped, format);
-            set.extend(plan.inquiry.headers.iter().cloned());
+            let Spliced { edits, dropped } = native.splice(&plan.inquiry.request, &self.aim(), &mut body);
+            self.dropped = tellable(&dropped, plan.inquiry.format());
+            set.extend(plan.inquiry.native_headers().iter().cloned());
             if !edits.is_empty() || foreign.is_some() {
                 set.push((Name::Borrowed("content-length"), edits.length_after(length).to_string()));
             }
-            (format.path().into(), Change::Edited { edits, kept })
+            (native.path().into(), Change::Edited { edits, kept })
         } else {
             let body = kept.unwrap_or_else(|| Rc::new(read(length)));
             let Written { path, headers, body, dropped } = self.write(&body)?;
-            self.dropped = tellable(&dropped, plan.inquiry.downstream);
+            self.dropped = tellable(&dropped, plan.inquiry.format());
             // Those that have a usual value are the format's business, the others the client's wishes.
-            let wishes = plan.inquiry.downstream.headers().iter().filter(|(_, usual)| usual.is_empty());
-            let is_said = |wish: &str| plan.inquiry.headers.iter().any(|(name, _)| name == wish);
+            let wishes = plan.inquiry.format().headers().iter().filter(|(_, usual)| usual.is_empty());
+            let is_said = |wish: &str| plan.inquiry.native_headers().iter().any(|(name, _)| name == wish);
             self.dropped.extend(wishes.filter(|(name, _)| is_said(name)).map(|(name, _)| String::from(*name)));
             set.push((Name::Borrowed("content-length"), body.len().to_string()));
             set.push((Name::Borrowed("content-type"), "application/json".into()));
@@ -129,7 +129,7 @@ impl Attempt {
         let version = if account.base_url.path.ends_with(version) { "" } else { version };
         let path = [version, &path].concat();
         let mut path = account.vendor.path(&account.base_url, &path, &self.target.model);
-        if self.is_native() && !plan.inquiry.query.is_empty() {
+        if native.is_some() && !plan.inquiry.query.is_empty() {
             path.push(if path.contains('?') { '&' } else { '?' });
             path.push_str(&plan.inquiry.query);
         }
@@ -147,7 +147,7 @@ impl Attempt {
     /// The client's request in the provider's format.
     fn write(&self, body: &[u8]) -> Result<Written, Error> {
         let text = core::str::from_utf8(body).unwrap_or_default();
-        let format = self.plan.inquiry.downstream;
+        let format = self.plan.inquiry.format();
         let request = format.read(text)?;
         let written = self.upstream().write(&request, &self.aim());
         let mut written = written.map_err(|error| Error {
@@ -186,7 +186,7 @@ impl Attempt {
         let is_foreign = !self.is_native();
         let provided = is_foreign.then(|| self.upstream().rate_limits(headers, clock.epoch_seconds()));
         limits::tell(&mut edits, headers, &self.plan, provided.unwrap_or_default());
-        let as_is = self.plan.inquiry.direct.as_ref().map(|direct| self.hold_as_is(direct, status, headers));
+        let as_is = self.plan.inquiry.own().map(|direct| self.hold_as_is(direct, status, headers));
         let body = match as_is {
             None => self.hold(status, headers, clock),
             Some(Start::Held(body)) => body,
@@ -231,7 +231,7 @@ impl Attempt {
             (true, false) if says(self.upstream().framing().1.as_bytes()) => HeldBody::Stream(self.translation(clock)),
             (true, _) => unusable(NO_STREAM),
             (false, true) if says(b"json") => {
-                HeldBody::Whole(Scanner::new(self.plan.inquiry.downstream.wanted()), Vec::new())
+                HeldBody::Whole(Scanner::new(self.plan.inquiry.format().wanted()), Vec::new())
             }
             (false, false) if says(b"json") => HeldBody::Foreign(Vec::new(), self.identity(clock)),
             (false, _) => unusable("sent an answer that is not JSON"),
@@ -246,11 +246,11 @@ impl Attempt {
     fn is_native(&self) -> bool {
         let Target { account, model, .. } = &self.target;
         let inquiry = &self.plan.inquiry;
-        inquiry.direct.is_some() || inquiry.downstream.is_spoken_by(self.upstream().name(), account.vendor, model)
+        inquiry.own().is_some() || inquiry.format().is_spoken_by(self.upstream().name(), account.vendor, model)
     }
 
     fn passthrough(&self) -> Passage {
-        let conduit = Passthrough::new(self.plan.inquiry.downstream, !self.plan.inquiry.request.wants_usage);
+        let conduit = Passthrough::new(self.plan.inquiry.format(), !self.plan.inquiry.request.wants_usage);
         Passage::new(&self.target, Framing::Events, Box::new(conduit))
     }
 
@@ -259,7 +259,7 @@ impl Attempt {
         let provider = &self.target.provider;
         let wants_usage = self.plan.inquiry.request.wants_usage;
         let conduit =
-            Translation::new(upstream, self.plan.inquiry.downstream, &provider.name, self.identity(clock), wants_usage);
+            Translation::new(upstream, self.plan.inquiry.format(), &provider.name, self.identity(clock), wants_usage);
         Passage::new(&self.target, upstream.framing().0, Box::new(conduit))
     }
 

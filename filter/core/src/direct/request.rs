@@ -12,15 +12,16 @@ use crate::{
     auth::Caller,
     catalogue::Catalogue,
     config::BaseUrl,
-    dialect::{head::ChatRequest, openai_chat::OpenAiChat},
+    dialect::{Whole, head::ChatRequest, openai_chat::OpenAiChat},
     error::{Error, Kind, Shape},
-    json::{Edits, Member},
+    json::{Edits, Found, Member},
     passage::Conduit,
     passthrough::Passthrough,
     plan::Target,
     segment,
     sse::Framing,
     surface::{has_escaped_slash, is_version},
+    usage::Usage,
 };
 
 /// What a path ends in that generates nothing and is not billed. Any other may, whatever it is called: a provider that does not mind
@@ -207,6 +208,17 @@ impl Request {
         } else {
             Cost::Both
         }
+    }
+
+    /// The tokens that a scan of its answer has found.
+    pub(crate) fn usage(&self, found: &Found) -> Option<Usage> {
+        self.format().usage(found)
+    }
+
+    /// What a whole answer is, from what a scan has found.
+    pub(crate) fn whole(&self, found: &Found) -> Whole {
+        let fault = self.format().fault(found).filter(|_| self.is_known());
+        fault.map_or_else(|| Whole::Answer(self.usage(found)), Whole::Error)
     }
 
     /// Whether it is known what its answer looks like.

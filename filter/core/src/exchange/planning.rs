@@ -1,6 +1,6 @@
 //! From a request that is known whole to a plan, and to what is changed in the request's head for it.
 
-use alloc::{rc::Rc, vec, vec::Vec};
+use alloc::{boxed::Box, rc::Rc, vec};
 use core::cell::RefCell;
 
 use super::{
@@ -10,14 +10,14 @@ use super::{
 };
 use crate::{
     auth::Caller,
-    dialect::{Downstream, head::ChatRequest, openai_chat::OpenAiChat},
+    dialect::{Downstream, head::ChatRequest},
     direct,
     error::{Error, Kind},
     gateway::Gateway,
     headers::Headers,
     host::Surroundings,
     json::{Found, Scanner},
-    plan::{Course, Inquiry, Plan},
+    plan::{Asked, Course, Inquiry, Plan},
     retry::Policy,
     route::{Conditions, Planned, Query, estimate},
     step::{HeaderEdits, Name},
@@ -39,8 +39,7 @@ pub(super) fn plan(
     let is_translated = matches!(asks, Asks::Chat(_, endpoint, _) if endpoint != Endpoint::TokenCount);
     let others = if is_translated { OF_FORMATS } else { &[] };
     let mut edits = strip(headers, others);
-    let mut own_headers = Vec::new();
-    let (asker, request, format, direct, course, policy): (_, _, &dyn Downstream, _, _, _) = match asks {
+    let (asker, request, subject, course, policy) = match asks {
         Asks::Direct(call) => {
             edits.set.extend(missing_headers(headers, call.headers()));
             let (direct, request) = call.read(scanned.filter(|_| length > 0), length)?;
@@ -48,7 +47,7 @@ pub(super) fn plan(
             let target = direct.target(&gateway.catalogue, &caller)?;
             let course = Course { targets: vec![target], ..Course::default() };
             let policy = Rc::clone(gateway.routing.policy_of_one());
-            ((caller, None), request, &OpenAiChat, Some(direct), course, policy)
+            ((caller, None), request, Asked::Own(Box::new(direct)), course, policy)
         }
         Asks::Chat(way, endpoint, format) => {
             let scanned = scanned.unwrap_or_else(|| Ok(Found::default()));
@@ -67,16 +66,16 @@ pub(super) fn plan(
             if let Some(scanned) = counted {
                 let (direct, request) = count(&mut course, format, &query)?.read(Some(scanned), length)?;
                 edits.set.extend(missing_headers(headers, direct.headers()));
-                ((caller, way.router()), request, format, Some(direct), course, policy)
+                ((caller, way.router()), request, Asked::Own(Box::new(direct)), course, policy)
             } else {
-                own_headers = of_format(headers, format);
-                ((caller, way.router()), request, format, None, course, policy)
+                let headers = of_format(headers, format);
+                ((caller, way.router()), request, Asked::Chat { format, headers }, course, policy)
             }
         }
     };
     let now = around.clock.now();
     let body = RefCell::new(body);
-    let inquiry = Inquiry { request, body, downstream: format, exchange, shape, query, headers: own_headers, direct };
+    let inquiry = Inquiry { request, body, asked: subject, exchange, shape, query };
     let mut plan = Plan::new(inquiry, course, policy, around.observer, now);
     limit(&mut plan, gateway, asker, now, around)?;
     steer(gateway, &plan, now, &mut edits);
