@@ -238,6 +238,10 @@ impl<'a> Survey<'a> {
         if query.has_tools && choice.lacks("tools") {
             return Err(Error::refusing(format!("The model `{}` does not take tools.", name()), "tools"));
         }
+        if let Some(task) = query.task {
+            // Of many texts each may be as long as the window.
+            return task.check(choice.provider.spec.dialect, &name());
+        }
         let (input, output) = (query.input_tokens, query.max_output_tokens.unwrap_or_default());
         match choice.context_window() {
             Some(window) if !estimate::fits(input, output, window) => {

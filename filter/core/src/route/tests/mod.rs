@@ -176,6 +176,7 @@ impl Bench {
             stream: ask.stream,
             has_tools: ask.has_tools,
             has_images: ask.has_images,
+            task: None,
             wishes: ask.wishes,
             user: ask.user,
             input_tokens: ask.input_tokens,
