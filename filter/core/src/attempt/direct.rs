@@ -6,7 +6,7 @@
 use alloc::{format, vec::Vec};
 
 use super::{
-    Attempt, Change, Outgoing,
+    Attempt, Change, Outgoing, REFUSED_CREDENTIAL,
     flow::FlowBody,
     held::{Head, HeldBody, Progress, whole_seconds},
 };
@@ -14,12 +14,9 @@ use crate::{
     direct::{Cost, Request},
     headers::Headers,
     passage::Passage,
-    plan::{Cause, End, Failure},
+    plan::{Cause, Failure},
     step::{Chunk, HeaderEdits, Name, Reply},
-    usage::Matter,
 };
-
-const REFUSED_CREDENTIAL: &str = "refused the gateway's credential";
 
 /// What becomes of an answer whose head has come.
 pub(super) enum Start {
@@ -69,8 +66,7 @@ impl Attempt {
         } else if content_type.starts_with(b"text/html") && direct.is_known() {
             FlowBody::Broken
         } else {
-            let is_data = [&b"audio/"[..], b"image/", b"video/"].iter().any(|kind| content_type.starts_with(kind));
-            FlowBody::Unread(if is_data { Matter::Data } else { Matter::Text }, End::Whole)
+            FlowBody::unread(&content_type)
         })
     }
 }

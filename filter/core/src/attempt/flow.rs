@@ -40,6 +40,14 @@ pub(super) enum FlowBody {
     Over,
 }
 
+impl FlowBody {
+    /// An answer of this media type that is not read.
+    pub(super) fn unread(content_type: &[u8]) -> Self {
+        let is_data = [&b"audio/"[..], b"image/", b"video/"].iter().any(|kind| content_type.starts_with(kind));
+        Self::Unread(if is_data { Matter::Data } else { Matter::Text }, End::Whole)
+    }
+}
+
 impl Flow {
     /// Whether it looks at the pieces; where not, they need not leave the host.
     #[must_use]

@@ -9,13 +9,15 @@ use super::{
 };
 use crate::{
     chat::Response,
-    dialect::{Broken, Identity, Whole},
+    dialect::{Broken, Identity, Whole, head::Contents},
     error::Error,
     host::Clock,
     json::Scanner,
     passage::{Failure as Failed, Fed, Passage},
     plan::{Cause, Failure, Next},
+    route::estimate::tokens,
     step::{Chunk, HeaderEdits, Name, Reply},
+    task::Translated,
     usage::Matter,
 };
 
@@ -131,7 +133,10 @@ impl Held {
                     None if !end && begun.len() <= MAX_HELD => held(head, HeldBody::Mislabelled(begun)),
                     None | Some(b'{' | b'[') => decided(head).fail_as(NO_STREAM),
                     Some(_) => {
-                        let passage = head.attempt.passthrough();
+                        let native = head.attempt.plan.inquiry.native();
+                        let Some(passage) = native.map(|native| head.attempt.passthrough(native)) else {
+                            return decided(head).fail_as(NO_STREAM);
+                        };
                         let body = HeldBody::Stream(passage);
                         Self { head: head.labelled("text/event-stream"), body }.chunk(&begun, end, clock)
                     }
@@ -239,17 +244,19 @@ impl Head {
     /// Lets a whole answer go, in the client's format.
     fn translate(self, body: &[u8], identity: &Identity) -> Progress {
         let text = core::str::from_utf8(body).map_err(|_| Broken::Malformed);
+        if let Some(task) = self.attempt.plan.inquiry.task() {
+            let Contents { text_length, images, .. } = self.attempt.plan.inquiry.request.contents;
+            let estimate = tokens(text_length, images);
+            let translated = text.and_then(|text| task.translate(self.attempt.upstream(), text, identity, estimate));
+            return self.translated(translated);
+        }
         // One that does not say why it ended is the beginning of one.
         let is_complete = |response: &Response<'_>| response.choices.iter().all(|choice| choice.finish.is_some());
         let plan = &self.attempt.plan;
         let response = match text.and_then(|text| self.attempt.upstream().read(text)) {
             Ok(response) if is_complete(&response) => response,
-            Ok(_) | Err(Broken::Malformed) => return self.fail_as("sent an answer that is not of its format"),
-            // An error that calls itself a success.
-            Err(Broken::Fault(fault)) => {
-                let (status, body) = plan.inquiry.format().fault(&self.attempt.target.provider.name, &fault);
-                return self.fail(status, status, body, Cause::Stated);
-            }
+            Ok(_) => return self.fail_translated(Broken::Malformed),
+            Err(broken) => return self.fail_translated(broken),
         };
         plan.note_usage(response.usage);
         plan.note_part(body, Matter::Text);
@@ -257,6 +264,34 @@ impl Head {
         let body = plan.inquiry.format().write(&response, identity);
         let status = self.status;
         self.replace(status, body)
+    }
+
+    /// Lets an answer go that was none of a chat.
+    fn translated(mut self, translated: Result<Translated, Broken>) -> Progress {
+        let Translated { body, usage, is_estimated } = match translated {
+            Ok(translated) => translated,
+            Err(broken) => return self.fail_translated(broken),
+        };
+        self.attempt.plan.note_usage(usage);
+        self.attempt.plan.settle(self.status, self.now);
+        if is_estimated {
+            self.edits.set.push((Name::Borrowed("x-dragoman-usage"), "estimated".into()));
+        }
+        let status = self.status;
+        self.replace(status, body)
+    }
+
+    /// An answer cannot be translated: it is none, or an error that calls itself a success.
+    fn fail_translated(self, broken: Broken) -> Progress {
+        let Broken::Fault(fault) = broken else { return self.fail_as("sent an answer that is not of its format") };
+        let (status, body) = self.attempt.plan.inquiry.format().fault(&self.attempt.target.provider.name, &fault);
+        let is_detour = fault.reason.is_some_and(|reason| self.attempt.plan.detour(reason));
+        if self.attempt.plan.inquiry.task().is_some() && fault.status < 500 && !is_detour {
+            // What the provider will not do is no failure of its own.
+            self.attempt.plan.settle(status, self.now);
+            return self.replace(status, body);
+        }
+        self.fail(status, status, body, Cause::Stated)
     }
 
     /// The provider did this wrong.

@@ -21,25 +21,30 @@ use alloc::{
 use core::time::Duration;
 
 use crate::{
-    dialect::{Aim, Downstream, Dropped, Habits, Identity, Spliced, Upstream, Written},
+    dialect::{Aim, Downstream, Dropped, Habits, Identity, Native, Spliced, Upstream, Written},
     error::{Error, Kind},
     headers::Headers,
     host::Clock,
     json::Scanner,
     passage::Passage,
     passthrough::Passthrough,
-    plan::{Cause, Failure, Next, Plan, Target},
+    plan::{Cause, Failure, Inquiry, Next, Plan, Target},
     sse::Framing,
     step::{Chunk, HeaderEdits, Name},
     translation::Translation,
 };
 
 use direct::Start;
+use flow::FlowBody;
 use held::{Head, HeldBody};
 
 pub use flow::Flow;
 pub use held::{Held, MAX_TRANSLATED, Progress, Release};
 pub use outgoing::{Change, Front, Outgoing};
+
+const EVENTS: &[u8] = b"text/event-stream";
+
+const REFUSED_CREDENTIAL: &str = "refused the gateway's credential";
 
 const NO_STREAM: &str = "answered a streaming request with something that is no event stream";
 
@@ -148,6 +153,9 @@ impl Attempt {
     fn write(&self, body: &[u8]) -> Result<Written, Error> {
         let text = core::str::from_utf8(body).unwrap_or_default();
         let format = self.plan.inquiry.format();
+        if let Some(task) = self.plan.inquiry.task() {
+            return task.write(self.upstream(), text, &self.aim());
+        }
         let request = format.read(text)?;
         let written = self.upstream().write(&request, &self.aim());
         let mut written = written.map_err(|error| Error {
@@ -186,11 +194,13 @@ impl Attempt {
         let is_foreign = !self.is_native();
         let provided = is_foreign.then(|| self.upstream().rate_limits(headers, clock.epoch_seconds()));
         limits::tell(&mut edits, headers, &self.plan, provided.unwrap_or_default());
-        let as_is = self.plan.inquiry.own().map(|direct| self.hold_as_is(direct, status, headers));
-        let body = match as_is {
+        let start = match self.plan.inquiry.own() {
             None => self.hold(status, headers, clock),
-            Some(Start::Held(body)) => body,
-            Some(Start::Going(rest)) => {
+            Some(own) => self.hold_as_is(own, status, headers),
+        };
+        let body = match start {
+            Start::Held(body) => body,
+            Start::Going(rest) => {
                 let now = clock.now();
                 let head = Head { attempt: self, status, edits, retry_after: None, now };
                 return head.pass(Chunk::Keep, rest);
@@ -210,14 +220,14 @@ impl Attempt {
         if end { held.end_without_body(clock) } else { Progress::Held(held) }
     }
 
-    fn hold(&self, status: u16, headers: Headers<'_>, clock: &dyn Clock) -> HeldBody {
-        let unusable = |what| HeldBody::Unusable(self.error(what), Cause::Unusable);
+    fn hold(&self, status: u16, headers: Headers<'_>, clock: &dyn Clock) -> Start {
+        let unusable = |what| Start::Held(HeldBody::Unusable(self.error(what), Cause::Unusable));
         match status {
             200..=299 => {}
             401 | 403 if !self.target.account.is_callers => {
-                return HeldBody::Unusable(self.error("refused the gateway's credential"), Cause::Credential);
+                return Start::Held(HeldBody::Unusable(self.error(REFUSED_CREDENTIAL), Cause::Credential));
             }
-            400..=599 => return HeldBody::Refusal(Vec::new()),
+            400..=599 => return Start::Held(HeldBody::Refusal(Vec::new())),
             _ => return unusable("answered with a redirect or an unknown status"),
         }
         if !headers.get("content-encoding").unwrap_or(b"identity").eq_ignore_ascii_case(b"identity") {
@@ -225,17 +235,22 @@ impl Attempt {
         }
         let content_type = headers.get("content-type").unwrap_or_default().to_ascii_lowercase();
         let says = |word: &[u8]| content_type.is_empty() || content_type.windows(word.len()).any(|part| part == word);
-        match (self.plan.inquiry.request.stream, self.is_native()) {
-            (true, true) if says(b"text/event-stream") => HeldBody::Stream(self.passthrough()),
-            (true, true) if says(b"json") => HeldBody::Mislabelled(Vec::new()),
-            (true, false) if says(self.upstream().framing().1.as_bytes()) => HeldBody::Stream(self.translation(clock)),
-            (true, _) => unusable(NO_STREAM),
-            (false, true) if says(b"json") => {
-                HeldBody::Whole(Scanner::new(self.plan.inquiry.format().wanted()), Vec::new())
+        let native = self.plan.inquiry.native().filter(|_| self.is_native());
+        // What is no chat may be streamed for other reasons than `stream`, or not be read at all.
+        let task = self.plan.inquiry.task().filter(|_| native.is_some());
+        let is_stream = task.map_or(self.plan.inquiry.request.stream, |_| content_type.starts_with(EVENTS));
+        Start::Held(match (is_stream, native) {
+            (true, Some(native)) if says(EVENTS) => HeldBody::Stream(self.passthrough(native)),
+            (true, Some(_)) if says(b"json") => HeldBody::Mislabelled(Vec::new()),
+            (true, None) if says(self.upstream().framing().1.as_bytes()) => HeldBody::Stream(self.translation(clock)),
+            (true, _) => return unusable(NO_STREAM),
+            (false, _) if task.is_some_and(|task| !task.is_read(&content_type)) => {
+                return Start::Going(FlowBody::unread(&content_type));
             }
-            (false, false) if says(b"json") => HeldBody::Foreign(Vec::new(), self.identity(clock)),
-            (false, _) => unusable("sent an answer that is not JSON"),
-        }
+            (false, Some(native)) if says(b"json") => HeldBody::Whole(Scanner::new(native.wanted()), Vec::new()),
+            (false, None) if says(b"json") => HeldBody::Foreign(Vec::new(), self.identity(clock)),
+            (false, _) => return unusable("sent an answer that is not JSON"),
+        })
     }
 
     fn upstream(&self) -> &'static dyn Upstream {
@@ -249,8 +264,9 @@ impl Attempt {
         inquiry.own().is_some() || inquiry.format().is_spoken_by(self.upstream().name(), account.vendor, model)
     }
 
-    fn passthrough(&self) -> Passage {
-        let conduit = Passthrough::new(self.plan.inquiry.format(), !self.plan.inquiry.request.wants_usage);
+    fn passthrough(&self, native: &dyn Native) -> Passage {
+        let Inquiry { request, shape, .. } = &self.plan.inquiry;
+        let conduit = Passthrough::new(native.tap(), *shape, !request.wants_usage);
         Passage::new(&self.target, Framing::Events, Box::new(conduit))
     }
 

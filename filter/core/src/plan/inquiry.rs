@@ -9,6 +9,7 @@ use crate::{
     direct::{self, Cost},
     error::Shape,
     step::Name,
+    task::Task,
 };
 
 /// What a client asked.
@@ -38,6 +39,8 @@ pub(crate) enum Asked {
         /// Headers of that format, for those who speak it.
         headers: Vec<(Name, String)>,
     },
+    /// What is no chat, in OpenAI's format.
+    Task(Task),
     /// What passes as it is, errors and all, to one provider that speaks it.
     Own(Box<direct::Request>),
 }
@@ -47,7 +50,7 @@ impl Inquiry {
     pub(crate) fn format(&self) -> &'static dyn Downstream {
         match &self.asked {
             Asked::Chat { format, .. } => *format,
-            Asked::Own(_) => &OpenAiChat,
+            Asked::Task(_) | Asked::Own(_) => &OpenAiChat,
         }
     }
 
@@ -55,6 +58,7 @@ impl Inquiry {
     pub(crate) fn native(&self) -> Option<&dyn Native> {
         match &self.asked {
             Asked::Chat { format, .. } => Some(*format),
+            Asked::Task(task) => Some(task),
             Asked::Own(_) => None,
         }
     }
@@ -69,10 +73,16 @@ impl Inquiry {
         if let Asked::Own(own) = &self.asked { Some(own) } else { None }
     }
 
+    /// What is no chat.
+    pub(crate) const fn task(&self) -> Option<&Task> {
+        if let Asked::Task(task) = &self.asked { Some(task) } else { None }
+    }
+
     /// Which of its tokens cost something.
     pub(crate) fn cost(&self) -> Cost {
         match &self.asked {
             Asked::Chat { .. } => Cost::Both,
+            Asked::Task(task) => task.cost(),
             Asked::Own(own) => own.cost(),
         }
     }

@@ -74,7 +74,7 @@ const OPTIONS: usize = 15;
 pub(super) const PROMPT: usize = 16;
 const BEST_OF: usize = 17;
 /// More than one answer.
-pub(super) const CHOICES: usize = 18;
+pub(crate) const CHOICES: usize = 18;
 
 /// How the head of a request is found and read in a client's format.
 #[derive(Debug)]
