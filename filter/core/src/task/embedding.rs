@@ -4,10 +4,13 @@
 //! answer as their provider wrote them. Only who asks for base64, as `OpenAI`'s own SDKs do unless told otherwise, gets them as the
 //! four bytes that each stands for.
 
-use alloc::{string::String, vec::Vec};
-use serde::Serialize;
+use alloc::{
+    string::{String, ToString},
+    vec::Vec,
+};
 use serde_json::value::RawValue;
 
+use super::append;
 use crate::{
     dialect::{
         Aim, Broken, Dropped, Written,
@@ -33,8 +36,8 @@ pub struct Embedder {
 pub struct Request<'a> {
     /// The texts, as written: JSON strings.
     pub texts: Vec<&'a RawValue>,
-    /// How long each vector shall be.
-    pub dimensions: Option<u64>,
+    /// How long each vector shall be: a number.
+    pub dimensions: Option<&'a RawValue>,
     /// What else it says.
     pub others: Vec<(Str<'a>, &'a RawValue)>,
 }
@@ -78,45 +81,38 @@ impl Wanted {
     }
 
     /// The answer; `None` where it is not for each text a vector.
-    pub(super) fn write<'v>(self, vectors: &[&'v RawValue], tokens: u64, model: &str) -> Option<Vec<u8>> {
-        let written = |(index, vector): (usize, &&'v RawValue)| {
-            let embedding = if self.is_base64 { Vector::Bytes(base64(vector.get())?) } else { Vector::Numbers(vector) };
-            Some(WireItem { object: "embedding", index, embedding })
-        };
-        let data: Option<Vec<_>> = vectors.iter().enumerate().map(written).collect();
-        let usage = WireUsage { prompt_tokens: tokens, total_tokens: tokens };
-        let wire = Wire { object: "list", data: data?, model, usage };
-        // Texts, numbers and what was JSON before: nothing here can fail to be written.
-        (vectors.len() == self.count).then(|| serde_json::to_vec(&wire).unwrap_or_default())
+    pub(super) fn write(self, vectors: &[&RawValue], tokens: u64, model: &str) -> Option<Vec<u8>> {
+        let length = vectors.iter().fold(256, |sum: usize, vector| sum.saturating_add(vector.get().len()));
+        let mut out = String::with_capacity(length);
+        out.push_str(r#"{"object":"list","data":["#);
+        for (index, vector) in vectors.iter().enumerate() {
+            let comma = if index == 0 { "" } else { "," };
+            append(&mut out, &[comma, r#"{"object":"embedding","index":"#, &index.to_string(), r#","embedding":"#]);
+            if self.is_base64 {
+                push_base64(&mut out, vector.get())?;
+            } else {
+                out.push_str(vector.get());
+            }
+            out.push('}');
+        }
+        let (model, tokens) = (quoted(model), tokens.to_string());
+        let usage = [r#","usage":{"prompt_tokens":"#, &tokens, r#","total_tokens":"#, &tokens, "}}"].concat();
+        append(&mut out, &[r#"],"model":"#, &model, &usage]);
+        (vectors.len() == self.count).then(|| out.into_bytes())
     }
 }
 
-#[derive(Serialize)]
-struct Wire<'a> {
-    object: &'static str,
-    data: Vec<WireItem<'a>>,
-    model: &'a str,
-    usage: WireUsage,
+/// A text as JSON.
+#[must_use]
+pub fn quoted(text: &str) -> String {
+    // A text can always be written.
+    serde_json::to_string(text).unwrap_or_default()
 }
 
-#[derive(Serialize)]
-struct WireItem<'a> {
-    object: &'static str,
-    index: usize,
-    embedding: Vector<'a>,
-}
-
-#[derive(Serialize)]
-#[serde(untagged)]
-enum Vector<'a> {
-    Numbers(&'a RawValue),
-    Bytes(String),
-}
-
-#[derive(Serialize)]
-struct WireUsage {
-    prompt_tokens: u64,
-    total_tokens: u64,
+/// A member of an object.
+#[must_use]
+pub fn member<'a>(members: &[(Str<'a>, &'a RawValue)], name: &str) -> Option<&'a RawValue> {
+    members.iter().find(|(other, _)| &**other == name).map(|(_, value)| *value)
 }
 
 /// Reads a request.
@@ -129,7 +125,10 @@ pub(super) fn read(body: &str) -> Result<Request<'_>, Error> {
         match (&*name, value.get()) {
             ("model", _) | (_, "null") | ("encoding_format", r#""float""# | r#""base64""#) => {}
             ("input", _) => request.texts = texts(value)?,
-            ("dimensions", _) => request.dimensions = Some(typed("dimensions", value)?),
+            ("dimensions", _) => {
+                typed::<u64>("dimensions", value)?;
+                request.dimensions = Some(value);
+            }
             ("encoding_format", _) => {
                 return Err(Error::refusing("`encoding_format` must be `float` or `base64`.", "encoding_format"));
             }
@@ -152,7 +151,7 @@ impl<'a> Request<'a> {
     /// What else it says under this name.
     #[must_use]
     pub fn other(&self, name: &str) -> Option<&'a RawValue> {
-        self.others.iter().find(|(other, _)| &**other == name).map(|(_, value)| *value)
+        member(&self.others, name)
     }
 
     /// What of it is left out where these other names are known.
@@ -165,23 +164,24 @@ impl<'a> Request<'a> {
     }
 }
 
-/// A list of numbers as base64 of four bytes for each, the least first.
-fn base64(numbers: &str) -> Option<String> {
+/// Appends a list of numbers as base64 of four bytes for each, the least first; `None` where it is none.
+fn push_base64(out: &mut String, numbers: &str) -> Option<()> {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let list = numbers.trim().strip_prefix('[')?.strip_suffix(']')?;
     let mut bytes = Vec::with_capacity(list.len() / 2);
     for number in list.split(',') {
         bytes.extend_from_slice(&number.trim().parse::<f32>().ok()?.to_le_bytes());
     }
-    let mut text = String::with_capacity(bytes.len().div_ceil(3).saturating_mul(4));
+    out.push('"');
     for group in bytes.chunks(3) {
         let byte = |index: usize| group.get(index).copied().unwrap_or_default();
         let [first, second, third] = [byte(0), byte(1), byte(2)];
         let sextets = [first >> 2, first << 4 | second >> 4, second << 2 | third >> 6, third];
         for (index, sextet) in sextets.into_iter().enumerate() {
             let letter = LETTERS.get(usize::from(sextet & 63)).copied().unwrap_or_default();
-            text.push(if index > group.len() { '=' } else { char::from(letter) });
+            out.push(if index > group.len() { '=' } else { char::from(letter) });
         }
     }
-    Some(text)
+    out.push('"');
+    Some(())
 }

@@ -4,11 +4,16 @@
 //! `style`) is left out and listed; what makes it another answer (a link in the place of a picture, a transparent background, several
 //! where one is drawn) is refused.
 
-use alloc::{format, vec::Vec};
-use serde::Serialize;
+use alloc::{
+    format,
+    string::{String, ToString},
+    vec::Vec,
+};
 use serde_json::value::RawValue;
 
+use super::{append, embedding::quoted};
 use crate::{
+    chat::Text,
     dialect::{
         Aim, Broken, Dropped, Written,
         head::{CHOICES, STREAM},
@@ -16,7 +21,7 @@ use crate::{
         typed,
     },
     error::Error,
-    json::{self, Found, Str, members},
+    json::{self, Found, Str, is_base64, members},
     usage::Usage,
 };
 
@@ -45,10 +50,10 @@ pub struct Request<'a> {
 /// An answer.
 #[derive(Debug)]
 pub struct Response<'a> {
-    /// The pictures, as written: JSON strings of base64. At least one.
-    pub pictures: Vec<&'a RawValue>,
+    /// The pictures in base64. At least one.
+    pub pictures: Vec<Text<'a>>,
     /// The media type of the first.
-    pub media_type: Option<Str<'a>>,
+    pub media_type: Option<Text<'a>>,
     /// Its tokens, where they are told.
     pub usage: Option<Usage>,
 }
@@ -132,7 +137,7 @@ fn read_size(size: &str) -> Result<Option<(u32, u32)>, Error> {
 }
 
 /// Of these ratios, as `16:9`, the one that is nearest to a size.
-pub(crate) fn nearest_ratio((width, height): (u32, u32), ratios: &[&'static str]) -> Option<&'static str> {
+pub(crate) fn nearest_ratio((width, height): (u32, u32), ratios: &[&'static str]) -> &'static str {
     let distance = |ratio: &str| {
         let (across, down) = ratio.split_once(':')?;
         let (across, down): (u64, u64) = (across.parse().ok()?, down.parse().ok()?);
@@ -140,53 +145,35 @@ pub(crate) fn nearest_ratio((width, height): (u32, u32), ratios: &[&'static str]
         // How many times too wide or too high, in millionths.
         one.max(other).saturating_mul(1_000_000).checked_div(one.min(other))
     };
-    ratios.iter().copied().min_by_key(|ratio| distance(ratio).unwrap_or(u64::MAX))
-}
-
-#[derive(Serialize)]
-struct Wire<'a> {
-    created: u64,
-    data: Vec<WirePicture<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    output_format: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    usage: Option<WireUsage>,
-}
-
-#[derive(Serialize)]
-struct WirePicture<'a> {
-    b64_json: &'a RawValue,
-}
-
-#[derive(Serialize)]
-struct WireUsage {
-    input_tokens: u64,
-    input_tokens_details: WireDetails,
-    output_tokens: u64,
-    total_tokens: u64,
-}
-
-#[derive(Serialize)]
-struct WireDetails {
-    text_tokens: u64,
-    image_tokens: u64,
+    ratios.iter().copied().min_by_key(|ratio| distance(ratio).unwrap_or(u64::MAX)).unwrap_or_default()
 }
 
 /// Writes an answer.
 pub(super) fn write(answer: &Response<'_>, created: u64) -> Vec<u8> {
-    let usage = answer.usage.map(|Usage { input, output, .. }| WireUsage {
-        input_tokens: input,
+    let length = answer.pictures.iter().fold(256, |sum: usize, picture| sum.saturating_add(picture.len()));
+    let mut out = String::with_capacity(length);
+    append(&mut out, &[r#"{"created":"#, &created.to_string(), r#","data":["#]);
+    for (index, picture) in answer.pictures.iter().enumerate() {
+        // Base64 has nothing to escape; whatever else a provider sends is written as a text.
+        let other = (!picture.bytes().all(is_base64)).then(|| quoted(picture));
+        let (quote, picture) = other.as_deref().map_or(("\"", &**picture), |text| ("", text));
+        append(&mut out, &[if index == 0 { "" } else { "," }, r#"{"b64_json":"#, quote, picture, quote, "}"]);
+    }
+    out.push(']');
+    if let Some(kind) = answer.media_type.as_deref().and_then(|media| media.strip_prefix("image/")) {
+        append(&mut out, &[r#","output_format":"#, &quoted(kind)]);
+    }
+    if let Some(Usage { input, output, .. }) = answer.usage {
+        let total = input.saturating_add(output).to_string();
+        let (input, output) = (input.to_string(), output.to_string());
         // What is drawn from is a text.
-        input_tokens_details: WireDetails { text_tokens: input, image_tokens: 0 },
-        output_tokens: output,
-        total_tokens: input.saturating_add(output),
-    });
-    let wire = Wire {
-        created,
-        data: answer.pictures.iter().map(|picture| WirePicture { b64_json: picture }).collect(),
-        output_format: answer.media_type.as_deref().and_then(|media| media.strip_prefix("image/")),
-        usage,
-    };
-    // Texts, numbers and what was JSON before: nothing here can fail to be written.
-    serde_json::to_vec(&wire).unwrap_or_default()
+        let details =
+            [r#","input_tokens_details":{"text_tokens":"#, &input, r#","image_tokens":0},"output_tokens":"#].concat();
+        append(
+            &mut out,
+            &[r#","usage":{"input_tokens":"#, &input, &details, &output, r#","total_tokens":"#, &total, "}"],
+        );
+    }
+    out.push('}');
+    out.into_bytes()
 }

@@ -135,6 +135,13 @@ impl Task {
     }
 }
 
+/// Appends these texts.
+pub(crate) fn append(out: &mut String, parts: &[&str]) {
+    for part in parts {
+        out.push_str(part);
+    }
+}
+
 impl Native for Task {
     fn path(&self) -> &str {
         &self.path

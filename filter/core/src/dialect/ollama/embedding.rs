@@ -2,59 +2,47 @@
 //!
 //! As in a chat, a text that is longer than the model reads is refused and not cut, unless the client says `truncate`.
 
-use alloc::vec::Vec;
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
+use alloc::{format, string::String, vec::Vec};
 
 use crate::{
     dialect::{Aim, Broken, Written},
-    json::{self, Number},
-    task::embedding::{Embedder, Request, Response},
+    json::{self, Number, members},
+    task::{
+        append,
+        embedding::{Embedder, Request, Response, member, quoted},
+    },
 };
 
 pub(super) static EMBEDDER: Embedder = Embedder { write, read };
 
-#[derive(Serialize)]
-struct WireRequest<'a> {
-    model: &'a str,
-    input: &'a [&'a RawValue],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    dimensions: Option<u64>,
-    truncate: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    keep_alive: Option<&'a RawValue>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    options: Option<&'a RawValue>,
-}
+/// What passes under its own name.
+const OWN: &[&str] = &["truncate", "keep_alive", "options"];
 
 fn write(request: &Request<'_>, aim: &Aim<'_>) -> Written {
-    let wire = WireRequest {
-        model: aim.model,
-        input: &request.texts,
-        dimensions: request.dimensions,
-        truncate: request.other("truncate").is_some_and(|truncate| truncate.get() == "true"),
-        keep_alive: request.other("keep_alive"),
-        options: request.other("options"),
-    };
+    let mut body = [r#"{"model":"#, &quoted(aim.model), r#","input":["#].concat();
+    for (index, text) in request.texts.iter().enumerate() {
+        append(&mut body, &[if index == 0 { "" } else { "," }, text.get()]);
+    }
+    body.push(']');
+    body.extend(request.dimensions.map(|dimensions| format!(r#","dimensions":{dimensions}"#)));
+    if request.other("truncate").is_none() {
+        body.push_str(r#","truncate":false"#);
+    }
+    let own = OWN.iter().filter_map(|name| Some((name, request.other(name)?)));
+    body.extend(own.map(|(name, value)| format!(r#","{name}":{value}"#)));
+    body.push('}');
     Written {
-        path: "/embed".into(),
+        path: String::from("/embed"),
         headers: Vec::new(),
-        // Texts, numbers and what was JSON before: nothing here can fail to be written.
-        body: serde_json::to_vec(&wire).unwrap_or_default(),
-        dropped: request.dropped(&["truncate", "keep_alive", "options"]),
+        body: body.into_bytes(),
+        dropped: request.dropped(OWN),
     }
 }
 
-#[derive(Deserialize)]
-struct WireResponse<'a> {
-    #[serde(borrow)]
-    embeddings: Vec<&'a RawValue>,
-    #[serde(default)]
-    prompt_eval_count: Number<u64>,
-}
-
 fn read(body: &str) -> Result<Response<'_>, Broken> {
-    let wire: WireResponse<'_> = json::read(body).map_err(|_| Broken::Malformed)?;
-    let usage = super::usage([wire.prompt_eval_count, Number::default(), Number::default()]);
-    Ok(Response { vectors: wire.embeddings, usage })
+    let answer = members(body).ok_or(Broken::Malformed)?;
+    let vectors = member(&answer, "embeddings").and_then(|list| json::read(list.get()).ok());
+    let told = member(&answer, "prompt_eval_count").map(|count| Number::of(count.get())).unwrap_or_default();
+    let usage = super::usage([told, Number::default(), Number::default()]);
+    Ok(Response { vectors: vectors.ok_or(Broken::Malformed)?, usage })
 }
