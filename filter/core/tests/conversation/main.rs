@@ -22,3 +22,4 @@ mod messages;
 mod ollama;
 mod recordings;
 mod stage;
+mod tasks;

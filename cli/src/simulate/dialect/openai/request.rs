@@ -5,6 +5,7 @@
 
 use serde_json::{Value, json};
 
+use super::{params, strict};
 use crate::simulate::{
     complaint::{Complaint, Reason},
     dialect::field::{is, list, number, string, strings},
@@ -12,11 +13,7 @@ use crate::simulate::{
 };
 
 pub(super) fn read(body: &[u8]) -> Result<Question, Complaint> {
-    let request: Value = serde_json::from_slice(body).map_err(|_| {
-        let message = "We could not parse the JSON body of your request. (HINT: This likely means you aren't using \
-                       your HTTP library correctly. The API expects a JSON payload.)";
-        Complaint::new(400, Reason::Malformed, message)
-    })?;
+    let request = params::json(body)?;
     let Some(model) = string(&request, "/model").filter(|model| !model.is_empty()) else {
         return Err(Complaint::new(400, Reason::Malformed, "you must provide a model parameter"));
     };
@@ -29,6 +26,7 @@ pub(super) fn read(body: &[u8]) -> Result<Question, Complaint> {
                        array instead.";
         return Err(Complaint::new(400, Reason::EmptyList, message).about("messages"));
     }
+    strict::check(&request, model, messages)?;
     let user = messages.iter().rev().find(|message| string(message, "/role") == Some("user"));
     let results = messages.iter().rev().take_while(|message| string(message, "/role") == Some("tool"));
     let mut tool_results: Vec<String> = results.map(text).collect();
@@ -46,7 +44,7 @@ pub(super) fn read(body: &[u8]) -> Result<Question, Complaint> {
             .saturating_add(tools.len().saturating_mul(40)),
         tool_results,
         images,
-        documents: Vec::new(),
+        documents: messages.iter().flat_map(documents).collect(),
         tools,
         tool_choice: tool_choice(&request),
         one_tool_call: is(&request, "/parallel_tool_calls", false),
@@ -60,9 +58,14 @@ pub(super) fn read(body: &[u8]) -> Result<Question, Complaint> {
         choices: number(&request, "/n").unwrap_or(1).clamp(1, 128),
         max_tokens: number(&request, "/max_completion_tokens").or_else(|| number(&request, "/max_tokens")),
         stop: strings(&request, "/stop"),
-        reasoning: string(&request, "/reasoning_effort").is_some_and(|effort| effort != "none"),
+        reasoning: match string(&request, "/reasoning_effort") {
+            Some(effort) => effort != "none",
+            None => params::thinks(model),
+        },
         shows_thoughts: false,
         cache: Cache::default(),
+        pictures: 0,
+        asked: Value::Null,
         stream: is(&request, "/stream", true).then(|| Streaming {
             usage: is(&request, "/stream_options/include_usage", true),
             padding: !is(&request, "/stream_options/include_obfuscation", false),
@@ -94,14 +97,25 @@ fn text(message: &Value) -> String {
     parts.join("\n")
 }
 
+/// What there is to say of each file and each piece of audio.
+fn documents(message: &Value) -> impl Iterator<Item = String> {
+    list(message, "/content").filter_map(|part| {
+        if let Some(audio) = string(part, "/input_audio/data") {
+            return Some(format!("audio ({} base64 characters)", audio.len()));
+        }
+        string(part, "/file/file_data").map(described).or_else(|| string(part, "/file/file_id").map(str::to_owned))
+    })
+}
+
 /// What there is to say of each image part.
 fn images(message: &Value) -> impl Iterator<Item = String> {
-    list(message, "/content").filter_map(|part| string(part, "/image_url/url")).map(|url| {
-        match url.strip_prefix("data:").and_then(|data| data.split_once(',')) {
-            None => url.to_owned(),
-            Some((media, data)) => {
-                format!("{} ({} base64 characters)", media.trim_end_matches(";base64"), data.len())
-            }
-        }
-    })
+    list(message, "/content").filter_map(|part| string(part, "/image_url/url")).map(described)
+}
+
+/// A thing by its address, or by its kind and size where that is all of it.
+pub(super) fn described(url: &str) -> String {
+    match url.strip_prefix("data:").and_then(|data| data.split_once(',')) {
+        None => url.to_owned(),
+        Some((media, data)) => format!("{} ({} base64 characters)", media.trim_end_matches(";base64"), data.len()),
+    }
 }

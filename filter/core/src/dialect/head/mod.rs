@@ -76,7 +76,7 @@ const THINKING: usize = 16;
 pub(super) const PROMPT: usize = 17;
 const BEST_OF: usize = 18;
 /// More than one answer.
-pub(super) const CHOICES: usize = 19;
+pub(crate) const CHOICES: usize = 19;
 
 /// How the head of a request is found and read in a client's format.
 #[derive(Debug)]

@@ -34,7 +34,8 @@ use crate::{
 pub use history::{Pruning, prune};
 pub use response::{WANTED as WANTED_OF_ANSWER, error_status, whole};
 pub(crate) use response::{error_body, read_usage};
-pub use scheme::SCHEME;
+pub(crate) use scheme::{ENCODING_FORMAT, INPUT, RESPONSE_FORMAT};
+pub use scheme::{SCHEME, TASKS};
 pub use tap::StreamTap;
 
 /// The format's name.

@@ -38,6 +38,20 @@ const WANTED: &[&str] = wanted![
     "structured_outputs",
 ];
 
+/// How a request on other paths of OpenAI's API is found and read: of most of its members nothing need be known.
+pub static TASKS: Scheme = Scheme {
+    wanted: wanted!["input", "encoding_format", "response_format"],
+    asks_for_usage: false,
+    wishes: |_| Wishes::default(),
+    marks: &MARKS,
+    terms: OF_CHAT,
+    user: SCHEME.user,
+};
+
+pub(crate) const INPUT: usize = CHOICES + 1;
+pub(crate) const ENCODING_FORMAT: usize = INPUT + 1;
+pub(crate) const RESPONSE_FORMAT: usize = INPUT + 2;
+
 /// What only some providers understand and others refuse: it comes from a history that one of them began. And pictures, which
 /// stand in parts of messages and not everywhere where their names do: a tool may well have a parameter `image_url`.
 pub(in crate::dialect) static MARKS: Marks = Marks {

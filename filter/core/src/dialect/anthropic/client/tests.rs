@@ -218,3 +218,14 @@ fn a_head_says_who_asks_and_what_not_every_format_can_express() {
     let history = read(r#"{"messages":[{"signature":"","tool_use_id":"a__thought__b"}]}"#).history;
     assert!(history.has_foreign_fields && history.has_carried_signature);
 }
+
+#[test]
+fn a_thread_may_begin_where_nobody_holds_it_and_comes_whole_when_it_is_to_go_on() {
+    let of = |thread: &str| ["{\"messages\":[{\"role\":\"user\",\"content\":\"x\"}],\"thread\":", thread, "}"].concat();
+    assert!(read::read(&of("null")).is_ok() && read::read(&of(r#"{"type":"create"}"#)).is_ok());
+    let error = read::read(&of(r#"{"type":"continue","previous_message_id":"msg_1"}"#)).unwrap_err();
+    let body = String::from_utf8(error.body(Shape::Anthropic)).unwrap();
+    assert_eq!(error.kind.status(), 404);
+    assert!(body.contains(r#""type":"not_found_error""#), "{body}");
+    assert!(body.ends_with(r#","details":{"error_code":"thread_not_found"}}}"#), "{body}");
+}
