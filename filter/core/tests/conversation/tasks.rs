@@ -475,11 +475,72 @@ proptest! {
     }
 }
 
+/// Pieces of documents that a client or a provider may make others of.
+const SHREDS: &[&str] = &[
+    "{",
+    "}",
+    "[",
+    "]",
+    ",",
+    ":",
+    "null",
+    "1e999",
+    "-0",
+    "\"\"",
+    "\"x\"",
+    "\"input\":",
+    "\"model\":",
+    "\"ollama/m\"",
+    "\"gemini/x-image\"",
+    "\"gemini/m\"",
+    "\"prompt\":",
+    "\"size\":",
+    "\"1x1\"",
+    "\"dimensions\":",
+    "\"embeddings\":",
+    "\"values\":",
+    "\"candidates\":",
+    "\"content\":",
+    "\"parts\":",
+    "\"inlineData\":",
+    "\"data\":",
+    "\"mimeType\":",
+    "\"image/png\"",
+    "\"usageMetadata\":",
+    "\"prompt_eval_count\":",
+    "\"n\":",
+    "\\ud800",
+    "\u{0}",
+];
+
+fn shreds() -> impl Strategy<Value = String> {
+    prop::collection::vec(prop::sample::select(SHREDS), 0..24).prop_map(|shreds| shreds.concat())
+}
+
+proptest! {
+    #[test]
+    fn nothing_that_is_sent_or_answered_breaks_anything(
+        request in shreds(),
+        answer in shreds(),
+        model in prop::sample::select(vec!["ollama/m", "gemini/m", "gemini/x-image", "openai/m"]),
+        seed in any::<u64>(),
+    ) {
+        let gateway = gateway(ALL);
+        for path in ["/v1/embeddings", "/v1/images/generations", "/v1/moderations"] {
+            let _ = ask(&gateway, post(path, &[]), &pieces(request.as_bytes(), seed));
+            let sound = json!({"model": model, "input": ["a"], "prompt": "p"}).to_string();
+            if let Asked::Sent(sent) = ask(&gateway, post(path, &[]), &[sound.as_bytes()]) {
+                let status = sent.answered(200, &[JSON], &pieces(answer.as_bytes(), seed)).status;
+                prop_assert!([200, 400, 500, 502].contains(&status), "{}", status);
+            }
+        }
+    }
+}
+
 /// Base64, the slow way.
 fn decoded(text: &str) -> Vec<u8> {
     let letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let bits = text.trim_end_matches('=').chars().map(|letter| letters.find(letter).unwrap());
-    let bits: String = bits.map(|value| format!("{value:06b}")).collect();
-    let bytes = bits.as_bytes().chunks_exact(8);
-    bytes.map(|byte| u8::from_str_radix(std::str::from_utf8(byte).unwrap(), 2).unwrap()).collect()
+    let values = text.trim_end_matches('=').chars().map(|letter| letters.find(letter).unwrap());
+    let bits: Vec<bool> = values.flat_map(|value| (0..6).rev().map(move |bit| value >> bit & 1 == 1)).collect();
+    bits.chunks_exact(8).map(|byte| byte.iter().fold(0, |sum, bit| sum << 1 | u8::from(*bit))).collect()
 }
