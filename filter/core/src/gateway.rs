@@ -8,6 +8,7 @@ use crate::{
     auth::{Caller, Key, KeyTable},
     catalogue::Catalogue,
     config::{self, Config, Provider as Section, RetryMode},
+    dialect::Downstream,
     limit,
     map::NameMap,
     plan::{Mode, Signpost},
@@ -29,6 +30,8 @@ pub struct Gateway {
     pub catalogue: Catalogue,
     /// Largest request body, in bytes.
     pub max_body: u64,
+    /// The same of what passes without being held.
+    pub max_upload: u64,
     /// Who is asked for what.
     pub routing: Routing,
     /// What may be used up, by whom: one for all environments.
@@ -71,6 +74,12 @@ pub struct Provider {
 }
 
 impl Provider {
+    /// Whether it speaks a client's format itself about a model.
+    #[must_use]
+    pub fn speaks(&self, format: &dyn Downstream, model: &str) -> bool {
+        format.is_spoken_by(self.spec.dialect.name(), self.vendor, model)
+    }
+
     /// How long the first content of an answer may take, whatever else bounds it.
     #[must_use]
     pub fn patience(&self, is_flex: bool) -> Duration {
@@ -137,6 +146,7 @@ impl Gateway {
             catalogue,
             providers,
             max_body: config.max_body,
+            max_upload: config.max_upload,
             limits: Rc::clone(limits),
             environment: place.and_then(|place| config.environments.get(place)).map(|level| level.name.clone()),
             environments: NameMap::default(),

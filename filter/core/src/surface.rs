@@ -4,7 +4,7 @@
 //! exception is the name of a model, which has slashes and which clients encode as one segment.
 
 use crate::{
-    dialect::{Downstream, anthropic::Anthropic, openai_chat::OpenAiChat},
+    dialect::{Downstream, anthropic::Anthropic, openai_chat::OpenAiChat, openai_completions::OpenAiCompletions},
     error::Shape,
     route::Way,
 };
@@ -50,6 +50,9 @@ pub enum Endpoint {
     /// Other paths of OpenAI's API.
     Other,
 }
+
+/// The path of pictures that are drawn.
+pub(crate) const GENERATIONS: &str = "images/generations";
 
 /// First segments of OpenAI's API that have no endpoint kind of their own.
 const OTHER: &[&str] = &[
@@ -122,6 +125,18 @@ impl<'a> Route<'a> {
         models().or_else(|| Endpoint::of(path).map(|endpoint| Self::Api(way, endpoint))).unwrap_or(Self::Unknown)
     }
 
+    /// What follows a router's prefix in the path that this was read from.
+    #[must_use]
+    pub fn behind(self, path: &str) -> &str {
+        let path = path.trim_matches('/');
+        let (Self::Api(way, _) | Self::Models(way, _)) = self else { return path };
+        match way {
+            Way::Default => path.strip_prefix("v1/").map_or(path, |rest| rest.strip_prefix("router/").unwrap_or(rest)),
+            Way::Router(_) => versioned(path.splitn(3, '/').nth(2).unwrap_or_default()),
+            Way::Ai => versioned(path.strip_prefix("ai/").unwrap_or(path)),
+        }
+    }
+
     /// The router that it names.
     #[must_use]
     pub fn router(self) -> Option<&'a str> {
@@ -164,14 +179,9 @@ impl Endpoint {
     pub fn format(self) -> Option<&'static dyn Downstream> {
         match self {
             Self::ChatCompletions => Some(&OpenAiChat),
+            Self::Completions => Some(&OpenAiCompletions),
             Self::Messages | Self::TokenCount => Some(&Anthropic),
-            Self::Responses
-            | Self::Completions
-            | Self::Embeddings
-            | Self::Images
-            | Self::LiveMetrics
-            | Self::Policy
-            | Self::Other => None,
+            Self::Responses | Self::Embeddings | Self::Images | Self::LiveMetrics | Self::Policy | Self::Other => None,
         }
     }
 

@@ -15,12 +15,14 @@ pub mod head;
 mod native;
 pub mod ollama;
 pub mod openai_chat;
+pub mod openai_completions;
 
 use alloc::{boxed::Box, string::String, vec::Vec};
 use core::fmt;
 
 pub use abilities::{Ability, Wishes};
 pub use dropped::Dropped;
+pub(crate) use field::typed;
 pub use native::{Event, Native, Spliced, Tap, Whole};
 
 use self::head::Scheme;
@@ -28,8 +30,10 @@ use crate::{
     chat::{Delta, Fault, Request, Response},
     error::{Error, Shape},
     headers::Headers,
+    provider::Vendor,
     sse::{Frame, Framing},
     step::Name,
+    task::{embedding::Embedder, image::Painter},
 };
 
 /// A wire format as providers speak it.
@@ -69,6 +73,16 @@ pub trait Upstream: Sync {
         None
     }
 
+    /// How it makes vectors, if it does.
+    fn embedder(&self) -> Option<&'static Embedder> {
+        None
+    }
+
+    /// How it draws pictures on a model, if it does.
+    fn painter(&self, _model: &str) -> Option<&'static Painter> {
+        None
+    }
+
     /// The provider's rate limits in `OpenAI`'s headers; `now` is in seconds since the epoch.
     fn rate_limits(&self, headers: Headers<'_>, now: u64) -> Vec<(Name, String)>;
 }
@@ -86,6 +100,11 @@ pub trait Reader {
 pub trait Downstream: Native + Sync {
     /// Its name.
     fn name(&self) -> &'static str;
+
+    /// Whether a vendor whose providers speak this dialect speaks this format, too, about a model.
+    fn is_spoken_by(&self, dialect: &str, _: &Vendor, _model: &str) -> bool {
+        dialect == Downstream::name(self)
+    }
 
     /// The shape of its errors.
     fn shape(&self) -> Shape;

@@ -16,13 +16,14 @@ mod typed;
 
 use alloc::{borrow::ToOwned, rc::Rc, string::String};
 
-pub(crate) use self::{
-    format::Format,
-    request::{Cost, Request},
-};
 use self::{
-    format::{ANTHROPIC, CHAT, COMPLETIONS, GEMINI, OLLAMA, OPENAI},
+    format::{ANTHROPIC, CHAT, COMPLETIONS, GEMINI, OLLAMA},
     place::{MODELS, Place},
+};
+pub(crate) use self::{
+    format::{Format, OPENAI},
+    request::{Cost, Request, cost_of},
+    typed::TypedTap,
 };
 use crate::{
     auth::Caller,
@@ -71,7 +72,7 @@ impl Call {
             "ollama" if version.is_empty() && !compatible.calls.contains(&path) => (&OLLAMA, path),
             _ => (compatible, path),
         };
-        let is_known = |called: &str| format.calls.contains(&called) || format.forms.contains(&called);
+        let is_known = |called: &str| format.knows(called);
         let mut query = query.to_owned();
         let deployment = azure.and_then(|_| Place::in_deployment(path)).filter(|(_, called)| is_known(called));
         let (place, path) = deployment.unwrap_or_else(|| {

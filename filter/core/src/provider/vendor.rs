@@ -22,6 +22,8 @@ pub struct Vendor {
     pub max_tokens: Option<&'static str>,
     /// What it makes of a history that another provider began.
     pub foreign: Foreign,
+    /// Whether it has the older `/completions` beside chats.
+    pub completes: bool,
     /// Whether the path names the deployment and the query an API version, as Azure's older endpoints want it.
     pub has_deployments: bool,
 }
@@ -60,6 +62,7 @@ const PLAIN: Vendor = Vendor {
     takes_stream_options: true,
     max_tokens: None,
     foreign: Foreign::Unknown,
+    completes: true,
     has_deployments: false,
 };
 
@@ -82,9 +85,10 @@ static VENDORS: &[&Vendor] = &[
     // 2026-02: refuses `max_completion_tokens` (<https://github.com/editor-code-assistant/eca/issues/315>), 2025-08
     // `stream_options.include_usage` (<https://github.com/vybestack/llxprt-code/issues/114>), 2025-12 properties of messages
     // that it does not know (<https://github.com/charmbracelet/crush/issues/1590>), each with 422 "extra_forbidden". The last
-    // chunk has the usage. 2026-11: its SDK (mistralai 3.7) has none of them still.
+    // chunk has the usage. 2026-11: its SDK (mistralai 3.7) has none of them still, and completes code only, at a path of its own.
     &Vendor {
         hosts: &["api.mistral.ai"],
+        completes: false,
         name: "mistral",
         takes_stream_options: false,
         max_tokens: Some("max_tokens"),
@@ -93,11 +97,24 @@ static VENDORS: &[&Vendor] = &[
     },
     // 2026-11: neither name is in its SDK (perplexityai 0.46); each chunk has the usage so far. It has announced the end of
     // this API for 2026-09-27 (<https://github.com/vercel/ai/releases/tag/@ai-sdk%2Fperplexity@3.1.0>).
-    &Vendor { hosts: &["api.perplexity.ai"], takes_stream_options: false, max_tokens: Some("max_tokens"), ..PLAIN },
-    // 2026-08: ignores the other name, and with it the limit: <https://github.com/earendil-works/pi/issues/8018>.
-    &Vendor { hosts: &["api.deepseek.com"], name: "deepseek", max_tokens: Some("max_tokens"), ..PLAIN },
+    &Vendor {
+        hosts: &["api.perplexity.ai"],
+        takes_stream_options: false,
+        max_tokens: Some("max_tokens"),
+        completes: false,
+        ..PLAIN
+    },
+    // 2026-08: ignores the other name, and with it the limit: <https://github.com/earendil-works/pi/issues/8018>. Has completions
+    // below `/beta` only: <https://api-docs.deepseek.com/api/create-completion>.
+    &Vendor {
+        hosts: &["api.deepseek.com"],
+        name: "deepseek",
+        max_tokens: Some("max_tokens"),
+        completes: false,
+        ..PLAIN
+    },
     // 2026-07: the same: <https://github.com/earendil-works/pi/issues/7143>.
-    &Vendor { hosts: &["api.z.ai", "open.bigmodel.cn"], max_tokens: Some("max_tokens"), ..PLAIN },
+    &Vendor { hosts: &["api.z.ai", "open.bigmodel.cn"], max_tokens: Some("max_tokens"), completes: false, ..PLAIN },
     // 2026-11: its reference and its SDK (together 3.1) know `max_tokens` only:
     // <https://docs.together.ai/reference/chat-completions>.
     &Vendor {
@@ -108,12 +125,19 @@ static VENDORS: &[&Vendor] = &[
     },
     // 2026-09: refuse properties of messages that they do not know, `reasoning_content` among them; their own is `reasoning`:
     // <https://github.com/tashfeenahmed/freellmapi/issues/1070>, <https://github.com/QwenLM/qwen-code/issues/11045>.
-    &Vendor { hosts: &["api.groq.com"], name: "groq", foreign: Foreign::Refused, ..PLAIN },
+    // Groq has chats only: <https://console.groq.com/docs/api-reference>.
+    &Vendor { hosts: &["api.groq.com"], name: "groq", foreign: Foreign::Refused, completes: false, ..PLAIN },
     &Vendor { hosts: &["api.cerebras.ai"], foreign: Foreign::Refused, ..PLAIN },
     // 2026-11: takes `cache_control` for the models behind it: <https://openrouter.ai/docs/features/prompt-caching>.
     &Vendor { hosts: &["openrouter.ai"], foreign: Foreign::Taken, ..PLAIN },
     // 2026-11: `extra_content` is its own: <https://ai.google.dev/gemini-api/docs/thought-signatures#openai>.
-    &Vendor { hosts: &["generativelanguage.googleapis.com"], name: "google", foreign: Foreign::Taken, ..PLAIN },
+    &Vendor {
+        hosts: &["generativelanguage.googleapis.com"],
+        name: "google",
+        foreign: Foreign::Taken,
+        completes: false,
+        ..PLAIN
+    },
 ];
 
 impl Vendor {
@@ -179,6 +203,8 @@ mod tests {
         for (host, habits) in cases {
             let vendor = Vendor::of(&url(host, "/v1", None));
             assert_eq!((vendor.takes_stream_options, vendor.max_tokens, vendor.foreign), habits, "{host}");
+            let chats_only = ["mistral", "perplexity", "deepseek", "z.ai", "bigmodel", "groq", "google"];
+            assert_eq!(vendor.completes, !chats_only.iter().any(|name| host.contains(name)), "{host}");
             let credential = host.ends_with(".azure.com").then_some(("api-key", ""));
             assert_eq!((vendor.credential, vendor.has_deployments), (credential, credential.is_some()), "{host}");
         }

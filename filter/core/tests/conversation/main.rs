@@ -21,3 +21,4 @@ mod messages;
 mod ollama;
 mod recordings;
 mod stage;
+mod tasks;

@@ -19,6 +19,8 @@
 mod answers;
 mod book;
 mod collect;
+mod completions;
+mod fields;
 mod messages;
 mod requests;
 #[expect(
@@ -35,7 +37,7 @@ use std::rc::Rc;
 use dragoman_core::gateway::Gateway;
 
 /// The client's dialects: a folder each.
-const CLIENTS: &[&str] = &["openai_chat", "messages"];
+const CLIENTS: &[&str] = &["openai_chat", "messages", "completions"];
 
 /// The providers: a column each.
 const PROVIDERS: &[Provider] = &[
@@ -53,6 +55,7 @@ const MODELS: &[(&str, &str, &str)] = &[
     ("tool_signature_in_extra_content", "gemini", "gemini-3-pro-preview"),
     ("tool_signature_in_id", "gemini", "gemini-3-pro-preview"),
     ("tool_results_with_images", "gemini", "gemini-3-pro-preview"),
+    ("native", "openai_chat", "gpt-3.5-turbo-instruct"),
 ];
 
 /// One provider for each dialect, named after it.
@@ -89,6 +92,7 @@ fn path_of(client: &str) -> &'static str {
     match client {
         "openai_chat" => "/v1/chat/completions",
         "messages" => "/v1/messages",
+        "completions" => "/v1/completions",
         other => panic!("{other} has no path"),
     }
 }

@@ -29,7 +29,7 @@ use std::{fs, path::Path};
 use dragoman_core::{
     dialect::{
         Aim, Downstream, Habits, Identity, Upstream, anthropic::Anthropic, gemini::Gemini, ollama::Ollama,
-        openai_chat::OpenAiChat,
+        openai_chat::OpenAiChat, openai_completions::OpenAiCompletions,
     },
     step::Name,
 };
@@ -43,8 +43,11 @@ const UPSTREAMS: &[(&dyn Upstream, &str)] = &[
 ];
 
 /// All formats that clients speak: their folder among the goldens, and their path.
-const DOWNSTREAMS: &[(&dyn Downstream, &str, &str)] =
-    &[(&OpenAiChat, "openai_chat", "/v1/chat/completions"), (&Anthropic, "messages", "/v1/messages")];
+const DOWNSTREAMS: &[(&dyn Downstream, &str, &str)] = &[
+    (&OpenAiChat, "openai_chat", "/v1/chat/completions"),
+    (&Anthropic, "messages", "/v1/messages"),
+    (&OpenAiCompletions, "completions", "/v1/completions"),
+];
 
 fn aim(model: &str) -> Aim<'_> {
     Aim { model, max_output_tokens: None, exchange: "x", habits: Habits::default() }

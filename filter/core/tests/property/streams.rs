@@ -13,7 +13,7 @@ use crate::{
     stage::{self, ask, post},
 };
 
-const REQUEST: &[u8] = br#"{"model":"p/m","messages":[{"role":"user","content":"x"}],"stream":true}"#;
+const REQUEST: &[u8] = br#"{"model":"p/m","prompt":"x","messages":[{"role":"user","content":"x"}],"stream":true}"#;
 
 fn gateway(kind: &str) -> Rc<Gateway> {
     let document = format!(r#"{{"providers":{{"p":{{"kind":"{kind}","base_url":"http://127.0.0.1:1/v1"}}}}}}"#);

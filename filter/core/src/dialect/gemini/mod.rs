@@ -7,8 +7,10 @@
 
 mod citation;
 mod contents;
+mod embedding;
 mod family;
 mod fault;
+mod image;
 mod list;
 mod media;
 mod options;
@@ -30,6 +32,7 @@ use crate::{
     headers::Headers,
     sse::Framing,
     step::Name,
+    task::{embedding::Embedder, image::Painter},
     usage::Usage,
 };
 
@@ -72,6 +75,14 @@ impl Upstream for Gemini {
 
     fn retry_after(&self, body: &[u8]) -> Option<u64> {
         fault::retry_after(body)
+    }
+
+    fn embedder(&self) -> Option<&'static Embedder> {
+        Some(&embedding::EMBEDDER)
+    }
+
+    fn painter(&self, model: &str) -> Option<&'static Painter> {
+        image::painter(model)
     }
 
     /// Google tells its limits only in errors.

@@ -8,15 +8,15 @@ mod content;
 mod family;
 mod history;
 mod message;
-mod read;
+pub(super) mod read;
 mod response;
-mod scheme;
+pub(super) mod scheme;
 mod stream;
 mod tap;
 mod tool;
 mod turns;
 mod upstream;
-mod write;
+pub(super) mod write;
 
 use alloc::{boxed::Box, rc::Rc, vec::Vec};
 
@@ -33,11 +33,12 @@ use crate::{
 pub use history::{Pruning, prune};
 pub use response::{WANTED as WANTED_OF_ANSWER, error_status, whole};
 pub(crate) use response::{error_body, read_usage};
-pub use scheme::SCHEME;
+pub(crate) use scheme::{ENCODING_FORMAT, INPUT, RESPONSE_FORMAT};
+pub use scheme::{SCHEME, TASKS};
 pub use tap::StreamTap;
 
 /// The format's name.
-const NAME: &str = "openai_chat";
+pub(super) const NAME: &str = "openai_chat";
 
 /// See the module's documentation.
 #[derive(Debug)]

@@ -34,12 +34,27 @@ const WANTED: &[&str] = wanted![
     "guided_grammar",
     "guided_json",
     "guided_regex",
+    "moderation",
     "structured_outputs",
 ];
 
+/// How a request on other paths of OpenAI's API is found and read: of most of its members nothing need be known.
+pub static TASKS: Scheme = Scheme {
+    wanted: wanted!["input", "encoding_format", "response_format"],
+    asks_for_usage: false,
+    wishes: |_| Wishes::default(),
+    marks: &MARKS,
+    terms: OF_CHAT,
+    user: SCHEME.user,
+};
+
+pub(crate) const INPUT: usize = CHOICES + 1;
+pub(crate) const ENCODING_FORMAT: usize = INPUT + 1;
+pub(crate) const RESPONSE_FORMAT: usize = INPUT + 2;
+
 /// What only some providers understand and others refuse: it comes from a history that one of them began. And pictures, which
 /// stand in parts of messages and not everywhere where their names do: a tool may well have a parameter `image_url`.
-static MARKS: Marks = Marks {
+pub(in crate::dialect) static MARKS: Marks = Marks {
     names: &["cache_control", "thinking_blocks", "reasoning_content", "extra_content"],
     carrier: ("tool_call_id", call_id::SEPARATOR.as_bytes()),
     place: "messages",
@@ -69,7 +84,17 @@ fn wishes(found: &Found) -> Wishes {
     let has_tools = has_tools(found);
     let may_call = has_tools && found.text(TOOL_CHOICE).is_none_or(|choice| CALLING.contains(&choice));
     let (searches, hosted) = (0, 0);
-    Wishes::noted(&Notes { member: &member, has_tools, may_call, sounds, files, linked_images, searches, hosted })
+    Wishes::noted(&Notes {
+        member: &member,
+        has_tools,
+        may_call,
+        sounds,
+        files,
+        linked_images,
+        searches,
+        hosted,
+        has_prompts: false,
+    })
 }
 
 /// Words by which tools may be called.

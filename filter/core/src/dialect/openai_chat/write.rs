@@ -153,7 +153,7 @@ struct WireLogprob {
 }
 
 #[derive(Serialize)]
-pub(super) struct WireUsage {
+pub(in crate::dialect) struct WireUsage {
     prompt_tokens: u64,
     completion_tokens: u64,
     total_tokens: u64,
@@ -213,7 +213,7 @@ struct WireError<'a> {
 }
 
 /// Writes a provider's error: the status and the body.
-pub(super) fn fault(provider: &str, fault: &Fault) -> (u16, Vec<u8>) {
+pub(in crate::dialect) fn fault(provider: &str, fault: &Fault) -> (u16, Vec<u8>) {
     const INVALID: &str = "invalid_request_error";
     // Anthropic's "overloaded"; clients of OpenAI know no 529.
     let status = match (fault.status, fault.reason) {
@@ -244,7 +244,7 @@ pub(super) fn completion_id(exchange: &str) -> String {
     format!("chatcmpl-{exchange}")
 }
 
-pub(super) fn finish_word(finish: Finish) -> &'static str {
+pub(in crate::dialect) fn finish_word(finish: Finish) -> &'static str {
     match finish {
         Finish::Stop => "stop",
         Finish::Length => "length",
@@ -253,7 +253,7 @@ pub(super) fn finish_word(finish: Finish) -> &'static str {
     }
 }
 
-pub(super) fn usage(usage: &Usage) -> WireUsage {
+pub(in crate::dialect) fn usage(usage: &Usage) -> WireUsage {
     WireUsage {
         prompt_tokens: usage.input,
         completion_tokens: usage.output,

@@ -63,6 +63,7 @@ fn wishes(found: &Found) -> Wishes {
         linked_images: linked.min(images),
         searches: found.noticed_searches,
         hosted: found.noticed_hosted,
+        has_prompts: false,
     })
 }
 
