@@ -60,6 +60,8 @@ enum Details {
 #[derive(Debug, Arbitrary)]
 enum Path {
     Chat,
+    Messages,
+    Completions,
     Query(String),
     Any(String),
 }
@@ -164,6 +166,8 @@ fuzz_target!(|events: Vec<Event>| {
             Event::Head { path, key, headers, end } => {
                 let path = match path {
                     Path::Chat => "/v1/chat/completions".to_owned(),
+                    Path::Messages => "/v1/messages".to_owned(),
+                    Path::Completions => "/v1/completions".to_owned(),
                     Path::Query(query) => format!("/v1/chat/completions?{query}"),
                     Path::Any(path) => path,
                 };
@@ -188,8 +192,10 @@ fuzz_target!(|events: Vec<Event>| {
                     Provider::Gemini => "gemini",
                     Provider::Ollama => "ollama",
                 };
-                let body =
-                    format!(r#"{{"model":"{kind}/m","messages":[{{"role":"user","content":"x"}}],"stream":{stream}}}"#);
+                // What does for each format: a member that one does not know is nothing to it.
+                let body = format!(
+                    r#"{{"model":"{kind}/m","prompt":"x","max_tokens":9,"messages":[{{"role":"user","content":"x"}}],"stream":{stream}}}"#
+                );
                 is_answered |= exchange.request_chunk(body.into_bytes()).is_some();
             }
             Event::Chunk(piece) => is_answered |= exchange.request_chunk(piece).is_some(),
