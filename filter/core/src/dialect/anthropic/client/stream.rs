@@ -2,12 +2,18 @@
 //!
 //! Blocks do not overlap. Where a provider goes on with one call after it has begun the next, what does not belong to the open call
 //! waits until that one's arguments are a whole object: providers that tell one call after the other, which is what they do, are
-//! told without delay. What waits is bounded; beyond the bound the open call is taken for complete.
+//! told without delay. What waits is bounded in bytes and in number, and beyond that the stream ends in an error: a call cut short
+//! would be one that the client executes.
 //!
 //! The beginning waits for the first thing that is said, and the end for the tokens, which most providers tell last: by then the
 //! id, the model and the tokens are known as far as they ever are.
 
-use alloc::{borrow::Cow, string::String, vec::Vec};
+use alloc::{
+    borrow::Cow,
+    collections::VecDeque,
+    string::{String, ToString},
+    vec::Vec,
+};
 use core::mem;
 use serde::Serialize;
 
@@ -18,12 +24,16 @@ use super::{
 use crate::{
     chat::{Citation, Delta, Finish, Text, ToolCall},
     dialect::{Identity, Writer},
+    error::{Error, Kind, Shape},
     sse::{Elements, write_event},
     usage::Usage,
 };
 
 /// Most bytes that wait for the end of a call.
-const MAX_WAITING: usize = 1024 * 1024;
+const MAX_WAITING_BYTES: usize = 1024 * 1024;
+
+/// Most blocks that wait for it. Each piece of a waiting call looks for it among them.
+const MAX_WAITING: usize = 512;
 
 /// See the module's documentation.
 #[derive(Debug)]
@@ -38,8 +48,11 @@ pub(super) struct StreamWriter {
     /// How many calls have begun.
     calls: u32,
     refuses: bool,
-    waiting: Vec<Said<'static>>,
+    /// What waits for the end of the open call, in order; a call with what has come of its arguments.
+    waiting: VecDeque<Said<'static>>,
     waiting_bytes: usize,
+    /// Whether more came than can wait: the error is written, and nothing follows.
+    has_failed: bool,
     finish: Option<Finish>,
     usage: Usage,
 }
@@ -172,8 +185,9 @@ impl StreamWriter {
             open: None,
             calls: 0,
             refuses: false,
-            waiting: Vec::new(),
+            waiting: VecDeque::new(),
             waiting_bytes: 0,
+            has_failed: false,
             finish: None,
             usage: Usage::default(),
         }
@@ -182,33 +196,56 @@ impl StreamWriter {
     /// Tells what is said, or keeps it until the open call is complete.
     fn say(&mut self, said: Said<'_>, out: &mut Vec<u8>) {
         self.begin(out);
-        if !self.must_wait(&said) {
-            self.tell(said, out);
-        } else if let Some(said) = said.into_owned() {
-            self.waiting_bytes = self.waiting_bytes.saturating_add(said.length());
-            self.waiting.push(said);
-            if self.waiting_bytes > MAX_WAITING {
-                self.close(out);
-            }
+        if self.must_wait(&said) {
+            self.keep(said, out);
+            return;
         }
-        let is_going = matches!(&self.open, Some(Open::Call { arguments, .. }) if !arguments.are_whole);
-        if !is_going {
-            self.say_what_waits(out);
+        self.tell(said, out);
+        while !self.is_in_call()
+            && let Some(said) = self.waiting.pop_front()
+        {
+            self.waiting_bytes = self.waiting_bytes.saturating_sub(said.length());
+            self.tell(said, out);
+        }
+        if self.waiting.is_empty() {
+            self.waiting_bytes = 0;
         }
     }
 
-    fn say_what_waits(&mut self, out: &mut Vec<u8>) {
-        self.waiting_bytes = 0;
-        for said in mem::take(&mut self.waiting) {
-            self.say(said, out);
+    fn keep(&mut self, said: Said<'_>, out: &mut Vec<u8>) {
+        let length = said.length();
+        match (said, self.waiting.back_mut()) {
+            (Said::Arguments(number, json), _) => {
+                let call = self.waiting.iter_mut().rev().find_map(|said| match said {
+                    Said::Call(waiting, call) if *waiting == number => Some(call),
+                    _ => None,
+                });
+                let Some(call) = call else { return };
+                call.arguments.to_mut().push_str(&json);
+            }
+            (Said::Text(text), Some(Said::Text(last))) => last.to_mut().push_str(&text),
+            (Said::Thinking(text), Some(Said::Thinking(last))) => last.to_mut().push_str(&text),
+            (said, _) => self.waiting.extend(said.into_owned()),
         }
+        self.waiting_bytes = self.waiting_bytes.saturating_add(length);
+        if self.waiting_bytes > MAX_WAITING_BYTES || self.waiting.len() > MAX_WAITING {
+            self.waiting = VecDeque::new();
+            self.has_failed = true;
+            let message = "The provider told more calls at once than can be told one after the other.";
+            self.error(&Error::new(Kind::BadUpstream, message.to_string()).body(Shape::Anthropic), out);
+        }
+    }
+
+    /// Whether the open block is a call of which more must come.
+    fn is_in_call(&self) -> bool {
+        matches!(&self.open, Some(Open::Call { arguments, .. }) if !arguments.are_whole)
     }
 
     fn must_wait(&self, said: &Said<'_>) -> bool {
-        match (&self.open, said) {
-            (Some(Open::Call { number, .. }), Said::Arguments(call, _)) if call == number => false,
-            (Some(Open::Call { arguments, .. }), _) => !arguments.are_whole,
-            (Some(Open::Text | Open::Refusal | Open::Thinking) | None, _) => false,
+        let is_of_open = |number| matches!(&self.open, Some(Open::Call { number: open, .. }) if *open == number);
+        match said {
+            Said::Arguments(number, _) => self.is_in_call() && !is_of_open(*number),
+            _ => self.is_in_call(),
         }
     }
 
@@ -307,20 +344,23 @@ impl StreamWriter {
         }
     }
 
-    /// Nothing more is said.
+    /// Nothing more is said: what waits is as whole as it gets.
     fn complete(&mut self, out: &mut Vec<u8>) {
         self.begin(out);
         self.close(out);
-        while !self.waiting.is_empty() {
-            self.say_what_waits(out);
-            self.close(out);
+        for said in mem::take(&mut self.waiting) {
+            self.tell(said, out);
+            if matches!(self.open, Some(Open::Call { .. })) {
+                self.close(out);
+            }
         }
+        self.close(out);
     }
 }
 
 impl Writer for StreamWriter {
     fn write(&mut self, delta: Delta<'_>, out: &mut Vec<u8>) {
-        if delta.choice().is_some_and(|choice| choice != 0) {
+        if self.has_failed || delta.choice().is_some_and(|choice| choice != 0) {
             return;
         }
         match delta {

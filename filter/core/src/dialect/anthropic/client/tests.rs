@@ -151,13 +151,31 @@ fn a_call_that_is_never_whole_ends_with_the_answer_and_nothing_is_lost() {
 }
 
 #[test]
-fn what_waits_is_bounded() {
-    let mut deltas = alloc::vec![Delta::ToolCall { choice: 0, call: 0, begun: call("a") }];
+fn more_than_can_wait_ends_the_stream_in_an_error_and_no_call_is_cut_short() {
+    let begin = |number| Delta::ToolCall { choice: 0, call: number, begun: call("a") };
     let piece = "x".repeat(100_000);
-    deltas.extend((0..12).map(|_| Delta::Text { choice: 0, text: (&*piece).into() }));
+    let long = (0..12).map(|_| Delta::Text { choice: 0, text: (&*piece).into() }).collect::<Vec<_>>();
+    let many = (1..=600).map(begin).collect();
+    for waiting in [long, many] {
+        let mut deltas = alloc::vec![begin(0)];
+        deltas.extend(waiting);
+        deltas.push(Delta::Finish { choice: 0, reason: Finish::ToolCalls });
+        deltas.push(Delta::End);
+        let all = told(deltas);
+        assert_eq!(all.len(), 3, "{all:#?}");
+        assert!(all[2].contains("api_error"), "{all:#?}");
+    }
+}
+
+#[test]
+fn calls_that_are_told_backwards_are_told_one_after_the_other() {
+    let count = 400;
+    let mut deltas: Vec<_> =
+        (0..count).map(|number| Delta::ToolCall { choice: 0, call: number, begun: call("a") }).collect();
+    deltas.extend((0..count).rev().map(|call| Delta::Arguments { choice: 0, call, json: "{}".into() }));
+    deltas.extend([Delta::Finish { choice: 0, reason: Finish::ToolCalls }, Delta::End]);
     let all = told(deltas);
-    // Before the answer ends.
-    assert!(all.iter().filter(|event| event.contains("text_delta")).count() >= 10);
+    assert_eq!(all.iter().filter(|event| event.ends_with("partial_json:{")).count(), 400);
 }
 
 #[test]
