@@ -4,6 +4,7 @@
 //! small canonical form each, by which other providers make them, too; who makes none says so by having no row for it
 //! ([`Upstream::embedder`], [`Upstream::painter`]), and is passed over with that reason before anybody is asked.
 
+pub mod count;
 pub mod embedding;
 pub mod image;
 
@@ -11,7 +12,8 @@ use alloc::{boxed::Box, format, rc::Rc, string::String, vec::Vec};
 
 use crate::{
     dialect::{
-        Aim, Broken, Identity, Native, Spliced, Tap, Upstream, Whole, Written,
+        Aim, Broken, Downstream, Identity, Native, Spliced, Tap, Upstream, Whole, Written,
+        anthropic::Anthropic,
         head::{ChatRequest, StreamOptions},
         openai_chat::{self, OpenAiChat},
     },
@@ -35,6 +37,8 @@ pub(crate) struct Task {
 enum Kind {
     Embeddings(embedding::Wanted),
     Images(image::Wanted),
+    /// How long a chat of Messages is.
+    Count,
     Other,
 }
 
@@ -58,6 +62,16 @@ impl Task {
         Self { path: ["/", path].concat(), kind }
     }
 
+    /// The count of the tokens of a message, of who speaks another format.
+    pub(crate) fn counting() -> Self {
+        Self { path: "/messages/count_tokens".into(), kind: Kind::Count }
+    }
+
+    /// The format in which it is asked, and told of errors.
+    pub(crate) const fn format(&self) -> &'static dyn Downstream {
+        if matches!(self.kind, Kind::Count) { &Anthropic } else { &OpenAiChat }
+    }
+
     /// Whether nothing is known of what it means, but for who answers it.
     pub(crate) const fn is_other(&self) -> bool {
         matches!(self.kind, Kind::Other)
@@ -78,6 +92,7 @@ impl Task {
                 wanted.check()
             }
             Kind::Images(wanted) => wanted.check(upstream.painter(model).ok_or_else(|| cannot("draws no pictures"))?),
+            Kind::Count => upstream.counter().map(|_| ()).ok_or_else(|| cannot("counts no tokens")),
             Kind::Other => Err(cannot(&format!("is of a provider that has no `{}`", self.path))),
         }
     }
@@ -103,6 +118,9 @@ impl Task {
     /// A field that it cannot do.
     pub(crate) fn write(&self, upstream: &dyn Upstream, body: &str, aim: &Aim<'_>) -> Result<Written, Error> {
         self.check(upstream, aim.model)?;
+        if let (Kind::Count, Some(counter)) = (&self.kind, upstream.counter()) {
+            return count::write(upstream, counter, body, aim);
+        }
         match (&self.kind, upstream.embedder(), upstream.painter(aim.model)) {
             (Kind::Embeddings(_), Some(embedder), _) => Ok((embedder.write)(&embedding::read(body)?, aim)),
             (Kind::Images(_), _, Some(painter)) => Ok((painter.write)(&image::read(body)?, aim)),
@@ -122,6 +140,9 @@ impl Task {
         identity: &Identity,
         estimate: u64,
     ) -> Result<Translated, Broken> {
+        if let (Kind::Count, Some(counter)) = (&self.kind, upstream.counter()) {
+            return Ok(Translated { body: count::translate(counter, body)?, usage: None, is_estimated: false });
+        }
         match (&self.kind, upstream.embedder(), upstream.painter(&identity.model)) {
             (Kind::Embeddings(wanted), Some(embedder), _) => {
                 let answer = (embedder.read)(body)?;
