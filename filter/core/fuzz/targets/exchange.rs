@@ -65,6 +65,8 @@ enum Path {
     Embeddings,
     Images,
     Files,
+    Messages,
+    Completions,
     Query(String),
     Any(String),
 }
@@ -183,6 +185,8 @@ fuzz_target!(|events: Vec<Event>| {
                     Path::Embeddings => "/v1/embeddings".to_owned(),
                     Path::Images => "/v1/images/generations".to_owned(),
                     Path::Files => "/v1/files".to_owned(),
+                    Path::Messages => "/v1/messages".to_owned(),
+                    Path::Completions => "/v1/completions".to_owned(),
                     Path::Query(query) => format!("/v1/chat/completions?{query}"),
                     Path::Any(path) => path,
                 };
@@ -202,8 +206,10 @@ fuzz_target!(|events: Vec<Event>| {
             }
             Event::Ask(provider, stream) => {
                 let kind = provider.kind();
-                let body =
-                    format!(r#"{{"model":"{kind}/m","messages":[{{"role":"user","content":"x"}}],"stream":{stream}}}"#);
+                // What does for each format: a member that one does not know is nothing to it.
+                let body = format!(
+                    r#"{{"model":"{kind}/m","prompt":"x","max_tokens":9,"messages":[{{"role":"user","content":"x"}}],"stream":{stream}}}"#
+                );
                 is_answered |= exchange.request_chunk(body.into_bytes()).is_some();
             }
             Event::Task(provider) => {
