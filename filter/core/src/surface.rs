@@ -163,13 +163,13 @@ impl Endpoint {
         }
         Some(match (first, rest) {
             ("chat", "completions") => Self::ChatCompletions,
-            ("responses", rest) if !has_escaped_slash(rest) => Self::Responses,
+            ("responses", _) if is_plain(path) => Self::Responses,
             ("completions", "") => Self::Completions,
             ("embeddings", "") => Self::Embeddings,
             ("images", "generations" | "edits" | "variations") => Self::Images,
             ("messages", "") => Self::Messages,
             ("messages", "count_tokens") => Self::TokenCount,
-            (_, rest) if OTHER.contains(&first) && !has_escaped_slash(rest) => Self::Other,
+            _ if OTHER.contains(&first) && is_plain(path) => Self::Other,
             _ => return None,
         })
     }
@@ -286,6 +286,24 @@ mod tests {
     }
 
     #[test]
+    fn what_follows_a_routers_prefix_is_the_path_at_its_provider() {
+        for prefix in ["/", "/v1/", "/v1/router/", "/router/v1/", "/router/a-b/", "/router/a-b/v1/", "/ai/", "/ai/v1/"]
+        {
+            for rest in ["files", "files/file-1/content", "vector_stores/v1/files", "audio/speech", "images/edits"] {
+                for end in ["", "/"] {
+                    let path = [prefix, rest, end].concat();
+                    // The bare root has none of these but pictures.
+                    let is_bare = prefix == "/" && !rest.starts_with("images");
+                    assert_eq!(of(&path) == Route::Unknown, is_bare, "{path}");
+                    if !is_bare {
+                        assert_eq!(of(&path).behind(&path), rest, "{path}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
     fn the_name_of_a_model_is_the_rest_of_its_path() {
         for prefix in ["/v1/models", "/v1/router/models", "/models"] {
             for (rest, name) in [
@@ -318,6 +336,12 @@ mod tests {
             "/v1%2Fmodels",
             "/v1/responses/a%2f..%2fb",
             "/v1/files/a%5Cb",
+            "/v1/files/../chat/completions",
+            "/v1/files/%2E%2e/x",
+            "/v1/files/.",
+            "/v1/responses/..",
+            "/v1/files/a#b",
+            "/router/x/files/a b",
             "/openai/v1/%2F/chat/completions",
             "/openai/files/a%2fb",
             "/openai/v1/files/models/a%2fb",

@@ -364,6 +364,64 @@ fn where_no_body_names_a_model_a_header_or_the_first_provider_decides() {
 }
 
 #[test]
+fn who_is_asked_without_a_model_is_of_those_to_whom_the_way_leads() {
+    let second = r#"{"strategy":"fallback","targets":[{"provider":"claude"},{"provider":"second"}]}"#;
+    let key = |id: &str, more: &str| {
+        let hash = hash(id);
+        format!(r#"{{"id":"{id}","sha256":"{hash}",{more}}}"#)
+    };
+    let keys = [
+        key("free", r#""enabled":true"#),
+        key("routed", r#""routing":"to-second""#),
+        key("bound", r#""providers":["second"]"#),
+        key("outside", r#""providers":["gemini"]"#),
+        key("bringing", r#""byok":{"allowed":true}"#),
+    ];
+    let more = format!(
+        r#"{{"keys":[{}],"routing":{{"to-second":{second}}},"routers":{{"r":{{"load_balance":{{"chat":{second}}}}}}},"#,
+        keys.join(",")
+    );
+    let gateway = gateway(&ALL.replacen('{', &more, 1));
+    let get = |key: &str, path: &str, more: &[(&str, &[u8])]| {
+        let bearer = format!("Bearer {key}");
+        let mut headers: Vec<(&str, &[u8])> = vec![(":method", b"GET"), ("authorization", bearer.as_bytes())];
+        headers.extend(more);
+        ask(&gateway, post(path, &headers), &[])
+    };
+    for (key, path, expected) in [
+        ("free", "/v1/files", "api.openai.com"),
+        ("free", "/router/r/files", "second.test"),
+        ("routed", "/v1/files", "second.test"),
+        ("routed", "/ai/v1/files", "api.openai.com"),
+        ("bound", "/v1/files", "second.test"),
+    ] {
+        assert_eq!(header(&get(key, path, &[]).sent(), ":authority"), expected, "{key} {path}");
+    }
+    let nobody = get("outside", "/v1/files", &[]).refused();
+    assert!(
+        nobody.status == 400 && String::from_utf8_lossy(&nobody.body).contains("x-dragoman-provider"),
+        "{nobody:?}"
+    );
+    assert_eq!(get("outside", "/v1/files", &[("x-dragoman-provider", b"second")]).refused().status, 403);
+
+    // What names nobody is nobody's where the gateway chose; of who is named it is.
+    let brought = ("x-dragoman-provider-key", &b"sk-own"[..]);
+    assert_eq!(get("bringing", "/v1/files", &[brought]).refused().status, 400);
+    let sent = get("bringing", "/v1/files", &[brought, ("x-dragoman-provider", b"second")]).sent();
+    assert_eq!(header(&sent, "authorization"), "Bearer sk-own");
+}
+
+/// As `sha256sum` has it.
+fn hash(key: &str) -> String {
+    use sha2::Digest as _;
+    sha2::Sha256::digest(key).iter().fold(String::new(), |mut text, byte| {
+        use std::fmt::Write as _;
+        write!(text, "{byte:02x}").unwrap();
+        text
+    })
+}
+
+#[test]
 fn a_form_is_on_its_way_before_it_has_come() {
     let form: &[(&str, &[u8])] = &[("content-type", b"multipart/form-data; boundary=x")];
     for path in [
