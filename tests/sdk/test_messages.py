@@ -292,8 +292,8 @@ def test_the_sdk_s_runner_calls_the_tools_by_itself(claude, dialect):
 def test_a_thread_is_told_whole_to_who_does_not_keep_it(claude, dialect):
     thread = claude().beta.messages.thread(model=dialect.model, max_tokens=256, system="Be short.")
     for word in ["first", "second", "third"]:
-        assert word in said(thread.send(f"The {word} thing"))
-    with thread.stream("The fourth thing") as stream:
+        assert word in said(thread.send({"role": "user", "content": f"The {word} thing"}))
+    with thread.stream({"role": "user", "content": "The fourth thing"}) as stream:
         assert "fourth" in said(stream.get_final_message())
 
 

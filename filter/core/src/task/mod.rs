@@ -97,6 +97,11 @@ impl Task {
         }
     }
 
+    /// How many pictures it is for.
+    pub(crate) fn pictures(&self) -> u64 {
+        if let Kind::Images(wanted) = &self.kind { wanted.count } else { 0 }
+    }
+
     /// Which of its tokens cost something.
     pub(crate) fn cost(&self) -> Cost {
         direct::cost_of(&self.path)
@@ -149,7 +154,9 @@ impl Task {
             (Kind::Images(_), _, Some(painter)) => {
                 let answer = (painter.read)(body)?;
                 let body = image::write(&answer, identity.created);
-                Ok(Translated { body, usage: answer.usage, is_estimated: false })
+                let images = u64::try_from(answer.pictures.len()).unwrap_or(u64::MAX);
+                let usage = Usage { images, ..answer.usage.unwrap_or_default() };
+                Ok(Translated { body, usage: Some(usage), is_estimated: false })
             }
             _ => Err(Broken::Malformed),
         }
@@ -179,7 +186,13 @@ impl Native for Task {
     fn whole(&self, found: &Found) -> Whole {
         // What is not known may well tell of an error that is not its own: a job that has failed.
         let fault = direct::OPENAI.fault(found).filter(|_| direct::OPENAI.knows(self.path.trim_start_matches('/')));
-        fault.map_or_else(|| Whole::Answer(direct::OPENAI.usage(found)), Whole::Error)
+        let told = || {
+            let usage = direct::OPENAI.usage(found);
+            let images = self.pictures();
+            // What they cost may not be said in tokens.
+            if images > 0 { Some(Usage { images, ..usage.unwrap_or_default() }) } else { usage }
+        };
+        fault.map_or_else(|| Whole::Answer(told()), Whole::Error)
     }
 
     fn error_body(&self, provider: &str, status: u16, body: &[u8]) -> Option<Vec<u8>> {

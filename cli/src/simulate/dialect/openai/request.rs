@@ -10,10 +10,11 @@ use crate::simulate::{
     complaint::{Complaint, Reason},
     dialect::field::{is, list, number, string, strings},
     question::{Cache, Format, Question, Streaming, Tool, ToolChoice},
+    record::Request,
 };
 
-pub(super) fn read(body: &[u8]) -> Result<Question, Complaint> {
-    let request = params::json(body)?;
+pub(super) fn read(asked: &Request) -> Result<Question, Complaint> {
+    let request = params::json(&asked.body)?;
     let Some(model) = string(&request, "/model").filter(|model| !model.is_empty()) else {
         return Err(Complaint::new(400, Reason::Malformed, "you must provide a model parameter"));
     };
@@ -26,7 +27,8 @@ pub(super) fn read(body: &[u8]) -> Result<Question, Complaint> {
                        array instead.";
         return Err(Complaint::new(400, Reason::EmptyList, message).about("messages"));
     }
-    strict::check(&request, model, messages)?;
+    let host = asked.header("host").or_else(|| asked.uri.host()).unwrap_or_default();
+    strict::check(&request, model, messages, host)?;
     let user = messages.iter().rev().find(|message| string(message, "/role") == Some("user"));
     let results = messages.iter().rev().take_while(|message| string(message, "/role") == Some("tool"));
     let mut tool_results: Vec<String> = results.map(text).collect();
