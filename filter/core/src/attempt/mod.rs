@@ -191,8 +191,9 @@ impl Attempt {
         let unwanted = headers.names_if(|name| private(name).is_some() || is_forged(name));
         let borrowed = |name: &str| private(name.as_bytes()).map(|private| Name::Borrowed(*private));
         edits.remove.extend(unwanted.map(|name| borrowed(name).unwrap_or_else(|| Name::Owned(name.into()))));
-        let is_foreign = !self.is_native();
-        let provided = is_foreign.then(|| self.upstream().rate_limits(headers, clock.epoch_seconds()));
+        // What passes as it came tells them in its own words, unless the caller is told of others.
+        let is_mapped = !self.is_native() || self.plan.has_own_limits();
+        let provided = is_mapped.then(|| self.upstream().rate_limits(headers, clock.epoch_seconds()));
         limits::tell(&mut edits, headers, &self.plan, provided.unwrap_or_default());
         let start = match self.plan.inquiry.own() {
             None => self.hold(status, headers, clock),

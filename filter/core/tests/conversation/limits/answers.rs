@@ -38,10 +38,16 @@ fn a_providers_limits_are_told_apart_from_the_callers() {
         ("anthropic-ratelimit-requests-remaining", "8"),
     ];
     let answer = br#"{"type":"message","role":"assistant","content":[{"type":"text","text":"Hi"}],"stop_reason":"end_turn","usage":{"input_tokens":1,"output_tokens":1}}"#;
-    let sent = desk.send("sk-a", &chat(400, 10).replace("openai/m", "claude/c"));
-    let answer = sent.answered(200, &told, &[answer]);
-    assert_eq!((answer.status, answer.header(UPSTREAM)), (200, Some("8")));
-    assert_eq!(answer.header("x-ratelimit-limit-requests"), None);
+    let asked = chat(400, 10).replace("openai/m", "claude/c");
+    let translated = desk.send("sk-a", &asked).answered(200, &told, &[answer]);
+    // In the words of its format neither.
+    let passed = desk.ask_at("/v1/messages", "sk-a", &asked).sent().answered(200, &told, &[answer]);
+    for answer in [translated, passed] {
+        assert_eq!((answer.status, answer.header(UPSTREAM)), (200, Some("8")));
+        assert_eq!(answer.header("x-ratelimit-limit-requests"), None);
+        assert_eq!(answer.header("anthropic-ratelimit-requests-limit"), None);
+        assert_eq!(answer.header("anthropic-ratelimit-requests-remaining"), None);
+    }
 }
 
 #[test]
