@@ -1,5 +1,5 @@
 """A provider's own paths, `/{provider}/…`, as the provider's own SDK speaks them: it is given another address and a key of
-the gateway's, and notices nothing else. The simulated OpenAI has no Responses API."""
+the gateway's, and notices nothing else."""
 
 import anthropic
 import httpx
@@ -213,6 +213,37 @@ def test_gemini_fills_a_schema_and_counts_tokens(gemini):
     assert gemini().models.count_tokens(model=FLASH, contents="Hello").total_tokens > 0
 
 
+@pytest.mark.parametrize("model", [FLASH, "gemini-3-flash-preview"])
+def test_gemini_takes_its_signed_thoughts_back(gemini, model):
+    declared = [types.FunctionDeclaration(name="weather", description="The weather", parameters_json_schema=CITY)]
+    thinking = types.ThinkingConfig(include_thoughts=True)
+    config = types.GenerateContentConfig(tools=[types.Tool(function_declarations=declared)], thinking_config=thinking)
+    asked = types.Content(role="user", parts=[types.Part(text="How is the weather?")])
+    first = gemini().models.generate_content(model=model, contents=[asked], config=config).candidates[0].content
+    [call] = [part for part in first.parts if part.function_call]
+    assert first.parts[0].thought and call.thought_signature
+    called = call.function_call
+    response = types.FunctionResponse(id=called.id, name=called.name, response={"output": "sunny"})
+    result = types.Content(role="user", parts=[types.Part(function_response=response)])
+    second = gemini().models.generate_content(model=model, contents=[asked, first, result], config=config)
+    assert "sunny" in second.text
+
+
+def test_gemini_embeds_one_text_and_many(gemini):
+    models = gemini().models
+    config = types.EmbedContentConfig(output_dimensionality=8)
+    many = models.embed_content(model="gemini-embedding-001", contents=["one", "two"], config=config).embeddings
+    one = models.embed_content(model="gemini-embedding-001", contents="one", config=config).embeddings
+    assert [len(embedding.values) for embedding in many] == [8, 8]
+    assert one[0].values == many[0].values
+
+
+def test_gemini_draws(gemini):
+    answer = gemini().models.generate_content(model="gemini-2.5-flash-image", contents="A fox")
+    text, picture = answer.candidates[0].content.parts
+    assert "A fox" in text.text and picture.inline_data.data.startswith(b"\x89PNG")
+
+
 @pytest.mark.parametrize("status", [400, 429, 500, 503])
 def test_geminis_errors_are_its_own(gemini, status):
     models = gemini().models
@@ -238,6 +269,27 @@ def test_openai_answers_whole_and_streams_the_same(gpt):
     chunks = list(client.chat.completions.create(model=MINI, messages=HELLO, **options))
     text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
     assert text == whole.choices[0].message.content and chunks[-1].usage == whole.usage
+
+
+def test_openai_keeps_a_response_and_goes_on_from_it(gpt):
+    client = gpt()
+    first = client.responses.create(model=MINI, input="The first thing")
+    assert "The first thing" in first.output_text
+    with client.responses.stream(model=MINI, input="The second thing", previous_response_id=first.id) as stream:
+        second = stream.get_final_response()
+    assert "The second thing" in second.output_text and second.previous_response_id == first.id
+    assert client.responses.retrieve(first.id) == first
+    client.responses.delete(first.id)
+    with pytest.raises(openai.NotFoundError):
+        client.responses.retrieve(first.id)
+
+
+def test_openai_takes_whatever_else_is_its_own(gpt):
+    client = gpt()
+    assert client.moderations.create(input="hello", model="omni-moderation-latest").results[0].flagged is False
+    assert len(client.embeddings.create(model="text-embedding-3-small", input="x", dimensions=8).data[0].embedding) == 8
+    assert client.images.generate(model="gpt-image-1", prompt="A fox").data[0].b64_json
+    assert len(client.audio.speech.create(model="gpt-4o-mini-tts", voice="alloy", input="two words").read()) == 4096
 
 
 def test_openai_lists_what_the_key_may_use_there(gpt):
