@@ -8,12 +8,7 @@
 //! The beginning waits for the first thing that is said, and the end for the tokens, which most providers tell last: by then the
 //! id, the model and the tokens are known as far as they ever are.
 
-use alloc::{
-    borrow::Cow,
-    collections::VecDeque,
-    string::{String, ToString},
-    vec::Vec,
-};
+use alloc::{borrow::Cow, collections::VecDeque, string::String, vec::Vec};
 use core::mem;
 use serde::Serialize;
 
@@ -81,7 +76,7 @@ enum Said<'a> {
     Arguments(u32, Text<'a>),
 }
 
-impl Said<'_> {
+impl<'a> Said<'a> {
     /// The same, for when its event is gone; `None` of what is said in Anthropic's own words, which Anthropic alone does.
     fn into_owned(self) -> Option<Said<'static>> {
         let own = |text: Text<'_>| Text::Owned(text.into_owned());
@@ -102,6 +97,16 @@ impl Said<'_> {
             }
             Self::Arguments(number, json) => Said::Arguments(number, own(json)),
         })
+    }
+
+    /// The call, where it is the begin of the one of this number.
+    fn as_call(&mut self, number: u32) -> Option<&mut ToolCall<'a>> {
+        if let Self::Call(own, call) = self
+            && *own == number
+        {
+            return Some(call);
+        }
+        None
     }
 
     /// How much of memory it takes, about.
@@ -216,15 +221,13 @@ impl StreamWriter {
         let length = said.length();
         match (said, self.waiting.back_mut()) {
             (Said::Arguments(number, json), _) => {
-                let call = self.waiting.iter_mut().rev().find_map(|said| match said {
-                    Said::Call(waiting, call) if *waiting == number => Some(call),
-                    _ => None,
-                });
+                let call = self.waiting.iter_mut().rev().find_map(|said| said.as_call(number));
                 let Some(call) = call else { return };
                 call.arguments.to_mut().push_str(&json);
             }
-            (Said::Text(text), Some(Said::Text(last))) => last.to_mut().push_str(&text),
-            (Said::Thinking(text), Some(Said::Thinking(last))) => last.to_mut().push_str(&text),
+            (Said::Text(more), Some(Said::Text(text))) | (Said::Thinking(more), Some(Said::Thinking(text))) => {
+                text.to_mut().push_str(&more);
+            }
             (said, _) => self.waiting.extend(said.into_owned()),
         }
         self.waiting_bytes = self.waiting_bytes.saturating_add(length);
@@ -232,7 +235,7 @@ impl StreamWriter {
             self.waiting = VecDeque::new();
             self.has_failed = true;
             let message = "The provider told more calls at once than can be told one after the other.";
-            self.error(&Error::new(Kind::BadUpstream, message.to_string()).body(Shape::Anthropic), out);
+            self.error(&Error::new(Kind::BadUpstream, message).body(Shape::Anthropic), out);
         }
     }
 
@@ -242,11 +245,9 @@ impl StreamWriter {
     }
 
     fn must_wait(&self, said: &Said<'_>) -> bool {
-        let is_of_open = |number| matches!(&self.open, Some(Open::Call { number: open, .. }) if *open == number);
-        match said {
-            Said::Arguments(number, _) => self.is_in_call() && !is_of_open(*number),
-            _ => self.is_in_call(),
-        }
+        let is_of_open =
+            matches!((said, &self.open), (Said::Arguments(call, _), Some(Open::Call { number, .. })) if call == number);
+        self.is_in_call() && !is_of_open
     }
 
     fn tell(&mut self, said: Said<'_>, out: &mut Vec<u8>) {
