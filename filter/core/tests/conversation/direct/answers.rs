@@ -157,7 +157,7 @@ fn a_stream_of_typed_events_tells_its_tokens_at_its_end() {
         ("/openai/responses", SSE, "event: response.created\ndata: {\"type\":\"response.created\"}\n\n", None),
         ("/openai/responses", SSE, &responses, Some(usage(3, 5))),
         ("/openai/responses", SSE, &typed("response.incomplete"), Some(usage(3, 5))),
-        ("/openai/images/generations", SSE, &picture, Some(usage(3, 5))),
+        ("/openai/images/generations", SSE, &picture, Some(Usage { images: 1, ..usage(3, 5) })),
         ("/openai/audio/speech", SSE, &spoken, Some(usage(3, 5))),
     ] {
         let (got, counted) = answered(path, r#"{"model":"m"}"#, content_type, answer);
