@@ -27,7 +27,22 @@ pub struct Usage {
 impl Usage {
     /// Takes what is told now of the whole answer so far. What is told as nothing is not told, and stays.
     pub fn update(&mut self, told: Self) {
-        for (count, told) in [
+        for (count, told) in self.beside(told) {
+            if told > 0 {
+                *count = told;
+            }
+        }
+    }
+
+    /// Takes what is told of something more.
+    pub fn add(&mut self, told: Self) {
+        for (count, told) in self.beside(told) {
+            *count = count.saturating_add(told);
+        }
+    }
+
+    fn beside(&mut self, told: Self) -> [(&mut u64, u64); 8] {
+        [
             (&mut self.input, told.input),
             (&mut self.cached_input, told.cached_input),
             (&mut self.cache_write, told.cache_write),
@@ -36,11 +51,7 @@ impl Usage {
             (&mut self.reasoning, told.reasoning),
             (&mut self.audio_output, told.audio_output),
             (&mut self.images, told.images),
-        ] {
-            if told > 0 {
-                *count = told;
-            }
-        }
+        ]
     }
 }
 

@@ -4,7 +4,7 @@ use alloc::{format, rc::Rc, vec::Vec};
 use core::time::Duration;
 
 use super::{
-    Attempt, NO_STREAM,
+    Attempt, NO_STREAM, REFUSED_CREDENTIAL,
     flow::{Flow, FlowBody},
 };
 use crate::{
@@ -272,7 +272,12 @@ impl Head {
             Ok(translated) => translated,
             Err(broken) => return self.fail_translated(broken),
         };
+        // A refusal costs what it costs.
         self.attempt.plan.note_usage(usage);
+        let body = match body {
+            Ok(body) => body,
+            Err(fault) => return self.fail_translated(Broken::Fault(fault)),
+        };
         self.attempt.plan.settle(self.status, self.now);
         if is_estimated {
             self.edits.set.push((Name::Borrowed("x-dragoman-usage"), "estimated".into()));
@@ -284,11 +289,19 @@ impl Head {
     /// An answer cannot be translated: it is none, or an error that calls itself a success.
     fn fail_translated(self, broken: Broken) -> Progress {
         let Broken::Fault(fault) = broken else { return self.fail_as("sent an answer that is not of its format") };
-        let (status, body) = self.attempt.plan.inquiry.format().fault(&self.attempt.target.provider.name, &fault);
-        let is_detour = fault.reason.is_some_and(|reason| self.attempt.plan.detour(reason));
-        if self.attempt.plan.inquiry.task().is_some() && fault.status < 500 && !is_detour {
+        let plan = &self.attempt.plan;
+        if plan.inquiry.task().is_some() && matches!(fault.status, 401 | 403) && !self.attempt.target.account.is_callers
+        {
+            let error = self.attempt.error(REFUSED_CREDENTIAL);
+            return self.fail_with(&error, Cause::Credential);
+        }
+        let (status, body) = plan.inquiry.format().fault(&self.attempt.target.provider.name, &fault);
+        let is_detour = fault.reason.is_some_and(|reason| plan.detour(reason));
+        let fails =
+            [fault.status, status].into_iter().any(|status| status >= 500 || plan.policy.statuses.contains(&status));
+        if plan.inquiry.task().is_some() && !fails && !is_detour {
             // What the provider will not do is no failure of its own.
-            self.attempt.plan.settle(status, self.now);
+            plan.settle(status, self.now);
             return self.replace(status, body);
         }
         self.fail(status, status, body, Cause::Stated)

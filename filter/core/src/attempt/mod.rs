@@ -237,9 +237,10 @@ impl Attempt {
         let content_type = headers.get("content-type").unwrap_or_default().to_ascii_lowercase();
         let says = |word: &[u8]| content_type.is_empty() || content_type.windows(word.len()).any(|part| part == word);
         let native = self.plan.inquiry.native().filter(|_| self.is_native());
-        // What is no chat may be streamed for other reasons than `stream`, or not be read at all.
-        let task = self.plan.inquiry.task().filter(|_| native.is_some());
-        let is_stream = task.map_or(self.plan.inquiry.request.stream, |_| content_type.starts_with(EVENTS));
+        // What is no chat may be streamed for other reasons than `stream`, or not be read at all; what is translated is whole.
+        let task = self.plan.inquiry.task();
+        let is_task_stream = native.is_some() && content_type.starts_with(EVENTS);
+        let is_stream = task.map_or(self.plan.inquiry.request.stream, |_| is_task_stream);
         Start::Held(match (is_stream, native) {
             (true, Some(native)) if says(EVENTS) => HeldBody::Stream(self.passthrough(native)),
             (true, Some(_)) if says(b"json") => HeldBody::Mislabelled(Vec::new()),

@@ -76,12 +76,12 @@ impl Witness for Typed {
         let answer = event.response.filter(|_| is_last).and_then(|answer| json::read::<Answer<'_>>(answer.get()).ok());
         let answer = answer.unwrap_or_default();
         let usage = event.usage.or(answer.usage).and_then(|usage| openai_chat::read_usage(usage.get()));
-        if let Some(told) = usage {
+        let is_picture = matches!(kind, "image_generation.completed" | "image_edit.completed");
+        if is_picture {
+            // Of several each tells its own.
+            so_far.usage.get_or_insert_default().add(Usage { images: 1, ..usage.unwrap_or_default() });
+        } else if let Some(told) = usage {
             so_far.usage.get_or_insert_default().update(told);
-        }
-        if matches!(kind, "image_generation.completed" | "image_edit.completed") {
-            let drawn = &mut so_far.usage.get_or_insert_default().images;
-            *drawn = drawn.saturating_add(1);
         }
         if kind == "response.failed" || kind == "error" || event.error.is_some() {
             let error = event.error.or(answer.error).or(event.code).map_or("", RawValue::get);

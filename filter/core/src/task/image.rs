@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 
 use super::{append, embedding::quoted};
 use crate::{
-    chat::Text,
+    chat::{Fault, Text},
     dialect::{
         Aim, Broken, Dropped, Written,
         head::{CHOICES, STREAM},
@@ -50,8 +50,8 @@ pub struct Request<'a> {
 /// An answer.
 #[derive(Debug)]
 pub struct Response<'a> {
-    /// The pictures in base64. At least one.
-    pub pictures: Vec<Text<'a>>,
+    /// The pictures in base64, at least one, or why there is none.
+    pub pictures: Result<Vec<Text<'a>>, Fault>,
     /// The media type of the first.
     pub media_type: Option<Text<'a>>,
     /// Its tokens, where they are told.
@@ -148,14 +148,15 @@ pub(crate) fn nearest_ratio((width, height): (u32, u32), ratios: &[&'static str]
     ratios.iter().copied().min_by_key(|ratio| distance(ratio).unwrap_or(u64::MAX)).unwrap_or_default()
 }
 
-/// Writes an answer.
-pub(super) fn write(answer: &Response<'_>, created: u64) -> Vec<u8> {
-    let length = answer.pictures.iter().fold(256, |sum: usize, picture| sum.saturating_add(picture.len()));
+/// Writes these pictures of an answer.
+pub(super) fn write(pictures: &[Text<'_>], answer: &Response<'_>, created: u64) -> Vec<u8> {
+    let length = pictures.iter().fold(256, |sum: usize, picture| sum.saturating_add(picture.len()));
     let mut out = String::with_capacity(length);
     append(&mut out, &[r#"{"created":"#, &created.to_string(), r#","data":["#]);
-    for (index, picture) in answer.pictures.iter().enumerate() {
-        // Base64 has nothing to escape; whatever else a provider sends is written as a text.
-        let other = (!picture.bytes().all(is_base64)).then(|| quoted(picture));
+    for (index, picture) in pictures.iter().enumerate() {
+        // Base64 has nothing to escape; whatever else a provider sends is written as a text. That of a scan is still escaped.
+        let is_plain = picture.bytes().all(|byte| byte != b'\\' && is_base64(byte));
+        let other = (!is_plain).then(|| quoted(picture));
         let (quote, picture) = other.as_deref().map_or(("\"", &**picture), |text| ("", text));
         append(&mut out, &[if index == 0 { "" } else { "," }, r#"{"b64_json":"#, quote, picture, quote, "}"]);
     }

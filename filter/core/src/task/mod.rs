@@ -11,6 +11,7 @@ pub mod image;
 use alloc::{boxed::Box, format, rc::Rc, string::String, vec::Vec};
 
 use crate::{
+    chat::Fault,
     dialect::{
         Aim, Broken, Downstream, Identity, Native, Spliced, Tap, Upstream, Whole, Written,
         anthropic::Anthropic,
@@ -45,7 +46,8 @@ enum Kind {
 /// An answer in `OpenAI`'s format.
 #[derive(Debug)]
 pub(crate) struct Translated {
-    pub(crate) body: Vec<u8>,
+    /// Or why there is none.
+    pub(crate) body: Result<Vec<u8>, Fault>,
     pub(crate) usage: Option<Usage>,
     /// Whether its tokens are the gateway's guess, because its provider counts none.
     pub(crate) is_estimated: bool,
@@ -141,7 +143,7 @@ impl Task {
         estimate: u64,
     ) -> Result<Translated, Broken> {
         if let (Kind::Count, Some(counter)) = (&self.kind, upstream.counter()) {
-            return Ok(Translated { body: count::translate(counter, body)?, usage: None, is_estimated: false });
+            return Ok(Translated { body: Ok(count::translate(counter, body)?), usage: None, is_estimated: false });
         }
         match (&self.kind, upstream.embedder(), upstream.painter(&identity.model)) {
             (Kind::Embeddings(wanted), Some(embedder), _) => {
@@ -149,14 +151,16 @@ impl Task {
                 let told = answer.usage.filter(|usage| usage.input > 0);
                 let usage = told.unwrap_or_else(|| Usage { input: estimate, ..Usage::default() });
                 let body = wanted.write(&answer.vectors, usage.input, &identity.model).ok_or(Broken::Malformed)?;
-                Ok(Translated { body, usage: Some(usage), is_estimated: told.is_none() })
+                Ok(Translated { body: Ok(body), usage: Some(usage), is_estimated: told.is_none() })
             }
             (Kind::Images(_), _, Some(painter)) => {
                 let answer = (painter.read)(body)?;
-                let body = image::write(&answer, identity.created);
-                let images = u64::try_from(answer.pictures.len()).unwrap_or(u64::MAX);
-                let usage = Usage { images, ..answer.usage.unwrap_or_default() };
-                Ok(Translated { body, usage: Some(usage), is_estimated: false })
+                let usage = answer.pictures.as_ref().map_or(answer.usage, |pictures| {
+                    let images = u64::try_from(pictures.len()).unwrap_or(u64::MAX);
+                    Some(Usage { images, ..answer.usage.unwrap_or_default() })
+                });
+                let body = answer.pictures.as_ref().map(|pictures| image::write(pictures, &answer, identity.created));
+                Ok(Translated { body: body.map_err(Fault::clone), usage, is_estimated: false })
             }
             _ => Err(Broken::Malformed),
         }

@@ -254,10 +254,15 @@ impl Sent {
 
     /// The provider fails in a way for which the next one is asked.
     pub(crate) fn failed(self, status: u16) -> Asked {
+        self.failed_in_words(status, b"{}")
+    }
+
+    /// The same with this answer.
+    pub(crate) fn failed_in_words(self, status: u16, body: &[u8]) -> Asked {
         let Self { plan, world, exchange, asked, attempt: first, .. } = self;
         let map: Pairs = vec![("content-type".into(), b"application/json".to_vec())];
         let progress = match first.answer(status, carried(&map).headers(), false, &*world) {
-            Progress::Held(held) => held.chunk(b"{}", true, &*world),
+            Progress::Held(held) => held.chunk(body, true, &*world),
             other @ (Progress::Released(..) | Progress::Again(_) | Progress::Instead(_)) => other,
         };
         match progress {

@@ -267,24 +267,82 @@ fn a_picture_of_gemini_is_answered_as_openai_s() {
 }
 
 #[test]
-fn a_picture_that_is_not_allowed_is_the_caller_s_error() {
-    let request = json!({"model": "gemini/gemini-3-pro-image", "prompt": "p"});
-    for (answer, status) in [
-        (json!({"promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}}), 400),
-        (json!({"candidates": [{"finishReason": "IMAGE_SAFETY", "finishMessage": "Try another prompt."}]}), 400),
-        (json!({"candidates": [{"finishReason": "NO_IMAGE"}]}), 502),
+fn a_picture_that_is_not_drawn_is_the_caller_s_error_and_has_its_price() {
+    let request = json!({"model": "pictures", "prompt": "p"});
+    let words = json!({"parts": [{"text": "I would rather not."}]});
+    for (mut answer, status, said) in [
+        (json!({"promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}}), 400, "content_policy_violation"),
         (
-            json!({"candidates": [{"content": {"parts": [{"text": "I would rather not."}]}, "finishReason": "STOP"}]}),
-            502,
+            json!({"candidates": [{"finishReason": "IMAGE_SAFETY", "finishMessage": "Try another prompt."}]}),
+            400,
+            "content_policy_violation",
         ),
+        (json!({"candidates": [{"finishReason": "NO_IMAGE"}]}), 400, "drew no picture"),
+        (json!({"candidates": [{"content": words, "finishReason": "STOP"}]}), 400, "drew no picture"),
+        (json!({"candidates": [{"finishReason": "IMAGE_OTHER"}]}), 0, ""),
+        (json!({"candidates": [{"finishReason": "STOP"}]}), 0, ""),
     ] {
-        let answer =
-            asked("/v1/images/generations", &request).sent().answered(200, &[JSON], &[answer.to_string().as_bytes()]);
-        assert_eq!(answer.status, status, "{}", answer.text());
-        if status == 400 {
-            assert!(answer.text().contains("content_policy_violation"), "{}", answer.text());
+        answer["usageMetadata"] = json!({"promptTokenCount": 4, "thoughtsTokenCount": 90});
+        let sent = asked("/v1/images/generations", &request).sent();
+        let plan = std::rc::Rc::clone(&sent.plan);
+        let text = answer.to_string();
+        if status == 0 {
+            let sent = sent.failed_in_words(200, text.as_bytes()).sent();
+            assert_eq!(header(&sent, ":authority"), "api.openai.com", "{answer}");
+        } else {
+            let told = sent.answered(200, &[JSON], &[text.as_bytes()]);
+            assert_eq!(told.status, status, "{}", told.text());
+            assert!(told.text().contains(said), "{}", told.text());
+        }
+        let usage = plan.usage().unwrap_or_default();
+        assert_eq!((usage.input, usage.output, usage.images), (4, 90, 0), "{answer}");
+    }
+}
+
+#[test]
+fn what_is_translated_is_whole_whatever_else_is_asked_for() {
+    for (model, answer) in [
+        ("gemini/gemini-embedding-001", &br#"{"embeddings":[{"values":[1]}]}"#[..]),
+        ("ollama/nomic", br#"{"embeddings":[[1]],"prompt_eval_count":1}"#),
+    ] {
+        let sent = asked("/v1/embeddings", &json!({"model": model, "input": "a", "stream": true})).sent();
+        let answer = sent.answered(200, &[JSON], &[answer]);
+        assert_eq!((answer.status, answer.header("content-type")), (200, Some("application/json")), "{model}");
+    }
+}
+
+#[test]
+fn an_error_that_calls_itself_a_success_is_the_caller_s_only_where_it_is_about_the_request() {
+    let fault =
+        |code: u16, status: &str| json!({"error": {"code": code, "message": "m", "status": status}}).to_string();
+    for (code, status, is_settled) in [
+        (400, "INVALID_ARGUMENT", true),
+        (404, "NOT_FOUND", true),
+        (401, "UNAUTHENTICATED", false),
+        (403, "PERMISSION_DENIED", false),
+        (429, "RESOURCE_EXHAUSTED", false),
+        (503, "UNAVAILABLE", false),
+    ] {
+        let request = json!({"model": "pictures", "prompt": "p"});
+        let (sent, fault) = (asked("/v1/images/generations", &request).sent(), fault(code, status));
+        if is_settled {
+            assert_eq!(sent.answered(200, &[JSON], &[fault.as_bytes()]).status, code);
+        } else {
+            let sent = sent.failed_in_words(200, fault.as_bytes()).sent();
+            assert_eq!(header(&sent, ":authority"), "api.openai.com", "{code}");
         }
     }
+}
+
+#[test]
+fn data_that_is_no_base64_is_written_as_a_text() {
+    let request = json!({"model": "gemini/gemini-3-pro-image", "prompt": "p"});
+    let data = "AA\\\"BB\\";
+    let part = json!({"inlineData": {"mimeType": "image/png", "data": data}});
+    let answer = json!({"candidates": [{"content": {"parts": [part]}, "finishReason": "STOP"}]}).to_string();
+    let answer = asked("/v1/images/generations", &request).sent().answered(200, &[JSON], &[answer.as_bytes()]);
+    let told: Value = serde_json::from_slice(&answer.body).unwrap();
+    assert_eq!(told["data"][0]["b64_json"], data);
 }
 
 #[test]
@@ -303,6 +361,14 @@ fn pictures_in_parts_pass_event_for_event_and_their_tokens_are_counted() {
         assert_eq!(answer.text(), events);
         assert_eq!(plan.usage(), Some(Usage { input: 4, output: 7, images: 1, ..Usage::default() }));
     }
+    // Of several each has its own.
+    let request = json!({"model": "openai/gpt-image-1", "prompt": "p", "stream": true, "n": 2});
+    let sent = asked("/v1/images/generations", &request).sent();
+    let plan = std::rc::Rc::clone(&sent.plan);
+    let two = [events, events].concat();
+    let answer = sent.answered(200, &[("content-type", "text/event-stream")], &pieces(two.as_bytes(), 3));
+    assert_eq!(answer.text(), two);
+    assert_eq!(plan.usage(), Some(Usage { input: 8, output: 14, images: 2, ..Usage::default() }));
     // An error before the first picture is a failure that another target may mend.
     let error = b"data: {\"type\":\"error\",\"error\":{\"code\":\"server_error\",\"message\":\"m\"}}\n\n";
     let sent = asked("/v1/images/generations", &request).sent();

@@ -6,10 +6,12 @@
 
 use alloc::{string::String, vec::Vec};
 
-use super::{request::path, steps};
+use super::{request::path, response::Answer, steps, usage::Counts};
 use crate::{
     chat::{Fault, Finish, Part, Reason, Source},
     dialect::{Aim, Broken, Written},
+    error::Kind,
+    json,
     task::{
         append,
         image::{Painter, Request, Response, nearest_ratio},
@@ -22,6 +24,8 @@ pub(super) fn painter(model: &str) -> Option<&'static Painter> {
     let draws = ["-image", "banana"].iter().any(|word| model.contains(word));
     draws.then_some(&PAINTER)
 }
+
+const IN_WORDS: &str = "The model drew no picture for this `prompt`: say in it what to draw.";
 
 const RATIOS: &[&str] = &["1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9", "21:9"];
 
@@ -55,9 +59,14 @@ fn write(request: &Request<'_>, aim: &Aim<'_>) -> Written {
     }
 }
 
+/// An answer without a picture has been paid for like any other: its tokens are told with the reason.
 fn read(body: &str) -> Result<Response<'_>, Broken> {
-    let answer = steps::read(body)?;
-    let (mut pictures, mut media_types, mut refusal) = (Vec::new(), Vec::new(), None);
+    let answer = match steps::read(body) {
+        Ok(answer) => answer,
+        Err(Broken::Fault(fault)) => return read_failed(body, fault),
+        Err(Broken::Malformed) => return Err(Broken::Malformed),
+    };
+    let (mut pictures, mut media_types, mut refusal, mut has_words) = (Vec::new(), Vec::new(), None, false);
     let is_withheld = answer.choices.iter().any(|choice| choice.finish == Some(Finish::ContentFilter));
     for part in answer.choices.into_iter().flat_map(|choice| choice.parts) {
         match part {
@@ -66,8 +75,8 @@ fn read(body: &str) -> Result<Response<'_>, Broken> {
                 media_types.push(media_type);
             }
             Part::Refusal(said) => refusal = Some(said),
-            Part::Text(_)
-            | Part::Image { .. }
+            Part::Text(_) => has_words = true,
+            Part::Image { .. }
             | Part::Document { .. }
             | Part::Audio { .. }
             | Part::Thinking { .. }
@@ -76,12 +85,27 @@ fn read(body: &str) -> Result<Response<'_>, Broken> {
             | Part::ToolResult(_) => {}
         }
     }
-    if !pictures.is_empty() {
-        return Ok(Response { pictures, media_type: media_types.into_iter().next(), usage: answer.usage });
+    let pictures = if !pictures.is_empty() {
+        Ok(pictures)
+    } else if is_withheld {
+        let said = refusal.as_deref().unwrap_or("The provider's policy forbids this picture.");
+        Err(Fault::new(400, Some(Reason::ContentPolicy), said))
+    } else if has_words {
+        Err(Fault::new(400, None, IN_WORDS))
+    } else {
+        Err(Fault::new(Kind::BadUpstream.status(), None, "The model answered with nothing."))
+    };
+    Ok(Response { pictures, media_type: media_types.into_iter().next(), usage: answer.usage })
+}
+
+/// Of an answer that the model fails to give, what it has cost. That it drew nothing is as good as said in words.
+fn read_failed(body: &str, fault: Fault) -> Result<Response<'_>, Broken> {
+    let answer: Answer<'_> = json::read(body.trim()).map_err(|_| Broken::Malformed)?;
+    let is_undrawn = answer.candidates.iter().flatten().any(|candidate| candidate.reason() == "NO_IMAGE");
+    let fault = if is_undrawn { Fault::new(400, None, IN_WORDS) } else { fault };
+    let mut counts = Counts::default();
+    if let Some(told) = &answer.usage_metadata {
+        counts.update(told);
     }
-    if !is_withheld {
-        return Err(Broken::Malformed);
-    }
-    let said = refusal.as_deref().unwrap_or("The provider's policy forbids this picture.");
-    Err(Broken::Fault(Fault::new(400, Some(Reason::ContentPolicy), said)))
+    Ok(Response { pictures: Err(fault), media_type: None, usage: counts.usage() })
 }

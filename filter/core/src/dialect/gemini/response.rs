@@ -177,7 +177,7 @@ impl<'a> Candidate<'a> {
         parts.flatten().any(Part::says_something)
     }
 
-    fn reason(&self) -> &'a str {
+    pub(super) fn reason(&self) -> &'a str {
         word(self.finish_reason).unwrap_or_default()
     }
 
