@@ -60,7 +60,7 @@ pub(super) fn plan(
         }
         Asks::Task(way, endpoint, rest) => {
             let found = scanned.unwrap_or_else(|| Ok(Found::default())).map_err(|failure| TASKS.describe(failure))?;
-            let task = Task::of(endpoint, &rest, &found, body.get().as_ref().map(|body| body.as_slice()));
+            let task = Task::of(endpoint, &rest, &found);
             let again = task.is_other().then(|| found.clone());
             let request = TASKS.read(Ok(found), length)?;
             check_others(&request, &caller)?;

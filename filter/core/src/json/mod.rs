@@ -13,8 +13,8 @@ mod text;
 
 pub use document::read;
 pub use number::Number;
-pub use object::members;
+pub use object::{member, members};
 pub(crate) use scan::is_base64;
 pub use scan::{Failure, Fault, Found, GROUPS, MAX_DEPTH, Marks, Member, Others, Scanner, Tools};
 pub use splice::{Edit, Edits};
-pub use text::{Str, text};
+pub use text::{Str, quoted, text};

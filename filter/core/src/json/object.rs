@@ -17,6 +17,12 @@ pub fn members(text: &str) -> Option<Vec<(Str<'_>, &RawValue)>> {
     read::<Members<'_>>(text).ok().map(|members| members.0)
 }
 
+/// The first of these members that has this name.
+#[must_use]
+pub fn member<'a>(members: &[(Str<'_>, &'a RawValue)], name: &str) -> Option<&'a RawValue> {
+    members.iter().find(|(other, _)| &**other == name).map(|(_, value)| *value)
+}
+
 impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Collect;

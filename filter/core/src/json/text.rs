@@ -18,6 +18,13 @@ impl Deref for Str<'_> {
     }
 }
 
+/// A text as JSON.
+#[must_use]
+pub fn quoted(text: &str) -> String {
+    // A text can always be written.
+    serde_json::to_string(text).unwrap_or_default()
+}
+
 impl<'de: 'a, 'a> Deserialize<'de> for Str<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Borrow;

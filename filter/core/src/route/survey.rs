@@ -240,7 +240,7 @@ impl<'a> Survey<'a> {
         }
         if let What::Task(task) = query.what {
             // Of many texts each may be as long as the window.
-            return task.check(choice.provider.spec.dialect, &name());
+            return task.check(choice.provider.spec.dialect, choice.id, &name());
         }
         let (input, output) = (query.input_tokens, query.max_output_tokens.unwrap_or_default());
         match choice.context_window() {

@@ -5,6 +5,7 @@
 //! four bytes that each stands for.
 
 use alloc::{
+    format,
     string::{String, ToString},
     vec::Vec,
 };
@@ -18,13 +19,15 @@ use crate::{
         typed,
     },
     error::Error,
-    json::{Found, Str, members},
+    json::{Found, Str, member, members, quoted},
     usage::Usage,
 };
 
 /// How a dialect makes vectors.
 #[derive(Debug)]
 pub struct Embedder {
+    /// How many texts it takes at a time.
+    pub most: usize,
     /// Writes a request.
     pub write: fn(&Request<'_>, &Aim<'_>) -> Written,
     /// Reads an answer.
@@ -64,20 +67,24 @@ pub(super) struct Wanted {
 const TEXTS_ONLY: &str = "This model embeds texts and no token numbers: `input` must be a text or a list of texts.";
 
 impl Wanted {
-    pub(super) fn of(found: &Found, body: Option<&[u8]>) -> Self {
+    pub(super) fn of(found: &Found) -> Self {
         let input = found.member(INPUT);
-        let written = input.and_then(|input| body?.get(input.span.clone()));
-        let list = written.and_then(|written| written.strip_prefix(b"["));
-        let first = list.and_then(|list| list.trim_ascii_start().first());
         Self {
             is_base64: found.text(ENCODING_FORMAT) == Some(r#""base64""#),
-            has_tokens: first.is_some_and(|first| *first == b'[' || first.is_ascii_digit()),
+            has_tokens: input.is_some_and(|input| matches!(input.opens, [b'[', b'[' | b'0'..=b'9'])),
             count: input.map_or(1, |input| usize::try_from(input.parts).unwrap_or(usize::MAX).max(1)),
         }
     }
 
-    pub(super) fn check(self) -> Result<(), Error> {
-        if self.has_tokens { Err(Error::refusing(TEXTS_ONLY, "input")) } else { Ok(()) }
+    pub(super) fn check(self, embedder: &Embedder) -> Result<(), Error> {
+        if self.has_tokens {
+            return Err(Error::refusing(TEXTS_ONLY, "input"));
+        }
+        if self.count > embedder.most {
+            let message = format!("This model embeds {} texts at a time at most: `input` has too many.", embedder.most);
+            return Err(Error::refusing(message, "input"));
+        }
+        Ok(())
     }
 
     /// The answer; `None` where it is not for each text a vector.
@@ -100,19 +107,6 @@ impl Wanted {
         append(&mut out, &[r#"],"model":"#, &model, &usage]);
         (vectors.len() == self.count).then(|| out.into_bytes())
     }
-}
-
-/// A text as JSON.
-#[must_use]
-pub fn quoted(text: &str) -> String {
-    // A text can always be written.
-    serde_json::to_string(text).unwrap_or_default()
-}
-
-/// A member of an object.
-#[must_use]
-pub fn member<'a>(members: &[(Str<'a>, &'a RawValue)], name: &str) -> Option<&'a RawValue> {
-    members.iter().find(|(other, _)| &**other == name).map(|(_, value)| *value)
 }
 
 /// Reads a request.

@@ -11,7 +11,7 @@ use alloc::{
 };
 use serde_json::value::RawValue;
 
-use super::{append, embedding::quoted};
+use super::append;
 use crate::{
     chat::{Fault, Text},
     dialect::{
@@ -21,7 +21,7 @@ use crate::{
         typed,
     },
     error::Error,
-    json::{self, Found, Str, is_base64, members},
+    json::{self, Found, Str, is_base64, members, quoted},
     usage::Usage,
 };
 

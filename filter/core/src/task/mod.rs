@@ -10,6 +10,7 @@ pub mod image;
 
 use alloc::{boxed::Box, format, rc::Rc, string::String, vec::Vec};
 
+use self::{count::Counter, embedding::Embedder, image::Painter};
 use crate::{
     chat::Fault,
     dialect::{
@@ -43,6 +44,13 @@ enum Kind {
     Other,
 }
 
+/// By what a dialect does it on a model.
+enum Way<'t> {
+    Embeddings(&'t embedding::Wanted, &'static Embedder),
+    Images(&'t image::Wanted, &'static Painter),
+    Count(&'static Counter),
+}
+
 /// An answer in `OpenAI`'s format.
 #[derive(Debug)]
 pub(crate) struct Translated {
@@ -54,10 +62,10 @@ pub(crate) struct Translated {
 }
 
 impl Task {
-    /// What this path is asked for, from what a scan has found in the body, and the body, where it is kept.
-    pub(crate) fn of(endpoint: Endpoint, path: &str, found: &Found, body: Option<&[u8]>) -> Self {
+    /// What this path is asked for, from what a scan has found in the body.
+    pub(crate) fn of(endpoint: Endpoint, path: &str, found: &Found) -> Self {
         let kind = match (endpoint, path) {
-            (Endpoint::Embeddings, _) => Kind::Embeddings(embedding::Wanted::of(found, body)),
+            (Endpoint::Embeddings, _) => Kind::Embeddings(embedding::Wanted::of(found)),
             (Endpoint::Images, GENERATIONS) => Kind::Images(image::Wanted::of(found)),
             _ => Kind::Other,
         };
@@ -79,24 +87,40 @@ impl Task {
         matches!(self.kind, Kind::Other)
     }
 
-    /// Whether who speaks this dialect can do it on a model.
+    /// Whether who speaks this dialect can do it on a model of this id; `name` is what it is called in the reason.
     ///
     /// # Errors
     /// It cannot, or something of it.
-    pub(crate) fn check(&self, upstream: &dyn Upstream, model: &str) -> Result<(), Error> {
+    pub(crate) fn check(&self, upstream: &dyn Upstream, id: &str, name: &str) -> Result<(), Error> {
         if upstream.name() == Upstream::name(&OpenAiChat) {
             return Ok(());
         }
-        let cannot = |what: &str| Error::refusing(format!("The model `{model}` {what}."), "model");
-        match &self.kind {
-            Kind::Embeddings(wanted) => {
-                upstream.embedder().ok_or_else(|| cannot("makes no embeddings"))?;
-                wanted.check()
-            }
-            Kind::Images(wanted) => wanted.check(upstream.painter(model).ok_or_else(|| cannot("draws no pictures"))?),
-            Kind::Count => upstream.counter().map(|_| ()).ok_or_else(|| cannot("counts no tokens")),
-            Kind::Other => Err(cannot(&format!("is of a provider that has no `{}`", self.path))),
+        match self.way(upstream, id, name)? {
+            Way::Embeddings(wanted, embedder) => wanted.check(embedder),
+            Way::Images(wanted, painter) => wanted.check(painter),
+            Way::Count(_) => Ok(()),
         }
+    }
+
+    fn way(&self, upstream: &dyn Upstream, id: &str, name: &str) -> Result<Way<'_>, Error> {
+        let (way, what) = match &self.kind {
+            Kind::Embeddings(wanted) => {
+                (upstream.embedder().map(|embedder| Way::Embeddings(wanted, embedder)), "makes no embeddings")
+            }
+            Kind::Images(wanted) => {
+                (upstream.painter(id).map(|painter| Way::Images(wanted, painter)), "draws no pictures")
+            }
+            Kind::Count => (upstream.counter().map(Way::Count), "counts no tokens"),
+            Kind::Other => (None, ""),
+        };
+        way.ok_or_else(|| {
+            let message = if self.is_other() {
+                format!("The model `{name}` is of a provider that has no `{}`.", self.path)
+            } else {
+                format!("The model `{name}` {what}.")
+            };
+            Error::refusing(message, "model")
+        })
     }
 
     /// How many pictures it is for.
@@ -114,19 +138,15 @@ impl Task {
         !self.is_other() || content_type.starts_with(b"application/json")
     }
 
-    /// Writes a request for a target that speaks another dialect.
+    /// Writes a request for a target that speaks another dialect, and can do it.
     ///
     /// # Errors
     /// A field that it cannot do.
     pub(crate) fn write(&self, upstream: &dyn Upstream, body: &str, aim: &Aim<'_>) -> Result<Written, Error> {
-        self.check(upstream, aim.model)?;
-        if let (Kind::Count, Some(counter)) = (&self.kind, upstream.counter()) {
-            return count::write(upstream, counter, body, aim);
-        }
-        match (&self.kind, upstream.embedder(), upstream.painter(aim.model)) {
-            (Kind::Embeddings(_), Some(embedder), _) => Ok((embedder.write)(&embedding::read(body)?, aim)),
-            (Kind::Images(_), _, Some(painter)) => Ok((painter.write)(&image::read(body)?, aim)),
-            _ => Err(Error::refusing("This model cannot do what is asked for.", "model")),
+        match self.way(upstream, aim.model, aim.model)? {
+            Way::Embeddings(_, embedder) => Ok((embedder.write)(&embedding::read(body)?, aim)),
+            Way::Images(_, painter) => Ok((painter.write)(&image::read(body)?, aim)),
+            Way::Count(counter) => count::write(upstream, counter, body, aim),
         }
     }
 
@@ -142,18 +162,16 @@ impl Task {
         identity: &Identity,
         estimate: u64,
     ) -> Result<Translated, Broken> {
-        if let (Kind::Count, Some(counter)) = (&self.kind, upstream.counter()) {
-            return Ok(Translated { body: Ok(count::translate(counter, body)?), usage: None, is_estimated: false });
-        }
-        match (&self.kind, upstream.embedder(), upstream.painter(&identity.model)) {
-            (Kind::Embeddings(wanted), Some(embedder), _) => {
+        let model = &identity.model;
+        match self.way(upstream, model, model).map_err(|_| Broken::Malformed)? {
+            Way::Embeddings(wanted, embedder) => {
                 let answer = (embedder.read)(body)?;
                 let told = answer.usage.filter(|usage| usage.input > 0);
                 let usage = told.unwrap_or_else(|| Usage { input: estimate, ..Usage::default() });
-                let body = wanted.write(&answer.vectors, usage.input, &identity.model).ok_or(Broken::Malformed)?;
+                let body = wanted.write(&answer.vectors, usage.input, model).ok_or(Broken::Malformed)?;
                 Ok(Translated { body: Ok(body), usage: Some(usage), is_estimated: told.is_none() })
             }
-            (Kind::Images(_), _, Some(painter)) => {
+            Way::Images(_, painter) => {
                 let answer = (painter.read)(body)?;
                 let usage = answer.pictures.as_ref().map_or(answer.usage, |pictures| {
                     let images = u64::try_from(pictures.len()).unwrap_or(u64::MAX);
@@ -162,7 +180,9 @@ impl Task {
                 let body = answer.pictures.as_ref().map(|pictures| image::write(pictures, &answer, identity.created));
                 Ok(Translated { body: body.map_err(Fault::clone), usage, is_estimated: false })
             }
-            _ => Err(Broken::Malformed),
+            Way::Count(counter) => {
+                Ok(Translated { body: Ok(count::translate(counter, body)?), usage: None, is_estimated: false })
+            }
         }
     }
 }

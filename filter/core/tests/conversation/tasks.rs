@@ -204,6 +204,41 @@ fn what_nobody_can_do_is_refused_before_anybody_is_asked() {
 }
 
 #[test]
+fn token_numbers_are_found_however_long_the_body_is() {
+    let request = json!({"input": vec![12_345; 100_000], "model": "elsewhere"});
+    assert!(request.to_string().len() > 512 * 1024);
+    let reply = asked("/v1/embeddings", &request).refused();
+    let told: Value = serde_json::from_slice(&reply.body).unwrap();
+    assert_eq!((reply.status, &told["error"]["param"]), (400, &json!("input")), "{told}");
+}
+
+#[test]
+fn who_takes_no_more_than_a_hundred_texts_is_passed_over_for_more() {
+    for (count, path) in [(100, "/v1beta/models/gemini-embedding-001:batchEmbedContents"), (101, "/api/embed")] {
+        let sent = asked("/v1/embeddings", &json!({"model": "elsewhere", "input": vec!["a"; count]})).sent();
+        assert_eq!(header(&sent, ":path"), path, "{count}");
+    }
+    let alone = json!({"model": "gemini/gemini-embedding-001", "input": vec!["a"; 2_048]});
+    let reply = asked("/v1/embeddings", &alone).refused();
+    let told = String::from_utf8_lossy(&reply.body).into_owned();
+    assert!(reply.status == 400 && told.contains("100 texts at a time"), "{told}");
+}
+
+#[test]
+fn what_draws_is_told_by_the_id_of_a_model_and_not_by_its_name_here() {
+    let named =
+        r#""models":{"gemini/artist":{"id":"gemini-3-pro-image"},"gemini/my-image":{"id":"gemini-2.5-pro"}},"limits""#;
+    let gateway = gateway(&ALL.replace(r#""limits""#, named));
+    let ask = |model: &str| {
+        let body = json!({"model": model, "prompt": "p"}).to_string();
+        ask(&gateway, post("/v1/images/generations", &[]), &[body.as_bytes()])
+    };
+    assert_eq!(header(&ask("gemini/artist").sent(), ":path"), "/v1beta/models/gemini-3-pro-image:generateContent");
+    let reply = ask("gemini/my-image").refused();
+    assert!(String::from_utf8_lossy(&reply.body).contains("`gemini/my-image` draws no pictures"), "{reply:?}");
+}
+
+#[test]
 fn an_answer_that_is_no_vector_for_each_text_is_none() {
     for answer in [&br#"{"embeddings":[[1]]}"#[..], br#"{"embeddings":[]}"#, b"{}", br#"{"error":"x"}"#, b"nothing"] {
         let sent = asked("/v1/embeddings", &json!({"model": "ollama/nomic", "input": ["a", "b"]})).sent();

@@ -5,12 +5,8 @@ use alloc::{string::String, vec::Vec};
 use super::request::path;
 use crate::{
     dialect::{Aim, Written},
-    json::{self, members},
-    task::{
-        append,
-        count::Counter,
-        embedding::{member, quoted},
-    },
+    json::{self, member, members, quoted},
+    task::{append, count::Counter},
 };
 
 pub(super) static COUNTER: Counter = Counter { write, read };

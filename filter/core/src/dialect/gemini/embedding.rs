@@ -1,6 +1,6 @@
 //! Vectors: <https://ai.google.dev/api/embeddings>.
 //!
-//! Always by the batch: it takes one text, too, and one way is enough.
+//! Always by the batch: it takes one text, too, and one way is enough. Of more than a hundred none is answered (2026-11).
 
 use alloc::{format, string::String, vec::Vec};
 use serde_json::value::RawValue;
@@ -8,14 +8,14 @@ use serde_json::value::RawValue;
 use super::{read_usage, request::path};
 use crate::{
     dialect::{Aim, Broken, Written},
-    json::{self, members},
+    json::{self, member, members, quoted},
     task::{
         append,
-        embedding::{Embedder, Request, Response, member, quoted},
+        embedding::{Embedder, Request, Response},
     },
 };
 
-pub(super) static EMBEDDER: Embedder = Embedder { write, read };
+pub(super) static EMBEDDER: Embedder = Embedder { most: 100, write, read };
 
 fn write(request: &Request<'_>, aim: &Aim<'_>) -> Written {
     let collection = if aim.model.contains('/') { "" } else { "models/" };

@@ -6,14 +6,14 @@ use alloc::{format, string::String, vec::Vec};
 
 use crate::{
     dialect::{Aim, Broken, Written},
-    json::{self, Number, members},
+    json::{self, Number, member, members, quoted},
     task::{
         append,
-        embedding::{Embedder, Request, Response, member, quoted},
+        embedding::{Embedder, Request, Response},
     },
 };
 
-pub(super) static EMBEDDER: Embedder = Embedder { write, read };
+pub(super) static EMBEDDER: Embedder = Embedder { most: usize::MAX, write, read };
 
 /// What passes under its own name.
 const OWN: &[&str] = &["truncate", "keep_alive", "options"];

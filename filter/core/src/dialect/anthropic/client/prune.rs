@@ -13,24 +13,27 @@ use super::super::{
 };
 use crate::{
     dialect::{Dropped, call_id, cut},
-    json::{self, Edit, Str, members},
+    json::{self, Edit, Str, member, members},
 };
 
 /// The changes that take them out, and what they were.
 pub(super) fn prune(body: &str) -> (Vec<Edit>, Dropped) {
     let mut shears = Shears { body, edits: Vec::new(), dropped: Dropped::default(), last: None };
     let all = members(body.trim_ascii()).unwrap_or_default();
-    let find = |wanted: &str| all.iter().find(|(name, _)| &**name == wanted).map(|(_, value)| *value);
-    if let Some(messages) = find("messages") {
+    if let Some(messages) = member(&all, "messages") {
         shears.messages(messages);
     }
-    if let Some(thinking) = find("thinking").filter(|_| shears.last == Some(Opening::Unthought))
-        && member(thinking, "type").is_some_and(|kind| kind.get() == r#""enabled""#)
+    if let Some(thinking) = member(&all, "thinking").filter(|_| shears.last == Some(Opening::Unthought))
+        && members(thinking.get())
+            .and_then(|thinking| member(&thinking, "type"))
+            .is_some_and(|kind| kind.get() == r#""enabled""#)
     {
         shears.dropped.note("thinking");
         shears.replace(thinking, br#"{"type":"disabled"}"#);
         // Thoughts can be cleared away only where there can be some.
-        if let Some(editing) = find("context_management").filter(|editing| editing.get().contains("clear_thinking")) {
+        if let Some(editing) =
+            member(&all, "context_management").filter(|editing| editing.get().contains("clear_thinking"))
+        {
             shears.dropped.note("context_management");
             shears.replace(editing, b"null");
         }
@@ -64,13 +67,13 @@ impl<'a> Shears<'a> {
     /// Whether nothing of a turn is left.
     fn turn(&mut self, turn: &'a RawValue) -> bool {
         let members = members(turn.get()).unwrap_or_default();
-        let Some((_, content)) = members.iter().find(|(name, _)| &**name == "content") else { return false };
+        let Some(content) = member(&members, "content") else { return false };
         let before = self.edits.len();
         let blocks = elements(content);
         let items: Vec<_> =
             blocks.iter().map(|block| (cut::span(self.body, block.get()).end, self.block(block))).collect();
         let is_empty = !items.is_empty() && items.iter().all(|(_, is_cut)| *is_cut);
-        let role = members.iter().find(|(name, _)| &**name == "role").map(|(_, role)| role.get());
+        let role = member(&members, "role").map(RawValue::get);
         if role == Some(r#""assistant""#) && !is_empty {
             let left = || blocks.iter().zip(&items).filter(|(_, (_, is_cut))| !is_cut);
             let is = |block: &RawValue, end: &str| wire::kind(block).is_ok_and(|kind| kind.ends_with(end));
@@ -94,7 +97,7 @@ impl<'a> Shears<'a> {
                 self.dropped.note("messages[].thinking_blocks");
                 return true;
             }
-            "tool_use" => self.trim(member(raw, "id")),
+            "tool_use" => self.trim(members(raw.get()).and_then(|block| member(&block, "id"))),
             "tool_result" => self.trim(block.tool_use_id),
             _ => {}
         }
@@ -127,8 +130,4 @@ impl<'a> Shears<'a> {
 /// The elements of a list; none where it is no list.
 fn elements(value: &RawValue) -> Vec<&RawValue> {
     json::read(value.get()).unwrap_or_default()
-}
-
-fn member<'a>(object: &'a RawValue, name: &str) -> Option<&'a RawValue> {
-    members(object.get())?.into_iter().find(|(other, _)| &**other == name).map(|(_, value)| value)
 }
