@@ -7,6 +7,7 @@ use crate::{
     dialect::{Downstream, anthropic::Anthropic, openai_chat::OpenAiChat, openai_completions::OpenAiCompletions},
     error::Shape,
     route::Way,
+    uri,
 };
 
 /// What a path means.
@@ -54,18 +55,25 @@ pub enum Endpoint {
 /// The path of pictures that are drawn.
 pub(crate) const GENERATIONS: &str = "images/generations";
 
-/// First segments of OpenAI's API that have no endpoint kind of their own.
+/// First segments of OpenAI's API that have no endpoint kind of their own, and of what vLLM has beside it.
 const OTHER: &[&str] = &[
     "audio",
     "batches",
+    "chatkit",
+    "classify",
     "containers",
     "conversations",
+    "detokenize",
     "evals",
     "files",
     "fine_tuning",
     "moderations",
+    "pooling",
     "realtime",
     "rerank",
+    "score",
+    "skills",
+    "tokenize",
     "uploads",
     "vector_stores",
     "videos",
@@ -137,6 +145,12 @@ impl<'a> Route<'a> {
         }
     }
 
+    /// The same where something is read: chats that the provider has kept are a list of its own.
+    #[must_use]
+    pub(crate) fn of_kept(self) -> Self {
+        if let Self::Api(way, Endpoint::ChatCompletions) = self { Self::Api(way, Endpoint::Other) } else { self }
+    }
+
     /// The router that it names.
     #[must_use]
     pub fn router(self) -> Option<&'a str> {
@@ -163,6 +177,8 @@ impl Endpoint {
         }
         Some(match (first, rest) {
             ("chat", "completions") => Self::ChatCompletions,
+            // Chats that the provider has kept.
+            ("chat", _) if rest.starts_with("completions/") && is_plain(path) => Self::Other,
             ("responses", _) if is_plain(path) => Self::Responses,
             ("completions", "") => Self::Completions,
             ("embeddings", "") => Self::Embeddings,
@@ -189,12 +205,8 @@ impl Endpoint {
     #[must_use]
     pub const fn methods(self) -> &'static [&'static str] {
         match self {
-            Self::ChatCompletions
-            | Self::Completions
-            | Self::Embeddings
-            | Self::Images
-            | Self::Messages
-            | Self::TokenCount => &["POST"],
+            Self::Completions | Self::Embeddings | Self::Images | Self::Messages | Self::TokenCount => &["POST"],
+            Self::ChatCompletions => &["GET", "POST"],
             Self::LiveMetrics | Self::Policy => &["GET"],
             Self::Responses | Self::Other => &["GET", "POST", "DELETE"],
         }
@@ -239,6 +251,19 @@ pub(crate) fn is_version(segment: &str) -> bool {
     bytes.next() == Some(b'v')
         && bytes.next().is_some_and(|byte| byte.is_ascii_digit())
         && bytes.all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+}
+
+/// Whether a path leads to who answers with a credential of its account, or with a session of its own: of what is done with it nothing
+/// passes here. Google's `auth_tokens` are for the same.
+pub(crate) fn leads_away(path: &str) -> bool {
+    const WORDS: &[&str] = &["auth_tokens", "chatkit", "realtime", "realtimeapi"];
+    let is_word = |segment: &str| WORDS.iter().any(|word| segment.eq_ignore_ascii_case(word));
+    let mut before = "";
+    path.split('/').any(|segment| {
+        // The caller chooses what models are called.
+        let is_name = matches!(core::mem::replace(&mut before, segment), "deployments" | "models");
+        !is_name && uri::decode(segment).is_some_and(|segment| is_word(&segment))
+    })
 }
 
 /// Whether a slash is hidden in a path: who is handed it may find another path than the one that was looked at here.
@@ -289,7 +314,16 @@ mod tests {
     fn what_follows_a_routers_prefix_is_the_path_at_its_provider() {
         for prefix in ["/", "/v1/", "/v1/router/", "/router/v1/", "/router/a-b/", "/router/a-b/v1/", "/ai/", "/ai/v1/"]
         {
-            for rest in ["files", "files/file-1/content", "vector_stores/v1/files", "audio/speech", "images/edits"] {
+            for rest in [
+                "files",
+                "files/file-1/content",
+                "vector_stores/v1/files",
+                "audio/speech",
+                "images/edits",
+                "chat/completions/chatcmpl-1/messages",
+                "skills/s/versions",
+                "score",
+            ] {
                 for end in ["", "/"] {
                     let path = [prefix, rest, end].concat();
                     // The bare root has none of these but pictures.
@@ -331,7 +365,9 @@ mod tests {
             "//v1/chat/completions",
             "/v1/chat//completions",
             "/V1/chat/completions",
-            "/v1/chat/completions/x",
+            "/v1/chat/x",
+            "/chat/completions/x",
+            "/v1/chat/completions/..",
             "/v1/chat%2fcompletions",
             "/v1%2Fmodels",
             "/v1/responses/a%2f..%2fb",
@@ -358,6 +394,24 @@ mod tests {
             "/",
         ] {
             assert_eq!(of(path), Route::Unknown, "{path}");
+        }
+    }
+
+    #[test]
+    fn what_hands_out_credentials_leads_away_however_it_is_spelled() {
+        for path in [
+            "realtime",
+            "realtime/client_secrets",
+            "v1/re%61ltime/sessions",
+            "openai/v1/Realtime/calls",
+            "openai/realtimeapi/sessions",
+            "chatkit/sessions",
+            "v1alpha/auth_tokens",
+        ] {
+            assert!(leads_away(path), "{path}");
+        }
+        for path in ["files/realtime.txt", "models/realtime", "openai/deployments/realtime/chat/completions", "a%ff"] {
+            assert!(!leads_away(path), "{path}");
         }
     }
 

@@ -26,10 +26,22 @@ use crate::{
 
 /// What a path ends in that generates nothing and is not billed. Any other may, whatever it is called: a provider that does not mind
 /// how a path is spelled answers one that is not known here.
-const FREE: &[&str] = &["cancel", "count_tokens", "countTokens", "input_tokens", "moderations", "pull", "push", "show"];
+const FREE: &[&str] = &[
+    "cancel",
+    "count_tokens",
+    "countTokens",
+    "detokenize",
+    "input_tokens",
+    "moderations",
+    "pull",
+    "push",
+    "show",
+    "tokenize",
+];
 
 /// What it ends in where tokens are read, and none are written.
-const WITHOUT_TEXT: &[&str] = &["batchEmbedContents", "embed", "embedContent", "embeddings", "rerank"];
+const WITHOUT_TEXT: &[&str] =
+    &["batchEmbedContents", "classify", "embed", "embedContent", "embeddings", "pooling", "rerank", "score"];
 
 /// Which tokens of a request cost something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

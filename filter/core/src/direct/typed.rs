@@ -94,13 +94,24 @@ impl Witness for Typed {
 }
 
 /// The same where a stream is held until its first content, and an error before that is a failure.
-#[derive(Debug, Default)]
-pub(crate) struct TypedTap(SoFar);
+#[derive(Debug)]
+pub(crate) struct TypedTap {
+    so_far: SoFar,
+    /// Whether it is known what such a stream looks like: of any other, whatever comes is an answer, and its end the end.
+    is_known: bool,
+}
+
+impl TypedTap {
+    pub(crate) fn new(is_known: bool) -> Self {
+        Self { so_far: SoFar::default(), is_known }
+    }
+}
 
 impl Tap for TypedTap {
     fn read(&mut self, frame: Frame<'_>) -> dialect::Event {
-        match Typed.read(frame, &mut self.0) {
-            Ok(()) if self.0.has_begun || self.0.is_over => dialect::Event::Content,
+        match Typed.read(frame, &mut self.so_far) {
+            Ok(()) if self.so_far.has_begun || self.so_far.is_over => dialect::Event::Content,
+            Ok(()) | Err(Broken::Malformed) if !self.is_known && frame.data().is_some() => dialect::Event::Content,
             Ok(()) => dialect::Event::Preamble,
             Err(Broken::Fault(fault)) => dialect::Event::Error(fault.status),
             Err(Broken::Malformed) => dialect::Event::Malformed,
@@ -108,15 +119,15 @@ impl Tap for TypedTap {
     }
 
     fn usage(&self) -> Option<Usage> {
-        self.0.usage
+        self.so_far.usage
     }
 
     fn is_finished(&self) -> bool {
-        self.0.is_over
+        self.so_far.is_over || !self.is_known
     }
 
     fn is_done(&self) -> bool {
-        self.0.is_over
+        self.so_far.is_over
     }
 
     fn last_event(&self) -> &'static [u8] {

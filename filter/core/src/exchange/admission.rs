@@ -19,7 +19,7 @@ use crate::{
     json::{Failure, Scanner},
     route::Way,
     step::Reply,
-    surface::{Endpoint, GENERATIONS, Route},
+    surface::{Endpoint, GENERATIONS, Route, leads_away},
     uri,
 };
 
@@ -105,6 +105,7 @@ pub(super) fn admit(
     around: &Surroundings<'_>,
 ) -> Result<Reading, Reply> {
     let method = headers.text(":method").unwrap_or_default();
+    let route = if method == "GET" { route.of_kept() } else { route };
     let stripped = Credential::strip(query);
     let call = match route {
         Route::Direct(name, rest) => {
@@ -126,24 +127,17 @@ pub(super) fn admit(
         }
         Route::Health | Route::Ready | Route::Models(..) | Route::Direct(..) | Route::Api(..) => {}
     }
-    let asked = match &call {
-        Some(call) => Some(&**call.provider()),
-        None if named_by_header(route) => named(gateway, headers).map_err(|error| error.reply(shape))?.map(Rc::as_ref),
-        None => None,
-    };
-    let brought = caller.and_then(|caller| bring(gateway, caller, headers, asked));
+    // Who has not said who he is learns nothing of who there is.
+    let brought = caller.and_then(|caller| {
+        let asked = match &call {
+            Some(call) => Some(&**call.provider()),
+            None if named_by_header(route, path) => named(gateway, headers)?.map(Rc::as_ref),
+            None => None,
+        };
+        bring(gateway, caller, headers, asked)
+    });
     let (caller, brought) = brought.map_err(|error| error.reply(shape))?;
-    if let Some((what, name)) = caller.key().and_then(|key| astray(gateway, key)) {
-        return Err(refuse(Kind::PermissionDenied, format!("The token names the {what} `{name}`, and there is none.")));
-    }
-    if let Some(name) = route.router().filter(|name| !gateway.routing.has_router(name)) {
-        return Err(refuse(Kind::NotFound, format!("There is no router `{name}` here.")));
-    }
-    if method == "POST" && stripped.split('&').any(hides_tokens) {
-        let message = "`fields`, `callback` and any `alt` but `json` and `sse` are not passed on: they would take from the \
-                       answer what it tells of its tokens.";
-        return Err(refuse(Kind::InvalidRequest, message.into()));
-    }
+    check(gateway, &caller, (method, route), (path, &stripped)).map_err(|error| error.reply(shape))?;
     let media = media_type(headers).map_err(|error| error.reply(shape))?;
     let (asks, scanner) = match (route, call) {
         (_, Some(call)) => {
@@ -208,9 +202,37 @@ pub(super) fn admit(
     Ok(Reading { caller, brought, asks, query: stripped, exchange, shape, scanner, length: 0, body: Kept::default() })
 }
 
+/// Checks what does not depend on what the path is for.
+fn check(
+    gateway: &Gateway,
+    caller: &Caller,
+    (method, route): (&str, Route<'_>),
+    (path, query): (&str, &str),
+) -> Result<(), Error> {
+    let refuse = |kind, message: String| Err(Error::new(kind, message));
+    if let Some((what, name)) = caller.key().and_then(|key| astray(gateway, key)) {
+        return refuse(Kind::PermissionDenied, format!("The token names the {what} `{name}`, and there is none."));
+    }
+    if let Some(name) = route.router().filter(|name| !gateway.routing.has_router(name)) {
+        return refuse(Kind::NotFound, format!("There is no router `{name}` here."));
+    }
+    let asked = if let Route::Direct(_, rest) = route { rest } else { route.behind(path) };
+    if !gateway.limits.is_empty() && leads_away(asked) {
+        let message = "This is answered with a credential or a session of the operator's own account, in which nothing would be \
+                       counted: there are limits here.";
+        return refuse(Kind::PermissionDenied, message.into());
+    }
+    if method == "POST" && query.split('&').any(hides_tokens) {
+        let message = "`fields`, `callback` and any `alt` but `json` and `sse` are not passed on: they would take from the \
+                       answer what it tells of its tokens.";
+        return refuse(Kind::InvalidRequest, message.into());
+    }
+    Ok(())
+}
+
 /// Whether a header may name the provider of a request on a router.
-const fn named_by_header(route: Route<'_>) -> bool {
-    matches!(route, Route::Api(_, Endpoint::Images | Endpoint::Other))
+fn named_by_header(route: Route<'_>, path: &str) -> bool {
+    matches!(route, Route::Api(_, Endpoint::Images | Endpoint::Other)) && route.behind(path) != GENERATIONS
 }
 
 /// What a token names that the file does not have. Of keys the file itself is refused.

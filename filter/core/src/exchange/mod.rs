@@ -139,10 +139,12 @@ impl Exchange {
     pub fn request_passed(&mut self, length: usize) -> Option<Reply> {
         let State::Passing(plan, passed) = &mut self.state else { return None };
         *passed = passed.saturating_add(u64::try_from(length).unwrap_or(u64::MAX));
-        if *passed <= self.gateway.max_upload || plan.is_settled() {
+        if *passed <= self.gateway.max_upload {
             return None;
         }
-        let reply = plan.refuse(&too_large(self.gateway.max_upload));
+        let error = too_large(self.gateway.max_upload);
+        // Where the answer has begun already, and costs what it costs, Envoy resets the stream in the place of a second one.
+        let reply = if plan.is_settled() { error.reply(plan.inquiry.shape) } else { plan.refuse(&error) };
         self.state = State::Forwarded(Rc::clone(plan));
         Some(reply)
     }

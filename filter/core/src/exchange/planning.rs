@@ -11,7 +11,11 @@ use super::{
 };
 use crate::{
     auth::Caller,
-    dialect::{Downstream, head::ChatRequest, openai_chat::TASKS},
+    dialect::{
+        Downstream,
+        head::{ChatRequest, names_no_model},
+        openai_chat::TASKS,
+    },
     direct,
     error::{Error, Kind},
     gateway::Gateway,
@@ -61,20 +65,18 @@ pub(super) fn plan(
         Asks::Task(way, endpoint, rest) => {
             let found = scanned.unwrap_or_else(|| Ok(Found::default())).map_err(|failure| TASKS.describe(failure))?;
             let task = Task::of(endpoint, &rest, &found);
-            let again = task.is_other().then(|| found.clone());
-            let request = TASKS.read(Ok(found), length)?;
-            check_others(&request, &caller)?;
             let router = way.router();
             // Where a path is not known to name its model there, a key for certain models may not use it.
             let is_known = direct::OPENAI.names_model(&rest) || !caller.is_limited_to_models();
-            let is_ones = request.model.is_none() || !is_known || headers.get(pick::HEADER).is_some();
-            if let Some(found) = again.filter(|_| is_ones) {
+            if task.is_other() && (names_no_model(&found) || !is_known || headers.get(pick::HEADER).is_some()) {
                 brought.check()?;
                 let provider = pick::pick(gateway, &caller, way.way(), headers)?;
                 let call = direct::Call::of(&provider, "POST", &rest, &query);
                 call.check(&caller, "POST", Some(true))?;
                 ask_one(gateway, call, (caller, router), (Some(Ok(found)), length))?
             } else {
+                let request = TASKS.read(Ok(found), length)?;
+                check_others(&request, &caller)?;
                 let caller = brought.claim(gateway, caller, request.model.as_deref())?;
                 let what = (&way, endpoint, What::Task(&task));
                 let (course, policy) = route(gateway, what, &caller, &request, seen, around)?;

@@ -123,6 +123,11 @@ impl Task {
         })
     }
 
+    /// Whether it is known what its answer looks like.
+    fn is_known(&self) -> bool {
+        direct::OPENAI.knows(self.path.trim_start_matches('/'))
+    }
+
     /// How many pictures it is for.
     pub(crate) fn pictures(&self) -> u64 {
         if let Kind::Images(wanted) = &self.kind { wanted.count } else { 0 }
@@ -209,7 +214,7 @@ impl Native for Task {
 
     fn whole(&self, found: &Found) -> Whole {
         // What is not known may well tell of an error that is not its own: a job that has failed.
-        let fault = direct::OPENAI.fault(found).filter(|_| direct::OPENAI.knows(self.path.trim_start_matches('/')));
+        let fault = direct::OPENAI.fault(found).filter(|_| self.is_known());
         let told = || {
             let usage = direct::OPENAI.usage(found);
             let images = self.pictures();
@@ -224,6 +229,6 @@ impl Native for Task {
     }
 
     fn tap(&self) -> Box<dyn Tap> {
-        Box::new(direct::TypedTap::default())
+        Box::new(direct::TypedTap::new(self.is_known()))
     }
 }

@@ -199,7 +199,7 @@ fn each_bad_request_gets_its_own_answer() {
     let huge = [b"{\"a\":".as_slice(), "[".repeat(20_000).as_bytes()].concat();
     for (method, path, more, body, status) in [
         ("POST", "/nope", &[][..], &b"{}"[..], 404),
-        ("GET", CHAT, &[], b"", 405),
+        ("DELETE", CHAT, &[], b"", 405),
         ("POST", "/v1/models", &[], b"{}", 405),
         ("POST", "/v1/embeddings", &[], b"{}", 400),
         ("POST", "/v1/messages", &[], b"{}", 400),

@@ -252,6 +252,11 @@ impl Sent {
         self.exchange.end(&mut Gone, &*self.world);
     }
 
+    /// So much more of a body that nobody reads is on its way.
+    pub(crate) fn goes_on(&mut self, length: usize) -> Option<Reply> {
+        self.exchange.request_passed(length)
+    }
+
     /// The provider fails in a way for which the next one is asked.
     pub(crate) fn failed(self, status: u16) -> Asked {
         self.failed_in_words(status, b"{}")

@@ -547,6 +547,79 @@ fn a_form_is_on_its_way_before_it_has_come() {
 }
 
 #[test]
+fn an_upload_is_bounded_after_its_answer_has_begun_too() {
+    let form: &[(&str, &[u8])] = &[("content-type", b"multipart/form-data; boundary=x")];
+    let small = gateway(&ALL.replacen('{', r#"{"max_upload": 10,"#, 1));
+    let mut sent = ask(&small, post("/v1/files", form), &[b"1234567890"]).sent();
+    sent.plan.settle(200, std::time::Duration::ZERO);
+    assert_eq!(sent.goes_on(0), None);
+    assert_eq!(sent.goes_on(1).map(|reply| reply.status), Some(413));
+    assert_eq!(sent.goes_on(1), None);
+}
+
+#[test]
+fn chats_that_are_kept_are_read_changed_and_deleted_where_they_are_kept() {
+    let gateway = gateway(ALL);
+    for (method, path, body) in [
+        ("GET", "/v1/chat/completions?limit=2", None),
+        ("GET", "/v1/chat/completions/chatcmpl-1", None),
+        ("GET", "/v1/router/chat/completions/chatcmpl-1/messages", None),
+        ("DELETE", "/v1/chat/completions/chatcmpl-1", None),
+        ("POST", "/v1/chat/completions/chatcmpl-1", Some(&br#"{"metadata":{"a":"b"}}"#[..])),
+    ] {
+        let headers: &[(&str, &[u8])] = &[(":method", method.as_bytes())];
+        let sent = ask(&gateway, post(path, headers), body.as_slice()).sent();
+        let at_provider = path.replacen("/router/", "/", 1);
+        assert_eq!((header(&sent, ":path"), header(&sent, ":authority")), (&*at_provider, "api.openai.com"));
+        assert_eq!(sent.body, body.unwrap_or_default(), "{method} {path}");
+    }
+}
+
+#[test]
+fn what_would_lead_away_is_refused_where_there_are_limits() {
+    let limits = r#""limits": [{"name":"t","of":"tokens","max":1000000,"per":"day","scope":"key"}],"#;
+    assert!(ALL.contains(limits));
+    let (limited, free) = (gateway(ALL), gateway(&ALL.replace(limits, "")));
+    for path in ["/v1/realtime/client_secrets", "/openai/v1/realtime/sessions", "/gemini/v1alpha/auth_tokens"] {
+        for body in [&b"{}"[..], br#"{"model":"openai/gpt-realtime"}"#] {
+            let reply = ask(&limited, post(path, &[]), &[body]).refused();
+            assert_eq!(reply.status, 403, "{path}");
+            ask(&free, post(path, &[]), &[body]).sent();
+        }
+    }
+}
+
+#[test]
+fn who_has_not_said_who_he_is_learns_no_provider_s_name() {
+    let keys = format!(r#"{{"keys":[{{"id":"k","sha256":"{}"}}],"#, hash("k"));
+    let gateway = gateway(&ALL.replacen('{', &keys, 1));
+    for name in ["nobody", "gemini", "second"] {
+        let named: &[(&str, &[u8])] = &[(":method", b"GET"), ("x-dragoman-provider", name.as_bytes())];
+        assert_eq!(ask(&gateway, post("/v1/files", named), &[]).refused().status, 401, "{name}");
+    }
+    // Where the header has no meaning it has none for a credential either.
+    let named: &[(&str, &[u8])] = &[("authorization", b"Bearer k"), ("x-dragoman-provider", b"nobody")];
+    let drawn = br#"{"model":"openai/gpt-image-1","prompt":"p"}"#;
+    ask(&gateway, post("/v1/images/generations", named), &[drawn]).sent();
+}
+
+#[test]
+fn the_stream_of_an_unknown_path_ends_where_it_ends() {
+    for events in [
+        "data: {\"type\":\"something\",\"n\":1}\n\n",
+        "event: x\ndata: {\"text\":\"a\"}\n\ndata: {\"text\":\"b\"}\n\n",
+        "data: no JSON\n\ndata: {\"usage\":{\"total_tokens\":9}}\n\n",
+    ] {
+        for seed in 0..4 {
+            let sent = asked("/v1/containers", &json!({"model": "openai/m", "stream": true})).sent();
+            let pieces = pieces(events.as_bytes(), seed);
+            let answer = sent.answered(200, &[("content-type", "text/event-stream")], &pieces);
+            assert_eq!((answer.status, answer.text()), (200, events));
+        }
+    }
+}
+
+#[test]
 fn a_key_for_certain_models_uses_no_path_that_does_not_name_one() {
     let file = ALL.replacen('{', r#"{"keys":[{"id":"k","sha256":"f3abf2a6cc4f00987743db5f544ba345b4899ae31f326d8ee9c4816de153c9e0","models":["openai/*"]}],"#, 1);
     let gateway = gateway(&file);

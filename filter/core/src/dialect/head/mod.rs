@@ -187,7 +187,7 @@ impl Scheme {
         let inside = found.open.saturating_add(1);
         let (model, model_span) = match member(MODEL) {
             // Clients that leave the choice to the gateway must often send the member.
-            Some(model) if model.text.as_deref() == Some(b"\"\"") => (None, model.span.clone()),
+            Some(model) if is_unnamed(model) => (None, model.span.clone()),
             Some(model) => (Some(model_name(model)?), model.span.clone()),
             None => (None, inside..inside),
         };
@@ -304,6 +304,15 @@ const ESCAPE_BYTES: usize = 3;
 pub(crate) fn is_flex(found: &Found) -> bool {
     let is = |index| found.text(index).is_some_and(|tier| tier.eq_ignore_ascii_case(r#""flex""#));
     is(SERVICE_TIER) || is(CAMEL_SERVICE_TIER)
+}
+
+/// Whether a request names no model.
+pub(crate) fn names_no_model(found: &Found) -> bool {
+    found.member(MODEL).is_none_or(is_unnamed)
+}
+
+fn is_unnamed(model: &Member) -> bool {
+    model.text.as_deref() == Some(b"\"\"")
 }
 
 /// The name of a model: it is told back in headers, so it must be what a header can hold.
