@@ -4,7 +4,7 @@
 //! exception is the name of a model, which has slashes and which clients encode as one segment.
 
 use crate::{
-    dialect::{Downstream, anthropic::Anthropic, openai_chat::OpenAiChat},
+    dialect::{Downstream, anthropic::Anthropic, openai_chat::OpenAiChat, openai_responses::OpenAiResponses},
     error::Shape,
     route::Way,
 };
@@ -31,8 +31,10 @@ pub enum Route<'a> {
 pub enum Endpoint {
     /// `/chat/completions`
     ChatCompletions,
-    /// `/responses…`
+    /// `/responses`
     Responses,
+    /// `/responses/…`: an answer that is kept, and what is asked about it.
+    Kept,
     /// `/completions`
     Completions,
     /// `/embeddings`
@@ -148,7 +150,8 @@ impl Endpoint {
         }
         Some(match (first, rest) {
             ("chat", "completions") => Self::ChatCompletions,
-            ("responses", rest) if !has_escaped_slash(rest) => Self::Responses,
+            ("responses", "") => Self::Responses,
+            ("responses", rest) if !has_escaped_slash(rest) => Self::Kept,
             ("completions", "") => Self::Completions,
             ("embeddings", "") => Self::Embeddings,
             ("images", "generations" | "edits" | "variations") => Self::Images,
@@ -165,7 +168,8 @@ impl Endpoint {
         match self {
             Self::ChatCompletions => Some(&OpenAiChat),
             Self::Messages | Self::TokenCount => Some(&Anthropic),
-            Self::Responses
+            Self::Responses => Some(&OpenAiResponses),
+            Self::Kept
             | Self::Completions
             | Self::Embeddings
             | Self::Images
@@ -180,13 +184,14 @@ impl Endpoint {
     pub const fn methods(self) -> &'static [&'static str] {
         match self {
             Self::ChatCompletions
+            | Self::Responses
             | Self::Completions
             | Self::Embeddings
             | Self::Images
             | Self::Messages
             | Self::TokenCount => &["POST"],
             Self::LiveMetrics | Self::Policy => &["GET"],
-            Self::Responses | Self::Other => &["GET", "POST", "DELETE"],
+            Self::Kept | Self::Other => &["GET", "POST", "DELETE"],
         }
     }
 }

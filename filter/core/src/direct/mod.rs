@@ -17,8 +17,10 @@ mod typed;
 use alloc::{borrow::ToOwned, rc::Rc, string::String};
 
 pub(crate) use self::{
+    beside::{SoFar, Witness},
     format::Format,
     request::{Cost, Request},
+    typed::{Typed, status as status_of},
 };
 use self::{
     format::{ANTHROPIC, CHAT, COMPLETIONS, GEMINI, OLLAMA, OPENAI},

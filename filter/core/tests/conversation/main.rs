@@ -20,4 +20,5 @@ mod limits;
 mod messages;
 mod ollama;
 mod recordings;
+mod responses;
 mod stage;

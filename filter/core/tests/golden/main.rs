@@ -21,6 +21,7 @@ mod book;
 mod collect;
 mod messages;
 mod requests;
+mod responses;
 #[expect(
     dead_code,
     clippy::disallowed_methods,
@@ -35,7 +36,7 @@ use std::rc::Rc;
 use dragoman_core::gateway::Gateway;
 
 /// The client's dialects: a folder each.
-const CLIENTS: &[&str] = &["openai_chat", "messages"];
+const CLIENTS: &[&str] = &["openai_chat", "messages", "responses"];
 
 /// The providers: a column each.
 const PROVIDERS: &[Provider] = &[
@@ -49,6 +50,9 @@ const PROVIDERS: &[Provider] = &[
 const MODELS: &[(&str, &str, &str)] = &[
     ("reasoning_effort_adaptive", "anthropic", "claude-opus-4-8"),
     ("reasoning_effort_adaptive", "gemini", "gemini-3-pro-preview"),
+    ("reasoning_adaptive", "anthropic", "claude-opus-4-8"),
+    ("reasoning_adaptive", "gemini", "gemini-3-pro-preview"),
+    ("thinking_of_gemini", "gemini", "gemini-3-pro-preview"),
     ("thinking_history", "gemini", "gemini-3-pro-preview"),
     ("tool_signature_in_extra_content", "gemini", "gemini-3-pro-preview"),
     ("tool_signature_in_id", "gemini", "gemini-3-pro-preview"),
@@ -74,7 +78,8 @@ impl Provider {
 fn gateway() -> Rc<Gateway> {
     stage::gateway(
         r#"{"providers":{
-            "openai_chat":{"kind":"openai","credential":{"env":"A"}},
+            "openai_chat":{"kind":"openai","credential":{"env":"A"},"responses":false},
+            "own":{"kind":"openai","credential":{"env":"A"}},
             "anthropic":{"kind":"anthropic","credential":{"env":"B"}},
             "gemini":{"kind":"gemini","credential":{"env":"C"}},
             "ollama":{"kind":"ollama","base_url":"http://127.0.0.1:11434"}},
@@ -89,6 +94,7 @@ fn path_of(client: &str) -> &'static str {
     match client {
         "openai_chat" => "/v1/chat/completions",
         "messages" => "/v1/messages",
+        "responses" => "/v1/responses",
         other => panic!("{other} has no path"),
     }
 }

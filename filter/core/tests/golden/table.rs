@@ -20,7 +20,11 @@ fn table() -> String {
             let request = fs::read(requests::folder(client).join(&case).join("request.json")).unwrap();
             let request: Value = serde_json::from_slice(&request).unwrap();
             let gets = |provider: &Provider| cell(&requests::sent(client, provider, &provider.target(&case), &request));
-            let place = if *client == "openai_chat" { "" } else { "Messages: " };
+            let place = match *client {
+                "messages" => "Messages: ",
+                "responses" => "Responses: ",
+                _ => "",
+            };
             rows.push(row(&[place, &case.replace('_', " ")].concat(), PROVIDERS.iter().map(gets)));
         }
     }

@@ -29,7 +29,7 @@ use std::{fs, path::Path};
 use dragoman_core::{
     dialect::{
         Aim, Downstream, Habits, Identity, Upstream, anthropic::Anthropic, gemini::Gemini, ollama::Ollama,
-        openai_chat::OpenAiChat,
+        openai_chat::OpenAiChat, openai_responses::OpenAiResponses,
     },
     step::Name,
 };
@@ -43,15 +43,18 @@ const UPSTREAMS: &[(&dyn Upstream, &str)] = &[
 ];
 
 /// All formats that clients speak: their folder among the goldens, and their path.
-const DOWNSTREAMS: &[(&dyn Downstream, &str, &str)] =
-    &[(&OpenAiChat, "openai_chat", "/v1/chat/completions"), (&Anthropic, "messages", "/v1/messages")];
+const DOWNSTREAMS: &[(&dyn Downstream, &str, &str)] = &[
+    (&OpenAiChat, "openai_chat", "/v1/chat/completions"),
+    (&Anthropic, "messages", "/v1/messages"),
+    (&OpenAiResponses, "responses", "/v1/responses"),
+];
 
 fn aim(model: &str) -> Aim<'_> {
     Aim { model, max_output_tokens: None, exchange: "x", habits: Habits::default() }
 }
 
 fn identity() -> Identity {
-    Identity { exchange: "x".into(), created: 7, model: "asked".into() }
+    Identity { exchange: "x".into(), created: 7, model: "asked".into(), echo: "{}".into() }
 }
 
 /// Whether a header may be called so, or say so.

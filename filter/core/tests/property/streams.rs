@@ -13,10 +13,11 @@ use crate::{
     stage::{self, ask, post},
 };
 
-const REQUEST: &[u8] = br#"{"model":"p/m","messages":[{"role":"user","content":"x"}],"stream":true}"#;
+const REQUEST: &[u8] = br#"{"model":"p/m","messages":[{"role":"user","content":"x"}],"input":"x","stream":true}"#;
 
 fn gateway(kind: &str) -> Rc<Gateway> {
-    let document = format!(r#"{{"providers":{{"p":{{"kind":"{kind}","base_url":"http://127.0.0.1:1/v1"}}}}}}"#);
+    let document =
+        format!(r#"{{"providers":{{"p":{{"kind":"{kind}","base_url":"http://127.0.0.1:1/v1","responses":false}}}}}}"#);
     stage::gateway(&document)
 }
 

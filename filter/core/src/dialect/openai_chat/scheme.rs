@@ -41,9 +41,9 @@ const WANTED: &[&str] = wanted![
 /// stand in parts of messages and not everywhere where their names do: a tool may well have a parameter `image_url`.
 static MARKS: Marks = Marks {
     names: &["cache_control", "thinking_blocks", "reasoning_content", "extra_content"],
-    carrier: ("tool_call_id", call_id::SEPARATOR.as_bytes()),
+    carrier: (&["tool_call_id"], call_id::SEPARATOR.as_bytes()),
     place: "messages",
-    kinds: ("type", [&["image_url", "input_image", "image"], &["input_audio"], &["file"]]),
+    kinds: ("type", [&["image_url", "input_image", "image"], &["input_audio"], &["file"], &[]]),
     sources: &["image_url", "url"],
     // 2026-11: a tool of OpenAI's that draws and one of Anthropic's that advises have models of their own. OpenRouter has lists
     // (`models`) and presets of models, Groq's compound systems name theirs in `compound_custom`, Vercel's gateway in
@@ -57,7 +57,7 @@ static MARKS: Marks = Marks {
 
 /// What of a request not every format can express. Most requests have nothing of it.
 fn wishes(found: &Found) -> Wishes {
-    let [images, sounds, files] = found.noticed_kinds;
+    let [images, sounds, files, _] = found.noticed_kinds;
     let linked_images = images.saturating_sub(found.noticed_data);
     if sounds == 0 && files == 0 && linked_images == 0 && found.members.iter().all(|member| member.index < CHOICES) {
         return Wishes::default();
@@ -69,7 +69,18 @@ fn wishes(found: &Found) -> Wishes {
     let has_tools = has_tools(found);
     let may_call = has_tools && found.text(TOOL_CHOICE).is_none_or(|choice| CALLING.contains(&choice));
     let (searches, hosted) = (0, 0);
-    Wishes::noted(&Notes { member: &member, has_tools, may_call, sounds, files, linked_images, searches, hosted })
+    let relies_on = &[];
+    Wishes::noted(&Notes {
+        member: &member,
+        has_tools,
+        may_call,
+        sounds,
+        files,
+        linked_images,
+        searches,
+        hosted,
+        relies_on,
+    })
 }
 
 /// Words by which tools may be called.

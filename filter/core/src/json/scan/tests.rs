@@ -10,9 +10,9 @@ const NOTHING_OTHER: Others = Others { names: &[], within: &[] };
 
 static KINDS: Marks = Marks {
     names: &["no"],
-    carrier: ("no", b"no"),
+    carrier: (&["no"], b"no"),
     place: "model",
-    kinds: ("a", [&["b"], &["c"], &[]]),
+    kinds: ("a", [&["b"], &["c"], &[], &[]]),
     sources: &["b"],
     others: NOTHING_OTHER,
     tools: None,
@@ -65,9 +65,9 @@ fn a_member_can_be_cut_out_wherever_it_stands() {
 fn marks_are_noticed_wherever_they_may_stand() {
     static MARKS: Marks = Marks {
         names: &["cache_control"],
-        carrier: ("tool_call_id", b"__thought__"),
+        carrier: (&["tool_call_id"], b"__thought__"),
         place: "a",
-        kinds: ("type", [&["image_url"], &["file"], &[]]),
+        kinds: ("type", [&["image_url"], &["file"], &[], &[]]),
         sources: &["url"],
         others: NOTHING_OTHER,
         tools: None,
@@ -91,10 +91,10 @@ fn marks_are_noticed_wherever_they_may_stand() {
         }
     }
     for (body, kinds, data) in [
-        (r#"{"type":"image_url","url":"x","b":[{"type":"file","url":"x"}]}"#, [0, 0, 0], 0),
-        (r#"{"a":[{"type":"file"},{"type":["file"]},{"type":"image_url"},{"type":"file"}]}"#, [1, 2, 0], 0),
-        (r#"{"a":[{"url":"https://x"},{"url":"HTTP:\/\/x"},{"url":"gs://x"},{"url":{"x":"data:"}}]}"#, [0, 0, 0], 0),
-        (r#"{"a":[{"url":"data:x"},{"url":"aGk="},{"url":""},{"url":"https"}],"b":{"url":"data:x"}}"#, [0, 0, 0], 4),
+        (r#"{"type":"image_url","url":"x","b":[{"type":"file","url":"x"}]}"#, [0, 0, 0, 0], 0),
+        (r#"{"a":[{"type":"file"},{"type":["file"]},{"type":"image_url"},{"type":"file"}]}"#, [1, 2, 0, 0], 0),
+        (r#"{"a":[{"url":"https://x"},{"url":"HTTP:\/\/x"},{"url":"gs://x"},{"url":{"x":"data:"}}]}"#, [0, 0, 0, 0], 0),
+        (r#"{"a":[{"url":"data:x"},{"url":"aGk="},{"url":""},{"url":"https"}],"b":{"url":"data:x"}}"#, [0, 0, 0, 0], 4),
     ] {
         for cut in 0..body.len() {
             let mut scanner = Scanner::new(WANTED).noticing(&MARKS);
