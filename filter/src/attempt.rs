@@ -63,7 +63,9 @@ impl AttemptStream {
             );
             return self.stream.reply(&error.reply(Shape::OpenAi));
         };
-        let (now, is_first) = (host::now(), !plan.has_begun());
+        let is_first = !plan.has_begun();
+        // Envoy's router asks at once: the first try begins when its plan is made.
+        let now = if is_first { plan.made_at() } else { host::now() };
         let Some((attempt, wait)) = Attempt::next(&plan, now) else {
             return self.stream.reply(&plan.verdict());
         };

@@ -1,5 +1,7 @@
 //! What a simulated provider complains about, in no dialect's terms; a dialect gives it its type, code and shape.
 
+use std::borrow::Cow;
+
 /// An error answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Complaint {
@@ -7,7 +9,9 @@ pub(super) struct Complaint {
     pub(super) reason: Reason,
     pub(super) message: String,
     /// The field at fault.
-    pub(super) param: Option<&'static str>,
+    pub(super) param: Option<Cow<'static, str>>,
+    /// A code for machines that says more than the reason does.
+    pub(super) code: Option<&'static str>,
     /// Every field at fault and what is wrong with it, where the provider lists them.
     pub(super) violations: Vec<(String, String)>,
     /// How long to wait, where the answer's body says so too.
@@ -38,11 +42,23 @@ pub(super) enum Reason {
 
 impl Complaint {
     pub(super) fn new(status: u16, reason: Reason, message: impl Into<String>) -> Self {
-        Self { status, reason, message: message.into(), param: None, violations: Vec::new(), retry_after_ms: None }
+        Self {
+            status,
+            reason,
+            message: message.into(),
+            param: None,
+            code: None,
+            violations: Vec::new(),
+            retry_after_ms: None,
+        }
     }
 
-    pub(super) fn about(self, param: &'static str) -> Self {
-        Self { param: Some(param), ..self }
+    pub(super) fn about(self, param: impl Into<Cow<'static, str>>) -> Self {
+        Self { param: Some(param.into()), ..self }
+    }
+
+    pub(super) fn coded(self, code: &'static str) -> Self {
+        Self { code: Some(code), ..self }
     }
 
     /// What is wrong with a request.

@@ -33,7 +33,7 @@ pub(super) fn gzip<'p>(pieces: impl Iterator<Item = &'p [u8]>) -> Vec<Vec<u8>> {
     file
 }
 
-fn crc32(crc: u32, bytes: &[u8]) -> u32 {
+pub(super) fn crc32(crc: u32, bytes: &[u8]) -> u32 {
     let shift = |crc: u32| (crc >> 1) ^ if crc & 1 == 1 { 0xedb8_8320 } else { 0 };
     bytes.iter().fold(crc, |crc, byte| (0..8).fold(crc ^ u32::from(*byte), |crc, _| shift(crc)))
 }

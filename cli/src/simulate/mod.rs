@@ -13,13 +13,16 @@ mod complaint;
 mod dialect;
 mod fault;
 mod gzip;
+mod memory;
 mod model;
+mod picture;
 mod play;
 mod question;
 mod record;
 mod schema;
 mod script;
 mod server;
+mod vector;
 mod wire;
 
 use std::{io, net::SocketAddr, time::Duration};

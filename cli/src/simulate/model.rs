@@ -10,8 +10,9 @@ use http::StatusCode;
 use super::{
     answer::Answer,
     complaint::{Complaint, Reason},
-    dialect::{Dialect, Route, Stamp, route},
+    dialect::{Dialect, ErrandBody, Route, Stamp, route},
     fault::{self, Fault},
+    memory::Memory,
     question::Question,
     record::Request,
     script::{Random, Script},
@@ -24,11 +25,12 @@ pub(super) struct Model {
     require_key: Option<String>,
     clock: fn() -> u64,
     answered: AtomicU64,
+    memory: Memory,
 }
 
 impl Model {
     pub(super) fn new(pause: Duration, require_key: Option<String>, clock: fn() -> u64) -> Self {
-        Self { pause, require_key, clock, answered: AtomicU64::new(0) }
+        Self { pause, require_key, clock, answered: AtomicU64::new(0), memory: Memory::default() }
     }
 
     /// The answer to a request.
@@ -74,13 +76,24 @@ impl Model {
                 refused(faults, dialect)?;
                 Ok(whole(dialect.models(one)?))
             }
+            Route::Errand(run) => {
+                let errand = run(request, stamp, &self.memory)?;
+                faults.extend(fault::in_model(&errand.model)?);
+                fault::draw(faults, stamp);
+                refused(faults, dialect)?;
+                Ok(match errand.body {
+                    ErrandBody::Whole(body) => Script::whole(StatusCode::OK, errand.content_type, body),
+                    ErrandBody::Stream(events) => Script::stream(errand.content_type, events).paced(self.pause),
+                })
+            }
             Route::CountTokens => {
-                let question = asked(request, dialect, stamp, faults)?;
+                let question = self.asked(request, dialect, stamp, faults)?;
                 Ok(whole(dialect.count(&question)))
             }
             Route::Chat => {
-                let question = asked(request, dialect, stamp, faults)?;
+                let question = self.asked(request, dialect, stamp, faults)?;
                 let answer = answered(&question, faults);
+                dialect.keep(&question, &answer, stamp, &self.memory);
                 Ok(if question.stream.is_some() {
                     Script::stream(dialect.stream_type(), dialect.stream(&question, &answer, stamp)).paced(self.pause)
                 } else {
@@ -98,20 +111,21 @@ impl Model {
             (Some(_), _) | (None, None) => Ok(()),
         }
     }
-}
 
-/// What a request asks, once nothing stands in the way of an answer.
-fn asked(
-    request: &Request,
-    dialect: &dyn Dialect,
-    stamp: &Stamp,
-    faults: &mut Vec<Fault>,
-) -> Result<Question, Complaint> {
-    let question = dialect.read(request)?;
-    faults.extend(fault::in_model(&question.model)?);
-    fault::draw(faults, stamp);
-    refused(faults, dialect)?;
-    Ok(question)
+    /// What a request asks, once nothing stands in the way of an answer.
+    fn asked(
+        &self,
+        request: &Request,
+        dialect: &dyn Dialect,
+        stamp: &Stamp,
+        faults: &mut Vec<Fault>,
+    ) -> Result<Question, Complaint> {
+        let question = dialect.read(request, &self.memory)?;
+        faults.extend(fault::in_model(&question.model)?);
+        fault::draw(faults, stamp);
+        refused(faults, dialect)?;
+        Ok(question)
+    }
 }
 
 fn refused(faults: &[Fault], dialect: &dyn Dialect) -> Result<(), Complaint> {

@@ -24,11 +24,15 @@ pub(super) struct Question {
     pub(super) reasoning: bool,
     /// What is thought is also said, where the dialect can.
     pub(super) shows_thoughts: bool,
+    /// How many pictures are to be drawn, too.
+    pub(super) pictures: usize,
     /// All of the input, the cached parts too.
     pub(super) input_tokens: usize,
     pub(super) cache: Cache,
     /// How to stream, where the answer is to be streamed.
     pub(super) stream: Option<Streaming>,
+    /// The request itself, for dialects whose answers repeat it.
+    pub(super) asked: Value,
 }
 
 /// The parts of the input that a prompt cache had, or has from now on.

@@ -1,10 +1,12 @@
 //! The simulated provider seen from outside, through bare sockets: a client library would hide half of what is tested.
 
 mod anthropic;
+mod errands;
 mod faults;
 mod gemini;
 mod ollama;
 mod openai;
+mod responses;
 mod secure;
 
 use std::{

@@ -5,7 +5,7 @@ use alloc::{rc::Rc, string::String, vec::Vec};
 use crate::{
     auth::Glob,
     config::{self, AuthMode, BaseUrl, Decimal, Endpoint, Retry, StreamUsage},
-    dialect::openai_responses,
+    dialect::{Downstream, openai_responses},
     gateway::Provider,
     provider::{FIRST, Responses, Spec, Vendor, authorization},
     secret::Secret,
@@ -142,10 +142,13 @@ impl Account {
         Self::new(provider, &section, &provider.endpoint(), retry, shared.unwrap_or_default(), secret)
     }
 
-    /// Whether a format of this name is spoken there.
+    /// Whether a client's format is spoken there about a model.
     #[must_use]
-    pub fn speaks(&self, spec: &Spec, format: &str) -> bool {
-        format == spec.dialect.name() || format == openai_responses::NAME && self.responses != Responses::Unknown
+    pub fn speaks(&self, spec: &Spec, format: &dyn Downstream, model: &str) -> bool {
+        if Downstream::name(format) == openai_responses::NAME {
+            return self.responses != Responses::Unknown;
+        }
+        format.is_spoken_by(spec.dialect.name(), self.vendor, model)
     }
 
     /// Whether answers are kept there.

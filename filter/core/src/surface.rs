@@ -4,7 +4,10 @@
 //! exception is the name of a model, which has slashes and which clients encode as one segment.
 
 use crate::{
-    dialect::{Downstream, anthropic::Anthropic, openai_chat::OpenAiChat, openai_responses::OpenAiResponses},
+    dialect::{
+        Downstream, anthropic::Anthropic, openai_chat::OpenAiChat, openai_completions::OpenAiCompletions,
+        openai_responses::OpenAiResponses,
+    },
     error::Shape,
     route::Way,
 };
@@ -167,15 +170,10 @@ impl Endpoint {
     pub fn format(self) -> Option<&'static dyn Downstream> {
         match self {
             Self::ChatCompletions => Some(&OpenAiChat),
+            Self::Completions => Some(&OpenAiCompletions),
             Self::Messages | Self::TokenCount => Some(&Anthropic),
             Self::Responses => Some(&OpenAiResponses),
-            Self::Kept
-            | Self::Completions
-            | Self::Embeddings
-            | Self::Images
-            | Self::LiveMetrics
-            | Self::Policy
-            | Self::Other => None,
+            Self::Kept | Self::Embeddings | Self::Images | Self::LiveMetrics | Self::Policy | Self::Other => None,
         }
     }
 

@@ -19,11 +19,19 @@ mod stamp;
 use http::{HeaderName, HeaderValue, Method};
 
 pub(super) use self::stamp::Stamp;
-use super::{answer::Answer, complaint::Complaint, question::Question, record::Request};
+use super::{answer::Answer, complaint::Complaint, memory::Memory, question::Question, record::Request};
 
 /// In the order in which they are tried: the last one takes what is left.
-const DIALECTS: [&dyn Dialect; 6] =
-    [&gemini::WHOLE, &gemini::EVENTS, &gemini::ARRAY, &anthropic::Anthropic, &ollama::Ollama, &openai::OpenAi];
+const DIALECTS: [&dyn Dialect; 8] = [
+    &gemini::WHOLE,
+    &gemini::EVENTS,
+    &gemini::ARRAY,
+    &anthropic::Anthropic,
+    &ollama::Ollama,
+    &openai::OpenAi::Responses,
+    &openai::OpenAi::Completions,
+    &openai::OpenAi::Chat,
+];
 
 /// A wire format.
 pub(super) trait Dialect: Sync {
@@ -49,8 +57,8 @@ pub(super) trait Dialect: Sync {
     /// Headers that the provider puts on every answer.
     fn headers(&self, stamp: &Stamp) -> Vec<(HeaderName, HeaderValue)>;
 
-    /// What a request asks, or what is wrong with it.
-    fn read(&self, request: &Request) -> Result<Question, Complaint>;
+    /// What a request asks, after what was kept of earlier ones, or what is wrong with it.
+    fn read(&self, request: &Request, memory: &Memory) -> Result<Question, Complaint>;
 
     /// The type of whole answers and of errors.
     fn content_type(&self) -> &'static str {
@@ -67,6 +75,9 @@ pub(super) trait Dialect: Sync {
 
     /// An answer as stream events, framed; the last one ends the stream.
     fn stream(&self, question: &Question, answer: &Answer, stamp: &Stamp) -> Vec<Vec<u8>>;
+
+    /// Keeps of an answer what a client may ask for later.
+    fn keep(&self, _question: &Question, _answer: &Answer, _stamp: &Stamp, _memory: &Memory) {}
 
     /// The length of what is asked.
     fn count(&self, _question: &Question) -> Vec<u8> {
@@ -93,9 +104,28 @@ pub(super) trait Dialect: Sync {
 pub(super) enum Route<'r> {
     Chat,
     CountTokens,
+    /// Something that takes no model's thought.
+    Errand(Run),
     Models(Option<&'r str>),
     WrongMethod,
     Unknown,
+}
+
+/// How an errand is run.
+pub(super) type Run = fn(&Request, &Stamp, &Memory) -> Result<Errand, Complaint>;
+
+/// What is answered without a conversation, of the request and what was kept.
+pub(super) struct Errand {
+    /// Its name may ask for faults.
+    pub(super) model: String,
+    pub(super) content_type: &'static str,
+    pub(super) body: ErrandBody,
+}
+
+pub(super) enum ErrandBody {
+    Whole(Vec<u8>),
+    /// As events, framed.
+    Stream(Vec<Vec<u8>>),
 }
 
 impl Route<'_> {
@@ -108,5 +138,5 @@ impl Route<'_> {
 /// The dialect and the purpose of a request, by its path, under any prefix.
 pub(super) fn route(request: &Request) -> (&'static dyn Dialect, Route<'_>) {
     let claim = |dialect: &&'static dyn Dialect| dialect.route(request).map(|route| (*dialect, route));
-    DIALECTS.iter().find_map(claim).unwrap_or((&openai::OpenAi, Route::Unknown))
+    DIALECTS.iter().find_map(claim).unwrap_or((&openai::OpenAi::Chat, Route::Unknown))
 }

@@ -159,3 +159,51 @@ fn a_required_key_is_required() {
     assert_eq!(code("authorization: Bearer sk-2\r\n"), (401, json!("invalid_api_key")));
     assert_eq!(code("authorization: Bearer sk-1\r\n"), (200, Value::Null));
 }
+
+#[test]
+fn the_providers_own_models_are_strict_and_others_are_not() {
+    let simulator = start();
+    let call = |id: &str| json!({"role": "assistant", "content": null, "tool_calls": [{"id": id, "type": "function", "function": {"name": "f", "arguments": "{}"}}]});
+    let result = |id: &str| json!({"role": "tool", "tool_call_id": id, "content": "x"});
+    let user = json!({"role": "user", "content": "x"});
+    let long = "x".repeat(41);
+    for (model, field, value, words) in [
+        ("o3", "max_tokens", json!(5), "Use 'max_completion_tokens' instead."),
+        ("gpt-5-mini", "temperature", json!(0.5), "does not support 0.5 with this model"),
+        ("gpt-4o", "reasoning_effort", json!("low"), "Unrecognized request argument supplied: reasoning_effort"),
+        ("gpt-4o", "top_k", json!(5), "Unrecognized request argument supplied: top_k"),
+        ("gpt-4o", "temperature", json!(2.5), "decimal above maximum value"),
+        ("gpt-4o", "tools", json!([]), "Invalid 'tools': empty array."),
+        ("gpt-4o", "tools", json!([{"type": "function", "function": {"name": "a b"}}]), "does not match pattern"),
+        ("gpt-4o", "tool_choice", json!("auto"), "only allowed when 'tools' are specified"),
+        ("gpt-4o", "stream_options", json!({"include_usage": true}), "only allowed when 'stream' is enabled"),
+        ("gpt-4o", "stop", json!(["a", "b", "c", "d", "e"]), "array too long"),
+        ("gpt-4o", "messages", json!([user, call("a")]), "did not have response messages: a"),
+        ("gpt-4o", "messages", json!([user, call("a"), user]), "did not have response messages: a"),
+        ("gpt-4o", "messages", json!([user, result("a")]), "must be a response to a preceeding message"),
+        (
+            "gpt-4o",
+            "messages",
+            json!([user, call(&long), result(&long)]),
+            "maximum length 40, but got a string with length 41",
+        ),
+        (
+            "gpt-4o",
+            "messages",
+            json!([{"role": "assistant", "content": "x", "reasoning_content": "y"}]),
+            "'messages[0].reasoning_content'",
+        ),
+        ("gpt-4o", "messages", json!([{"role": "human", "content": "x"}]), "Invalid value: 'human'."),
+        ("gpt-4o", "messages", json!([{"role": "user", "content": [{"type": "image"}]}]), "Invalid value: 'image'."),
+        ("gpt-4o", "messages", json!([{"role": "user", "content": null}]), "expected a string, got null"),
+        ("gpt-4o", "response_format", json!({"type": "json_object"}), "must contain the word 'json'"),
+    ] {
+        let mut body = json!({"model": model, "messages": [user]});
+        body[field] = value;
+        let answered = ask(&simulator, "", &body);
+        assert_eq!(answered.status(), 400, "{field}: {}", answered.text());
+        assert!(answered.text().contains(words), "{field}: {}", answered.text());
+        body["model"] = json!("llama-3.3-70b");
+        assert_eq!(ask(&simulator, "", &body).status(), 200, "{field}");
+    }
+}

@@ -8,7 +8,7 @@ use crate::{
     step::{HeaderEdits, Name},
 };
 
-const PREFIX: &str = "x-ratelimit-";
+const PREFIXES: [&[u8]; 2] = [b"x-ratelimit-", b"anthropic-ratelimit-"];
 
 /// What is left of the provider's own where the caller has limits: OpenAI's names, and the gateway's of the same.
 const UPSTREAM: [(&str, &str); 2] = [
@@ -19,7 +19,7 @@ const UPSTREAM: [(&str, &str); 2] = [
 /// Puts them among the changes of an answer's head; `provided` are the provider's where they have other names there.
 pub(super) fn tell(edits: &mut HeaderEdits, headers: Headers<'_>, plan: &Plan, provided: Vec<(Name, String)>) {
     if plan.has_own_limits() {
-        let names = headers.names_if(|name| name.starts_with(PREFIX.as_bytes()));
+        let names = headers.names_if(|name| PREFIXES.iter().any(|prefix| name.starts_with(prefix)));
         edits.remove.extend(names.map(|name| Name::Owned(name.into())));
         for (name, told) in UPSTREAM {
             let mapped = provided.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str());

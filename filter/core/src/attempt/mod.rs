@@ -118,6 +118,10 @@ impl Attempt {
             let body = kept.unwrap_or_else(|| Rc::new(read(length)));
             let Written { path, headers, body, dropped } = self.write(&body)?;
             self.dropped = tellable(&dropped, plan.inquiry.downstream);
+            // Those that have a usual value are the format's business, the others the client's wishes.
+            let wishes = plan.inquiry.downstream.headers().iter().filter(|(_, usual)| usual.is_empty());
+            let is_said = |wish: &str| plan.inquiry.headers.iter().any(|(name, _)| name == wish);
+            self.dropped.extend(wishes.filter(|(name, _)| is_said(name)).map(|(name, _)| String::from(*name)));
             set.push((Name::Borrowed("content-length"), body.len().to_string()));
             set.push((Name::Borrowed("content-type"), "application/json".into()));
             set.extend(headers);
@@ -245,9 +249,9 @@ impl Attempt {
 
     /// Whether client and provider speak the same format.
     fn is_native(&self) -> bool {
-        let Target { account, provider, .. } = &self.target;
-        self.plan.inquiry.direct.is_some()
-            || account.speaks(provider.spec, Downstream::name(self.plan.inquiry.downstream))
+        let Target { account, provider, model, .. } = &self.target;
+        let inquiry = &self.plan.inquiry;
+        inquiry.direct.is_some() || account.speaks(provider.spec, inquiry.downstream, model)
     }
 
     fn passthrough(&self) -> Passage {

@@ -11,8 +11,8 @@ mod calling;
 mod collect;
 mod progress;
 
-use alloc::{borrow::Cow, vec::Vec};
-use serde::Serialize;
+use alloc::{borrow::Cow, string::String, vec::Vec};
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 pub use answer::{Choice, Delta, Fault, Finish, Reason, Response, TokenLogprob};
@@ -110,8 +110,25 @@ pub enum Modality {
 pub struct WebSearch<'a> {
     /// How much of it: `low`, `medium`, `high`.
     pub context_size: Option<&'a RawValue>,
-    /// Where the user is, as `OpenAI` writes it.
-    pub user_location: Option<&'a RawValue>,
+    /// Where the user is, roughly.
+    pub user_location: Option<Place<'a>>,
+}
+
+/// Where somebody is, in the members that `OpenAI` and Anthropic have in common.
+#[derive(Debug, Clone, Copy, Default, Deserialize, Serialize)]
+pub struct Place<'a> {
+    /// Its name.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    city: Option<&'a RawValue>,
+    /// Its name.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    region: Option<&'a RawValue>,
+    /// Its two letters.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    country: Option<&'a RawValue>,
+    /// Its name in the database of time zones.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    timezone: Option<&'a RawValue>,
 }
 
 /// Whom the application serves.
@@ -324,6 +341,17 @@ pub enum Source<'a> {
     },
     /// At the provider, under an id of its own.
     File(Text<'a>),
+}
+
+impl Source<'_> {
+    /// A picture for an answer that has no place for one: clients show text as Markdown.
+    #[must_use]
+    pub fn markdown(&self) -> String {
+        match self {
+            Self::Url(url) | Self::File(url) => ["![](", url, ")"].concat(),
+            Self::Data { media_type, base64 } => ["![](data:", media_type, ";base64,", base64, ")"].concat(),
+        }
+    }
 }
 
 /// The model calls a tool.

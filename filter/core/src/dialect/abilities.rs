@@ -47,11 +47,13 @@ pub enum Ability {
     Hosted,
     /// What a provider keeps of earlier answers, or is to keep.
     State,
+    /// What only the older completions have: several prompts, tokens for a prompt, and the text around the answer.
+    Completing,
 }
 
 /// What a request asks for of what only some dialects can do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Wishes(u32);
+pub struct Wishes(u64);
 
 /// What the scan of a request has noted.
 pub(super) struct Notes<'a> {
@@ -74,6 +76,8 @@ pub(super) struct Notes<'a> {
     pub(super) hosted: usize,
     /// The members by which the client relies on what a provider keeps.
     pub(super) relies_on: &'a [&'a str],
+    /// Whether its prompt is more, or less, than one text.
+    pub(super) has_prompts: bool,
 }
 
 /// A wish.
@@ -164,6 +168,14 @@ const TABLE: &[Row] = &[
     decisive("guided_json", "`guided_json` cannot be expressed for this model."),
     decisive("guided_regex", "`guided_regex` cannot be expressed for this model."),
     decisive("structured_outputs", "`structured_outputs` cannot be expressed for this model."),
+    // That an answer is scored is harmless to leave out; that it is held back is not.
+    Row {
+        ability: Ability::Decisive,
+        field: "moderation",
+        refusal: "This model's answers are not held back by `moderation`.",
+        is_asked: |request, field| request.other.iter().any(|(name, raw)| name == field && blocks(raw.get())),
+        is_noted: |notes, field| notes.says(field, blocks),
+    },
     of_messages(Ability::Hearing, "This model cannot listen to audio.", |notes, _| notes.sounds > 0),
     of_messages(Ability::Files, "This model reads no files.", |notes, _| notes.files > 0),
     of_messages(
@@ -190,10 +202,19 @@ const TABLE: &[Row] = &[
     kept("background", "This model does not answer in the `background`."),
     kept("store", "This model does not `store` answers."),
     kept("input", "This model keeps nothing of earlier answers: the items themselves must stand in `input`."),
+    Row {
+        ability: Ability::Completing,
+        field: "prompt",
+        refusal: "This model takes one prompt, and as text.",
+        is_asked: |_, _| false,
+        is_noted: |notes, _| notes.has_prompts,
+    },
+    completing("echo", "This model does not repeat the prompt: `echo`."),
+    completing("suffix", "This model takes no `suffix`."),
 ];
 
 /// A row is a bit of [`Wishes`].
-const _: () = assert!(TABLE.len() <= u32::BITS as usize);
+const _: () = assert!(TABLE.len() <= u64::BITS as usize);
 
 const fn decisive(field: &'static str, refusal: &'static str) -> Row {
     Row {
@@ -225,6 +246,16 @@ const fn kept(field: &'static str, refusal: &'static str) -> Row {
     }
 }
 
+const fn completing(field: &'static str, refusal: &'static str) -> Row {
+    Row {
+        ability: Ability::Completing,
+        field,
+        refusal,
+        is_asked: |_, _| false,
+        is_noted: |notes, field| notes.is_long(field) || notes.says(field, |value| !is_no_wish(value)),
+    }
+}
+
 const fn of_messages(ability: Ability, refusal: &'static str, is_noted: fn(&Notes<'_>, &str) -> bool) -> Row {
     Row { ability, field: "messages", refusal, is_asked: |_, _| false, is_noted }
 }
@@ -247,6 +278,12 @@ impl Ability {
         Self::LinkedImages,
     ];
 
+    /// Refuses a field that only the client's reader has seen.
+    pub(super) fn refuse(self, field: &str) -> Error {
+        let row = TABLE.iter().find(|row| row.ability == self && row.field == field);
+        row.map_or_else(|| Error::refusing("", ""), |row| Error::refusing(row.refusal, row.field))
+    }
+
     /// What to say where it is missing.
     pub(super) fn refusal(self) -> &'static str {
         TABLE.iter().find(|row| row.ability == self).map_or("", |row| row.refusal)
@@ -261,7 +298,7 @@ impl Wishes {
 
     fn of(is_wished: impl Fn(&Row) -> bool) -> Self {
         let rows = TABLE.iter().rev();
-        Self(rows.fold(0, |wishes, row| wishes << 1 | u32::from(is_wished(row))))
+        Self(rows.fold(0, |wishes, row| wishes << 1 | u64::from(is_wished(row))))
     }
 
     /// Whether there is none.
@@ -340,6 +377,16 @@ impl Request<'_> {
     fn may_call(&self) -> bool {
         !self.tools.is_empty() && self.calling().is_ok_and(|calling| calling.mode != CallMode::Never)
     }
+}
+
+/// Whether a moderation holds anything back.
+fn blocks(moderation: &str) -> bool {
+    moderation.contains(r#""block""#)
+}
+
+/// Whether a value says as much as none.
+pub(super) fn is_no_wish(value: &str) -> bool {
+    matches!(value, "null" | "false" | r#""""#)
 }
 
 fn is_json(format: &str) -> bool {

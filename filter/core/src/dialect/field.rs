@@ -1,19 +1,45 @@
 //! Fields that clients write alike in several formats.
 
-use alloc::{borrow::Cow, format, string::String};
+use alloc::{borrow::Cow, format, string::String, vec::Vec};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::{
-    chat::{Effort, Reasoning, Telling},
+    chat::{Effort, Reasoning, Request, Telling},
     error::Error,
-    json::{self, Str},
+    json::{self, Str, members},
 };
 
 /// Reads a value, or blames it.
 pub(super) fn typed<'a, T: Deserialize<'a>>(path: &str, raw: &'a RawValue) -> Result<T, Error> {
     json::read(raw.get())
         .map_err(|_| Error::refusing(format!("`{path}` is not of the right type."), String::from(path)))
+}
+
+/// Longest text in which members are looked for that nobody reads: longer ones are data but for a little.
+const LONGEST_LOOKED_THROUGH: usize = 64 * 1024;
+
+/// Notes what an object says in members that are none of these: its reader passes them over.
+pub(super) fn note_spare(raw: &RawValue, known: &[&str], place: &str, request: &mut Request<'_>) {
+    if raw.get().len() > LONGEST_LOOKED_THROUGH {
+        return;
+    }
+    for (name, value) in members(raw.get()).into_iter().flatten() {
+        let says_nothing = matches!(value.get(), "null" | "false" | "[]" | "{}" | r#""""#);
+        if !says_nothing && !known.contains(&&*name) {
+            request.leave(format!("{place}.{}", &*name));
+        }
+    }
+}
+
+/// The same of each object of a list.
+pub(super) fn note_spares(raw: &RawValue, known: &[&str], place: &str, request: &mut Request<'_>) {
+    if raw.get().len() <= LONGEST_LOOKED_THROUGH {
+        let objects: Vec<&RawValue> = json::read(raw.get()).unwrap_or_default();
+        for object in objects {
+            note_spare(object, known, place, request);
+        }
+    }
 }
 
 /// Randomness.

@@ -15,6 +15,7 @@ pub mod head;
 mod native;
 pub mod ollama;
 pub mod openai_chat;
+pub mod openai_completions;
 pub mod openai_responses;
 
 use alloc::{borrow::Cow, boxed::Box, string::String, vec::Vec};
@@ -29,6 +30,7 @@ use crate::{
     chat::{Delta, Fault, Request, Response},
     error::{Error, Shape},
     headers::Headers,
+    provider::Vendor,
     sse::{Frame, Framing},
     step::Name,
 };
@@ -87,6 +89,11 @@ pub trait Reader {
 pub trait Downstream: Native + Sync {
     /// Its name.
     fn name(&self) -> &'static str;
+
+    /// Whether a vendor whose providers speak this dialect speaks this format, too, about a model.
+    fn is_spoken_by(&self, dialect: &str, _: &Vendor, _model: &str) -> bool {
+        dialect == Downstream::name(self)
+    }
 
     /// The shape of its errors.
     fn shape(&self) -> Shape;

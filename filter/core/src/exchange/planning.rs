@@ -109,7 +109,7 @@ fn count(course: &mut Course, format: &dyn Downstream, query: &str) -> Result<di
 /// Who can be asked for a chat, in which order.
 fn route(
     gateway: &Gateway,
-    (way, endpoint, format): (&OwnWay, Endpoint, &dyn Downstream),
+    (way, endpoint, format): (&OwnWay, Endpoint, &'static dyn Downstream),
     caller: &Caller,
     request: &ChatRequest,
     (headers, path): (Headers<'_>, &str),
@@ -125,7 +125,7 @@ fn route(
         stream: request.stream,
         has_tools: contents.has_tools,
         has_images: contents.images > 0,
-        wishes: (request.wishes, Downstream::name(format)),
+        wishes: (request.wishes, format),
         user: request.user.as_deref(),
         input_tokens: estimate::tokens(contents.text_length, contents.images),
         max_output_tokens: request.bounds.max_tokens,

@@ -22,6 +22,8 @@ pub struct Vendor {
     pub max_tokens: Option<&'static str>,
     /// What it makes of a history that another provider began.
     pub foreign: Foreign,
+    /// Whether it has the older `/completions` beside chats.
+    pub completes: bool,
     /// Whether the path names the deployment and the query an API version, as Azure's older endpoints want it.
     pub has_deployments: bool,
     /// Whether it speaks Responses, too.
@@ -73,6 +75,7 @@ const PLAIN: Vendor = Vendor {
     takes_stream_options: true,
     max_tokens: None,
     foreign: Foreign::Unknown,
+    completes: true,
     has_deployments: false,
     // Whoever is taken at its word: vLLM, SGLang, llama.cpp, Ollama and LM Studio all have it.
     responses: Responses::Stateful,
@@ -97,9 +100,10 @@ static VENDORS: &[&Vendor] = &[
     // 2026-02: refuses `max_completion_tokens` (<https://github.com/editor-code-assistant/eca/issues/315>), 2025-08
     // `stream_options.include_usage` (<https://github.com/vybestack/llxprt-code/issues/114>), 2025-12 properties of messages
     // that it does not know (<https://github.com/charmbracelet/crush/issues/1590>), each with 422 "extra_forbidden". The last
-    // chunk has the usage. 2026-11: its SDK (mistralai 3.7) has none of them still.
+    // chunk has the usage. 2026-11: its SDK (mistralai 3.7) has none of them still, and completes code only, at a path of its own.
     &Vendor {
         hosts: &["api.mistral.ai"],
+        completes: false,
         name: "mistral",
         takes_stream_options: false,
         max_tokens: Some("max_tokens"),
@@ -113,15 +117,18 @@ static VENDORS: &[&Vendor] = &[
         hosts: &["api.perplexity.ai"],
         takes_stream_options: false,
         max_tokens: Some("max_tokens"),
+        completes: false,
         responses: Responses::Unknown,
         ..PLAIN
     },
-    // 2026-08: ignores the other name, and with it the limit: <https://github.com/earendil-works/pi/issues/8018>.
-    // 2026-08: has Responses, and keeps nothing: <https://api-docs.deepseek.com/guides/responses_api>.
+    // 2026-08: ignores the other name, and with it the limit: <https://github.com/earendil-works/pi/issues/8018>. Has completions
+    // below `/beta` only: <https://api-docs.deepseek.com/api/create-completion>; and Responses, and keeps nothing:
+    // <https://api-docs.deepseek.com/guides/responses_api>.
     &Vendor {
         hosts: &["api.deepseek.com"],
         name: "deepseek",
         max_tokens: Some("max_tokens"),
+        completes: false,
         responses: Responses::Stateless,
         ..PLAIN
     },
@@ -129,6 +136,7 @@ static VENDORS: &[&Vendor] = &[
     &Vendor {
         hosts: &["api.z.ai", "open.bigmodel.cn"],
         max_tokens: Some("max_tokens"),
+        completes: false,
         responses: Responses::Unknown,
         ..PLAIN
     },
@@ -143,11 +151,12 @@ static VENDORS: &[&Vendor] = &[
     },
     // 2026-09: refuse properties of messages that they do not know, `reasoning_content` among them; their own is `reasoning`:
     // <https://github.com/tashfeenahmed/freellmapi/issues/1070>, <https://github.com/QwenLM/qwen-code/issues/11045>.
-    // 2026-11: has Responses, and keeps nothing: <https://console.groq.com/docs/responses-api>.
+    // 2026-11: Groq has no completions, but Responses, and keeps nothing: <https://console.groq.com/docs/responses-api>.
     &Vendor {
         hosts: &["api.groq.com"],
         name: "groq",
         foreign: Foreign::Refused,
+        completes: false,
         responses: Responses::Stateless,
         ..PLAIN
     },
@@ -160,6 +169,7 @@ static VENDORS: &[&Vendor] = &[
         hosts: &["generativelanguage.googleapis.com"],
         name: "google",
         foreign: Foreign::Taken,
+        completes: false,
         responses: Responses::Unknown,
         ..PLAIN
     },
@@ -243,6 +253,8 @@ mod tests {
         for (host, habits) in cases {
             let vendor = Vendor::of(&url(host, "/v1", None));
             assert_eq!((vendor.takes_stream_options, vendor.max_tokens, vendor.foreign), habits, "{host}");
+            let chats_only = ["mistral", "perplexity", "deepseek", "z.ai", "bigmodel", "groq", "google"];
+            assert_eq!(vendor.completes, !chats_only.iter().any(|name| host.contains(name)), "{host}");
             let credential = host.ends_with(".azure.com").then_some(("api-key", ""));
             assert_eq!((vendor.credential, vendor.has_deployments), (credential, credential.is_some()), "{host}");
         }

@@ -48,7 +48,7 @@ use crate::{
     auth::{Caller, Glob},
     catalogue::Catalogue,
     config::{Config, KeyRouting, ModelLists},
-    dialect::Wishes,
+    dialect::{Downstream, Wishes},
     error::{Error, Kind},
     gateway::Provider,
     headers::Headers,
@@ -117,7 +117,7 @@ pub struct Query<'a> {
     /// Whether it holds images.
     pub has_images: bool,
     /// What of it not every format can express, and the format that it is in, which can.
-    pub wishes: (Wishes, &'static str),
+    pub wishes: (Wishes, &'static dyn Downstream),
     /// The member `user`.
     pub user: Option<&'a str>,
     /// Its length in tokens, as [`estimate::tokens`] has it.
@@ -311,7 +311,9 @@ impl<'a> Survey<'a> {
     /// The targets of these candidates; at least one. A lone one says by itself what it cannot do, and where in the request
     /// that stands; but not one that gets the request as it is.
     fn targets(&mut self, mut found: Vec<Candidate<'a>>) -> Result<Vec<Target>, Error> {
-        let is_native = |one: &Candidate<'_>| one.target.account.speaks(one.target.provider.spec, self.query.wishes.1);
+        let is_native = |one: &Candidate<'_>| {
+            one.target.account.speaks(one.target.provider.spec, self.query.wishes.1, &one.target.model)
+        };
         if found.len() > 1 || found.iter().any(is_native) {
             found = self.able(found);
         }

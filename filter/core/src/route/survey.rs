@@ -260,7 +260,7 @@ impl<'a> Survey<'a> {
         if !wishes.is_empty() {
             candidates.retain(|Candidate { choice, target, .. }| {
                 let spec = choice.provider.spec;
-                let able = match (target.account.speaks(spec, own), target.account.keeps_answers()) {
+                let able = match (target.account.speaks(spec, own, choice.id), target.account.keeps_answers()) {
                     (true, true) => Ok(()),
                     (true, false) => wishes.forbid(Ability::State),
                     (false, _) => wishes.require(spec.dialect.abilities(choice.id)),

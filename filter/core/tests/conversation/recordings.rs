@@ -60,6 +60,39 @@ fn sent(body: &[u8], seed: u64) -> Sent {
     ask(&gateway, post("/v1/chat/completions", &[]), &pieces(body, seed)).sent()
 }
 
+#[test]
+#[ignore = "needs DRAGOMAN_FIXTURES"]
+fn completions_pass_byte_for_byte_both_ways() {
+    let gateway =
+        gateway(r#"{"providers":{"p":{"kind":"openai","base_url":"https://p.example/v1","credential":{"env":"P"}}}}"#);
+    let recordings: Vec<(String, Recording)> = load(&["completions"]);
+    assert!(!recordings.is_empty());
+    for (file, recording) in &recordings {
+        let body = recording.request.body.as_ref().expect("a body").get();
+        let asked: Asked = serde_json::from_str(body).unwrap();
+        let is_stream = asked.stream == Some(true);
+        // Nothing is hidden of what the client has asked for.
+        let usage = r#"{"stream_options":{"include_usage":true},"#;
+        let expected = if is_stream { body.replacen('{', usage, 1) } else { body.to_owned() };
+        let answer = recording.response.body.as_deref().unwrap_or_default();
+        let content_type =
+            if is_stream && recording.response.status == 200 { "text/event-stream" } else { "application/json" };
+        for seed in [0, 1, 77] {
+            let sent = ask(&gateway, post("/v1/completions", &[]), &pieces(body.as_bytes(), seed)).sent();
+            assert_eq!(String::from_utf8(sent.body.clone()).unwrap(), expected, "{file}");
+            let got = sent.answered(
+                recording.response.status,
+                &[("content-type", content_type)],
+                &pieces(answer.as_bytes(), seed),
+            );
+            match recording.response.status {
+                401 => assert_eq!(got.status, 502, "{file}"),
+                status => assert_eq!((got.status, got.text()), (status, answer), "{file}"),
+            }
+        }
+    }
+}
+
 #[derive(Deserialize)]
 struct Asked {
     model: String,

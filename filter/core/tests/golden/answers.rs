@@ -6,7 +6,7 @@ use crate::{
     CLIENTS, PROVIDERS, Provider,
     book::{Book, names, root},
     collect::{collect, deltas_of},
-    gateway, messages, path_of,
+    completions, gateway, messages, path_of,
     requests::{pretty, sent},
     responses,
     stage::{Answer, Sent, ask, pieces, post},
@@ -23,9 +23,12 @@ fn asked(client: &str, provider: &Provider, stream: bool) -> Sent {
     if client == "responses" {
         request = json!({"model": provider.target(""), "max_output_tokens": 64, "input": "Say it."});
     }
+    if client == "completions" {
+        request = json!({"model": provider.target(""), "max_tokens": 64, "prompt": "Say it."});
+    }
     if stream {
         request["stream"] = json!(true);
-        if client == "openai_chat" {
+        if client != "messages" {
             request["stream_options"] = json!({"include_usage": true});
         }
     }
@@ -90,6 +93,7 @@ fn each_answer_is_told_in_the_clients_words_however_it_is_cut() {
                     match *client {
                         "messages" => messages::come_back(&mut book, provider, whole, &told_folder),
                         "responses" => responses::come_back(&mut book, provider, whole, &told_folder),
+                        "completions" => {}
                         _ => come_back(&mut book, client, provider, whole, &told_folder),
                     }
                 }
@@ -111,6 +115,7 @@ fn each_answer_is_told_in_the_clients_words_however_it_is_cut() {
                             (collected, messages::essence(&whole))
                         }
                         "responses" => (responses::collect(stream.text()), whole),
+                        "completions" => (completions::collect(stream.text()), completions::essence(&whole)),
                         _ => (collect(stream.text()), deltas_of(&whole)),
                     };
                     if collected != whole {

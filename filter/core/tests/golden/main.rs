@@ -19,6 +19,8 @@
 mod answers;
 mod book;
 mod collect;
+mod completions;
+mod fields;
 mod messages;
 mod requests;
 mod responses;
@@ -36,7 +38,7 @@ use std::rc::Rc;
 use dragoman_core::gateway::Gateway;
 
 /// The client's dialects: a folder each.
-const CLIENTS: &[&str] = &["openai_chat", "messages", "responses"];
+const CLIENTS: &[&str] = &["openai_chat", "messages", "completions", "responses"];
 
 /// The providers: a column each.
 const PROVIDERS: &[Provider] = &[
@@ -57,6 +59,7 @@ const MODELS: &[(&str, &str, &str)] = &[
     ("tool_signature_in_extra_content", "gemini", "gemini-3-pro-preview"),
     ("tool_signature_in_id", "gemini", "gemini-3-pro-preview"),
     ("tool_results_with_images", "gemini", "gemini-3-pro-preview"),
+    ("native", "openai_chat", "gpt-3.5-turbo-instruct"),
 ];
 
 /// One provider for each dialect, named after it.
@@ -95,6 +98,7 @@ fn path_of(client: &str) -> &'static str {
         "openai_chat" => "/v1/chat/completions",
         "messages" => "/v1/messages",
         "responses" => "/v1/responses",
+        "completions" => "/v1/completions",
         other => panic!("{other} has no path"),
     }
 }

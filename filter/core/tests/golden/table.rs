@@ -23,6 +23,7 @@ fn table() -> String {
             let place = match *client {
                 "messages" => "Messages: ",
                 "responses" => "Responses: ",
+                "completions" => "completions: ",
                 _ => "",
             };
             rows.push(row(&[place, &case.replace('_', " ")].concat(), PROVIDERS.iter().map(gets)));

@@ -5,7 +5,8 @@
 use std::borrow::Cow;
 
 use dragoman_core::dialect::{
-    Downstream, Upstream, anthropic::Anthropic, openai_chat::OpenAiChat, openai_responses::OpenAiResponses,
+    Downstream, Upstream, anthropic::Anthropic, openai_chat::OpenAiChat, openai_completions::OpenAiCompletions,
+    openai_responses::OpenAiResponses,
 };
 use proptest::{prelude::*, sample::subsequence};
 use serde_json::{Value, json};
@@ -221,6 +222,22 @@ fn responses() -> Value {
     })
 }
 
+/// The same of the older completions.
+const COMPLETIONS_WISHES: &[Wish] = &[
+    ("A-STOP", "stop", |request| request["stop"] = json!(["A-STOP"])),
+    ("654321", "max_tokens", |request| request["max_tokens"] = json!(654_321)),
+    ("31415", "seed", |request| request["seed"] = json!(31_415)),
+    ("0.875", "presence_penalty", |request| request["presence_penalty"] = json!(0.875)),
+    ("0.125", "frequency_penalty", |request| request["frequency_penalty"] = json!(0.125)),
+    ("0.625", "temperature", |request| request["temperature"] = json!(0.625)),
+    ("0.9875", "top_p", |request| request["top_p"] = json!(0.9875)),
+    ("A-USER", "user", |request| request["user"] = json!("A-USER")),
+    ("BEST-OF", "best_of", |request| request["best_of"] = json!(3)),
+    ("A-TOOL", "tools", |request| request["tools"] = json!([{"type": "function", "function": {"name": "A-TOOL"}}])),
+    ("A-MESSAGE", "messages", |request| request["messages"] = json!([{"role": "user", "content": "A-MESSAGE"}])),
+    ("NEW-FIELD", "field_of_next_year", |request| request["field_of_next_year"] = json!("NEW-FIELD")),
+];
+
 /// What each provider gets, and what is named as left out, in the client's words.
 fn check(downstream: &dyn Downstream, request: &Value, wishes: &[Wish], more: &[&str]) -> Result<(), TestCaseError> {
     let body = request.to_string();
@@ -282,5 +299,12 @@ proptest! {
     fn so_it_is_for_clients_of_messages(wishes in subsequence(MESSAGES_WISHES, 0..=MESSAGES_WISHES.len())) {
         // The thought is always there.
         check(&Anthropic, &saying(messages(), &wishes), &wishes, &["messages[].content[].thinking"])?;
+    }
+
+    #[test]
+    fn so_it_is_for_clients_of_completions(
+        wishes in subsequence(COMPLETIONS_WISHES, 0..=COMPLETIONS_WISHES.len()),
+    ) {
+        check(&OpenAiCompletions, &saying(json!({"model": "m", "prompt": "hi"}), &wishes), &wishes, &[])?;
     }
 }

@@ -29,7 +29,7 @@ use std::{fs, path::Path};
 use dragoman_core::{
     dialect::{
         Aim, Downstream, Habits, Identity, Upstream, anthropic::Anthropic, gemini::Gemini, ollama::Ollama,
-        openai_chat::OpenAiChat, openai_responses::OpenAiResponses,
+        openai_chat::OpenAiChat, openai_completions::OpenAiCompletions, openai_responses::OpenAiResponses,
     },
     step::Name,
 };
@@ -47,6 +47,7 @@ const DOWNSTREAMS: &[(&dyn Downstream, &str, &str)] = &[
     (&OpenAiChat, "openai_chat", "/v1/chat/completions"),
     (&Anthropic, "messages", "/v1/messages"),
     (&OpenAiResponses, "responses", "/v1/responses"),
+    (&OpenAiCompletions, "completions", "/v1/completions"),
 ];
 
 fn aim(model: &str) -> Aim<'_> {

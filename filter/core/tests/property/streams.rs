@@ -13,7 +13,8 @@ use crate::{
     stage::{self, ask, post},
 };
 
-const REQUEST: &[u8] = br#"{"model":"p/m","messages":[{"role":"user","content":"x"}],"input":"x","stream":true}"#;
+const REQUEST: &[u8] =
+    br#"{"model":"p/m","prompt":"x","messages":[{"role":"user","content":"x"}],"input":"x","stream":true}"#;
 
 fn gateway(kind: &str) -> Rc<Gateway> {
     let document =

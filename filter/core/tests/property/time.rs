@@ -222,14 +222,16 @@ fn read(upstream: &dyn Upstream, text: &str) {
 }
 
 fn stream(upstream: &dyn Upstream, text: &str) {
+    let mut is_told = false;
     for (downstream, _, _) in DOWNSTREAMS {
         let (mut reader, mut writer, mut out) = (upstream.reader(), downstream.writer(identity(), true), Vec::new());
         let fed = Decoder::new(upstream.framing().0).feed(text.as_bytes(), |frame| {
             reader.read(frame, &mut |delta| writer.write(delta, &mut out)).expect("the document is a stream");
         });
         fed.expect("no frame is too long");
-        assert!(!out.is_empty());
+        is_told |= !out.is_empty();
     }
+    assert!(is_told, "somebody has words for it");
 }
 
 fn exchange(kind: &str, media_type: &str, text: &str) {

@@ -22,6 +22,7 @@ use super::{Dialect, Route, Stamp};
 use crate::simulate::{
     answer::Answer,
     complaint::{Complaint, Reason},
+    memory::Memory,
     question::Question,
     record::Request,
 };
@@ -93,7 +94,7 @@ impl Dialect for Anthropic {
         limits.into_iter().chain(resets).chain(id).collect()
     }
 
-    fn read(&self, request: &Request) -> Result<Question, Complaint> {
+    fn read(&self, request: &Request, _memory: &Memory) -> Result<Question, Complaint> {
         request::read(request)
     }
 

@@ -54,6 +54,8 @@ pub(super) fn of(body: &Value) -> Question {
         },
         input_tokens,
         cache: cache(body, input_tokens),
+        pictures: 0,
+        asked: Value::Null,
         stream: is(body, "/stream", true).then(Streaming::default),
     }
 }

@@ -7,6 +7,7 @@
 //! Strict is what protocol buffers are strict about (unknown names: `proto`), and the order of calls, results and
 //! thought signatures (`turns`), the latter for generation 3 and later only.
 
+mod embed;
 mod proto;
 mod request;
 mod response;
@@ -20,6 +21,7 @@ use super::{Dialect, Route, Stamp};
 use crate::simulate::{
     answer::Answer,
     complaint::{Complaint, Reason},
+    memory::Memory,
     question::Question,
     record::Request,
 };
@@ -60,6 +62,7 @@ impl Dialect for Gemini {
         if let Some(operation) = operation {
             return Some(match operation {
                 "generateContent" | "streamGenerateContent" => Route::Chat.by(&Method::POST, request),
+                "embedContent" | "batchEmbedContents" => Route::Errand(embed::run).by(&Method::POST, request),
                 "countTokens" => Route::CountTokens.by(&Method::POST, request),
                 _ => Route::Unknown,
             });
@@ -99,7 +102,7 @@ impl Dialect for Gemini {
         ]
     }
 
-    fn read(&self, request: &Request) -> Result<Question, Complaint> {
+    fn read(&self, request: &Request, _memory: &Memory) -> Result<Question, Complaint> {
         request::read(request)
     }
 

@@ -8,6 +8,15 @@ use serde_json::Value;
 
 use crate::simulate::complaint::Complaint;
 
+/// What a body is of.
+#[derive(Clone, Copy)]
+pub(super) enum Root {
+    Generate,
+    Count,
+    Embed,
+    BatchEmbed,
+}
+
 /// What a field holds.
 enum Kind {
     /// A number, a string, a flag.
@@ -40,6 +49,17 @@ static REQUEST: Message = Message(&[
 
 static COUNT_REQUEST: Message =
     Message(&[("model", Plain), ("contents", Many(&CONTENT)), ("generateContentRequest", One(&REQUEST))]);
+
+static EMBED_REQUEST: Message = Message(&[
+    ("model", Plain),
+    ("content", One(&CONTENT)),
+    ("taskType", Plain),
+    ("title", Plain),
+    ("outputDimensionality", Plain),
+    ("embedContentConfig", Free),
+]);
+
+static BATCH_EMBED_REQUEST: Message = Message(&[("model", Plain), ("requests", Many(&EMBED_REQUEST))]);
 
 static CONTENT: Message = Message(&[("parts", Many(&PART)), ("role", Plain)]);
 
@@ -165,13 +185,18 @@ static SCHEMA: Message = Message(&[
 ]);
 
 /// The request with every name in camelCase, or all that is wrong with its names.
-pub(super) fn decode(body: &Value, counts_only: bool) -> Result<Value, Complaint> {
+pub(super) fn decode(body: &Value, root: Root) -> Result<Value, Complaint> {
     if !body.is_object() {
         let message = "Invalid JSON payload received. Unknown name \"\": Root element must be a message.";
         return Err(Complaint::invalid(message));
     }
     let mut violations = Vec::new();
-    let message = if counts_only { &COUNT_REQUEST } else { &REQUEST };
+    let message = match root {
+        Root::Generate => &REQUEST,
+        Root::Count => &COUNT_REQUEST,
+        Root::Embed => &EMBED_REQUEST,
+        Root::BatchEmbed => &BATCH_EMBED_REQUEST,
+    };
     let decoded = message.decode(body, "", &mut violations);
     if violations.is_empty() {
         return Ok(decoded);
@@ -265,7 +290,7 @@ mod tests {
             "tools": [{"function_declarations": [{"name": "f", "parameters_json_schema": {"some_thing": 1}}]}],
         });
         assert_eq!(
-            decode(&body, false).unwrap(),
+            decode(&body, Root::Generate).unwrap(),
             json!({
                 "systemInstruction": {"parts": [{"text": "a"}]},
                 "tools": [{"functionDeclarations": [{"name": "f", "parametersJsonSchema": {"some_thing": 1}}]}],
@@ -282,7 +307,7 @@ mod tests {
                 "a": {"const": 1}, "b": {"type": ["string", "null"]},
             }}}]}],
         });
-        let complaint = decode(&body, false).unwrap_err();
+        let complaint = decode(&body, Root::Generate).unwrap_err();
         let schema = "tools[0].function_declarations[0].parameters.properties";
         let fields: Vec<&str> = complaint.violations.iter().map(|(field, _)| field.as_str()).collect();
         let response = "contents[0].parts[0].function_response.response";

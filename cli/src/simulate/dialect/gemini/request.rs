@@ -17,7 +17,8 @@ pub(super) fn read(request: &Request) -> Result<Question, Complaint> {
     }
     let body: Value = serde_json::from_slice(&request.body)
         .map_err(|error| Complaint::invalid(format!("Invalid JSON payload received. {error}")))?;
-    let body = proto::decode(&body, operation == "countTokens")?;
+    let root = if operation == "countTokens" { proto::Root::Count } else { proto::Root::Generate };
+    let body = proto::decode(&body, root)?;
     let body = body.get("generateContentRequest").cloned().unwrap_or(body);
     let generation = generation(model);
     turns::check(&body, generation >= 3)?;
@@ -176,6 +177,11 @@ fn question(body: &Value, model: &str, streams: bool) -> Question {
             read_tokens: if body.get("cachedContent").is_some() { input_tokens } else { 0 },
             written_tokens: 0,
         },
+        pictures: usize::from(
+            strings(config, "/responseModalities").iter().any(|modality| modality.eq_ignore_ascii_case("image"))
+                || (model.contains("-image") && config.get("responseModalities").is_none()),
+        ),
+        asked: Value::Null,
         stream: streams.then(Streaming::default),
     }
 }

@@ -5,6 +5,7 @@
 
 use std::io;
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::Serialize;
 use serde_json::{Value, ser};
 
@@ -12,8 +13,12 @@ use super::{PURPOSE, Stamp, pretty};
 use crate::simulate::{
     answer::{Answer, Choice, Content, Finish, Usage},
     dialect::signature,
+    picture,
     question::Question,
 };
+
+/// What a picture is charged as.
+const PICTURE_TOKENS: usize = 1290;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -57,9 +62,18 @@ struct Part {
     #[serde(skip_serializing_if = "Option::is_none")]
     function_call: Option<FunctionCall>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    inline_data: Option<InlineData>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     thought: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     thought_signature: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct InlineData {
+    mime_type: &'static str,
+    data: String,
 }
 
 #[derive(Serialize)]
@@ -95,6 +109,8 @@ struct UsageMetadata {
     prompt_tokens_details: Vec<ModalityTokens>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     cache_tokens_details: Vec<ModalityTokens>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    candidates_tokens_details: Vec<ModalityTokens>,
     #[serde(skip_serializing_if = "is_zero")]
     thoughts_token_count: usize,
     service_tier: &'static str,
@@ -127,7 +143,7 @@ pub(super) fn count(question: &Question) -> Count {
 pub(super) fn whole(question: &Question, answer: &Answer, mut stamp: Stamp) -> Vec<u8> {
     let candidates = answer.choices.iter().enumerate().map(|(index, choice)| {
         let mut parts: Vec<Part> = Vec::new();
-        for part in choice.parts(question, &mut stamp) {
+        for part in choice.parts(index, question, &mut stamp) {
             match parts.last_mut() {
                 Some(last) if last.joins(&part) => last.join(part),
                 _ => parts.push(part),
@@ -144,7 +160,7 @@ pub(super) fn stream(question: &Question, answer: &Answer, mut stamp: Stamp) -> 
     let id = stamp.clone();
     let mut said = 0_usize;
     for (index, choice) in answer.choices.iter().enumerate() {
-        let parts = choice.parts(question, &mut stamp);
+        let parts = choice.parts(index, question, &mut stamp);
         let last = parts.len().saturating_sub(1);
         for (place, part) in parts.into_iter().enumerate() {
             said = said.saturating_add(usize::from(part.thought.is_none()));
@@ -190,7 +206,10 @@ impl Response {
         Self {
             candidates: Vec::new(),
             prompt_feedback: blocked.then_some(PromptFeedback { block_reason: "PROHIBITED_CONTENT" }),
-            usage_metadata: answer.usage.map(UsageMetadata::of),
+            usage_metadata: answer
+                .usage
+                .map(UsageMetadata::of)
+                .map(|usage| if question.pictures > 0 { usage.drawn() } else { usage }),
             model_version: question.model.clone(),
             response_id: stamp.clone().random.token(22),
         }
@@ -209,9 +228,18 @@ impl UsageMetadata {
             total_token_count: usage.input.saturating_add(usage.output),
             prompt_tokens_details: text(usage.input),
             cache_tokens_details: if cached == 0 { Vec::new() } else { text(cached) },
+            candidates_tokens_details: Vec::new(),
             thoughts_token_count: usage.reasoning,
             service_tier: "standard",
         }
+    }
+
+    /// The same with a picture.
+    fn drawn(mut self) -> Self {
+        self.candidates_token_count = self.candidates_token_count.saturating_add(PICTURE_TOKENS);
+        self.total_token_count = self.total_token_count.saturating_add(PICTURE_TOKENS);
+        self.candidates_tokens_details = vec![ModalityTokens { modality: "IMAGE", token_count: PICTURE_TOKENS }];
+        self
     }
 
     /// What it was when so many tokens had been said.
@@ -249,13 +277,20 @@ impl Part {
 
 impl Choice {
     /// What is said, in the pieces that a stream sends; the last one ends it.
-    fn parts(&self, question: &Question, stamp: &mut Stamp) -> Vec<Part> {
+    fn parts(&self, index: usize, question: &Question, stamp: &mut Stamp) -> Vec<Part> {
         let thoughts = self.thoughts.iter().map(|token| Part { thought: Some(true), ..Part::text(token) });
         let mut parts: Vec<Part> = thoughts.collect();
         let sign = |text: &str, stamp: &mut Stamp| question.reasoning.then(|| signature::issue(PURPOSE, text, stamp));
         match &self.content {
             Content::Text(tokens) | Content::Refusal(tokens) => {
                 parts.extend(tokens.iter().map(Part::text));
+                if question.pictures > 0 {
+                    let data = STANDARD.encode(picture::draw(&question.text, index));
+                    let thought_signature = sign("", stamp);
+                    let inline_data = Some(InlineData { mime_type: "image/png", data });
+                    parts.push(Part { inline_data, thought_signature, ..Part::default() });
+                    return parts;
+                }
                 parts.push(Part { thought_signature: sign("", stamp), ..Part::text("") });
             }
             Content::Calls(calls) => {

@@ -4,6 +4,7 @@
 //! that type, and is refused in the words of its decoder. Streams are one JSON object a line, and on unless turned off.
 //! A tool cannot be forced: there is no such field.
 
+mod embed;
 mod request;
 mod response;
 
@@ -14,6 +15,7 @@ use super::{Dialect, Route, Stamp};
 use crate::simulate::{
     answer::Answer,
     complaint::{Complaint, Reason},
+    memory::Memory,
     question::Question,
     record::Request,
 };
@@ -31,6 +33,9 @@ impl Dialect for Ollama {
         let path = request.uri.path();
         if path.ends_with("/api/chat") {
             return Some(Route::Chat.by(&Method::POST, request));
+        }
+        if path.ends_with("/api/embed") {
+            return Some(Route::Errand(embed::run).by(&Method::POST, request));
         }
         path.ends_with("/api/tags").then(|| Route::Models(None).by(&Method::GET, request))
     }
@@ -51,7 +56,7 @@ impl Dialect for Ollama {
         Vec::new()
     }
 
-    fn read(&self, request: &Request) -> Result<Question, Complaint> {
+    fn read(&self, request: &Request, _memory: &Memory) -> Result<Question, Complaint> {
         request::read(&request.body)
     }
 

@@ -51,7 +51,7 @@ pub(super) fn read(body: &[u8]) -> Result<Question, Complaint> {
 }
 
 /// The decoder's complaint.
-fn mistyped(found: &Value, field: &str, wanted: &str) -> Complaint {
+pub(super) fn mistyped(found: &Value, request: &str, field: &str, wanted: &str) -> Complaint {
     let found = match found {
         Value::Null => "null",
         Value::Bool(_) => "bool",
@@ -60,12 +60,12 @@ fn mistyped(found: &Value, field: &str, wanted: &str) -> Complaint {
         Value::Array(_) => "array",
         Value::Object(_) => "object",
     };
-    let message = format!("json: cannot unmarshal {found} into Go struct field ChatRequest.{field} of type {wanted}");
+    let message = format!("json: cannot unmarshal {found} into Go struct field {request}.{field} of type {wanted}");
     Complaint::invalid(message)
 }
 
 /// Null is as good as absent.
-fn given<'v>(value: &'v Value, pointer: &str) -> Option<&'v Value> {
+pub(super) fn given<'v>(value: &'v Value, pointer: &str) -> Option<&'v Value> {
     value.pointer(pointer).filter(|value| !value.is_null())
 }
 
@@ -79,13 +79,13 @@ fn check(request: &Value) -> Result<(), Complaint> {
     ];
     for (field, wanted, fits) in fields {
         if let Some(value) = given(request, &format!("/{field}")).filter(|value| !fits(value)) {
-            return Err(mistyped(value, field, wanted));
+            return Err(mistyped(value, "ChatRequest", field, wanted));
         }
     }
     list(request, "/messages").try_for_each(check_message)?;
     for tool in list(request, "/tools") {
         if let Some(parameters) = given(tool, "/function/parameters").filter(|parameters| !parameters.is_object()) {
-            return Err(mistyped(parameters, "tools.function.parameters", "api.ToolFunctionParameters"));
+            return Err(mistyped(parameters, "ChatRequest", "tools.function.parameters", "api.ToolFunctionParameters"));
         }
     }
     if string(request, "/model").unwrap_or_default().is_empty() {
@@ -105,11 +105,13 @@ fn check(request: &Value) -> Result<(), Complaint> {
 fn check_message(message: &Value) -> Result<(), Complaint> {
     for field in ["role", "content", "thinking", "tool_name", "tool_call_id"] {
         if let Some(value) = given(message, &format!("/{field}")).filter(|value| !value.is_string()) {
-            return Err(mistyped(value, &format!("messages.{field}"), "string"));
+            return Err(mistyped(value, "ChatRequest", &format!("messages.{field}"), "string"));
         }
     }
     for image in list(message, "/images") {
-        let Some(image) = image.as_str() else { return Err(mistyped(image, "messages.images", "api.ImageData")) };
+        let Some(image) = image.as_str() else {
+            return Err(mistyped(image, "ChatRequest", "messages.images", "api.ImageData"));
+        };
         if STANDARD.decode(image).is_err() {
             let fine = |character: char| character.is_ascii_alphanumeric() || "+/=".contains(character);
             let byte = image.find(|character| !fine(character)).unwrap_or(image.len());
@@ -120,7 +122,7 @@ fn check_message(message: &Value) -> Result<(), Complaint> {
         let arguments = given(call, "/function/arguments").filter(|arguments| !arguments.is_object());
         if let Some(arguments) = arguments {
             let field = "messages.tool_calls.function.arguments";
-            return Err(mistyped(arguments, field, "api.ToolCallFunctionArguments"));
+            return Err(mistyped(arguments, "ChatRequest", field, "api.ToolCallFunctionArguments"));
         }
     }
     Ok(())
@@ -202,6 +204,8 @@ fn question(request: &Value) -> Question {
         reasoning: think,
         shows_thoughts: think,
         cache: Cache::default(),
+        pictures: 0,
+        asked: Value::Null,
         stream: (given(request, "/stream") != Some(&Value::Bool(false))).then(Streaming::default),
     }
 }

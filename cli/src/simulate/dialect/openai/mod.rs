@@ -1,25 +1,63 @@
-//! The chat completions of `OpenAI`, as api.openai.com writes them.
+//! The API of `OpenAI`, as api.openai.com has it in 2026.
 //!
-//! Structs and not `json!`, because the order of the fields is the provider's too, and so is the white space: whole
-//! answers and errors are indented by two spaces, stream events are on one line.
+//! Three ways to ask a model (chat completions, Responses, the old completions), which differ in requests, answers and
+//! streams and in nothing else, and what takes no conversation ([`errands`](Errand)). The order of the fields is the
+//! provider's too ([`Ordered`]), and so is the white space: whole answers and errors are indented by two spaces, stream
+//! events are on one line.
 
+mod audio;
+mod completions;
+mod embeddings;
+mod files;
+mod form;
+mod images;
+mod moderations;
+mod ordered;
+mod params;
 mod request;
+mod rerank;
+mod responses;
 mod stream;
+mod strict;
 mod usage;
 mod whole;
 
 use http::{HeaderName, HeaderValue, Method, header};
 use serde::Serialize;
+use serde_json::{Value, json};
 
-use super::{Dialect, Route, Stamp};
+use self::ordered::Ordered;
+use super::{Dialect, Errand, ErrandBody, Route, Run, Stamp};
 use crate::simulate::{
     answer::{Answer, Finish},
     complaint::{Complaint, Reason},
+    memory::Memory,
     question::Question,
     record::Request,
 };
 
-pub(super) struct OpenAi;
+/// The ways to ask a model.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum OpenAi {
+    /// Also what is no way to ask a model, and whatever nobody knows.
+    Chat,
+    Completions,
+    Responses,
+}
+
+/// The JSON that is sent for each.
+const JSON: &str = "application/json";
+const ERRANDS: [(&str, Method, Run); 9] = [
+    ("/embeddings", Method::POST, embeddings::run),
+    ("/images/generations", Method::POST, images::generate),
+    ("/images/edits", Method::POST, images::edit),
+    ("/moderations", Method::POST, moderations::run),
+    ("/rerank", Method::POST, rerank::run),
+    ("/audio/speech", Method::POST, audio::speak),
+    ("/audio/transcriptions", Method::POST, audio::transcribe),
+    ("/audio/translations", Method::POST, audio::transcribe),
+    ("/files", Method::POST, files::upload),
+];
 
 const FINGERPRINT: &str = "fp_51a7ed0000";
 const MODELS: [(&str, u64); 5] = [
@@ -31,11 +69,26 @@ const MODELS: [(&str, u64); 5] = [
 ];
 
 impl Dialect for OpenAi {
-    /// The last dialect to be tried: whatever no other one knows is its.
+    /// The last dialect to be tried is the chat: whatever no other one knows is its.
     fn route<'r>(&self, request: &'r Request) -> Option<Route<'r>> {
         let path = request.uri.path();
+        match self {
+            Self::Responses => return responses::route(path, request),
+            Self::Completions => {
+                let asks = path.ends_with("/completions") && !path.ends_with("/chat/completions");
+                return asks.then(|| Route::Chat.by(&Method::POST, request));
+            }
+            Self::Chat => {}
+        }
+        let mut errands = ERRANDS.iter().filter(|(end, ..)| path.ends_with(end)).peekable();
+        if errands.peek().is_some() && !(path.ends_with("/files") && request.method == Method::GET) {
+            let errand = errands.find(|(_, method, _)| request.method == *method);
+            return Some(errand.map_or(Route::WrongMethod, |(.., run)| Route::Errand(*run)));
+        }
         Some(if path.ends_with("/chat/completions") {
             Route::Chat.by(&Method::POST, request)
+        } else if path.ends_with("/files") || path.contains("/files/") {
+            files::route(request)
         } else if path.ends_with("/models") {
             Route::Models(None).by(&Method::GET, request)
         } else if let Some((_, id)) = path.split_once("/models/") {
@@ -75,16 +128,38 @@ impl Dialect for OpenAi {
             .collect()
     }
 
-    fn read(&self, request: &Request) -> Result<Question, Complaint> {
-        request::read(&request.body)
+    fn read(&self, request: &Request, memory: &Memory) -> Result<Question, Complaint> {
+        match self {
+            Self::Chat => request::read(&request.body),
+            Self::Completions => completions::read(&request.body),
+            Self::Responses => responses::read(request, memory),
+        }
     }
 
     fn whole(&self, question: &Question, answer: &Answer, stamp: &Stamp) -> Vec<u8> {
-        whole::write(question, answer, stamp.clone())
+        match self {
+            Self::Chat => whole::write(question, answer, stamp.clone()),
+            Self::Completions => completions::whole(question, answer, stamp.clone()),
+            Self::Responses => responses::whole(question, answer, stamp),
+        }
     }
 
     fn stream(&self, question: &Question, answer: &Answer, stamp: &Stamp) -> Vec<Vec<u8>> {
-        stream::write(question, answer, stamp.clone())
+        match self {
+            Self::Chat => stream::write(question, answer, stamp.clone()),
+            Self::Completions => completions::stream(question, answer, stamp.clone()),
+            Self::Responses => responses::stream(question, answer, stamp),
+        }
+    }
+
+    fn keep(&self, question: &Question, answer: &Answer, stamp: &Stamp, memory: &Memory) {
+        if *self == Self::Responses {
+            responses::keep(question, answer, stamp, memory);
+        }
+    }
+
+    fn count(&self, question: &Question) -> Vec<u8> {
+        pretty(&json!({"object": "response.input_tokens", "input_tokens": question.input_tokens}))
     }
 
     fn complaint(&self, complaint: &Complaint, _stamp: &Stamp) -> Vec<u8> {
@@ -94,7 +169,11 @@ impl Dialect for OpenAi {
     }
 
     fn complaint_event(&self, complaint: &Complaint, _stamp: &Stamp, _first: bool) -> Vec<u8> {
-        stream::event(&ErrorObject::of(complaint))
+        let error = ErrorObject::of(complaint);
+        match self {
+            Self::Chat | Self::Completions => stream::event(&error),
+            Self::Responses => responses::error_event(&error.error),
+        }
     }
 
     fn models(&self, one: Option<&str>) -> Result<Vec<u8>, Complaint> {
@@ -123,6 +202,19 @@ impl Stamp {
     }
 }
 
+/// A whole answer.
+fn pretty(value: &Value) -> Vec<u8> {
+    let mut bytes = serde_json::to_vec_pretty(&Ordered(value)).unwrap_or_default();
+    bytes.push(b'\n');
+    bytes
+}
+
+impl Errand {
+    fn json(model: &str, value: &Value) -> Self {
+        Self { model: model.to_owned(), content_type: JSON, body: ErrandBody::Whole(pretty(value)) }
+    }
+}
+
 fn finish_reason(finish: Finish) -> &'static str {
     match finish {
         Finish::Stop => "stop",
@@ -142,7 +234,7 @@ struct ErrorBody<'a> {
     message: &'a str,
     #[serde(rename = "type")]
     kind: &'static str,
-    param: Option<&'static str>,
+    param: Option<&'a str>,
     code: Option<&'static str>,
 }
 
@@ -163,7 +255,8 @@ impl<'a> ErrorObject<'a> {
             Reason::Quota => ("insufficient_quota", Some("insufficient_quota")),
             Reason::Timeout | Reason::Overloaded | Reason::Internal => ("server_error", None),
         };
-        Self { error: ErrorBody { message: &complaint.message, kind, param: complaint.param, code } }
+        let (param, code) = (complaint.param.as_deref(), complaint.code.or(code));
+        Self { error: ErrorBody { message: &complaint.message, kind, param, code } }
     }
 }
 

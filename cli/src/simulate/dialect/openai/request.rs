@@ -5,6 +5,7 @@
 
 use serde_json::{Value, json};
 
+use super::{params, strict};
 use crate::simulate::{
     complaint::{Complaint, Reason},
     dialect::field::{is, list, number, string, strings},
@@ -12,11 +13,7 @@ use crate::simulate::{
 };
 
 pub(super) fn read(body: &[u8]) -> Result<Question, Complaint> {
-    let request: Value = serde_json::from_slice(body).map_err(|_| {
-        let message = "We could not parse the JSON body of your request. (HINT: This likely means you aren't using \
-                       your HTTP library correctly. The API expects a JSON payload.)";
-        Complaint::new(400, Reason::Malformed, message)
-    })?;
+    let request = params::json(body)?;
     let Some(model) = string(&request, "/model").filter(|model| !model.is_empty()) else {
         return Err(Complaint::new(400, Reason::Malformed, "you must provide a model parameter"));
     };
@@ -29,6 +26,7 @@ pub(super) fn read(body: &[u8]) -> Result<Question, Complaint> {
                        array instead.";
         return Err(Complaint::new(400, Reason::EmptyList, message).about("messages"));
     }
+    strict::check(&request, model, messages)?;
     let user = messages.iter().rev().find(|message| string(message, "/role") == Some("user"));
     let results = messages.iter().rev().take_while(|message| string(message, "/role") == Some("tool"));
     let mut tool_results: Vec<String> = results.map(text).collect();
@@ -63,6 +61,8 @@ pub(super) fn read(body: &[u8]) -> Result<Question, Complaint> {
         reasoning: string(&request, "/reasoning_effort").is_some_and(|effort| effort != "none"),
         shows_thoughts: false,
         cache: Cache::default(),
+        pictures: 0,
+        asked: Value::Null,
         stream: is(&request, "/stream", true).then(|| Streaming {
             usage: is(&request, "/stream_options/include_usage", true),
             padding: !is(&request, "/stream_options/include_obfuscation", false),

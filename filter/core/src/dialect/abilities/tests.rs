@@ -1,7 +1,7 @@
 use super::*;
 use crate::dialect::{
-    Aim, Downstream, Habits, Upstream, anthropic::Anthropic, gemini::Gemini, ollama::Ollama, openai_chat,
-    openai_chat::OpenAiChat,
+    Aim, Downstream, Habits, Upstream, anthropic::Anthropic, gemini::Gemini, ollama::Ollama, openai_chat::OpenAiChat,
+    openai_completions::OpenAiCompletions,
 };
 use alloc::{format, string::String, vec};
 use proptest::{
@@ -33,28 +33,33 @@ fn a_wish_is_granted_by_its_ability_only() {
 
 #[test]
 fn every_wish_has_an_ability_and_every_ability_its_words() {
-    assert!(TABLE.len() <= 32, "a bit each");
-    assert!(
-        TABLE
-            .iter()
-            .all(|row| matches!(row.ability, Ability::Hosted | Ability::State) || Ability::ALL.contains(&row.ability))
-    );
+    assert!(TABLE.len() <= 64, "a bit each");
+    assert!(TABLE.iter().all(|row| matches!(row.ability, Ability::Hosted | Ability::State | Ability::Completing)
+        || Ability::ALL.contains(&row.ability)));
     for ability in Ability::ALL {
         assert!(!ability.refusal().is_empty(), "{ability:?}");
     }
 }
 
 fn wishes(body: &str, cut: usize) -> Result<Wishes, Error> {
-    let mut scanner = openai_chat::SCHEME.scanner();
+    wishes_in(&OpenAiChat, body, cut)
+}
+
+fn wishes_in(client: &dyn Downstream, body: &str, cut: usize) -> Result<Wishes, Error> {
+    let mut scanner = client.scheme().scanner();
     let (a, b) = body.as_bytes().split_at(cut);
     let fed = scanner.feed(a).and_then(|()| scanner.feed(b));
-    openai_chat::SCHEME.read(fed.and_then(|()| scanner.finish()), body.len()).map(|request| request.wishes)
+    client.scheme().read(fed.and_then(|()| scanner.finish()), body.len()).map(|request| request.wishes)
 }
 
 /// What a target's writer says of a request.
 fn written(body: &str, target: &dyn Upstream, model: &str) -> Result<(), String> {
+    written_of(&OpenAiChat, body, target, model)
+}
+
+fn written_of(client: &dyn Downstream, body: &str, target: &dyn Upstream, model: &str) -> Result<(), String> {
     let aim = Aim { model, max_output_tokens: None, exchange: "1", habits: Habits::default() };
-    let written = Downstream::read(&OpenAiChat, body).and_then(|request| target.write(&request, &aim));
+    let written = client.read(body).and_then(|request| target.write(&request, &aim));
     written.map(|_| ()).map_err(|error| error.message)
 }
 
@@ -103,6 +108,7 @@ fn member() -> impl Strategy<Value = (&'static str, &'static str)> {
             ]
         ),
         of("tool_choice", &["null", r#""auto""#, r#""none""#]),
+        of("moderation", &["null", r#"{"model":"m"}"#, r#"{"model":"m","policy":{"input":{"mode":"block"}}}"#]),
         of("temperature", &["null", "0.5"]),
         of("metadata", &[r#"{"type":"file","n":2}"#]),
         of("seed", &["7"]),
@@ -150,6 +156,46 @@ proptest! {
         for (target, model) in TARGETS {
             let judged = wishes.require(target.abilities(model)).map_err(|error| same(error.message));
             prop_assert_eq!(judged, written(&body, *target, model).map_err(same), "{} {}: {}", target.name(), model, body);
+        }
+    }
+}
+
+prop_compose! {
+    /// A request of the older completions.
+    fn completion()(
+        prompt in select(&[r#""hi""#, r#"["hi"]"#, r#"[ "hi" ]"#, r#"["a","b"]"#, "[1,2]", "[[1,2]]", r#"["[1]"]"#]),
+        long in any::<bool>(),
+        members in collection::btree_map(0..4_usize, select(&[
+            ("echo", "true"), ("echo", "false"), ("suffix", r#""""#), ("suffix", r#""x""#), ("suffix", "null"),
+            ("logprobs", "0"), ("logprobs", "3"), ("logprobs", "null"), ("n", "2"), ("best_of", "2"),
+            ("stop", r#""\n""#), ("logit_bias", r#"{"1":2}"#), ("grammar", r#""g""#),
+        ]), 0..4),
+        is_cut_at in any::<Index>(),
+    ) -> (String, usize) {
+        let prompt = if long { prompt.replace('i', &"i".repeat(99)).replace("1,", &"1,".repeat(99)) } else { prompt.into() };
+        let mut written = vec![format!(r#""prompt":{prompt}"#)];
+        let mut seen = Vec::new();
+        for (name, value) in members.into_values() {
+            if !seen.contains(&name) {
+                seen.push(name);
+                written.push(format!(r#""{name}":{value}"#));
+            }
+        }
+        let body = format!("{{{}}}", written.join(","));
+        let cut = is_cut_at.index(body.len());
+        (body, cut)
+    }
+}
+
+proptest! {
+    #[test]
+    fn so_it_is_of_completions((body, cut) in completion()) {
+        let wishes = wishes_in(&OpenAiCompletions, &body, cut).unwrap();
+        for (target, model) in TARGETS.iter().chain(&[(&OpenAiChat as &dyn Upstream, "gpt-5")]) {
+            let (able, written) =
+                (wishes.require(target.abilities(model)), written_of(&OpenAiCompletions, &body, *target, model));
+            // Of several wishes the reader refuses the first that is written, the planner the first of the table.
+            prop_assert_eq!(able.is_ok(), written.is_ok(), "{} {}: {} {:?} {:?}", target.name(), model, body, able, written);
         }
     }
 }

@@ -2,12 +2,12 @@
 //! express is a tool that must be called.
 
 use alloc::{borrow::Cow, format, string::String, vec::Vec};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::{Dropped, JSON_TOOL, model::Abilities, schema};
 use crate::{
-    chat::{CallMode, Calling, Format, Request, Tool, WebSearch},
+    chat::{CallMode, Calling, Format, Place, Request, Tool, WebSearch},
     error::Error,
     json,
 };
@@ -43,23 +43,17 @@ pub(super) enum WireTool<'r> {
         kind: &'static str,
         name: &'static str,
         #[serde(skip_serializing_if = "Option::is_none")]
-        user_location: Option<Location<'r>>,
+        user_location: Option<Located<'r>>,
     },
 }
 
-/// Where the user is, roughly.
-#[derive(Debug, Default, Deserialize, Serialize)]
-pub(super) struct Location<'r> {
-    #[serde(skip_deserializing, rename = "type")]
+/// Where the user is.
+#[derive(Debug, Serialize)]
+pub(super) struct Located<'r> {
+    #[serde(rename = "type")]
     kind: &'static str,
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    city: Option<&'r RawValue>,
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    region: Option<&'r RawValue>,
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    country: Option<&'r RawValue>,
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    timezone: Option<&'r RawValue>,
+    #[serde(flatten)]
+    place: Place<'r>,
 }
 
 /// `tool_choice`.
@@ -123,17 +117,8 @@ impl<'r> Toolbox<'r> {
 
     /// Lets the model search the web.
     fn search(&mut self, search: &WebSearch<'r>, dropped: &mut Dropped) {
-        #[derive(Deserialize)]
-        struct Place<'a> {
-            #[serde(borrow, default)]
-            approximate: Option<Location<'a>>,
-        }
         dropped.note_if(search.context_size.is_some(), "web_search_options.search_context_size");
-        let place: Option<Place<'_>> = search.user_location.and_then(|place| json::read(place.get()).ok());
-        let location = place.and_then(|place| place.approximate);
-        let is_lost = search.user_location.is_some() && location.is_none();
-        dropped.note_if(is_lost, "web_search_options.user_location");
-        let user_location = location.map(|location| Location { kind: "approximate", ..location });
+        let user_location = search.user_location.map(|place| Located { kind: "approximate", place });
         self.tools.push(WireTool::WebSearch { kind: "web_search_20250305", name: "web_search", user_location });
     }
 

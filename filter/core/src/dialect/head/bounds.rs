@@ -24,6 +24,7 @@ pub struct Bounds {
 pub(crate) type Terms = &'static [usize];
 
 pub(crate) const OF_CHAT: Terms = &[MAX_COMPLETION_TOKENS, MAX_TOKENS];
+pub(crate) const OF_COMPLETIONS: Terms = &[MAX_TOKENS];
 pub(crate) const OF_MESSAGES: Terms = &[MAX_TOKENS];
 pub(crate) const OF_RESPONSES: Terms = &[MAX_OUTPUT_TOKENS];
 pub(crate) const OF_GEMINI: Terms = &[GENERATION_CONFIG, SNAKE_GENERATION_CONFIG];

@@ -15,7 +15,7 @@ use serde_json::value::RawValue;
 mod bounds;
 
 pub use bounds::Bounds;
-pub(crate) use bounds::{OF_CHAT, OF_GEMINI, OF_MESSAGES, OF_OLLAMA, OF_RESPONSES, Terms};
+pub(crate) use bounds::{OF_CHAT, OF_COMPLETIONS, OF_GEMINI, OF_MESSAGES, OF_OLLAMA, OF_RESPONSES, Terms};
 
 use crate::{
     dialect::Wishes,
@@ -71,7 +71,7 @@ const MAX_OUTPUT_TOKENS: usize = 12;
 const GENERATION_CONFIG: usize = 13;
 const SNAKE_GENERATION_CONFIG: usize = 14;
 const OPTIONS: usize = 15;
-const PROMPT: usize = 16;
+pub(super) const PROMPT: usize = 16;
 const BEST_OF: usize = 17;
 /// More than one answer.
 pub(super) const CHOICES: usize = 18;

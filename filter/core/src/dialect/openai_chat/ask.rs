@@ -9,7 +9,7 @@ use super::{
     turns::{Conversation, WireMessage},
 };
 use crate::{
-    chat::{Format, Modality, Request, Tool, ToolChoice, WebSearch},
+    chat::{Format, Modality, Place, Request, Tool, ToolChoice, WebSearch},
     dialect::{Ability, Aim, Dropped, Written, abilities},
     error::Error,
 };
@@ -94,7 +94,14 @@ struct WireSearch<'a> {
     #[serde(rename = "search_context_size", skip_serializing_if = "Option::is_none")]
     context_size: Option<&'a RawValue>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    user_location: Option<&'a RawValue>,
+    user_location: Option<Located<'a>>,
+}
+
+#[derive(Serialize)]
+struct Located<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    approximate: Place<'a>,
 }
 
 #[derive(Serialize)]
@@ -202,9 +209,10 @@ pub(super) fn write(request: &Request<'_>, aim: &Aim<'_>) -> Result<Written, Err
         reasoning_effort: family.effort(&request.reasoning, &mut dropped),
         logit_bias: request.logit_bias,
         modalities: request.modalities.iter().copied().map(modality).collect(),
-        web_search_options: request
-            .web_search
-            .map(|WebSearch { context_size, user_location }| WireSearch { context_size, user_location }),
+        web_search_options: request.web_search.map(|WebSearch { context_size, user_location }| WireSearch {
+            context_size,
+            user_location: user_location.map(|approximate| Located { kind: "approximate", approximate }),
+        }),
         user,
         safety_identifier,
         service_tier: request.service_tier.as_deref(),

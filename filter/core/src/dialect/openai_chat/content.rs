@@ -29,6 +29,9 @@ struct WirePart<'a> {
     cache_control: Option<&'a RawValue>,
 }
 
+/// The members of a part that are read.
+pub(super) const KNOWN: &[&str] = &["type", "text", "refusal", "image_url", "input_audio", "file", "cache_control"];
+
 #[derive(Deserialize)]
 struct WireImage<'a> {
     #[serde(borrow)]

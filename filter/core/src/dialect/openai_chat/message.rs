@@ -6,8 +6,11 @@ use serde_json::value::RawValue;
 
 use super::content;
 use crate::{
-    chat::{Message, Part, Role, Text, ToolCall, ToolResult},
-    dialect::{call_id, field::typed},
+    chat::{Message, Part, Request, Role, Text, ToolCall, ToolResult},
+    dialect::{
+        call_id,
+        field::{note_spare, note_spares, typed},
+    },
     error::Error,
     json::Str,
     map::NameMap,
@@ -43,6 +46,23 @@ struct WireMessage<'a> {
     #[serde(borrow, default)]
     audio: Option<&'a RawValue>,
 }
+
+/// The members of a message that are read.
+const KNOWN: &[&str] = &[
+    "role",
+    "content",
+    "name",
+    "tool_calls",
+    "function_call",
+    "tool_call_id",
+    "is_error",
+    "refusal",
+    "reasoning_content",
+    "thinking_blocks",
+    "extra_content",
+    "cache_control",
+    "audio",
+];
 
 #[derive(Deserialize)]
 struct WireCall<'a> {
@@ -94,7 +114,7 @@ impl<'a> Extra<'a> {
 }
 
 /// Reads the conversation.
-pub(super) fn read_messages(raw: &RawValue) -> Result<Vec<Message<'_>>, Error> {
+pub(super) fn read_messages<'a>(raw: &'a RawValue, request: &mut Request<'a>) -> Result<Vec<Message<'a>>, Error> {
     let raws: Vec<&RawValue> = typed("messages", raw)?;
     let mut messages: Vec<Message<'_>> = Vec::with_capacity(raws.len());
     // By the call's id, the name of the tool that was called last under it.
@@ -102,6 +122,10 @@ pub(super) fn read_messages(raw: &RawValue) -> Result<Vec<Message<'_>>, Error> {
     for (index, raw) in raws.into_iter().enumerate() {
         let path = format!("messages[{index}]");
         let wire = typed::<WireMessage<'_>>(&path, raw)?;
+        note_spare(raw, KNOWN, "messages[]", request);
+        if let Some(content) = wire.content {
+            note_spares(content, content::KNOWN, "messages[].content[]", request);
+        }
         let role = match &*wire.role {
             "system" => Role::System,
             "developer" => Role::Developer,

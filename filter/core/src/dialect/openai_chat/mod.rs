@@ -8,15 +8,15 @@ mod content;
 mod family;
 mod history;
 mod message;
-mod read;
+pub(super) mod read;
 mod response;
-mod scheme;
+pub(super) mod scheme;
 mod stream;
 mod tap;
 mod tool;
 mod turns;
 mod upstream;
-mod write;
+pub(super) mod write;
 
 use alloc::{boxed::Box, rc::Rc, vec::Vec};
 
@@ -39,7 +39,7 @@ pub use tap::StreamTap;
 pub(super) use write::{WireLogprob, fault as write_fault, token_logprobs};
 
 /// The format's name.
-const NAME: &str = "openai_chat";
+pub(super) const NAME: &str = "openai_chat";
 
 /// See the module's documentation.
 #[derive(Debug)]

@@ -13,10 +13,10 @@ use super::{
     tool::{read_functions, read_legacy_call, read_tool_choice, read_tools},
 };
 use crate::{
-    chat::{Effort, Format, Modality, Reasoning, Request, Telling, Text, User, WebSearch},
+    chat::{Effort, Format, Modality, Place, Reasoning, Request, Telling, Text, User, WebSearch},
     dialect::field::{self, typed},
     error::Error,
-    json::{Str, members},
+    json::{self, Str, members},
     map::NameSet,
 };
 
@@ -25,6 +25,24 @@ const HEAD: &[&str] = &["model", "stream_options"];
 
 /// Reads a request.
 pub(super) fn read(body: &str) -> Result<Request<'_>, Error> {
+    let request = read_with(body, &mut |name, raw, request| {
+        if name == "messages" {
+            request.messages = read_messages(raw, request)?;
+        }
+        Ok(name == "messages")
+    })?;
+    if request.messages.is_empty() {
+        return Err(Error::refusing("`messages` must have at least one message.", "messages"));
+    }
+    Ok(request)
+}
+
+/// What reads the members that a format alone has, and says which they are.
+pub(in crate::dialect) type Own<'f, 'a> =
+    &'f mut dyn FnMut(&str, &'a RawValue, &mut Request<'a>) -> Result<bool, Error>;
+
+/// Reads what the formats of `OpenAI`'s older APIs have in common; who is `own` is asked first.
+pub(in crate::dialect) fn read_with<'a>(body: &'a str, own: Own<'_, 'a>) -> Result<Request<'a>, Error> {
     let members = members(body).ok_or_else(|| Error::refusing("The body must be a JSON object.", ""))?;
     let mut request = Request::default();
     let (mut tells_logprobs, mut top_logprobs) = (false, 0);
@@ -39,8 +57,8 @@ pub(super) fn read(body: &str) -> Result<Request<'_>, Error> {
             continue;
         }
         match &*name {
-            "messages" => request.messages = read_messages(raw)?,
-            "tools" => request.tools = read_tools(raw)?,
+            name if own(name, raw, &mut request)? => {}
+            "tools" => request.tools = read_tools(raw, &mut request)?,
             "tool_choice" => request.tool_choice = Some(read_tool_choice(raw)?),
             "functions" => legacy_functions = Some(raw),
             "function_call" => legacy_call = Some(raw),
@@ -61,7 +79,7 @@ pub(super) fn read(body: &str) -> Result<Request<'_>, Error> {
                 request.logit_bias = Some(raw).filter(|_| !bias.is_empty());
             }
             "modalities" => request.modalities = read_modalities(raw)?,
-            "web_search_options" => request.web_search = Some(read_web_search(raw)?),
+            "web_search_options" => request.web_search = Some(read_web_search(raw, &mut request)?),
             "logprobs" => tells_logprobs = typed(&name, raw)?,
             "top_logprobs" => top_logprobs = typed(&name, raw)?,
             "reasoning_effort" => {
@@ -93,9 +111,6 @@ pub(super) fn read(body: &str) -> Result<Request<'_>, Error> {
     }
     if let Some(raw) = legacy_call {
         request.tool_choice = Some(read_legacy_call(raw)?);
-    }
-    if request.messages.is_empty() {
-        return Err(Error::refusing("`messages` must have at least one message.", "messages"));
     }
     Ok(request)
 }
@@ -155,13 +170,25 @@ fn read_modalities(raw: &RawValue) -> Result<Vec<Modality>, Error> {
     words.iter().map(read).collect()
 }
 
-fn read_web_search(raw: &RawValue) -> Result<WebSearch<'_>, Error> {
+fn read_web_search<'a>(raw: &'a RawValue, request: &mut Request<'a>) -> Result<WebSearch<'a>, Error> {
+    #[derive(Deserialize)]
+    struct Located<'a> {
+        #[serde(borrow, default)]
+        approximate: Option<Place<'a>>,
+    }
     let mut search = WebSearch::default();
     for (name, value) in members_of("web_search_options", raw)? {
         match &*name {
             "search_context_size" => search.context_size = Some(value),
-            "user_location" => search.user_location = Some(value).filter(|value| value.get() != "null"),
-            _ => {}
+            _ if value.get() == "null" => {}
+            "user_location" => {
+                search.user_location =
+                    json::read::<Located<'_>>(value.get()).ok().and_then(|located| located.approximate);
+                if search.user_location.is_none() {
+                    request.leave("web_search_options.user_location");
+                }
+            }
+            other => request.leave(format!("web_search_options.{other}")),
         }
     }
     Ok(search)
@@ -220,7 +247,7 @@ mod tests {
             (format!(r#"{{"messages":[{message}],"metadata":1,"metadata":2}}"#), "metadata"),
             (r#"{"messages":[["user","x"]]}"#.into(), "messages[0]"),
             (r#"{"messages":[{"role":"user","content":[["text","x"]]}]}"#.into(), "messages[0].content"),
-            (format!(r#"{{"messages":[{message}],"tools":[["function"]]}}"#), "tools"),
+            (format!(r#"{{"messages":[{message}],"tools":[["function"]]}}"#), "tools[0]"),
             (format!(r#"{{"messages":[{message}],"top_logprobs":2}}"#), "top_logprobs"),
         ] {
             assert_eq!(read(&body).unwrap_err().param.as_deref(), Some(param), "{body}");

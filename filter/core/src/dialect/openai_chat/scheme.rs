@@ -34,12 +34,13 @@ const WANTED: &[&str] = wanted![
     "guided_grammar",
     "guided_json",
     "guided_regex",
+    "moderation",
     "structured_outputs",
 ];
 
 /// What only some providers understand and others refuse: it comes from a history that one of them began. And pictures, which
 /// stand in parts of messages and not everywhere where their names do: a tool may well have a parameter `image_url`.
-static MARKS: Marks = Marks {
+pub(in crate::dialect) static MARKS: Marks = Marks {
     names: &["cache_control", "thinking_blocks", "reasoning_content", "extra_content"],
     carrier: (&["tool_call_id"], call_id::SEPARATOR.as_bytes()),
     place: "messages",
@@ -69,7 +70,6 @@ fn wishes(found: &Found) -> Wishes {
     let has_tools = has_tools(found);
     let may_call = has_tools && found.text(TOOL_CHOICE).is_none_or(|choice| CALLING.contains(&choice));
     let (searches, hosted) = (0, 0);
-    let relies_on = &[];
     Wishes::noted(&Notes {
         member: &member,
         has_tools,
@@ -79,7 +79,8 @@ fn wishes(found: &Found) -> Wishes {
         linked_images,
         searches,
         hosted,
-        relies_on,
+        relies_on: &[],
+        has_prompts: false,
     })
 }
 

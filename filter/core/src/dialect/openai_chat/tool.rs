@@ -5,8 +5,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::{
-    chat::{Tool, ToolChoice},
-    dialect::field::typed,
+    chat::{Request, Tool, ToolChoice},
+    dialect::field::{note_spare, typed},
     error::Error,
     json::{self, Str},
 };
@@ -16,7 +16,7 @@ struct WireTool<'a> {
     #[serde(borrow, rename = "type", default)]
     kind: Option<Str<'a>>,
     #[serde(borrow, default)]
-    function: Option<WireFunction<'a>>,
+    function: Option<&'a RawValue>,
     #[serde(borrow, default)]
     cache_control: Option<&'a RawValue>,
 }
@@ -35,6 +35,9 @@ struct WireFunction<'a> {
     cache_control: Option<&'a RawValue>,
 }
 
+/// The members of a function that are read.
+const OF_FUNCTIONS: &[&str] = &["name", "description", "parameters", "strict", "cache_control"];
+
 impl<'a> WireFunction<'a> {
     fn tool(self, cache: Option<&'a RawValue>) -> Tool<'a> {
         Tool {
@@ -48,14 +51,20 @@ impl<'a> WireFunction<'a> {
 }
 
 /// Reads `tools`.
-pub(super) fn read_tools(raw: &RawValue) -> Result<Vec<Tool<'_>>, Error> {
-    let wires: Vec<WireTool<'_>> = typed("tools", raw)?;
-    let tools = wires.into_iter().enumerate().map(|(index, wire)| {
+pub(super) fn read_tools<'a>(raw: &'a RawValue, request: &mut Request<'a>) -> Result<Vec<Tool<'a>>, Error> {
+    let raws: Vec<&RawValue> = typed("tools", raw)?;
+    let tools = raws.into_iter().enumerate().map(|(index, raw)| {
+        let wire: WireTool<'_> = typed(&format!("tools[{index}]"), raw)?;
+        note_spare(raw, &["type", "function", "cache_control"], "tools[]", request);
         let Some(function) = wire.function else {
             let kind = wire.kind.unwrap_or_default();
             let message = format!("A tool of type `{}` cannot be translated for this model; use functions.", &*kind);
             return Err(Error::refusing(message, format!("tools[{index}].type")));
         };
+        let function: WireFunction<'_> = typed(&format!("tools[{index}].function"), function)?;
+        if let Some(raw) = wire.function {
+            note_spare(raw, OF_FUNCTIONS, "tools[].function", request);
+        }
         Ok(function.tool(wire.cache_control))
     });
     tools.collect()

@@ -154,7 +154,7 @@ pub(in crate::dialect) struct WireLogprob {
 }
 
 #[derive(Serialize)]
-pub(super) struct WireUsage {
+pub(in crate::dialect) struct WireUsage {
     prompt_tokens: u64,
     completion_tokens: u64,
     total_tokens: u64,
@@ -245,7 +245,7 @@ pub(super) fn completion_id(exchange: &str) -> String {
     format!("chatcmpl-{exchange}")
 }
 
-pub(super) fn finish_word(finish: Finish) -> &'static str {
+pub(in crate::dialect) fn finish_word(finish: Finish) -> &'static str {
     match finish {
         Finish::Stop => "stop",
         Finish::Length => "length",
@@ -254,7 +254,7 @@ pub(super) fn finish_word(finish: Finish) -> &'static str {
     }
 }
 
-pub(super) fn usage(usage: &Usage) -> WireUsage {
+pub(in crate::dialect) fn usage(usage: &Usage) -> WireUsage {
     WireUsage {
         prompt_tokens: usage.input,
         completion_tokens: usage.output,

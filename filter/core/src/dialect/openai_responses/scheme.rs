@@ -80,6 +80,7 @@ fn wishes(found: &Found) -> Wishes {
         searches: found.noticed_searches,
         hosted: found.noticed_hosted,
         relies_on: &relies_on,
+        has_prompts: false,
     })
 }
 

@@ -16,6 +16,8 @@ pub struct Member {
     pub whole: Range<usize>,
     /// The value as written; `None` when longer than 16 KiB, and an array when it is longer than 64 bytes.
     pub text: Option<Vec<u8>>,
+    /// Its first byte and, of an array, that of its first element; 0 where there is none.
+    pub opens: [u8; 2],
     /// Of an array: how many texts and arrays stand in it.
     pub parts: u64,
 }

@@ -86,7 +86,8 @@ struct Piece<'a> {
 struct Current {
     index: usize,
     start: usize,
-    is_array: bool,
+    /// Its first byte, and that of its first element.
+    opens: [u8; 2],
     text: Option<Vec<u8>>,
     /// How many texts and arrays stand in one.
     parts: u64,
@@ -305,10 +306,13 @@ impl Scanner {
             if !is_exact || self.found.members.iter().any(|member| member.index == index) {
                 return Err(Failure { fault: Fault::Duplicate(index), offset: at });
             }
-            self.current = Some(Current { index, start: at, is_array: byte == b'[', text: Some(Vec::new()), parts: 0 });
+            self.current = Some(Current { index, start: at, opens: [byte, 0], text: Some(Vec::new()), parts: 0 });
         }
-        if let Some(Current { is_array: true, parts, .. }) = self.current.as_mut().filter(|_| self.depth == 2) {
+        if let Some(Current { opens: [b'[', first], parts, .. }) = self.current.as_mut().filter(|_| self.depth == 2) {
             *parts = parts.saturating_add(matches!(byte, b'"' | b'[').into());
+            if *first == 0 {
+                *first = byte;
+            }
         }
         let is_other =
             self.carrier == Carrier::Other && (matches!(byte, b'"' | b'[') || (self.depth == 1 && byte == b'{'));
@@ -369,10 +373,10 @@ impl Scanner {
             return;
         }
         self.keep_value(piece, end);
-        if let Some(Current { index, start, text, parts, .. }) = self.current.take() {
+        if let Some(Current { index, start, opens, text, parts }) = self.current.take() {
             let name = self.name_span.clone();
             let whole = self.comma.unwrap_or(name.start)..end;
-            self.found.members.push(Member { index, name, span: start..end, whole, text, parts });
+            self.found.members.push(Member { index, name, span: start..end, whole, text, opens, parts });
         }
     }
 
@@ -394,9 +398,9 @@ impl Scanner {
 
     /// Keeps what this piece has of the wanted value, which ends at `end` or goes on behind the piece.
     fn keep_value(&mut self, piece: Piece<'_>, end: usize) {
-        let Some(Current { start, is_array, text, .. }) = &mut self.current else { return };
+        let Some(Current { start, opens, text, .. }) = &mut self.current else { return };
         let part = piece.part(*start..end);
-        let most = if *is_array { MAX_ARRAY_CAPTURE } else { MAX_CAPTURE };
+        let most = if opens[0] == b'[' { MAX_ARRAY_CAPTURE } else { MAX_CAPTURE };
         *text = text.take().filter(|kept| kept.len().saturating_add(part.len()) <= most).map(|mut kept| {
             kept.extend_from_slice(part);
             kept

@@ -160,11 +160,11 @@ fn who_is_passed_over_is_told_with_the_reason_though_others_are_asked() {
 }
 
 /// What a request in OpenAI's shape wishes for, as its scan tells.
-fn wishing(body: &str) -> (Wishes, &'static str) {
+fn wishing(body: &str) -> (Wishes, &'static dyn Downstream) {
     let mut scanner = SCHEME.scanner();
     let fed = scanner.feed(body.as_bytes());
     let request = SCHEME.read(fed.and_then(|()| scanner.finish()), body.len()).unwrap();
-    (request.wishes, Downstream::name(&OpenAiChat))
+    (request.wishes, &OpenAiChat)
 }
 
 #[test]

@@ -116,6 +116,7 @@ const NAMES: &[(&str, &str)] = &[
     ("stop", "stop_sequences"),
     ("tools[].function.strict", "tools[].strict"),
     ("web_search_options", "tools"),
+    ("web_search_options.user_location", "tools[].user_location"),
 ];
 
 fn name_of(field: &str) -> &str {

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::{
     super::block::{Block, Cited},
-    write::{Ending, WireMessage, WireUsage, call_id, hollow, image, plain, thought, usage},
+    write::{Ending, WireMessage, WireUsage, call_id, hollow, plain, thought, usage},
 };
 use crate::{
     chat::{Citation, Delta, Finish, Text, ToolCall},
@@ -340,7 +340,7 @@ impl Writer for StreamWriter {
                 self.refuses = true;
                 self.say(Said::Refusal(text), out);
             }
-            Delta::Image { source, .. } => self.say(Said::Apart(Cow::Owned(image(&source))), out),
+            Delta::Image { source, .. } => self.say(Said::Apart(Cow::Owned(source.markdown())), out),
             Delta::Citation { citation, .. } => self.say(Said::Citation(citation), out),
             Delta::Thinking { text, .. } => self.say(Said::Thinking(text), out),
             Delta::Signature { signature, .. } => self.say(Said::Signature(signature), out),

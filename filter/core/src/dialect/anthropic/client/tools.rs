@@ -66,10 +66,12 @@ fn read_function<'a>(
 
 /// A search that is bound to some places, or kept from some, would be another one without that.
 fn read_search<'a>(members: &[(Str<'a>, &'a RawValue)], path: &str, request: &mut Request<'a>) -> Result<(), Error> {
+    let mut search = WebSearch::default();
     for (member, value) in members {
         match &**member {
             "type" | "name" => {}
             _ if matches!(value.get(), "null" | "false" | "[]") => {}
+            "user_location" => search.user_location = Some(typed(&format!("{path}.user_location"), value)?),
             bound @ ("allowed_domains" | "blocked_domains") => {
                 let message = format!("`{bound}` cannot be expressed for this model.");
                 return Err(Error::refusing(message, format!("{path}.{bound}")));
@@ -77,7 +79,7 @@ fn read_search<'a>(members: &[(Str<'a>, &'a RawValue)], path: &str, request: &mu
             other => request.leave(format!("tools[].{other}")),
         }
     }
-    request.web_search = Some(WebSearch::default());
+    request.web_search = Some(search);
     Ok(())
 }
 

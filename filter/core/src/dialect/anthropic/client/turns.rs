@@ -11,7 +11,10 @@ use serde_json::value::RawValue;
 use super::super::wire::{self, WireBlock};
 use crate::{
     chat::{Message, Part, Request, Role, Source, Text, TextPart, ToolCall, ToolResult},
-    dialect::{call_id, field::typed},
+    dialect::{
+        call_id,
+        field::{note_spare, typed},
+    },
     error::Error,
     json::Str,
     map::NameMap,
@@ -62,6 +65,7 @@ impl<'a> Reading<'a, '_> {
         }
         let path = format!("messages[{place}]");
         let wire: Wire<'_> = typed(&path, raw)?;
+        note_spare(raw, &["role", "content"], "messages[]", self.request);
         let role = match &*wire.role {
             "user" => Role::User,
             "assistant" => Role::Assistant,
@@ -106,6 +110,9 @@ impl<'a> Reading<'a, '_> {
         let wrong = || Error::refusing(format!("`{path}` is not of the right type."), String::from(path));
         let kind = wire::kind(raw).map_err(|_| wrong())?;
         let block: WireBlock<'_> = typed(path, raw)?;
+        if !is_of_a_server(&kind) {
+            note_spare(raw, KNOWN, "messages[].content[]", self.request);
+        }
         let missing =
             |member: &str| Error::refusing(format!("`{path}.{member}` is missing."), format!("{path}.{member}"));
         let cache = block.cache_control.filter(|cache| cache.get() != "null");
@@ -160,13 +167,18 @@ impl<'a> Reading<'a, '_> {
         Ok(())
     }
 
+    /// Nobody else tells from where in what it was given its words are.
+    fn note_citing(&mut self, block: &WireBlock<'a>) {
+        if block.citations.is_some_and(|citations| citations.get().contains("true")) {
+            self.request.leave("messages[].content[].citations");
+        }
+    }
+
     /// A PDF, or text, which is told as such.
     fn document(&mut self, block: &WireBlock<'a>, path: &str, turn: &mut Turn<'a>) -> Result<(), Error> {
         let missing = || Error::refusing(format!("`{path}.source` is missing."), format!("{path}.source"));
         let wire: WireSource<'_> = typed(&format!("{path}.source"), block.source.ok_or_else(missing)?)?;
-        if block.citations.is_some_and(|citations| citations.get().contains("true")) {
-            self.request.leave("messages[].content[].citations");
-        }
+        self.note_citing(block);
         let cache = block.cache_control.filter(|cache| cache.get() != "null");
         let name = said(block.title);
         match &*wire.kind {
@@ -191,6 +203,7 @@ impl<'a> Reading<'a, '_> {
     }
 
     fn search_result(&mut self, block: &WireBlock<'a>, path: &str, turn: &mut Turn<'a>) -> Result<(), Error> {
+        self.note_citing(block);
         turn.said.extend(said(block.title).into_iter().chain(said(block.source)).map(text));
         turn.cache = turn.cache.or(block.cache_control);
         match block.content {
@@ -199,6 +212,27 @@ impl<'a> Reading<'a, '_> {
         }
     }
 }
+
+/// The members of a block that are read. Who has called a tool is told by what else stands there.
+const KNOWN: &[&str] = &[
+    "type",
+    "text",
+    "citations",
+    "cache_control",
+    "source",
+    "title",
+    "context",
+    "content",
+    "thinking",
+    "signature",
+    "data",
+    "id",
+    "name",
+    "input",
+    "caller",
+    "tool_use_id",
+    "is_error",
+];
 
 #[derive(Deserialize)]
 struct WireSource<'a> {

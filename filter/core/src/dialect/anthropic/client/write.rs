@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::super::block::{Block, Cited};
 use crate::{
-    chat::{Choice, Fault, Finish, Input, Part, Reason, Response, Source, ToolCall},
+    chat::{Choice, Fault, Finish, Input, Part, Reason, Response, ToolCall},
     dialect::{Identity, call_id},
     usage::Usage,
 };
@@ -119,7 +119,7 @@ fn blocks<'a>(choice: &'a Choice<'a>, answer: &str) -> Vec<Block<'a>> {
                 Block::Text { text: Cow::Borrowed(&part.text), citations, cache_control: None }
             }
             Part::Refusal(text) => plain(Cow::Borrowed(text)),
-            Part::Image { source, .. } => plain(Cow::Owned(image(source))),
+            Part::Image { source, .. } => plain(Cow::Owned(source.markdown())),
             Part::Thinking { text, signature } => thought(text, signature.as_deref().unwrap_or_default()),
             Part::RedactedThinking(data) => Block::RedactedThinking { data },
             Part::ToolCall(call) => {
@@ -151,14 +151,6 @@ pub(super) fn hollow(id: String, name: &str) -> Block<'_> {
 pub(super) fn call_id(call: &ToolCall<'_>, answer: &str, number: u32) -> String {
     let id = if call.id.is_empty() { call_id::unnamed(answer, 0, number) } else { String::from(&*call.id) };
     call_id::join(&id, call.signature.as_deref()).into_owned()
-}
-
-/// A picture: an answer of this API has no place for one, but clients show text as Markdown.
-pub(super) fn image(source: &Source<'_>) -> String {
-    match source {
-        Source::Url(url) | Source::File(url) => format!("![]({url})"),
-        Source::Data { media_type, base64 } => format!("![](data:{media_type};base64,{base64})"),
-    }
 }
 
 #[derive(Serialize)]

@@ -151,11 +151,6 @@ fn fields_are_mapped_or_listed() {
                 "user_location": {"type": "approximate", "city": "Bern"}}]}),
             vec!["web_search_options.search_context_size"],
         ),
-        (
-            json!({"web_search_options": {"user_location": {"type": "exact"}}}),
-            json!({"max_tokens": 4096, "tools": [{"type": "web_search_20250305", "name": "web_search"}]}),
-            vec!["web_search_options.user_location"],
-        ),
     ] {
         let (body, mut dropped) = asked(OLD, &members);
         assert_eq!(body, expected, "{members}");
