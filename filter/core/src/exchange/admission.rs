@@ -4,6 +4,7 @@ use alloc::{format, rc::Rc, string::String};
 
 use super::{
     brought::{Brought, bring},
+    keeper::keeper,
     listing::{Listing, live_metrics, models, ready},
 };
 use crate::{
@@ -95,6 +96,13 @@ pub(super) fn admit(
     let call = match route {
         Route::Direct(name, rest) => {
             gateway.provider(name).map(|provider| direct::Call::of(provider, method, rest, &stripped))
+        }
+        // Who may not ask at all is told that first, and who asks in a wrong way, too.
+        Route::Api(way, endpoint @ Endpoint::Kept) if caller.is_ok() && endpoint.methods().contains(&method) => {
+            match keeper(gateway, caller.as_ref().ok(), way, path) {
+                Ok((provider, rest)) => Some(direct::Call::of(&provider, method, rest, &stripped)),
+                Err(error) => return Err(error.reply(route.shape(path))),
+            }
         }
         Route::Health | Route::Ready | Route::Models(..) | Route::Api(..) | Route::Unknown => None,
     };

@@ -133,3 +133,43 @@ fn errors_are_of_openai_s_shape() {
     let error = json_of(&answer.body)["error"].clone();
     assert_eq!((&error["code"], &error["param"]), (&json!("context_length_exceeded"), &json!("input")));
 }
+
+#[test]
+fn an_answer_that_is_kept_is_asked_of_the_only_one_who_keeps_any() {
+    let gateway = gateway(
+        r#"{"providers":{
+            "o":{"kind":"openai","credential":{"env":"O"}},
+            "q":{"kind":"openai","base_url":"https://api.groq.com/openai/v1","credential":{"env":"Q"}},
+            "a":{"kind":"anthropic","credential":{"env":"A"}}}}"#,
+    );
+    let request = |method: &str, path: &str, gateway: &Rc<Gateway>| {
+        let mut head = post(path, &[]);
+        head.iter_mut().filter(|(name, _)| name == ":method").for_each(|(_, value)| *value = method.into());
+        ask(gateway, head, &[])
+    };
+    for (method, asked, sent) in [
+        ("GET", "/v1/responses/resp_1?include[]=x", "/v1/responses/resp_1?include[]=x"),
+        ("GET", "/responses/resp_1/input_items", "/v1/responses/resp_1/input_items"),
+        ("DELETE", "/ai/v1/responses/resp_1/", "/v1/responses/resp_1"),
+        ("POST", "/v1/responses/resp_1/cancel", "/v1/responses/resp_1/cancel"),
+    ] {
+        let forwarded = request(method, asked, &gateway).sent();
+        assert_eq!(path(&forwarded), sent, "{method} {asked}");
+        assert_eq!(forwarded.plan.first().unwrap().provider.name, "o");
+    }
+    let reply = request("GET", "/v1/responses/resp_1", &all()).sent();
+    assert_eq!(path(&reply), "/v1/responses/resp_1");
+    for (providers, message) in [
+        (r#""a":{"kind":"anthropic","credential":{"env":"A"}}"#, "keeps answers"),
+        (
+            r#""o":{"kind":"openai","credential":{"env":"O"}},"p":{"kind":"openai","base_url":"http://127.0.0.1:1/v1"}"#,
+            "own path",
+        ),
+    ] {
+        let gateway = crate::stage::gateway(&format!(r#"{{"providers":{{{providers}}}}}"#));
+        let reply = request("GET", "/v1/responses/resp_1", &gateway).refused();
+        let error = json_of(&reply.body)["error"].clone();
+        assert_eq!((reply.status, &error["code"]), (404, &json!("not_found")));
+        assert!(error["message"].as_str().unwrap().contains(message), "{error}");
+    }
+}
