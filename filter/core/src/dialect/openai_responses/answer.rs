@@ -6,12 +6,12 @@
 
 use alloc::{format, string::String, vec::Vec};
 use core::mem;
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{
     carried::Carried,
     input::custom_input,
+    object::Object,
     wire::{Event, WireAnnotation, WireItem, WirePart},
 };
 use crate::{
@@ -20,7 +20,6 @@ use crate::{
         call_id,
         openai_chat::{WireLogprob, token_logprobs},
     },
-    json::{self, Str},
     map::NameSet,
     sse::{Elements, write_event},
 };
@@ -450,13 +449,6 @@ fn of_part(kind: &'static str, (index, content): (usize, usize)) -> Event<'stati
 }
 
 fn annotation(citation: &Citation<'_>, end: u64) -> WireAnnotation {
-    #[derive(Deserialize)]
-    struct Wire<'a> {
-        #[serde(default)]
-        document_index: u64,
-        #[serde(borrow, default)]
-        document_title: Option<Str<'a>>,
-    }
     let own = |text: &Text<'_>| String::from(&**text);
     match citation {
         Citation::Url { url, title, span } => {
@@ -465,9 +457,9 @@ fn annotation(citation: &Citation<'_>, end: u64) -> WireAnnotation {
             WireAnnotation::UrlCitation { start_index, end_index, url: own(url), title }
         }
         Citation::Document(raw) => {
-            let wire: Option<Wire<'_>> = json::read(raw.get()).ok();
-            let (number, title) = wire.map_or((0, None), |wire| (wire.document_index, wire.document_title));
-            let filename = title.as_ref().map(|title| own(&title.0)).unwrap_or_default();
+            let place = Object::of(raw.get());
+            let number = place.find::<u64>("document_index").unwrap_or_default();
+            let filename = own(&place.text("document_title"));
             WireAnnotation::FileCitation { index: end, file_id: format!("document_{number}"), filename }
         }
     }
@@ -475,24 +467,12 @@ fn annotation(citation: &Citation<'_>, end: u64) -> WireAnnotation {
 
 /// The names of the tools of a request whose arguments are one text.
 fn custom_tools(echo: &str) -> NameSet<'static> {
-    #[derive(Deserialize)]
-    struct Wire<'a> {
-        #[serde(borrow, default)]
-        tools: Vec<&'a RawValue>,
-    }
-    #[derive(Deserialize)]
-    struct Tool<'a> {
-        #[serde(borrow, rename = "type")]
-        kind: Str<'a>,
-        #[serde(borrow)]
-        name: Str<'a>,
-    }
     if !echo.contains("\"custom\"") {
         return NameSet::default();
     }
-    let tools = json::read::<Wire<'_>>(echo).map(|wire| wire.tools).unwrap_or_default();
-    let tools = tools.into_iter().filter_map(|tool| json::read::<Tool<'_>>(tool.get()).ok());
-    tools.filter(|tool| &*tool.kind == "custom").map(|tool| String::from(&*tool.name)).collect()
+    let tools = Object::of(echo).find::<Vec<&RawValue>>("tools").unwrap_or_default();
+    let tools = tools.into_iter().map(|tool| Object::of(tool.get()));
+    tools.filter(|tool| tool.text("type") == "custom").map(|tool| String::from(&*tool.text("name"))).collect()
 }
 
 /// Log probabilities, as this API writes them.

@@ -5,18 +5,18 @@
 //! tool did at the client's is its only history, and what stands at the provider is nowhere else: those are refused.
 
 use alloc::{borrow::Cow, format, string::String, vec, vec::Vec};
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{
     carried::Carried,
+    object::Object,
     tools::{self, INPUT},
 };
 use crate::{
     chat::{Message, Part, Request, Role, Source, Text, TextPart, ToolCall, ToolResult},
     dialect::{call_id, field::typed, openai_chat::source},
     error::Error,
-    json::{self, Str},
+    json::Str,
     map::NameMap,
 };
 
@@ -63,68 +63,6 @@ pub(super) fn read<'a>(raw: &'a RawValue, request: &mut Request<'a>) -> Result<(
     Ok(())
 }
 
-#[derive(Deserialize)]
-struct WireItem<'a> {
-    #[serde(borrow, rename = "type", default)]
-    kind: Option<Str<'a>>,
-    #[serde(borrow, default)]
-    role: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    content: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    id: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    call_id: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    name: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    arguments: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    input: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    output: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    summary: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    encrypted_content: Option<Str<'a>>,
-    #[serde(borrow, default)]
-    tools: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    result: Option<&'a RawValue>,
-}
-
-#[derive(Deserialize)]
-struct WirePart<'a> {
-    #[serde(borrow, rename = "type")]
-    kind: Str<'a>,
-    #[serde(borrow, default)]
-    text: Option<Str<'a>>,
-    #[serde(borrow, default)]
-    refusal: Option<Str<'a>>,
-    #[serde(borrow, default)]
-    image_url: Option<Str<'a>>,
-    #[serde(borrow, default)]
-    detail: Option<Str<'a>>,
-    #[serde(borrow, default)]
-    file_data: Option<Str<'a>>,
-    #[serde(borrow, default)]
-    file_url: Option<Str<'a>>,
-    #[serde(borrow, default)]
-    file_id: Option<Str<'a>>,
-    #[serde(borrow, default)]
-    filename: Option<Str<'a>>,
-    #[serde(borrow, default)]
-    input_audio: Option<WireAudio<'a>>,
-}
-
-#[derive(Deserialize)]
-struct WireAudio<'a> {
-    #[serde(borrow)]
-    data: Str<'a>,
-    #[serde(borrow)]
-    format: Str<'a>,
-}
-
 struct Reading<'a, 'r> {
     /// By the call's id, the name of the tool that was called last under it.
     called: NameMap<'a, Text<'a>>,
@@ -135,16 +73,12 @@ struct Reading<'a, 'r> {
 
 impl<'a> Reading<'a, '_> {
     fn item(&mut self, raw: &'a RawValue, place: usize, path: &str) -> Result<(), Error> {
-        let wire: WireItem<'_> = typed(path, raw)?;
-        let text_of = |member: &str, raw: Option<&'a RawValue>| {
-            let at = format!("{path}.{member}");
-            let raw = raw.ok_or_else(|| Error::refusing(format!("`{at}` is missing."), at.clone()))?;
-            typed::<Str<'_>>(&at, raw).map(|text| text.0)
-        };
-        match wire.kind.as_deref() {
-            None if wire.role.is_none() && wire.id.is_some() => return Err(kept(path)),
+        let item = Object::read(path, raw)?;
+        let text_of = |member: &str| item.must_say(path, member);
+        match item.said(path, "type")?.as_deref() {
+            None if item.get("role").is_none() && item.get("id").is_some() => return Err(kept(path)),
             None | Some("message") => {
-                let role = match &*text_of("role", wire.role)? {
+                let role = match &*text_of("role")? {
                     "user" => Role::User,
                     "assistant" => Role::Assistant,
                     "system" => Role::System,
@@ -155,7 +89,7 @@ impl<'a> Reading<'a, '_> {
                         return Err(Error::refusing(message, format!("{path}.role")));
                     }
                 };
-                let parts = content(wire.content, &format!("{path}.content"))?;
+                let parts = content(item.get("content"), &format!("{path}.content"))?;
                 if role == Role::Assistant {
                     for part in parts {
                         self.say(part, place);
@@ -164,36 +98,36 @@ impl<'a> Reading<'a, '_> {
                     self.push(role, parts, place);
                 }
             }
-            Some("reasoning") => self.thought(wire, place, path)?,
+            Some("reasoning") => self.thought(&item, place, path)?,
             Some(kind @ ("function_call" | "custom_tool_call")) => {
-                let (id, signature) = call_id::split(text_of("call_id", wire.call_id)?);
-                let name = text_of("name", wire.name)?;
+                let (id, signature) = call_id::split(text_of("call_id")?);
+                let name = text_of("name")?;
                 let arguments = if kind == "function_call" {
-                    text_of("arguments", wire.arguments)?
+                    text_of("arguments")?
                 } else {
                     // A string can always be written.
-                    let input = serde_json::to_string(&text_of(INPUT, wire.input)?).unwrap_or_default();
+                    let input = serde_json::to_string(&text_of(INPUT)?).unwrap_or_default();
                     Cow::Owned(format!("{{\"{INPUT}\":{input}}}"))
                 };
                 self.called.insert(id.clone(), name.clone());
                 self.say(Part::ToolCall(ToolCall { id, name, arguments, signature }), place);
             }
             Some("function_call_output" | "custom_tool_call_output") => {
-                let id = call_id::split(text_of("call_id", wire.call_id)?).0;
-                let parts = content(wire.output, &format!("{path}.output"))?;
+                let id = call_id::split(text_of("call_id")?).0;
+                let parts = content(item.get("output"), &format!("{path}.output"))?;
                 let name = self.called.get(&id).cloned();
                 let result = ToolResult { id, name, parts, is_error: false, cache: None };
                 self.push(Role::Tool, vec![Part::ToolResult(result)], place);
             }
             Some("image_generation_call") => {
-                if let Some(raw) = wire.result.filter(|result| result.get() != "null") {
+                if let Some(raw) = item.get("result") {
                     let at = format!("{path}.result");
                     let source = source(typed::<Str<'_>>(&at, raw)?.0, "image/png", &at)?;
                     self.say(Part::Image { source, detail: None, cache: None }, place);
                 }
             }
             Some("additional_tools") => {
-                if let Some(tools) = wire.tools {
+                if let Some(tools) = item.get("tools") {
                     tools::read(tools, &format!("{path}.tools"), self.request)?;
                 }
             }
@@ -222,12 +156,12 @@ impl<'a> Reading<'a, '_> {
         }
     }
 
-    fn thought(&mut self, wire: WireItem<'a>, place: usize, path: &str) -> Result<(), Error> {
-        let mut text = pieces(wire.summary, &format!("{path}.summary"))?;
+    fn thought(&mut self, item: &Object<'a>, place: usize, path: &str) -> Result<(), Error> {
+        let mut text = pieces(item.get("summary"), &format!("{path}.summary"))?;
         if text.is_empty() {
-            text = pieces(wire.content, &format!("{path}.content"))?;
+            text = pieces(item.get("content"), &format!("{path}.content"))?;
         }
-        let encrypted = wire.encrypted_content.filter(|encrypted| !encrypted.is_empty()).map(|encrypted| encrypted.0);
+        let encrypted = item.said(path, "encrypted_content")?.filter(|encrypted| !encrypted.is_empty());
         let carried = match encrypted {
             None => Carried::Nothing,
             Some(encrypted) => Carried::read(encrypted).unwrap_or_else(|| {
@@ -260,14 +194,9 @@ fn kept(path: &str) -> Error {
 
 /// The texts of a list, as one.
 fn pieces<'a>(raw: Option<&'a RawValue>, path: &str) -> Result<Text<'a>, Error> {
-    #[derive(Deserialize)]
-    struct Wire<'a> {
-        #[serde(borrow, default)]
-        text: Option<Str<'a>>,
-    }
-    let Some(raw) = raw.filter(|raw| raw.get() != "null") else { return Ok(Text::default()) };
-    let wires: Vec<Wire<'_>> = typed(path, raw)?;
-    let mut texts = wires.into_iter().filter_map(|wire| wire.text).map(|text| text.0);
+    let Some(raw) = raw else { return Ok(Text::default()) };
+    let pieces: Vec<&RawValue> = typed(path, raw)?;
+    let mut texts = pieces.into_iter().map(|piece| Object::of(piece.get()).text("text"));
     let mut all = texts.next().unwrap_or_default();
     for next in texts {
         let all = all.to_mut();
@@ -293,34 +222,36 @@ fn content<'a>(raw: Option<&'a RawValue>, path: &str) -> Result<Vec<Part<'a>>, E
 }
 
 fn part<'a>(raw: &'a RawValue, path: &str) -> Result<Part<'a>, Error> {
-    let wire: WirePart<'_> = typed(path, raw)?;
+    let wire = Object::read(path, raw)?;
     let missing = |name: &str| Error::refusing(format!("`{path}.{name}` is missing."), format!("{path}.{name}"));
-    Ok(match &*wire.kind {
-        "input_text" | "output_text" | "text" => said(wire.text.ok_or_else(|| missing("text"))?.0),
-        "refusal" => Part::Refusal(wire.refusal.ok_or_else(|| missing("refusal"))?.0),
+    Ok(match &*wire.must_say(path, "type")? {
+        "input_text" | "output_text" | "text" => said(wire.must_say(path, "text")?),
+        "refusal" => Part::Refusal(wire.must_say(path, "refusal")?),
         "input_image" => {
-            let source = match (wire.image_url, wire.file_id) {
-                (Some(url), _) => source(url.0, "image/png", &format!("{path}.image_url"))?,
+            let source = match (wire.said(path, "image_url")?, wire.get("file_id")) {
+                (Some(url), _) => source(url, "image/png", &format!("{path}.image_url"))?,
                 (None, Some(_)) => {
                     let message = "A picture that is at OpenAI cannot be seen by this model.";
                     return Err(Error::refusing(message, format!("{path}.file_id")));
                 }
                 (None, None) => return Err(missing("image_url")),
             };
-            Part::Image { source, detail: wire.detail.map(|detail| detail.0), cache: None }
+            Part::Image { source, detail: wire.said(path, "detail")?, cache: None }
         }
         "input_file" => {
-            let source = match (wire.file_data, wire.file_url, wire.file_id) {
-                (Some(data), ..) => source(data.0, "application/pdf", &format!("{path}.file_data"))?,
-                (None, Some(url), _) => Source::Url(url.0),
-                (None, None, Some(id)) => Source::File(id.0),
+            let [data, url, id] = ["file_data", "file_url", "file_id"].map(|name| wire.said(path, name));
+            let source = match (data?, url?, id?) {
+                (Some(data), ..) => source(data, "application/pdf", &format!("{path}.file_data"))?,
+                (None, Some(url), _) => Source::Url(url),
+                (None, None, Some(id)) => Source::File(id),
                 (None, None, None) => return Err(missing("file_data")),
             };
-            Part::Document { source, name: wire.filename.map(|name| name.0), cache: None }
+            Part::Document { source, name: wire.said(path, "filename")?, cache: None }
         }
         "input_audio" => {
-            let audio = wire.input_audio.ok_or_else(|| missing("input_audio"))?;
-            Part::Audio { format: audio.format.0, data: audio.data.0 }
+            let path = format!("{path}.input_audio");
+            let audio = Object::read(&path, wire.get("input_audio").ok_or_else(|| missing("input_audio"))?)?;
+            Part::Audio { format: audio.must_say(&path, "format")?, data: audio.must_say(&path, "data")? }
         }
         other => {
             let message = format!("Content of type `{other}` cannot be translated for this model.");
@@ -332,10 +263,5 @@ fn part<'a>(raw: &'a RawValue, path: &str) -> Result<Part<'a>, Error> {
 /// What a custom tool gets, out of the arguments of the function that stands for it; the arguments as they are where they are something
 /// else.
 pub(super) fn custom_input(arguments: &str) -> Text<'_> {
-    #[derive(Deserialize)]
-    struct Wire<'a> {
-        #[serde(borrow)]
-        input: Str<'a>,
-    }
-    json::read::<Wire<'_>>(arguments).map_or(Cow::Borrowed(arguments), |wire| wire.input.0)
+    Object::of(arguments).find::<Str<'_>>(INPUT).map_or(Cow::Borrowed(arguments), |input| input.0)
 }

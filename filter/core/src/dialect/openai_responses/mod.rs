@@ -8,6 +8,7 @@ mod answer;
 mod carried;
 mod echo;
 mod input;
+mod object;
 mod prune;
 mod read;
 mod scheme;

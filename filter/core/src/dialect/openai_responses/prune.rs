@@ -4,13 +4,12 @@
 //! Only a request that may have any is looked at here (the scan of its head has noticed), so that this may read it as a whole.
 
 use alloc::vec::Vec;
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::carried::Carried;
+use super::{carried::Carried, object::Object};
 use crate::{
     dialect::{Dropped, call_id, cut},
-    json::{self, Edit, Str, members},
+    json::{self, Edit, Str},
 };
 
 /// How OpenAI's own proofs of a thought begin: <https://github.com/fernet/spec>.
@@ -19,8 +18,7 @@ const OF_OPENAI: &str = "gAAAA";
 /// The changes that take them out, and what they were. `of_openai` says that OpenAI's own proofs go, too.
 pub(super) fn prune(body: &str, of_openai: bool) -> (Vec<Edit>, Dropped) {
     let (mut edits, mut dropped) = (Vec::new(), Dropped::default());
-    let all = members(body.trim_ascii()).unwrap_or_default();
-    let Some((_, input)) = all.iter().find(|(name, _)| &**name == "input") else { return (edits, dropped) };
+    let Some(input) = Object::of(body.trim_ascii()).get("input") else { return (edits, dropped) };
     let items: Vec<&RawValue> = json::read(input.get()).unwrap_or_default();
     let mut places = Vec::with_capacity(items.len());
     let mut inner = Vec::new();
@@ -41,19 +39,13 @@ pub(super) fn prune(body: &str, of_openai: bool) -> (Vec<Edit>, Dropped) {
 }
 
 fn is_foreign(item: &RawValue, of_openai: bool) -> bool {
-    #[derive(Deserialize)]
-    struct Wire<'a> {
-        #[serde(borrow, default)]
-        encrypted_content: Option<Str<'a>>,
-    }
-    let encrypted = json::read::<Wire<'_>>(item.get()).ok().and_then(|wire| wire.encrypted_content);
+    let encrypted = Object::of(item.get()).find::<Str<'_>>("encrypted_content");
     encrypted.is_some_and(|encrypted| Carried::is_marked(&encrypted) || of_openai && encrypted.starts_with(OF_OPENAI))
 }
 
 /// Takes the signature out of an item's id of a call.
 fn trim_id(body: &str, item: &RawValue) -> Option<Edit> {
-    let members = members(item.get())?;
-    let (_, value) = members.iter().find(|(name, _)| &**name == "call_id")?;
+    let value = Object::of(item.get()).get("call_id")?;
     let Str(id) = json::read::<Str<'_>>(value.get()).ok()?;
     let (id, Some(_)) = call_id::split(id) else { return None };
     // A string can always be written.

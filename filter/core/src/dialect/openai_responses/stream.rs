@@ -5,12 +5,12 @@
 
 use alloc::{string::String, vec::Vec};
 use core::mem;
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{
     answer::{Items, logprobs, of},
     carried::Carried,
+    object::Object,
     wire::{Body, Echo, Event, WireReason, WireUsage},
 };
 use crate::{
@@ -205,24 +205,10 @@ impl Writer for StreamWriter {
 
 /// The event that says what an error's body does: as it is documented, and as it is sent.
 pub(super) fn error_event(body: &[u8], tell: impl FnOnce(Event<'_>)) {
-    #[derive(Deserialize)]
-    struct Wire<'a> {
-        #[serde(borrow)]
-        error: &'a RawValue,
-    }
-    #[derive(Deserialize, Default)]
-    struct Inner<'a> {
-        #[serde(borrow, default)]
-        code: Option<&'a RawValue>,
-        #[serde(borrow, default)]
-        message: Option<&'a RawValue>,
-        #[serde(borrow, default)]
-        param: Option<&'a RawValue>,
-    }
     let text = json::text(body);
-    let error = json::read::<Wire<'_>>(&text).map(|wire| wire.error).ok();
-    let inner: Inner<'_> = error.and_then(|error| json::read(error.get()).ok()).unwrap_or_default();
-    let null = Some(RawValue::NULL);
-    let Inner { code, message, param } = inner;
-    tell(Event { code: code.or(null), message: message.or(null), param: param.or(null), error, ..of("error") });
+    let error = Object::of(&text).get("error");
+    let inner = Object::of(error.map_or("", RawValue::get));
+    let member = |name| inner.get(name).or(Some(RawValue::NULL));
+    let (code, message, param) = (member("code"), member("message"), member("param"));
+    tell(Event { code, message, param, error, ..of("error") });
 }

@@ -2,13 +2,13 @@
 //! that it may lack could be made up here.
 
 use alloc::vec::Vec;
-use serde::Deserialize;
+use serde_json::value::RawValue;
 
-use super::stream::error_event;
+use super::{object::Object, stream::error_event};
 use crate::{
     dialect::{Broken, Event, Tap},
     direct::{SoFar, Typed, Witness},
-    json::{self, Str},
+    json,
     sse::{Frame, write_event},
     usage::Usage,
 };
@@ -61,24 +61,12 @@ impl Tap for StreamTap {
 
 /// Whether something of an answer stands in an event: a message or a thought that begins is hollow, and so are their parts.
 fn is_content(frame: Frame<'_>) -> bool {
-    #[derive(Deserialize)]
-    struct Wire<'a> {
-        #[serde(borrow, rename = "type")]
-        kind: Str<'a>,
-        #[serde(borrow, default)]
-        item: Option<Item<'a>>,
-    }
-    #[derive(Deserialize)]
-    struct Item<'a> {
-        #[serde(borrow, rename = "type")]
-        kind: Str<'a>,
-    }
     let data = frame.data().unwrap_or_default();
     let text = json::text(&data);
-    let Ok(Wire { kind, item }) = json::read::<Wire<'_>>(&text) else { return true };
-    let is_hollow = |item: Item<'_>| matches!(&*item.kind, "message" | "reasoning");
-    match &*kind {
-        "response.output_item.added" => !item.is_some_and(is_hollow),
+    let event = Object::of(&text);
+    let is_hollow = |item: &RawValue| matches!(&*Object::of(item.get()).text("type"), "message" | "reasoning");
+    match &*event.text("type") {
+        "response.output_item.added" => !event.get("item").is_some_and(is_hollow),
         "response.content_part.added" | "response.reasoning_summary_part.added" => false,
         _ => true,
     }
@@ -86,21 +74,10 @@ fn is_content(frame: Frame<'_>) -> bool {
 
 /// What an event that tells an error says, as a body: `error` has it flat or in a member, `response.failed` in the answer.
 fn error_body(frame: Frame<'_>) -> Option<Vec<u8>> {
-    #[derive(Deserialize)]
-    struct Wire<'a> {
-        #[serde(borrow, default)]
-        error: Option<&'a serde_json::value::RawValue>,
-        #[serde(borrow, default)]
-        response: Option<Answer<'a>>,
-    }
-    #[derive(Deserialize)]
-    struct Answer<'a> {
-        #[serde(borrow, default)]
-        error: Option<&'a serde_json::value::RawValue>,
-    }
     let data = frame.data()?;
     let text = json::text(&data);
-    let wire: Wire<'_> = json::read(&text).ok()?;
-    let error = wire.error.or_else(|| wire.response?.error).map_or(&*text, |error| error.get());
+    let event = Object::of(&text);
+    let of_answer = || Object::of(event.get("response")?.get()).get("error");
+    let error = event.get("error").or_else(of_answer).map_or(&*text, RawValue::get);
     Some([br#"{"error":"#, error.as_bytes(), b"}"].concat())
 }

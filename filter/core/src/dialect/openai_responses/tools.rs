@@ -4,10 +4,9 @@
 //! its models know it by heart, and no other model has either: but for the search in the web, which others have, too.
 
 use alloc::{borrow::Cow, format, string::String, vec::Vec};
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::read::members_of;
+use super::{object::Object, read::members_of};
 use crate::{
     chat::{Request, Text, Tool, ToolChoice, WebSearch},
     dialect::field::typed,
@@ -86,16 +85,10 @@ fn read_own<'a>(
 
 /// A grammar in words: nobody else is held to it.
 fn grammar(raw: &RawValue, path: &str) -> Result<Option<String>, Error> {
-    #[derive(Deserialize)]
-    struct Wire<'a> {
-        #[serde(borrow, default)]
-        syntax: Option<Str<'a>>,
-        #[serde(borrow, default)]
-        definition: Option<Str<'a>>,
-    }
-    let Wire { syntax, definition } = typed(path, raw)?;
-    let syntax = syntax.unwrap_or_default();
-    Ok(definition.map(|definition| format!("The input must follow this {} grammar:\n{}", &*syntax, &*definition)))
+    let format = Object::read(path, raw)?;
+    let syntax = format.said(path, "syntax")?.unwrap_or_default();
+    let definition = format.said(path, "definition")?;
+    Ok(definition.map(|definition| format!("The input must follow this {syntax} grammar:\n{definition}")))
 }
 
 /// A search that is bound to some places would be another one without that.
@@ -117,18 +110,6 @@ fn read_search<'a>(members: &[(Str<'a>, &'a RawValue)], path: &str, request: &mu
     Ok(())
 }
 
-#[derive(Deserialize)]
-struct WireChoice<'a> {
-    #[serde(borrow, rename = "type")]
-    kind: Str<'a>,
-    #[serde(borrow, default)]
-    name: Option<Str<'a>>,
-    #[serde(borrow, default)]
-    mode: Option<Str<'a>>,
-    #[serde(borrow, default)]
-    tools: Option<Vec<WireChoice<'a>>>,
-}
-
 /// Reads `tool_choice`.
 pub(super) fn read_choice<'a>(raw: &'a RawValue, request: &mut Request<'a>) -> Result<(), Error> {
     let wrong = || {
@@ -140,12 +121,13 @@ pub(super) fn read_choice<'a>(raw: &'a RawValue, request: &mut Request<'a>) -> R
         r#""none""# => ToolChoice::None,
         r#""required""# => ToolChoice::Required,
         other => {
-            let wire: WireChoice<'_> = json::read(other).map_err(|_| wrong())?;
-            match (&*wire.kind, wire.name, wire.tools) {
-                ("function" | "custom", Some(name), _) => ToolChoice::Named(name.0),
+            let choice = Object::of(other);
+            let name_of = |choice: &Object<'a>| choice.find::<Str<'_>>("name").map(|name| name.0);
+            match (&*choice.text("type"), name_of(&choice), choice.find::<Vec<&RawValue>>("tools")) {
+                ("function" | "custom", Some(name), _) => ToolChoice::Named(name),
                 ("allowed_tools", _, Some(tools)) => {
-                    let required = wire.mode.as_deref() == Some("required");
-                    let names = tools.into_iter().map(|tool| tool.name.map(|name| name.0));
+                    let required = choice.text("mode") == "required";
+                    let names = tools.into_iter().map(|tool| name_of(&Object::of(tool.get())));
                     ToolChoice::Allowed { names: names.collect::<Option<_>>().ok_or_else(wrong)?, required }
                 }
                 _ => return Err(wrong()),
