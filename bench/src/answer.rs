@@ -4,7 +4,7 @@
 //! slowest part of the run. Whatever an answer says, its last word is [`LAST_WORD`], by which a check knows that it arrived.
 
 use serde_json::{Value, json};
-use std::{slice, time::Duration};
+use std::{iter, slice, time::Duration};
 
 /// Words of an answer, and pieces of a streamed one, but for what its format adds at the end.
 pub(crate) const WORDS: usize = 50;
@@ -76,6 +76,24 @@ impl Answer {
         }
         let pause = matches!(self.form, Form::Paced).then_some(PACE);
         (pieces.into_iter().map(String::into_bytes).collect(), pause)
+    }
+
+    /// Into how many pieces it is written, where it is a stream.
+    pub(crate) fn chunks(&self) -> Option<usize> {
+        self.is_stream().then(|| self.pieces().0.len())
+    }
+
+    /// A stream with this many times the pieces in its middle, and how many there are more of them then.
+    pub(crate) fn lengthened(&self, times: usize) -> (&'static str, Vec<String>, usize) {
+        let (media_type, events) = self.events();
+        let place = |word: &str| events.iter().position(|event| event.contains(word)).unwrap_or_default();
+        let (opening, rest) = events.split_at_checked(place(FIRST_WORD).saturating_add(1)).unwrap_or((&events, &[]));
+        let middle = place(LAST_WORD).saturating_sub(opening.len());
+        let (middle, end) = rest.split_at_checked(middle).unwrap_or((rest, &[]));
+        let middle: Vec<String> = iter::repeat_n(middle, times).flatten().cloned().collect();
+        let all = [opening, &middle, end].concat();
+        let more = all.len().saturating_sub(events.len());
+        (media_type, all, more)
     }
 
     pub(crate) fn is_stream(&self) -> bool {

@@ -11,6 +11,7 @@
 mod answer;
 mod envoy;
 mod load;
+mod native;
 mod report;
 mod subject;
 mod upstream;
@@ -72,9 +73,11 @@ fn main() -> anyhow::Result<()> {
     // The scripted provider and the load are one thread, see `upstream`.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let rows = runtime.block_on(measure(&options, processors))?;
-    let (run, table) = (about(&options), report::table(&rows));
+    let chunks = native::measure(options.rounds)?;
+    let table = [report::table(&rows), native::table(&chunks)].join("\n");
+    let run = about(&options);
     write!(io::stdout().lock(), "{table}\n{run}\n")?;
-    let figures = report::document(&rows, &run);
+    let figures = report::document(&rows, &chunks, &run);
     if let Some(document) = &options.document {
         report::write_between_marks(document, &[table, format!("\n{run}\n")].concat())?;
         fs::write("bench/figures.json", &figures)?;
@@ -98,7 +101,8 @@ async fn measure(options: &Options, processors: Processors) -> anyhow::Result<Ve
     for workload in WORKLOADS.iter().filter(|workload| workload.name.contains(&options.workload)) {
         for running in subjects.iter().filter(|running| running.subject.takes(workload)) {
             let way = running.check(workload).await?;
-            rows.push((Row { workload, subject: running.name(), way, samples: Vec::new() }, running));
+            let chunks = subject::answer(workload)?.chunks();
+            rows.push((Row { workload, subject: running.name(), way, chunks, samples: Vec::new() }, running));
         }
     }
     // The first round is there for the optimiser of Envoy's VM, which does its work while code is being used.

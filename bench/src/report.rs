@@ -1,6 +1,6 @@
 //! From the rounds to a table: medians with their spread, and the ratios of each round's own floor.
 
-use crate::{load::Catch, subject::Way, workload::Workload};
+use crate::{load::Catch, native::Chunk, subject::Way, workload::Workload};
 use anyhow::Context as _;
 use serde_json::{Value, json};
 use std::{fmt, fs, path::Path, time::Duration};
@@ -13,6 +13,7 @@ const MS: usize = 3;
 const RATIO: usize = 2;
 const WAIT: usize = 2;
 const RATE: usize = 0;
+const CHUNK: usize = 1;
 
 /// What the figures are of.
 pub(crate) struct Run {
@@ -42,12 +43,14 @@ pub(crate) struct Row {
     pub(crate) subject: (String, String),
     /// Of a gateway.
     pub(crate) way: Option<Way>,
+    /// Of a stream.
+    pub(crate) chunks: Option<usize>,
     /// One a round.
     pub(crate) samples: Vec<Sample>,
 }
 
 /// Median, least and most.
-struct Spread([f64; 3]);
+pub(crate) struct Spread([f64; 3]);
 
 impl Sample {
     #[expect(clippy::cast_precision_loss, reason = "a second has far fewer requests than 2^53")]
@@ -64,19 +67,19 @@ impl Sample {
 }
 
 impl Spread {
-    fn of(values: impl Iterator<Item = f64>) -> Self {
+    pub(crate) fn of(values: impl Iterator<Item = f64>) -> Self {
         let mut values: Vec<_> = values.collect();
         values.sort_by(f64::total_cmp);
         let at = |index: usize| values.get(index).copied().unwrap_or(f64::NAN);
         Self([at(values.len() / 2), at(0), at(values.len().saturating_sub(1))])
     }
 
-    fn cell(&self, decimals: usize) -> String {
+    pub(crate) fn cell(&self, decimals: usize) -> String {
         let Self([middle, least, most]) = self;
         format!("{middle:.decimals$} ({least:.decimals$}–{most:.decimals$})")
     }
 
-    fn json(&self, decimals: usize) -> Value {
+    pub(crate) fn json(&self, decimals: usize) -> Value {
         let unit = 10_f64.powi(i32::try_from(decimals).unwrap_or_default());
         let [median, min, max] = self.0.map(|figure| (figure * unit).round() / unit);
         json!({"median": median, "min": min, "max": max})
@@ -106,6 +109,14 @@ impl Row {
         Spread::of(self.samples.iter().map(figure))
     }
 
+    /// What a chunk costs more than in the row that this one is compared with, in microseconds of the processor.
+    fn chunk_us(&self, rows: &[Self]) -> Option<Spread> {
+        let chunks = f64::from(u32::try_from(self.chunks?).ok()?);
+        let floor = self.floor(rows)?;
+        let more = |(own, floor): (&Sample, &Sample)| (own.processor_ms - floor.processor_ms) * 1e3 / chunks;
+        Some(Spread::of(self.samples.iter().zip(&floor.samples).map(more)))
+    }
+
     fn ratio(&self, rows: &[Self], figure: impl Fn(&Sample) -> f64) -> Spread {
         let floor = self.floor(rows).map(|floor| floor.samples.as_slice()).unwrap_or_default();
         Spread::of(self.samples.iter().zip(floor).map(|(own, floor)| figure(own) / figure(floor)))
@@ -115,7 +126,8 @@ impl Row {
 /// The table in Markdown.
 pub(crate) fn table(rows: &[Row]) -> String {
     let mut table = String::from(
-        "| workload | | Envoy CPU, ms a request | × bare | req/s × bare | first byte p50, ms |\n|---|---|---|---|---|---|\n",
+        "| workload | | Envoy CPU, ms a request | × bare | µs a chunk more | req/s × bare | first byte p50, ms |\n\
+         |---|---|---|---|---|---|---|\n",
     );
     let mut last = "";
     for row in rows {
@@ -126,6 +138,7 @@ pub(crate) fn table(rows: &[Row]) -> String {
             row.way.map_or_else(|| row.subject.1.clone(), |way| format!("{} ({way})", row.subject.1)),
             row.spread(|sample| sample.processor_ms).cell(MS),
             row.ratio(rows, |sample| sample.processor_ms).cell(RATIO),
+            row.chunk_us(rows).map_or_else(String::new, |spread| spread.cell(CHUNK)),
             row.ratio(rows, |sample| sample.requests_per_second).cell(RATIO),
             row.spread(|sample| sample.first_byte_ms).cell(WAIT),
         ];
@@ -135,7 +148,7 @@ pub(crate) fn table(rows: &[Row]) -> String {
 }
 
 /// The same and more for programs: JSON, with a line for each row.
-pub(crate) fn document(rows: &[Row], run: &Run) -> String {
+pub(crate) fn document(rows: &[Row], chunks: &[Chunk], run: &Run) -> String {
     let row = |row: &Row| {
         json!({
             "workload": row.workload.name,
@@ -143,6 +156,7 @@ pub(crate) fn document(rows: &[Row], run: &Run) -> String {
             "way": row.way.map(|way| way.to_string()),
             "processor_ms": row.spread(|sample| sample.processor_ms).json(MS),
             "processor_ratio": row.ratio(rows, |sample| sample.processor_ms).json(RATIO),
+            "chunk_us": row.chunk_us(rows).map(|spread| spread.json(CHUNK)),
             "requests_per_second": row.spread(|sample| sample.requests_per_second).json(RATE),
             "requests_ratio": row.ratio(rows, |sample| sample.requests_per_second).json(RATIO),
             "first_byte_ms": row.spread(|sample| sample.first_byte_ms).json(WAIT),
@@ -156,7 +170,12 @@ pub(crate) fn document(rows: &[Row], run: &Run) -> String {
         "span_ms": run.span.as_millis(),
     });
     let rows: Vec<_> = rows.iter().map(|line| row(line).to_string()).collect();
-    format!("{{\"about\": {about},\n\"rows\": [\n{}\n]}}\n", rows.join(",\n"))
+    let chunks: Vec<_> = chunks.iter().map(|chunk| chunk.json().to_string()).collect();
+    format!(
+        "{{\"about\": {about},\n\"rows\": [\n{}\n],\n\"native_chunks\": [\n{}\n]}}\n",
+        rows.join(",\n"),
+        chunks.join(",\n")
+    )
 }
 
 /// Puts the table between the marks of a document.
@@ -182,6 +201,7 @@ mod tests {
             workload: &WORKLOADS[0],
             subject: (subject.into(), subject.into()),
             way: (subject != "a").then_some(Way::TwoRoles),
+            chunks: Some(50),
             samples: figures.iter().map(sample).collect(),
         }
     }
@@ -195,7 +215,7 @@ mod tests {
         let line = table.lines().last().unwrap();
         assert_eq!(
             line,
-            "|  | b (two roles) | 3.000 (2.000–8.000) | 2.00 (2.00–3.00) | 0.50 (0.50–0.50) | 1.00 (1.00–1.00) |"
+            "|  | b (two roles) | 3.000 (2.000–8.000) | 2.00 (2.00–3.00) | 40.0 (20.0–80.0) | 0.50 (0.50–0.50) | 1.00 (1.00–1.00) |"
         );
     }
 
@@ -208,8 +228,8 @@ mod tests {
             rounds: 1,
             span: Duration::from_millis(350),
         };
-        let text = document(&[row("a", &[(100.0, 0.123_456)]), row("b", &[(49.6, 0.2)])], &run);
-        assert_eq!(text.lines().count(), 5);
+        let text = document(&[row("a", &[(100.0, 0.123_456)]), row("b", &[(49.6, 0.2)])], &[], &run);
+        assert_eq!(text.lines().count(), 8);
         let document: Value = serde_json::from_str(&text).unwrap();
         assert_eq!((&document["about"]["rounds"], &document["about"]["span_ms"]), (&json!(1), &json!(350)));
         assert_eq!(document["rows"][0]["processor_ms"]["median"], json!(0.123));

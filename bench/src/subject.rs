@@ -159,7 +159,7 @@ impl Running {
     pub(crate) fn request(&self, workload: &Workload) -> anyhow::Result<Vec<u8>> {
         let answer = answer(workload)?;
         let path = if self.subject.is_gateway() {
-            "/v1/chat/completions".to_owned()
+            workload.client.path().to_owned()
         } else {
             format!("/{}/v1/chat/completions", answer.name)
         };
@@ -174,7 +174,7 @@ impl Running {
         let body = ask_once(self.envoy.address, &self.request(workload)?).await?;
         let mut marks = vec![crate::answer::LAST_WORD];
         if self.subject.is_gateway() {
-            marks.push(if is_stream { "data: [DONE]" } else { "\"object\":\"chat.completion\"" });
+            marks.push(workload.client.mark(is_stream));
         }
         for mark in marks {
             ensure!(body.contains(mark), "{}, {}: no {mark} in\n{body}", self.subject.title, workload.title);
@@ -213,7 +213,8 @@ fn three_limits() -> Value {
     ])
 }
 
-fn answer(workload: &Workload) -> anyhow::Result<&'static Answer> {
+/// The answer of a workload.
+pub(crate) fn answer(workload: &Workload) -> anyhow::Result<&'static Answer> {
     ANSWERS.iter().find(|answer| answer.name == workload.answer).context("a workload without an answer")
 }
 

@@ -14,6 +14,16 @@ pub(crate) struct Workload {
     pub(crate) prompt: Prompt,
     /// Whether it is of interest what the floors make of it: they do not translate.
     pub(crate) with_floors: bool,
+    pub(crate) client: Client,
+}
+
+/// Whose format a client speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Client {
+    /// `OpenAI`'s chat completions.
+    Chat,
+    /// Anthropic's messages.
+    Messages,
 }
 
 /// What the user says.
@@ -51,6 +61,9 @@ pub(crate) const WORKLOADS: &[Workload] = &[
     ),
     row("gemini-paced", "OpenAI → Gemini, 2 ms apart, 16 streams", "gemini-paced", 16, Prompt::Text(1 << 10), false),
     row("ollama-paced", "OpenAI → Ollama, 2 ms apart, 16 streams", "ollama-paced", 16, Prompt::Text(1 << 10), false),
+    messages("messages-paced", "Messages, 2 ms apart, 16 streams", "anthropic-paced"),
+    messages("messages-openai-paced", "Messages → OpenAI, 2 ms apart, 16 streams", "paced"),
+    messages("messages-gemini-paced", "Messages → Gemini, 2 ms apart, 16 streams", "gemini-paced"),
 ];
 
 const fn row(
@@ -61,7 +74,11 @@ const fn row(
     prompt: Prompt,
     with_floors: bool,
 ) -> Workload {
-    Workload { name, title, answer, connections, prompt, with_floors }
+    Workload { name, title, answer, connections, prompt, with_floors, client: Client::Chat }
+}
+
+const fn messages(name: &'static str, title: &'static str, answer: &'static str) -> Workload {
+    Workload { client: Client::Messages, ..row(name, title, answer, 16, Prompt::Text(1 << 10), false) }
 }
 
 impl Workload {
@@ -78,14 +95,45 @@ impl Workload {
         if is_stream {
             body["stream"] = json!(true);
         }
+        if self.client == Client::Messages {
+            body["max_tokens"] = json!(4096);
+        }
         let body = body.to_string();
         let head = format!(
             "POST {path} HTTP/1.1\r\nhost: gateway.test\r\nuser-agent: OpenAI/Python 2.8.0\r\naccept: application/json\r\n\
              accept-encoding: gzip, deflate\r\ncontent-type: application/json\r\nauthorization: Bearer {key}\r\n\
-             x-stainless-lang: python\r\nx-stainless-retry-count: 0\r\ncontent-length: {}\r\n\r\n",
+             x-stainless-lang: python\r\nx-stainless-retry-count: 0\r\n{}content-length: {}\r\n\r\n",
+            self.client.version(),
             body.len()
         );
         [head, body].concat().into_bytes()
+    }
+}
+
+impl Client {
+    /// The path of its requests.
+    pub(crate) const fn path(self) -> &'static str {
+        match self {
+            Self::Chat => "/v1/chat/completions",
+            Self::Messages => "/v1/messages",
+        }
+    }
+
+    /// What stands in an answer of its format, and only there.
+    pub(crate) const fn mark(self, is_stream: bool) -> &'static str {
+        match (self, is_stream) {
+            (Self::Chat, true) => "data: [DONE]",
+            (Self::Chat, false) => "\"object\":\"chat.completion\"",
+            (Self::Messages, true) => "event: message_stop",
+            (Self::Messages, false) => "\"type\":\"message\"",
+        }
+    }
+
+    const fn version(self) -> &'static str {
+        match self {
+            Self::Chat => "",
+            Self::Messages => "anthropic-version: 2023-06-01\r\n",
+        }
     }
 }
 

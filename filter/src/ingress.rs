@@ -42,9 +42,17 @@ pub(crate) struct IngressStream {
     exchange: Exchange,
     /// The head of the request, the client's key included, until it is sent on.
     head: Secret<HeaderMap>,
-    /// How much of the body the exchange has seen.
-    seen: usize,
+    body: Body,
     attempts: Attempts,
+}
+
+/// What is done with the request's body.
+#[derive(Debug)]
+enum Body {
+    /// The exchange reads it; so much it has seen.
+    Read(usize),
+    /// It passes as it comes.
+    Passes,
 }
 
 /// Who makes the attempts.
@@ -88,7 +96,7 @@ impl Head for ResponseHead<'_> {
 impl IngressStream {
     pub(crate) fn new(id: u32, gateway: Rc<Gateway>, ticking: Rc<Ticking>) -> Self {
         let (stream, exchange) = (Rc::new(Stream::new(id)), Exchange::new(gateway));
-        Self { stream, ticking, exchange, head: Secret::default(), seen: 0, attempts: Attempts::Open }
+        Self { stream, ticking, exchange, head: Secret::default(), body: Body::Read(0), attempts: Attempts::Open }
     }
 
     fn act(&mut self, step: Step) -> Action {
@@ -116,16 +124,35 @@ impl IngressStream {
         }
     }
 
+    /// How much of the body the exchange has seen.
+    const fn seen(&self) -> usize {
+        match self.body {
+            Body::Read(seen) => seen,
+            Body::Passes => 0,
+        }
+    }
+
+    /// More of a body is on its way that nobody reads.
+    fn pass(&mut self, length: usize) -> Action {
+        if self.stream.has_ended() {
+            return Action::Pause;
+        }
+        match self.exchange.request_passed(length) {
+            Some(reply) => self.stream.reply(&reply),
+            None => Action::Continue,
+        }
+    }
+
     /// The attempts run on this stream.
     fn carry(&mut self, plan: &Rc<Plan>, edits: HeaderEdits) -> Action {
         if let Some(next) = plan.signpost(NO_PLAN) {
             host::set_property(NEXT_PROPERTY, &next);
         }
         if plan.may_try_again() && !plan.has_body() {
-            plan.keep_body(self.stream.request_body(0, self.seen));
+            plan.keep_body(self.stream.request_body(0, self.seen()));
         }
         let head = ClientHead { all: mem::take(&mut self.head), private: edits.remove.clone() };
-        match Relay::start(&self.stream, &self.ticking, plan, head, edits) {
+        match Relay::start(&self.stream, &self.ticking, plan, (head, self.exchange.is_passing()), edits) {
             Ok((relay, action)) => {
                 self.attempts = Attempts::Carried(relay);
                 action
@@ -168,17 +195,24 @@ impl HttpContext for IngressStream {
         }
         let step =
             observer::with_surroundings(|around| self.exchange.request_head(self.head.expose().headers(), end, around));
+        if self.exchange.is_passing() {
+            self.body = Body::Passes;
+        }
         self.act(step)
     }
 
     fn on_http_request_body(&mut self, length: usize, end: bool) -> Action {
         self.ticking.watch.see_body();
-        while self.seen < length && !self.stream.has_ended() {
-            let piece = self.stream.request_body(self.seen, PIECE.min(length.saturating_sub(self.seen)));
+        if matches!(self.body, Body::Passes) {
+            return self.pass(length);
+        }
+        while self.seen() < length && !self.stream.has_ended() {
+            let seen = self.seen();
+            let piece = self.stream.request_body(seen, PIECE.min(length.saturating_sub(seen)));
             if piece.is_empty() {
                 break;
             }
-            self.seen = self.seen.saturating_add(piece.len());
+            self.body = Body::Read(seen.saturating_add(piece.len()));
             if let Some(reply) = self.exchange.request_chunk(piece) {
                 return self.stream.reply(&reply);
             }
@@ -193,6 +227,9 @@ impl HttpContext for IngressStream {
 
     fn on_http_request_trailers(&mut self, _: usize) -> Action {
         self.ticking.watch.see_body();
+        if matches!(self.body, Body::Passes) {
+            return self.pass(0);
+        }
         if self.stream.has_ended() {
             return Action::Pause;
         }

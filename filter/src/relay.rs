@@ -56,8 +56,9 @@ pub(crate) struct Relay {
     alarm: Option<Rc<Alarm>>,
     plan: Rc<Plan>,
     head: ClientHead,
-    /// Until when the first provider's answer may be without content.
-    until: Duration,
+    /// Until when the first provider's answer may be without content; `None` where nobody knows when it was asked, because the
+    /// request's body passes by itself.
+    until: Option<Duration>,
     state: State,
 }
 
@@ -80,12 +81,12 @@ impl Relay {
         stream: &Rc<Stream>,
         ticking: &Rc<Ticking>,
         plan: &Rc<Plan>,
-        head: ClientHead,
+        (head, is_passing): (ClientHead, bool),
         edits: HeaderEdits,
     ) -> Result<(Rc<RefCell<Self>>, Action), Reply> {
         let now = plan.made_at();
         let Some((attempt, _)) = Attempt::next(plan, now) else { return Err(plan.verdict()) };
-        let until = now.saturating_add(plan.patience(attempt.target(), now));
+        let until = (!is_passing).then(|| now.saturating_add(plan.patience(attempt.target(), now)));
         let state = match Courier::prepare(stream, attempt, edits) {
             Ok(courier) => State::Carrying(courier),
             // The stream leads to this target and no other: the next ones are asked by calls, and it stays held.
@@ -145,8 +146,8 @@ impl Relay {
     fn turn(&mut self, turn: Turn) -> Action {
         match turn {
             Turn::Held => {
-                if self.alarm.is_none() {
-                    self.set_alarm(self.until);
+                if let Some(until) = self.until.filter(|_| self.alarm.is_none()) {
+                    self.set_alarm(until);
                 }
                 Action::Pause
             }

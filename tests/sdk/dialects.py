@@ -12,6 +12,8 @@ class Dialect:
     model: str
     #: Think, and show it when asked to. The later ones insist on the signatures of what they thought.
     thinkers: tuple[str, ...] = ()
+    #: Think, and never show it.
+    silent_thinkers: tuple[str, ...] = ()
     #: Images may be given by address.
     image_urls: bool = True
     #: Documents may be given as data.
@@ -27,7 +29,7 @@ class Dialect:
         return f"{self.model}-sim-{fault}"
 
 
-OPENAI = Dialect("openai", "openai/gpt-4o-mini")
+OPENAI = Dialect("openai", "openai/gpt-4o-mini", silent_thinkers=("openai/gpt-5-mini",))
 ANTHROPIC = Dialect(
     "anthropic",
     "anthropic/claude-sonnet-4-5",

@@ -109,7 +109,7 @@ def test_a_thinking_model_takes_its_tools_results(chat, thinker, streamed):
 
 
 def test_reasoning_is_counted(chat):
-    for model in [OPENAI.model, *(model for model in THINKERS if not model.startswith("ollama/"))]:
+    for model in [*OPENAI.silent_thinkers, *(model for model in THINKERS if not model.startswith("ollama/"))]:
         answer = chat(model, reasoning_effort="low").invoke("Hello")
         assert answer.usage_metadata["output_token_details"]["reasoning"] > 0, model
 

@@ -1,9 +1,11 @@
 """What applications do with Anthropic's SDK, through the gateway's own Messages and back, whatever the provider speaks."""
 
+import asyncio
+
 import anthropic
 import pytest
 from dialects import ANTHROPIC, DIALECTS, GEMINI, OLLAMA, OPENAI
-from material import CLOCK, HELLO, PDF, PNG, WEATHER
+from material import CLOCK, HELLO, PDF, PNG, WEATHER, Event
 
 QUESTION = [{"role": "user", "content": "How is the weather?"}]
 PARALLEL = [{"role": "user", "content": "In parallel, please"}]
@@ -132,7 +134,7 @@ def test_a_document_is_read_or_refused(claude, dialect):
     document = {"type": "document", "source": {"type": "base64", "media_type": "application/pdf", "data": data}}
     messages = [{"role": "user", "content": [document, {"type": "text", "text": "Sum it up."}]}]
     if dialect.documents:
-        assert ask(claude(), False, model=dialect.model, messages=messages).stop_reason == "end_turn"
+        assert "I read 1 file" in said(ask(claude(), False, model=dialect.model, messages=messages))
     else:
         with pytest.raises(anthropic.BadRequestError):
             ask(claude(), False, model=dialect.model, messages=messages)
@@ -212,3 +214,130 @@ def test_the_gateway_refuses_in_the_client_s_words(claude):
         ask(claude("narrow"), False, model=ANTHROPIC.model, messages=HELLO)
     with pytest.raises(anthropic.NotFoundError):
         ask(claude(), False, model="nothing-of-the-kind", messages=HELLO)
+
+
+def test_a_text_as_a_document_is_read_by_everyone(claude, dialect):
+    source = {"type": "text", "media_type": "text/plain", "data": "The moon is round."}
+    document = {"type": "document", "source": source, "title": "Moons"}
+    messages = [{"role": "user", "content": [document, {"type": "text", "text": "Sum it up."}]}]
+    text = said(ask(claude(), False, model=dialect.model, messages=messages))
+    assert "I read 1 file" in text or "The moon is round." in text
+
+
+@pytest.mark.parametrize("model", THINKERS)
+def test_thoughts_stream_in_a_block_of_their_own_before_the_answer(claude, model):
+    options = {"model": model, "messages": HELLO} | THINKING
+    kinds, thought, said = [], "", ""
+    for event in claude().messages.create(stream=True, **options):
+        if event.type == "content_block_start":
+            kinds.append(event.content_block.type)
+        if event.type == "content_block_delta":
+            thought += event.delta.thinking if event.delta.type == "thinking_delta" else ""
+            said += event.delta.text if event.delta.type == "text_delta" else ""
+    assert kinds == ["thinking", "text"]
+    assert thought == "The user said: Hello\n\nI will answer that I am simulated." and "Hello" in said
+
+
+def test_a_later_model_thinks_as_much_as_it_wants(claude):
+    options = {"model": ANTHROPIC.thinkers[-1], "tools": TOOLS, "max_tokens": 4096}
+    options["thinking"] = {"type": "adaptive", "display": "summarized"}
+    for streamed in [False, True]:
+        first = ask(claude(), streamed, messages=PARALLEL, **options)
+        assert first.content[0].type == "thinking" and first.content[0].signature
+        results = [result(call, f"{call.name} done") for call in calls_of(first)]
+        second = ask(claude(), streamed, messages=after(PARALLEL, first, *results), **options)
+        assert "weather done" in said(second)
+
+
+def test_an_answer_stops_where_it_is_told_to(claude, dialect):
+    long = [{"role": "user", "content": "word " * 60}]
+    cut = ask(claude(), False, model=dialect.model, messages=long, max_tokens=5)
+    # What is thought counts, too.
+    assert (cut.stop_reason, cut.usage.output_tokens) in [("max_tokens", 5), ("max_tokens", 69)]
+    stopped = ask(claude(), True, model=dialect.model, messages=HELLO, stop_sequences=["simulated"])
+    assert "simulated" not in said(stopped)
+    if dialect is ANTHROPIC:
+        assert (stopped.stop_reason, stopped.stop_sequence) == ("stop_sequence", "simulated")
+
+
+def test_what_is_to_be_cached_is_marked_for_who_caches(claude, dialect):
+    system = [{"type": "text", "text": "A long instruction. " * 20, "cache_control": {"type": "ephemeral"}}]
+    message = ask(claude(), False, model=dialect.model, messages=HELLO, system=system)
+    if dialect is ANTHROPIC:
+        assert message.usage.cache_creation_input_tokens > 0
+    assert message.stop_reason == "end_turn"
+
+
+@pytest.mark.parametrize("model", ["openai/gpt-4o-mini", ANTHROPIC.thinkers[-1], GEMINI.model, OLLAMA.model])
+def test_an_answer_is_parsed_into_the_type_that_was_asked_for(claude, model):
+    message = claude().messages.parse(model=model, messages=HELLO, max_tokens=512, output_format=Event)
+    assert isinstance(message.parsed_output, Event)
+
+
+def test_the_sdk_s_runner_calls_the_tools_by_itself(claude, dialect):
+    @anthropic.beta_tool
+    def weather(city: str) -> str:
+        """The weather.
+
+        Args:
+            city: Where.
+        """
+        return f"sunny in {city}"
+
+    runner = claude().beta.messages.tool_runner(model=dialect.model, messages=QUESTION, tools=[weather], max_tokens=256)
+    # It asks for a thread, which Anthropic keeps and nobody else does.
+    assert "sunny in city" in said(runner.until_done())
+
+
+def test_a_thread_is_told_whole_to_who_does_not_keep_it(claude, dialect):
+    thread = claude().beta.messages.thread(model=dialect.model, max_tokens=256, system="Be short.")
+    for word in ["first", "second", "third"]:
+        assert word in said(thread.send({"role": "user", "content": f"The {word} thing"}))
+    with thread.stream({"role": "user", "content": "The fourth thing"}) as stream:
+        assert "fourth" in said(stream.get_final_message())
+
+
+def test_many_questions_are_answered_at_once(gateway, dialect):
+    async def ask_all():
+        async with anthropic.AsyncAnthropic(
+            base_url=gateway.origin, auth_token=gateway.keys["full"], api_key=None, max_retries=0, timeout=30
+        ) as client:
+            asked = [
+                client.messages.create(
+                    model=dialect.model, messages=[{"role": "user", "content": f"caller-{number}"}], max_tokens=64
+                )
+                for number in range(8)
+            ]
+            return await asyncio.gather(*asked)
+
+    for number, message in enumerate(asyncio.run(ask_all())):
+        assert f"caller-{number}" in said(message)
+
+
+@pytest.mark.parametrize(
+    ("fault", "error", "kind"),
+    [
+        ("status-401", anthropic.InternalServerError, "api_error"),
+        ("status-413", anthropic.APIStatusError, "request_too_large"),
+        ("status-500", anthropic.InternalServerError, "api_error"),
+        ("status-529", anthropic.InternalServerError, "overloaded_error"),
+        ("context-length", anthropic.BadRequestError, "invalid_request_error"),
+        ("malformed", anthropic.InternalServerError, "api_error"),
+    ],
+)
+def test_an_error_has_the_type_that_anthropic_gives_it(claude, dialect, fault, error, kind):
+    for stream in [False, True]:
+        with pytest.raises(error) as caught:
+            claude().messages.create(model=dialect.fault(fault), messages=HELLO, max_tokens=64, stream=stream)
+        assert caught.value.body["error"]["type"] == kind and caught.value.body["error"]["message"]
+
+
+@pytest.mark.parametrize("fault", ["malformed-after-5", "stop-after-5", "cut-after-5"])
+def test_a_stream_that_is_broken_is_never_taken_for_a_whole_one(claude, dialect, fault):
+    heard = []
+    # A connection that breaks is the transport's own error, where no event could be sent any more.
+    with pytest.raises(Exception) as caught:
+        for event in claude().messages.create(model=dialect.fault(fault), messages=HELLO, max_tokens=64, stream=True):
+            heard.append(event.type)
+    assert not isinstance(caught.value, AssertionError)
+    assert "content_block_delta" in heard and "message_stop" not in heard

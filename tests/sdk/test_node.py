@@ -1,4 +1,4 @@
-"""The official Node SDK against the same gateway, with Node's own test runner; skipped where Node is missing."""
+"""The Node SDKs against the same gateway, with Node's own test runner; skipped where Node is missing."""
 
 import json
 import os
@@ -12,15 +12,17 @@ import pytest
 FOLDER = os.environ.get("DRAGOMAN_NODE_TESTS")
 
 
-@pytest.mark.skipif(not FOLDER, reason="no node or npm: the Node SDK is not tested")
-def test_the_node_sdk_is_served_alike(gateway, dialect):
+@pytest.mark.skipif(not FOLDER, reason="no node or npm: the Node SDKs are not tested")
+@pytest.mark.parametrize("sdk", ["chat", "messages", "vercel"])
+def test_the_node_sdks_are_served_alike(gateway, dialect, sdk):
     environment = {
         "DRAGOMAN_URL": gateway.url,
+        "DRAGOMAN_ORIGIN": gateway.origin,
         "DRAGOMAN_KEY": gateway.keys["full"],
         "DRAGOMAN_DIALECT": json.dumps(asdict(dialect)),
     }
     run = subprocess.run(
-        ["node", "--test", "--test-reporter=spec", "chat.test.mjs"],
+        ["node", "--test", "--test-reporter=spec", f"{sdk}.test.mjs"],
         cwd=pathlib.Path(FOLDER),
         env=os.environ | environment,
         capture_output=True,

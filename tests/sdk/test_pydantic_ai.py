@@ -1,4 +1,4 @@
-"""pydantic-ai's agents through the gateway, whatever the provider speaks.
+"""pydantic-ai's agents through the gateway, whatever the provider speaks, and whether they speak as OpenAI's or Anthropic's.
 
 The agent makes the turns by itself: it calls the tools, brings back their results and what was thought, and ends when the
 answer has the type that was asked for.
@@ -6,25 +6,69 @@ answer has the type that was asked for.
 
 import asyncio
 import base64
+from contextlib import asynccontextmanager
 from typing import Literal
 
+import anthropic
+import openai
 import pytest
-from dialects import GEMINI, THINKERS
+from conftest import options
+from dialects import ANTHROPIC, GEMINI, THINKERS
 from material import PNG, Event
 from pydantic_ai import Agent, BinaryContent, ModelHTTPError, NativeOutput, ThinkingPart, ToolOutput
 from pydantic_ai.messages import ModelResponse
+from pydantic_ai.models.anthropic import AnthropicModel, AnthropicModelSettings
 from pydantic_ai.models.openai import OpenAIChatModel, OpenAIChatModelSettings
+from pydantic_ai.providers.anthropic import AnthropicProvider
 from pydantic_ai.providers.openai import OpenAIProvider
 
 
+class Chat:
+    """Asks for chat completions."""
+
+    @asynccontextmanager
+    async def model(self, gateway, name):
+        async with openai.AsyncOpenAI(**options(gateway)) as client:
+            yield OpenAIChatModel(name, provider=OpenAIProvider(openai_client=client))
+
+    def thinking(self, name):
+        return OpenAIChatModelSettings(openai_reasoning_effort="high")
+
+    def check(self, kind):
+        """Whether it knows this kind of output."""
+
+
+class Messages:
+    """Asks for messages."""
+
+    @asynccontextmanager
+    async def model(self, gateway, name):
+        async with anthropic.AsyncAnthropic(**options(gateway) | {"base_url": gateway.origin}) as client:
+            yield AnthropicModel(name, provider=AnthropicProvider(anthropic_client=client))
+
+    def thinking(self, name):
+        if name == ANTHROPIC.thinkers[-1]:
+            return AnthropicModelSettings(anthropic_thinking={"type": "adaptive", "display": "summarized"})
+        return AnthropicModelSettings(anthropic_thinking={"type": "enabled", "budget_tokens": 1024}, max_tokens=4096)
+
+    def check(self, kind):
+        if kind is NativeOutput:
+            pytest.skip("it asks for schemas of those models only that it knows by name")
+
+
+@pytest.fixture(params=[Chat(), Messages()], ids=lambda api: type(api).__name__.lower())
+def api(request):
+    """Each way to ask in turn."""
+    return request.param
+
+
 @pytest.fixture
-def run(gateway, async_client):
+def run(gateway, api):
     """Runs an agent once, streamed or not, in an event loop of its own."""
 
     def run(name, prompt, streamed=False, history=None, tools=(), **more):
         async def go():
-            async with async_client() as client:
-                model = OpenAIChatModel(name, provider=OpenAIProvider(openai_client=client))
+            async with api.model(gateway, name) as model:
                 agent = Agent(model, tools=tools, **more)
                 if not streamed:
                     return await agent.run(prompt, message_history=history)
@@ -86,8 +130,8 @@ def test_an_agent_calls_its_tools_over_turns(run, dialect, streamed):
 
 @pytest.mark.parametrize("streamed", [False, True])
 @pytest.mark.parametrize("thinker", THINKERS)
-def test_an_agent_that_thinks_calls_its_tools_over_turns(run, thinker, streamed):
-    more = {"tools": [weather, clock], "model_settings": OpenAIChatModelSettings(openai_reasoning_effort="high")}
+def test_an_agent_that_thinks_calls_its_tools_over_turns(run, api, thinker, streamed):
+    more = {"tools": [weather, clock], "model_settings": api.thinking(thinker)}
     first = run(thinker, "In parallel, please", streamed, **more)
     assert thoughts(first) and all("In parallel" in thought.content for thought in thoughts(first))
     assert "sunny in Paris" in first.output
@@ -97,12 +141,14 @@ def test_an_agent_that_thinks_calls_its_tools_over_turns(run, thinker, streamed)
 
 @pytest.mark.parametrize("kind", [ToolOutput, NativeOutput])
 @pytest.mark.parametrize("streamed", [False, True])
-def test_an_answer_has_the_type_that_was_asked_for(run, dialect, kind, streamed):
+def test_an_answer_has_the_type_that_was_asked_for(run, api, dialect, kind, streamed):
+    api.check(kind)
     assert isinstance(run(dialect.model, "Hello", streamed, output_type=kind(Event)).output, Event)
 
 
 @pytest.mark.parametrize("kind", [ToolOutput, NativeOutput])
-def test_an_agent_with_tools_ends_with_the_type_that_was_asked_for(run, dialect, kind):
+def test_an_agent_with_tools_ends_with_the_type_that_was_asked_for(run, api, dialect, kind):
+    api.check(kind)
     if kind is ToolOutput and not dialect.forces_tools:
         pytest.skip("the end is a call that must be demanded, and there is no such field")
     # Before its third generation Gemini takes tools or a schema.
@@ -134,7 +180,8 @@ def test_failures_are_errors_with_their_status(run, dialect, fault, status, stre
         run(dialect.fault(fault), "Hello", streamed)
     assert caught.value.status_code == status
     if fault == "context-length":
-        assert caught.value.body["code"] == "context_length_exceeded"
+        error = caught.value.body
+        assert (error.get("code") or error["error"]["type"]) in ("context_length_exceeded", "invalid_request_error")
 
 
 def test_a_stream_that_breaks_is_an_error(run, dialect):

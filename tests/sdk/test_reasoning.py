@@ -28,7 +28,7 @@ def thinker(request):
 
 
 def test_thinking_can_be_asked_of_everyone_and_is_counted(client):
-    for model in [OPENAI.model, *THINKERS]:
+    for model in [*OPENAI.silent_thinkers, *THINKERS]:
         answer = client.chat.completions.create(model=model, messages=HELLO, reasoning_effort="low")
         assert answer.choices[0].finish_reason == "stop", model
         if not model.startswith("ollama/"):
@@ -105,6 +105,6 @@ def test_what_one_provider_thought_is_not_told_to_another(client, thinker):
     results = [{"role": "tool", "tool_call_id": call.id, "content": "done"} for call in message.tool_calls]
     messages = [*QUESTION, message, *results]
     for dialect in DIALECTS:
-        for model in dialect.thinkers or (dialect.model,):
+        for model in dialect.thinkers + dialect.silent_thinkers:
             second = client.chat.completions.create(model=model, messages=messages, **options).choices[0]
             assert "done" in second.message.content, model

@@ -33,6 +33,8 @@ pub enum Kind {
     ModelNotFound,
     /// No such path.
     NotFound,
+    /// The conversation that is to go on is held by nobody.
+    ThreadNotFound,
     /// The path exists, with another method.
     MethodNotAllowed,
     /// The body is larger than `max_body`.
@@ -68,6 +70,9 @@ pub enum Shape {
     Ollama,
 }
 
+/// Upon it the SDKs of Anthropic send the whole conversation once more.
+const THREAD_NOT_FOUND: &str = "thread_not_found";
+
 /// A line of the table of kinds.
 struct Row {
     status: u16,
@@ -92,6 +97,7 @@ impl Kind {
             Self::PermissionDenied => row(403, ("permission_error", Some("permission_denied")), "permission_error"),
             Self::ModelNotFound => row(404, (INVALID, Some("model_not_found")), "not_found_error"),
             Self::NotFound => row(404, (INVALID, Some("not_found")), "not_found_error"),
+            Self::ThreadNotFound => row(404, (INVALID, Some(THREAD_NOT_FOUND)), "not_found_error"),
             Self::MethodNotAllowed => row(405, (INVALID, Some("method_not_allowed")), INVALID),
             Self::RequestTooLarge => row(413, (INVALID, Some("request_too_large")), "request_too_large"),
             Self::UnsupportedMediaType => row(415, (INVALID, Some("unsupported_media_type")), INVALID),
@@ -163,6 +169,12 @@ impl Error {
             #[serde(rename = "type")]
             kind: &'a str,
             message: &'a str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            details: Option<Details>,
+        }
+        #[derive(Serialize)]
+        struct Details {
+            error_code: &'static str,
         }
         #[derive(Serialize)]
         struct Gemini<'a> {
@@ -196,7 +208,11 @@ impl Error {
                 };
                 let blamed = self.param.as_deref().filter(|param| !param.is_empty() && !message.contains(*param));
                 let message = blamed.map_or_else(|| message.into(), |param| [param, ": ", message].concat());
-                serde_json::to_vec(&Anthropic { kind: "error", error: AnthropicError { kind, message: &message } })
+                let details = (self.kind == Kind::ThreadNotFound).then_some(Details { error_code: THREAD_NOT_FOUND });
+                serde_json::to_vec(&Anthropic {
+                    kind: "error",
+                    error: AnthropicError { kind, message: &message, details },
+                })
             }
             Shape::Gemini => {
                 serde_json::to_vec(&Gemini { error: GeminiError { code: status, message, status: canonical(status) } })

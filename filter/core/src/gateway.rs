@@ -29,6 +29,8 @@ pub struct Gateway {
     pub catalogue: Catalogue,
     /// Largest request body, in bytes.
     pub max_body: u64,
+    /// The same of what passes without being held.
+    pub max_upload: u64,
     /// Who is asked for what.
     pub routing: Routing,
     /// What may be used up, by whom: one for all environments.
@@ -137,6 +139,7 @@ impl Gateway {
             catalogue,
             providers,
             max_body: config.max_body,
+            max_upload: config.max_upload,
             limits: Rc::clone(limits),
             environment: place.and_then(|place| config.environments.get(place)).map(|level| level.name.clone()),
             environments: NameMap::default(),

@@ -38,6 +38,7 @@ pub mod sse;
 pub mod step;
 pub mod store;
 pub mod surface;
+pub mod task;
 mod translation;
 mod uri;
 pub mod usage;

@@ -4,7 +4,7 @@
 use alloc::{boxed::Box, vec::Vec};
 
 use crate::{
-    dialect::{Downstream, Event, Tap},
+    dialect::{Event, Tap},
     error::{Error, Shape},
     passage::{Conduit, Failure, Seen},
     sse::Frame,
@@ -23,8 +23,8 @@ pub(crate) struct Passthrough {
 
 impl Passthrough {
     /// `hides_usage` says that the client did not ask for usage.
-    pub(crate) fn new(format: &dyn Downstream, hides_usage: bool) -> Self {
-        Self { tap: format.tap(), shape: format.shape(), hides_usage, is_open: false }
+    pub(crate) fn new(tap: Box<dyn Tap>, shape: Shape, hides_usage: bool) -> Self {
+        Self { tap, shape, hides_usage, is_open: false }
     }
 }
 

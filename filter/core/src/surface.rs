@@ -56,6 +56,9 @@ pub enum Endpoint {
     Other,
 }
 
+/// The path of pictures that are drawn.
+pub(crate) const GENERATIONS: &str = "images/generations";
+
 /// First segments of OpenAI's API that have no endpoint kind of their own.
 const OTHER: &[&str] = &[
     "audio",
@@ -125,6 +128,18 @@ impl<'a> Route<'a> {
             }
         };
         models().or_else(|| Endpoint::of(path).map(|endpoint| Self::Api(way, endpoint))).unwrap_or(Self::Unknown)
+    }
+
+    /// What follows a router's prefix in the path that this was read from.
+    #[must_use]
+    pub fn behind(self, path: &str) -> &str {
+        let path = path.trim_matches('/');
+        let (Self::Api(way, _) | Self::Models(way, _)) = self else { return path };
+        match way {
+            Way::Default => path.strip_prefix("v1/").map_or(path, |rest| rest.strip_prefix("router/").unwrap_or(rest)),
+            Way::Router(_) => versioned(path.splitn(3, '/').nth(2).unwrap_or_default()),
+            Way::Ai => versioned(path.strip_prefix("ai/").unwrap_or(path)),
+        }
     }
 
     /// The router that it names.

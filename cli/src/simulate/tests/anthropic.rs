@@ -276,3 +276,36 @@ fn tokens_are_counted_and_models_listed() {
     assert_eq!(send("GET", "/v1/models/none", "").json()["error"]["type"], "not_found_error");
     assert_eq!(send("GET", "/v1/messages", "").status(), 405);
 }
+
+#[test]
+fn a_thread_goes_on_with_its_new_messages_alone() {
+    let simulator = start();
+    let headers = format!("{HEADERS}anthropic-beta: message-threads-2026-08-12\r\n");
+    let ask = |body: &Value| {
+        parse(&exchange(&simulator, &request("POST", "/v1/messages?beta=true", &headers, &body.to_string())).0)
+    };
+    for stream in [false, true] {
+        let mut first = with("tools", tools());
+        first["thread"] = json!({"type": "create"});
+        first["stream"] = json!(stream);
+        let answered = ask(&first);
+        let (message, call) = if stream {
+            let events = events(&answered);
+            let call =
+                events.iter().find(|(name, _)| name == "content_block_start").unwrap().1["content_block"].clone();
+            (events[0].1["message"]["id"].clone(), call["id"].clone())
+        } else {
+            (answered.json()["id"].clone(), answered.json()["content"][0]["id"].clone())
+        };
+        let result = json!([{"type": "tool_result", "tool_use_id": call, "content": "sunny"}]);
+        let mut second = asking(&json!([{"role": "user", "content": result}]));
+        second["thread"] = json!({"type": "continue", "previous_message_id": message});
+        assert!(ask(&second).text().contains("The tool answered: sunny"), "{}", ask(&second).text());
+        second["thread"]["previous_message_id"] = json!("msg_01gone");
+        let lost = ask(&second);
+        assert_eq!((lost.status(), &lost.json()["error"]["details"]["error_code"]), (404, &json!("thread_not_found")));
+    }
+    let mut unknown = hello();
+    unknown["thread"] = json!({"type": "create"});
+    assert!(refusal(&unknown).contains("thread: Extra inputs are not permitted"));
+}

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use dragoman_core::{
     dialect::{
         Aim, Downstream, Habits, Identity, Upstream, anthropic::Anthropic, gemini::Gemini, ollama::Ollama,
-        openai_chat::OpenAiChat,
+        openai_chat::OpenAiChat, openai_completions::OpenAiCompletions,
     },
     gateway::Gateway,
 };
@@ -16,7 +16,15 @@ use serde::de::IgnoredAny;
 mod stage;
 
 /// All formats that clients speak.
-pub const DOWNSTREAMS: &[&dyn Downstream] = &[&OpenAiChat, &Anthropic];
+pub const DOWNSTREAMS: &[&dyn Downstream] = &[&OpenAiChat, &Anthropic, &OpenAiCompletions];
+
+/// How each of them asks for a stream: the path, what there is of a request beside its model, and the kind of provider whose
+/// answers pass there as they are.
+pub const CLIENTS: &[(&str, &str, &str)] = &[
+    ("/v1/chat/completions", r#""messages":[{"role":"user","content":"x"}]"#, "openai"),
+    ("/v1/messages", r#""max_tokens":9,"messages":[{"role":"user","content":"x"}]"#, "anthropic"),
+    ("/v1/completions", r#""prompt":"x""#, "openai"),
+];
 
 /// All formats that providers speak: the kind in the file, a model, the media type of streams.
 pub const UPSTREAMS: &[(&str, &dyn Upstream, &str, &str)] = &[
@@ -70,10 +78,16 @@ pub fn pieces(document: &[u8]) -> Vec<&[u8]> {
     stage::pieces(document, seed)
 }
 
-/// What a client gets of this stream of a provider of this kind: the status and the body.
-pub fn told(gateway: &Rc<Gateway>, kind: &str, media_type: &str, pieces: &[&[u8]]) -> (u16, Vec<u8>) {
-    let head = stage::post("/v1/chat/completions", &[("authorization", b"Bearer test")]);
-    let request = format!(r#"{{"model":"{kind}/m","messages":[{{"role":"user","content":"x"}}],"stream":true}}"#);
+/// What a client that asks so gets of this stream of a provider of this kind: the status and the body.
+pub fn told(
+    gateway: &Rc<Gateway>,
+    (path, asked): (&str, &str),
+    kind: &str,
+    media_type: &str,
+    pieces: &[&[u8]],
+) -> (u16, Vec<u8>) {
+    let head = stage::post(path, &[("authorization", b"Bearer test")]);
+    let request = format!(r#"{{"model":"{kind}/m",{asked},"stream":true}}"#);
     let sent = stage::ask(gateway, head, &[request.as_bytes()]).sent();
     let answer = sent.answered(200, &[("content-type", media_type)], pieces);
     (answer.status, answer.body)

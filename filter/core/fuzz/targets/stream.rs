@@ -1,8 +1,8 @@
-//! A stream of any provider, whole and cut, through the hold, the reader and the writer: the client gets the same events.
+//! A stream of any provider, whole and cut, through the hold, the reader and the writer: each client gets the same events.
 #![no_main]
 
 use dragoman_core::sse::{Decoder, Frame};
-use dragoman_fuzz::{UPSTREAMS, gateway, is_json, pieces, told};
+use dragoman_fuzz::{CLIENTS, UPSTREAMS, gateway, is_json, pieces, told};
 use libfuzzer_sys::fuzz_target;
 
 /// The events. A line feed that a cut parts from its carriage return is a blank line too many, which says nothing.
@@ -19,13 +19,15 @@ fn events((status, body): (u16, Vec<u8>)) -> (u16, Vec<Vec<u8>>) {
 
 fuzz_target!(|document: &[u8]| {
     let gateway = gateway();
-    for (kind, _, _, media_type) in UPSTREAMS {
-        let whole = events(told(&gateway, kind, media_type, &[document]));
-        let cut = events(told(&gateway, kind, media_type, &pieces(document)));
-        assert_eq!(whole, cut, "{kind}");
-        // What is passed through is the provider's.
-        if *kind != "openai" {
-            assert!(whole.1.iter().all(|data| data == b"[DONE]" || is_json(data)), "{kind}");
+    for (path, asked, native) in CLIENTS {
+        for (kind, _, _, media_type) in UPSTREAMS {
+            let whole = events(told(&gateway, (path, asked), kind, media_type, &[document]));
+            let cut = events(told(&gateway, (path, asked), kind, media_type, &pieces(document)));
+            assert_eq!(whole, cut, "{path} {kind}");
+            // What is passed through is the provider's.
+            if kind != native {
+                assert!(whole.1.iter().all(|data| data == b"[DONE]" || is_json(data)), "{path} {kind}");
+            }
         }
     }
 });

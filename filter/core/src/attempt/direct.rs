@@ -6,20 +6,17 @@
 use alloc::{format, vec::Vec};
 
 use super::{
-    Attempt, Change, Outgoing,
-    flow::{Counting, FlowBody},
+    Attempt, Change, Outgoing, REFUSED_CREDENTIAL,
+    flow::FlowBody,
     held::{Head, HeldBody, Progress, whole_seconds},
 };
 use crate::{
     direct::{Cost, Request},
     headers::Headers,
     passage::Passage,
-    plan::{Cause, End, Failure},
+    plan::{Cause, Failure},
     step::{Chunk, HeaderEdits, Name, Reply},
-    usage::Matter,
 };
-
-const REFUSED_CREDENTIAL: &str = "refused the gateway's credential";
 
 /// What becomes of an answer whose head has come.
 pub(super) enum Start {
@@ -60,18 +57,16 @@ impl Attempt {
             return Start::Going(FlowBody::Plain);
         }
         let content_type = headers.get("content-type").unwrap_or_default().to_ascii_lowercase();
-        let format = direct.format();
         let request = &self.plan.inquiry.request;
         if let Some((framing, conduit)) = direct.conduit(&content_type, request, &self.target.account) {
             return Start::Held(HeldBody::Stream(Passage::new(&self.target, framing, conduit)));
         }
         Start::Going(if content_type.starts_with(b"application/json") {
-            FlowBody::Whole(format.scanner(), Counting::Own(format))
+            FlowBody::Whole(direct.format().scanner())
         } else if content_type.starts_with(b"text/html") && direct.is_known() {
             FlowBody::Broken
         } else {
-            let is_data = [&b"audio/"[..], b"image/", b"video/"].iter().any(|kind| content_type.starts_with(kind));
-            FlowBody::Unread(if is_data { Matter::Data } else { Matter::Text }, End::Whole)
+            FlowBody::unread(&content_type)
         })
     }
 }
@@ -80,7 +75,7 @@ impl Head {
     /// The provider refuses the request, in its own words.
     pub(super) fn refuse_as_is(self, body: &[u8]) -> Progress {
         let (status, plan) = (self.status, &self.attempt.plan);
-        let direct = plan.inquiry.direct.as_ref();
+        let direct = plan.inquiry.own();
         let is_refused = |direct: &Request| direct.format().refuses_credential(status, body);
         if !self.attempt.target.account.is_callers && direct.is_some_and(is_refused) {
             let error = self.attempt.error(REFUSED_CREDENTIAL);

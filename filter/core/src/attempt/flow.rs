@@ -4,8 +4,8 @@ use alloc::{rc::Rc, vec::Vec};
 use core::time::Duration;
 
 use crate::{
-    dialect::{Downstream, Whole},
-    direct::{self, Format},
+    dialect::Whole,
+    direct,
     json::Scanner,
     passage::{Fed, Passage},
     plan::{End, Plan},
@@ -27,7 +27,7 @@ pub(super) enum FlowBody {
     /// A stream after its first content.
     Stream(Passage),
     /// A whole answer too large to be held: its usage is still looked for.
-    Whole(Scanner, Counting),
+    Whole(Scanner),
     /// What cannot be read is looked at for how long it is.
     Unread(Matter, End),
     /// Nothing is looked for any more; it passes.
@@ -40,13 +40,12 @@ pub(super) enum FlowBody {
     Over,
 }
 
-/// How the tokens of a whole answer are told.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Counting {
-    /// As those of a chat in this format.
-    Chat(&'static dyn Downstream),
-    /// As this format has it.
-    Own(&'static Format),
+impl FlowBody {
+    /// An answer of this media type that is not read.
+    pub(super) fn unread(content_type: &[u8]) -> Self {
+        let is_data = [&b"audio/"[..], b"image/", b"video/"].iter().any(|kind| content_type.starts_with(kind));
+        Self::Unread(if is_data { Matter::Data } else { Matter::Text }, End::Whole)
+    }
 }
 
 impl Flow {
@@ -69,7 +68,7 @@ impl Flow {
                 self.plan.note_part(piece, *matter);
                 Chunk::Keep
             }
-            FlowBody::Whole(scanner, _) => {
+            FlowBody::Whole(scanner) => {
                 // Until it tells its tokens: who leaves before that pays for what has come.
                 self.plan.note_part(piece, Matter::Text);
                 // Too late to refuse it: an answer that turns out to be invalid passes as it is.
@@ -127,29 +126,31 @@ impl Flow {
 
     /// A whole answer has come to its end: what remains is its usage.
     fn count_whole(&mut self) {
-        let FlowBody::Whole(scanner, counting) = core::mem::replace(&mut self.body, FlowBody::Plain) else { return };
+        let FlowBody::Whole(scanner) = core::mem::replace(&mut self.body, FlowBody::Plain) else { return };
         let Ok(found) = scanner.finish() else {
             self.body = self.invalid();
             return;
         };
-        match counting {
-            Counting::Own(format) => {
-                self.plan.note_usage(format.usage(&found));
-                if let Some(status) = format.fault(&found).filter(|_| self.is_known()) {
-                    self.fail(status);
-                }
+        let inquiry = &self.plan.inquiry;
+        let whole = match (inquiry.own(), inquiry.native()) {
+            (Some(own), _) => {
+                // Of what has failed in the middle, too.
+                self.plan.note_usage(own.usage(&found));
+                own.whole(&found)
             }
-            Counting::Chat(format) => match format.whole(&found) {
-                Whole::Answer(usage) => self.plan.note_usage(usage),
-                Whole::Error(status) => self.fail(status),
-                Whole::Other => self.body = FlowBody::Broken,
-            },
+            (None, Some(native)) => native.whole(&found),
+            (None, None) => Whole::Other,
+        };
+        match whole {
+            Whole::Answer(usage) => self.plan.note_usage(usage),
+            Whole::Error(status) => self.fail(status),
+            Whole::Other => self.body = FlowBody::Broken,
         }
     }
 
     /// Whether it is known what an answer looks like.
     fn is_known(&self) -> bool {
-        self.plan.inquiry.direct.as_ref().is_none_or(direct::Request::is_known)
+        self.plan.inquiry.own().is_none_or(direct::Request::is_known)
     }
 
     /// What it becomes when it cannot be read.

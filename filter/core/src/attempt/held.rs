@@ -5,17 +5,19 @@ use core::time::Duration;
 
 use super::{
     Attempt, NO_STREAM,
-    flow::{Counting, Flow, FlowBody},
+    flow::{Flow, FlowBody},
 };
 use crate::{
     chat::Response,
-    dialect::{Broken, Identity, Whole},
+    dialect::{Broken, Identity, Whole, head::Contents},
     error::Error,
     host::Clock,
     json::Scanner,
     passage::{Failure as Failed, Fed, Passage},
     plan::{Cause, Failure, Next},
+    route::estimate::tokens,
     step::{Chunk, HeaderEdits, Name, Reply},
+    task::Translated,
     usage::Matter,
 };
 
@@ -131,7 +133,10 @@ impl Held {
                     None if !end && begun.len() <= MAX_HELD => held(head, HeldBody::Mislabelled(begun)),
                     None | Some(b'{' | b'[') => decided(head).fail_as(NO_STREAM),
                     Some(_) => {
-                        let passage = head.attempt.passthrough();
+                        let native = head.attempt.plan.inquiry.native();
+                        let Some(passage) = native.map(|native| head.attempt.passthrough(native)) else {
+                            return decided(head).fail_as(NO_STREAM);
+                        };
                         let body = HeldBody::Stream(passage);
                         Self { head: head.labelled("text/event-stream"), body }.chunk(&begun, end, clock)
                     }
@@ -149,8 +154,7 @@ impl Held {
                     return held(head, HeldBody::Whole(scanner, begun));
                 }
                 head.attempt.plan.note_part(&begun, Matter::Text);
-                let format = head.attempt.plan.inquiry.downstream;
-                decided(head).pass(Chunk::Keep, FlowBody::Whole(scanner, Counting::Chat(format)))
+                decided(head).pass(Chunk::Keep, FlowBody::Whole(scanner))
             }
             HeldBody::Foreign(mut body, identity) => {
                 body.extend_from_slice(piece);
@@ -191,7 +195,8 @@ impl Head {
     /// A whole document has come.
     fn judge(self, scanner: Scanner, document: &[u8]) -> Progress {
         let Ok(found) = scanner.finish() else { return self.fail_as(NOT_JSON) };
-        match self.attempt.plan.inquiry.downstream.whole(&found) {
+        let native = self.attempt.plan.inquiry.native();
+        match native.map_or(Whole::Other, |native| native.whole(&found)) {
             Whole::Answer(usage) => {
                 self.attempt.plan.note_usage(usage);
                 self.attempt.plan.note_part(document, Matter::Text);
@@ -204,7 +209,7 @@ impl Head {
 
     /// The provider refuses the request.
     fn refuse(mut self, body: &[u8]) -> Progress {
-        if self.attempt.plan.inquiry.direct.is_some() {
+        if self.attempt.plan.inquiry.own().is_some() {
             return self.refuse_as_is(body);
         }
         let status = self.status;
@@ -215,13 +220,13 @@ impl Head {
         let upstream = self.attempt.upstream();
         let fault = upstream.fault(status, body);
         let (told, told_body) = if self.attempt.is_native() {
-            (status, plan.inquiry.downstream.error_body(provider, status, body))
+            (status, plan.inquiry.format().error_body(provider, status, body))
         } else {
             if let Some(seconds) = upstream.retry_after(body) {
                 self.edits.set.push((Name::Borrowed("retry-after"), format!("{seconds}")));
                 self.retry_after = Some(Duration::from_secs(seconds));
             }
-            let (told, body) = plan.inquiry.downstream.fault(provider, &fault);
+            let (told, body) = plan.inquiry.format().fault(provider, &fault);
             (told, Some(body))
         };
         // What a provider means may be another status than it says: a 400 for an account without money.
@@ -239,24 +244,54 @@ impl Head {
     /// Lets a whole answer go, in the client's format.
     fn translate(self, body: &[u8], identity: &Identity) -> Progress {
         let text = core::str::from_utf8(body).map_err(|_| Broken::Malformed);
+        if let Some(task) = self.attempt.plan.inquiry.task() {
+            let Contents { text_length, images, .. } = self.attempt.plan.inquiry.request.contents;
+            let estimate = tokens(text_length, images);
+            let translated = text.and_then(|text| task.translate(self.attempt.upstream(), text, identity, estimate));
+            return self.translated(translated);
+        }
         // One that does not say why it ended is the beginning of one.
         let is_complete = |response: &Response<'_>| response.choices.iter().all(|choice| choice.finish.is_some());
         let plan = &self.attempt.plan;
         let response = match text.and_then(|text| self.attempt.upstream().read(text)) {
             Ok(response) if is_complete(&response) => response,
-            Ok(_) | Err(Broken::Malformed) => return self.fail_as("sent an answer that is not of its format"),
-            // An error that calls itself a success.
-            Err(Broken::Fault(fault)) => {
-                let (status, body) = plan.inquiry.downstream.fault(&self.attempt.target.provider.name, &fault);
-                return self.fail(status, status, body, Cause::Stated);
-            }
+            Ok(_) => return self.fail_translated(Broken::Malformed),
+            Err(broken) => return self.fail_translated(broken),
         };
         plan.note_usage(response.usage);
         plan.note_part(body, Matter::Text);
         plan.settle(self.status, self.now);
-        let body = plan.inquiry.downstream.write(&response, identity);
+        let body = plan.inquiry.format().write(&response, identity);
         let status = self.status;
         self.replace(status, body)
+    }
+
+    /// Lets an answer go that was none of a chat.
+    fn translated(mut self, translated: Result<Translated, Broken>) -> Progress {
+        let Translated { body, usage, is_estimated } = match translated {
+            Ok(translated) => translated,
+            Err(broken) => return self.fail_translated(broken),
+        };
+        self.attempt.plan.note_usage(usage);
+        self.attempt.plan.settle(self.status, self.now);
+        if is_estimated {
+            self.edits.set.push((Name::Borrowed("x-dragoman-usage"), "estimated".into()));
+        }
+        let status = self.status;
+        self.replace(status, body)
+    }
+
+    /// An answer cannot be translated: it is none, or an error that calls itself a success.
+    fn fail_translated(self, broken: Broken) -> Progress {
+        let Broken::Fault(fault) = broken else { return self.fail_as("sent an answer that is not of its format") };
+        let (status, body) = self.attempt.plan.inquiry.format().fault(&self.attempt.target.provider.name, &fault);
+        let is_detour = fault.reason.is_some_and(|reason| self.attempt.plan.detour(reason));
+        if self.attempt.plan.inquiry.task().is_some() && fault.status < 500 && !is_detour {
+            // What the provider will not do is no failure of its own.
+            self.attempt.plan.settle(status, self.now);
+            return self.replace(status, body);
+        }
+        self.fail(status, status, body, Cause::Stated)
     }
 
     /// The provider did this wrong.

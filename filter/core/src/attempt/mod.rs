@@ -22,25 +22,30 @@ use alloc::{
 use core::time::Duration;
 
 use crate::{
-    dialect::{Aim, Downstream, Dropped, Habits, Identity, Spliced, Upstream, Written},
+    dialect::{Aim, Downstream, Dropped, Habits, Identity, Native, Spliced, Upstream, Written},
     error::{Error, Kind},
     headers::Headers,
     host::Clock,
     json::Scanner,
     passage::Passage,
     passthrough::Passthrough,
-    plan::{Cause, Failure, Next, Plan, Target},
+    plan::{Cause, Failure, Inquiry, Next, Plan, Target},
     sse::Framing,
     step::{Chunk, HeaderEdits, Name},
     translation::Translation,
 };
 
 use direct::Start;
+use flow::FlowBody;
 use held::{Head, HeldBody};
 
 pub use flow::Flow;
 pub use held::{Held, MAX_TRANSLATED, Progress, Release};
 pub use outgoing::{Change, Front, Outgoing};
+
+const EVENTS: &[u8] = b"text/event-stream";
+
+const REFUSED_CREDENTIAL: &str = "refused the gateway's credential";
 
 const NO_STREAM: &str = "answered a streaming request with something that is no event stream";
 
@@ -92,35 +97,35 @@ impl Attempt {
     /// The target cannot do what the request asks for.
     pub fn outgoing(&mut self, read: impl FnOnce(usize) -> Vec<u8>) -> Result<Outgoing, Error> {
         let plan = Rc::clone(&self.plan);
-        if let Some(direct) = &plan.inquiry.direct {
-            return Ok(self.outgoing_as_is(direct));
+        if let Some(own) = plan.inquiry.own() {
+            return Ok(self.outgoing_as_is(own));
         }
+        let native = plan.inquiry.native().filter(|_| self.is_native());
         let length = plan.inquiry.request.length;
         let kept = plan.body();
         // What another attempt has set is still there; one that has no successor and no predecessor need not look.
         let foreign = plan.foreign_headers();
         let mut set = Vec::with_capacity(8);
-        let (path, body) = if self.is_native() {
-            let format = plan.inquiry.downstream;
+        let (path, body) = if let Some(native) = native {
             let (mut kept, mut read) = (kept, Some(read));
             let mut body = || {
                 let read = || Rc::new(read.take().map(|read| read(length)).unwrap_or_default());
                 Rc::clone(kept.get_or_insert_with(read))
             };
-            let Spliced { edits, dropped } = format.splice(&plan.inquiry.request, &self.aim(), &mut body);
-            self.dropped = tellable(&dropped, format);
-            set.extend(plan.inquiry.headers.iter().cloned());
+            let Spliced { edits, dropped } = native.splice(&plan.inquiry.request, &self.aim(), &mut body);
+            self.dropped = tellable(&dropped, plan.inquiry.format());
+            set.extend(plan.inquiry.native_headers().iter().cloned());
             if !edits.is_empty() || foreign.is_some() {
                 set.push((Name::Borrowed("content-length"), edits.length_after(length).to_string()));
             }
-            (format.path().into(), Change::Edited { edits, kept })
+            (native.path().into(), Change::Edited { edits, kept })
         } else {
             let body = kept.unwrap_or_else(|| Rc::new(read(length)));
             let Written { path, headers, body, dropped } = self.write(&body)?;
-            self.dropped = tellable(&dropped, plan.inquiry.downstream);
+            self.dropped = tellable(&dropped, plan.inquiry.format());
             // Those that have a usual value are the format's business, the others the client's wishes.
-            let wishes = plan.inquiry.downstream.headers().iter().filter(|(_, usual)| usual.is_empty());
-            let is_said = |wish: &str| plan.inquiry.headers.iter().any(|(name, _)| name == wish);
+            let wishes = plan.inquiry.format().headers().iter().filter(|(_, usual)| usual.is_empty());
+            let is_said = |wish: &str| plan.inquiry.native_headers().iter().any(|(name, _)| name == wish);
             self.dropped.extend(wishes.filter(|(name, _)| is_said(name)).map(|(name, _)| String::from(*name)));
             set.push((Name::Borrowed("content-length"), body.len().to_string()));
             set.push((Name::Borrowed("content-type"), "application/json".into()));
@@ -132,7 +137,7 @@ impl Attempt {
         let version = if account.base_url.path.ends_with(version) { "" } else { version };
         let path = [version, &path].concat();
         let mut path = account.vendor.path(&account.base_url, &path, &self.target.model);
-        if self.is_native() && !plan.inquiry.query.is_empty() {
+        if native.is_some() && !plan.inquiry.query.is_empty() {
             path.push(if path.contains('?') { '&' } else { '?' });
             path.push_str(&plan.inquiry.query);
         }
@@ -150,7 +155,10 @@ impl Attempt {
     /// The client's request in the provider's format.
     fn write(&mut self, body: &[u8]) -> Result<Written, Error> {
         let text = core::str::from_utf8(body).unwrap_or_default();
-        let format = self.plan.inquiry.downstream;
+        let format = self.plan.inquiry.format();
+        if let Some(task) = self.plan.inquiry.task() {
+            return task.write(self.upstream(), text, &self.aim());
+        }
         let request = format.read(text)?;
         let written = self.upstream().write(&request, &self.aim());
         let mut written = written.map_err(|error| Error {
@@ -191,11 +199,13 @@ impl Attempt {
         let is_foreign = !self.is_native();
         let provided = is_foreign.then(|| self.upstream().rate_limits(headers, clock.epoch_seconds()));
         limits::tell(&mut edits, headers, &self.plan, provided.unwrap_or_default());
-        let as_is = self.plan.inquiry.direct.as_ref().map(|direct| self.hold_as_is(direct, status, headers));
-        let body = match as_is {
+        let start = match self.plan.inquiry.own() {
             None => self.hold(status, headers, clock),
-            Some(Start::Held(body)) => body,
-            Some(Start::Going(rest)) => {
+            Some(own) => self.hold_as_is(own, status, headers),
+        };
+        let body = match start {
+            Start::Held(body) => body,
+            Start::Going(rest) => {
                 let now = clock.now();
                 let head = Head { attempt: self, status, edits, retry_after: None, now };
                 return head.pass(Chunk::Keep, rest);
@@ -215,14 +225,14 @@ impl Attempt {
         if end { held.end_without_body(clock) } else { Progress::Held(held) }
     }
 
-    fn hold(&self, status: u16, headers: Headers<'_>, clock: &dyn Clock) -> HeldBody {
-        let unusable = |what| HeldBody::Unusable(self.error(what), Cause::Unusable);
+    fn hold(&self, status: u16, headers: Headers<'_>, clock: &dyn Clock) -> Start {
+        let unusable = |what| Start::Held(HeldBody::Unusable(self.error(what), Cause::Unusable));
         match status {
             200..=299 => {}
             401 | 403 if !self.target.account.is_callers => {
-                return HeldBody::Unusable(self.error("refused the gateway's credential"), Cause::Credential);
+                return Start::Held(HeldBody::Unusable(self.error(REFUSED_CREDENTIAL), Cause::Credential));
             }
-            400..=599 => return HeldBody::Refusal(Vec::new()),
+            400..=599 => return Start::Held(HeldBody::Refusal(Vec::new())),
             _ => return unusable("answered with a redirect or an unknown status"),
         }
         if !headers.get("content-encoding").unwrap_or(b"identity").eq_ignore_ascii_case(b"identity") {
@@ -230,17 +240,22 @@ impl Attempt {
         }
         let content_type = headers.get("content-type").unwrap_or_default().to_ascii_lowercase();
         let says = |word: &[u8]| content_type.is_empty() || content_type.windows(word.len()).any(|part| part == word);
-        match (self.plan.inquiry.request.stream, self.is_native()) {
-            (true, true) if says(b"text/event-stream") => HeldBody::Stream(self.passthrough()),
-            (true, true) if says(b"json") => HeldBody::Mislabelled(Vec::new()),
-            (true, false) if says(self.upstream().framing().1.as_bytes()) => HeldBody::Stream(self.translation(clock)),
-            (true, _) => unusable(NO_STREAM),
-            (false, true) if says(b"json") => {
-                HeldBody::Whole(Scanner::new(self.plan.inquiry.downstream.wanted()), Vec::new())
+        let native = self.plan.inquiry.native().filter(|_| self.is_native());
+        // What is no chat may be streamed for other reasons than `stream`, or not be read at all.
+        let task = self.plan.inquiry.task().filter(|_| native.is_some());
+        let is_stream = task.map_or(self.plan.inquiry.request.stream, |_| content_type.starts_with(EVENTS));
+        Start::Held(match (is_stream, native) {
+            (true, Some(native)) if says(EVENTS) => HeldBody::Stream(self.passthrough(native)),
+            (true, Some(_)) if says(b"json") => HeldBody::Mislabelled(Vec::new()),
+            (true, None) if says(self.upstream().framing().1.as_bytes()) => HeldBody::Stream(self.translation(clock)),
+            (true, _) => return unusable(NO_STREAM),
+            (false, _) if task.is_some_and(|task| !task.is_read(&content_type)) => {
+                return Start::Going(FlowBody::unread(&content_type));
             }
-            (false, false) if says(b"json") => HeldBody::Foreign(Vec::new(), self.identity(clock)),
-            (false, _) => unusable("sent an answer that is not JSON"),
-        }
+            (false, Some(native)) if says(b"json") => HeldBody::Whole(Scanner::new(native.wanted()), Vec::new()),
+            (false, None) if says(b"json") => HeldBody::Foreign(Vec::new(), self.identity(clock)),
+            (false, _) => return unusable("sent an answer that is not JSON"),
+        })
     }
 
     fn upstream(&self) -> &'static dyn Upstream {
@@ -251,11 +266,12 @@ impl Attempt {
     fn is_native(&self) -> bool {
         let Target { account, provider, model, .. } = &self.target;
         let inquiry = &self.plan.inquiry;
-        inquiry.direct.is_some() || account.speaks(provider.spec, inquiry.downstream, model)
+        inquiry.own().is_some() || account.speaks(provider.spec, inquiry.format(), model)
     }
 
-    fn passthrough(&self) -> Passage {
-        let conduit = Passthrough::new(self.plan.inquiry.downstream, !self.plan.inquiry.request.wants_usage);
+    fn passthrough(&self, native: &dyn Native) -> Passage {
+        let Inquiry { request, shape, .. } = &self.plan.inquiry;
+        let conduit = Passthrough::new(native.tap(), *shape, !request.wants_usage);
         Passage::new(&self.target, Framing::Events, Box::new(conduit))
     }
 
@@ -264,7 +280,7 @@ impl Attempt {
         let provider = &self.target.provider;
         let wants_usage = self.plan.inquiry.request.wants_usage;
         let conduit =
-            Translation::new(upstream, self.plan.inquiry.downstream, &provider.name, self.identity(clock), wants_usage);
+            Translation::new(upstream, self.plan.inquiry.format(), &provider.name, self.identity(clock), wants_usage);
         Passage::new(&self.target, upstream.framing().0, Box::new(conduit))
     }
 

@@ -150,6 +150,13 @@ impl Section for Config {
                 |config| &config.max_body,
                 "Largest request body; a larger one is answered with 413.",
             ),
+            max_upload: fields.defaulted(
+                "max_upload",
+                &SIZE,
+                512 << 20,
+                |config| &config.max_upload,
+                "The same for files and forms that pass to their provider as they come, without being held.",
+            ),
         }
     }
 }

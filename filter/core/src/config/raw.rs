@@ -89,6 +89,8 @@ pub struct Config {
     pub log: Log,
     /// Largest request body, in bytes.
     pub max_body: u64,
+    /// The same of what is not held.
+    pub max_upload: u64,
 }
 
 /// Addresses and threads.

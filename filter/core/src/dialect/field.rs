@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Reads a value, or blames it.
-pub(super) fn typed<'a, T: Deserialize<'a>>(path: &str, raw: &'a RawValue) -> Result<T, Error> {
+pub(crate) fn typed<'a, T: Deserialize<'a>>(path: &str, raw: &'a RawValue) -> Result<T, Error> {
     json::read(raw.get())
         .map_err(|_| Error::refusing(format!("`{path}` is not of the right type."), String::from(path)))
 }

@@ -23,6 +23,7 @@ use core::fmt;
 
 pub use abilities::{Ability, Wishes};
 pub use dropped::Dropped;
+pub(crate) use field::typed;
 pub use native::{Event, Native, Spliced, Tap, Whole};
 
 use self::head::Scheme;
@@ -33,6 +34,7 @@ use crate::{
     provider::Vendor,
     sse::{Frame, Framing},
     step::Name,
+    task::{count::Counter, embedding::Embedder, image::Painter},
 };
 
 /// A wire format as providers speak it.
@@ -69,6 +71,21 @@ pub trait Upstream: Sync {
 
     /// For how many seconds an error asks to wait, where its body says so and no header does.
     fn retry_after(&self, _body: &[u8]) -> Option<u64> {
+        None
+    }
+
+    /// How it makes vectors, if it does.
+    fn embedder(&self) -> Option<&'static Embedder> {
+        None
+    }
+
+    /// How it counts the tokens of a chat without answering it, if it does.
+    fn counter(&self) -> Option<&'static Counter> {
+        None
+    }
+
+    /// How it draws pictures on a model, if it does.
+    fn painter(&self, _model: &str) -> Option<&'static Painter> {
         None
     }
 

@@ -16,7 +16,7 @@ use crate::{
 /// A format between a client and a provider that both speak it.
 pub trait Native {
     /// The path of its requests, behind the base URL and the version.
-    fn path(&self) -> &'static str;
+    fn path(&self) -> &str;
 
     /// Headers of its own that pass from the client, and what one says that the client leaves out; empty where it is not sent then.
     fn headers(&self) -> &'static [(&'static str, &'static str)] {

@@ -53,7 +53,7 @@ pub(super) const CHAT: &str = "chat/completions";
 pub(super) const COMPLETIONS: &str = "completions";
 
 /// <https://platform.openai.com/docs/api-reference>
-pub(super) static OPENAI: Format = Format {
+pub(crate) static OPENAI: Format = Format {
     shape: Shape::OpenAi,
     upstream: &OpenAiChat,
     calls: &[
@@ -149,6 +149,21 @@ impl Format {
     /// What looks at a stream on its way.
     pub(super) fn beside(&'static self, framing: Framing, account: &Rc<Account>) -> Box<dyn Conduit> {
         Box::new(Beside::new(self, framing, (self.witness)(framing), account))
+    }
+
+    /// The members of a whole answer that are read.
+    pub(crate) const fn wanted(&self) -> &'static [&'static str] {
+        self.wanted
+    }
+
+    /// Whether the body of a call on this path says which model is wanted.
+    pub(crate) fn names_model(&self, path: &str) -> bool {
+        self.calls.contains(&path)
+    }
+
+    /// Whether it is known what a call on this path answers.
+    pub(crate) fn knows(&self, path: &str) -> bool {
+        self.calls.contains(&path) || self.forms.contains(&path)
     }
 
     /// What looks at a whole answer on its way.

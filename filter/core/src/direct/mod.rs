@@ -18,12 +18,12 @@ use alloc::{borrow::ToOwned, rc::Rc, string::String};
 
 pub(crate) use self::{
     beside::{SoFar, Witness},
-    format::Format,
-    request::{Cost, Request},
-    typed::{Typed, status as status_of},
+    format::{Format, OPENAI},
+    request::{Cost, Request, cost_of},
+    typed::{Typed, TypedTap, status as status_of},
 };
 use self::{
-    format::{ANTHROPIC, CHAT, COMPLETIONS, GEMINI, OLLAMA, OPENAI},
+    format::{ANTHROPIC, CHAT, COMPLETIONS, GEMINI, OLLAMA},
     place::{MODELS, Place},
 };
 use crate::{
@@ -73,7 +73,7 @@ impl Call {
             "ollama" if version.is_empty() && !compatible.calls.contains(&path) => (&OLLAMA, path),
             _ => (compatible, path),
         };
-        let is_known = |called: &str| format.calls.contains(&called) || format.forms.contains(&called);
+        let is_known = |called: &str| format.knows(called);
         let mut query = query.to_owned();
         let deployment = azure.and_then(|_| Place::in_deployment(path)).filter(|(_, called)| is_known(called));
         let (place, path) = deployment.unwrap_or_else(|| {

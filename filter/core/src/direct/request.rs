@@ -12,15 +12,16 @@ use crate::{
     auth::Caller,
     catalogue::Catalogue,
     config::BaseUrl,
-    dialect::{head::ChatRequest, openai_chat::OpenAiChat},
+    dialect::{Native, Whole, head::ChatRequest, openai_chat::OpenAiChat},
     error::{Error, Kind, Shape},
-    json::{Edits, Member},
+    json::{Edits, Found, Member},
     passage::Conduit,
     passthrough::Passthrough,
     plan::Target,
     segment,
     sse::Framing,
     surface::{has_escaped_slash, is_version},
+    usage::Usage,
 };
 
 /// What a path ends in that generates nothing and is not billed. Any other may, whatever it is called: a provider that does not mind
@@ -38,6 +39,18 @@ pub(crate) enum Cost {
     Input,
     /// Its own, and those of its answer.
     Both,
+}
+
+/// Which tokens cost something of what is posted to a path.
+pub(crate) fn cost_of(path: &str) -> Cost {
+    let word = path.rsplit(['/', ':']).next().unwrap_or_default();
+    if FREE.contains(&word) {
+        Cost::Nothing
+    } else if WITHOUT_TEXT.contains(&word) {
+        Cost::Input
+    } else {
+        Cost::Both
+    }
 }
 
 /// See the module's documentation.
@@ -199,14 +212,18 @@ impl Request {
         let Call { path, place, is_posted, .. } = &self.call;
         // Not anywhere in it: the caller chooses the model's name.
         let said = if let Place::Path(_, verb) = place { verb } else { path };
-        let word = said.rsplit(['/', ':']).next().unwrap_or_default();
-        if !is_posted || FREE.contains(&word) {
-            Cost::Nothing
-        } else if WITHOUT_TEXT.contains(&word) {
-            Cost::Input
-        } else {
-            Cost::Both
-        }
+        if *is_posted { cost_of(said) } else { Cost::Nothing }
+    }
+
+    /// The tokens that a scan of its answer has found.
+    pub(crate) fn usage(&self, found: &Found) -> Option<Usage> {
+        self.format().usage(found)
+    }
+
+    /// What a whole answer is, from what a scan has found.
+    pub(crate) fn whole(&self, found: &Found) -> Whole {
+        let fault = self.format().fault(found).filter(|_| self.is_known());
+        fault.map_or_else(|| Whole::Answer(self.usage(found)), Whole::Error)
     }
 
     /// Whether it is known what its answer looks like.
@@ -224,7 +241,7 @@ impl Request {
     ) -> Option<(Framing, Box<dyn Conduit>)> {
         let framing = self.format().framing(content_type, request.stream)?;
         if self.call.is_asked_for_tokens() {
-            return Some((framing, Box::new(Passthrough::new(&OpenAiChat, !request.wants_usage))));
+            return Some((framing, Box::new(Passthrough::new(OpenAiChat.tap(), Shape::OpenAi, !request.wants_usage))));
         }
         Some((framing, self.format().beside(framing, account)))
     }

@@ -3,15 +3,21 @@
 //!
 //! Only a few types are known here; all others are something of an answer.
 
+use alloc::vec::Vec;
+
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::beside::{SoFar, Witness};
+use super::{
+    beside::{SoFar, Witness},
+    format::OPENAI,
+};
 use crate::{
     chat::Fault,
-    dialect::{Broken, openai_chat},
+    dialect::{self, Broken, Tap, openai_chat},
     json::{self, Str},
     sse::Frame,
+    usage::Usage,
 };
 
 /// Types that say nothing of an answer yet.
@@ -73,6 +79,10 @@ impl Witness for Typed {
         if let Some(told) = usage {
             so_far.usage.get_or_insert_default().update(told);
         }
+        if matches!(kind, "image_generation.completed" | "image_edit.completed") {
+            let drawn = &mut so_far.usage.get_or_insert_default().images;
+            *drawn = drawn.saturating_add(1);
+        }
         if kind == "response.failed" || kind == "error" || event.error.is_some() {
             let error = event.error.or(answer.error).or(event.code).map_or("", RawValue::get);
             return Err(Broken::Fault(Fault::new(status(error), None, "")));
@@ -80,6 +90,41 @@ impl Witness for Typed {
         so_far.has_begun |= !kind.is_empty() && !PREAMBLE.contains(&kind);
         so_far.is_over |= is_last;
         Ok(())
+    }
+}
+
+/// The same where a stream is held until its first content, and an error before that is a failure.
+#[derive(Debug, Default)]
+pub(crate) struct TypedTap(SoFar);
+
+impl Tap for TypedTap {
+    fn read(&mut self, frame: Frame<'_>) -> dialect::Event {
+        match Typed.read(frame, &mut self.0) {
+            Ok(()) if self.0.has_begun || self.0.is_over => dialect::Event::Content,
+            Ok(()) => dialect::Event::Preamble,
+            Err(Broken::Fault(fault)) => dialect::Event::Error(fault.status),
+            Err(Broken::Malformed) => dialect::Event::Malformed,
+        }
+    }
+
+    fn usage(&self) -> Option<Usage> {
+        self.0.usage
+    }
+
+    fn is_finished(&self) -> bool {
+        self.0.is_over
+    }
+
+    fn is_done(&self) -> bool {
+        self.0.is_over
+    }
+
+    fn last_event(&self) -> &'static [u8] {
+        b""
+    }
+
+    fn error_event(&self, body: &[u8]) -> Vec<u8> {
+        OPENAI.error_event(body)
     }
 }
 

@@ -6,11 +6,12 @@ use super::{
     brought::{Brought, bring},
     keeper::keeper,
     listing::{Listing, live_metrics, models, ready},
+    pick::{named, pick},
 };
 use crate::{
     auth::{Caller, Credential, Key},
     body::Kept,
-    dialect::Downstream,
+    dialect::{Downstream, openai_chat::TASKS},
     direct,
     error::{Error, Kind, Shape},
     gateway::Gateway,
@@ -19,7 +20,7 @@ use crate::{
     json::{Failure, Scanner},
     route::Way,
     step::Reply,
-    surface::{Endpoint, Route},
+    surface::{Endpoint, GENERATIONS, Route},
     uri,
 };
 
@@ -44,8 +45,8 @@ impl Reading {
     /// Who asks, and by which router.
     pub(super) fn asker(&self) -> (Caller, Option<String>) {
         let router = match &self.asks {
-            Asks::Chat(way, ..) => way.router(),
-            Asks::Direct(_) => None,
+            Asks::Chat(way, ..) | Asks::Task(way, ..) => way.router(),
+            Asks::Direct(_, router) => router.clone(),
         };
         (self.caller.clone(), router)
     }
@@ -55,7 +56,10 @@ impl Reading {
 #[derive(Debug)]
 pub(super) enum Asks {
     Chat(OwnWay, Endpoint, &'static dyn Downstream),
-    Direct(direct::Call),
+    /// What is no chat, in JSON, on this path behind the version.
+    Task(OwnWay, Endpoint, String),
+    /// What one provider is asked, and by which router.
+    Direct(direct::Call, Option<String>),
 }
 
 /// A [`Way`] that outlives the path that it was read from.
@@ -78,6 +82,16 @@ impl OwnWay {
     /// The router that is named.
     pub(super) fn router(&self) -> Option<String> {
         if let Self::Router(name) = self { Some(name.clone()) } else { None }
+    }
+}
+
+impl From<Way<'_>> for OwnWay {
+    fn from(way: Way<'_>) -> Self {
+        match way {
+            Way::Default => Self::Default,
+            Way::Router(name) => Self::Router(name.into()),
+            Way::Ai => Self::Ai,
+        }
     }
 }
 
@@ -120,7 +134,11 @@ pub(super) fn admit(
         }
         Route::Health | Route::Ready | Route::Models(..) | Route::Direct(..) | Route::Api(..) => {}
     }
-    let asked = call.as_ref().map(|call| &**call.provider());
+    let asked = match &call {
+        Some(call) => Some(&**call.provider()),
+        None if named_by_header(route) => named(gateway, headers).map_err(|error| error.reply(shape))?.map(Rc::as_ref),
+        None => None,
+    };
     let brought = caller.and_then(|caller| bring(gateway, caller, headers, asked));
     let (caller, brought) = brought.map_err(|error| error.reply(shape))?;
     if let Some((what, name)) = caller.key().and_then(|key| astray(gateway, key)) {
@@ -144,7 +162,7 @@ pub(super) fn admit(
             let is_json = (!end).then_some(media == Media::Json);
             call.check(&caller, method, is_json).map_err(|error| error.reply(shape))?;
             let scanner = (is_json == Some(true)).then(|| Ok(direct::Call::scanner()));
-            (Asks::Direct(call), scanner)
+            (Asks::Direct(call, None), scanner)
         }
         (Route::Models(way, name), None) => {
             let providers = match way {
@@ -155,33 +173,52 @@ pub(super) fn admit(
             return Err(models(gateway, &listing, shape));
         }
         (Route::Api(_, Endpoint::LiveMetrics), None) => return Err(live_metrics(gateway, &caller, around)),
-        (Route::Health | Route::Ready | Route::Unknown | Route::Direct(..) | Route::Api(..), None) => {
-            let Some((way, endpoint, format)) = chat(route) else {
-                let message = format!("{path} is not served by this version of the gateway.");
-                return Err(refuse(Kind::NotImplemented, message));
-            };
-            media.check().map_err(|error| error.reply(shape))?;
-            (Asks::Chat(way, endpoint, format), Some(Ok(format.scheme().scanner())))
+        (Route::Api(way, endpoint), None) => {
+            let is_json = (!end).then_some(media == Media::Json);
+            let rest = route.behind(path);
+            // What has no body that says whom to ask: the others read theirs.
+            let is_ones = (method != "POST" || is_json != Some(true)) && rest != GENERATIONS;
+            match (endpoint, endpoint.format()) {
+                (_, Some(format)) => {
+                    media.check().map_err(|error| error.reply(shape))?;
+                    (Asks::Chat(way.into(), endpoint, format), Some(Ok(format.scheme().scanner())))
+                }
+                (Endpoint::Images | Endpoint::Other, _) if is_ones => {
+                    let call = pick(gateway, &caller, way, headers)
+                        .map(|provider| direct::Call::of(&provider, method, rest, &stripped))
+                        .and_then(|call| call.check(&caller, method, is_json).map(|()| call));
+                    let call = call.map_err(|error| error.reply(shape))?;
+                    // JSON that is not posted is looked at as on a path of the provider's own.
+                    let scanner = (is_json == Some(true)).then(|| Ok(direct::Call::scanner()));
+                    (Asks::Direct(call, route.router().map(Into::into)), scanner)
+                }
+                (Endpoint::Embeddings | Endpoint::Images | Endpoint::Other, _) => {
+                    media.check().map_err(|error| error.reply(shape))?;
+                    (Asks::Task(way.into(), endpoint, rest.into()), Some(Ok(TASKS.scanner())))
+                }
+                _ => {
+                    let message = format!("{path} is not served by this version of the gateway.");
+                    return Err(refuse(Kind::NotImplemented, message));
+                }
+            }
+        }
+        (Route::Health | Route::Ready | Route::Unknown | Route::Direct(..), None) => {
+            return Err(refuse(Kind::NotFound, format!("There is no {path} here.")));
         }
     };
     let announced = headers.text("content-length").and_then(|length| length.parse::<u64>().ok());
-    if announced.is_some_and(|length| length > gateway.max_body) {
-        return Err(too_large(gateway.max_body).reply(shape));
+    let most = if scanner.is_some() { gateway.max_body } else { gateway.max_upload };
+    if announced.is_some_and(|length| length > most) {
+        return Err(too_large(most).reply(shape));
     }
     let mut exchange = String::from(headers.text("x-request-id").unwrap_or_default());
     exchange.retain(|character| character != '-');
     Ok(Reading { caller, brought, asks, query: stripped, exchange, shape, scanner, length: 0, body: Kept::default() })
 }
 
-/// The chat that a path stands for, and the format that is spoken there.
-fn chat(route: Route<'_>) -> Option<(OwnWay, Endpoint, &'static dyn Downstream)> {
-    let Route::Api(way, endpoint) = route else { return None };
-    let way = match way {
-        Way::Default => OwnWay::Default,
-        Way::Router(name) => OwnWay::Router(name.into()),
-        Way::Ai => OwnWay::Ai,
-    };
-    Some((way, endpoint, endpoint.format()?))
+/// Whether a header may name the provider of a request on a router.
+const fn named_by_header(route: Route<'_>) -> bool {
+    matches!(route, Route::Api(_, Endpoint::Images | Endpoint::Other))
 }
 
 /// What a token names that the file does not have. Of keys the file itself is refused.

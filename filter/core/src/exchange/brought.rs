@@ -78,9 +78,16 @@ impl Brought {
         let catalogue = &gateway.catalogue;
         let model = catalogue.asked(model).and_then(|asked| catalogue.names(asked).next());
         let owner = model.and_then(|model| catalogue.find_checked(model, &|_| Ok(())).ok());
-        let owner =
-            owner.ok_or_else(|| refused("does not say for which provider it is: write `PROVIDER=CREDENTIAL`"))?;
+        let owner = owner.ok_or_else(nobodys)?;
         self.give(caller, owner.provider, &secret)
+    }
+
+    /// Refuses what named no provider where nobody can say whose it is.
+    ///
+    /// # Errors
+    /// There is such.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        if self.unnamed.is_none() { Ok(()) } else { Err(nobodys()) }
     }
 
     fn give(&mut self, caller: Caller, provider: &Provider, secret: &Secret) -> Result<Caller, Error> {
@@ -106,6 +113,10 @@ fn parse<'v>(gateway: &Gateway, value: &'v [u8]) -> Result<(Option<&'v str>, &'v
         return Err(refused("is empty"));
     }
     Ok((name, credential))
+}
+
+fn nobodys() -> Error {
+    refused("does not say for which provider it is: write `PROVIDER=CREDENTIAL`")
 }
 
 fn refused(what: &str) -> Error {

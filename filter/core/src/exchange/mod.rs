@@ -11,6 +11,7 @@ mod environment;
 mod keeper;
 mod limiting;
 mod listing;
+mod pick;
 mod planning;
 mod steer;
 
@@ -54,6 +55,8 @@ enum State {
     Reading(Box<Reading>),
     /// The attempts own it.
     Forwarded(Rc<Plan>),
+    /// The same while its body, which nobody reads, is passing: so much of it has.
+    Passing(Rc<Plan>, u64),
     /// The gateway answered by itself, or everything is over.
     Settled,
 }
@@ -83,8 +86,18 @@ impl Exchange {
         let asker = caller.as_ref().ok().filter(|_| !self.gateway.limits.is_empty()).cloned();
         match admit(&self.gateway, caller, headers, route, (path, query), end, around) {
             Ok(reading) => {
+                let is_unread = !end && reading.scanner.is_none();
                 self.state = State::Reading(Box::new(reading));
-                if end { self.request_end(headers, around) } else { Step::Wait }
+                if !end && !is_unread {
+                    return Step::Wait;
+                }
+                let step = self.request_end(headers, around);
+                if let State::Forwarded(plan) = &self.state
+                    && is_unread
+                {
+                    self.state = State::Passing(Rc::clone(plan), 0);
+                }
+                step
             }
             Err(reply) => {
                 self.state = State::Settled;
@@ -117,6 +130,24 @@ impl Exchange {
         None
     }
 
+    /// Whether the request is on its way before its body has come.
+    #[must_use]
+    pub const fn is_passing(&self) -> bool {
+        matches!(self.state, State::Passing(..))
+    }
+
+    /// So many bytes more of a body are on their way.
+    pub fn request_passed(&mut self, length: usize) -> Option<Reply> {
+        let State::Passing(plan, passed) = &mut self.state else { return None };
+        *passed = passed.saturating_add(u64::try_from(length).unwrap_or(u64::MAX));
+        if *passed <= self.gateway.max_upload || plan.is_settled() {
+            return None;
+        }
+        let reply = plan.refuse(&too_large(self.gateway.max_upload));
+        self.state = State::Forwarded(Rc::clone(plan));
+        Some(reply)
+    }
+
     /// The request has come whole; `headers` are those of its head.
     pub fn request_end(&mut self, headers: Headers<'_>, around: &Surroundings<'_>) -> Step {
         match mem::replace(&mut self.state, State::Settled) {
@@ -137,7 +168,7 @@ impl Exchange {
                     }
                 }
             }
-            State::Fresh | State::Forwarded(_) | State::Settled => {
+            State::Fresh | State::Forwarded(_) | State::Passing(..) | State::Settled => {
                 let error =
                     Error::new(Kind::Misconfigured, "The request came in an order that the gateway does not know.");
                 Step::Reply(error.reply(Shape::OpenAi))
@@ -149,7 +180,7 @@ impl Exchange {
     /// caller's dialect.
     pub fn response_head(&mut self, head: &mut dyn Head, clock: &dyn Clock) -> Arrival {
         match mem::replace(&mut self.state, State::Settled) {
-            State::Forwarded(plan) => {
+            State::Forwarded(plan) | State::Passing(plan, _) => {
                 let arrival = arrival(&plan, head, clock);
                 self.state = State::Forwarded(plan);
                 arrival
@@ -171,20 +202,26 @@ impl Exchange {
     /// Who was not asked, or only after others, and why, and the id of the exchange; known when the stream is over.
     #[must_use]
     pub fn passed_over(&self) -> Option<(&str, Ref<'_, str>)> {
-        let State::Forwarded(plan) = &self.state else { return None };
+        let plan = self.plan()?;
         Some((&*plan.inquiry.exchange, plan.passed_over())).filter(|(_, told)| !told.is_empty())
     }
 
     /// What limits that a service counts are to be told, by property; known when the stream is over.
     pub fn charges(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        let plan = if let State::Forwarded(plan) = &self.state { Some(plan) } else { None };
-        plan.into_iter().flat_map(|plan| plan.charges())
+        self.plan().into_iter().flat_map(|plan| plan.charges())
     }
 
     /// The stream is over, whoever has ended it.
     pub fn end(&self, head: &mut dyn Head, clock: &dyn Clock) {
-        if let State::Forwarded(plan) = &self.state {
+        if let Some(plan) = self.plan() {
             plan.end(|| head.details(), clock);
+        }
+    }
+
+    fn plan(&self) -> Option<&Rc<Plan>> {
+        match &self.state {
+            State::Forwarded(plan) | State::Passing(plan, _) => Some(plan),
+            State::Fresh | State::Reading(_) | State::Settled => None,
         }
     }
 }

@@ -124,7 +124,7 @@ impl Plan {
     /// Another part of an answer has come that has no pieces of its own.
     pub(crate) fn note_part(&self, part: &[u8], matter: Matter) {
         // Of vectors nothing is written.
-        let is_written = || self.inquiry.direct.as_ref().is_none_or(|direct| direct.cost() == Cost::Both);
+        let is_written = || self.inquiry.cost() == Cost::Both;
         if let Some(allowance) = self.allowance.as_ref().filter(|_| is_written()) {
             allowance.hold.borrow_mut().flowed.extend(part, matter);
         }

@@ -11,6 +11,7 @@
 
 mod allowance;
 mod failure;
+mod inquiry;
 mod limits;
 mod outcome;
 mod pace;
@@ -26,19 +27,17 @@ use core::{
     time::Duration,
 };
 
+pub(crate) use self::inquiry::Asked;
 use self::progress::Progress;
 pub use self::{
     allowance::{Allowance, Estimate},
     failure::{Cause, End, Failure},
+    inquiry::Inquiry,
     signpost::{CALLS_MARK, CLUSTER_HEADER, FLEX_MARK, NEXT_PROPERTY, Signpost, TRIES_MARK},
 };
 use crate::{
     account::Account,
-    body::Kept,
     chat::Reason,
-    dialect::{Downstream, head::ChatRequest},
-    direct,
-    error::Shape,
     gateway::Provider,
     live::{Observer, Probe},
     retry::Policy,
@@ -82,27 +81,6 @@ pub struct Plan {
     allowance: Option<Allowance>,
     observer: Rc<Observer>,
     progress: RefCell<Progress>,
-}
-
-/// What a client asked.
-#[derive(Debug)]
-pub struct Inquiry {
-    /// What its body says, as far as it was read.
-    pub request: ChatRequest,
-    /// The body itself.
-    pub body: RefCell<Kept>,
-    /// What it speaks.
-    pub downstream: &'static dyn Downstream,
-    /// An id of the exchange.
-    pub exchange: String,
-    /// The shape of errors.
-    pub shape: Shape,
-    /// Its query without its key.
-    pub query: String,
-    /// Headers of its format, for those who speak it.
-    pub headers: Vec<(Name, String)>,
-    /// What passes as it is, where the provider's own format is spoken to it.
-    pub(crate) direct: Option<direct::Request>,
 }
 
 /// Whom to ask.

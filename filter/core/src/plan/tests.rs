@@ -4,8 +4,10 @@ use alloc::{string::ToString, vec};
 
 use super::*;
 use crate::{
+    body::Kept,
     config::{Backoff, Retry},
     dialect::openai_chat::{OpenAiChat, SCHEME},
+    error::Shape,
     store::Memory,
 };
 
@@ -56,12 +58,10 @@ fn plan_by(policy: Rc<Policy>, course: Course) -> Plan {
     let inquiry = Inquiry {
         request,
         body: RefCell::new(kept),
-        downstream: &OpenAiChat,
+        asked: Asked::Chat { format: &OpenAiChat, headers: Vec::new() },
         exchange: "id".into(),
         shape: Shape::OpenAi,
-        headers: Vec::new(),
         query: String::new(),
-        direct: None,
     };
     let observer = Observer::new(Rc::new(Memory::default()));
     Plan::new(inquiry, course, policy, &observer, START)

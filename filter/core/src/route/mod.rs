@@ -57,6 +57,7 @@ use crate::{
     plan::Target,
     retry::Policy,
     surface::Endpoint,
+    task::Task,
 };
 
 pub(crate) use self::survey::{MAX_DEPTH, MAX_VISITS};
@@ -116,14 +117,23 @@ pub struct Query<'a> {
     pub has_tools: bool,
     /// Whether it holds images.
     pub has_images: bool,
-    /// What of it not every format can express, and the format that it is in, which can.
-    pub wishes: (Wishes, &'static dyn Downstream),
+    /// What not every target can do of it.
+    pub(crate) what: What<'a>,
     /// The member `user`.
     pub user: Option<&'a str>,
     /// Its length in tokens, as [`estimate::tokens`] has it.
     pub input_tokens: u64,
     /// The most tokens that it lets the answer have.
     pub max_output_tokens: Option<u64>,
+}
+
+/// What is asked for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum What<'a> {
+    /// A chat: what of it not every format can express, and the format that it is in, which can.
+    Chat(Wishes, &'static dyn Downstream),
+    /// No chat.
+    Task(&'a Task),
 }
 
 /// What the surroundings know.
@@ -258,13 +268,18 @@ impl Routing {
     /// What a strategy decides, of the key or of the router; `None` where there is none, or none that says anything.
     fn decide<'a>(&'a self, router: Option<&'a Router>, survey: &mut Survey<'a>) -> Option<Vec<Candidate<'a>>> {
         survey.mapping = router.map(|router| &router.mapping);
-        let of_key = survey.query.caller.key().and_then(|key| match &key.routing {
+        let of_key = self.of_key(survey.query.caller);
+        let of_router = router.and_then(|router| router.strategy(survey.query.endpoint));
+        of_key.and_then(|node| survey.walk(node, 0)).or_else(|| survey.walk(of_router?, 0))
+    }
+
+    /// What a caller's key decides.
+    fn of_key(&self, caller: &Caller) -> Option<&Node> {
+        caller.key().and_then(|key| match &key.routing {
             Some(name) => self.by_name.get(name),
             None if self.by_key.is_empty() => None,
             None => self.by_key.get(&key.id),
-        });
-        let of_router = router.and_then(|router| router.strategy(survey.query.endpoint));
-        of_key.and_then(|node| survey.walk(node, 0)).or_else(|| survey.walk(of_router?, 0))
+        })
     }
 
     /// The model asked for, and on most ways what stands in for it.
@@ -311,8 +326,9 @@ impl<'a> Survey<'a> {
     /// The targets of these candidates; at least one. A lone one says by itself what it cannot do, and where in the request
     /// that stands; but not one that gets the request as it is.
     fn targets(&mut self, mut found: Vec<Candidate<'a>>) -> Result<Vec<Target>, Error> {
-        let is_native = |one: &Candidate<'_>| {
-            one.target.account.speaks(one.target.provider.spec, self.query.wishes.1, &one.target.model)
+        let is_native = |Candidate { target, .. }: &Candidate<'_>| match self.query.what {
+            What::Chat(_, own) => target.account.speaks(target.provider.spec, own, &target.model),
+            What::Task(_) => false,
         };
         if found.len() > 1 || found.iter().any(is_native) {
             found = self.able(found);

@@ -5,11 +5,11 @@
 use alloc::{rc::Rc, vec::Vec};
 
 use super::{
-    Routing,
+    Routing, Way,
     node::{Choosing, Node, Strategy},
     survey::MAX_VISITS,
 };
-use crate::{catalogue::Catalogue, gateway::Provider};
+use crate::{auth::Caller, catalogue::Catalogue, gateway::Provider};
 
 /// A walk along every way.
 struct Walk<'a> {
@@ -20,6 +20,20 @@ struct Walk<'a> {
 }
 
 impl Routing {
+    /// The providers that a caller's requests can lead to on a way; `None` where that is everybody.
+    #[must_use]
+    pub fn reach_of(&self, caller: &Caller, way: Way<'_>, catalogue: &Catalogue) -> Option<Vec<Rc<Provider>>> {
+        let of_key = self.of_key(caller).filter(|_| way != Way::Ai);
+        let walked = of_key.and_then(|node| {
+            let mut walk = Walk { routing: self, catalogue, providers: Vec::new(), visits_left: MAX_VISITS };
+            walk.node(node).map(|()| walk.providers)
+        });
+        match way {
+            Way::Router(name) => walked.or_else(|| self.reach(name, catalogue)),
+            Way::Default | Way::Ai => walked,
+        }
+    }
+
     /// The providers that the router of this name can ask; `None` where that is everybody.
     #[must_use]
     pub fn reach(&self, router: &str, catalogue: &Catalogue) -> Option<Vec<Rc<Provider>>> {

@@ -8,7 +8,7 @@ use alloc::{format, string::String, vec::Vec};
 use core::cell::OnceCell;
 
 use super::{
-    Conditions, Cooling, Dropped, Query, Routing, accounts,
+    Conditions, Cooling, Dropped, Query, Routing, What, accounts,
     candidate::Candidate,
     chance::{Chance, hash},
     estimate,
@@ -240,6 +240,10 @@ impl<'a> Survey<'a> {
         if query.has_tools && choice.lacks("tools") {
             return Err(Error::refusing(format!("The model `{}` does not take tools.", name()), "tools"));
         }
+        if let What::Task(task) = query.what {
+            // Of many texts each may be as long as the window.
+            return task.check(choice.provider.spec.dialect, &name());
+        }
         let (input, output) = (query.input_tokens, query.max_output_tokens.unwrap_or_default());
         match choice.context_window() {
             Some(window) if !estimate::fits(input, output, window) => {
@@ -256,8 +260,9 @@ impl<'a> Survey<'a> {
 
     /// Those whose formats can say what is asked for.
     pub(super) fn able(&mut self, mut candidates: Vec<Candidate<'a>>) -> Vec<Candidate<'a>> {
-        let (wishes, own) = self.query.wishes;
-        if !wishes.is_empty() {
+        if let What::Chat(wishes, own) = self.query.what
+            && !wishes.is_empty()
+        {
             candidates.retain(|Candidate { choice, target, .. }| {
                 let spec = choice.provider.spec;
                 let able = match (target.account.speaks(spec, own, choice.id), target.account.keeps_answers()) {

@@ -201,7 +201,7 @@ fn each_bad_request_gets_its_own_answer() {
         ("POST", "/nope", &[][..], &b"{}"[..], 404),
         ("GET", CHAT, &[], b"", 405),
         ("POST", "/v1/models", &[], b"{}", 405),
-        ("POST", "/v1/embeddings", &[], b"{}", 501),
+        ("POST", "/v1/embeddings", &[], b"{}", 400),
         ("POST", "/v1/messages", &[], b"{}", 400),
         ("POST", "/v1/messages/count_tokens", &[], b"{}", 400),
         ("POST", "/router/x/chat/completions", &[], b"{}", 404),

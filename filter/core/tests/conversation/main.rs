@@ -12,6 +12,7 @@
 
 mod anthropic;
 mod byok;
+mod crossings;
 mod direct;
 mod environment;
 mod exchange;
@@ -22,3 +23,4 @@ mod ollama;
 mod recordings;
 mod responses;
 mod stage;
+mod tasks;

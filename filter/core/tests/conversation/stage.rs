@@ -173,7 +173,13 @@ pub(crate) fn ask_in(world: &Rc<World>, gateway: &Rc<Gateway>, mut headers: Pair
             exchange.request_end(carried(&headers).headers(), &around)
         }
         step @ Step::Forward(..) if !pieces.is_empty() => {
-            panic!("a request is never sent on before its body is known: {step:?}")
+            assert!(exchange.is_passing(), "a request is sent on before its body is known: {step:?}");
+            for piece in pieces {
+                if let Some(reply) = exchange.request_passed(piece.len()) {
+                    return Asked::Refused(reply);
+                }
+            }
+            step
         }
         step @ (Step::Forward(..) | Step::Reply(_)) => step,
     };

@@ -4,6 +4,8 @@
 //! which the SDKs since that date send, with the key as a bearer token, has no sampling parameters; in the older one,
 //! models from 4.7 on take none, nor thinking budgets. From 4.6 on there are no prefilled answers, and only from 4.8 on
 //! system messages in the middle. A name that says nothing is of an old model.
+//!
+//! A conversation that asks to be one is kept as a thread, which goes on with its new messages alone ([`thread`]).
 
 mod blocks;
 mod model;
@@ -11,6 +13,7 @@ mod question;
 mod request;
 mod schema;
 mod stream;
+mod thread;
 mod turns;
 mod whole;
 
@@ -94,8 +97,12 @@ impl Dialect for Anthropic {
         limits.into_iter().chain(resets).chain(id).collect()
     }
 
-    fn read(&self, request: &Request, _memory: &Memory) -> Result<Question, Complaint> {
-        request::read(request)
+    fn read(&self, request: &Request, memory: &Memory) -> Result<Question, Complaint> {
+        request::read(request, memory)
+    }
+
+    fn keep(&self, question: &Question, answer: &Answer, stamp: &Stamp, memory: &Memory) {
+        thread::keep(question, &whole::write(question, answer, stamp.clone()), memory);
     }
 
     fn whole(&self, question: &Question, answer: &Answer, stamp: &Stamp) -> Vec<u8> {
@@ -198,6 +205,13 @@ struct ErrorBody<'a> {
     #[serde(rename = "type")]
     kind: &'static str,
     message: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    details: Option<Details>,
+}
+
+#[derive(Serialize)]
+struct Details {
+    error_code: &'static str,
 }
 
 impl<'a> ErrorObject<'a> {
@@ -214,6 +228,7 @@ impl<'a> ErrorObject<'a> {
             400..=499 => "invalid_request_error",
             _ => "api_error",
         };
-        Self { kind: "error", error: ErrorBody { kind, message: &complaint.message }, request_id: None }
+        let details = complaint.code.map(|error_code| Details { error_code });
+        Self { kind: "error", error: ErrorBody { kind, message: &complaint.message, details }, request_id: None }
     }
 }

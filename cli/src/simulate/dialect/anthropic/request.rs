@@ -9,18 +9,19 @@ use super::{
     blocks::{self, extra, is_name, missing},
     model,
     question::{self, cacheable, is_breakpoint},
-    schema,
+    schema, thread,
     turns::{self, Rules},
 };
 use crate::simulate::{
     complaint::Complaint,
     dialect::field::{is, list, number, string, strings},
+    memory::Memory,
     question::Question,
     record::Request,
 };
 
 /// What both ways of asking know, in the order of the reference.
-const FIELDS: [&str; 14] = [
+const FIELDS: [&str; 15] = [
     "model",
     "messages",
     "cache_control",
@@ -35,6 +36,7 @@ const FIELDS: [&str; 14] = [
     "mcp_servers",
     "context_management",
     "output_format",
+    "thread",
 ];
 /// What only an answer needs.
 const ANSWER_FIELDS: [&str; 8] =
@@ -42,7 +44,7 @@ const ANSWER_FIELDS: [&str; 8] =
 /// Those that only the older version has.
 const SAMPLING_FIELDS: [&str; 3] = ["temperature", "top_k", "top_p"];
 /// Those of them that only a beta header opens.
-const BETA_FIELDS: [&str; 3] = ["mcp_servers", "context_management", "output_format"];
+const BETA_FIELDS: [&str; 4] = ["mcp_servers", "context_management", "output_format", "thread"];
 const THINKING_DOCS: &str = "Please consult our documentation at \
                              https://docs.claude.com/en/docs/build-with-claude/extended-thinking";
 
@@ -53,7 +55,7 @@ pub(super) enum Version {
     October2026,
 }
 
-pub(super) fn read(request: &Request) -> Result<Question, Complaint> {
+pub(super) fn read(request: &Request, memory: &Memory) -> Result<Question, Complaint> {
     let version = match request.header("anthropic-version") {
         None => return Err(Complaint::invalid("anthropic-version: header is required")),
         Some("2023-06-01" | "2023-01-01") => Version::June2023,
@@ -62,12 +64,17 @@ pub(super) fn read(request: &Request) -> Result<Question, Complaint> {
             return Err(Complaint::invalid(format!("anthropic-version: \"{other}\" is not a valid version")));
         }
     };
-    let body: Value = serde_json::from_slice(&request.body)
+    let mut body: Value = serde_json::from_slice(&request.body)
         .map_err(|error| Complaint::invalid(format!("The request body is not valid JSON: {error}")))?;
     let counts_only = request.uri.path().ends_with("/count_tokens");
     let beta = request.headers.contains_key("anthropic-beta");
+    let threads = request.header("anthropic-beta").is_some_and(|betas| betas.contains(thread::BETA));
+    if threads {
+        thread::resume(&mut body, memory)?;
+    }
     check(&body, version, counts_only, beta)?;
-    Ok(question::of(&body))
+    let question = question::of(&body);
+    Ok(if threads { Question { asked: body, ..question } } else { question })
 }
 
 fn check(body: &Value, version: Version, counts_only: bool, beta: bool) -> Result<(), Complaint> {

@@ -23,10 +23,12 @@ pub(super) fn write(question: &Question, answer: &Answer, mut stamp: Stamp) -> V
         usage.output_tokens = 1;
         usage.output_tokens_details = None;
     }
+    // Before any padding: the ids are those of the whole message.
+    let blocks = answer.choices.first().map(|choice| choice.blocks(question, &mut stamp)).unwrap_or_default();
     let mut writer = Writer { stamp, events: Vec::new() };
     writer.event("message_start", &Start { kind: "message_start", message: opening });
     let Some(choice) = answer.choices.first() else { return writer.events };
-    for (index, block) in choice.blocks(question, &mut writer.stamp).into_iter().enumerate() {
+    for (index, block) in blocks.into_iter().enumerate() {
         let start = Event::at(index).starting(block.opening());
         writer.event("content_block_start", &start);
         if index == 0 {

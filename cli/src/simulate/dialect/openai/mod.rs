@@ -130,7 +130,7 @@ impl Dialect for OpenAi {
 
     fn read(&self, request: &Request, memory: &Memory) -> Result<Question, Complaint> {
         match self {
-            Self::Chat => request::read(&request.body),
+            Self::Chat => request::read(request),
             Self::Completions => completions::read(&request.body),
             Self::Responses => responses::read(request, memory),
         }

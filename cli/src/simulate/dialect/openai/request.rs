@@ -10,10 +10,11 @@ use crate::simulate::{
     complaint::{Complaint, Reason},
     dialect::field::{is, list, number, string, strings},
     question::{Cache, Format, Question, Streaming, Tool, ToolChoice},
+    record::Request,
 };
 
-pub(super) fn read(body: &[u8]) -> Result<Question, Complaint> {
-    let request = params::json(body)?;
+pub(super) fn read(asked: &Request) -> Result<Question, Complaint> {
+    let request = params::json(&asked.body)?;
     let Some(model) = string(&request, "/model").filter(|model| !model.is_empty()) else {
         return Err(Complaint::new(400, Reason::Malformed, "you must provide a model parameter"));
     };
@@ -26,7 +27,8 @@ pub(super) fn read(body: &[u8]) -> Result<Question, Complaint> {
                        array instead.";
         return Err(Complaint::new(400, Reason::EmptyList, message).about("messages"));
     }
-    strict::check(&request, model, messages)?;
+    let host = asked.header("host").or_else(|| asked.uri.host()).unwrap_or_default();
+    strict::check(&request, model, messages, host)?;
     let user = messages.iter().rev().find(|message| string(message, "/role") == Some("user"));
     let results = messages.iter().rev().take_while(|message| string(message, "/role") == Some("tool"));
     let mut tool_results: Vec<String> = results.map(text).collect();
@@ -44,7 +46,7 @@ pub(super) fn read(body: &[u8]) -> Result<Question, Complaint> {
             .saturating_add(tools.len().saturating_mul(40)),
         tool_results,
         images,
-        documents: Vec::new(),
+        documents: messages.iter().flat_map(documents).collect(),
         tools,
         tool_choice: tool_choice(&request),
         one_tool_call: is(&request, "/parallel_tool_calls", false),
@@ -58,7 +60,10 @@ pub(super) fn read(body: &[u8]) -> Result<Question, Complaint> {
         choices: number(&request, "/n").unwrap_or(1).clamp(1, 128),
         max_tokens: number(&request, "/max_completion_tokens").or_else(|| number(&request, "/max_tokens")),
         stop: strings(&request, "/stop"),
-        reasoning: string(&request, "/reasoning_effort").is_some_and(|effort| effort != "none"),
+        reasoning: match string(&request, "/reasoning_effort") {
+            Some(effort) => effort != "none",
+            None => params::thinks(model),
+        },
         shows_thoughts: false,
         cache: Cache::default(),
         pictures: 0,
@@ -94,14 +99,25 @@ fn text(message: &Value) -> String {
     parts.join("\n")
 }
 
+/// What there is to say of each file and each piece of audio.
+fn documents(message: &Value) -> impl Iterator<Item = String> {
+    list(message, "/content").filter_map(|part| {
+        if let Some(audio) = string(part, "/input_audio/data") {
+            return Some(format!("audio ({} base64 characters)", audio.len()));
+        }
+        string(part, "/file/file_data").map(described).or_else(|| string(part, "/file/file_id").map(str::to_owned))
+    })
+}
+
 /// What there is to say of each image part.
 fn images(message: &Value) -> impl Iterator<Item = String> {
-    list(message, "/content").filter_map(|part| string(part, "/image_url/url")).map(|url| {
-        match url.strip_prefix("data:").and_then(|data| data.split_once(',')) {
-            None => url.to_owned(),
-            Some((media, data)) => {
-                format!("{} ({} base64 characters)", media.trim_end_matches(";base64"), data.len())
-            }
-        }
-    })
+    list(message, "/content").filter_map(|part| string(part, "/image_url/url")).map(described)
+}
+
+/// A thing by its address, or by its kind and size where that is all of it.
+pub(super) fn described(url: &str) -> String {
+    match url.strip_prefix("data:").and_then(|data| data.split_once(',')) {
+        None => url.to_owned(),
+        Some((media, data)) => format!("{} ({} base64 characters)", media.trim_end_matches(";base64"), data.len()),
+    }
 }

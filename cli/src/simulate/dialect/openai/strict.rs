@@ -1,7 +1,8 @@
 //! What `OpenAI` refuses of a chat completion, and compatible servers mostly do not.
 //!
 //! By the model's name: what is called like one of `OpenAI`'s is held to its rules, what is not is some compatible server's
-//! and gets away with almost anything, as there.
+//! and gets away with almost anything, as there. Only who asks `api.openai.com` is refused what other providers have put into a
+//! history: whoever is reached by another address may understand it, or be somebody who does.
 
 use serde_json::Value;
 
@@ -26,12 +27,13 @@ const OTHERS: [&str; 12] = [
     "top_k",
     "extra_body",
 ];
+const HOST: &str = "api.openai.com";
 const ROLES: [&str; 6] = ["system", "assistant", "user", "function", "tool", "developer"];
 const PARTS: [&str; 6] = ["text", "image_url", "input_audio", "refusal", "audio", "file"];
 const CALL_ID_MOST: usize = 40;
 const STOPS_MOST: usize = 4;
 
-pub(super) fn check(body: &Value, model: &str, messages: &[Value]) -> Result<(), Complaint> {
+pub(super) fn check(body: &Value, model: &str, messages: &[Value], host: &str) -> Result<(), Complaint> {
     let series = model.strip_prefix('o').is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_digit()));
     if !(series || model.starts_with("gpt-") || model.starts_with("chatgpt-")) || model.starts_with("gpt-oss") {
         return Ok(());
@@ -40,7 +42,7 @@ pub(super) fn check(body: &Value, model: &str, messages: &[Value]) -> Result<(),
     check_limits(body, model)?;
     check_tools(body)?;
     for (index, message) in messages.iter().enumerate() {
-        check_message(message, &format!("messages[{index}]"))?;
+        check_message(message, &format!("messages[{index}]"), host.starts_with(HOST))?;
     }
     check_pairs(messages)?;
     if string(body, "/response_format/type") == Some("json_object") {
@@ -120,7 +122,6 @@ fn check_tools(body: &Value) -> Result<(), Complaint> {
                 let at = format!("tools[{index}].function.name");
                 let name = string(tool, "/function/name").ok_or_else(|| params::missing(&at))?;
                 params::check_name(name, &at)?;
-                check_foreign(tool, &format!("tools[{index}]"))?;
             }
         }
         None => {
@@ -136,7 +137,8 @@ fn check_tools(body: &Value) -> Result<(), Complaint> {
     Ok(())
 }
 
-fn check_message(message: &Value, at: &str) -> Result<(), Complaint> {
+fn check_message(message: &Value, at: &str, own: bool) -> Result<(), Complaint> {
+    let check_foreign = |value: &Value, at: &str| if own { check_foreign(value, at) } else { Ok(()) };
     check_foreign(message, at)?;
     let role = string(message, "/role").unwrap_or_default();
     if !ROLES.contains(&role) {

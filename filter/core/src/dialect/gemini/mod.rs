@@ -7,8 +7,11 @@
 
 mod citation;
 mod contents;
+mod count;
+mod embedding;
 mod family;
 mod fault;
+mod image;
 mod list;
 mod media;
 mod options;
@@ -30,6 +33,7 @@ use crate::{
     headers::Headers,
     sse::Framing,
     step::Name,
+    task::{count::Counter, embedding::Embedder, image::Painter},
     usage::Usage,
 };
 
@@ -72,6 +76,18 @@ impl Upstream for Gemini {
 
     fn retry_after(&self, body: &[u8]) -> Option<u64> {
         fault::retry_after(body)
+    }
+
+    fn embedder(&self) -> Option<&'static Embedder> {
+        Some(&embedding::EMBEDDER)
+    }
+
+    fn counter(&self) -> Option<&'static Counter> {
+        Some(&count::COUNTER)
+    }
+
+    fn painter(&self, model: &str) -> Option<&'static Painter> {
+        image::painter(model)
     }
 
     /// Google tells its limits only in errors.

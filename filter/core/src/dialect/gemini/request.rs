@@ -182,7 +182,12 @@ pub(super) fn write(request: &Request<'_>, aim: &Aim<'_>) -> Result<Written, Err
     };
     let body = serde_json::to_vec(&body)
         .map_err(|_| Error::new(Kind::InvalidRequest, "The request has a number that JSON cannot express."))?;
-    Ok(Written { path: path(aim.model, request.stream), headers: Vec::new(), body, dropped })
+    Ok(Written {
+        path: path(aim.model, if request.stream { "streamGenerateContent?alt=sse" } else { "generateContent" }),
+        headers: Vec::new(),
+        body,
+        dropped,
+    })
 }
 
 /// The functions and how they are called. A strict one wants validated calls, of which nothing is known before Gemini 2.5.
@@ -272,12 +277,11 @@ fn fold_seed(seed: i64) -> i32 {
 }
 
 /// The path of a model's method. A name cannot leave its segment.
-fn path(model: &str, is_stream: bool) -> String {
+pub(super) fn path(model: &str, method: &str) -> String {
     let (collection, name) = match model.split_once('/') {
         Some((collection @ ("models" | "tunedModels"), name)) => (collection, name),
         Some(_) | None => ("models", model),
     };
-    let method = if is_stream { "streamGenerateContent?alt=sse" } else { "generateContent" };
     let mut path = format!("/{collection}/");
     segment::push(&mut path, name);
     path.push(':');

@@ -162,7 +162,8 @@ impl Progress {
             let is_thought = part.thought == Some(true);
             each(if is_thought { Delta::Thinking { choice, text } } else { Delta::Text { choice, text } });
         }
-        if let Some(source) = part.inline_data.and_then(Blob::picture) {
+        // A model that thinks before it draws shows sketches.
+        if let Some(source) = part.inline_data.filter(|_| part.thought != Some(true)).and_then(Blob::picture) {
             each(Delta::Image { choice, source });
         }
         match (part.function_call, signature) {

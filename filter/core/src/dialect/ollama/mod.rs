@@ -3,6 +3,7 @@
 //! Why not its OpenAI-compatible `/v1`: there the size of the context cannot be said, and a conversation that does not fit is
 //! cut without a word. Servers ignore members that they do not know, so the newest form is written for all of them.
 
+mod embedding;
 mod fault;
 mod message;
 mod option;
@@ -23,6 +24,7 @@ use crate::{
     json::{Found, Number},
     sse::Framing,
     step::Name,
+    task::embedding::Embedder,
     usage::Usage,
 };
 
@@ -61,6 +63,10 @@ impl Upstream for Ollama {
 
     fn fault(&self, status: u16, body: &[u8]) -> Fault {
         fault::read(status, body)
+    }
+
+    fn embedder(&self) -> Option<&'static Embedder> {
+        Some(&embedding::EMBEDDER)
     }
 
     /// It tells none.

@@ -12,6 +12,7 @@ pub(super) mod read;
 mod response;
 pub(super) mod scheme;
 mod stream;
+mod strict;
 mod tap;
 mod tool;
 mod turns;
@@ -34,7 +35,8 @@ pub(super) use content::source;
 pub use history::{Pruning, prune};
 pub use response::{WANTED as WANTED_OF_ANSWER, error_status, whole};
 pub(crate) use response::{error_body, read_usage};
-pub use scheme::SCHEME;
+pub(crate) use scheme::{ENCODING_FORMAT, INPUT, RESPONSE_FORMAT};
+pub use scheme::{SCHEME, TASKS};
 pub use tap::StreamTap;
 pub(super) use write::{WireLogprob, fault as write_fault, token_logprobs};
 

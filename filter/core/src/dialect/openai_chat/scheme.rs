@@ -38,12 +38,27 @@ const WANTED: &[&str] = wanted![
     "structured_outputs",
 ];
 
+/// How a request on other paths of OpenAI's API is found and read: of most of its members nothing need be known.
+pub static TASKS: Scheme = Scheme {
+    wanted: wanted!["input", "encoding_format", "response_format"],
+    asks_for_usage: false,
+    wishes: |_| Wishes::default(),
+    marks: &MARKS,
+    terms: OF_CHAT,
+    user: SCHEME.user,
+};
+
+pub(crate) const INPUT: usize = CHOICES + 1;
+pub(crate) const ENCODING_FORMAT: usize = INPUT + 1;
+pub(crate) const RESPONSE_FORMAT: usize = INPUT + 2;
+
 /// What only some providers understand and others refuse: it comes from a history that one of them began. And pictures, which
 /// stand in parts of messages and not everywhere where their names do: a tool may well have a parameter `image_url`.
 pub(in crate::dialect) static MARKS: Marks = Marks {
     names: &["cache_control", "thinking_blocks", "reasoning_content", "extra_content"],
     carrier: (&["tool_call_id"], call_id::SEPARATOR.as_bytes()),
     place: "messages",
+    foreign: "arguments",
     kinds: ("type", [&["image_url", "input_image", "image"], &["input_audio"], &["file"], &[]]),
     sources: &["image_url", "url"],
     // 2026-11: a tool of OpenAI's that draws and one of Anthropic's that advises have models of their own. OpenRouter has lists

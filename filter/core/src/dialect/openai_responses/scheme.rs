@@ -34,6 +34,7 @@ static MARKS: Marks = Marks {
     names: &["encrypted_content"],
     carrier: (&["call_id", "encrypted_content"], call_id::SEPARATOR.as_bytes()),
     place: "input",
+    foreign: "arguments",
     kinds: ("type", [&["input_image"], &["input_audio"], &["input_file"], KEPT]),
     sources: &["image_url"],
     // A tool that draws has a model of its own.

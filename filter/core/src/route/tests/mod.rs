@@ -176,7 +176,7 @@ impl Bench {
             stream: ask.stream,
             has_tools: ask.has_tools,
             has_images: ask.has_images,
-            wishes: ask.wishes,
+            what: What::Chat(ask.wishes.0, ask.wishes.1),
             user: ask.user,
             input_tokens: ask.input_tokens,
             max_output_tokens: ask.max_output_tokens,

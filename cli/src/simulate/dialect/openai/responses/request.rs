@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::{super::params, items, tools};
+use super::{
+    super::{params, request::described},
+    items, tools,
+};
 use crate::simulate::{
     complaint::{Complaint, Reason},
     dialect::field::{is, list, number, string},
@@ -259,11 +262,4 @@ fn image(part: &Value) -> Option<String> {
 fn document(part: &Value) -> Option<String> {
     let name = |field| string(part, field).filter(|_| string(part, "/type") == Some("input_file"));
     name("/file_data").or_else(|| name("/file_url")).or_else(|| name("/file_id")).map(described)
-}
-
-fn described(url: &str) -> String {
-    match url.strip_prefix("data:").and_then(|data| data.split_once(',')) {
-        None => url.to_owned(),
-        Some((media, data)) => format!("{} ({} base64 characters)", media.trim_end_matches(";base64"), data.len()),
-    }
 }

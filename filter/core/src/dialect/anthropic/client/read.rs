@@ -11,7 +11,7 @@ use super::{tools, turns};
 use crate::{
     chat::{Format, Request, User},
     dialect::field::{self, typed},
-    error::Error,
+    error::{Error, Kind},
     json::{Str, members},
     map::NameSet,
 };
@@ -58,6 +58,10 @@ pub(super) fn read(body: &str) -> Result<Request<'_>, Error> {
                 // `auto` is what everybody does who is told nothing.
                 request.service_tier = (&*tier == "standard_only").then_some(Cow::Borrowed("default"));
             }
+            "thread" => {
+                check_thread(raw)?;
+                request.leave("thread");
+            }
             "stream" => request.stream = typed(&name, raw)?,
             // Whatever else is left out, these decide: see `Ability::Hosted`.
             "container" | "inference_geo" | "mcp_servers" => request.unplaced.push(name.0),
@@ -71,6 +75,23 @@ pub(super) fn read(body: &str) -> Result<Request<'_>, Error> {
     let messages = messages.ok_or_else(|| Error::refusing("`messages` must have at least one message.", "messages"))?;
     turns::read(system, messages, &mut request)?;
     Ok(request)
+}
+
+/// A conversation that Anthropic holds between turns. No other provider does: one that begins is none, which the API leaves
+/// open until it is to go on, and one that goes on brings its new messages alone and must come whole.
+/// <https://platform.claude.com/docs/en/build-with-claude/message-threads>
+fn check_thread(raw: &RawValue) -> Result<(), Error> {
+    #[derive(Deserialize)]
+    struct Wire<'a> {
+        #[serde(borrow, rename = "type")]
+        kind: Str<'a>,
+    }
+    let thread: Wire<'_> = typed("thread", raw)?;
+    if &*thread.kind == "create" {
+        return Ok(());
+    }
+    let message = "The thread is held by no provider that this request may go to. Send the whole conversation.";
+    Err(Error::new(Kind::ThreadNotFound, message))
 }
 
 /// <https://platform.claude.com/docs/en/build-with-claude/structured-outputs>,
@@ -90,7 +111,7 @@ fn read_output<'a>(raw: &'a RawValue, request: &mut Request<'a>) -> Result<(), E
     Ok(())
 }
 
-/// Not held to the schema: `OpenAI` holds answers only to those that require all of their members.
+/// Anthropic holds an answer to its schema always.
 fn read_format<'a>(path: &str, raw: &'a RawValue) -> Result<Format<'a>, Error> {
     #[derive(Deserialize)]
     struct Wire<'a> {
@@ -103,7 +124,12 @@ fn read_format<'a>(path: &str, raw: &'a RawValue) -> Result<Format<'a>, Error> {
     if &*wire.kind != "json_schema" {
         return Err(Error::refusing(format!("`{}` is no format of answers.", &*wire.kind), format!("{path}.type")));
     }
-    Ok(Format::JsonSchema { name: Cow::Borrowed("response"), description: None, schema: wire.schema, strict: None })
+    Ok(Format::JsonSchema {
+        name: Cow::Borrowed("response"),
+        description: None,
+        schema: wire.schema,
+        strict: Some(true),
+    })
 }
 
 fn read_metadata<'a>(raw: &'a RawValue, request: &mut Request<'a>) -> Result<(), Error> {

@@ -49,6 +49,33 @@ fn what_another_provider_has_left_is_taken_out_and_every_other_byte_stays() {
             &[],
         ),
         (r#"{"messages":"none"}"#, r#"{"messages":"none"}"#, &[]),
+        // Calls that nobody has thought about, or another one.
+        (
+            r#"{"thinking": {"type":"enabled","budget_tokens":2000},"messages":[{"role":"assistant","content":[{"type":"tool_use","id":"a"}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"a"}]}]}"#,
+            r#"{"thinking": {"type":"disabled"},"messages":[{"role":"assistant","content":[{"type":"tool_use","id":"a"}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"a"}]}]}"#,
+            &["thinking"],
+        ),
+        (
+            r#"{"context_management":{"edits":[{"type":"clear_thinking_20251015"}]},"messages":[{"role":"assistant","content":[{"type":"thinking","thinking":"h","signature":""},{"type":"tool_use","id":"a"}]}],"thinking":{"type":"enabled"}}"#,
+            r#"{"context_management":null,"messages":[{"role":"assistant","content":[{"type":"tool_use","id":"a"}]}],"thinking":{"type":"disabled"}}"#,
+            &[THOUGHT, "thinking", "context_management"],
+        ),
+        // Its own thoughts, a last turn without calls, and thinking that knows no such rule.
+        (
+            r#"{"thinking":{"type":"enabled"},"messages":[{"role":"assistant","content":[{"type":"thinking","thinking":"h","signature":"s"},{"type":"tool_use","id":"a"}]}]}"#,
+            r#"{"thinking":{"type":"enabled"},"messages":[{"role":"assistant","content":[{"type":"thinking","thinking":"h","signature":"s"},{"type":"tool_use","id":"a"}]}]}"#,
+            &[],
+        ),
+        (
+            r#"{"thinking":{"type":"enabled"},"messages":[{"role":"assistant","content":[{"type":"tool_use","id":"a"}]},{"role":"assistant","content":"done"}]}"#,
+            r#"{"thinking":{"type":"enabled"},"messages":[{"role":"assistant","content":[{"type":"tool_use","id":"a"}]},{"role":"assistant","content":"done"}]}"#,
+            &[],
+        ),
+        (
+            r#"{"thinking":{"type":"adaptive"},"messages":[{"role":"assistant","content":[{"type":"tool_use","id":"a"}]}]}"#,
+            r#"{"thinking":{"type":"adaptive"},"messages":[{"role":"assistant","content":[{"type":"tool_use","id":"a"}]}]}"#,
+            &[],
+        ),
     ] {
         assert_eq!(pruned(before), (after.to_owned(), names.iter().map(|name| (*name).to_owned()).collect()));
     }
@@ -190,4 +217,15 @@ fn a_head_says_who_asks_and_what_not_every_format_can_express() {
     }
     let history = read(r#"{"messages":[{"signature":"","tool_use_id":"a__thought__b"}]}"#).history;
     assert!(history.has_foreign_fields && history.has_carried_signature);
+}
+
+#[test]
+fn a_thread_may_begin_where_nobody_holds_it_and_comes_whole_when_it_is_to_go_on() {
+    let of = |thread: &str| ["{\"messages\":[{\"role\":\"user\",\"content\":\"x\"}],\"thread\":", thread, "}"].concat();
+    assert!(read::read(&of("null")).is_ok() && read::read(&of(r#"{"type":"create"}"#)).is_ok());
+    let error = read::read(&of(r#"{"type":"continue","previous_message_id":"msg_1"}"#)).unwrap_err();
+    let body = String::from_utf8(error.body(Shape::Anthropic)).unwrap();
+    assert_eq!(error.kind.status(), 404);
+    assert!(body.contains(r#""type":"not_found_error""#), "{body}");
+    assert!(body.ends_with(r#","details":{"error_code":"thread_not_found"}}}"#), "{body}");
 }

@@ -1,0 +1,90 @@
+//! What a client asks: what is known of every request, and what is each kind's own.
+
+use alloc::{boxed::Box, string::String, vec::Vec};
+use core::cell::RefCell;
+
+use crate::{
+    body::Kept,
+    dialect::{Downstream, Native, head::ChatRequest, openai_chat::OpenAiChat},
+    direct::{self, Cost},
+    error::Shape,
+    step::Name,
+    task::Task,
+};
+
+/// What a client asked.
+#[derive(Debug)]
+pub struct Inquiry {
+    /// What its body says, as far as it was read.
+    pub request: ChatRequest,
+    /// The body itself.
+    pub body: RefCell<Kept>,
+    /// What for.
+    pub(crate) asked: Asked,
+    /// An id of the exchange.
+    pub exchange: String,
+    /// The shape of errors.
+    pub shape: Shape,
+    /// Its query without its key.
+    pub query: String,
+}
+
+/// What is asked for.
+#[derive(Debug)]
+pub(crate) enum Asked {
+    /// A chat.
+    Chat {
+        /// What the client speaks.
+        format: &'static dyn Downstream,
+        /// Headers of that format, for those who speak it.
+        headers: Vec<(Name, String)>,
+    },
+    /// What is no chat, in OpenAI's format mostly.
+    Task(Task),
+    /// What passes as it is, errors and all, to one provider that speaks it.
+    Own(Box<direct::Request>),
+}
+
+impl Inquiry {
+    /// The format in which the gateway speaks for itself.
+    pub(crate) fn format(&self) -> &'static dyn Downstream {
+        match &self.asked {
+            Asked::Chat { format, .. } => *format,
+            Asked::Task(task) => task.format(),
+            Asked::Own(_) => &OpenAiChat,
+        }
+    }
+
+    /// How it passes between a client and a provider that both speak its format; `None` where it is none of a format's.
+    pub(crate) fn native(&self) -> Option<&dyn Native> {
+        match &self.asked {
+            Asked::Chat { format, .. } => Some(*format),
+            Asked::Task(task) => Some(task),
+            Asked::Own(_) => None,
+        }
+    }
+
+    /// The headers with which it passes.
+    pub(crate) fn native_headers(&self) -> &[(Name, String)] {
+        if let Asked::Chat { headers, .. } = &self.asked { headers } else { &[] }
+    }
+
+    /// What passes to one provider as it is.
+    pub(crate) fn own(&self) -> Option<&direct::Request> {
+        if let Asked::Own(own) = &self.asked { Some(own) } else { None }
+    }
+
+    /// What is no chat.
+    pub(crate) const fn task(&self) -> Option<&Task> {
+        if let Asked::Task(task) = &self.asked { Some(task) } else { None }
+    }
+
+    /// Which of its tokens cost something.
+    pub(crate) fn cost(&self) -> Cost {
+        match &self.asked {
+            Asked::Chat { .. } => Cost::Both,
+            Asked::Task(task) => task.cost(),
+            Asked::Own(own) => own.cost(),
+        }
+    }
+}
