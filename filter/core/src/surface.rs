@@ -4,7 +4,10 @@
 //! exception is the name of a model, which has slashes and which clients encode as one segment.
 
 use crate::{
-    dialect::{Downstream, anthropic::Anthropic, openai_chat::OpenAiChat, openai_completions::OpenAiCompletions},
+    dialect::{
+        Downstream, anthropic::Anthropic, openai_chat::OpenAiChat, openai_completions::OpenAiCompletions,
+        openai_responses::OpenAiResponses,
+    },
     error::Shape,
     route::Way,
 };
@@ -31,8 +34,10 @@ pub enum Route<'a> {
 pub enum Endpoint {
     /// `/chat/completions`
     ChatCompletions,
-    /// `/responses…`
+    /// `/responses`
     Responses,
+    /// `/responses/…`: an answer that is kept, and what is asked about it.
+    Kept,
     /// `/completions`
     Completions,
     /// `/embeddings`
@@ -163,7 +168,8 @@ impl Endpoint {
         }
         Some(match (first, rest) {
             ("chat", "completions") => Self::ChatCompletions,
-            ("responses", _) if is_plain(path) => Self::Responses,
+            ("responses", "") => Self::Responses,
+            ("responses", _) if is_plain(path) => Self::Kept,
             ("completions", "") => Self::Completions,
             ("embeddings", "") => Self::Embeddings,
             ("images", "generations" | "edits" | "variations") => Self::Images,
@@ -181,7 +187,8 @@ impl Endpoint {
             Self::ChatCompletions => Some(&OpenAiChat),
             Self::Completions => Some(&OpenAiCompletions),
             Self::Messages | Self::TokenCount => Some(&Anthropic),
-            Self::Responses | Self::Embeddings | Self::Images | Self::LiveMetrics | Self::Policy | Self::Other => None,
+            Self::Responses => Some(&OpenAiResponses),
+            Self::Kept | Self::Embeddings | Self::Images | Self::LiveMetrics | Self::Policy | Self::Other => None,
         }
     }
 
@@ -190,13 +197,14 @@ impl Endpoint {
     pub const fn methods(self) -> &'static [&'static str] {
         match self {
             Self::ChatCompletions
+            | Self::Responses
             | Self::Completions
             | Self::Embeddings
             | Self::Images
             | Self::Messages
             | Self::TokenCount => &["POST"],
             Self::LiveMetrics | Self::Policy => &["GET"],
-            Self::Responses | Self::Other => &["GET", "POST", "DELETE"],
+            Self::Kept | Self::Other => &["GET", "POST", "DELETE"],
         }
     }
 }

@@ -32,7 +32,7 @@ impl Scanner {
         if self.depth == 1 {
             self.is_in_place = is(&marks.place);
         }
-        if is(&marks.carrier.0) {
+        if marks.carrier.0.iter().any(is) {
             self.found.noticed_carriers = self.found.noticed_carriers.saturating_add(1);
             self.carrier = Carrier::Named;
         } else if is(&marks.kinds.0) && self.is_of_tool(marks) {
@@ -101,7 +101,7 @@ impl Scanner {
             self.keep_text(piece, end);
             if self.text.starts_with(tools.search.as_bytes()) {
                 self.found.noticed_searches = self.found.noticed_searches.saturating_add(1);
-            } else if self.text != tools.function.as_bytes() {
+            } else if !tools.functions.iter().any(|function| function.as_bytes() == self.text) {
                 self.found.noticed_hosted = self.found.noticed_hosted.saturating_add(1);
             }
         }
