@@ -154,7 +154,8 @@ fn what_passes_is_held_by_nobody_and_bounded_by_its_own_limit() {
     assert!(matches!((next(), next()), (Seen::Head(..), Seen::First)));
     assert_eq!(next(), Seen::Whole(60 * MIB));
     let grown = gateway.resident_bytes().saturating_sub(before);
-    assert!(grown < 24 * u64::try_from(MIB).unwrap(), "{grown} bytes more for 60 MiB");
+    // What Envoy may buffer of a connection: more than that, somebody holds it.
+    assert!(grown < 40 * u64::try_from(MIB).unwrap(), "{grown} bytes more for 60 MiB");
 
     // One that announces more never begins; one that does not is cut off where it is too much.
     let mut client = Connection::open(gateway.address).unwrap();

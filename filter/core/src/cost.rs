@@ -6,17 +6,22 @@ use crate::{
 };
 
 /// Prices are for so many tokens.
-const PER_TOKENS: u128 = 1_000_000;
+const PER_TOKENS: u64 = 1_000_000;
 
 impl Price {
     /// What tokens cost at most of which only the kind is known: whether input is cached, or output is reasoning, is not.
     #[must_use]
     pub fn dearest(self) -> Self {
-        let Self { input, cached_input, cache_write, output, reasoning, .. } = self;
-        Self { input: input.max(cached_input).max(cache_write), output: output.max(reasoning), ..Self::default() }
+        let Self { input, cached_input, cache_write, output, reasoning, image } = self;
+        Self {
+            input: input.max(cached_input).max(cache_write),
+            output: output.max(reasoning),
+            image,
+            ..Self::default()
+        }
     }
 
-    /// What these tokens cost. What has no price of its own has that of its kind, and what has none at all costs nothing. Rounded
+    /// What these tokens and pictures cost. What has no price of its own has that of its kind, and what has none at all costs nothing. Rounded
     /// up.
     #[must_use]
     pub fn nano_usd(&self, usage: &Usage) -> u64 {
@@ -27,12 +32,14 @@ impl Price {
             (written, self.cache_write.or(self.input)),
             (usage.output.saturating_sub(usage.reasoning), self.output),
             (usage.reasoning, self.reasoning.or(self.output)),
+            // A picture's is for one.
+            (usage.images.saturating_mul(PER_TOKENS), self.image),
         ];
         let cost = |(tokens, price): (u64, Option<Decimal>)| {
             u128::from(tokens).saturating_mul(price.map_or(0, |price| price.billionths).into())
         };
         let sum = parts.into_iter().map(cost).fold(0, u128::saturating_add);
-        u64::try_from(sum.div_ceil(PER_TOKENS)).unwrap_or(u64::MAX)
+        u64::try_from(sum.div_ceil(PER_TOKENS.into())).unwrap_or(u64::MAX)
     }
 }
 
@@ -57,6 +64,7 @@ mod tests {
         let usage =
             Usage { input: 100, cached_input: 40, cache_write: 20, output: 10, reasoning: 4, ..Usage::default() };
         assert_eq!(price.nano_usd(&usage), 60 * 2_500 + 40 * 1_250 + 10 * 10_000);
+        assert_eq!(price.nano_usd(&Usage { images: 2, output: 1, ..Usage::default() }), 2_000_000_000 + 10_000);
         let price = Price { cache_write: usd("3"), reasoning: usd("0.0000001"), ..price };
         assert_eq!(price.nano_usd(&usage), 40 * 2_500 + 40 * 1_250 + 20 * 3_000 + 6 * 10_000 + 1);
         assert_eq!(Price::default().nano_usd(&usage), 0);

@@ -20,6 +20,8 @@ pub struct Usage {
     pub reasoning: u64,
     /// Those of them that are sound.
     pub audio_output: u64,
+    /// Pictures that were drawn.
+    pub images: u64,
 }
 
 impl Usage {
@@ -33,6 +35,7 @@ impl Usage {
             (&mut self.output, told.output),
             (&mut self.reasoning, told.reasoning),
             (&mut self.audio_output, told.audio_output),
+            (&mut self.images, told.images),
         ] {
             if told > 0 {
                 *count = told;
@@ -243,6 +246,7 @@ mod tests {
             output: 5,
             reasoning: 6,
             audio_output: 7,
+            images: 8,
         };
         let mut usage = Usage::default();
         usage.update(told);

@@ -28,6 +28,8 @@ enum Event {
     },
     /// A request that will do.
     Ask(Provider, bool),
+    /// One that will do for vectors and for pictures.
+    Task(Provider),
     Chunk(Vec<u8>),
     End,
     LocalReply(u16, String),
@@ -60,6 +62,9 @@ enum Details {
 #[derive(Debug, Arbitrary)]
 enum Path {
     Chat,
+    Embeddings,
+    Images,
+    Files,
     Messages,
     Completions,
     Query(String),
@@ -82,6 +87,17 @@ enum Provider {
     Anthropic,
     Gemini,
     Ollama,
+}
+
+impl Provider {
+    const fn kind(&self) -> &'static str {
+        match self {
+            Self::OpenAi => "openai",
+            Self::Anthropic => "anthropic",
+            Self::Gemini => "gemini",
+            Self::Ollama => "ollama",
+        }
+    }
 }
 
 /// How far an attempt is.
@@ -166,6 +182,9 @@ fuzz_target!(|events: Vec<Event>| {
             Event::Head { path, key, headers, end } => {
                 let path = match path {
                     Path::Chat => "/v1/chat/completions".to_owned(),
+                    Path::Embeddings => "/v1/embeddings".to_owned(),
+                    Path::Images => "/v1/images/generations".to_owned(),
+                    Path::Files => "/v1/files".to_owned(),
                     Path::Messages => "/v1/messages".to_owned(),
                     Path::Completions => "/v1/completions".to_owned(),
                     Path::Query(query) => format!("/v1/chat/completions?{query}"),
@@ -186,17 +205,20 @@ fuzz_target!(|events: Vec<Event>| {
                 }
             }
             Event::Ask(provider, stream) => {
-                let kind = match provider {
-                    Provider::OpenAi => "openai",
-                    Provider::Anthropic => "anthropic",
-                    Provider::Gemini => "gemini",
-                    Provider::Ollama => "ollama",
-                };
+                let kind = provider.kind();
                 // What does for each format: a member that one does not know is nothing to it.
                 let body = format!(
                     r#"{{"model":"{kind}/m","prompt":"x","max_tokens":9,"messages":[{{"role":"user","content":"x"}}],"stream":{stream}}}"#
                 );
                 is_answered |= exchange.request_chunk(body.into_bytes()).is_some();
+            }
+            Event::Task(provider) => {
+                let kind = provider.kind();
+                let body = format!(r#"{{"model":"{kind}/m-image","input":["x"],"prompt":"x"}}"#);
+                is_answered |= exchange.request_chunk(body.into_bytes()).is_some();
+            }
+            Event::Chunk(piece) if exchange.is_passing() => {
+                is_answered |= exchange.request_passed(piece.len()).is_some();
             }
             Event::Chunk(piece) => is_answered |= exchange.request_chunk(piece).is_some(),
             Event::End => {

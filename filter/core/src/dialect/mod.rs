@@ -33,7 +33,7 @@ use crate::{
     provider::Vendor,
     sse::{Frame, Framing},
     step::Name,
-    task::{embedding::Embedder, image::Painter},
+    task::{count::Counter, embedding::Embedder, image::Painter},
 };
 
 /// A wire format as providers speak it.
@@ -75,6 +75,11 @@ pub trait Upstream: Sync {
 
     /// How it makes vectors, if it does.
     fn embedder(&self) -> Option<&'static Embedder> {
+        None
+    }
+
+    /// How it counts the tokens of a chat without answering it, if it does.
+    fn counter(&self) -> Option<&'static Counter> {
         None
     }
 

@@ -79,6 +79,10 @@ impl Witness for Typed {
         if let Some(told) = usage {
             so_far.usage.get_or_insert_default().update(told);
         }
+        if matches!(kind, "image_generation.completed" | "image_edit.completed") {
+            let drawn = &mut so_far.usage.get_or_insert_default().images;
+            *drawn = drawn.saturating_add(1);
+        }
         if kind == "response.failed" || kind == "error" || event.error.is_some() {
             let error = event.error.or(answer.error).or(event.code).map_or("", RawValue::get);
             return Err(Broken::Fault(Fault::new(status(error), None, "")));

@@ -15,6 +15,7 @@ use crate::{
     plan::{Allowance, Estimate, Plan},
     route::estimate,
     step::Reply,
+    task::Task,
 };
 
 /// A request that is not planned, and what its answer tells beside.
@@ -83,11 +84,12 @@ fn expected(plan: &Plan) -> Estimate {
     let request = &plan.inquiry.request;
     let input_tokens = estimate::tokens(request.contents.text_length, request.contents.images);
     let nothing = Bounds { max_tokens: Some(0), choices: None };
-    let all = Estimate { input_tokens, has_tools: request.contents.has_tools, output: request.bounds };
+    let images = plan.inquiry.task().map_or(0, Task::pictures);
+    let all = Estimate { input_tokens, has_tools: request.contents.has_tools, output: request.bounds, images };
     match plan.inquiry.cost() {
         Cost::Both => all,
         Cost::Input => Estimate { output: nothing, ..all },
-        Cost::Nothing => Estimate { input_tokens: 0, has_tools: false, output: nothing },
+        Cost::Nothing => Estimate { output: nothing, ..Estimate::default() },
     }
 }
 

@@ -18,7 +18,7 @@ use crate::{
     headers::Headers,
     host::Surroundings,
     json::{Failure, Found, Scanner},
-    plan::{Asked, Course, Inquiry, Plan},
+    plan::{Asked, Course, Inquiry, Plan, Target},
     retry::Policy,
     route::{Conditions, Planned, Query, What, estimate},
     step::{HeaderEdits, Name},
@@ -84,16 +84,22 @@ pub(super) fn plan(
         Asks::Chat(way, endpoint, format) => {
             let scanned = scanned.unwrap_or_else(|| Ok(Found::default()));
             let counted = if is_translated { None } else { Some(scanned.clone()) };
-            let request = format.scheme().read(scanned, length)?;
+            let mut request = format.scheme().read(scanned, length)?;
             check_others(&request, &caller)?;
             let caller = brought.claim(gateway, caller, request.model.as_deref())?;
             let what = (&way, endpoint, What::Chat(request.wishes, format));
             let (mut course, policy) = route(gateway, what, &caller, &request, seen, around)?;
             let asker = (caller, way.router());
             if let Some(scanned) = counted {
-                let (direct, request) = count(&mut course, format, &query)?.read(Some(scanned), length)?;
-                edits.set.extend(missing_headers(headers, direct.headers()));
-                Asking { asker, request, subject: Asked::Own(Box::new(direct)), course, policy }
+                if let Some(call) = count(&mut course, format, &query)? {
+                    let (direct, request) = call.read(Some(scanned), length)?;
+                    edits.set.extend(missing_headers(headers, direct.headers()));
+                    Asking { asker, request, subject: Asked::Own(Box::new(direct)), course, policy }
+                } else {
+                    edits.remove = strip(headers, OF_FORMATS).remove;
+                    request.stream = false;
+                    Asking { asker, request, subject: Asked::Task(Task::counting()), course, policy }
+                }
             } else {
                 let headers = of_format(headers, format);
                 Asking { asker, request, subject: Asked::Chat { format, headers }, course, policy }
@@ -145,16 +151,17 @@ fn check_others(request: &ChatRequest, caller: &Caller) -> Result<(), Error> {
     Err(Error::new(Kind::PermissionDenied, message))
 }
 
-/// The count of a message's tokens is a call of its provider's own, and only who speaks the format has it.
-fn count(course: &mut Course, format: &dyn Downstream, query: &str) -> Result<direct::Call, Error> {
+/// The count of a message's tokens is asked of the first who counts: as a call of the provider's own, if it speaks the format.
+fn count(course: &mut Course, format: &dyn Downstream, query: &str) -> Result<Option<direct::Call>, Error> {
     let Course { targets, on_context, on_content, .. } = course;
-    targets.retain(|target| target.provider.spec.dialect.name() == Downstream::name(format));
+    let speaks = |target: &Target| target.provider.spec.dialect.name() == Downstream::name(format);
+    targets.retain(|target| speaks(target) || target.provider.spec.dialect.counter().is_some());
     targets.truncate(1);
     on_context.clear();
     on_content.clear();
     let message = "Nobody who can be asked for this model counts tokens in this way.";
     let target = targets.first().ok_or_else(|| Error::new(Kind::NotImplemented, message))?;
-    Ok(direct::Call::of(&target.provider, "POST", "v1/messages/count_tokens", query))
+    Ok(speaks(target).then(|| direct::Call::of(&target.provider, "POST", "v1/messages/count_tokens", query)))
 }
 
 /// Who can be asked on a router, in which order.

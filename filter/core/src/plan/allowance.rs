@@ -42,6 +42,8 @@ pub struct Estimate {
     pub has_tools: bool,
     /// How long it lets its answer be; where it does not say, as long as answers usually are is expected.
     pub output: Bounds,
+    /// How many pictures are to be drawn.
+    pub images: u64,
 }
 
 /// What is reserved, and for whom.
@@ -118,7 +120,8 @@ impl Allowance {
         let Bounds { max_tokens, choices } = self.estimate.output;
         let output = max_tokens.unwrap_or_else(usual).min(target.max_output_tokens.unwrap_or(u64::MAX));
         let output = output.saturating_mul(choices.unwrap_or(1));
-        let usage = Usage { input: self.input(target), output, ..Usage::default() };
+        let images = self.estimate.images;
+        let usage = Usage { input: self.input(target), output, images, ..Usage::default() };
         self.cost(target, claims.iter(), &usage, Price::dearest)
     }
 

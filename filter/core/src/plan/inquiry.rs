@@ -39,7 +39,7 @@ pub(crate) enum Asked {
         /// Headers of that format, for those who speak it.
         headers: Vec<(Name, String)>,
     },
-    /// What is no chat, in OpenAI's format.
+    /// What is no chat, in OpenAI's format mostly.
     Task(Task),
     /// What passes as it is, errors and all, to one provider that speaks it.
     Own(Box<direct::Request>),
@@ -50,7 +50,8 @@ impl Inquiry {
     pub(crate) fn format(&self) -> &'static dyn Downstream {
         match &self.asked {
             Asked::Chat { format, .. } => *format,
-            Asked::Task(_) | Asked::Own(_) => &OpenAiChat,
+            Asked::Task(task) => task.format(),
+            Asked::Own(_) => &OpenAiChat,
         }
     }
 

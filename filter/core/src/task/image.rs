@@ -61,7 +61,7 @@ pub struct Response<'a> {
 /// What of a request matters for who can answer it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Wanted {
-    count: u64,
+    pub(super) count: u64,
     is_streamed: bool,
     is_link: bool,
 }

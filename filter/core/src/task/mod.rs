@@ -4,6 +4,7 @@
 //! small canonical form each, by which other providers make them, too; who makes none says so by having no row for it
 //! ([`Upstream::embedder`], [`Upstream::painter`]), and is passed over with that reason before anybody is asked.
 
+pub mod count;
 pub mod embedding;
 pub mod image;
 
@@ -11,7 +12,8 @@ use alloc::{boxed::Box, format, rc::Rc, string::String, vec::Vec};
 
 use crate::{
     dialect::{
-        Aim, Broken, Identity, Native, Spliced, Tap, Upstream, Whole, Written,
+        Aim, Broken, Downstream, Identity, Native, Spliced, Tap, Upstream, Whole, Written,
+        anthropic::Anthropic,
         head::{ChatRequest, StreamOptions},
         openai_chat::{self, OpenAiChat},
     },
@@ -35,6 +37,8 @@ pub(crate) struct Task {
 enum Kind {
     Embeddings(embedding::Wanted),
     Images(image::Wanted),
+    /// How long a chat of Messages is.
+    Count,
     Other,
 }
 
@@ -58,6 +62,16 @@ impl Task {
         Self { path: ["/", path].concat(), kind }
     }
 
+    /// The count of the tokens of a message, of who speaks another format.
+    pub(crate) fn counting() -> Self {
+        Self { path: "/messages/count_tokens".into(), kind: Kind::Count }
+    }
+
+    /// The format in which it is asked, and told of errors.
+    pub(crate) const fn format(&self) -> &'static dyn Downstream {
+        if matches!(self.kind, Kind::Count) { &Anthropic } else { &OpenAiChat }
+    }
+
     /// Whether nothing is known of what it means, but for who answers it.
     pub(crate) const fn is_other(&self) -> bool {
         matches!(self.kind, Kind::Other)
@@ -78,8 +92,14 @@ impl Task {
                 wanted.check()
             }
             Kind::Images(wanted) => wanted.check(upstream.painter(model).ok_or_else(|| cannot("draws no pictures"))?),
+            Kind::Count => upstream.counter().map(|_| ()).ok_or_else(|| cannot("counts no tokens")),
             Kind::Other => Err(cannot(&format!("is of a provider that has no `{}`", self.path))),
         }
+    }
+
+    /// How many pictures it is for.
+    pub(crate) fn pictures(&self) -> u64 {
+        if let Kind::Images(wanted) = &self.kind { wanted.count } else { 0 }
     }
 
     /// Which of its tokens cost something.
@@ -98,6 +118,9 @@ impl Task {
     /// A field that it cannot do.
     pub(crate) fn write(&self, upstream: &dyn Upstream, body: &str, aim: &Aim<'_>) -> Result<Written, Error> {
         self.check(upstream, aim.model)?;
+        if let (Kind::Count, Some(counter)) = (&self.kind, upstream.counter()) {
+            return count::write(upstream, counter, body, aim);
+        }
         match (&self.kind, upstream.embedder(), upstream.painter(aim.model)) {
             (Kind::Embeddings(_), Some(embedder), _) => Ok((embedder.write)(&embedding::read(body)?, aim)),
             (Kind::Images(_), _, Some(painter)) => Ok((painter.write)(&image::read(body)?, aim)),
@@ -117,6 +140,9 @@ impl Task {
         identity: &Identity,
         estimate: u64,
     ) -> Result<Translated, Broken> {
+        if let (Kind::Count, Some(counter)) = (&self.kind, upstream.counter()) {
+            return Ok(Translated { body: count::translate(counter, body)?, usage: None, is_estimated: false });
+        }
         match (&self.kind, upstream.embedder(), upstream.painter(&identity.model)) {
             (Kind::Embeddings(wanted), Some(embedder), _) => {
                 let answer = (embedder.read)(body)?;
@@ -128,7 +154,9 @@ impl Task {
             (Kind::Images(_), _, Some(painter)) => {
                 let answer = (painter.read)(body)?;
                 let body = image::write(&answer, identity.created);
-                Ok(Translated { body, usage: answer.usage, is_estimated: false })
+                let images = u64::try_from(answer.pictures.len()).unwrap_or(u64::MAX);
+                let usage = Usage { images, ..answer.usage.unwrap_or_default() };
+                Ok(Translated { body, usage: Some(usage), is_estimated: false })
             }
             _ => Err(Broken::Malformed),
         }
@@ -158,7 +186,13 @@ impl Native for Task {
     fn whole(&self, found: &Found) -> Whole {
         // What is not known may well tell of an error that is not its own: a job that has failed.
         let fault = direct::OPENAI.fault(found).filter(|_| direct::OPENAI.knows(self.path.trim_start_matches('/')));
-        fault.map_or_else(|| Whole::Answer(direct::OPENAI.usage(found)), Whole::Error)
+        let told = || {
+            let usage = direct::OPENAI.usage(found);
+            let images = self.pictures();
+            // What they cost may not be said in tokens.
+            if images > 0 { Some(Usage { images, ..usage.unwrap_or_default() }) } else { usage }
+        };
+        fault.map_or_else(|| Whole::Answer(told()), Whole::Error)
     }
 
     fn error_body(&self, provider: &str, status: u16, body: &[u8]) -> Option<Vec<u8>> {

@@ -12,6 +12,7 @@
 
 mod anthropic;
 mod byok;
+mod crossings;
 mod direct;
 mod environment;
 mod exchange;

@@ -1,9 +1,10 @@
 //! What is no chat: vectors, pictures, and the other paths of OpenAI's API, on routers.
 
 use dragoman_core::usage::Usage;
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::stage::{Asked, Sent, ask, gateway, pieces, post};
+use crate::stage::{Asked, Sent, World, ask, ask_in, gateway, pieces, post};
 
 const JSON: (&str, &str) = ("content-type", "application/json");
 
@@ -300,7 +301,7 @@ fn pictures_in_parts_pass_event_for_event_and_their_tokens_are_counted() {
         let plan = std::rc::Rc::clone(&sent.plan);
         let answer = sent.answered(200, &[("content-type", "text/event-stream")], &pieces(events.as_bytes(), seed));
         assert_eq!(answer.text(), events);
-        assert_eq!(plan.usage(), Some(Usage { input: 4, output: 7, ..Usage::default() }));
+        assert_eq!(plan.usage(), Some(Usage { input: 4, output: 7, images: 1, ..Usage::default() }));
     }
     // An error before the first picture is a failure that another target may mend.
     let error = b"data: {\"type\":\"error\",\"error\":{\"code\":\"server_error\",\"message\":\"m\"}}\n\n";
@@ -399,4 +400,147 @@ fn a_key_for_certain_models_uses_no_path_that_does_not_name_one() {
     ask(&gateway, post("/v1/moderations", &[bearer]), &[job]).sent();
     let other = br#"{"model":"second/x","input":"a"}"#;
     assert_eq!(ask(&gateway, post("/v1/embeddings", &[bearer]), &[other]).refused().status, 403);
+}
+
+#[test]
+fn a_picture_is_paid_for_by_the_piece_where_it_has_such_a_price() {
+    let file = r#"{
+        "providers": {"openai": {"kind":"openai","credential":{"env":"A"}}},
+        "models": {"openai/painter": {"price": {"image": 0.04}}},
+        "limits": [{"name":"s","of":"spend","max":0.1,"per":"day","scope":"global"}],
+        "retry": {"attempts":0}
+    }"#;
+    let (gateway, world) = (gateway(file), World::new());
+    let ask = |count: u64| {
+        let body = json!({"model": "openai/painter", "prompt": "p", "n": count}).to_string();
+        ask_in(&world, &gateway, post("/v1/images/generations", &[]), &[body.as_bytes()])
+    };
+    let drawn = br#"{"created":1,"data":[{"url":"https://x.test/1"},{"url":"https://x.test/2"}]}"#;
+    assert_eq!(ask(3).refused().status, 429);
+    assert_eq!(ask(2).sent().answered(200, &[JSON], &[drawn]).status, 200);
+    assert_eq!(ask(1).refused().status, 429);
+}
+
+/// Texts as a client may write them, and a vector for each.
+fn texts_and_vectors() -> impl Strategy<Value = Vec<(String, Vec<f32>)>> {
+    let number = prop_oneof![any::<f32>().prop_filter("a number", |number| number.is_finite()), -1.0_f32..1.0];
+    prop::collection::vec((".{0,12}", prop::collection::vec(number, 1..5)), 1..5)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn however_request_and_answer_are_cut_each_text_and_each_number_arrives(
+        asked in texts_and_vectors(),
+        seeds in any::<(u64, u64)>(),
+        is_gemini in any::<bool>(),
+        is_base64 in any::<bool>(),
+    ) {
+        let (texts, vectors): (Vec<_>, Vec<_>) = asked.into_iter().unzip();
+        let model = if is_gemini { "gemini/gemini-embedding-001" } else { "ollama/nomic" };
+        let encoding = if is_base64 { "base64" } else { "float" };
+        let request = json!({"model": model, "input": texts, "encoding_format": encoding}).to_string();
+        let sent = ask(&gateway(ALL), post("/v1/embeddings", &[]), &pieces(request.as_bytes(), seeds.0)).sent();
+        let written = body(&sent);
+        let got = if is_gemini {
+            let parts = written["requests"].as_array().unwrap().iter();
+            parts.map(|part| part["content"]["parts"][0]["text"].clone()).collect()
+        } else {
+            written["input"].clone()
+        };
+        prop_assert_eq!(got, json!(texts));
+
+        let numbers: Vec<String> = vectors.iter().map(|vector| format!("{vector:?}")).collect();
+        let answer = if is_gemini {
+            let values: Vec<String> = numbers.iter().map(|list| format!(r#"{{"values":{list}}}"#)).collect();
+            format!(r#"{{"embeddings":[{}]}}"#, values.join(","))
+        } else {
+            format!(r#"{{"embeddings":[{}],"prompt_eval_count":1}}"#, numbers.join(","))
+        };
+        let answer = sent.answered(200, &[JSON], &pieces(answer.as_bytes(), seeds.1));
+        prop_assert_eq!(answer.status, 200);
+        if is_base64 {
+            let told: Value = serde_json::from_slice(&answer.body).unwrap();
+            for (item, vector) in told["data"].as_array().unwrap().iter().zip(&vectors) {
+                let bytes: Vec<u8> = vector.iter().flat_map(|number| number.to_le_bytes()).collect();
+                prop_assert_eq!(&decoded(item["embedding"].as_str().unwrap()), &bytes);
+            }
+        } else {
+            // To the letter.
+            for list in &numbers {
+                prop_assert!(answer.text().contains(list.as_str()), "{} {}", list, answer.text());
+            }
+        }
+    }
+}
+
+/// Pieces of documents that a client or a provider may make others of.
+const SHREDS: &[&str] = &[
+    "{",
+    "}",
+    "[",
+    "]",
+    ",",
+    ":",
+    "null",
+    "1e999",
+    "-0",
+    "\"\"",
+    "\"x\"",
+    "\"input\":",
+    "\"model\":",
+    "\"ollama/m\"",
+    "\"gemini/x-image\"",
+    "\"gemini/m\"",
+    "\"prompt\":",
+    "\"size\":",
+    "\"1x1\"",
+    "\"dimensions\":",
+    "\"embeddings\":",
+    "\"values\":",
+    "\"candidates\":",
+    "\"content\":",
+    "\"parts\":",
+    "\"inlineData\":",
+    "\"data\":",
+    "\"mimeType\":",
+    "\"image/png\"",
+    "\"usageMetadata\":",
+    "\"prompt_eval_count\":",
+    "\"n\":",
+    "\\ud800",
+    "\u{0}",
+];
+
+fn shreds() -> impl Strategy<Value = String> {
+    prop::collection::vec(prop::sample::select(SHREDS), 0..24).prop_map(|shreds| shreds.concat())
+}
+
+proptest! {
+    #[test]
+    fn nothing_that_is_sent_or_answered_breaks_anything(
+        request in shreds(),
+        answer in shreds(),
+        model in prop::sample::select(vec!["ollama/m", "gemini/m", "gemini/x-image", "openai/m"]),
+        seed in any::<u64>(),
+    ) {
+        let gateway = gateway(ALL);
+        for path in ["/v1/embeddings", "/v1/images/generations", "/v1/moderations"] {
+            let _ = ask(&gateway, post(path, &[]), &pieces(request.as_bytes(), seed));
+            let sound = json!({"model": model, "input": ["a"], "prompt": "p"}).to_string();
+            if let Asked::Sent(sent) = ask(&gateway, post(path, &[]), &[sound.as_bytes()]) {
+                let status = sent.answered(200, &[JSON], &pieces(answer.as_bytes(), seed)).status;
+                prop_assert!([200, 400, 500, 502].contains(&status), "{}", status);
+            }
+        }
+    }
+}
+
+/// Base64, the slow way.
+fn decoded(text: &str) -> Vec<u8> {
+    let letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let values = text.trim_end_matches('=').chars().map(|letter| letters.find(letter).unwrap());
+    let bits: Vec<bool> = values.flat_map(|value| (0..6).rev().map(move |bit| value >> bit & 1 == 1)).collect();
+    bits.chunks_exact(8).map(|byte| byte.iter().fold(0, |sum, bit| sum << 1 | u8::from(*bit))).collect()
 }

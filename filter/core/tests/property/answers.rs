@@ -57,6 +57,7 @@ fn usage() -> impl Strategy<Value = Usage> {
             output,
             reasoning,
             audio_output,
+            images: 0,
         },
     )
 }

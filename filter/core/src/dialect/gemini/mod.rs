@@ -7,6 +7,7 @@
 
 mod citation;
 mod contents;
+mod count;
 mod embedding;
 mod family;
 mod fault;
@@ -32,7 +33,7 @@ use crate::{
     headers::Headers,
     sse::Framing,
     step::Name,
-    task::{embedding::Embedder, image::Painter},
+    task::{count::Counter, embedding::Embedder, image::Painter},
     usage::Usage,
 };
 
@@ -79,6 +80,10 @@ impl Upstream for Gemini {
 
     fn embedder(&self) -> Option<&'static Embedder> {
         Some(&embedding::EMBEDDER)
+    }
+
+    fn counter(&self) -> Option<&'static Counter> {
+        Some(&count::COUNTER)
     }
 
     fn painter(&self, model: &str) -> Option<&'static Painter> {

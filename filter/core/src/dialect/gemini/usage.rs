@@ -61,6 +61,7 @@ impl Counts {
             output: told.candidates_token_count.0.unwrap_or_default(),
             reasoning: told.thoughts_token_count.0.unwrap_or_default(),
             audio_output: sound(told.candidates_tokens_details.as_deref()).unwrap_or_default(),
+            images: 0,
         });
         if let Some(tokens @ 1..) = told.tool_use_prompt_token_count.0 {
             self.tool_use = tokens;

@@ -44,6 +44,7 @@ macro_rules! wanted {
             "generationConfig",
             "generation_config",
             "options",
+            "thinking",
             // How many answers the older completions have.
             "prompt",
             "best_of",
@@ -71,10 +72,11 @@ const MAX_OUTPUT_TOKENS: usize = 12;
 const GENERATION_CONFIG: usize = 13;
 const SNAKE_GENERATION_CONFIG: usize = 14;
 const OPTIONS: usize = 15;
-pub(super) const PROMPT: usize = 16;
-const BEST_OF: usize = 17;
+const THINKING: usize = 16;
+pub(super) const PROMPT: usize = 17;
+const BEST_OF: usize = 18;
 /// More than one answer.
-pub(crate) const CHOICES: usize = 18;
+pub(crate) const CHOICES: usize = 19;
 
 /// How the head of a request is found and read in a client's format.
 #[derive(Debug)]
@@ -151,6 +153,8 @@ pub struct History {
     pub has_foreign_fields: bool,
     /// A call's id that carries what the gateway once put into it for Gemini.
     pub has_carried_signature: bool,
+    /// Results of tools, where the model is to go on thinking about them: it cannot, where the calls were another one's.
+    pub is_thought_about: bool,
 }
 
 /// What becomes of a request's `stream_options`.
@@ -214,7 +218,12 @@ impl Scheme {
             contents: Contents::of(&found, length),
             user: (self.user)(&found),
             bounds: Bounds::of(&found, self.terms),
-            history: History { has_foreign_fields: found.noticed_name, has_carried_signature: found.noticed_text },
+            history: History {
+                has_foreign_fields: found.noticed_name,
+                has_carried_signature: found.noticed_text,
+                is_thought_about: found.noticed_carriers > 0
+                    && found.text(THINKING).is_some_and(|thinking| thinking.contains(r#""enabled""#)),
+            },
             wishes: (self.wishes)(&found),
             model_span,
             comma: if found.is_empty { "" } else { "," },

@@ -6,6 +6,7 @@ use serde_json::value::RawValue;
 
 use super::{
     family::Family,
+    strict,
     turns::{Conversation, WireMessage},
 };
 use crate::{
@@ -191,10 +192,10 @@ pub(super) fn write(request: &Request<'_>, aim: &Aim<'_>) -> Result<Written, Err
     let wire = Wire {
         model: aim.model,
         messages,
-        tools: request.tools.iter().map(write_tool).collect(),
+        tools: request.tools.iter().map(|tool| write_tool(tool, &mut dropped)).collect(),
         tool_choice: request.tool_choice.as_ref().map(write_choice),
         parallel_tool_calls: request.parallel_tools,
-        response_format: request.format.as_ref().map(write_format),
+        response_format: request.format.as_ref().map(|format| write_format(format, &mut dropped)),
         max_tokens: request.max_tokens.filter(|_| aim.habits.max_tokens.is_some()),
         max_completion_tokens: request.max_tokens.filter(|_| aim.habits.max_tokens.is_none()),
         stop: &request.stop,
@@ -233,9 +234,10 @@ fn modality(modality: Modality) -> &'static str {
     }
 }
 
-fn write_tool<'a>(tool: &'a Tool<'a>) -> WireTool<'a> {
+fn write_tool<'a>(tool: &'a Tool<'a>, dropped: &mut Dropped) -> WireTool<'a> {
     let Tool { name, description, parameters, strict, .. } = tool;
-    let function = WireFunction { name, description: description.as_deref(), parameters: *parameters, strict: *strict };
+    let strict = held(*strict, *parameters, "tools[].function.strict", dropped);
+    let function = WireFunction { name, description: description.as_deref(), parameters: *parameters, strict };
     WireTool { kind: "function", function }
 }
 
@@ -256,12 +258,24 @@ fn write_choice<'a>(choice: &'a ToolChoice<'a>) -> WireChoice<'a> {
     }
 }
 
-fn write_format<'a>(format: &'a Format<'a>) -> WireFormat<'a> {
+/// Whether a schema is to be held to, where it can be.
+fn held(strict: Option<bool>, schema: Option<&RawValue>, field: &str, dropped: &mut Dropped) -> Option<bool> {
+    let is_lost = strict == Some(true) && !schema.is_some_and(strict::holds);
+    dropped.note_if(is_lost, field);
+    if is_lost { None } else { strict }
+}
+
+fn write_format<'a>(format: &'a Format<'a>, dropped: &mut Dropped) -> WireFormat<'a> {
     match format {
         Format::Text => WireFormat::Text,
         Format::JsonObject => WireFormat::JsonObject,
         Format::JsonSchema { name, description, schema, strict } => WireFormat::JsonSchema {
-            json_schema: WireSchema { name, description: description.as_deref(), schema: *schema, strict: *strict },
+            json_schema: WireSchema {
+                name,
+                description: description.as_deref(),
+                schema: *schema,
+                strict: held(*strict, *schema, "response_format.json_schema.strict", dropped),
+            },
         },
     }
 }

@@ -12,6 +12,7 @@ pub(super) mod read;
 mod response;
 pub(super) mod scheme;
 mod stream;
+mod strict;
 mod tap;
 mod tool;
 mod turns;

@@ -103,6 +103,7 @@ pub(crate) fn read_usage(text: &str) -> Option<Usage> {
             output: count(output, input),
             reasoning: completion.reasoning_tokens.0.unwrap_or_default(),
             audio_output: completion.audio_tokens.0.unwrap_or_default(),
+            images: 0,
         }
     })
 }

@@ -58,6 +58,7 @@ pub(in crate::dialect) static MARKS: Marks = Marks {
     names: &["cache_control", "thinking_blocks", "reasoning_content", "extra_content"],
     carrier: ("tool_call_id", call_id::SEPARATOR.as_bytes()),
     place: "messages",
+    foreign: "arguments",
     kinds: ("type", [&["image_url", "input_image", "image"], &["input_audio"], &["file"]]),
     sources: &["image_url", "url"],
     // 2026-11: a tool of OpenAI's that draws and one of Anthropic's that advises have models of their own. OpenRouter has lists

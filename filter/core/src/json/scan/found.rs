@@ -31,6 +31,8 @@ pub struct Marks {
     pub carrier: (&'static str, &'static [u8]),
     /// The top-level member within which the following are noticed.
     pub place: &'static str,
+    /// A member there whose value is somebody else's document: nothing in it is noticed.
+    pub foreign: &'static str,
     /// Members of this name that are one of these texts, by groups.
     pub kinds: (&'static str, [&'static [&'static str]; GROUPS]),
     /// Members of these names that are a text, and no address.
@@ -79,6 +81,8 @@ pub struct Found {
     pub noticed_name: bool,
     /// Whether the marked text was noticed in its carrier.
     pub noticed_text: bool,
+    /// How many carriers there are, whatever they carry.
+    pub noticed_carriers: usize,
     /// How many members were one of the marked kinds, by groups.
     pub noticed_kinds: [usize; GROUPS],
     /// How many of the marked sources are no address.

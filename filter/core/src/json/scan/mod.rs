@@ -53,6 +53,8 @@ pub struct Scanner {
     carrier: Carrier,
     /// Whether the top-level member is the one within which kinds are noticed.
     is_in_place: bool,
+    /// How deep the name of a foreign document stands: it ends before the next name that is no deeper.
+    foreign: u32,
     found: Found,
 }
 
@@ -155,6 +157,7 @@ impl Scanner {
             marks: None,
             carrier: Carrier::No,
             is_in_place: false,
+            foreign: u32::MAX,
             found: Found::default(),
         }
     }

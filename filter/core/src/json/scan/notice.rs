@@ -23,12 +23,17 @@ impl Scanner {
     /// A name was read.
     pub(super) fn see_name(&mut self) {
         let Some(marks) = self.marks else { return };
+        if self.depth > self.foreign {
+            return;
+        }
         let is = |name: &&str| name.as_bytes() == self.text;
+        self.foreign = if self.is_in_place && is(&marks.foreign) { self.depth } else { u32::MAX };
         self.found.noticed_name |= marks.names.iter().any(is);
         if self.depth == 1 {
             self.is_in_place = is(&marks.place);
         }
         if is(&marks.carrier.0) {
+            self.found.noticed_carriers = self.found.noticed_carriers.saturating_add(1);
             self.carrier = Carrier::Named;
         } else if is(&marks.kinds.0) && self.is_of_tool(marks) {
             self.carrier = Carrier::Tool;

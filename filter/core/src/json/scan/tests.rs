@@ -12,6 +12,7 @@ static KINDS: Marks = Marks {
     names: &["no"],
     carrier: ("no", b"no"),
     place: "model",
+    foreign: "f",
     kinds: ("a", [&["b"], &["c"], &[]]),
     sources: &["b"],
     others: NOTHING_OTHER,
@@ -67,6 +68,7 @@ fn marks_are_noticed_wherever_they_may_stand() {
         names: &["cache_control"],
         carrier: ("tool_call_id", b"__thought__"),
         place: "a",
+        foreign: "input",
         kinds: ("type", [&["image_url"], &["file"], &[]]),
         sources: &["url"],
         others: NOTHING_OTHER,
@@ -93,6 +95,11 @@ fn marks_are_noticed_wherever_they_may_stand() {
     for (body, kinds, data) in [
         (r#"{"type":"image_url","url":"x","b":[{"type":"file","url":"x"}]}"#, [0, 0, 0], 0),
         (r#"{"a":[{"type":"file"},{"type":["file"]},{"type":"image_url"},{"type":"file"}]}"#, [1, 2, 0], 0),
+        (
+            r#"{"a":[{"input":{"type":"file","b":[{"type":"file","url":"x"}]},"type":"file"},{"type":"file"}],"input":{"url":"x"}}"#,
+            [0, 2, 0],
+            0,
+        ),
         (r#"{"a":[{"url":"https://x"},{"url":"HTTP:\/\/x"},{"url":"gs://x"},{"url":{"x":"data:"}}]}"#, [0, 0, 0], 0),
         (r#"{"a":[{"url":"data:x"},{"url":"aGk="},{"url":""},{"url":"https"}],"b":{"url":"data:x"}}"#, [0, 0, 0], 4),
     ] {

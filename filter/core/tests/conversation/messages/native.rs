@@ -45,6 +45,33 @@ fn what_is_anthropic_s_own_reaches_nobody_else() {
     let sent = ask(&all(), head, &[body.as_bytes()]).sent();
     assert_eq!(header(&sent, ":path"), Some("/v1/chat/completions"));
     assert!(!sent.headers.iter().any(|(name, _)| name.starts_with("anthropic-")));
+    let told = sent.answered(500, &[JSON], &[b"{}"]);
+    assert_eq!(told.header("x-dragoman-dropped"), Some("anthropic-beta"));
+}
+
+#[test]
+fn a_model_that_has_not_thought_about_a_call_does_not_think_behind_it() {
+    let body = |thinking: &str, more: &str| {
+        format!(
+            r#"{{"model":"a/m","max_tokens":9000,"thinking":{thinking},"messages":[{{"role":"user","content":"x"}},{{"role":"assistant","content":[{{"type":"tool_use","id":"call_1","name":"f","input":{{"type":"image"}}}}]}},{{"role":"user","content":[{{"type":"tool_result","tool_use_id":"call_1","content":"1"}}{more}]}}]}}"#
+        )
+    };
+    let enabled = r#"{"type":"enabled","budget_tokens":2000}"#;
+    let sent = asked(&body(enabled, "")).sent();
+    assert_eq!(String::from_utf8_lossy(&sent.body), body(r#"{"type":"disabled"}"#, "").replace("a/m", "m"));
+    let told = sent.answered(500, &[JSON], &[b"{}"]);
+    assert_eq!(told.header("x-dragoman-dropped"), Some("thinking"));
+    for kept in [body(r#"{"type":"adaptive"}"#, ""), body(enabled, "").replace("tool_", "text_")] {
+        let sent = asked(&kept).sent();
+        assert_eq!(String::from_utf8_lossy(&sent.body), kept.replace("a/m", "m"));
+    }
+}
+
+#[test]
+fn an_argument_that_is_called_like_a_file_is_none() {
+    let body = r#"{"model":"l/qwen3","max_tokens":9,"messages":[{"role":"user","content":"x"},{"role":"assistant","content":[{"type":"tool_use","id":"c","name":"f","input":{"type":"url","source":{"type":"url","url":"https://example.com"}}}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"c","content":"1"}]}]}"#;
+    let sent = asked(body).sent();
+    assert!(String::from_utf8_lossy(&sent.body).contains("https://example.com"));
 }
 
 #[test]
@@ -62,8 +89,15 @@ fn the_path_may_be_spelled_in_each_way_that_a_router_s_paths_are() {
     }
 }
 
+fn stage_of_gemini() -> Rc<Gateway> {
+    gateway(
+        r#"{"providers":{"g":{"kind":"gemini","credential":{"env":"G"}}},
+          "limits":[{"name":"few","of":"tokens","per":"hour","max":1}]}"#,
+    )
+}
+
 #[test]
-fn tokens_are_counted_by_who_speaks_the_format() {
+fn tokens_are_counted_by_who_counts() {
     let gateway = gateway(
         r#"{"providers":{
             "o":{"kind":"openai","credential":{"env":"O"}},
@@ -81,6 +115,31 @@ fn tokens_are_counted_by_who_speaks_the_format() {
     assert_eq!(String::from_utf8_lossy(&sent.body), body.replace("any", "claude"));
     let told = sent.answered(200, &[JSON], &[br#"{"input_tokens":7}"#]);
     assert_eq!((told.status, told.text()), (200, r#"{"input_tokens":7}"#));
+
+    let gemini = stage_of_gemini();
+    let head = post("/v1/messages/count_tokens", &[("anthropic-version", b"2023-06-01")]);
+    let asked = || {
+        ask(
+            &gemini,
+            head.clone(),
+            &[br#"{"model":"g/gemini-2.5-flash","system":"s","messages":[{"role":"user","content":"x"}]}"#],
+        )
+    };
+    let sent = asked().sent();
+    assert_eq!(header(&sent, ":path"), Some("/v1beta/models/gemini-2.5-flash:countTokens"));
+    let expected = json!({"generateContentRequest": {
+        "model": "models/gemini-2.5-flash", "systemInstruction": {"parts": [{"text": "s"}]},
+        "contents": [{"role": "user", "parts": [{"text": "x"}]}], "generationConfig": {}}});
+    assert_eq!(json_of(&sent.body), expected);
+    let told = sent.answered(200, &[JSON], &[br#"{"totalTokens": 31, "promptTokensDetails": []}"#]);
+    assert_eq!((told.status, told.text()), (200, r#"{"input_tokens":31}"#));
+    let failed = asked().sent().answered(
+        400,
+        &[JSON],
+        &[br#"{"error":{"code":400,"message":"no","status":"INVALID_ARGUMENT"}}"#],
+    );
+    assert_eq!((failed.status, json_of(&failed.body)["error"]["type"].clone()), (400, json!("invalid_request_error")));
+    assert_eq!(json_of(&failed.body)["type"], json!("error"));
 
     let nobody = ask(&gateway, post("/v1/messages/count_tokens", &[]), &[body.replace("any", "o/m").as_bytes()]);
     let reply = nobody.refused();

@@ -19,7 +19,7 @@ use crate::{
     chat::{Fault, Request, Response},
     dialect::{
         Aim, Downstream, Identity, Native, Spliced, Tap, Whole, Writer,
-        head::{ChatRequest, Scheme, StreamOptions},
+        head::{ChatRequest, History, Scheme, StreamOptions},
         openai_chat,
     },
     error::{Error, Shape},
@@ -74,7 +74,8 @@ impl Native for Anthropic {
 
     fn splice(&self, request: &ChatRequest, aim: &Aim<'_>, body: &mut dyn FnMut() -> Rc<Vec<u8>>) -> Spliced {
         let mut spliced = Spliced::of(request.edits(aim.model, StreamOptions::Asked, None));
-        if request.history.has_foreign_fields || request.history.has_carried_signature {
+        let History { has_foreign_fields, has_carried_signature, is_thought_about } = request.history;
+        if has_foreign_fields || has_carried_signature || is_thought_about {
             let body = body();
             let (more, dropped) = prune::prune(core::str::from_utf8(&body).unwrap_or_default());
             spliced.edits.extend(more);

@@ -1,5 +1,6 @@
 //! What another provider's answers have left in a conversation that goes to Anthropic: thoughts without a signature, which it refuses,
-//! and what the gateway has put into the ids of calls. Every other byte stays as it came.
+//! and what the gateway has put into the ids of calls. Every other byte stays as it came, but for one wish: a model that is given a
+//! budget to think in refuses to go on behind calls that it has not thought about, so that there it does not think.
 //!
 //! Only a request that may have any is looked at here (the scan of its head has noticed), so that this may read it as a whole.
 
@@ -17,18 +18,40 @@ use crate::{
 
 /// The changes that take them out, and what they were.
 pub(super) fn prune(body: &str) -> (Vec<Edit>, Dropped) {
-    let mut shears = Shears { body, edits: Vec::new(), dropped: Dropped::default() };
+    let mut shears = Shears { body, edits: Vec::new(), dropped: Dropped::default(), last: None };
     let all = members(body.trim_ascii()).unwrap_or_default();
-    if let Some((_, messages)) = all.iter().find(|(name, _)| &**name == "messages") {
+    let find = |wanted: &str| all.iter().find(|(name, _)| &**name == wanted).map(|(_, value)| *value);
+    if let Some(messages) = find("messages") {
         shears.messages(messages);
     }
+    if let Some(thinking) = find("thinking").filter(|_| shears.last == Some(Opening::Unthought))
+        && member(thinking, "type").is_some_and(|kind| kind.get() == r#""enabled""#)
+    {
+        shears.dropped.note("thinking");
+        shears.replace(thinking, br#"{"type":"disabled"}"#);
+        // Thoughts can be cleared away only where there can be some.
+        if let Some(editing) = find("context_management").filter(|editing| editing.get().contains("clear_thinking")) {
+            shears.dropped.note("context_management");
+            shears.replace(editing, b"null");
+        }
+    }
     (shears.edits, shears.dropped)
+}
+
+/// How a turn of the model begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Opening {
+    /// With a call that no thought stands before.
+    Unthought,
+    Other,
 }
 
 struct Shears<'a> {
     body: &'a str,
     edits: Vec<Edit>,
     dropped: Dropped,
+    /// The last turn of the model.
+    last: Option<Opening>,
 }
 
 impl<'a> Shears<'a> {
@@ -47,6 +70,14 @@ impl<'a> Shears<'a> {
         let items: Vec<_> =
             blocks.iter().map(|block| (cut::span(self.body, block.get()).end, self.block(block))).collect();
         let is_empty = !items.is_empty() && items.iter().all(|(_, is_cut)| *is_cut);
+        let role = members.iter().find(|(name, _)| &**name == "role").map(|(_, role)| role.get());
+        if role == Some(r#""assistant""#) && !is_empty {
+            let left = || blocks.iter().zip(&items).filter(|(_, (_, is_cut))| !is_cut);
+            let is = |block: &RawValue, end: &str| wire::kind(block).is_ok_and(|kind| kind.ends_with(end));
+            let thinks = left().next().is_some_and(|(block, _)| is(block, "thinking"));
+            let calls = left().any(|(block, _)| is(block, "tool_use"));
+            self.last = Some(if calls && !thinks { Opening::Unthought } else { Opening::Other });
+        }
         if is_empty {
             self.edits.truncate(before);
         } else {
@@ -79,8 +110,12 @@ impl<'a> Shears<'a> {
             self.dropped.note("messages[].tool_calls[].extra_content");
             // A string can always be written.
             let text = serde_json::to_vec(&id).unwrap_or_default();
-            self.edits.push(Edit { span: cut::span(self.body, value.get()), text });
+            self.replace(value, &text);
         }
+    }
+
+    fn replace(&mut self, value: &RawValue, text: &[u8]) {
+        self.edits.push(Edit { span: cut::span(self.body, value.get()), text: text.to_vec() });
     }
 
     fn cut(&mut self, list: &'a RawValue, items: &[(usize, bool)]) {

@@ -111,7 +111,7 @@ fn read_output<'a>(raw: &'a RawValue, request: &mut Request<'a>) -> Result<(), E
     Ok(())
 }
 
-/// Not held to the schema: `OpenAI` holds answers only to those that require all of their members.
+/// Anthropic holds an answer to its schema always.
 fn read_format<'a>(path: &str, raw: &'a RawValue) -> Result<Format<'a>, Error> {
     #[derive(Deserialize)]
     struct Wire<'a> {
@@ -124,7 +124,12 @@ fn read_format<'a>(path: &str, raw: &'a RawValue) -> Result<Format<'a>, Error> {
     if &*wire.kind != "json_schema" {
         return Err(Error::refusing(format!("`{}` is no format of answers.", &*wire.kind), format!("{path}.type")));
     }
-    Ok(Format::JsonSchema { name: Cow::Borrowed("response"), description: None, schema: wire.schema, strict: None })
+    Ok(Format::JsonSchema {
+        name: Cow::Borrowed("response"),
+        description: None,
+        schema: wire.schema,
+        strict: Some(true),
+    })
 }
 
 fn read_metadata<'a>(raw: &'a RawValue, request: &mut Request<'a>) -> Result<(), Error> {

@@ -25,6 +25,7 @@ static MARKS: Marks = Marks {
     names: &["signature"],
     carrier: ("tool_use_id", call_id::SEPARATOR.as_bytes()),
     place: "messages",
+    foreign: "input",
     // A picture and a file have one source each; what is a text has another.
     kinds: ("type", [&["image"], &["base64"], &["url", "file"]]),
     sources: &[],

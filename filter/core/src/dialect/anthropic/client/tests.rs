@@ -49,6 +49,33 @@ fn what_another_provider_has_left_is_taken_out_and_every_other_byte_stays() {
             &[],
         ),
         (r#"{"messages":"none"}"#, r#"{"messages":"none"}"#, &[]),
+        // Calls that nobody has thought about, or another one.
+        (
+            r#"{"thinking": {"type":"enabled","budget_tokens":2000},"messages":[{"role":"assistant","content":[{"type":"tool_use","id":"a"}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"a"}]}]}"#,
+            r#"{"thinking": {"type":"disabled"},"messages":[{"role":"assistant","content":[{"type":"tool_use","id":"a"}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"a"}]}]}"#,
+            &["thinking"],
+        ),
+        (
+            r#"{"context_management":{"edits":[{"type":"clear_thinking_20251015"}]},"messages":[{"role":"assistant","content":[{"type":"thinking","thinking":"h","signature":""},{"type":"tool_use","id":"a"}]}],"thinking":{"type":"enabled"}}"#,
+            r#"{"context_management":null,"messages":[{"role":"assistant","content":[{"type":"tool_use","id":"a"}]}],"thinking":{"type":"disabled"}}"#,
+            &[THOUGHT, "thinking", "context_management"],
+        ),
+        // Its own thoughts, a last turn without calls, and thinking that knows no such rule.
+        (
+            r#"{"thinking":{"type":"enabled"},"messages":[{"role":"assistant","content":[{"type":"thinking","thinking":"h","signature":"s"},{"type":"tool_use","id":"a"}]}]}"#,
+            r#"{"thinking":{"type":"enabled"},"messages":[{"role":"assistant","content":[{"type":"thinking","thinking":"h","signature":"s"},{"type":"tool_use","id":"a"}]}]}"#,
+            &[],
+        ),
+        (
+            r#"{"thinking":{"type":"enabled"},"messages":[{"role":"assistant","content":[{"type":"tool_use","id":"a"}]},{"role":"assistant","content":"done"}]}"#,
+            r#"{"thinking":{"type":"enabled"},"messages":[{"role":"assistant","content":[{"type":"tool_use","id":"a"}]},{"role":"assistant","content":"done"}]}"#,
+            &[],
+        ),
+        (
+            r#"{"thinking":{"type":"adaptive"},"messages":[{"role":"assistant","content":[{"type":"tool_use","id":"a"}]}]}"#,
+            r#"{"thinking":{"type":"adaptive"},"messages":[{"role":"assistant","content":[{"type":"tool_use","id":"a"}]}]}"#,
+            &[],
+        ),
     ] {
         assert_eq!(pruned(before), (after.to_owned(), names.iter().map(|name| (*name).to_owned()).collect()));
     }
