@@ -56,6 +56,7 @@ pub(crate) const RESPONSE_FORMAT: usize = INPUT + 2;
 /// stand in parts of messages and not everywhere where their names do: a tool may well have a parameter `image_url`.
 pub(in crate::dialect) static MARKS: Marks = Marks {
     names: &["cache_control", "thinking_blocks", "reasoning_content", "extra_content"],
+    empties: &[],
     carrier: (&["tool_call_id"], call_id::SEPARATOR.as_bytes()),
     place: "messages",
     foreign: "arguments",

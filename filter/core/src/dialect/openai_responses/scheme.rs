@@ -32,6 +32,7 @@ const WANTED: &[&str] = wanted![
 /// at its provider.
 static MARKS: Marks = Marks {
     names: &["encrypted_content"],
+    empties: &[],
     carrier: (&["call_id", "encrypted_content"], call_id::SEPARATOR.as_bytes()),
     place: "input",
     foreign: "arguments",

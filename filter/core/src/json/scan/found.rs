@@ -27,6 +27,8 @@ pub struct Member {
 pub struct Marks {
     /// Members of these names.
     pub names: &'static [&'static str],
+    /// Members of these names that are an empty text.
+    pub empties: &'static [&'static str],
     /// This text in the value of a member of one of these names.
     pub carrier: (&'static [&'static str], &'static [u8]),
     /// The top-level member within which the following are noticed.

@@ -41,6 +41,8 @@ impl Scanner {
             self.carrier = Carrier::Kind;
         } else if self.is_in_place && marks.sources.iter().any(is) {
             self.carrier = Carrier::Source;
+        } else if marks.empties.iter().any(is) {
+            self.carrier = Carrier::Empty;
         } else if self.may_name_other(marks) {
             self.carrier = Carrier::Other;
         }
@@ -109,6 +111,7 @@ impl Scanner {
             self.keep_text(piece, end);
             self.found.noticed_data = self.found.noticed_data.saturating_add((!is_address(&self.text)).into());
         }
+        self.found.noticed_name |= self.carrier == Carrier::Empty && length == 0;
         if length >= LONG {
             self.keep_text(piece, end);
             if is_opaque(&self.text) {

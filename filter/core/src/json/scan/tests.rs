@@ -10,6 +10,7 @@ const NOTHING_OTHER: Others = Others { names: &[], within: &[] };
 
 static KINDS: Marks = Marks {
     names: &["no"],
+    empties: &[],
     carrier: (&["no"], b"no"),
     place: "model",
     foreign: "f",
@@ -66,6 +67,7 @@ fn a_member_can_be_cut_out_wherever_it_stands() {
 fn marks_are_noticed_wherever_they_may_stand() {
     static MARKS: Marks = Marks {
         names: &["cache_control"],
+        empties: &["signature"],
         carrier: (&["tool_call_id"], b"__thought__"),
         place: "a",
         foreign: "input",
@@ -78,6 +80,8 @@ fn marks_are_noticed_wherever_they_may_stand() {
         (r#"{"a":"cache_control","b":["__thought__"]}"#, false, false),
         (r#"{"cache_control":1}"#, true, false),
         (r#"{"a":[{"cache_control":null}]}"#, true, false),
+        (r#"{"a":[{"signature":""}]}"#, true, false),
+        (r#"{"a":[{"signature":"x","b":""},{"signature":["",null]},{"signature":null,"b":""}]}"#, false, false),
         (r#"{"a":[{"tool_call_id":"call_1"},{"id":"__thought__"}]}"#, false, false),
         (r#"{"a":[{"tool_call_id":"call___thought__x"}]}"#, false, true),
         (r#"{"a":[{"tool_call_id":"__th__thought__"}]}"#, false, true),

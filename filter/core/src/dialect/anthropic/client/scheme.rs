@@ -19,10 +19,11 @@ pub(super) static SCHEME: Scheme =
 const WANTED: &[&str] =
     wanted!["metadata", "stop_sequences", "output_config", "container", "inference_geo", "mcp_servers"];
 
-/// What of a history another provider's answers have left in it: signatures, of which those that say nothing are the gateway's,
-/// and what it has put into the ids of calls. And what stands elsewhere than in the request.
+/// What of a history another provider's answers have left in it: signatures that say nothing, which are the gateway's, and what it
+/// has put into the ids of calls. And what stands elsewhere than in the request.
 static MARKS: Marks = Marks {
-    names: &["signature"],
+    names: &[],
+    empties: &["signature"],
     carrier: (&["tool_use_id"], call_id::SEPARATOR.as_bytes()),
     place: "messages",
     foreign: "input",
