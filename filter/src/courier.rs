@@ -20,6 +20,7 @@ use crate::host::{self, HostClock, Stream};
 pub(crate) struct Courier(State);
 
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one a try; a box would be an allocation for each answer")]
 enum State {
     /// The provider is asked.
     Asking(Attempt),

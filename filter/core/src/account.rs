@@ -5,8 +5,9 @@ use alloc::{rc::Rc, string::String, vec::Vec};
 use crate::{
     auth::Glob,
     config::{self, AuthMode, BaseUrl, Decimal, Endpoint, Retry, StreamUsage},
+    dialect::{Downstream, openai_responses},
     gateway::Provider,
-    provider::{Vendor, authorization},
+    provider::{FIRST, Responses, Spec, Vendor, authorization},
     secret::Secret,
     step::Name,
 };
@@ -28,6 +29,8 @@ pub struct Account {
     pub base_url: BaseUrl,
     /// Whether streams may be asked for their usage.
     pub takes_stream_options: bool,
+    /// Whether Responses are spoken there, and answers kept.
+    responses: Responses,
     /// Headers of every request, whichever account it is.
     shared: Rc<[(Name, Secret)]>,
     /// The header that presents the credential, where there is one.
@@ -86,6 +89,12 @@ impl Account {
                 Some(StreamUsage::Never) => false,
                 None => vendor.takes_stream_options,
             },
+            responses: match (provider.responses, vendor.responses(endpoint.base_url)) {
+                _ if provider.kind != FIRST.1 => Responses::Unknown,
+                (Some(false), _) => Responses::Unknown,
+                (Some(true), Responses::Unknown) => Responses::Stateful,
+                (Some(true) | None, known) => known,
+            },
             shared,
             credential: secret.map(|secret| authorization(place, &secret)),
             weight: section.weight,
@@ -131,6 +140,21 @@ impl Account {
         let shared = provider.shared_headers(&environment);
         let secret = shared.as_ref().map_err(Clone::clone).and_then(|_| section.secret(&environment));
         Self::new(provider, &section, &provider.endpoint(), retry, shared.unwrap_or_default(), secret)
+    }
+
+    /// Whether a client's format is spoken there about a model.
+    #[must_use]
+    pub fn speaks(&self, spec: &Spec, format: &dyn Downstream, model: &str) -> bool {
+        if Downstream::name(format) == openai_responses::NAME {
+            return self.responses != Responses::Unknown;
+        }
+        format.is_spoken_by(spec.dialect.name(), self.vendor, model)
+    }
+
+    /// Whether answers are kept there.
+    #[must_use]
+    pub fn keeps_answers(&self) -> bool {
+        self.responses == Responses::Stateful
     }
 
     /// Headers of every request, the credential's last.

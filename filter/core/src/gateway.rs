@@ -8,7 +8,6 @@ use crate::{
     auth::{Caller, Key, KeyTable},
     catalogue::Catalogue,
     config::{self, Config, Provider as Section, RetryMode},
-    dialect::Downstream,
     limit,
     map::NameMap,
     plan::{Mode, Signpost},
@@ -74,12 +73,6 @@ pub struct Provider {
 }
 
 impl Provider {
-    /// Whether it speaks a client's format itself about a model.
-    #[must_use]
-    pub fn speaks(&self, format: &dyn Downstream, model: &str) -> bool {
-        format.is_spoken_by(self.spec.dialect.name(), self.vendor, model)
-    }
-
     /// How long the first content of an answer may take, whatever else bounds it.
     #[must_use]
     pub fn patience(&self, is_flex: bool) -> Duration {

@@ -39,7 +39,7 @@ impl Conduit for Passthrough {
             Event::Preamble | Event::Usage => Seen::Preamble,
             Event::Malformed => return Seen::Malformed,
             Event::Error(status) => {
-                let body = frame.data().unwrap_or_default().into_owned();
+                let body = self.tap.error_body(frame);
                 return Seen::Failure(Failure { status, body, event: frame.raw.to_vec() });
             }
         };

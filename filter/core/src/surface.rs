@@ -4,7 +4,10 @@
 //! exception is the name of a model, which has slashes and which clients encode as one segment.
 
 use crate::{
-    dialect::{Downstream, anthropic::Anthropic, openai_chat::OpenAiChat, openai_completions::OpenAiCompletions},
+    dialect::{
+        Downstream, anthropic::Anthropic, openai_chat::OpenAiChat, openai_completions::OpenAiCompletions,
+        openai_responses::OpenAiResponses,
+    },
     error::Shape,
     route::Way,
     uri,
@@ -32,8 +35,10 @@ pub enum Route<'a> {
 pub enum Endpoint {
     /// `/chat/completions`
     ChatCompletions,
-    /// `/responses…`
+    /// `/responses`
     Responses,
+    /// `/responses/…`: an answer that is kept, and what is asked about it.
+    Kept,
     /// `/completions`
     Completions,
     /// `/embeddings`
@@ -179,7 +184,8 @@ impl Endpoint {
             ("chat", "completions") => Self::ChatCompletions,
             // Chats that the provider has kept.
             ("chat", _) if rest.starts_with("completions/") && is_plain(path) => Self::Other,
-            ("responses", _) if is_plain(path) => Self::Responses,
+            ("responses", "") => Self::Responses,
+            ("responses", _) if is_plain(path) => Self::Kept,
             ("completions", "") => Self::Completions,
             ("embeddings", "") => Self::Embeddings,
             ("images", "generations" | "edits" | "variations") => Self::Images,
@@ -197,7 +203,8 @@ impl Endpoint {
             Self::ChatCompletions => Some(&OpenAiChat),
             Self::Completions => Some(&OpenAiCompletions),
             Self::Messages | Self::TokenCount => Some(&Anthropic),
-            Self::Responses | Self::Embeddings | Self::Images | Self::LiveMetrics | Self::Policy | Self::Other => None,
+            Self::Responses => Some(&OpenAiResponses),
+            Self::Kept | Self::Embeddings | Self::Images | Self::LiveMetrics | Self::Policy | Self::Other => None,
         }
     }
 
@@ -205,10 +212,15 @@ impl Endpoint {
     #[must_use]
     pub const fn methods(self) -> &'static [&'static str] {
         match self {
-            Self::Completions | Self::Embeddings | Self::Images | Self::Messages | Self::TokenCount => &["POST"],
             Self::ChatCompletions => &["GET", "POST"],
+            Self::Responses
+            | Self::Completions
+            | Self::Embeddings
+            | Self::Images
+            | Self::Messages
+            | Self::TokenCount => &["POST"],
             Self::LiveMetrics | Self::Policy => &["GET"],
-            Self::Responses | Self::Other => &["GET", "POST", "DELETE"],
+            Self::Kept | Self::Other => &["GET", "POST", "DELETE"],
         }
     }
 }

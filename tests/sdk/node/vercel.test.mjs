@@ -22,6 +22,8 @@ const compatible = createOpenAICompatible({ name: "dragoman", baseURL, apiKey, i
 const budget = { anthropic: { thinking: { type: "enabled", budgetTokens: 1024 } } };
 const ways = [
   { name: "@ai-sdk/openai", of: (id) => openai.chat(id), thinking: null },
+  // Its own default: responses.
+  { name: "@ai-sdk/openai responses", of: (id) => openai(id), thinking: { openai: { reasoningEffort: "high", reasoningSummary: "auto", store: false, forceReasoning: true } } },
   { name: "@ai-sdk/openai-compatible", of: (id) => compatible(id), thinking: { dragoman: { reasoningEffort: "high" } } },
   // It asks for an object as a call that must be made.
   { name: "@ai-sdk/anthropic", of: (id) => anthropic(id), forces: true, thinking: budget },

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use dragoman_core::{
     dialect::{
         Aim, Downstream, Habits, Identity, Upstream, anthropic::Anthropic, gemini::Gemini, ollama::Ollama,
-        openai_chat::OpenAiChat, openai_completions::OpenAiCompletions,
+        openai_chat::OpenAiChat, openai_completions::OpenAiCompletions, openai_responses::OpenAiResponses,
     },
     gateway::Gateway,
 };
@@ -16,7 +16,7 @@ use serde::de::IgnoredAny;
 mod stage;
 
 /// All formats that clients speak.
-pub const DOWNSTREAMS: &[&dyn Downstream] = &[&OpenAiChat, &Anthropic, &OpenAiCompletions];
+pub const DOWNSTREAMS: &[&dyn Downstream] = &[&OpenAiChat, &Anthropic, &OpenAiCompletions, &OpenAiResponses];
 
 /// How each of them asks for a stream: the path, what there is of a request beside its model, and the kind of provider whose
 /// answers pass there as they are.
@@ -24,6 +24,7 @@ pub const CLIENTS: &[(&str, &str, &str)] = &[
     ("/v1/chat/completions", r#""messages":[{"role":"user","content":"x"}]"#, "openai"),
     ("/v1/messages", r#""max_tokens":9,"messages":[{"role":"user","content":"x"}]"#, "anthropic"),
     ("/v1/completions", r#""prompt":"x""#, "openai"),
+    ("/v1/responses", r#""input":"x""#, "openai"),
 ];
 
 /// All formats that providers speak: the kind in the file, a model, the media type of streams.
@@ -41,7 +42,7 @@ pub fn aim(model: &str) -> Aim<'_> {
 
 /// An exchange.
 pub fn identity() -> Identity {
-    Identity { exchange: "x".into(), created: 7, model: "asked".into() }
+    Identity { exchange: "x".into(), created: 7, model: "asked".into(), echo: String::new() }
 }
 
 thread_local! {

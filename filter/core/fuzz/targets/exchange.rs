@@ -67,6 +67,7 @@ enum Path {
     Files,
     Messages,
     Completions,
+    Responses,
     Query(String),
     Any(String),
 }
@@ -187,6 +188,7 @@ fuzz_target!(|events: Vec<Event>| {
                     Path::Files => "/v1/files".to_owned(),
                     Path::Messages => "/v1/messages".to_owned(),
                     Path::Completions => "/v1/completions".to_owned(),
+                    Path::Responses => "/v1/responses".to_owned(),
                     Path::Query(query) => format!("/v1/chat/completions?{query}"),
                     Path::Any(path) => path,
                 };
@@ -208,7 +210,7 @@ fuzz_target!(|events: Vec<Event>| {
                 let kind = provider.kind();
                 // What does for each format: a member that one does not know is nothing to it.
                 let body = format!(
-                    r#"{{"model":"{kind}/m","prompt":"x","max_tokens":9,"messages":[{{"role":"user","content":"x"}}],"stream":{stream}}}"#
+                    r#"{{"model":"{kind}/m","prompt":"x","max_tokens":9,"input":"x","messages":[{{"role":"user","content":"x"}}],"stream":{stream}}}"#
                 );
                 is_answered |= exchange.request_chunk(body.into_bytes()).is_some();
             }

@@ -8,6 +8,7 @@ use dragoman_core::{
         head::{ChatRequest, StreamOptions},
         openai_chat::{OpenAiChat, SCHEME},
         openai_completions::OpenAiCompletions,
+        openai_responses::OpenAiResponses,
     },
     json::{Edits, members},
 };
@@ -52,9 +53,22 @@ fuzz_target!(|text: &str| {
         }
     }
     // With what other providers have left taken out, which is in these members of each format.
-    let pruned = ["model", "stream_options", "max_completion_tokens", "max_tokens", "messages", "tools", "cache_control"];
-    let natives: [(&dyn Downstream, &dyn Native); 3] =
-        [(&OpenAiChat, &OpenAiChat), (&Anthropic, &Anthropic), (&OpenAiCompletions, &OpenAiCompletions)];
+    let pruned = [
+        "model",
+        "stream_options",
+        "max_completion_tokens",
+        "max_tokens",
+        "messages",
+        "tools",
+        "cache_control",
+        "input",
+    ];
+    let natives: [(&dyn Downstream, &dyn Native); 4] = [
+        (&OpenAiChat, &OpenAiChat),
+        (&Anthropic, &Anthropic),
+        (&OpenAiCompletions, &OpenAiCompletions),
+        (&OpenAiResponses, &OpenAiResponses),
+    ];
     for (downstream, native) in natives {
         let Some(request) = head(text, downstream) else { continue };
         for pruning in [None, Some(false), Some(true)] {

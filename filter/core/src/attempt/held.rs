@@ -368,7 +368,7 @@ impl Head {
     }
 
     pub(super) fn release(mut self, status: Option<u16>, body: Chunk, rest: FlowBody) -> Progress {
-        let Attempt { plan, target, dropped } = self.attempt;
+        let Attempt { plan, target, dropped, .. } = self.attempt;
         let served = [
             ("x-dragoman-provider", target.provider.name.clone()),
             ("x-dragoman-model", target.model),

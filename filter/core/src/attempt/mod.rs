@@ -12,6 +12,7 @@ mod limits;
 mod outgoing;
 
 use alloc::{
+    borrow::Cow,
     boxed::Box,
     format,
     rc::Rc,
@@ -71,6 +72,8 @@ pub struct Attempt {
     target: Target,
     /// Fields of the client's request that the target did not get.
     dropped: Vec<String>,
+    /// What the answer repeats of the request, where that is not the provider's business.
+    echo: String,
 }
 
 impl Attempt {
@@ -78,7 +81,7 @@ impl Attempt {
     #[must_use]
     pub fn next(plan: &Rc<Plan>, now: Duration) -> Option<(Self, Duration)> {
         let (target, wait) = plan.begin(now)?;
-        Some((Self { plan: Rc::clone(plan), target, dropped: Vec::new() }, wait))
+        Some((Self { plan: Rc::clone(plan), target, dropped: Vec::new(), echo: String::new() }, wait))
     }
 
     /// Whom it asks.
@@ -150,7 +153,7 @@ impl Attempt {
     }
 
     /// The client's request in the provider's format.
-    fn write(&self, body: &[u8]) -> Result<Written, Error> {
+    fn write(&mut self, body: &[u8]) -> Result<Written, Error> {
         let text = core::str::from_utf8(body).unwrap_or_default();
         let format = self.plan.inquiry.format();
         if let Some(task) = self.plan.inquiry.task() {
@@ -159,10 +162,11 @@ impl Attempt {
         let request = format.read(text)?;
         let written = self.upstream().write(&request, &self.aim());
         let mut written = written.map_err(|error| Error {
-            param: error.param.map(|field| format.name_of(&field).to_string().into()),
+            param: error.param.map(|field| format.name_of(&field).into_owned().into()),
             ..error
         })?;
         request.unplaced.iter().for_each(|name| written.dropped.note(name));
+        self.echo = format.echo(text);
         Ok(written)
     }
 
@@ -172,6 +176,7 @@ impl Attempt {
             takes_stream_options: account.takes_stream_options,
             max_tokens: account.vendor.max_tokens,
             pruning: account.vendor.foreign.pruning(self.plan.inquiry.request.history),
+            takes_openai_thoughts: account.vendor.takes_openai_thoughts(),
         };
         Aim { model, max_output_tokens: *max_output_tokens, exchange: &self.plan.inquiry.exchange, habits }
     }
@@ -261,9 +266,9 @@ impl Attempt {
 
     /// Whether client and provider speak the same format.
     fn is_native(&self) -> bool {
-        let Target { account, model, .. } = &self.target;
+        let Target { account, provider, model, .. } = &self.target;
         let inquiry = &self.plan.inquiry;
-        inquiry.own().is_some() || inquiry.format().is_spoken_by(self.upstream().name(), account.vendor, model)
+        inquiry.own().is_some() || account.speaks(provider.spec, inquiry.format(), model)
     }
 
     fn passthrough(&self, native: &dyn Native) -> Passage {
@@ -286,6 +291,7 @@ impl Attempt {
             exchange: self.plan.inquiry.exchange.clone(),
             created: clock.epoch_seconds(),
             model: self.target.model.clone(),
+            echo: self.echo.clone(),
         }
     }
 
@@ -309,15 +315,16 @@ fn tellable(dropped: &Dropped, format: &dyn Downstream) -> Vec<String> {
     const MAX_NAMES: usize = 32;
     const MAX_LENGTH: usize = 64;
     let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.[]*".contains(&byte);
-    let is_name = |name: &&str| name.len() <= MAX_LENGTH && name.bytes().all(is_part);
-    let mut names: Vec<&str> = Vec::with_capacity(dropped.names().len());
+    let is_name = |name: &&Cow<'_, str>| name.len() <= MAX_LENGTH && name.bytes().all(is_part);
+    let mut names: Vec<Cow<'_, str>> = Vec::with_capacity(dropped.names().len());
     for name in dropped.names() {
         let own = format.name_of(name);
         if !names.contains(&own) {
             names.push(own);
         }
     }
-    let mut told: Vec<String> = names.iter().copied().filter(is_name).take(MAX_NAMES).map(String::from).collect();
+    let mut told: Vec<String> =
+        names.iter().filter(is_name).take(MAX_NAMES).map(|name| String::from(&**name)).collect();
     if told.len() < names.len() {
         told.push("*".into());
     }

@@ -75,6 +75,8 @@ pub struct Request<'a> {
     pub stream: bool,
     /// Members of `OpenAI`'s chat that have no place here, as they came.
     pub other: Vec<(Text<'a>, &'a RawValue)>,
+    /// The members by which the client relies on what a provider keeps of earlier answers, or is to keep of this one.
+    pub relies_on: Vec<&'static str>,
     /// What else was said that has no place here, by its name in the client's format: no target gets it.
     pub unplaced: Vec<Text<'a>>,
 }

@@ -93,6 +93,12 @@ impl Section for Provider {
             |provider| provider.stream_usage.as_ref(),
             "Whether streams are asked for their usage. Default: as the vendor at `base_url` takes it.",
         );
+        let responses = fields.optional(
+            "responses",
+            &Flag,
+            |provider| provider.responses.as_ref(),
+            "Whether it speaks OpenAI's Responses, of kind openai. Default: as the vendor at `base_url` does; who is not known does.",
+        );
         let timeouts = fields.section("timeouts", |provider| &provider.timeouts, "How long to wait.");
         let headers = fields.defaulted(
             "headers",
@@ -119,6 +125,7 @@ impl Section for Provider {
             upstream_filter,
             dialect,
             stream_usage,
+            responses,
             timeouts,
             headers,
             enabled,

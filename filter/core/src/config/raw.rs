@@ -146,6 +146,8 @@ pub struct Provider {
     pub dialect: Option<SpokenDialect>,
     /// Whether streams are asked for their usage; where absent, as its vendor takes it.
     pub stream_usage: Option<StreamUsage>,
+    /// Whether it speaks Responses.
+    pub responses: Option<bool>,
     /// How long to wait.
     pub timeouts: Timeouts,
     /// Headers added to each request, lower-case names.

@@ -43,8 +43,10 @@ pub enum Ability {
     Files,
     /// Pictures that the provider has to fetch.
     LinkedImages,
-    /// What runs on the servers of Anthropic, or needs them.
+    /// What runs on the servers of one provider, or needs them.
     Hosted,
+    /// What a provider keeps of earlier answers, or is to keep.
+    State,
     /// What only the older completions have: several prompts, tokens for a prompt, and the text around the answer.
     Completing,
 }
@@ -72,6 +74,8 @@ pub(super) struct Notes<'a> {
     pub(super) searches: usize,
     /// How many are a provider's own otherwise.
     pub(super) hosted: usize,
+    /// The members by which the client relies on what a provider keeps.
+    pub(super) relies_on: &'a [&'a str],
     /// Whether its prompt is more, or less, than one text.
     pub(super) has_prompts: bool,
 }
@@ -182,13 +186,22 @@ const TABLE: &[Row] = &[
     Row {
         ability: Ability::Hosted,
         field: "tools",
-        refusal: "This model has none of Anthropic's own tools: each of the `tools` needs an `input_schema`.",
+        refusal: "This model has no tools but those that you run yourself: each of the `tools` must be a function.",
         is_asked: |_, _| false,
         is_noted: |notes, _| notes.hosted > 0,
     },
     hosted("container", "This model has no `container`."),
     hosted("inference_geo", "Where this model runs cannot be chosen: `inference_geo`."),
     hosted("mcp_servers", "This model calls no MCP servers."),
+    kept(
+        "previous_response_id",
+        "This model keeps no earlier answers: send the conversation in `input`, without `previous_response_id`.",
+    ),
+    kept("conversation", "This model keeps no conversations: send it in `input`, without `conversation`."),
+    kept("prompt", "This model knows no `prompt` templates: send what they say in `instructions` and `input`."),
+    kept("background", "This model does not answer in the `background`."),
+    kept("store", "This model does not `store` answers."),
+    kept("input", "This model keeps nothing of earlier answers: the items themselves must stand in `input`."),
     Row {
         ability: Ability::Completing,
         field: "prompt",
@@ -220,6 +233,16 @@ const fn hosted(field: &'static str, refusal: &'static str) -> Row {
         refusal,
         is_asked: |request, field| request.unplaced.iter().any(|name| name == field),
         is_noted: |notes, field| notes.is_long(field) || notes.says(field, |value| value != "[]"),
+    }
+}
+
+const fn kept(field: &'static str, refusal: &'static str) -> Row {
+    Row {
+        ability: Ability::State,
+        field,
+        refusal,
+        is_asked: |request, field| request.relies_on.contains(&field),
+        is_noted: |notes, field| notes.relies_on.contains(&field),
     }
 }
 
@@ -284,6 +307,19 @@ impl Wishes {
         self.0 == 0
     }
 
+    /// Refuses those that need this ability.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::InvalidRequest`], blaming the field.
+    pub fn forbid(self, ability: Ability) -> Result<(), Error> {
+        refuse(self.wished().filter(|row| row.ability == ability), &[])
+    }
+
+    fn wished(self) -> impl Iterator<Item = &'static Row> {
+        let wished = TABLE.iter().enumerate().filter(move |(bit, _)| self.0 >> bit & 1 == 1);
+        wished.map(|(_, row)| row)
+    }
+
     /// Refuses those that need more than these abilities.
     ///
     /// # Errors
@@ -292,8 +328,7 @@ impl Wishes {
         if self.is_empty() {
             return Ok(());
         }
-        let wished = TABLE.iter().enumerate().filter(|(bit, _)| self.0 >> bit & 1 == 1);
-        refuse(wished.map(|(_, row)| row), abilities)
+        refuse(self.wished(), abilities)
     }
 }
 

@@ -16,8 +16,9 @@ mod native;
 pub mod ollama;
 pub mod openai_chat;
 pub mod openai_completions;
+pub mod openai_responses;
 
-use alloc::{boxed::Box, string::String, vec::Vec};
+use alloc::{borrow::Cow, boxed::Box, string::String, vec::Vec};
 use core::fmt;
 
 pub use abilities::{Ability, Wishes};
@@ -124,8 +125,13 @@ pub trait Downstream: Native + Sync {
     fn read<'a>(&self, body: &'a str) -> Result<Request<'a>, Error>;
 
     /// What it calls a field that has this name in `OpenAI`'s chat, in which refusals and lists of what was left out name them.
-    fn name_of<'n>(&self, field: &'n str) -> &'n str {
-        field
+    fn name_of<'n>(&self, field: &'n str) -> Cow<'n, str> {
+        Cow::Borrowed(field)
+    }
+
+    /// What its answers repeat of a request, as an object; empty where they repeat nothing.
+    fn echo(&self, _body: &str) -> String {
+        String::new()
     }
 
     /// Writes a whole answer.
@@ -197,11 +203,13 @@ pub struct Habits {
     /// Whether a request is pruned of what other providers have left in it, and then whether of members, too, and not only of what
     /// an id carries.
     pub pruning: Option<bool>,
+    /// Whether what proves a thought of OpenAI's may be its own.
+    pub takes_openai_thoughts: bool,
 }
 
 impl Default for Habits {
     fn default() -> Self {
-        Self { takes_stream_options: true, max_tokens: None, pruning: None }
+        Self { takes_stream_options: true, max_tokens: None, pruning: None, takes_openai_thoughts: true }
     }
 }
 
@@ -227,6 +235,8 @@ pub struct Identity {
     pub created: u64,
     /// The model that was asked.
     pub model: String,
+    /// What the answer repeats of its request: see [`Downstream::echo`].
+    pub echo: String,
 }
 
 /// Why nothing of an answer follows a frame.

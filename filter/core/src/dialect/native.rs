@@ -84,6 +84,11 @@ pub trait Tap {
     /// The event that ends a stream.
     fn last_event(&self) -> &'static [u8];
 
+    /// What to answer instead of a stream, for an event that tells an error.
+    fn error_body(&self, frame: Frame<'_>) -> Vec<u8> {
+        frame.data().unwrap_or_default().into_owned()
+    }
+
     /// An error as the last event of a stream, given its body.
     fn error_event(&self, body: &[u8]) -> Vec<u8>;
 }

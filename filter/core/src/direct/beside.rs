@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// What reads a stream of a format.
-pub(super) trait Witness {
+pub(crate) trait Witness {
     /// Notes what the next frame says.
     ///
     /// # Errors
@@ -30,11 +30,11 @@ pub(super) trait Witness {
 
 /// What a stream has told so far.
 #[derive(Debug, Default)]
-pub(super) struct SoFar {
-    pub(super) usage: Option<Usage>,
+pub(crate) struct SoFar {
+    pub(crate) usage: Option<Usage>,
     /// Whether something of an answer was said.
-    pub(super) has_begun: bool,
-    pub(super) is_over: bool,
+    pub(crate) has_begun: bool,
+    pub(crate) is_over: bool,
 }
 
 /// See the module's documentation.

@@ -16,14 +16,15 @@ mod typed;
 
 use alloc::{borrow::ToOwned, rc::Rc, string::String};
 
+pub(crate) use self::{
+    beside::{SoFar, Witness},
+    format::{Format, OPENAI},
+    request::{Cost, Request, cost_of},
+    typed::{Typed, TypedTap, status as status_of},
+};
 use self::{
     format::{ANTHROPIC, CHAT, COMPLETIONS, GEMINI, OLLAMA},
     place::{MODELS, Place},
-};
-pub(crate) use self::{
-    format::{Format, OPENAI},
-    request::{Cost, Request, cost_of},
-    typed::TypedTap,
 };
 use crate::{
     auth::Caller,

@@ -35,7 +35,7 @@ const LAST: &[&str] = &[
 
 /// See the module's documentation. Memory: nothing but what has been told.
 #[derive(Debug)]
-pub(super) struct Typed;
+pub(crate) struct Typed;
 
 #[derive(Deserialize)]
 struct Event<'a> {
@@ -141,7 +141,7 @@ impl Tap for TypedTap {
 
 /// The status that an error stands for, or its code alone, where it comes in the place of an answer: numbers are statuses, as
 /// vendors other than `OpenAI` have them.
-pub(super) fn status(error: &str) -> u16 {
+pub(crate) fn status(error: &str) -> u16 {
     #[derive(Deserialize)]
     struct Inner<'a> {
         #[serde(borrow, default)]

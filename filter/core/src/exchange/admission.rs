@@ -4,6 +4,7 @@ use alloc::{format, rc::Rc, string::String};
 
 use super::{
     brought::{Brought, bring},
+    keeper::keeper,
     listing::{Listing, live_metrics, models, ready},
     pick::{named, pick},
 };
@@ -107,12 +108,8 @@ pub(super) fn admit(
     let method = headers.text(":method").unwrap_or_default();
     let route = if method == "GET" { route.of_kept() } else { route };
     let stripped = Credential::strip(query);
-    let call = match route {
-        Route::Direct(name, rest) => {
-            gateway.provider(name).map(|provider| direct::Call::of(provider, method, rest, &stripped))
-        }
-        Route::Health | Route::Ready | Route::Models(..) | Route::Api(..) | Route::Unknown => None,
-    };
+    let call =
+        call_of(gateway, &caller, route, (method, path, &stripped)).map_err(|error| error.reply(route.shape(path)))?;
     let shape = call.as_ref().map_or_else(|| route.shape(path), direct::Call::shape);
     let refuse = |kind, message: String| Error::new(kind, message).reply(shape);
     match route {
@@ -233,6 +230,26 @@ fn check(
 /// Whether a header may name the provider of a request on a router.
 fn named_by_header(route: Route<'_>, path: &str) -> bool {
     matches!(route, Route::Api(_, Endpoint::Images | Endpoint::Other)) && route.behind(path) != GENERATIONS
+}
+
+/// The one provider that is asked by the path itself, or by what it keeps.
+fn call_of(
+    gateway: &Gateway,
+    caller: &Result<Caller, Error>,
+    route: Route<'_>,
+    (method, path, query): (&str, &str, &str),
+) -> Result<Option<direct::Call>, Error> {
+    Ok(match route {
+        Route::Direct(name, rest) => {
+            gateway.provider(name).map(|provider| direct::Call::of(provider, method, rest, query))
+        }
+        // Who may not ask at all is told that first, and who asks in a wrong way, too.
+        Route::Api(way, endpoint @ Endpoint::Kept) if caller.is_ok() && endpoint.methods().contains(&method) => {
+            let (provider, rest) = keeper(gateway, caller.as_ref().ok(), way, path)?;
+            Some(direct::Call::of(&provider, method, rest, query))
+        }
+        Route::Health | Route::Ready | Route::Models(..) | Route::Api(..) | Route::Unknown => None,
+    })
 }
 
 /// What a token names that the file does not have. Of keys the file itself is refused.

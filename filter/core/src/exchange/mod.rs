@@ -8,6 +8,7 @@ mod admission;
 mod arrival;
 mod brought;
 mod environment;
+mod keeper;
 mod limiting;
 mod listing;
 mod pick;

@@ -192,7 +192,14 @@ fn route(
     };
     let view = around.observer.view(around.clock);
     let conditions = Conditions { observed: &view, entropy: around.entropy, clock: around.clock };
-    let planned = gateway.routing.plan(&gateway.catalogue, way.way(), &asked, &conditions)?;
+    let planned = gateway.routing.plan(&gateway.catalogue, way.way(), &asked, &conditions);
+    let planned = planned.map_err(|error| Error {
+        param: error.param.map(|field| match what {
+            What::Chat(_, format) => format.name_of(&field).into_owned().into(),
+            What::Task(_) => field,
+        }),
+        ..error
+    })?;
     let passed_over = planned.passed_over();
     let Planned { mut targets, policy, on_context, on_content, .. } = planned;
     let probe = view.claim(&mut targets, around.entropy);

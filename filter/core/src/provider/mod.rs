@@ -12,7 +12,7 @@ use core::fmt;
 
 use crate::{dialect::Upstream, secret::Secret, step::Name};
 
-pub use vendor::Vendor;
+pub use vendor::{Responses, Vendor};
 
 /// What a kind of provider needs to be spoken to.
 #[derive(Debug)]

@@ -26,6 +26,19 @@ pub struct Vendor {
     pub completes: bool,
     /// Whether the path names the deployment and the query an API version, as Azure's older endpoints want it.
     pub has_deployments: bool,
+    /// Whether it speaks Responses, too.
+    pub responses: Responses,
+}
+
+/// Whether a vendor speaks Responses, and whether it keeps answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Responses {
+    /// It does not.
+    Unknown,
+    /// It does, and keeps nothing.
+    Stateless,
+    /// It does, and keeps answers where it is not told otherwise.
+    Stateful,
 }
 
 /// What a vendor makes of cache breakpoints, thinking blocks and thought signatures in a history.
@@ -64,6 +77,8 @@ const PLAIN: Vendor = Vendor {
     foreign: Foreign::Unknown,
     completes: true,
     has_deployments: false,
+    // Whoever is taken at its word: vLLM, SGLang, llama.cpp, Ollama and LM Studio all have it.
+    responses: Responses::Stateful,
 };
 
 /// The API version asked for where the file names none: the latest general one of Azure's dated API.
@@ -93,6 +108,7 @@ static VENDORS: &[&Vendor] = &[
         takes_stream_options: false,
         max_tokens: Some("max_tokens"),
         foreign: Foreign::Refused,
+        responses: Responses::Unknown,
         ..PLAIN
     },
     // 2026-11: neither name is in its SDK (perplexityai 0.46); each chunk has the usage so far. It has announced the end of
@@ -102,42 +118,63 @@ static VENDORS: &[&Vendor] = &[
         takes_stream_options: false,
         max_tokens: Some("max_tokens"),
         completes: false,
+        responses: Responses::Unknown,
         ..PLAIN
     },
     // 2026-08: ignores the other name, and with it the limit: <https://github.com/earendil-works/pi/issues/8018>. Has completions
-    // below `/beta` only: <https://api-docs.deepseek.com/api/create-completion>.
+    // below `/beta` only: <https://api-docs.deepseek.com/api/create-completion>; and Responses, and keeps nothing:
+    // <https://api-docs.deepseek.com/guides/responses_api>.
     &Vendor {
         hosts: &["api.deepseek.com"],
         name: "deepseek",
         max_tokens: Some("max_tokens"),
         completes: false,
+        responses: Responses::Stateless,
         ..PLAIN
     },
     // 2026-07: the same: <https://github.com/earendil-works/pi/issues/7143>.
-    &Vendor { hosts: &["api.z.ai", "open.bigmodel.cn"], max_tokens: Some("max_tokens"), completes: false, ..PLAIN },
+    &Vendor {
+        hosts: &["api.z.ai", "open.bigmodel.cn"],
+        max_tokens: Some("max_tokens"),
+        completes: false,
+        responses: Responses::Unknown,
+        ..PLAIN
+    },
     // 2026-11: its reference and its SDK (together 3.1) know `max_tokens` only:
     // <https://docs.together.ai/reference/chat-completions>.
     &Vendor {
         hosts: &["api.together.ai", "api.together.xyz"],
         name: "together",
         max_tokens: Some("max_tokens"),
+        responses: Responses::Unknown,
         ..PLAIN
     },
     // 2026-09: refuse properties of messages that they do not know, `reasoning_content` among them; their own is `reasoning`:
     // <https://github.com/tashfeenahmed/freellmapi/issues/1070>, <https://github.com/QwenLM/qwen-code/issues/11045>.
-    // Groq has chats only: <https://console.groq.com/docs/api-reference>.
-    &Vendor { hosts: &["api.groq.com"], name: "groq", foreign: Foreign::Refused, completes: false, ..PLAIN },
-    &Vendor { hosts: &["api.cerebras.ai"], foreign: Foreign::Refused, ..PLAIN },
+    // 2026-11: Groq has no completions, but Responses, and keeps nothing: <https://console.groq.com/docs/responses-api>.
+    &Vendor {
+        hosts: &["api.groq.com"],
+        name: "groq",
+        foreign: Foreign::Refused,
+        completes: false,
+        responses: Responses::Stateless,
+        ..PLAIN
+    },
+    &Vendor { hosts: &["api.cerebras.ai"], foreign: Foreign::Refused, responses: Responses::Unknown, ..PLAIN },
     // 2026-11: takes `cache_control` for the models behind it: <https://openrouter.ai/docs/features/prompt-caching>.
-    &Vendor { hosts: &["openrouter.ai"], foreign: Foreign::Taken, ..PLAIN },
+    // The same: has Responses, and keeps nothing: <https://openrouter.ai/docs/api/reference/responses/overview>.
+    &Vendor { hosts: &["openrouter.ai"], foreign: Foreign::Taken, responses: Responses::Stateless, ..PLAIN },
     // 2026-11: `extra_content` is its own: <https://ai.google.dev/gemini-api/docs/thought-signatures#openai>.
     &Vendor {
         hosts: &["generativelanguage.googleapis.com"],
         name: "google",
         foreign: Foreign::Taken,
         completes: false,
+        responses: Responses::Unknown,
         ..PLAIN
     },
+    // 2026-11: <https://docs.x.ai/developers/model-capabilities/text/generate-text>; its own proofs of thoughts.
+    &Vendor { hosts: &["api.x.ai"], ..PLAIN },
 ];
 
 impl Vendor {
@@ -161,6 +198,18 @@ impl Vendor {
         }
         let version = url.api_version.as_deref().unwrap_or(AZURE_API_VERSION);
         [base, deployment.as_str(), path, "?api-version=", version].concat()
+    }
+
+    /// Whether it speaks Responses where this is its address: Azure's dated API has it at other paths, of a version that few name.
+    #[must_use]
+    pub fn responses(&self, url: &BaseUrl) -> Responses {
+        if self.has_deployments && !url.path.ends_with("/v1") { Responses::Unknown } else { self.responses }
+    }
+
+    /// Whether what proves a thought of OpenAI's may be its own: nobody can say it of who is not known.
+    #[must_use]
+    pub fn takes_openai_thoughts(&self) -> bool {
+        self.hosts.is_empty() || self.has_deployments || self.name == "openai"
     }
 
     /// The vendor at a host.
@@ -199,6 +248,7 @@ mod tests {
             ("api.cerebras.ai", (true, None, Foreign::Refused)),
             ("openrouter.ai", (true, None, Foreign::Taken)),
             ("generativelanguage.googleapis.com", (true, None, Foreign::Taken)),
+            ("api.x.ai", (true, None, Foreign::Unknown)),
         ];
         for (host, habits) in cases {
             let vendor = Vendor::of(&url(host, "/v1", None));
@@ -210,7 +260,7 @@ mod tests {
         }
         let rows: usize = VENDORS.iter().map(|vendor| vendor.hosts.len()).sum();
         assert_eq!(rows, cases.len(), "each row is shown");
-        for host in ["openai.azure.com", "127.0.0.1", "api.mistral.ai.evil.example", "api.x.ai"] {
+        for host in ["openai.azure.com", "127.0.0.1", "api.mistral.ai.evil.example", "x.ai"] {
             assert_eq!(Vendor::of(&url(host, "/v1", None)), &OTHER, "{host}");
         }
     }

@@ -324,9 +324,13 @@ impl<'a> Survey<'a> {
     }
 
     /// The targets of these candidates; at least one. A lone one says by itself what it cannot do, and where in the request
-    /// that stands.
+    /// that stands; but not one that gets the request as it is.
     fn targets(&mut self, mut found: Vec<Candidate<'a>>) -> Result<Vec<Target>, Error> {
-        if found.len() > 1 {
+        let is_native = |Candidate { target, .. }: &Candidate<'_>| match self.query.what {
+            What::Chat(_, own) => target.account.speaks(target.provider.spec, own, &target.model),
+            What::Task(_) => false,
+        };
+        if found.len() > 1 || found.iter().any(is_native) {
             found = self.able(found);
         }
         if found.is_empty() { Err(refusal::refuse(&self.dropped)) } else { Ok(self.in_order(found)) }

@@ -41,6 +41,7 @@ impl Router {
         match endpoint {
             Endpoint::ChatCompletions
             | Endpoint::Responses
+            | Endpoint::Kept
             | Endpoint::Completions
             | Endpoint::Messages
             | Endpoint::TokenCount => self.chat.as_ref(),

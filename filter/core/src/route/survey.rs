@@ -21,6 +21,7 @@ use crate::{
     auth::Glob,
     catalogue::{Catalogue, Choice},
     config::{ModelMapping, Sticky},
+    dialect::Ability,
     error::{Error, Kind},
     surface::Endpoint,
 };
@@ -131,6 +132,7 @@ impl<'a> Survey<'a> {
                     Endpoint::Embeddings => Expected::Tokens { input: query.input_tokens, output: 0 },
                     Endpoint::ChatCompletions
                     | Endpoint::Responses
+                    | Endpoint::Kept
                     | Endpoint::Completions
                     | Endpoint::Messages
                     | Endpoint::TokenCount
@@ -261,11 +263,13 @@ impl<'a> Survey<'a> {
         if let What::Chat(wishes, own) = self.query.what
             && !wishes.is_empty()
         {
-            candidates.retain(|Candidate { choice, .. }| {
-                if choice.provider.speaks(own, choice.id) {
-                    return true;
-                }
-                let able = wishes.require(choice.provider.spec.dialect.abilities(choice.id));
+            candidates.retain(|Candidate { choice, target, .. }| {
+                let spec = choice.provider.spec;
+                let able = match (target.account.speaks(spec, own, choice.id), target.account.keeps_answers()) {
+                    (true, true) => Ok(()),
+                    (true, false) => wishes.forbid(Ability::State),
+                    (false, _) => wishes.require(spec.dialect.abilities(choice.id)),
+                };
                 able.map_err(|error| self.drop_candidate(&full_name(choice), error)).is_ok()
             });
         }

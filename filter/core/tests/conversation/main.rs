@@ -21,5 +21,6 @@ mod limits;
 mod messages;
 mod ollama;
 mod recordings;
+mod responses;
 mod stage;
 mod tasks;

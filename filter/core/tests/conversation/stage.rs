@@ -95,7 +95,7 @@ pub(crate) enum Asked {
     /// The gateway answered by itself.
     Refused(Reply),
     /// It went on to a provider.
-    Sent(Sent),
+    Sent(Box<Sent>),
 }
 
 /// A request as its provider got it.
@@ -209,13 +209,13 @@ fn attempt(world: &Rc<World>, exchange: Exchange, plan: Rc<Plan>, asked: (Pairs,
     let Front { length, text } = change.front(read);
     body.splice(..length, text);
     let (world, observer) = (Rc::clone(world), Rc::clone(&world.observer));
-    Asked::Sent(Sent { plan, headers, body, observer, world, exchange, asked, attempt })
+    Asked::Sent(Box::new(Sent { plan, headers, body, observer, world, exchange, asked, attempt }))
 }
 
 impl Asked {
     pub(crate) fn sent(self) -> Sent {
         match self {
-            Self::Sent(sent) => sent,
+            Self::Sent(sent) => *sent,
             Self::Refused(reply) => panic!("refused: {} {}", reply.status, String::from_utf8_lossy(&reply.body)),
         }
     }

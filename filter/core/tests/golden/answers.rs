@@ -8,6 +8,7 @@ use crate::{
     collect::{collect, deltas_of},
     completions, gateway, messages, path_of,
     requests::{pretty, sent},
+    responses,
     stage::{Answer, Sent, ask, pieces, post},
 };
 use serde_json::{Map, Value, json};
@@ -19,6 +20,9 @@ fn asked(client: &str, provider: &Provider, stream: bool) -> Sent {
     let mut request = json!({
         "model": provider.target(""), "max_tokens": 64, "messages": [{"role": "user", "content": "Say it."}],
     });
+    if client == "responses" {
+        request = json!({"model": provider.target(""), "max_output_tokens": 64, "input": "Say it."});
+    }
     if client == "completions" {
         request = json!({"model": provider.target(""), "max_tokens": 64, "prompt": "Say it."});
     }
@@ -88,6 +92,7 @@ fn each_answer_is_told_in_the_clients_words_however_it_is_cut() {
                     book.expect(told_folder.join(format!("{}.whole.json", provider.name)), &pretty(whole));
                     match *client {
                         "messages" => messages::come_back(&mut book, provider, whole, &told_folder),
+                        "responses" => responses::come_back(&mut book, provider, whole, &told_folder),
                         "completions" => {}
                         _ => come_back(&mut book, client, provider, whole, &told_folder),
                     }
@@ -100,7 +105,7 @@ fn each_answer_is_told_in_the_clients_words_however_it_is_cut() {
                 }
                 if let (Some(whole), Some(stream)) = (whole, stream) {
                     let (collected, whole) = match *client {
-                        "messages" if stream.status != 200 => continue,
+                        "messages" | "responses" if stream.status != 200 => continue,
                         "messages" => {
                             let collected = messages::collect(stream.text());
                             // What passes as it came was written by two hands.
@@ -109,6 +114,7 @@ fn each_answer_is_told_in_the_clients_words_however_it_is_cut() {
                             }
                             (collected, messages::essence(&whole))
                         }
+                        "responses" => (responses::collect(stream.text()), whole),
                         "completions" => (completions::collect(stream.text()), completions::essence(&whole)),
                         _ => (collect(stream.text()), deltas_of(&whole)),
                     };

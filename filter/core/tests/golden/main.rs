@@ -23,6 +23,7 @@ mod completions;
 mod fields;
 mod messages;
 mod requests;
+mod responses;
 #[expect(
     dead_code,
     clippy::disallowed_methods,
@@ -37,7 +38,7 @@ use std::rc::Rc;
 use dragoman_core::gateway::Gateway;
 
 /// The client's dialects: a folder each.
-const CLIENTS: &[&str] = &["openai_chat", "messages", "completions"];
+const CLIENTS: &[&str] = &["openai_chat", "messages", "completions", "responses"];
 
 /// The providers: a column each.
 const PROVIDERS: &[Provider] = &[
@@ -51,6 +52,9 @@ const PROVIDERS: &[Provider] = &[
 const MODELS: &[(&str, &str, &str)] = &[
     ("reasoning_effort_adaptive", "anthropic", "claude-opus-4-8"),
     ("reasoning_effort_adaptive", "gemini", "gemini-3-pro-preview"),
+    ("reasoning_adaptive", "anthropic", "claude-opus-4-8"),
+    ("reasoning_adaptive", "gemini", "gemini-3-pro-preview"),
+    ("thinking_of_gemini", "gemini", "gemini-3-pro-preview"),
     ("thinking_history", "gemini", "gemini-3-pro-preview"),
     ("tool_signature_in_extra_content", "gemini", "gemini-3-pro-preview"),
     ("tool_signature_in_id", "gemini", "gemini-3-pro-preview"),
@@ -77,7 +81,8 @@ impl Provider {
 fn gateway() -> Rc<Gateway> {
     stage::gateway(
         r#"{"providers":{
-            "openai_chat":{"kind":"openai","credential":{"env":"A"}},
+            "openai_chat":{"kind":"openai","credential":{"env":"A"},"responses":false},
+            "own":{"kind":"openai","credential":{"env":"A"}},
             "anthropic":{"kind":"anthropic","credential":{"env":"B"}},
             "gemini":{"kind":"gemini","credential":{"env":"C"}},
             "ollama":{"kind":"ollama","base_url":"http://127.0.0.1:11434"}},
@@ -92,6 +97,7 @@ fn path_of(client: &str) -> &'static str {
     match client {
         "openai_chat" => "/v1/chat/completions",
         "messages" => "/v1/messages",
+        "responses" => "/v1/responses",
         "completions" => "/v1/completions",
         other => panic!("{other} has no path"),
     }

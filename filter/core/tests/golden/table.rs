@@ -22,6 +22,7 @@ fn table() -> String {
             let gets = |provider: &Provider| cell(&requests::sent(client, provider, &provider.target(&case), &request));
             let place = match *client {
                 "messages" => "Messages: ",
+                "responses" => "Responses: ",
                 "completions" => "completions: ",
                 _ => "",
             };

@@ -29,7 +29,7 @@ use std::{fs, path::Path};
 use dragoman_core::{
     dialect::{
         Aim, Downstream, Habits, Identity, Upstream, anthropic::Anthropic, gemini::Gemini, ollama::Ollama,
-        openai_chat::OpenAiChat, openai_completions::OpenAiCompletions,
+        openai_chat::OpenAiChat, openai_completions::OpenAiCompletions, openai_responses::OpenAiResponses,
     },
     step::Name,
 };
@@ -46,6 +46,7 @@ const UPSTREAMS: &[(&dyn Upstream, &str)] = &[
 const DOWNSTREAMS: &[(&dyn Downstream, &str, &str)] = &[
     (&OpenAiChat, "openai_chat", "/v1/chat/completions"),
     (&Anthropic, "messages", "/v1/messages"),
+    (&OpenAiResponses, "responses", "/v1/responses"),
     (&OpenAiCompletions, "completions", "/v1/completions"),
 ];
 
@@ -54,7 +55,7 @@ fn aim(model: &str) -> Aim<'_> {
 }
 
 fn identity() -> Identity {
-    Identity { exchange: "x".into(), created: 7, model: "asked".into() }
+    Identity { exchange: "x".into(), created: 7, model: "asked".into(), echo: "{}".into() }
 }
 
 /// Whether a header may be called so, or say so.

@@ -13,16 +13,21 @@ use crate::{
     stage::{self, ask, post},
 };
 
-const REQUEST: &[u8] = br#"{"model":"p/m","prompt":"x","messages":[{"role":"user","content":"x"}],"stream":true}"#;
+/// What will do on each path: what one format does not know is nothing to it, but that `prompt` is a template in Responses.
+fn request(path: &str) -> String {
+    let text = if path.ends_with("/responses") { "input" } else { "prompt" };
+    format!(r#"{{"model":"p/m","{text}":"x","messages":[{{"role":"user","content":"x"}}],"stream":true}}"#)
+}
 
 fn gateway(kind: &str) -> Rc<Gateway> {
-    let document = format!(r#"{{"providers":{{"p":{{"kind":"{kind}","base_url":"http://127.0.0.1:1/v1"}}}}}}"#);
+    let document =
+        format!(r#"{{"providers":{{"p":{{"kind":"{kind}","base_url":"http://127.0.0.1:1/v1","responses":false}}}}}}"#);
     stage::gateway(&document)
 }
 
 /// The status, and the events: a line feed that a cut parts from its carriage return is a blank line too many, which says nothing.
 fn told(gateway: &Rc<Gateway>, path: &str, media_type: &str, pieces: &[&[u8]]) -> (u16, Vec<String>) {
-    let sent = ask(gateway, post(path, &[]), &[REQUEST]).sent();
+    let sent = ask(gateway, post(path, &[]), &[request(path).as_bytes()]).sent();
     let answer = sent.answered(200, &[("content-type", media_type)], pieces);
     if answer.status != 200 {
         return (answer.status, vec![answer.text().to_owned()]);

@@ -12,12 +12,13 @@ use dragoman_core::{
     auth::Caller,
     config,
     dialect::{
-        Downstream, Native, Upstream, Whole,
+        Downstream, Upstream, Whole,
         anthropic::Anthropic,
         gemini::Gemini,
         head::StreamOptions,
         ollama::Ollama,
         openai_chat::{self, OpenAiChat, SCHEME, WANTED_OF_ANSWER},
+        openai_responses::OpenAiResponses,
     },
     gateway::Gateway,
     json::Scanner,
@@ -54,6 +55,10 @@ const DOCUMENTS: &[(Readers, &str)] = &[
     (MESSAGES, r#"{"model":"m","messages":[{"role":"assistant","content":[⟦{"type":"thinking","thinking":"a","signature":""},{"type":"tool_use","id":"c%__thought__AA","name":"f%","input":{}}⟧]},{"role":"user","content":[⟦{"type":"tool_result","tool_use_id":"c%__thought__AA","content":"r"}⟧]}]}"#),
     (MESSAGES, r#"{"model":"m","messages":[⟦{"role":"assistant","content":[{"type":"thinking","thinking":"a","signature":""}]}⟧]}"#),
     (MESSAGES, r#"{"model":"m","tools":[⟦{"name":"f%","input_schema":{},"x%":1,"type":"custom"}⟧],"messages":[{"role":"user","content":"a"}]}"#),
+    (RESPONSES, r#"{"model":"m","instructions":"⟪ä\n\u00e4⟫","input":[⟦{"role":"user","content":[{"type":"input_text","text":"a"}]}⟧],⟦"x%":1⟧}"#),
+    (RESPONSES, r#"{"model":"m","input":[{"role":"user","content":"a"},⟦{"type":"reasoning","summary":[],"encrypted_content":"anthropic__thought__s"},{"type":"function_call","call_id":"c%__thought__AA","name":"f%","arguments":"{}"}⟧,⟦{"type":"function_call_output","call_id":"c%__thought__AA","output":"r"}⟧]}"#),
+    (RESPONSES, r#"{"model":"m","input":[{"role":"assistant","content":"a"},⟦{"type":"reasoning","summary":[],"encrypted_content":"gemini_text__thought__s"}⟧,{"type":"reasoning","summary":[⟦{"type":"summary_text","text":"a"}⟧]}]}"#),
+    (RESPONSES, r#"{"model":"m","input":"a","tools":[⟦{"type":"custom","name":"f%","x%":1}⟧],"include":[⟦"x%"⟧],"tool_choice":{"type":"allowed_tools","mode":"auto","tools":[⟦{"type":"custom","name":"f%"}⟧]}}"#),
     (REFUSED, r#"{"model":"m","messages":[{"role":"user","content":"a"}],⟦"x%":1,"min_p":1⟧,"options":{⟦"o%":1⟧}}"#),
     (REFUSED, r#"{"model":"m","messages":[{"role":"user","content":"a"}],⟪"reasoning_effort":"low","user":"u","safety_identifier":"u",⟫"n":1}"#),
     (SCAN, r#"{"model":"m",⟦"x%":[{"a":[1.5e3,"\n\u00e4",true,null]}]⟧}"#),
@@ -108,19 +113,13 @@ const REQUEST: Readers = &[
     ("a request passed on", pass_on),
 ];
 const MESSAGES: Readers = &[
-    ("a request of Messages", |text| {
-        let request = Downstream::read(&Anthropic, text).expect("the document is a request");
-        drop(Upstream::write(&OpenAiChat, &request, &aim("m")));
-    }),
-    ("a request of Messages passed on", |text| {
-        let mut scanner = Anthropic.scheme().scanner();
-        let fed = text.as_bytes().chunks(7).try_for_each(|piece| scanner.feed(piece));
-        let read = Anthropic.scheme().read(fed.and_then(|()| scanner.finish()), text.len());
-        let body = Rc::new(text.as_bytes().to_vec());
-        let request = read.expect("the document is a request");
-        let spliced = Anthropic.splice(&request, &aim("target"), &mut || Rc::clone(&body));
-        spliced.edits.apply_in_place(&mut text.as_bytes().to_vec());
-    }),
+    ("a request of Messages", |text| translate(&Anthropic, text)),
+    ("a request of Messages passed on", |text| splice(&Anthropic, text)),
+];
+const RESPONSES: Readers = &[
+    ("a request of Responses", |text| translate(&OpenAiResponses, text)),
+    ("a request of Responses passed on", |text| splice(&OpenAiResponses, text)),
+    ("what an answer repeats of it", |text| drop(OpenAiResponses.echo(text))),
 ];
 const REFUSED: Readers = &[("a refused request", |text| {
     Downstream::read(&OpenAiChat, text).expect_err("the document is no request");
@@ -163,6 +162,21 @@ fn write(text: &str, upstream: usize) {
     let request = Downstream::read(&OpenAiChat, text).expect("the document is a request");
     let (upstream, model) = UPSTREAMS[upstream];
     drop(upstream.write(&request, &aim(model)));
+}
+
+fn translate(format: &dyn Downstream, text: &str) {
+    let request = format.read(text).expect("the document is a request");
+    drop(Upstream::write(&OpenAiChat, &request, &aim("m")));
+}
+
+fn splice(format: &dyn Downstream, text: &str) {
+    let mut scanner = format.scheme().scanner();
+    let fed = text.as_bytes().chunks(7).try_for_each(|piece| scanner.feed(piece));
+    let read = format.scheme().read(fed.and_then(|()| scanner.finish()), text.len());
+    let body = Rc::new(text.as_bytes().to_vec());
+    let request = read.expect("the document is a request");
+    let spliced = format.splice(&request, &aim("target"), &mut || Rc::clone(&body));
+    spliced.edits.apply_in_place(&mut text.as_bytes().to_vec());
 }
 
 fn pass_on(text: &str) {

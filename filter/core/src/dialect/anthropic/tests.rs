@@ -53,7 +53,7 @@ fn asked(model: &str, members: &Value) -> (Value, Vec<String>) {
 }
 
 fn identity() -> Identity {
-    Identity { exchange: "x".into(), created: 1, model: "m".into() }
+    Identity { exchange: "x".into(), created: 1, model: "m".into(), echo: String::new() }
 }
 
 /// A whole answer, as OpenAI's clients get it.

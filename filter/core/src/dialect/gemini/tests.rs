@@ -37,7 +37,7 @@ fn sent(model: &str, request: &Value) -> (Value, Vec<String>) {
 }
 
 fn identity() -> Identity {
-    Identity { exchange: "x".into(), created: 1, model: "asked".into() }
+    Identity { exchange: "x".into(), created: 1, model: "asked".into(), echo: String::new() }
 }
 
 fn whole(answer: &Value) -> Value {

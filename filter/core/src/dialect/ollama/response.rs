@@ -225,7 +225,8 @@ mod tests {
     use serde_json::{Value, json};
 
     fn translate(body: &str) -> Value {
-        let identity = Identity { exchange: "x".into(), created: 7, model: "asked".into() };
+        let identity =
+            Identity { exchange: "x".into(), created: 7, model: "asked".into(), echo: alloc::string::String::new() };
         serde_json::from_slice(&OpenAiChat.write(&read(body).unwrap(), &identity)).unwrap()
     }
 

@@ -45,7 +45,7 @@ mod tests {
 
     /// What the client gets for these pieces: the stream, or the failure in its place.
     fn translate(pieces: &[&[u8]]) -> Result<String, (u16, Value)> {
-        let identity = Identity { exchange: "x".into(), created: 7, model: "asked".into() };
+        let identity = Identity { exchange: "x".into(), created: 7, model: "asked".into(), echo: String::new() };
         let translation = Translation::new(&Ollama, &OpenAiChat, "p", identity, true);
         let mut passage = Passage::new(&crate::plan::Target::any(), crate::sse::Framing::Lines, Box::new(translation));
         let mut out = Vec::new();

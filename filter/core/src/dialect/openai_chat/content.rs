@@ -120,7 +120,7 @@ fn is_base64(text: &str) -> bool {
 }
 
 /// Where data is: a data URL, an address, or base64 without more, which is then of the usual type.
-fn source<'a>(text: Text<'a>, usual: &'static str, path: &str) -> Result<Source<'a>, Error> {
+pub(in crate::dialect) fn source<'a>(text: Text<'a>, usual: &'static str, path: &str) -> Result<Source<'a>, Error> {
     let begins = |scheme: &str| text.get(..scheme.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(scheme));
     if ["https://", "http://", "gs://"].into_iter().any(begins) {
         return Ok(Source::Url(text));

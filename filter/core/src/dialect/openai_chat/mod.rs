@@ -31,12 +31,14 @@ use crate::{
     json::Found,
 };
 
+pub(super) use content::source;
 pub use history::{Pruning, prune};
 pub use response::{WANTED as WANTED_OF_ANSWER, error_status, whole};
 pub(crate) use response::{error_body, read_usage};
 pub(crate) use scheme::{ENCODING_FORMAT, INPUT, RESPONSE_FORMAT};
 pub use scheme::{SCHEME, TASKS};
 pub use tap::StreamTap;
+pub(super) use write::{WireLogprob, fault as write_fault, token_logprobs};
 
 /// The format's name.
 pub(super) const NAME: &str = "openai_chat";
@@ -71,7 +73,7 @@ impl Downstream for OpenAiChat {
     }
 
     fn fault(&self, provider: &str, fault: &Fault) -> (u16, Vec<u8>) {
-        write::fault(provider, fault)
+        write::fault(provider, fault, "messages")
     }
 }
 

@@ -56,10 +56,11 @@ pub(crate) const RESPONSE_FORMAT: usize = INPUT + 2;
 /// stand in parts of messages and not everywhere where their names do: a tool may well have a parameter `image_url`.
 pub(in crate::dialect) static MARKS: Marks = Marks {
     names: &["cache_control", "thinking_blocks", "reasoning_content", "extra_content"],
-    carrier: ("tool_call_id", call_id::SEPARATOR.as_bytes()),
+    empties: &[],
+    carrier: (&["tool_call_id"], call_id::SEPARATOR.as_bytes()),
     place: "messages",
     foreign: "arguments",
-    kinds: ("type", [&["image_url", "input_image", "image"], &["input_audio"], &["file"]]),
+    kinds: ("type", [&["image_url", "input_image", "image"], &["input_audio"], &["file"], &[]]),
     sources: &["image_url", "url"],
     // 2026-11: a tool of OpenAI's that draws and one of Anthropic's that advises have models of their own. OpenRouter has lists
     // (`models`) and presets of models, Groq's compound systems name theirs in `compound_custom`, Vercel's gateway in
@@ -73,7 +74,7 @@ pub(in crate::dialect) static MARKS: Marks = Marks {
 
 /// What of a request not every format can express. Most requests have nothing of it.
 fn wishes(found: &Found) -> Wishes {
-    let [images, sounds, files] = found.noticed_kinds;
+    let [images, sounds, files, _] = found.noticed_kinds;
     let linked_images = images.saturating_sub(found.noticed_data);
     if sounds == 0 && files == 0 && linked_images == 0 && found.members.iter().all(|member| member.index < CHOICES) {
         return Wishes::default();
@@ -94,6 +95,7 @@ fn wishes(found: &Found) -> Wishes {
         linked_images,
         searches,
         hosted,
+        relies_on: &[],
         has_prompts: false,
     })
 }

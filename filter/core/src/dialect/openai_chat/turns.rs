@@ -198,6 +198,7 @@ fn write_part<'a>(part: &'a Part<'a>, path: &str, dropped: &mut Dropped) -> Resu
     Ok(Some(match part {
         Part::Text(part) => {
             dropped.note_if(part.cache.is_some(), "cache_control");
+            dropped.note_if(part.signature.is_some(), "messages[].extra_content");
             WirePart::Text { text: Cow::Borrowed(&part.text) }
         }
         Part::Image { source, detail, cache } => {

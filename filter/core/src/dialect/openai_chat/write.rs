@@ -143,8 +143,9 @@ pub(super) struct WireLogprobs {
     refusal: Option<()>,
 }
 
-#[derive(Serialize)]
-struct WireLogprob {
+/// A token with its log probability.
+#[derive(Debug, Serialize)]
+pub(in crate::dialect) struct WireLogprob {
     token: String,
     logprob: f64,
     bytes: Vec<u8>,
@@ -212,8 +213,8 @@ struct WireError<'a> {
     code: Option<&'static str>,
 }
 
-/// Writes a provider's error: the status and the body.
-pub(in crate::dialect) fn fault(provider: &str, fault: &Fault) -> (u16, Vec<u8>) {
+/// Writes a provider's error: the status and the body. `conversation` is the member that may be too long.
+pub(in crate::dialect) fn fault(provider: &str, fault: &Fault, conversation: &str) -> (u16, Vec<u8>) {
     const INVALID: &str = "invalid_request_error";
     // Anthropic's "overloaded"; clients of OpenAI know no 529.
     let status = match (fault.status, fault.reason) {
@@ -234,7 +235,7 @@ pub(in crate::dialect) fn fault(provider: &str, fault: &Fault) -> (u16, Vec<u8>)
     };
     let unsaid = format!("The provider `{provider}` answered with status {}.", fault.status);
     let message = fault.message.as_deref().unwrap_or(&unsaid);
-    let param = matches!(fault.reason, Some(Reason::ContextLength)).then_some("messages");
+    let param = matches!(fault.reason, Some(Reason::ContextLength)).then_some(conversation);
     let wire = WireFault { error: WireError { message, kind, param, code } };
     // Strings: nothing here can fail to be written.
     (status, serde_json::to_vec(&wire).unwrap_or_default())
@@ -273,22 +274,22 @@ pub(in crate::dialect) fn usage(usage: &Usage) -> WireUsage {
 }
 
 pub(super) fn logprobs(tokens: &[TokenLogprob<'_>]) -> Option<WireLogprobs> {
+    (!tokens.is_empty()).then(|| WireLogprobs { content: token_logprobs(tokens), refusal: None })
+}
+
+/// The tokens alone.
+pub(in crate::dialect) fn token_logprobs(tokens: &[TokenLogprob<'_>]) -> Vec<WireLogprob> {
     let wire = |token: &str, logprob, top_logprobs| WireLogprob {
         token: token.to_string(),
         logprob,
         bytes: token.as_bytes().to_vec(),
         top_logprobs,
     };
-    (!tokens.is_empty()).then(|| WireLogprobs {
-        content: tokens
-            .iter()
-            .map(|TokenLogprob { token, logprob, top }| {
-                let top = top.iter().map(|(token, logprob)| wire(token, *logprob, None)).collect();
-                wire(token, *logprob, Some(top))
-            })
-            .collect(),
-        refusal: None,
-    })
+    let tokens = tokens.iter().map(|TokenLogprob { token, logprob, top }| {
+        let top = top.iter().map(|(token, logprob)| wire(token, *logprob, None)).collect();
+        wire(token, *logprob, Some(top))
+    });
+    tokens.collect()
 }
 
 pub(super) fn extra(signature: Option<&str>) -> Option<Extra<'_>> {

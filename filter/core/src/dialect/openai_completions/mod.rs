@@ -9,7 +9,7 @@ mod scheme;
 mod stream;
 mod write;
 
-use alloc::{boxed::Box, rc::Rc, vec::Vec};
+use alloc::{borrow::Cow, boxed::Box, rc::Rc, vec::Vec};
 
 use super::{
     Aim, Downstream, Identity, Native, Spliced, Tap, Whole, Writer,
@@ -48,8 +48,8 @@ impl Downstream for OpenAiCompletions {
         read::read(body)
     }
 
-    fn name_of<'n>(&self, field: &'n str) -> &'n str {
-        if field.starts_with("messages") { "prompt" } else { field }
+    fn name_of<'n>(&self, field: &'n str) -> Cow<'n, str> {
+        Cow::Borrowed(if field.starts_with("messages") { "prompt" } else { field })
     }
 
     fn write(&self, response: &Response<'_>, identity: &Identity) -> Vec<u8> {
@@ -61,7 +61,7 @@ impl Downstream for OpenAiCompletions {
     }
 
     fn fault(&self, provider: &str, fault: &Fault) -> (u16, Vec<u8>) {
-        openai_chat::write::fault(provider, fault)
+        openai_chat::write::fault(provider, fault, "prompt")
     }
 }
 

@@ -54,6 +54,7 @@ fn wishes(found: &Found) -> Wishes {
         linked_images: 0,
         searches: 0,
         hosted: 0,
+        relies_on: &[],
         has_prompts: found.member(PROMPT).is_some_and(|prompt| {
             let is_one = matches!(prompt.opens, [b'"', _]) || prompt.opens == *b"[\"" && prompt.parts == 1;
             !is_one

@@ -32,7 +32,7 @@ struct Sent {
 
 impl StreamWriter {
     pub(super) fn new(identity: Identity, wants_usage: bool) -> Self {
-        let Identity { exchange, created, model } = identity;
+        let Identity { exchange, created, model, .. } = identity;
         Self { id: id(&exchange), created, model, wants_usage, usage: None, sent: Vec::new() }
     }
 

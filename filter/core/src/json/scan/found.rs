@@ -27,8 +27,10 @@ pub struct Member {
 pub struct Marks {
     /// Members of these names.
     pub names: &'static [&'static str],
-    /// This text in the value of a member of this name.
-    pub carrier: (&'static str, &'static [u8]),
+    /// Members of these names that are an empty text.
+    pub empties: &'static [&'static str],
+    /// This text in the value of a member of one of these names.
+    pub carrier: (&'static [&'static str], &'static [u8]),
     /// The top-level member within which the following are noticed.
     pub place: &'static str,
     /// A member there whose value is somebody else's document: nothing in it is noticed.
@@ -48,8 +50,8 @@ pub struct Marks {
 pub struct Tools {
     /// The list, by its place in the list of wanted names.
     pub list: usize,
-    /// The kind of functions.
-    pub function: &'static str,
+    /// The kinds of functions.
+    pub functions: &'static [&'static str],
     /// How the kinds of searches begin.
     pub search: &'static str,
 }
@@ -66,7 +68,7 @@ pub struct Others {
 }
 
 /// So many kinds of kinds are told apart.
-pub const GROUPS: usize = 3;
+pub const GROUPS: usize = 4;
 
 /// What a scan found.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -72,6 +72,8 @@ enum Carrier {
     Other,
     /// The same of a source.
     Source,
+    /// The same of what is noticed where it is empty.
+    Empty,
     /// The same of a tool's kind.
     Tool,
 }
@@ -322,10 +324,11 @@ impl Scanner {
         self.found.noticed_others = self.found.noticed_others.saturating_add(is_other.into());
         self.carrier = match self.carrier {
             Carrier::Named if byte == b'"' => Carrier::Inside(0),
-            kept @ (Carrier::Kind | Carrier::Source | Carrier::Tool) if byte == b'"' => kept,
+            kept @ (Carrier::Kind | Carrier::Source | Carrier::Empty | Carrier::Tool) if byte == b'"' => kept,
             Carrier::Named
             | Carrier::Kind
             | Carrier::Source
+            | Carrier::Empty
             | Carrier::Tool
             | Carrier::Other
             | Carrier::No

@@ -32,7 +32,7 @@ impl Scanner {
         if self.depth == 1 {
             self.is_in_place = is(&marks.place);
         }
-        if is(&marks.carrier.0) {
+        if marks.carrier.0.iter().any(is) {
             self.found.noticed_carriers = self.found.noticed_carriers.saturating_add(1);
             self.carrier = Carrier::Named;
         } else if is(&marks.kinds.0) && self.is_of_tool(marks) {
@@ -41,6 +41,8 @@ impl Scanner {
             self.carrier = Carrier::Kind;
         } else if self.is_in_place && marks.sources.iter().any(is) {
             self.carrier = Carrier::Source;
+        } else if marks.empties.iter().any(is) {
+            self.carrier = Carrier::Empty;
         } else if self.may_name_other(marks) {
             self.carrier = Carrier::Other;
         }
@@ -101,7 +103,7 @@ impl Scanner {
             self.keep_text(piece, end);
             if self.text.starts_with(tools.search.as_bytes()) {
                 self.found.noticed_searches = self.found.noticed_searches.saturating_add(1);
-            } else if self.text != tools.function.as_bytes() {
+            } else if !tools.functions.iter().any(|function| function.as_bytes() == self.text) {
                 self.found.noticed_hosted = self.found.noticed_hosted.saturating_add(1);
             }
         }
@@ -109,6 +111,7 @@ impl Scanner {
             self.keep_text(piece, end);
             self.found.noticed_data = self.found.noticed_data.saturating_add((!is_address(&self.text)).into());
         }
+        self.found.noticed_name |= self.carrier == Carrier::Empty && length == 0;
         if length >= LONG {
             self.keep_text(piece, end);
             if is_opaque(&self.text) {

@@ -10,10 +10,11 @@ const NOTHING_OTHER: Others = Others { names: &[], within: &[] };
 
 static KINDS: Marks = Marks {
     names: &["no"],
-    carrier: ("no", b"no"),
+    empties: &[],
+    carrier: (&["no"], b"no"),
     place: "model",
     foreign: "f",
-    kinds: ("a", [&["b"], &["c"], &[]]),
+    kinds: ("a", [&["b"], &["c"], &[], &[]]),
     sources: &["b"],
     others: NOTHING_OTHER,
     tools: None,
@@ -66,10 +67,11 @@ fn a_member_can_be_cut_out_wherever_it_stands() {
 fn marks_are_noticed_wherever_they_may_stand() {
     static MARKS: Marks = Marks {
         names: &["cache_control"],
-        carrier: ("tool_call_id", b"__thought__"),
+        empties: &["signature"],
+        carrier: (&["tool_call_id"], b"__thought__"),
         place: "a",
         foreign: "input",
-        kinds: ("type", [&["image_url"], &["file"], &[]]),
+        kinds: ("type", [&["image_url"], &["file"], &[], &[]]),
         sources: &["url"],
         others: NOTHING_OTHER,
         tools: None,
@@ -78,6 +80,8 @@ fn marks_are_noticed_wherever_they_may_stand() {
         (r#"{"a":"cache_control","b":["__thought__"]}"#, false, false),
         (r#"{"cache_control":1}"#, true, false),
         (r#"{"a":[{"cache_control":null}]}"#, true, false),
+        (r#"{"a":[{"signature":""}]}"#, true, false),
+        (r#"{"a":[{"signature":"x","b":""},{"signature":["",null]},{"signature":null,"b":""}]}"#, false, false),
         (r#"{"a":[{"tool_call_id":"call_1"},{"id":"__thought__"}]}"#, false, false),
         (r#"{"a":[{"tool_call_id":"call___thought__x"}]}"#, false, true),
         (r#"{"a":[{"tool_call_id":"__th__thought__"}]}"#, false, true),
@@ -93,15 +97,15 @@ fn marks_are_noticed_wherever_they_may_stand() {
         }
     }
     for (body, kinds, data) in [
-        (r#"{"type":"image_url","url":"x","b":[{"type":"file","url":"x"}]}"#, [0, 0, 0], 0),
-        (r#"{"a":[{"type":"file"},{"type":["file"]},{"type":"image_url"},{"type":"file"}]}"#, [1, 2, 0], 0),
+        (r#"{"type":"image_url","url":"x","b":[{"type":"file","url":"x"}]}"#, [0, 0, 0, 0], 0),
+        (r#"{"a":[{"type":"file"},{"type":["file"]},{"type":"image_url"},{"type":"file"}]}"#, [1, 2, 0, 0], 0),
         (
             r#"{"a":[{"input":{"type":"file","b":[{"type":"file","url":"x"}]},"type":"file"},{"type":"file"}],"input":{"url":"x"}}"#,
-            [0, 2, 0],
+            [0, 2, 0, 0],
             0,
         ),
-        (r#"{"a":[{"url":"https://x"},{"url":"HTTP:\/\/x"},{"url":"gs://x"},{"url":{"x":"data:"}}]}"#, [0, 0, 0], 0),
-        (r#"{"a":[{"url":"data:x"},{"url":"aGk="},{"url":""},{"url":"https"}],"b":{"url":"data:x"}}"#, [0, 0, 0], 4),
+        (r#"{"a":[{"url":"https://x"},{"url":"HTTP:\/\/x"},{"url":"gs://x"},{"url":{"x":"data:"}}]}"#, [0, 0, 0, 0], 0),
+        (r#"{"a":[{"url":"data:x"},{"url":"aGk="},{"url":""},{"url":"https"}],"b":{"url":"data:x"}}"#, [0, 0, 0, 0], 4),
     ] {
         for cut in 0..body.len() {
             let mut scanner = Scanner::new(WANTED).noticing(&MARKS);

@@ -12,7 +12,7 @@ mod tools;
 mod turns;
 mod write;
 
-use alloc::{boxed::Box, rc::Rc, string::String, vec::Vec};
+use alloc::{borrow::Cow, boxed::Box, rc::Rc, string::String, vec::Vec};
 
 use super::{Anthropic, fault, read_usage, request::VERSION};
 use crate::{
@@ -43,8 +43,8 @@ impl Downstream for Anthropic {
         read::read(body)
     }
 
-    fn name_of<'n>(&self, field: &'n str) -> &'n str {
-        name_of(field)
+    fn name_of<'n>(&self, field: &'n str) -> Cow<'n, str> {
+        Cow::Borrowed(name_of(field))
     }
 
     fn write(&self, response: &Response<'_>, identity: &Identity) -> Vec<u8> {

@@ -19,19 +19,20 @@ pub(super) static SCHEME: Scheme =
 const WANTED: &[&str] =
     wanted!["metadata", "stop_sequences", "output_config", "container", "inference_geo", "mcp_servers"];
 
-/// What of a history another provider's answers have left in it: signatures, of which those that say nothing are the gateway's,
-/// and what it has put into the ids of calls. And what stands elsewhere than in the request.
+/// What of a history another provider's answers have left in it: signatures that say nothing, which are the gateway's, and what it
+/// has put into the ids of calls. And what stands elsewhere than in the request.
 static MARKS: Marks = Marks {
-    names: &["signature"],
-    carrier: ("tool_use_id", call_id::SEPARATOR.as_bytes()),
+    names: &[],
+    empties: &["signature"],
+    carrier: (&["tool_use_id"], call_id::SEPARATOR.as_bytes()),
     place: "messages",
     foreign: "input",
     // A picture and a file have one source each; what is a text has another.
-    kinds: ("type", [&["image"], &["base64"], &["url", "file"]]),
+    kinds: ("type", [&["image"], &["base64"], &["url", "file"], &[]]),
     sources: &[],
     // A tool that advises has a model of its own.
     others: Others { names: &["fallbacks"], within: &[TOOLS, PLUGINS] },
-    tools: Some(Tools { list: TOOLS, function: "custom", search: "web_search_" }),
+    tools: Some(Tools { list: TOOLS, functions: &["custom"], search: "web_search_" }),
 };
 
 fn user(found: &Found) -> Option<String> {
@@ -42,7 +43,7 @@ fn user(found: &Found) -> Option<String> {
 
 /// What of a request not every format can express.
 fn wishes(found: &Found) -> Wishes {
-    let [images, embedded, linked] = found.noticed_kinds;
+    let [images, embedded, linked, _] = found.noticed_kinds;
     let config = place("output_config").and_then(|place| found.text(place)).and_then(members).unwrap_or_default();
     let format = config.iter().find(|(name, _)| &**name == "format").map(|(_, format)| Some(format.get()));
     let by_name = |name: &str| {
@@ -64,6 +65,7 @@ fn wishes(found: &Found) -> Wishes {
         linked_images: linked.min(images),
         searches: found.noticed_searches,
         hosted: found.noticed_hosted,
+        relies_on: &[],
         has_prompts: false,
     })
 }

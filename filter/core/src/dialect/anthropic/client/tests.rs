@@ -87,7 +87,7 @@ fn call(id: &'static str) -> ToolCall<'static> {
 
 /// What a stream says, an event each, in short.
 fn told(deltas: Vec<Delta<'_>>) -> Vec<String> {
-    let identity = Identity { exchange: "x".into(), created: 7, model: "m".into() };
+    let identity = Identity { exchange: "x".into(), created: 7, model: "m".into(), echo: alloc::string::String::new() };
     let (mut writer, mut out) = (Downstream::writer(&Anthropic, identity, true), Vec::new());
     for delta in deltas {
         writer.write(delta, &mut out);
