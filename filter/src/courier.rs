@@ -20,7 +20,10 @@ use crate::host::{self, HostClock, Stream};
 pub(crate) struct Courier(State);
 
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "there is one a try; a box would be an allocation for each answer")]
+#[cfg_attr(
+    target_pointer_width = "64",
+    expect(clippy::large_enum_variant, reason = "there is one a try; a box would be an allocation for each answer")
+)]
 enum State {
     /// The provider is asked.
     Asking(Attempt),
