@@ -198,7 +198,7 @@ impl Attempt {
         edits.remove.extend(unwanted.map(|name| borrowed(name).unwrap_or_else(|| Name::Owned(name.into()))));
         // What passes as it came tells them in its own words, unless the caller is told of others.
         let is_mapped = !self.is_native() || self.plan.has_own_limits();
-        let provided = is_mapped.then(|| self.upstream().rate_limits(headers, clock.epoch_seconds()));
+        let provided = is_mapped.then(|| self.upstream().rate_limits(headers, clock));
         limits::tell(&mut edits, headers, &self.plan, provided.unwrap_or_default());
         let start = match self.plan.inquiry.own() {
             None => self.hold(status, headers, clock),

@@ -31,6 +31,7 @@ use crate::{
     chat::{Delta, Fault, Request, Response},
     error::{Error, Shape},
     headers::Headers,
+    host::Clock,
     provider::Vendor,
     sse::{Frame, Framing},
     step::Name,
@@ -89,8 +90,8 @@ pub trait Upstream: Sync {
         None
     }
 
-    /// The provider's rate limits in `OpenAI`'s headers; `now` is in seconds since the epoch.
-    fn rate_limits(&self, headers: Headers<'_>, now: u64) -> Vec<(Name, String)>;
+    /// The provider's rate limits in `OpenAI`'s headers; the clock is asked only where one says a time.
+    fn rate_limits(&self, headers: Headers<'_>, clock: &dyn Clock) -> Vec<(Name, String)>;
 }
 
 /// Reads the stream of one answer.

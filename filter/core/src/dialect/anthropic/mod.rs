@@ -24,6 +24,7 @@ use crate::{
     chat::{Fault, Request, Response},
     error::Error,
     headers::Headers,
+    host::Clock,
     sse::Framing,
     step::Name,
     usage::Usage,
@@ -72,8 +73,8 @@ impl Upstream for Anthropic {
         fault::read(status, body)
     }
 
-    fn rate_limits(&self, headers: Headers<'_>, now: u64) -> Vec<(Name, String)> {
-        limits::read(headers, now)
+    fn rate_limits(&self, headers: Headers<'_>, clock: &dyn Clock) -> Vec<(Name, String)> {
+        limits::read(headers, clock.epoch_seconds())
     }
 }
 

@@ -31,6 +31,7 @@ use crate::{
     dialect::{Ability, Aim, Broken, Reader, Upstream, Written},
     error::Error,
     headers::Headers,
+    host::Clock,
     sse::Framing,
     step::Name,
     task::{count::Counter, embedding::Embedder, image::Painter},
@@ -91,7 +92,7 @@ impl Upstream for Gemini {
     }
 
     /// Google tells its limits only in errors.
-    fn rate_limits(&self, _headers: Headers<'_>, _now: u64) -> Vec<(Name, String)> {
+    fn rate_limits(&self, _headers: Headers<'_>, _clock: &dyn Clock) -> Vec<(Name, String)> {
         Vec::new()
     }
 }

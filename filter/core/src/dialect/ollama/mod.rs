@@ -21,6 +21,7 @@ use crate::{
     chat::{Fault, Request, Response},
     error::Error,
     headers::Headers,
+    host::Clock,
     json::{Found, Number},
     sse::Framing,
     step::Name,
@@ -70,7 +71,7 @@ impl Upstream for Ollama {
     }
 
     /// It tells none.
-    fn rate_limits(&self, _: Headers<'_>, _: u64) -> Vec<(Name, String)> {
+    fn rate_limits(&self, _: Headers<'_>, _: &dyn Clock) -> Vec<(Name, String)> {
         Vec::new()
     }
 }

@@ -10,6 +10,7 @@ use crate::{
     dialect::{Ability, Aim, Broken, Reader, Upstream, Written},
     error::Error,
     headers::Headers,
+    host::Clock,
     json::{self, Str},
     sse::{Frame, Framing},
     step::Name,
@@ -66,7 +67,7 @@ impl Upstream for OpenAiChat {
     }
 
     /// They are in this format already.
-    fn rate_limits(&self, _: Headers<'_>, _: u64) -> Vec<(Name, String)> {
+    fn rate_limits(&self, _: Headers<'_>, _: &dyn Clock) -> Vec<(Name, String)> {
         Vec::new()
     }
 }
