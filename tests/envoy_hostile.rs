@@ -128,7 +128,7 @@ fn a_request_without_a_body_is_400_or_405() {
         let answer = case.survive(format!("{head}{rest}").as_bytes());
         openai_error(&answer, 400, INVALID, None);
     }
-    let answer = case.survive(&Request::get("/v1/chat/completions").bytes());
+    let answer = case.survive(&Request::get("/v1/completions").bytes());
     openai_error(&answer, 405, INVALID, Some("method_not_allowed"));
     // A body where none belongs.
     let answer = case.survive(&Request::get("/health").body("{}").bytes());

@@ -113,13 +113,11 @@ fn a_model_of_no_provider_is_404_and_an_unconfigured_provider_503() {
 #[test]
 fn refusals_have_the_callers_shape() {
     let send = |method: &str, path: &str| SCENE.gateway.send(&Request::new(method, path).key("sk-all"));
-    for path in
-        ["/", "/v2/chat/completions", "/v1", "/v1/chat", "/v1/chat/completions/x", "/favicon.ico", "/admin/v1/keys"]
-    {
+    for path in ["/", "/v2/chat/completions", "/v1", "/v1/chat", "/v1/chat/x", "/favicon.ico", "/admin/v1/keys"] {
         openai_error(&send("POST", path), 404, INVALID, Some("not_found"));
     }
     for method in ["GET", "PUT", "DELETE", "PATCH", "OPTIONS"] {
-        let answer = send(method, "/v1/chat/completions");
+        let answer = send(method, "/v1/completions");
         openai_error(&answer, 405, INVALID, Some("method_not_allowed"));
         assert_eq!(answer.headers.text("allow"), Some("POST"), "{method}");
     }
