@@ -5,7 +5,10 @@
 use std::sync::LazyLock;
 
 use dragoman::simulate::{Gate, Options, Piece, Script};
-use dragoman_tests::scene::Scene;
+use dragoman_tests::{
+    http::Request,
+    scene::{Case, Scene},
+};
 use http::StatusCode;
 use serde_json::{Value, json};
 
@@ -16,6 +19,11 @@ static SCENE: LazyLock<Scene> = LazyLock::new(|| {
         for kind in ["anthropic", "gemini", "ollama"] {
             config["providers"][kind] = json!({"kind": kind, "base_url": root, "credential": {"value": "k"}});
         }
+        config["providers"]["openai"]["responses"] = json!("stateful");
+        config["providers"]["other"] = json!({"kind": "openai", "base_url": base_url, "credential": {"value": "sk-other"},
+            "responses": "stateful"});
+        config["auth"] = json!({"required": false});
+        config["keys"] = json!(["sk-a", "sk-b"].map(|key| json!({"id": key, "sha256": dragoman::key::hash(key)})));
         config["providers"]["chats"] =
             json!({"kind": "openai", "base_url": base_url, "credential": {"value": "k"}, "responses": false});
         config["routers"] = json!({"both": {"load_balance": {"chat": {"strategy": "fallback",
@@ -108,7 +116,8 @@ fn a_fallback_answers_in_the_client_s_format_and_not_what_needs_what_the_first_o
         assert!(answer.text().contains("Hello"), "{}", answer.text());
     }
     let mut request = ask("any", false);
-    request["previous_response_id"] = json!("resp_1");
+    let first = json_of(&case.send(&case.post(PATH, &ask("openai/gpt-4o", false))).text());
+    request["previous_response_id"] = first["id"].clone();
     case.answer(Script::whole(
         StatusCode::SERVICE_UNAVAILABLE,
         "application/json",
@@ -120,6 +129,70 @@ fn a_fallback_answers_in_the_client_s_format_and_not_what_needs_what_the_first_o
     let answer = case.send(&case.post(PATH, &request));
     let error = json_of(&answer.text())["error"].clone();
     assert_eq!((answer.status, &error["param"]), (400, &json!("previous_response_id")), "{error}");
+}
+
+/// The credential with which the last request has come.
+fn credential(case: &Case<'_>) -> String {
+    let sent = case.requests().pop().unwrap();
+    sent.header("authorization").unwrap_or_default().to_owned()
+}
+
+#[test]
+fn an_answer_that_is_kept_is_its_key_s_and_the_provider_s_that_has_given_it() {
+    let case = SCENE.case("responses kept");
+    let by = |key: &str, method: &str, path: &str| {
+        case.send(&Request::new(method, path).header("x-case", "responses kept").key(key))
+    };
+    for (model, own) in [("openai/gpt-4o", "Bearer sk-upstream"), ("other/gpt-4o", "Bearer sk-other")] {
+        for stream in [false, true] {
+            let said = case.send(&case.post(PATH, &ask(model, stream)).key("sk-a"));
+            assert_eq!(said.status, 200, "{}", said.text());
+            let ids: Vec<String> = if stream {
+                let told = events(&said.text());
+                told.iter().filter_map(|event| event["response"]["id"].as_str().map(str::to_owned)).collect()
+            } else {
+                vec![json_of(&said.text())["id"].as_str().unwrap().to_owned()]
+            };
+            let id = &ids[0];
+            assert!(ids.iter().all(|other| other == id), "{ids:?}");
+            let path = format!("{PATH}/{id}");
+
+            let kept = by("sk-a", "GET", &path);
+            assert_eq!((kept.status, &json_of(&kept.text())["id"]), (200, &json!(id)), "{}", kept.text());
+            assert!(credential(&case).starts_with(own), "{}", credential(&case));
+            let mut next = ask(model, stream);
+            next["previous_response_id"] = json!(id);
+            let answer = case.send(&case.post(PATH, &next).key("sk-a"));
+            assert!(answer.status == 200 && answer.text().contains(id), "{}", answer.text());
+
+            let before = case.requests().len();
+            for (key, path) in [
+                ("sk-b", path.clone()),
+                ("sk-a", format!("{path}0")),
+                ("sk-a", path.rsplit_once('_').unwrap().0.to_owned()),
+            ] {
+                for method in ["GET", "DELETE"] {
+                    let refused = by(key, method, &path);
+                    let error = json_of(&refused.text())["error"].clone();
+                    assert_eq!(
+                        (refused.status, &error["type"]),
+                        (404, &json!("invalid_request_error")),
+                        "{key} {path}"
+                    );
+                }
+            }
+            let foreign = case.send(&case.post(PATH, &next).key("sk-b"));
+            assert_eq!(
+                (foreign.status, &json_of(&foreign.text())["error"]["code"]),
+                (400, &json!("previous_response_not_found"))
+            );
+            assert_eq!(case.requests().len(), before, "nobody was asked");
+
+            assert_eq!(by("sk-a", "DELETE", &path).status, 200);
+            assert_eq!(by("sk-a", "GET", &path).status, 404);
+        }
+    }
+    SCENE.assert_sound();
 }
 
 #[test]

@@ -75,7 +75,10 @@ def serve(folder, keys, **more):
     config = {
         "listen": {"address": address, "admin": admin_address},
         "providers": {
-            kind: {"kind": kind, "base_url": upstream, "credential": {"value": "sk-upstream"}} for kind in kinds
+            kind: {"kind": kind, "base_url": upstream, "credential": {"value": "sk-upstream"}}
+            # Of whom else it is not known.
+            | ({"responses": "stateful"} if kind == "openai" else {})
+            for kind in kinds
         },
         "aliases": {"house": "openai/gpt-4o-mini"},
         "keys": listed,

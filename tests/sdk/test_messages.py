@@ -262,10 +262,17 @@ def test_an_answer_stops_where_it_is_told_to(claude, dialect):
 
 def test_what_is_to_be_cached_is_marked_for_who_caches(claude, dialect):
     system = [{"type": "text", "text": "A long instruction. " * 20, "cache_control": {"type": "ephemeral"}}]
-    message = ask(claude(), False, model=dialect.model, messages=HELLO, system=system)
+    options = {"model": dialect.model, "system": system, "max_tokens": 256}
+    raw = claude().messages.with_raw_response.create(messages=HELLO, **options)
+    later = [*HELLO, {"role": "assistant", "content": said(raw.parse())}, {"role": "user", "content": "Again."}]
+    written, read = raw.parse().usage, ask(claude(), True, messages=later, **options).usage
     if dialect is ANTHROPIC:
-        assert message.usage.cache_creation_input_tokens > 0
-    assert message.stop_reason == "end_turn"
+        assert "x-dragoman-dropped" not in raw.headers
+        assert written.cache_creation_input_tokens > 0 and not written.cache_read_input_tokens
+        assert read.cache_read_input_tokens == written.cache_creation_input_tokens
+        assert not read.cache_creation_input_tokens
+    else:
+        assert raw.headers["x-dragoman-dropped"] == "cache_control"
 
 
 @pytest.mark.parametrize("model", ["openai/gpt-4o-mini", ANTHROPIC.thinkers[-1], GEMINI.model, OLLAMA.model])

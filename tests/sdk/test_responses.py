@@ -94,10 +94,33 @@ def test_what_is_kept_nowhere_is_refused_by_its_name(client, other):
         assert refused.value.param == next(iter(options))
 
 
-def test_what_openai_keeps_is_passed_to_it(client):
-    first = client.responses.create(model=OPENAI.model, input=HELLO)
-    second = client.responses.create(model=OPENAI.model, input=HELLO, previous_response_id=first.id)
-    assert second.previous_response_id == first.id
+@pytest.mark.parametrize("streamed", [False, True])
+def test_what_openai_keeps_is_found_again_goes_on_and_is_deleted(client, streamed):
+    first = ask(client, streamed, model=OPENAI.model, input=HELLO)
+    assert client.responses.retrieve(first.id).id == first.id
+    assert client.responses.input_items.list(first.id).data
+    second = ask(client, streamed, model=OPENAI.model, input=HELLO, previous_response_id=first.id)
+    assert second.previous_response_id == first.id != second.id
+    assert client.responses.retrieve(second.id).previous_response_id == first.id
+    for response in (second, first):
+        client.responses.delete(response.id)
+        with pytest.raises(openai.NotFoundError):
+            client.responses.retrieve(response.id)
+
+
+def test_what_another_key_was_answered_is_unknown(client, client_with):
+    own = client.responses.create(model=OPENAI.model, input=HELLO)
+    other = client_with("narrow")
+    for reads in (other.responses.retrieve, other.responses.delete):
+        with pytest.raises(openai.NotFoundError):
+            reads(own.id)
+    for id in (own.id + "0", own.id.rpartition("_")[0], "resp_1"):
+        with pytest.raises(openai.NotFoundError):
+            client.responses.retrieve(id)
+        with pytest.raises(openai.BadRequestError) as refused:
+            client.responses.create(model=OPENAI.model, input=HELLO, previous_response_id=id)
+        assert (refused.value.code, refused.value.param) == ("previous_response_not_found", "previous_response_id")
+    assert client.responses.retrieve(own.id).id == own.id
 
 
 def test_an_error_is_the_sdk_s_own(client, dialect):

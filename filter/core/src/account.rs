@@ -4,10 +4,11 @@ use alloc::{rc::Rc, string::String, vec::Vec};
 
 use crate::{
     auth::Glob,
-    config::{self, AuthMode, BaseUrl, Decimal, Endpoint, Retry, StreamUsage},
+    config::{self, AuthMode, BaseUrl, Decimal, Endpoint, Retry, SpokenResponses, StreamUsage},
     dialect::{Downstream, openai_responses},
     gateway::Provider,
     provider::{FIRST, Responses, Spec, Vendor, authorization},
+    seal::{Owner, Seal},
     secret::Secret,
     step::Name,
 };
@@ -29,8 +30,10 @@ pub struct Account {
     pub base_url: BaseUrl,
     /// Whether streams may be asked for their usage.
     pub takes_stream_options: bool,
-    /// Whether Responses are spoken there, and answers kept.
+    /// Whether Responses are spoken there.
     responses: Responses,
+    /// Whether answers are kept there, on whatever path they are asked for.
+    is_keeper: bool,
     /// Headers of every request, whichever account it is.
     shared: Rc<[(Name, Secret)]>,
     /// The header that presents the credential, where there is one.
@@ -73,6 +76,15 @@ impl Account {
     ) -> Self {
         let vendor = Vendor::of(endpoint.base_url);
         let place = vendor.credential.unwrap_or(provider.kind.0.credential);
+        let is_kind = provider.kind == FIRST.1;
+        let is_keeper = is_kind
+            && match provider.responses {
+                Some(SpokenResponses::Stateful) => true,
+                Some(SpokenResponses::Stateless) => false,
+                Some(SpokenResponses::Spoken) => !vendor.keeps_nothing(),
+                // What is not spoken on routers may be so on its own paths.
+                None | Some(SpokenResponses::None) => vendor.responses == Responses::Stateful,
+            };
         let (secret, missing) = match secret {
             Ok(secret) => (secret, None),
             Err(missing) => (None, Some(missing)),
@@ -89,12 +101,14 @@ impl Account {
                 Some(StreamUsage::Never) => false,
                 None => vendor.takes_stream_options,
             },
-            responses: match (provider.responses, vendor.responses(endpoint.base_url)) {
-                _ if provider.kind != FIRST.1 => Responses::Unknown,
-                (Some(false), _) => Responses::Unknown,
-                (Some(true), Responses::Unknown) => Responses::Stateful,
-                (Some(true) | None, known) => known,
+            responses: match provider.responses {
+                _ if !is_kind => Responses::Unknown,
+                None if vendor.responses(endpoint.base_url) == Responses::Unknown => Responses::Unknown,
+                Some(SpokenResponses::None) => Responses::Unknown,
+                Some(_) | None if is_keeper => Responses::Stateful,
+                Some(_) | None => Responses::Stateless,
             },
+            is_keeper,
             shared,
             credential: secret.map(|secret| authorization(place, &secret)),
             weight: section.weight,
@@ -146,15 +160,24 @@ impl Account {
     #[must_use]
     pub fn speaks(&self, spec: &Spec, format: &dyn Downstream, model: &str) -> bool {
         if Downstream::name(format) == openai_responses::NAME {
-            return self.responses != Responses::Unknown;
+            return self.responses != Responses::Unknown && !self.vendor.never_responds(model);
         }
         format.is_spoken_by(spec.dialect.name(), self.vendor, model)
     }
 
-    /// Whether answers are kept there.
+    /// Whether what a client's format says of earlier answers can be asked there.
     #[must_use]
     pub fn keeps_answers(&self) -> bool {
-        self.responses == Responses::Stateful
+        self.responses == Responses::Stateful && self.credential.is_some()
+    }
+
+    /// What seals the ids of an owner's answers that are kept there. Without a credential there is nothing to make one of.
+    pub(crate) fn seal(&self, owner: &Owner) -> Option<Seal> {
+        let (_, credential) = self.credential.as_ref().filter(|_| self.is_keeper)?;
+        let own = [credential.expose(), self.authority.as_str(), self.base_url.path.as_str()];
+        // One of them may name a project in which the answers are.
+        let shared = self.shared.iter().flat_map(|(name, value)| [&**name, value.expose()]);
+        Some(Seal::new(owner, own.into_iter().chain(shared)))
     }
 
     /// Headers of every request, the credential's last.

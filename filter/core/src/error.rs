@@ -35,6 +35,10 @@ pub enum Kind {
     NotFound,
     /// The conversation that is to go on is held by nobody.
     ThreadNotFound,
+    /// No answer of this id is kept for the caller.
+    AnswerNotFound,
+    /// The same of the one that a conversation is to go on from.
+    PreviousAnswerNotFound,
     /// The path exists, with another method.
     MethodNotAllowed,
     /// The body is larger than `max_body`.
@@ -98,6 +102,9 @@ impl Kind {
             Self::ModelNotFound => row(404, (INVALID, Some("model_not_found")), "not_found_error"),
             Self::NotFound => row(404, (INVALID, Some("not_found")), "not_found_error"),
             Self::ThreadNotFound => row(404, (INVALID, Some(THREAD_NOT_FOUND)), "not_found_error"),
+            // As OpenAI has them: 2026-11.
+            Self::AnswerNotFound => row(404, (INVALID, None), "not_found_error"),
+            Self::PreviousAnswerNotFound => row(400, (INVALID, Some("previous_response_not_found")), INVALID),
             Self::MethodNotAllowed => row(405, (INVALID, Some("method_not_allowed")), INVALID),
             Self::RequestTooLarge => row(413, (INVALID, Some("request_too_large")), "request_too_large"),
             Self::UnsupportedMediaType => row(415, (INVALID, Some("unsupported_media_type")), INVALID),
@@ -129,6 +136,11 @@ impl Error {
     #[must_use]
     pub fn refusing(message: impl Into<String>, param: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Kind::InvalidRequest, message).blaming(param)
+    }
+
+    /// Refuses a body that says that it is something else.
+    pub(crate) fn not_json() -> Self {
+        Self::new(Kind::UnsupportedMediaType, "The body must be JSON: send `Content-Type: application/json`.")
     }
 
     /// Blames a field of the request.

@@ -85,6 +85,13 @@ impl Provider {
         self.callers.with(self, secret)
     }
 
+    /// The accounts by which a caller can ask it: its own, or in their place what the caller brings.
+    pub(crate) fn usable_by<'a>(&'a self, caller: &'a Caller) -> impl Iterator<Item = &'a Rc<Account>> {
+        let brought = caller.brought(&self.name);
+        let kept = brought.is_none().then_some(&self.accounts).into_iter().flatten();
+        brought.into_iter().chain(kept).filter(|account| account.missing.is_none())
+    }
+
     /// The environment that has made it another one than at the top level; empty where none has.
     #[must_use]
     pub fn environment(&self) -> &str {

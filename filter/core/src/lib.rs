@@ -31,6 +31,7 @@ pub mod plan;
 pub mod provider;
 pub mod retry;
 pub mod route;
+mod seal;
 pub mod secret;
 mod segment;
 pub mod splitmix;

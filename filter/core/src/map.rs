@@ -83,6 +83,10 @@ impl<'n, V> NameMap<'n, V> {
         self.values.iter()
     }
 
+    pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
+        self.values.iter_mut()
+    }
+
     /// The value of this name, which is made where there is none yet.
     pub(crate) fn entry(&mut self, name: impl Into<Cow<'n, str>>, make: impl FnOnce() -> V) -> Option<&mut V> {
         let place = take_place(&mut self.places, name.into());

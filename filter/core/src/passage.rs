@@ -9,6 +9,7 @@ use core::{fmt, mem};
 
 use crate::{
     account::Account,
+    chat::Reason,
     error::{Error, Kind},
     gateway::Provider,
     plan::Target,
@@ -31,7 +32,10 @@ pub(crate) trait Conduit {
     /// How an error of the gateway is told.
     fn failure(&mut self, error: &Error) -> Failure;
 
-    /// Whether whatever is appended for a frame is the frame's own bytes.
+    /// The stream has ended: what passes next is what is left of it, and may be half a frame.
+    fn note_rest(&mut self) {}
+
+    /// Whether whatever is appended for a frame is the frame's own bytes, unless it is of another length.
     fn is_verbatim(&self) -> bool;
 
     /// The tokens of the answer, once the stream has said them.
@@ -69,6 +73,10 @@ pub(crate) struct Failure {
     pub(crate) body: Vec<u8>,
     /// The event that says the same at the end of a stream.
     pub(crate) event: Vec<u8>,
+    /// Whether the provider has put it into words.
+    pub(crate) is_stated: bool,
+    /// What these are about, where they were said in another format than `body`.
+    pub(crate) reason: Option<Reason>,
 }
 
 /// A stream on its way.
@@ -217,7 +225,11 @@ impl Lane {
     fn end(&mut self, left: &[u8]) {
         // Some providers leave the blank line behind the last event out. What is no whole event is the rest of a cut.
         if !left.trim_ascii().is_empty() && matches!(self.stage, Stage::KeptBack | Stage::Going) {
-            match self.conduit.pass(Frame { raw: left }, &mut self.out) {
+            let before = self.out.len();
+            self.conduit.note_rest();
+            let seen = self.conduit.pass(Frame { raw: left }, &mut self.out);
+            self.changed |= self.out.len().saturating_sub(before) != left.len();
+            match seen {
                 Seen::Content => {
                     self.stage = Stage::Going;
                     self.flowed.add(left);

@@ -31,6 +31,10 @@ impl Passthrough {
 impl Conduit for Passthrough {
     fn pass(&mut self, frame: Frame<'_>, out: &mut Vec<u8>) -> Seen {
         let is_over = self.tap.is_done();
+        // A client would take what follows, which is the error, for its rest.
+        if frame.is_torn() && !is_over {
+            return Seen::Preamble;
+        }
         let seen = match self.tap.read(frame) {
             Event::Usage if self.hides_usage => return Seen::Preamble,
             // What follows the end may tell the tokens still.
@@ -40,7 +44,13 @@ impl Conduit for Passthrough {
             Event::Malformed => return Seen::Malformed,
             Event::Error(status) => {
                 let body = self.tap.error_body(frame);
-                return Seen::Failure(Failure { status, body, event: frame.raw.to_vec() });
+                return Seen::Failure(Failure {
+                    status,
+                    body,
+                    event: frame.raw.to_vec(),
+                    is_stated: true,
+                    reason: None,
+                });
             }
         };
         out.extend_from_slice(frame.raw);
@@ -63,7 +73,13 @@ impl Conduit for Passthrough {
 
     fn failure(&mut self, error: &Error) -> Failure {
         let body = error.body(self.shape);
-        Failure { status: error.kind.status(), event: self.tap.error_event(&body), body }
+        Failure {
+            status: error.kind.status(),
+            event: self.tap.error_event(&body),
+            body,
+            is_stated: false,
+            reason: None,
+        }
     }
 
     fn is_verbatim(&self) -> bool {

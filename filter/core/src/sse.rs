@@ -98,6 +98,13 @@ impl<'a> Frame<'a> {
         blank_line_end(self.raw) == Some(self.raw.len())
     }
 
+    /// Whether it is what is left of an event that was cut before its data: without data it is none, and without its blank line
+    /// more was to come.
+    #[must_use]
+    pub fn is_torn(self) -> bool {
+        self.fields(b"data").all(<[u8]>::is_empty) && !self.is_closed()
+    }
+
     /// The last `event` field.
     #[must_use]
     pub fn event(&self) -> Option<&'a [u8]> {
@@ -118,6 +125,19 @@ impl<'a> Frame<'a> {
             joined.extend_from_slice(line);
         }
         Some(Cow::Owned(joined))
+    }
+
+    /// Where among the bytes a byte of the data stands.
+    #[must_use]
+    pub fn place(&self, mut at: usize) -> Option<usize> {
+        for line in self.fields(b"data") {
+            if at < line.len() {
+                let start = (line.as_ptr() as usize).saturating_sub(self.raw.as_ptr() as usize);
+                return Some(start.saturating_add(at));
+            }
+            at = at.checked_sub(line.len())?.checked_sub(1)?;
+        }
+        None
     }
 
     fn fields(&self, name: &'static [u8]) -> impl Iterator<Item = &'a [u8]> {

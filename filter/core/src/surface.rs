@@ -60,6 +60,9 @@ pub enum Endpoint {
 /// The path of pictures that are drawn.
 pub(crate) const GENERATIONS: &str = "images/generations";
 
+/// What stands behind `responses` where it is about an answer that nobody keeps yet.
+pub(crate) const NEW: &[&str] = &["", "compact", "input_tokens"];
+
 /// First segments of OpenAI's API that have no endpoint kind of their own, and of what vLLM has beside it.
 const OTHER: &[&str] = &[
     "audio",
@@ -185,6 +188,8 @@ impl Endpoint {
             // Chats that the provider has kept.
             ("chat", _) if rest.starts_with("completions/") && is_plain(path) => Self::Other,
             ("responses", "") => Self::Responses,
+            // Of an answer that nobody keeps: they say their model.
+            ("responses", _) if NEW.contains(&rest) => Self::Other,
             ("responses", _) if is_plain(path) => Self::Kept,
             ("completions", "") => Self::Completions,
             ("embeddings", "") => Self::Embeddings,
@@ -276,6 +281,20 @@ pub(crate) fn leads_away(path: &str) -> bool {
         let is_name = matches!(core::mem::replace(&mut before, segment), "deployments" | "models");
         !is_name && uri::decode(segment).is_some_and(|segment| is_word(&segment))
     })
+}
+
+/// What stands behind `responses` in a path, however that is spelled: an answer that may be kept, or nothing where one is asked for.
+pub(crate) fn answers(path: &str) -> Option<&str> {
+    let (mut before, mut start) = ("", 0_usize);
+    for segment in path.split('/') {
+        start = start.saturating_add(segment.len()).saturating_add(1);
+        // The caller chooses what models are called.
+        let is_name = matches!(core::mem::replace(&mut before, segment), "deployments" | "models");
+        if !is_name && uri::decode(segment).is_some_and(|segment| segment.eq_ignore_ascii_case("responses")) {
+            return Some(path.get(start..).unwrap_or_default());
+        }
+    }
+    None
 }
 
 /// Whether a slash is hidden in a path: who is handed it may find another path than the one that was looked at here.

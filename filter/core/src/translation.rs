@@ -82,7 +82,7 @@ impl Conduit for Translation {
             Err(Broken::Malformed) => Seen::Malformed,
             Err(Broken::Fault(fault)) => {
                 let (status, body) = self.downstream.fault(&self.provider, &fault);
-                Seen::Failure(self.tell(status, body))
+                Seen::Failure(Failure { is_stated: true, reason: fault.reason, ..self.tell(status, body) })
             }
             Ok(()) if content => Seen::Content,
             Ok(()) => Seen::Preamble,
@@ -114,6 +114,6 @@ impl Translation {
     fn tell(&mut self, status: u16, body: Vec<u8>) -> Failure {
         let mut event = Vec::new();
         self.writer.error(&body, &mut event);
-        Failure { status, body, event }
+        Failure { status, body, event, is_stated: false, reason: None }
     }
 }

@@ -8,7 +8,8 @@ use alloc::{format, vec::Vec};
 use super::{
     Attempt, Change, Outgoing, REFUSED_CREDENTIAL,
     flow::FlowBody,
-    held::{Head, HeldBody, Progress, whole_seconds},
+    head::{Head, whole_seconds},
+    held::{HeldBody, Progress},
 };
 use crate::{
     direct::{Cost, Request},
@@ -53,15 +54,17 @@ impl Attempt {
             400..=599 => return Start::Held(HeldBody::Refusal(Vec::new())),
             _ => return unusable("answered with a redirect or an unknown status", Cause::Unusable),
         }
-        if direct.cost() == Cost::Nothing {
+        if direct.cost() == Cost::Nothing && self.seal().is_none() {
             return Start::Going(FlowBody::Plain);
         }
         let content_type = headers.get("content-type").unwrap_or_default().to_ascii_lowercase();
         let request = &self.plan.inquiry.request;
         if let Some((framing, conduit)) = direct.conduit(&content_type, request, &self.target.account) {
-            return Start::Held(HeldBody::Stream(Passage::new(&self.target, framing, conduit)));
+            return Start::Held(HeldBody::Stream(Passage::new(&self.target, framing, self.sealed(conduit))));
         }
-        Start::Going(if content_type.starts_with(b"application/json") {
+        Start::Going(if direct.cost() == Cost::Nothing {
+            FlowBody::Plain
+        } else if content_type.starts_with(b"application/json") {
             FlowBody::Whole(direct.format().scanner())
         } else if content_type.starts_with(b"text/html") && direct.is_known() {
             FlowBody::Broken

@@ -9,6 +9,7 @@ use crate::{
     json::Scanner,
     passage::{Fed, Passage},
     plan::{End, Plan},
+    seal::Sealing,
     step::Chunk,
     usage::{Flowed, Matter},
 };
@@ -20,6 +21,8 @@ pub struct Flow {
     /// When the answer was let go.
     pub(super) begun: Duration,
     pub(super) body: FlowBody,
+    /// What is done to the pieces of a whole answer beside.
+    pub(super) sealing: Option<Sealing>,
 }
 
 #[derive(Debug)]
@@ -53,6 +56,7 @@ impl Flow {
     #[must_use]
     pub fn looks(&self) -> bool {
         match self.body {
+            _ if self.sealing.is_some() => true,
             FlowBody::Stream(_) | FlowBody::Whole(..) => true,
             FlowBody::Unread(..) => self.plan.is_limited(),
             FlowBody::Plain | FlowBody::Fault(_) | FlowBody::Broken | FlowBody::Over => false,
@@ -61,6 +65,13 @@ impl Flow {
 
     /// The next piece of the answer has come; `end` says that it is the last one.
     pub fn chunk(&mut self, piece: &[u8], end: bool) -> Chunk {
+        match (self.look(piece, end), &mut self.sealing) {
+            (Chunk::Keep, Some(sealing)) => sealing.chunk(piece),
+            (chunk, _) => chunk,
+        }
+    }
+
+    fn look(&mut self, piece: &[u8], end: bool) -> Chunk {
         match &mut self.body {
             FlowBody::Plain | FlowBody::Fault(_) | FlowBody::Broken => Chunk::Keep,
             FlowBody::Over => Chunk::Replace(Vec::new()),

@@ -1,20 +1,21 @@
 //! An answer that is not let go yet.
 
-use alloc::{format, rc::Rc, vec::Vec};
+use alloc::{format, vec::Vec};
 use core::time::Duration;
 
 use super::{
     Attempt, NO_STREAM, REFUSED_CREDENTIAL,
     flow::{Flow, FlowBody},
+    head::Head,
 };
 use crate::{
-    chat::Response,
+    chat::{Reason, Response},
     dialect::{Broken, Identity, Whole, head::Contents},
     error::Error,
     host::Clock,
     json::Scanner,
     passage::{Failure as Failed, Fed, Passage},
-    plan::{Cause, Failure, Next},
+    plan::Cause,
     route::estimate::tokens,
     step::{Chunk, HeaderEdits, Name, Reply},
     task::Translated,
@@ -49,17 +50,6 @@ pub enum Progress {
 pub struct Held {
     pub(super) head: Head,
     pub(super) body: HeldBody,
-}
-
-/// The head of an answer that is not let go yet.
-#[derive(Debug)]
-pub(super) struct Head {
-    pub(super) attempt: Attempt,
-    pub(super) status: u16,
-    pub(super) edits: HeaderEdits,
-    pub(super) retry_after: Option<Duration>,
-    /// When something is concluded of it; until then, when the plan was made.
-    pub(super) now: Duration,
 }
 
 #[derive(Debug)]
@@ -124,6 +114,9 @@ impl Held {
                         None => decided(head).pass(chunk, FlowBody::Stream(passage)),
                     }
                 }
+                Fed::Failed(Failed { status, body, is_stated: true, reason, .. }) => {
+                    decided(head).fail_within((status, status), body, reason)
+                }
                 Fed::Failed(Failed { status, body, .. }) => decided(head).fail(status, status, body, Cause::Unusable),
             },
             HeldBody::Mislabelled(mut begun) => {
@@ -154,7 +147,9 @@ impl Held {
                     return held(head, HeldBody::Whole(scanner, begun));
                 }
                 head.attempt.plan.note_part(&begun, Matter::Text);
-                decided(head).pass(Chunk::Keep, FlowBody::Whole(scanner))
+                let mut going = decided(head);
+                let begun = going.seal(&begun);
+                going.pass(begun, FlowBody::Whole(scanner))
             }
             HeldBody::Foreign(mut body, identity) => {
                 body.extend_from_slice(piece);
@@ -192,17 +187,26 @@ impl Head {
         self.release(None, body, rest)
     }
 
+    /// What becomes of what has come of a whole answer.
+    fn seal(&mut self, begun: &[u8]) -> Chunk {
+        self.sealing.as_mut().map_or(Chunk::Keep, |sealing| sealing.chunk(begun))
+    }
+
     /// A whole document has come.
-    fn judge(self, scanner: Scanner, document: &[u8]) -> Progress {
+    fn judge(mut self, scanner: Scanner, document: &[u8]) -> Progress {
         let Ok(found) = scanner.finish() else { return self.fail_as(NOT_JSON) };
         let native = self.attempt.plan.inquiry.native();
         match native.map_or(Whole::Other, |native| native.whole(&found)) {
             Whole::Answer(usage) => {
                 self.attempt.plan.note_usage(usage);
                 self.attempt.plan.note_part(document, Matter::Text);
-                self.pass(Chunk::Keep, FlowBody::Plain)
+                let body = self.seal(document);
+                if let Chunk::Replace(body) = &body {
+                    self.edits.set.push((Name::Borrowed("content-length"), format!("{}", body.len())));
+                }
+                self.pass(body, FlowBody::Plain)
             }
-            Whole::Error(status) => self.fail(status, status, document.to_vec(), Cause::Stated),
+            Whole::Error(status) => self.fail_within((status, status), document.to_vec(), None),
             Whole::Other => self.fail_as("sent JSON that is no answer"),
         }
     }
@@ -219,6 +223,9 @@ impl Head {
         let plan = &self.attempt.plan;
         let upstream = self.attempt.upstream();
         let fault = upstream.fault(status, body);
+        if fault.reason == Some(Reason::Thought) && plan.may_forget() {
+            return self.fail_thoughts();
+        }
         let (told, told_body) = if self.attempt.is_native() {
             (status, plan.inquiry.format().error_body(provider, status, body))
         } else {
@@ -244,6 +251,7 @@ impl Head {
     /// Lets a whole answer go, in the client's format.
     fn translate(self, body: &[u8], identity: &Identity) -> Progress {
         let text = core::str::from_utf8(body).map_err(|_| Broken::Malformed);
+        let text = text.map(|text| text.trim_start_matches('\u{feff}'));
         if let Some(task) = self.attempt.plan.inquiry.task() {
             let Contents { text_length, images, .. } = self.attempt.plan.inquiry.request.contents;
             let estimate = tokens(text_length, images);
@@ -251,7 +259,9 @@ impl Head {
             return self.translated(translated);
         }
         // One that does not say why it ended is the beginning of one.
-        let is_complete = |response: &Response<'_>| response.choices.iter().all(|choice| choice.finish.is_some());
+        let is_complete = |response: &Response<'_>| {
+            !response.choices.is_empty() && response.choices.iter().all(|choice| choice.finish.is_some())
+        };
         let plan = &self.attempt.plan;
         let response = match text.and_then(|text| self.attempt.upstream().read(text)) {
             Ok(response) if is_complete(&response) => response,
@@ -289,102 +299,36 @@ impl Head {
     /// An answer cannot be translated: it is none, or an error that calls itself a success.
     fn fail_translated(self, broken: Broken) -> Progress {
         let Broken::Fault(fault) = broken else { return self.fail_as("sent an answer that is not of its format") };
-        let plan = &self.attempt.plan;
-        if plan.inquiry.task().is_some() && matches!(fault.status, 401 | 403) && !self.attempt.target.account.is_callers
-        {
+        let (told, body) = self.attempt.plan.inquiry.format().fault(&self.attempt.target.provider.name, &fault);
+        self.fail_within((fault.status, told), body, fault.reason)
+    }
+
+    /// What others have thought is refused.
+    fn fail_thoughts(self) -> Progress {
+        let error = self.attempt.error("takes a thought in the conversation for another model's");
+        self.fail_with(&error, Cause::Thought)
+    }
+
+    /// An error stands where an answer was to be: in a success, or at the beginning of a stream. It is what the same words would be with
+    /// a status of their own. `reason` is what they are about, where `body` is not the provider's.
+    fn fail_within(self, (status, told): (u16, u16), body: Vec<u8>, reason: Option<Reason>) -> Progress {
+        let Attempt { plan, target, .. } = &self.attempt;
+        if matches!(status, 401 | 403) && !target.account.is_callers {
             let error = self.attempt.error(REFUSED_CREDENTIAL);
             return self.fail_with(&error, Cause::Credential);
         }
-        let (status, body) = plan.inquiry.format().fault(&self.attempt.target.provider.name, &fault);
-        let is_detour = fault.reason.is_some_and(|reason| plan.detour(reason));
-        let fails =
-            [fault.status, status].into_iter().any(|status| status >= 500 || plan.policy.statuses.contains(&status));
-        if plan.inquiry.task().is_some() && !fails && !is_detour {
-            // What the provider will not do is no failure of its own.
-            plan.settle(status, self.now);
-            return self.replace(status, body);
+        let own = || self.attempt.is_native().then(|| self.attempt.upstream().fault(status, &body).reason).flatten();
+        let reason = reason.or_else(own);
+        if reason == Some(Reason::Thought) && plan.may_forget() {
+            return self.fail_thoughts();
         }
-        self.fail(status, status, body, Cause::Stated)
-    }
-
-    /// The provider did this wrong.
-    fn fail_as(self, what: &str) -> Progress {
-        let error = self.attempt.error(what);
-        self.fail_with(&error, Cause::Unusable)
-    }
-
-    pub(super) fn fail_with(self, error: &Error, cause: Cause) -> Progress {
-        let told = error.kind.status();
-        // The provider's own status, unless that one claims success.
-        let status = if self.status < 400 { told } else { self.status };
-        let body = error.body(self.attempt.plan.inquiry.shape);
-        self.fail(status, told, body, cause)
-    }
-
-    /// The target has failed: `status` is what that stands for, and the rest is told to the client if nobody does better.
-    pub(super) fn fail(mut self, status: u16, told: u16, body: Vec<u8>, cause: Cause) -> Progress {
-        let plan = Rc::clone(&self.attempt.plan);
+        let is_detour = reason.is_some_and(|reason| plan.detour(reason));
+        let fails = [status, told].into_iter().find(|status| *status >= 500 || plan.policy.statuses.contains(status));
+        if is_detour || fails.is_some() {
+            return self.fail(fails.unwrap_or(status), told, body, Cause::Stated);
+        }
+        plan.settle(told, self.now);
         let body = self.tellable(body);
-        let mut reply = Reply::json(told, body);
-        let named = self.edits.set.iter().find(|(name, _)| name == "retry-after").map(|(_, value)| value.clone());
-        if let Some(seconds) = named.or_else(|| self.retry_after.map(|wait| format!("{}", whole_seconds(wait)))) {
-            reply = reply.with("retry-after", seconds);
-        }
-        match plan.fail(Failure { status, reply: reply.clone(), retry_after: self.retry_after, cause }, self.now) {
-            Next::Try => Progress::Again(self.edits.remove),
-            Next::Nobody => {
-                let verdict = plan.verdict();
-                if verdict.status == reply.status && verdict.body == reply.body {
-                    self.edits.remove.push(Name::Borrowed("retry-after"));
-                    let again = reply.headers.into_iter().filter(|(name, _)| name == "retry-after");
-                    self.edits.set.extend(again);
-                    self.replace(told, reply.body)
-                } else {
-                    Progress::Instead(verdict)
-                }
-            }
-        }
+        self.replace(told, body)
     }
-
-    /// What can be told to the client: a provider that repeats the gateway's credential is not repeated.
-    pub(super) fn tellable(&self, body: Vec<u8>) -> Vec<u8> {
-        if self.attempt.target.account.names_secret(&body) {
-            return self.attempt.error("reported an error").body(self.attempt.plan.inquiry.shape);
-        }
-        body
-    }
-
-    fn labelled(mut self, content_type: &'static str) -> Self {
-        self.edits.remove.push(Name::Borrowed("content-length"));
-        self.edits.set.push((Name::Borrowed("content-type"), content_type.into()));
-        self
-    }
-
-    fn replace(mut self, status: u16, body: Vec<u8>) -> Progress {
-        self = self.labelled("application/json");
-        self.edits.remove.push(Name::Borrowed("content-encoding"));
-        self.edits.set.push((Name::Borrowed("content-length"), format!("{}", body.len())));
-        self.release(Some(status), Chunk::Replace(body), FlowBody::Over)
-    }
-
-    pub(super) fn release(mut self, status: Option<u16>, body: Chunk, rest: FlowBody) -> Progress {
-        let Attempt { plan, target, dropped, .. } = self.attempt;
-        let served = [
-            ("x-dragoman-provider", target.provider.name.clone()),
-            ("x-dragoman-model", target.model),
-            ("x-dragoman-attempts", plan.attempts()),
-        ];
-        let named = served.into_iter().filter(|(_, value)| !value.is_empty());
-        self.edits.set.extend(named.map(|(name, value)| (Name::Borrowed(name), value)));
-        if !dropped.is_empty() {
-            self.edits.set.push((Name::Borrowed("x-dragoman-dropped"), dropped.join(", ")));
-        }
-        let release = Release { status, headers: self.edits, body };
-        Progress::Released(release, Flow { plan, begun: self.now, body: rest })
-    }
-}
-
-/// As many whole seconds as it takes.
-pub(super) fn whole_seconds(wait: Duration) -> u64 {
-    wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0))
 }

@@ -7,6 +7,7 @@
 
 mod direct;
 mod flow;
+mod head;
 mod held;
 mod limits;
 mod outgoing;
@@ -22,14 +23,15 @@ use alloc::{
 use core::time::Duration;
 
 use crate::{
-    dialect::{Aim, Downstream, Dropped, Habits, Identity, Native, Spliced, Upstream, Written},
+    dialect::{Aim, Downstream, Dropped, Habits, Identity, Native, Spliced, Thoughts, Upstream, Written, anthropic},
     error::{Error, Kind},
     headers::Headers,
     host::Clock,
     json::Scanner,
-    passage::Passage,
+    passage::{Conduit, Passage},
     passthrough::Passthrough,
     plan::{Cause, Failure, Inquiry, Next, Plan, Target},
+    seal::{Seal, Sealed, Sealing},
     sse::Framing,
     step::{Chunk, HeaderEdits, Name},
     translation::Translation,
@@ -37,7 +39,8 @@ use crate::{
 
 use direct::Start;
 use flow::FlowBody;
-use held::{Head, HeldBody};
+use head::Head;
+use held::HeldBody;
 
 pub use flow::Flow;
 pub use held::{Held, MAX_TRANSLATED, Progress, Release};
@@ -62,8 +65,7 @@ const PRIVATE: &[&str] = &[
 ];
 
 /// Request headers that are an attempt's own, whatever its provider.
-const OWNED: &[&str] =
-    &["anthropic-beta", "anthropic-version", "api-key", "authorization", "x-api-key", "x-goog-api-key"];
+const OWNED: &[&str] = &["api-key", "authorization", "x-api-key", "x-goog-api-key"];
 
 /// One try at one target.
 #[derive(Debug, Clone)]
@@ -146,7 +148,8 @@ impl Attempt {
         set.extend(account.headers().map(|(name, value)| (name.clone(), value.expose().clone())));
         let mut remove = Vec::new();
         if let Some(foreign) = foreign {
-            remove.extend(OWNED.iter().map(|name| Name::Borrowed(*name)));
+            let of_formats = anthropic::HEADERS.iter().map(|(name, _)| name);
+            remove.extend(OWNED.iter().chain(of_formats).map(|name| Name::Borrowed(*name)));
             remove.extend(foreign.iter().cloned());
         }
         Ok(Outgoing { headers: HeaderEdits { remove, set }, body })
@@ -159,7 +162,11 @@ impl Attempt {
         if let Some(task) = self.plan.inquiry.task() {
             return task.write(self.upstream(), text, &self.aim());
         }
-        let request = format.read(text)?;
+        let mut request = format.read(text)?;
+        if self.plan.forgets() {
+            request.forget();
+        }
+        request.settle()?;
         let written = self.upstream().write(&request, &self.aim());
         let mut written = written.map_err(|error| Error {
             param: error.param.map(|field| format.name_of(&field).into_owned().into()),
@@ -172,11 +179,13 @@ impl Attempt {
 
     fn aim(&self) -> Aim<'_> {
         let Target { account, model, max_output_tokens, .. } = &self.target;
+        let forgets = self.plan.forgets();
+        let pruning = account.vendor.foreign.pruning(self.plan.inquiry.request.history);
         let habits = Habits {
             takes_stream_options: account.takes_stream_options,
             max_tokens: account.vendor.max_tokens,
-            pruning: account.vendor.foreign.pruning(self.plan.inquiry.request.history),
-            takes_openai_thoughts: account.vendor.takes_openai_thoughts(),
+            pruning: if forgets { Some(true) } else { pruning },
+            thoughts: if forgets { Thoughts::Nobody } else { account.vendor.thoughts() },
         };
         Aim { model, max_output_tokens: *max_output_tokens, exchange: &self.plan.inquiry.exchange, habits }
     }
@@ -200,6 +209,12 @@ impl Attempt {
         let is_mapped = !self.is_native() || self.plan.has_own_limits();
         let provided = is_mapped.then(|| self.upstream().rate_limits(headers, clock));
         limits::tell(&mut edits, headers, &self.plan, provided.unwrap_or_default());
+        let content_type = headers.get("content-type").unwrap_or_default();
+        let is_whole = matches!(status, 200..=299) && !content_type.to_ascii_lowercase().starts_with(EVENTS);
+        let sealing = self.seal().filter(|_| is_whole).map(Sealing::new);
+        if sealing.is_some() {
+            edits.remove.push(Name::Borrowed("content-length"));
+        }
         let start = match self.plan.inquiry.own() {
             None => self.hold(status, headers, clock),
             Some(own) => self.hold_as_is(own, status, headers),
@@ -208,7 +223,7 @@ impl Attempt {
             Start::Held(body) => body,
             Start::Going(rest) => {
                 let now = clock.now();
-                let head = Head { attempt: self, status, edits, retry_after: None, now };
+                let head = Head { attempt: self, status, edits, sealing, retry_after: None, now };
                 return head.pass(Chunk::Keep, rest);
             }
         };
@@ -222,7 +237,7 @@ impl Attempt {
         }
         let retry_after = retry_after(headers);
         let now = self.plan.made_at();
-        let held = Held { head: Head { attempt: self, status, edits, retry_after, now }, body };
+        let held = Held { head: Head { attempt: self, status, edits, sealing, retry_after, now }, body };
         if end { held.end_without_body(clock) } else { Progress::Held(held) }
     }
 
@@ -273,14 +288,27 @@ impl Attempt {
 
     fn passthrough(&self, native: &dyn Native) -> Passage {
         let Inquiry { request, shape, .. } = &self.plan.inquiry;
-        let conduit = Passthrough::new(native.tap(), *shape, !request.wants_usage);
-        Passage::new(&self.target, Framing::Events, Box::new(conduit))
+        let conduit = Passthrough::new(native.tap(), *shape, !request.wants_usage());
+        Passage::new(&self.target, Framing::Events, self.sealed(Box::new(conduit)))
+    }
+
+    /// What seals the ids of what this target keeps for the caller; what is translated has none.
+    fn seal(&self) -> Option<Seal> {
+        let owner = self.plan.inquiry.owner.as_ref().filter(|_| self.is_native())?;
+        self.target.account.seal(owner)
+    }
+
+    fn sealed(&self, conduit: Box<dyn Conduit>) -> Box<dyn Conduit> {
+        match self.seal() {
+            Some(seal) => Box::new(Sealed::new(conduit, seal)),
+            None => conduit,
+        }
     }
 
     fn translation(&self, clock: &dyn Clock) -> Passage {
         let upstream = self.upstream();
         let provider = &self.target.provider;
-        let wants_usage = self.plan.inquiry.request.wants_usage;
+        let wants_usage = self.plan.inquiry.request.wants_usage();
         let conduit =
             Translation::new(upstream, self.plan.inquiry.format(), &provider.name, self.identity(clock), wants_usage);
         Passage::new(&self.target, upstream.framing().0, Box::new(conduit))

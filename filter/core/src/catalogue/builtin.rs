@@ -8,7 +8,10 @@
 //! capabilities, the model that it is a dated version of, and what else is the same model at another vendor. The prices are
 //! USD per million tokens: input, cached input, cache write, output, reasoning, then one image. `-` and what is missing are
 //! unknown. Where a vendor asks more for long inputs, the row has the price of short ones; where it asks less at night, that
-//! of the day.
+//! of the day. What a dated version leaves out of window, most tokens, prices and capabilities is read in the row of its model, which
+//! stands before it; a title that is left out is the id's last part.
+//!
+//! The table is written by `scripts/catalogue`: columns that its source does not know are edited by hand and kept.
 
 use crate::config::{self, Decimal, Price};
 
@@ -22,6 +25,8 @@ const VENDOR: char = '@';
 pub(super) struct Row {
     vendor: &'static str,
     line: &'static str,
+    /// The row of the model that it is a version of, or its own.
+    base: &'static str,
 }
 
 /// The columns after the id.
@@ -47,7 +52,14 @@ pub(super) fn rows(vendor: &str) -> impl Iterator<Item = Row> {
         (name == vendor).then_some(name)
     });
     let own = lines.take_while(|line| !line.starts_with(VENDOR));
-    heading.into_iter().zip(core::iter::once(own)).flat_map(|(vendor, own)| own.map(move |line| Row { vendor, line }))
+    heading.into_iter().zip(core::iter::once(own)).flat_map(|(vendor, own)| {
+        own.scan("", move |base, line| {
+            if column(line, Column::SnapshotOf).is_empty() || base.is_empty() {
+                *base = line;
+            }
+            Some(Row { vendor, line, base })
+        })
+    })
 }
 
 /// The vendor of this name, if the catalogue has it.
@@ -65,7 +77,10 @@ impl Row {
     }
 
     pub(super) fn title(self) -> &'static str {
-        self.column(Column::Title)
+        match self.column(Column::Title) {
+            "" => self.id().rsplit('/').next().unwrap_or_default(),
+            title => title,
+        }
     }
 
     pub(super) fn released(self) -> Option<u64> {
@@ -73,15 +88,15 @@ impl Row {
     }
 
     pub(super) fn context_window(self) -> Option<u64> {
-        self.column(Column::ContextWindow).parse().ok()
+        self.inherited(Column::ContextWindow).parse().ok()
     }
 
     pub(super) fn max_output_tokens(self) -> Option<u64> {
-        self.column(Column::MaxOutputTokens).parse().ok()
+        self.inherited(Column::MaxOutputTokens).parse().ok()
     }
 
     pub(super) fn price(self) -> Price {
-        let mut prices = self.words(Column::Prices).map(Decimal::parse);
+        let mut prices = self.inherited(Column::Prices).split_ascii_whitespace().map(Decimal::parse);
         let mut next = || prices.next().flatten();
         // In the order of the table: fields are read as they are written here.
         Price {
@@ -95,7 +110,7 @@ impl Row {
     }
 
     pub(super) fn capabilities(self) -> impl Iterator<Item = &'static str> {
-        self.words(Column::Capabilities)
+        self.inherited(Column::Capabilities).split_ascii_whitespace()
     }
 
     pub(super) fn snapshot_of(self) -> Option<&'static str> {
@@ -107,13 +122,24 @@ impl Row {
         self.words(Column::Equivalents)
     }
 
-    fn column(self, column: Column) -> &'static str {
-        self.line.split('|').nth(column as usize).unwrap_or_default()
+    fn column(self, name: Column) -> &'static str {
+        column(self.line, name)
+    }
+
+    fn inherited(self, name: Column) -> &'static str {
+        match self.column(name) {
+            "" => column(self.base, name),
+            own => own,
+        }
     }
 
     fn words(self, column: Column) -> impl Iterator<Item = &'static str> {
         self.column(column).split_ascii_whitespace()
     }
+}
+
+fn column(line: &'static str, column: Column) -> &'static str {
+    line.split('|').nth(column as usize).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -139,22 +165,41 @@ mod tests {
                 let columns: Vec<_> = row.line.split('|').collect();
                 assert!((7..=9).contains(&columns.len()), "{}", row.line);
                 assert!(!row.id().is_empty() && row.id().bytes().all(|byte| byte.is_ascii_graphic()), "{}", row.line);
-                assert!(!row.title().is_empty(), "{}", row.line);
                 let given = |text: &str| !text.is_empty();
                 assert_eq!(row.released().is_some(), given(columns[2]), "{}", row.line);
-                assert_eq!(row.context_window().is_some(), given(columns[3]), "{}", row.line);
-                assert_eq!(row.max_output_tokens().is_some(), given(columns[4]), "{}", row.line);
-                let prices: Vec<_> = columns[5].split_ascii_whitespace().collect();
+                let is_number = |text: &str| text.is_empty() || text.parse::<u64>().is_ok();
+                assert!(is_number(columns[3]) && is_number(columns[4]), "{}", row.line);
+                let prices: Vec<_> = row.inherited(Column::Prices).split_ascii_whitespace().collect();
                 assert!(
-                    prices.len() <= 6 && prices.iter().all(|price| *price == "-" || Decimal::parse(price).is_some())
+                    (1..=6).contains(&prices.len())
+                        && prices.iter().all(|price| *price == "-" || Decimal::parse(price).is_some()),
+                    "{}",
+                    row.line
                 );
                 assert!(row.capabilities().all(|word| CAPABILITIES.contains(&word)), "{}", row.line);
-                let base = row.snapshot_of();
-                assert!(base.is_none_or(|base| rows(vendor).any(|other| other.id() == base)), "{}", row.line);
+                let base = row.snapshot_of().unwrap_or_else(|| row.id());
+                assert_eq!(base, column(row.base, Column::Id), "{} does not stand behind its model", row.line);
             }
         }
-        let rows: usize = vendors().into_iter().map(|vendor| rows(vendor).count()).sum();
+        let rows_of = |vendor: &str| rows(vendor).count();
+        let rows: usize = vendors().into_iter().map(rows_of).sum();
         assert_eq!(TABLE.lines().count(), 1 + vendors().len() + rows, "a line belongs to nobody");
+        assert!(rows >= 200, "{rows}");
+        for vendor in [
+            "openai",
+            "anthropic",
+            "google",
+            "azure",
+            "mistral",
+            "cohere",
+            "together",
+            "perplexity",
+            "groq",
+            "deepseek",
+            "xai",
+        ] {
+            assert!(rows_of(vendor) > 3, "{vendor}");
+        }
     }
 
     #[test]

@@ -4,7 +4,8 @@
 //! The built-in catalogue is by vendor, the file by provider: a vendor's models are those of every provider that is one of
 //! its kind, so that `openai` and `openai-eu` both have them. Who a provider is, its address says where that is known; else
 //! the kind, where only one vendor speaks it; else its name, so that `groq` behind a proxy of one's own is still Groq.
-//! An Ollama or vLLM has no models here: what is on a server of one's own, only its operator knows.
+//! An Ollama or vLLM has no models here: what is on a server of one's own, only its operator knows. Of what can be deployed at Azure
+//! the prices are known, and what is deployed is not: a row is an entry where the file names it.
 //!
 //! An entry points at a row of the table or at a section of the file, or both, and copies neither but for what every request is
 //! held against: what else is known of a model is looked for when somebody asks. `resolve.rs` finds what a name means, `listing.rs` writes what `/models` answers.
@@ -43,6 +44,8 @@ pub struct Catalogue {
     owners: Vec<(String, Rc<Provider>)>,
     /// Those of whose models nothing is said.
     uncharted: Vec<Rc<Provider>>,
+    /// What can be deployed and is no entry: of it the price is known.
+    deployable: Vec<Row>,
     /// The models, ordered by provider.
     entries: Vec<Entry>,
     /// Every text that is the name or the provider's id of an entry, ordered.
@@ -92,14 +95,19 @@ impl Catalogue {
                 models.push((name, model));
             }
         }
-        let (mut entries, mut uncharted) = (Vec::new(), Vec::new());
+        let (mut entries, mut uncharted, mut deployable) = (Vec::new(), Vec::new(), Vec::new());
         for provider in providers {
             let charted = entries.len();
             let written = by_owner.get_mut(&provider.name).map(core::mem::take).unwrap_or_default();
             let mut left: NameMap<'_, Option<&Model>> =
                 written.iter().map(|(name, model)| (*name, Some(*model))).collect();
+            let is_listed = !provider.vendor.has_deployments;
             for row in builtin::rows(vendor(provider).unwrap_or_default()) {
                 let model = left.get_mut(row.id()).and_then(Option::take).map(|model| Box::new(model.clone()));
+                if !is_listed && model.is_none() {
+                    deployable.push(row);
+                    continue;
+                }
                 entries.push(Entry::new(provider, Cow::Borrowed(row.id()), Some(row), model));
             }
             let added = written.into_iter().filter(|(name, _)| left.get(name).is_some_and(Option::is_some));
@@ -117,6 +125,7 @@ impl Catalogue {
             providers: providers.to_vec(),
             owners: by_name(&owners),
             uncharted,
+            deployable,
             entries,
             aliases: by_name(&config.aliases),
             mapping: by_name(&config.model_mapping),
@@ -157,7 +166,9 @@ impl Catalogue {
 
     /// What a provider's model costs, as far as known.
     pub(crate) fn price(&self, provider: &Rc<Provider>, id: &str) -> Price {
-        self.known(provider, id).map(Entry::price).unwrap_or_default()
+        let mut rows = self.deployable.iter().filter(|_| provider.vendor.has_deployments);
+        let deployed = || rows.find(|row| row.id() == id).map(|row| row.price());
+        self.known(provider, id).map(Entry::price).or_else(deployed).unwrap_or_default()
     }
 
     /// Whether a provider of this name has a model of this name or id here.

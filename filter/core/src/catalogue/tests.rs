@@ -245,8 +245,10 @@ fn the_list_is_what_the_caller_may_use_newest_first_then_aliases_then_auto() {
 fn the_list_can_be_narrowed_and_its_snapshots_grouped() {
     let gateway = standard();
     let open = |query: &str| ids(&gateway, &Caller::Anonymous, query);
-    assert_eq!(open("provider=ollama,groq").len(), 3);
-    assert_eq!(open("provider=ollama%2Cgroq&status=available").len(), 3);
+    let of_two = open("provider=ollama,groq");
+    let is_theirs = |id: &String| ["ollama/", "groq/"].iter().any(|provider| id.starts_with(provider));
+    assert!(of_two.iter().any(|id| id == "groq/openai/gpt-oss-20b") && of_two.iter().all(is_theirs), "{of_two:?}");
+    assert_eq!(open("provider=ollama%2Cgroq&status=available"), of_two);
     // An alias is found by what it stands for, too.
     assert_eq!(
         open("provider=claude&q=SONNET+4.5"),
@@ -257,11 +259,16 @@ fn the_list_can_be_narrowed_and_its_snapshots_grouped() {
     assert_eq!(open("provider=&status=&q="), open(""), "an empty filter is none");
     assert_eq!(open("q=fast"), ["fast"]);
     let grouped = open("group_snapshots=true&provider=openai&q=4o");
-    assert_eq!(grouped, ["openai/gpt-4o-mini", "openai/gpt-4o", "fast", "auto"]);
+    assert_eq!(grouped.first().map(String::as_str), Some("openai/gpt-4o-mini"));
+    assert!(grouped.iter().all(|id| !id.contains("-20")), "{grouped:?}");
+    assert!(["openai/gpt-4o", "fast", "auto"].iter().all(|id| grouped.iter().any(|other| other == id)), "{grouped:?}");
     let list: Value =
         serde_json::from_slice(&gateway.catalogue.list(&Caller::Anonymous, "group_snapshots=1", None)).unwrap();
     let base = list["data"].as_array().unwrap().iter().find(|model| model["id"] == "openai/gpt-4o").unwrap();
-    assert_eq!(base["snapshots"], json!(["openai/house", "openai/gpt-4o-2024-11-20", "openai/gpt-4o-2024-08-06"]));
+    assert_eq!(
+        base["snapshots"],
+        json!(["openai/house", "openai/gpt-4o-2024-11-20", "openai/gpt-4o-2024-08-06", "openai/gpt-4o-2024-05-13"])
+    );
     // Alone in its scope, a snapshot is nobody's.
     let key = holder(&json!({"models": ["gpt-4o-2024-08-06"], "providers": ["openai"]}));
     assert_eq!(ids(&gateway, &key, "group_snapshots=true"), ["openai/gpt-4o-2024-08-06"]);
@@ -307,6 +314,26 @@ fn the_same_model_at_other_vendors_is_named() {
     file["providers"]["second"] = json!({"kind": "openai", "base_url": url, "credential": {"value": "secret"}});
     let gateway = gateway(&file);
     assert_eq!(card(&gateway, "groq/openai/gpt-oss-20b")["equivalents"], json!(["second/openai/gpt-oss-20b"]));
+}
+
+#[test]
+fn a_deployment_that_is_called_like_a_model_has_its_price_and_is_in_no_list() {
+    let mut file = file();
+    for name in ["azure", "eu"] {
+        file["providers"][name] = json!({"kind": "openai", "base_url": "https://x.openai.azure.com/openai",
+            "credential": {"value": "secret"}});
+    }
+    file["models"]["eu/o1"] = json!({"price": {"input": 9}});
+    let gateway = gateway(&file);
+    let input = |provider: &str, id: &str| {
+        let provider = gateway.provider(provider).unwrap();
+        gateway.catalogue.price(provider, id).input.map(|price| price.to_string())
+    };
+    let price = |text: &str| Some(text.to_string());
+    assert_eq!((input("azure", "o1"), input("azure", "mine")), (price("15"), None));
+    assert_eq!((input("eu", "o1"), input("eu", "o1-2024-12-17")), (price("9"), price("15")));
+    assert_eq!((input("openai", "phi-4"), input("ollama", "phi-4")), (None, None), "nobody else's are Azure's");
+    assert!(gateway.catalogue.lists("eu", "o1") && !gateway.catalogue.lists("azure", "o1"));
 }
 
 #[test]

@@ -245,6 +245,8 @@ pub enum Reason {
     Quota,
     /// No such model.
     ModelNotFound,
+    /// It cannot verify a thought in the conversation.
+    Thought,
 }
 
 #[cfg(test)]

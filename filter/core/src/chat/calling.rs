@@ -2,10 +2,13 @@
 //! target refuses the same.
 
 use alloc::{format, vec::Vec};
+use core::mem;
 
-use super::{Request, Text, Tool};
-use crate::error::Error;
-use crate::map::NameSet;
+use super::{Part, Request, Role, Text, Tool};
+use crate::{
+    error::Error,
+    map::{NameMap, NameSet},
+};
 
 /// Whether tools are called, as clients say it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +48,46 @@ pub enum CallMode {
     Free,
     /// At least one is.
     Must,
+}
+
+impl<'a> Request<'a> {
+    /// Sees to what no target could make something of: parameters of tools that are no schema of an object are refused, and calls of
+    /// one turn that have one id get ids of their own, in the order of which they are answered.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::InvalidRequest`], blaming the tool.
+    pub fn settle(&mut self) -> Result<(), Error> {
+        let is_schema = |tool: &Tool<'_>| tool.parameters.is_none_or(|schema| schema.get().starts_with('{'));
+        if let Some(index) = self.tools.iter().position(|tool| !is_schema(tool)) {
+            let message = "The parameters of a tool must be a JSON Schema of an object.";
+            return Err(Error::refusing(message, format!("tools[{index}]")));
+        }
+        // By the client's id: the calls of the last turn, and how many of them are answered.
+        let mut calls: NameMap<'a, (Vec<(Text<'a>, Text<'a>)>, usize)> = NameMap::default();
+        let mut is_over = false;
+        for message in &mut self.messages {
+            is_over |= message.role != Role::Assistant;
+            for part in &mut message.parts {
+                if let Part::ToolCall(call) = part {
+                    if mem::take(&mut is_over) {
+                        calls = NameMap::default();
+                    }
+                    let Some((called, _)) = calls.entry(call.id.clone(), Default::default) else { continue };
+                    if !called.is_empty() {
+                        call.id = Text::Owned(format!("{}_{}", call.id, called.len()));
+                    }
+                    called.push((call.id.clone(), call.name.clone()));
+                } else if let Part::ToolResult(result) = part
+                    && let Some((called, answered)) = calls.get_mut(&result.id)
+                    && let Some((id, name)) = called.get(*answered).filter(|_| called.len() > 1)
+                {
+                    (result.id, result.name) = (id.clone(), Some(name.clone()));
+                    *answered = answered.saturating_add(1);
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 impl<'r, 'a> Calling<'r, 'a> {
@@ -105,6 +148,7 @@ impl<'a> Request<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chat::{Message, ToolCall, ToolResult};
     use alloc::{string::String, vec};
 
     fn request(tools: &[&'static str], choice: Option<ToolChoice<'static>>) -> Request<'static> {
@@ -156,5 +200,55 @@ mod tests {
             assert_eq!((refused.message, refused.param), (String::from(message), Some("tool_choice".into())));
         }
         assert!(request(&[], Some(ToolChoice::Auto)).calling().is_ok());
+    }
+
+    #[test]
+    fn calls_of_one_turn_that_have_one_id_are_answered_in_their_order() {
+        let call = |id: &'static str, name: &'static str| {
+            let (id, name, arguments) = (id.into(), name.into(), "{}".into());
+            (Role::Assistant, Part::ToolCall(ToolCall { id, name, arguments, signature: None }))
+        };
+        let result = |id: &'static str| {
+            let result = ToolResult { id: id.into(), name: None, parts: vec![], is_error: false, cache: None };
+            (Role::Tool, Part::ToolResult(result))
+        };
+        let turns = [
+            call("c", "unanswered"),
+            (Role::User, Part::Refusal("but".into())),
+            call("", "f"),
+            call("c", "g"),
+            call("", "h"),
+            result(""),
+            result("c"),
+            result(""),
+            call("", "again"),
+            result(""),
+        ];
+        let messages = turns.into_iter().map(|(role, part)| {
+            let parts = vec![part];
+            Message { role, name: None, parts, cache: None, place: 0 }
+        });
+        let mut request = Request { messages: messages.collect(), ..Request::default() };
+        request.settle().unwrap();
+        let ids = request.messages.iter().filter_map(|message| {
+            if let Part::ToolResult(result) = &message.parts[0] {
+                return Some(format!("{} {:?}", result.id, result.name.as_deref()));
+            }
+            if let Part::ToolCall(call) = &message.parts[0] { Some(format!("{} {}", call.id, call.name)) } else { None }
+        });
+        assert_eq!(
+            ids.collect::<Vec<_>>(),
+            ["c unanswered", " f", "c g", "_1 h", " Some(\"f\")", "c None", "_1 Some(\"h\")", " again", " None"]
+        );
+    }
+
+    #[test]
+    fn parameters_that_are_no_schema_of_an_object_are_refused() {
+        for (schema, is_taken) in [("{}", true), ("true", false), ("\"x\"", false), ("[]", false)] {
+            let mut request = request(&["a", "b"], None);
+            request.tools[1].parameters = Some(crate::json::read(schema).unwrap());
+            let blamed = request.settle().err().and_then(|error| error.param);
+            assert_eq!(blamed, (!is_taken).then(|| "tools[1]".into()), "{schema}");
+        }
     }
 }

@@ -66,7 +66,7 @@ pub use self::{
     plugin::Plugin,
     raw::{
         Account, Auth, AuthMode, BaseUrl, Config, Credential, EnvoyAdmin, Key, Listen, ModelLists, Provider, Retry,
-        SpokenDialect, StreamUsage, Timeouts, Tls,
+        SpokenDialect, SpokenResponses, StreamUsage, Timeouts, Tls,
     },
     reader::{NOT_ACTED_ON, step},
     reference::{Field, Reference, SectionReference, Shape, Silence},

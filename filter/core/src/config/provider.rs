@@ -6,15 +6,19 @@
 use alloc::{borrow::ToOwned, format, vec, vec::Vec};
 use core::time::Duration;
 
+use serde_json::value::RawValue;
+
 use super::{
     check::repeats,
     collection::{List, Named, Pairs},
     credential::HeaderSource,
     fields::{Fields, Nested, Section},
-    form::{Choice, Flag},
+    form::{Choice, Flag, Form, Writer},
+    node::Node,
     number::{Decimal, WEIGHT},
-    raw::{Account, AuthMode, BaseUrl, Credential, Provider, SpokenDialect, StreamUsage, Timeouts},
-    reference::Silence,
+    raw::{Account, AuthMode, BaseUrl, Credential, Provider, SpokenDialect, SpokenResponses, StreamUsage, Timeouts},
+    reader::Reader,
+    reference::{Reference, Shape, Silence},
     text::{HEADER_NAME, LABEL, MODEL_GLOB},
     time::TIMEOUT,
     url::BASE_URL,
@@ -30,6 +34,43 @@ const STREAM_USAGE: Choice<StreamUsage> =
 const AUTH_MODE: Choice<AuthMode> =
     Choice { first: ("api_key", AuthMode::ApiKey), rest: &[("none", AuthMode::None), ("oauth", AuthMode::Oauth)] };
 const DIALECT: Choice<SpokenDialect> = Choice { first: ("openai", SpokenDialect::Openai), rest: &[] };
+
+const RESPONSES: Choice<SpokenResponses> = Choice {
+    first: ("none", SpokenResponses::None),
+    rest: &[("stateless", SpokenResponses::Stateless), ("stateful", SpokenResponses::Stateful)],
+};
+
+/// One of [`RESPONSES`], or a flag.
+struct Responses;
+
+impl Form for Responses {
+    type Value = SpokenResponses;
+
+    fn read(&self, raw: &RawValue, reader: &mut Reader) -> Option<SpokenResponses> {
+        match Node::open(raw) {
+            Some(Node::Flag(true)) => Some(SpokenResponses::Spoken),
+            Some(Node::Flag(false)) => Some(SpokenResponses::None),
+            _ => RESPONSES.read(raw, reader),
+        }
+    }
+
+    fn write(&self, value: &SpokenResponses, out: &mut Writer) {
+        match value {
+            SpokenResponses::Spoken => out.push_str("true"),
+            SpokenResponses::None | SpokenResponses::Stateless | SpokenResponses::Stateful => {
+                RESPONSES.write(value, out);
+            }
+        }
+    }
+
+    fn shape(&self, reference: &mut Reference) -> Shape {
+        Shape::Either([Flag.shape(reference), RESPONSES.shape(reference)].into())
+    }
+
+    fn stand_in(&self) -> SpokenResponses {
+        SpokenResponses::None
+    }
+}
 
 impl Named for Provider {
     fn name(&self) -> &str {
@@ -95,9 +136,9 @@ impl Section for Provider {
         );
         let responses = fields.optional(
             "responses",
-            &Flag,
+            &Responses,
             |provider| provider.responses.as_ref(),
-            "Whether it speaks OpenAI's Responses, of kind openai. Default: as the vendor at `base_url` does; who is not known does.",
+            "Whether it speaks OpenAI's Responses, of kind openai, and keeps answers, for which it needs a credential. Default: as the vendor at `base_url`; who is not known is stateless. `false` is none, `true` stateful but at a vendor that keeps nothing.",
         );
         let timeouts = fields.section("timeouts", |provider| &provider.timeouts, "How long to wait.");
         let headers = fields.defaulted(
@@ -115,12 +156,16 @@ impl Section for Provider {
         if cluster.is_none() && fields.is_sound("/cluster") {
             report_clusters(fields, &accounts);
         }
-        let local = base_url.is_some();
+        let accounts = gather_accounts(fields, credential, auth, accounts, base_url.is_some());
+        let has_none = accounts.iter().all(|account| account.auth == AuthMode::None);
+        if responses == Some(SpokenResponses::Stateful) && has_none && fields.is_sound("/credential") {
+            fields.report("/responses", "`stateful` needs a credential, with which the ids of answers are sealed");
+        }
         Self {
             name: fields.name(),
             kind,
             base_url: base_url.unwrap_or_else(|| public_address(kind)),
-            accounts: gather_accounts(fields, credential, auth, accounts, local),
+            accounts,
             cluster,
             upstream_filter,
             dialect,

@@ -146,8 +146,8 @@ pub struct Provider {
     pub dialect: Option<SpokenDialect>,
     /// Whether streams are asked for their usage; where absent, as its vendor takes it.
     pub stream_usage: Option<StreamUsage>,
-    /// Whether it speaks Responses.
-    pub responses: Option<bool>,
+    /// Whether it speaks Responses, and keeps answers; where absent, as its vendor does.
+    pub responses: Option<SpokenResponses>,
     /// How long to wait.
     pub timeouts: Timeouts,
     /// Headers added to each request, lower-case names.
@@ -165,6 +165,19 @@ pub struct Provider {
 pub enum SpokenDialect {
     /// The OpenAI-compatible API that it has as well.
     Openai,
+}
+
+/// Whether Responses are spoken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SpokenResponses {
+    /// They are: answers are kept, unless the vendor is known to keep none.
+    Spoken,
+    /// They are not.
+    None,
+    /// They are, and no answers are kept.
+    Stateless,
+    /// They are, and answers are kept.
+    Stateful,
 }
 
 /// One credential of a provider.

@@ -32,7 +32,7 @@ fn behind_comma(document: &str, from: usize) -> usize {
 }
 
 /// Where a part of a document stands in it: it is borrowed, so its address says so.
-pub(super) fn span(document: &str, part: &str) -> Range<usize> {
+pub(crate) fn span(document: &str, part: &str) -> Range<usize> {
     let start = (part.as_ptr() as usize).saturating_sub(document.as_ptr() as usize);
     start..start.saturating_add(part.len())
 }

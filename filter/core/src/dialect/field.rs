@@ -16,30 +16,71 @@ pub(crate) fn typed<'a, T: Deserialize<'a>>(path: &str, raw: &'a RawValue) -> Re
         .map_err(|_| Error::refusing(format!("`{path}` is not of the right type."), String::from(path)))
 }
 
+/// The members of an object, or blames it.
+pub(super) fn members_of<'a>(path: &str, raw: &'a RawValue) -> Result<Vec<(Str<'a>, &'a RawValue)>, Error> {
+    members(raw.get()).ok_or_else(|| Error::refusing(format!("`{path}` must be an object."), String::from(path)))
+}
+
 /// Longest text in which members are looked for that nobody reads: longer ones are data but for a little.
 const LONGEST_LOOKED_THROUGH: usize = 64 * 1024;
 
-/// Notes what an object says in members that are none of these: its reader passes them over.
-pub(super) fn note_spare(raw: &RawValue, known: &[&str], place: &str, request: &mut Request<'_>) {
+/// Notes what an object says, or each object of a list, in members that are none of these: its reader passes them over.
+///
+/// The known ones are a text: names between spaces, in braces behind a name those of what stands there. What has no braces is not
+/// looked into.
+pub(super) fn note_spare(raw: &RawValue, known: &str, place: &str, request: &mut Request<'_>) {
     if raw.get().len() > LONGEST_LOOKED_THROUGH {
         return;
     }
+    if raw.get().starts_with('[') {
+        let place = [place, "[]"].concat();
+        let items: Vec<&RawValue> = json::read(raw.get()).unwrap_or_default();
+        for item in items {
+            note_spare(item, known, &place, request);
+        }
+        return;
+    }
     for (name, value) in members(raw.get()).into_iter().flatten() {
-        let says_nothing = matches!(value.get(), "null" | "false" | "[]" | "{}" | r#""""#);
-        if !says_nothing && !known.contains(&&*name) {
-            request.leave(format!("{place}.{}", &*name));
+        let path = || [place, ".", &name].concat();
+        match within(known, &name) {
+            Some("") => {}
+            Some(inner) => note_spare(value, inner, &path(), request),
+            None if matches!(value.get(), "null" | "false" | "[]" | "{}" | r#""""#) => {}
+            None => request.leave(path()),
         }
     }
 }
 
-/// The same of each object of a list.
-pub(super) fn note_spares(raw: &RawValue, known: &[&str], place: &str, request: &mut Request<'_>) {
-    if raw.get().len() <= LONGEST_LOOKED_THROUGH {
-        let objects: Vec<&RawValue> = json::read(raw.get()).unwrap_or_default();
-        for object in objects {
-            note_spare(object, known, place, request);
-        }
+/// The same of a member of the request itself.
+pub(super) fn note_spare_in(name: &str, raw: &RawValue, known: &str, request: &mut Request<'_>) {
+    if let Some(inner) = within(known, name).filter(|inner| !inner.is_empty()) {
+        note_spare(raw, inner, name, request);
     }
+}
+
+/// What is in the braces behind a name: nothing where there are none, `None` where the name is not there.
+fn within<'k>(known: &'k str, name: &str) -> Option<&'k str> {
+    let (mut rest, mut found) = (known, None);
+    while !rest.is_empty() {
+        let end = rest.find([' ', '{']).unwrap_or(rest.len());
+        let is_it = rest.get(..end) == Some(name);
+        let mut depth = 0_usize;
+        let length = rest.get(end..)?.find(|character| {
+            match character {
+                '{' => depth = depth.saturating_add(1),
+                '}' => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            depth == 0
+        });
+        let close = end.saturating_add(length.unwrap_or(0));
+        if is_it {
+            found = rest.get(end.saturating_add(1)..close).or(Some(""));
+            break;
+        }
+        rest = rest.get(close..)?.trim_start_matches(['}', ' ']);
+    }
+    found
 }
 
 /// Randomness.
@@ -104,4 +145,22 @@ pub(super) fn thinking<'a>(raw: &'a RawValue, reasoning: &mut Reasoning<'a>) -> 
         other => return Err(Error::refusing(format!("`{other}` is no kind of thinking."), "thinking.type")),
     }
     Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nobody_reads_is_listed_by_its_path() {
+        let known = "a b{c d{e} f} g{h}";
+        for (name, inner) in [("a", Some("")), ("b", Some("c d{e} f")), ("g", Some("h")), ("c", None), ("", None)] {
+            assert_eq!(within(known, name), inner, "{name}");
+        }
+        assert_eq!(within("c d{e} f", "f"), Some(""));
+        let mut request = Request::default();
+        let text = r#"{"a":{"x":1},"b":[{"c":1,"x":1,"d":{"e":1,"x":1}},{"y":null,"x":2}],"g":"text","z":[],"c":1}"#;
+        note_spare(json::read(text).unwrap(), known, "in", &mut request);
+        assert_eq!(request.unplaced, ["in.b[].x", "in.b[].d.x", "in.c"]);
+    }
 }

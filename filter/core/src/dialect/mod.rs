@@ -6,13 +6,16 @@
 
 mod abilities;
 pub mod anthropic;
+mod arguments;
 mod call_id;
 mod cut;
 mod dropped;
 mod field;
 pub mod gemini;
 pub mod head;
+mod in_turn;
 mod native;
+pub(crate) mod object;
 pub mod ollama;
 pub mod openai_chat;
 pub mod openai_completions;
@@ -21,7 +24,9 @@ pub mod openai_responses;
 use alloc::{borrow::Cow, boxed::Box, string::String, vec::Vec};
 use core::fmt;
 
+pub(crate) use abilities::KEEPS_NOTHING;
 pub use abilities::{Ability, Wishes};
+pub(crate) use cut::span;
 pub use dropped::Dropped;
 pub(crate) use field::typed;
 pub use native::{Event, Native, Spliced, Tap, Whole};
@@ -130,7 +135,7 @@ pub trait Downstream: Native + Sync {
         Cow::Borrowed(field)
     }
 
-    /// What its answers repeat of a request, as an object; empty where they repeat nothing.
+    /// What its answers need of a request, in the format's own form: what they repeat of it. Empty where that is nothing.
     fn echo(&self, _body: &str) -> String {
         String::new()
     }
@@ -204,14 +209,25 @@ pub struct Habits {
     /// Whether a request is pruned of what other providers have left in it, and then whether of members, too, and not only of what
     /// an id carries.
     pub pruning: Option<bool>,
-    /// Whether what proves a thought of OpenAI's may be its own.
-    pub takes_openai_thoughts: bool,
+    /// Whose thoughts may be its own.
+    pub thoughts: Thoughts,
 }
 
 impl Default for Habits {
     fn default() -> Self {
-        Self { takes_stream_options: true, max_tokens: None, pruning: None, takes_openai_thoughts: true }
+        Self { takes_stream_options: true, max_tokens: None, pruning: None, thoughts: Thoughts::OpenAi }
     }
+}
+
+/// Whose thoughts stay in a conversation, of what proves them: nobody else can make something of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Thoughts {
+    /// OpenAI's own.
+    OpenAi,
+    /// Those of whoever speaks OpenAI's format, but not OpenAI's.
+    Others,
+    /// Nobody's: those that stayed were refused.
+    Nobody,
 }
 
 /// A request as its target must get it.

@@ -8,7 +8,7 @@ use core::fmt;
 
 use super::{Aim, Dropped, head::ChatRequest};
 use crate::{
-    json::{Edits, Found},
+    json::{Edit, Edits, Found},
     sse::Frame,
     usage::Usage,
 };
@@ -53,6 +53,13 @@ impl Spliced {
     #[must_use]
     pub fn of(edits: Edits) -> Self {
         Self { edits, dropped: Dropped::default() }
+    }
+
+    /// Adds what takes something out of a body.
+    pub fn prune(&mut self, body: &[u8], prune: impl FnOnce(&str) -> (Vec<Edit>, Dropped)) {
+        let (edits, dropped) = prune(core::str::from_utf8(body).unwrap_or_default());
+        self.edits.extend(edits);
+        self.dropped = dropped;
     }
 }
 

@@ -5,15 +5,12 @@
 
 use alloc::{boxed::Box, rc::Rc, vec::Vec};
 
-use serde::de::IgnoredAny;
-
 use super::format::Format;
 use crate::{
     account::Account,
     chat::{Delta, Progress},
     dialect::{Broken, Reader},
     error::Error,
-    json,
     passage::{Conduit, Failure, Seen},
     sse::{Frame, Framing},
     usage::Usage,
@@ -32,6 +29,8 @@ pub(crate) trait Witness {
 #[derive(Debug, Default)]
 pub(crate) struct SoFar {
     pub(crate) usage: Option<Usage>,
+    /// Whether it is such a stream: something was said, if only that an answer begins.
+    pub(crate) is_answer: bool,
     /// Whether something of an answer was said.
     pub(crate) has_begun: bool,
     pub(crate) is_over: bool,
@@ -47,6 +46,10 @@ pub(super) struct Beside {
     so_far: SoFar,
     /// Whether a frame has come.
     is_open: bool,
+    /// Whether what comes is the rest of the stream.
+    is_rest: bool,
+    /// Whether that was left out.
+    is_torn: bool,
     /// What would end the frame that came last.
     lacking: &'static [u8],
 }
@@ -55,18 +58,28 @@ impl Beside {
     pub(super) fn new(
         format: &'static Format,
         framing: Framing,
-        witness: Box<dyn Witness>,
+        witness: Option<Box<dyn Witness>>,
         account: &Rc<Account>,
     ) -> Self {
         Self {
             format,
             framing,
-            witness: Some(witness),
+            witness,
             account: Rc::clone(account),
             so_far: SoFar::default(),
             is_open: false,
+            is_rest: false,
+            is_torn: false,
             lacking: b"",
         }
+    }
+
+    /// What is left of a frame that was cut: no client could read it, half an element would take the whole list with it, and the
+    /// error that follows would be taken for its rest.
+    fn leave_out(&mut self, witness: Box<dyn Witness>) -> Seen {
+        self.witness = Some(witness);
+        self.is_torn = true;
+        Seen::Preamble
     }
 }
 
@@ -75,17 +88,24 @@ impl Conduit for Beside {
         let mut seen = Seen::Content;
         if let Some(mut witness) = self.witness.take() {
             match witness.read(frame, &mut self.so_far) {
+                Ok(()) if self.framing == Framing::Events && !self.so_far.is_over && frame.is_torn() => {
+                    return self.leave_out(witness);
+                }
                 Ok(()) => self.witness = Some(witness),
                 // It is told as it is said, unless it says what is nobody's business.
                 Err(Broken::Fault(fault)) if self.account.names_secret(frame.raw) => {
                     let event = frame.raw.to_vec();
-                    return Seen::Failure(Failure { status: fault.status, body: Vec::new(), event });
+                    return Seen::Failure(Failure {
+                        status: fault.status,
+                        body: Vec::new(),
+                        event,
+                        is_stated: true,
+                        reason: None,
+                    });
                 }
                 Err(Broken::Fault(fault)) => seen = Seen::Fault(fault.status),
-                // Half an element would take the whole list with it.
-                Err(Broken::Malformed) if self.framing == Framing::Elements && !is_element(frame) => {
-                    self.witness = Some(witness);
-                    return Seen::Preamble;
+                Err(Broken::Malformed) if !self.so_far.is_over && self.is_rest => {
+                    return self.leave_out(witness);
                 }
                 Err(Broken::Malformed) => {}
             }
@@ -101,9 +121,13 @@ impl Conduit for Beside {
         seen
     }
 
+    fn note_rest(&mut self) {
+        self.is_rest = true;
+    }
+
     fn finish(&mut self, out: &mut Vec<u8>) -> bool {
-        let SoFar { has_begun, is_over, .. } = self.so_far;
-        let is_cut = self.witness.is_some() && has_begun && !is_over;
+        let SoFar { is_answer, is_over, .. } = self.so_far;
+        let is_cut = self.witness.is_some() && (is_answer || self.is_torn) && !is_over;
         // What is over may lack its last bracket, and an error that follows brings it along.
         let is_lacking = match self.framing {
             Framing::Events | Framing::Lines => is_cut,
@@ -121,7 +145,7 @@ impl Conduit for Beside {
             Framing::Events | Framing::Lines => self.format.error_event(&body),
             Framing::Elements => [if self.is_open { b"," } else { &b"["[..] }, &body, b"]"].concat(),
         };
-        Failure { status: error.kind.status(), event, body }
+        Failure { status: error.kind.status(), event, body, is_stated: false, reason: None }
     }
 
     fn is_verbatim(&self) -> bool {
@@ -138,11 +162,6 @@ fn element(frame: Frame<'_>) -> (&[u8], bool) {
     let raw = frame.raw.trim_ascii();
     let listed = raw.strip_prefix(b"[").or_else(|| raw.strip_prefix(b","));
     (listed.unwrap_or(raw), listed.is_some())
-}
-
-/// Whether a frame is whole, whatever it says.
-fn is_element(frame: Frame<'_>) -> bool {
-    json::read::<IgnoredAny>(&json::text(element(frame).0)).is_ok()
 }
 
 /// Whether the list goes on behind a frame.
@@ -168,6 +187,7 @@ impl Witness for Outline {
     fn read(&mut self, frame: Frame<'_>, so_far: &mut SoFar) -> Result<(), Broken> {
         let Self { reader, progress, has_ended } = self;
         reader.read(frame, &mut |delta| {
+            so_far.is_answer = true;
             so_far.has_begun |= delta.is_content();
             if let Some(choice) = delta.choice() {
                 progress.note(choice);

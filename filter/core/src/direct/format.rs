@@ -89,7 +89,7 @@ pub(super) static ANTHROPIC: Format = Format {
     witness: |_| Box::new(Outline::new(Anthropic.reader())),
     wanted: &["usage", "error"],
     usage: |found| anthropic::read_usage(found.text(0)?),
-    headers: &[("anthropic-version", "2023-06-01")],
+    headers: anthropic::HEADERS,
 };
 
 /// <https://ai.google.dev/api>
@@ -150,8 +150,8 @@ impl Format {
     }
 
     /// What looks at a stream on its way.
-    pub(super) fn beside(&'static self, framing: Framing, account: &Rc<Account>) -> Box<dyn Conduit> {
-        Box::new(Beside::new(self, framing, (self.witness)(framing), account))
+    pub(super) fn beside(&'static self, framing: Framing, is_read: bool, account: &Rc<Account>) -> Box<dyn Conduit> {
+        Box::new(Beside::new(self, framing, is_read.then(|| (self.witness)(framing)), account))
     }
 
     /// The members of a whole answer that are read.

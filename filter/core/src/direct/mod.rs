@@ -27,16 +27,19 @@ use self::{
     place::{MODELS, Place},
 };
 use crate::{
+    account::Account,
     auth::Caller,
     catalogue::Choice,
     dialect::{
-        head::{Bounds, ChatRequest, Contents, MODEL, STREAM, checked_name, is_flex, model_name},
+        head::{
+            Bounds, ChatRequest, Contents, MODEL, Previous, STREAM, checked_name, is_background, is_flex, model_name,
+        },
         openai_chat::SCHEME,
     },
     error::{Error, Kind, Shape},
     gateway::Provider,
     json::{Failure, Found, Scanner},
-    surface::{is_version, split_version},
+    surface::{answers, is_version, split_version},
 };
 
 /// What the path of a request says.
@@ -54,6 +57,8 @@ pub(crate) struct Call {
     is_posted: bool,
     /// Whether it is known what its answer looks like.
     is_known: bool,
+    /// The account that keeps what it is about.
+    keeper: Option<Rc<Account>>,
 }
 
 impl Call {
@@ -94,7 +99,23 @@ impl Call {
             query,
             is_posted: method == "POST",
             is_known,
+            keeper: None,
         }
+    }
+
+    /// The same about an answer that this account has given.
+    pub(crate) fn of_kept(self, keeper: &Rc<Account>) -> Self {
+        Self { keeper: Some(Rc::clone(keeper)), ..self }
+    }
+
+    /// What it asks for of answers that may be kept, where it is about those: what stands behind their path.
+    pub(crate) fn answers(&self) -> Option<&str> {
+        answers(&self.path).filter(|_| self.shape() == Shape::OpenAi)
+    }
+
+    /// Whether it asks for nothing but what its caller has been answered already.
+    fn is_of_own(&self) -> bool {
+        self.keeper.is_some() && !(self.is_posted && cost_of(&self.path) != Cost::Nothing)
     }
 
     /// The shape of its errors.
@@ -129,12 +150,13 @@ impl Call {
         let refuse = |message: String| Err(Error::new(Kind::PermissionDenied, message));
         caller.check_provider(&self.provider.name).or_else(refuse)?;
         Choice::unlisted(&self.provider, "").check_configured(caller)?;
-        if caller.is_limited_to_models() && !self.place.is_known(method, is_json, &self.query) {
+        if caller.is_limited_to_models() && !self.is_of_own() && !self.place.is_known(method, is_json, &self.query) {
             return refuse(
                 "This key is for certain models, and this request does not name its model in a known place.".into(),
             );
         }
-        Ok(())
+        // What a body goes on from is looked for.
+        if self.answers().is_some() && is_json == Some(false) { Err(Error::not_json()) } else { Ok(()) }
     }
 
     /// What looks at the body.
@@ -157,7 +179,7 @@ impl Call {
         scanned: Option<Result<Found, Failure>>,
         length: usize,
     ) -> Result<(Request, ChatRequest), Error> {
-        let is_lenient = matches!(self.place, Place::Nowhere);
+        let is_lenient = matches!(self.place, Place::Nowhere) && self.answers().is_none();
         let is_known = matches!(scanned, Some(Ok(_)));
         let found = match scanned {
             None => Found::default(),
@@ -178,14 +200,15 @@ impl Call {
             Place::Body if self.format.streaming.contains(&&*self.path) => found.text(STREAM) != Some("false"),
             Place::Body | Place::Deployment(_) | Place::Nowhere => found.text(STREAM) == Some("true"),
         };
-        let flex = is_flex(&found);
+        let (flex, is_background) = (is_flex(&found), is_background(&found));
         // Of a form nothing is text.
         let contents = Contents::of(&found, if is_known { length } else { 0 });
+        let previous = Previous::of(&found);
         let bounds = Bounds::of(&found, self.format.terms(&self.path));
         let asked = if self.is_asked_for_tokens() { found } else { Found::default() };
         let mut request = SCHEME.read(Ok(asked), length)?;
-        (request.stream, request.flex) = (is_stream, flex);
-        (request.contents, request.bounds) = (contents, bounds);
+        (request.stream, request.flex, request.is_background) = (is_stream, flex, is_background);
+        (request.contents, request.bounds, request.previous) = (contents, bounds, previous);
         let model = match &self.place {
             Place::Path(name, _) | Place::Deployment(name) | Place::Apart(Some(name)) => {
                 Some(checked_name(name.clone())?)

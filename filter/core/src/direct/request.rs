@@ -12,7 +12,11 @@ use crate::{
     auth::Caller,
     catalogue::Catalogue,
     config::BaseUrl,
-    dialect::{Native, Whole, head::ChatRequest, openai_chat::OpenAiChat},
+    dialect::{
+        Native, Whole,
+        head::{ChatRequest, Previous},
+        openai_chat::OpenAiChat,
+    },
     error::{Error, Kind, Shape},
     json::{Edits, Found, Member},
     passage::Conduit,
@@ -86,28 +90,49 @@ impl Request {
     /// The model is out of scope, disabled, or not known where it must be; or nobody can be asked for it.
     pub(crate) fn target(&self, catalogue: &Catalogue, caller: &Caller) -> Result<Target, Error> {
         let provider = &self.call.provider;
-        let unavailable = |message| Error::new(Kind::UpstreamUnavailable, message);
-        let target = |model: &str, fits: &dyn Fn(&Account) -> bool| {
-            let brought = caller.brought(&provider.name);
-            let kept = brought.is_none().then_some(&provider.accounts).into_iter().flatten();
-            let mut usable = brought.into_iter().chain(kept).filter(|account| account.missing.is_none());
-            let account = usable.find(|account| fits(account)).map(Rc::clone);
-            let account = account
-                .ok_or_else(|| unavailable(format!("The provider `{}` has no account for this.", provider.name)))?;
-            Ok(Target { provider: Rc::clone(provider), account, model: model.into(), max_output_tokens: None })
-        };
-        let Some(name) = self.name() else {
-            if caller.is_limited_to_models() {
+        let model = match self.name() {
+            Some(name) => {
+                let choice = catalogue.own(provider, name)?;
+                choice.check_scope(caller)?;
+                choice.id
+            }
+            None if caller.is_limited_to_models() && !self.call.is_of_own() => {
                 let message = "This key is for certain models: say which `model` to use.";
                 return Err(Error::new(Kind::PermissionDenied, message).blaming("model"));
             }
-            return target("", &|_| true);
+            None => "",
         };
-        let choice = catalogue.own(provider, name)?;
-        choice.check_scope(caller)?;
-        target(choice.id, &|account| {
-            account.is_for(&provider.name, choice.id) || account.is_for(&provider.name, choice.name())
+        let keeper = self.call.keeper.as_ref();
+        let is_meant = |account: &&Rc<Account>| keeper.is_none_or(|keeper| Rc::ptr_eq(keeper, account));
+        let account = self.accounts(catalogue, caller).find(is_meant).map(Rc::clone).ok_or_else(|| {
+            let message = format!("The provider `{}` has no account for this.", provider.name);
+            Error::new(Kind::UpstreamUnavailable, message)
+        })?;
+        Ok(Target { provider: Rc::clone(provider), account, model: model.into(), max_output_tokens: None })
+    }
+
+    /// The accounts that are for its model.
+    pub(crate) fn accounts<'a>(
+        &'a self,
+        catalogue: &'a Catalogue,
+        caller: &'a Caller,
+    ) -> impl Iterator<Item = &'a Rc<Account>> {
+        let provider = &self.call.provider;
+        let choice = self.name().and_then(|name| catalogue.own(provider, name).ok());
+        let names = choice.map(|choice| [choice.id, choice.name()]);
+        provider.usable_by(caller).filter(move |account| {
+            names.is_none_or(|names| names.into_iter().any(|name| account.is_for(&provider.name, name)))
         })
+    }
+
+    /// What it asks about: see [`Call::answers`].
+    pub(crate) fn is_about_answers(&self) -> bool {
+        self.call.answers().is_some()
+    }
+
+    /// The account that it is for, whose answer it goes on from.
+    pub(crate) fn go_on_at(&mut self, keeper: Rc<Account>) {
+        self.call.keeper = Some(keeper);
     }
 
     /// The model's name without what Gemini puts before it.
@@ -203,15 +228,11 @@ impl Request {
                 Place::Path(..) | Place::Deployment(_) | Place::Body | Place::Nowhere => {}
             }
         }
+        edits.extend(chat.previous.as_ref().and_then(Previous::edit));
         if let Some(edit) = chat.usage_edit().filter(|_| target.account.takes_stream_options) {
             edits.push(edit.span.clone(), edit.text.clone());
         }
         edits
-    }
-
-    /// What the format asks for where a client leaves it out.
-    pub(crate) const fn headers(&self) -> &'static [(&'static str, &'static str)] {
-        self.call.headers()
     }
 
     /// The format of the answer.
@@ -253,8 +274,11 @@ impl Request {
     ) -> Option<(Framing, Box<dyn Conduit>)> {
         let framing = self.format().framing(content_type, request.stream)?;
         if self.call.is_asked_for_tokens() {
-            return Some((framing, Box::new(Passthrough::new(OpenAiChat.tap(), Shape::OpenAi, !request.wants_usage))));
+            return Some((
+                framing,
+                Box::new(Passthrough::new(OpenAiChat.tap(), Shape::OpenAi, !request.wants_usage())),
+            ));
         }
-        Some((framing, self.format().beside(framing, account)))
+        Some((framing, self.format().beside(framing, self.cost() != Cost::Nothing, account)))
     }
 }

@@ -5,7 +5,6 @@
 
 use alloc::vec::Vec;
 
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{
@@ -14,8 +13,8 @@ use super::{
 };
 use crate::{
     chat::Fault,
-    dialect::{self, Broken, Tap, openai_chat},
-    json::{self, Str},
+    dialect::{self, Broken, Tap, object::Object, openai_chat},
+    json,
     sse::Frame,
     usage::Usage,
 };
@@ -37,29 +36,6 @@ const LAST: &[&str] = &[
 #[derive(Debug)]
 pub(crate) struct Typed;
 
-#[derive(Deserialize)]
-struct Event<'a> {
-    #[serde(borrow, rename = "type", default)]
-    kind: Option<Str<'a>>,
-    #[serde(borrow, default)]
-    response: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    usage: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    error: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    code: Option<&'a RawValue>,
-}
-
-/// The answer that the first and the last events repeat.
-#[derive(Deserialize, Default)]
-struct Answer<'a> {
-    #[serde(borrow, default)]
-    usage: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    error: Option<&'a RawValue>,
-}
-
 impl Witness for Typed {
     fn read(&mut self, frame: Frame<'_>, so_far: &mut SoFar) -> Result<(), Broken> {
         let Some(data) = frame.data() else { return Ok(()) };
@@ -69,13 +45,14 @@ impl Witness for Typed {
             return Ok(());
         }
         let text = json::text(data);
-        let event: Event<'_> = json::read(&text).map_err(|_| Broken::Malformed)?;
-        let kind = event.kind.as_deref().unwrap_or_default();
+        let event = Object::parse(&text).ok_or(Broken::Malformed)?;
+        let kind = &*event.text("type");
         let is_last = LAST.contains(&kind) || kind == "response.failed";
         // The others repeat an answer that has no tokens yet.
-        let answer = event.response.filter(|_| is_last).and_then(|answer| json::read::<Answer<'_>>(answer.get()).ok());
-        let answer = answer.unwrap_or_default();
-        let usage = event.usage.or(answer.usage).and_then(|usage| openai_chat::read_usage(usage.get()));
+        let answer = event.get("response").filter(|_| is_last);
+        let answer = answer.map_or_else(Object::default, |answer| Object::of(answer.get()));
+        let told = |name| event.get(name).or_else(|| answer.get(name));
+        let usage = told("usage").and_then(|usage| openai_chat::read_usage(usage.get()));
         let is_picture = matches!(kind, "image_generation.completed" | "image_edit.completed");
         if is_picture {
             // Of several each tells its own.
@@ -83,10 +60,11 @@ impl Witness for Typed {
         } else if let Some(told) = usage {
             so_far.usage.get_or_insert_default().update(told);
         }
-        if kind == "response.failed" || kind == "error" || event.error.is_some() {
-            let error = event.error.or(answer.error).or(event.code).map_or("", RawValue::get);
+        if kind == "response.failed" || kind == "error" || event.get("error").is_some() {
+            let error = told("error").or_else(|| event.get("code")).map_or("", RawValue::get);
             return Err(Broken::Fault(Fault::new(status(error), None, "")));
         }
+        so_far.is_answer |= !kind.is_empty();
         so_far.has_begun |= !kind.is_empty() && !PREAMBLE.contains(&kind);
         so_far.is_over |= is_last;
         Ok(())
@@ -142,16 +120,12 @@ impl Tap for TypedTap {
 /// The status that an error stands for, or its code alone, where it comes in the place of an answer: numbers are statuses, as
 /// vendors other than `OpenAI` have them.
 pub(crate) fn status(error: &str) -> u16 {
-    #[derive(Deserialize)]
-    struct Inner<'a> {
-        #[serde(borrow, default)]
-        code: Option<&'a RawValue>,
-        #[serde(borrow, default, rename = "type")]
-        kind: Option<&'a RawValue>,
-    }
-    let inner: Option<Inner<'_>> = json::read(error).ok();
-    let words = inner.map_or([Some(error), None], |inner| [inner.code, inner.kind].map(|word| word.map(RawValue::get)));
+    let words = match Object::parse(error) {
+        Some(inner) => ["status_code", "code", "type"].map(|name| inner.get(name).map(RawValue::get)),
+        None => [Some(error), None, None],
+    };
     let known = words.into_iter().flatten().find_map(|word| match word.trim_matches('"') {
+        "invalid_api_key" | "authentication_error" => Some(401),
         "server_error" | "internal_error" => Some(500),
         "rate_limit_exceeded" | "rate_limit_error" | "insufficient_quota" => Some(429),
         "vector_store_timeout" => Some(504),
@@ -166,23 +140,14 @@ pub(crate) fn status(error: &str) -> u16 {
 
 /// Whether an error's body says that the API key is wrong.
 pub(super) fn refuses_credential(body: &[u8]) -> bool {
-    #[derive(Deserialize)]
-    struct Wire<'a> {
-        #[serde(borrow)]
-        error: &'a RawValue,
-    }
-    #[derive(Deserialize)]
-    struct Inner<'a> {
-        #[serde(borrow, default)]
-        code: Option<&'a RawValue>,
-        #[serde(borrow, default)]
-        message: Option<&'a RawValue>,
-    }
     let text = json::text(body);
-    let Ok(Wire { error }) = json::read::<Wire<'_>>(&text) else { return false };
-    let inner: Inner<'_> = json::read(error.get()).unwrap_or(Inner { code: None, message: Some(error) });
-    inner.code.is_some_and(|code| code.get() == r#""invalid_api_key""#)
-        || inner.message.is_some_and(|message| message.get().starts_with(r#""Incorrect API key"#))
+    let Some(error) = Object::of(&text).get("error") else { return false };
+    let (code, message) = match Object::parse(error.get()) {
+        Some(inner) => (inner.get("code"), inner.get("message")),
+        None => (None, Some(error)),
+    };
+    code.is_some_and(|code| code.get() == r#""invalid_api_key""#)
+        || message.is_some_and(|message| message.get().starts_with(r#""Incorrect API key"#))
 }
 
 #[cfg(test)]

@@ -108,8 +108,12 @@ pub(super) fn admit(
     let method = headers.text(":method").unwrap_or_default();
     let route = if method == "GET" { route.of_kept() } else { route };
     let stripped = Credential::strip(query);
-    let call =
-        call_of(gateway, &caller, route, (method, path, &stripped)).map_err(|error| error.reply(route.shape(path)))?;
+    let call = match route {
+        Route::Direct(name, rest) => {
+            gateway.provider(name).map(|provider| direct::Call::of(provider, method, rest, &stripped))
+        }
+        Route::Health | Route::Ready | Route::Models(..) | Route::Api(..) | Route::Unknown => None,
+    };
     let shape = call.as_ref().map_or_else(|| route.shape(path), direct::Call::shape);
     let refuse = |kind, message: String| Error::new(kind, message).reply(shape);
     match route {
@@ -135,6 +139,8 @@ pub(super) fn admit(
     });
     let (caller, brought) = brought.map_err(|error| error.reply(shape))?;
     check(gateway, &caller, (method, route), (path, &stripped)).map_err(|error| error.reply(shape))?;
+    let call =
+        keeper(gateway, &caller, (route, call), (method, path, &stripped)).map_err(|error| error.reply(shape))?;
     let media = media_type(headers).map_err(|error| error.reply(shape))?;
     let (asks, scanner) = match (route, call) {
         (_, Some(call)) => {
@@ -232,26 +238,6 @@ fn named_by_header(route: Route<'_>, path: &str) -> bool {
     matches!(route, Route::Api(_, Endpoint::Images | Endpoint::Other)) && route.behind(path) != GENERATIONS
 }
 
-/// The one provider that is asked by the path itself, or by what it keeps.
-fn call_of(
-    gateway: &Gateway,
-    caller: &Result<Caller, Error>,
-    route: Route<'_>,
-    (method, path, query): (&str, &str, &str),
-) -> Result<Option<direct::Call>, Error> {
-    Ok(match route {
-        Route::Direct(name, rest) => {
-            gateway.provider(name).map(|provider| direct::Call::of(provider, method, rest, query))
-        }
-        // Who may not ask at all is told that first, and who asks in a wrong way, too.
-        Route::Api(way, endpoint @ Endpoint::Kept) if caller.is_ok() && endpoint.methods().contains(&method) => {
-            let (provider, rest) = keeper(gateway, caller.as_ref().ok(), way, path)?;
-            Some(direct::Call::of(&provider, method, rest, query))
-        }
-        Route::Health | Route::Ready | Route::Models(..) | Route::Api(..) | Route::Unknown => None,
-    })
-}
-
 /// What a token names that the file does not have. Of keys the file itself is refused.
 fn astray<'k>(gateway: &Gateway, key: &'k Key) -> Option<(&'static str, &'k str)> {
     let routing = key.routing.as_deref().filter(|name| !gateway.routing.has_named(name));
@@ -272,7 +258,7 @@ impl Media {
     fn check(self) -> Result<(), Error> {
         match self {
             Self::Json => Ok(()),
-            Self::Other => Err(unsupported("The body must be JSON: send `Content-Type: application/json`.")),
+            Self::Other => Err(Error::not_json()),
         }
     }
 }
@@ -288,14 +274,11 @@ fn hides_tokens(pair: &str) -> bool {
     })
 }
 
-fn unsupported(message: &str) -> Error {
-    Error::new(Kind::UnsupportedMediaType, message)
-}
-
 /// What a body is; one that does not say it is JSON.
 fn media_type(headers: Headers<'_>) -> Result<Media, Error> {
     if headers.get("content-encoding").is_some_and(|encoding| !encoding.eq_ignore_ascii_case(b"identity")) {
-        return Err(unsupported("Compressed request bodies are not accepted; send the JSON as it is."));
+        let message = "Compressed request bodies are not accepted; send the JSON as it is.";
+        return Err(Error::new(Kind::UnsupportedMediaType, message));
     }
     let Some(content_type) = headers.get("content-type") else { return Ok(Media::Json) };
     let essence = content_type.split(|&byte| byte == b';').next().unwrap_or_default().trim_ascii();

@@ -5,6 +5,7 @@ use core::cell::RefCell;
 
 use super::{
     admission::{Asks, OwnWay, Reading},
+    keeper,
     limiting::{Refused, limit},
     pick,
     steer::{OF_FORMATS, missing_headers, of_format, steer, strip},
@@ -24,7 +25,8 @@ use crate::{
     json::{Failure, Found, Scanner},
     plan::{Asked, Course, Inquiry, Plan, Target},
     retry::Policy,
-    route::{Conditions, Planned, Query, What, estimate},
+    route::{Conditions, Planned, Query, Way, What, estimate},
+    seal::Owner,
     step::{HeaderEdits, Name},
     surface::Endpoint,
     task::Task,
@@ -42,12 +44,7 @@ pub(super) fn plan(
 ) -> Result<(Rc<Plan>, HeaderEdits), Refused> {
     let Reading { caller, brought, asks, query, exchange, shape, scanner, length, body } = reading;
     let scanned = scanner.map(|scanner| scanner.and_then(Scanner::finish));
-    let is_translated = match &asks {
-        Asks::Chat(_, endpoint, _) => *endpoint != Endpoint::TokenCount,
-        Asks::Task(..) => true,
-        Asks::Direct(..) => false,
-    };
-    let others = if is_translated { OF_FORMATS } else { &[] };
+    let others = if matches!(asks, Asks::Direct(..)) { &[] } else { OF_FORMATS };
     let mut edits = strip(headers, others);
     let target = headers.text(":path").unwrap_or_default();
     let (path, full_query) = target.split_once('?').unwrap_or((target, ""));
@@ -75,42 +72,52 @@ pub(super) fn plan(
                 call.check(&caller, "POST", Some(true))?;
                 ask_one(gateway, call, (caller, router), (Some(Ok(found)), length))?
             } else {
-                let request = TASKS.read(Ok(found), length)?;
+                let mut request = TASKS.read(Ok(found), length)?;
                 check_others(&request, &caller)?;
                 let caller = brought.claim(gateway, caller, request.model.as_deref())?;
                 let what = (&way, endpoint, What::Task(&task));
-                let (course, policy) = route(gateway, what, &caller, &request, seen, around)?;
+                let (course, policy) = route(gateway, what, &caller, &mut request, seen, around)?;
                 Asking { asker: (caller, router), request, subject: Asked::Task(task), course, policy }
             }
         }
         Asks::Chat(way, endpoint, format) => {
             let scanned = scanned.unwrap_or_else(|| Ok(Found::default()));
-            let counted = if is_translated { None } else { Some(scanned.clone()) };
             let mut request = format.scheme().read(scanned, length)?;
             check_others(&request, &caller)?;
             let caller = brought.claim(gateway, caller, request.model.as_deref())?;
             let what = (&way, endpoint, What::Chat(request.wishes, format));
-            let (mut course, policy) = route(gateway, what, &caller, &request, seen, around)?;
-            let asker = (caller, way.router());
-            if let Some(scanned) = counted {
-                if let Some(call) = count(&mut course, format, &query)? {
-                    let (direct, request) = call.read(Some(scanned), length)?;
-                    edits.set.extend(missing_headers(headers, direct.headers()));
-                    Asking { asker, request, subject: Asked::Own(Box::new(direct)), course, policy }
-                } else {
-                    edits.remove = strip(headers, OF_FORMATS).remove;
-                    request.stream = false;
-                    Asking { asker, request, subject: Asked::Task(Task::counting()), course, policy }
-                }
+            let (mut course, policy) = route(gateway, what, &caller, &mut request, seen, around)?;
+            let headers = of_format(headers, format);
+            let subject = if endpoint == Endpoint::TokenCount {
+                keep_counting(&mut course, format)?;
+                request.stream = false;
+                Asked::Task(Task::counting(headers))
             } else {
-                let headers = of_format(headers, format);
-                Asking { asker, request, subject: Asked::Chat { format, headers }, course, policy }
-            }
+                Asked::Chat { format, headers }
+            };
+            Asking { asker: (caller, way.router()), request, subject, course, policy }
         }
     };
+    if request.is_background && !gateway.limits.is_empty() {
+        let message =
+            "An answer in the `background` tells its tokens to nobody who waits for it: there are limits here.";
+        return Err(Error::new(Kind::PermissionDenied, message).blaming("background").into());
+    }
     let now = around.clock.now();
     let body = RefCell::new(body);
-    let inquiry = Inquiry { request, body, asked: subject, exchange, shape, query };
+    let owner = subject.is_about_answers().then(|| Owner::of(&asker.0));
+    if let Some(owner) = &owner
+        && request.contents.names_answer
+        && [&course.targets, &course.on_context, &course.on_content]
+            .into_iter()
+            .flatten()
+            .any(|target| target.account.seal(owner).is_some())
+    {
+        // With another's id in it, it would be answered with that id under a seal of who asks.
+        let message = "What an answer is called is not for who asks for it to say: leave `request_id` out.";
+        return Err(Error::refusing(message, "request_id").into());
+    }
+    let inquiry = Inquiry { owner, request, body, asked: subject, exchange, shape, query };
     let mut plan = Plan::new(inquiry, course, policy, around.observer, now);
     limit(&mut plan, gateway, asker, now, around)?;
     steer(gateway, &plan, now, &mut edits);
@@ -134,8 +141,9 @@ fn ask_one(
     asker: (Caller, Option<String>),
     (scanned, length): (Option<Result<Found, Failure>>, usize),
 ) -> Result<Asking, Error> {
-    let (direct, request) = call.read(scanned, length)?;
+    let (mut direct, mut request) = call.read(scanned, length)?;
     check_others(&request, &asker.0)?;
+    keeper::go_on(gateway, &mut direct, &mut request, &asker.0)?;
     let target = direct.target(&gateway.catalogue, &asker.0)?;
     let course = Course { targets: vec![target], ..Course::default() };
     let policy = Rc::clone(gateway.routing.policy_of_one());
@@ -153,17 +161,16 @@ fn check_others(request: &ChatRequest, caller: &Caller) -> Result<(), Error> {
     Err(Error::new(Kind::PermissionDenied, message))
 }
 
-/// The count of a message's tokens is asked of the first who counts: as a call of the provider's own, if it speaks the format.
-fn count(course: &mut Course, format: &dyn Downstream, query: &str) -> Result<Option<direct::Call>, Error> {
+/// Leaves those who count tokens: who speaks the format does.
+fn keep_counting(course: &mut Course, format: &dyn Downstream) -> Result<(), Error> {
     let Course { targets, on_context, on_content, .. } = course;
-    let speaks = |target: &Target| target.provider.spec.dialect.name() == Downstream::name(format);
-    targets.retain(|target| speaks(target) || target.provider.spec.dialect.counter().is_some());
-    targets.truncate(1);
+    targets.retain(|Target { account, provider, model, .. }| {
+        account.speaks(provider.spec, format, model) || provider.spec.dialect.counter().is_some()
+    });
     on_context.clear();
     on_content.clear();
     let message = "Nobody who can be asked for this model counts tokens in this way.";
-    let target = targets.first().ok_or_else(|| Error::new(Kind::NotImplemented, message))?;
-    Ok(speaks(target).then(|| direct::Call::of(&target.provider, "POST", "v1/messages/count_tokens", query)))
+    if targets.is_empty() { Err(Error::new(Kind::NotImplemented, message)) } else { Ok(()) }
 }
 
 /// Who can be asked on a router, in which order.
@@ -171,7 +178,7 @@ fn route(
     gateway: &Gateway,
     (way, endpoint, what): (&OwnWay, Endpoint, What<'_>),
     caller: &Caller,
-    request: &ChatRequest,
+    request: &mut ChatRequest,
     (headers, path): (Headers<'_>, &str),
     around: &Surroundings<'_>,
 ) -> Result<(Course, Rc<Policy>), Error> {
@@ -201,7 +208,14 @@ fn route(
         ..error
     })?;
     let passed_over = planned.passed_over();
-    let Planned { mut targets, policy, on_context, on_content, .. } = planned;
+    let Planned { mut targets, policy, mut on_context, mut on_content, .. } = planned;
+    if what.is_about_answers() {
+        let lists = [&mut targets, &mut on_context, &mut on_content];
+        keeper::narrow(gateway, (way.way(), caller), request, lists)?;
+        if way.way() == Way::Ai {
+            targets.truncate(1);
+        }
+    }
     let probe = view.claim(&mut targets, around.entropy);
     Ok((Course { targets, on_context, on_content, passed_over, probe }, policy))
 }

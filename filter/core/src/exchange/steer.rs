@@ -8,7 +8,7 @@ use alloc::{
 use core::time::Duration;
 
 use crate::{
-    dialect::Downstream,
+    dialect::{Downstream, anthropic},
     gateway::Gateway,
     headers::{Headers, PRIVATE_HEADERS},
     plan::{CLUSTER_HEADER, Mode, Plan, Signpost},
@@ -54,12 +54,15 @@ pub(super) fn steer(gateway: &Gateway, plan: &Plan, now: Duration, edits: &mut H
 
 /// Headers of one provider's format, for those who do not speak it: each attempt says its own, and what a fallback would not get
 /// a lone target does not get either.
-pub(super) const OF_FORMATS: &[&str] = &["anthropic-beta", "anthropic-version"];
+pub(super) const OF_FORMATS: &[(&str, &str)] = anthropic::HEADERS;
 
 /// The removals that a request needs, for the headers that it has; `others` are those of its kind.
-pub(super) fn strip(headers: Headers<'_>, others: &[&'static str]) -> HeaderEdits {
+pub(super) fn strip(headers: Headers<'_>, others: &[(&'static str, &str)]) -> HeaderEdits {
     let mut remove: Vec<Name> = Vec::new();
-    let known = |name: &[u8]| PRIVATE_HEADERS.iter().chain(others).find(|known| known.as_bytes() == name);
+    let known = |name: &[u8]| {
+        let others = others.iter().map(|(name, _)| name);
+        PRIVATE_HEADERS.iter().chain(others).find(|known| known.as_bytes() == name)
+    };
     let is_internal = |name: &[u8]| INTERNAL.iter().any(|prefix| name.starts_with(prefix.as_bytes()));
     for name in headers.names_if(|name| known(name).is_some() || is_internal(name)) {
         let removal = known(name.as_bytes()).map_or_else(|| Name::Owned(name.into()), |known| Name::Borrowed(known));
@@ -84,6 +87,6 @@ pub(super) fn missing_headers(
     headers: Headers<'_>,
     wanted: &[(&'static str, &str)],
 ) -> impl Iterator<Item = (Name, String)> {
-    let missing = wanted.iter().filter(move |(name, _)| headers.get(name).is_none());
+    let missing = wanted.iter().filter(move |(name, usual)| !usual.is_empty() && headers.get(name).is_none());
     missing.map(|(name, value)| (Name::Borrowed(name), (*value).into()))
 }

@@ -15,6 +15,6 @@ pub use document::read;
 pub use number::Number;
 pub use object::{member, members};
 pub(crate) use scan::is_base64;
-pub use scan::{Failure, Fault, Found, GROUPS, MAX_DEPTH, Marks, Member, Others, Scanner, Tools};
+pub use scan::{Failure, Fault, Found, GROUPS, MAX_DEPTH, Marks, Member, Others, Proofs, Scanner, Tools};
 pub use splice::{Edit, Edits};
 pub use text::{Str, quoted, text};

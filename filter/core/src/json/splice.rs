@@ -37,6 +37,11 @@ impl Edits {
     /// Adds changes, any number of them; one that overlaps another is dropped.
     pub fn extend(&mut self, more: impl IntoIterator<Item = Edit>) {
         self.0.extend(more);
+        self.tidy();
+    }
+
+    /// Apart from what differs by where the changes come from: a sort is kilobytes of the module.
+    fn tidy(&mut self) {
         self.0.sort_by_key(|edit| edit.span.start);
         let mut end = 0;
         self.0.retain(|edit| {

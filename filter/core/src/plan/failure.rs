@@ -32,6 +32,8 @@ pub enum Cause {
     Unusable,
     /// This target cannot do what the request asks for.
     Unable,
+    /// It takes a thought in the conversation for forged, which may be another one's.
+    Thought,
 }
 
 /// How an answer that was passed on has ended.
@@ -58,7 +60,7 @@ impl Failure {
 
     /// How much it tells the client. What the request itself is to blame for tells most, then when to come again, then what
     /// else a provider has said, then what a target cannot do, then what the gateway makes of silence; a refused credential is
-    /// the operator's business.
+    /// the operator's business, and a thought that a client has from the gateway is not its fault.
     pub(super) fn weight(&self) -> u8 {
         match (self.cause, self.status) {
             (Cause::Stated, 400 | 402..=407 | 409..=428 | 430..=499) => 6,
@@ -67,7 +69,7 @@ impl Failure {
             (Cause::Unable, _) => 3,
             (Cause::Unusable, 504) => 2,
             (Cause::Unusable, _) => 1,
-            (Cause::Credential, _) => 0,
+            (Cause::Credential | Cause::Thought, _) => 0,
         }
     }
 }
@@ -78,7 +80,7 @@ pub(super) fn symptom(cause: Cause, status: u16, retry_after: Option<Duration>) 
         (Cause::Credential, _) => health::Trouble::CredentialRefused,
         (Cause::Stated, 429) => health::Trouble::RateLimited,
         (Cause::Stated, 408) | (Cause::Unusable, 504) => health::Trouble::Timeout,
-        (Cause::Unable, _) | (Cause::Stated, 400..=499) => return None,
+        (Cause::Unable | Cause::Thought, _) | (Cause::Stated, 400..=499) => return None,
         (Cause::Stated, _) => health::Trouble::ServerError,
         (Cause::Unusable, 503) => health::Trouble::Connection,
         (Cause::Unusable, _) => health::Trouble::BadAnswer,

@@ -5,9 +5,10 @@ use core::cell::RefCell;
 
 use crate::{
     body::Kept,
-    dialect::{Downstream, Native, head::ChatRequest, openai_chat::OpenAiChat},
+    dialect::{Downstream, Native, head::ChatRequest, openai_chat::OpenAiChat, openai_responses},
     direct::{self, Cost},
     error::Shape,
+    seal::Owner,
     step::Name,
     task::Task,
 };
@@ -23,6 +24,8 @@ pub struct Inquiry {
     pub(crate) asked: Asked,
     /// An id of the exchange.
     pub exchange: String,
+    /// Whose the answer is, where it is one that may be kept, or about such.
+    pub(crate) owner: Option<Owner>,
     /// The shape of errors.
     pub shape: Shape,
     /// Its query without its key.
@@ -43,6 +46,17 @@ pub(crate) enum Asked {
     Task(Task),
     /// What passes as it is, errors and all, to one provider that speaks it.
     Own(Box<direct::Request>),
+}
+
+impl Asked {
+    /// Whether the answer is one that a provider may keep, or about such.
+    pub(crate) fn is_about_answers(&self) -> bool {
+        match self {
+            Self::Chat { format, .. } => Downstream::name(*format) == openai_responses::NAME,
+            Self::Task(task) => task.is_about_answers(),
+            Self::Own(own) => own.is_about_answers(),
+        }
+    }
 }
 
 impl Inquiry {
@@ -66,7 +80,11 @@ impl Inquiry {
 
     /// The headers with which it passes.
     pub(crate) fn native_headers(&self) -> &[(Name, String)] {
-        if let Asked::Chat { headers, .. } = &self.asked { headers } else { &[] }
+        match &self.asked {
+            Asked::Chat { headers, .. } => headers,
+            Asked::Task(task) => task.headers(),
+            Asked::Own(_) => &[],
+        }
     }
 
     /// What passes to one provider as it is.
@@ -77,6 +95,16 @@ impl Inquiry {
     /// What is no chat.
     pub(crate) const fn task(&self) -> Option<&Task> {
         if let Asked::Task(task) = &self.asked { Some(task) } else { None }
+    }
+
+    /// Whether it has thoughts that may be refused, and can be asked again without.
+    pub(crate) fn has_thoughts(&self) -> bool {
+        let can_forget = match &self.asked {
+            Asked::Chat { .. } => true,
+            Asked::Task(task) => task.is_count(),
+            Asked::Own(_) => false,
+        };
+        can_forget && self.request.history.may_be_refused()
     }
 
     /// Which of its tokens cost something.

@@ -116,7 +116,7 @@ impl Plan {
 
     /// Content of the answer has come.
     pub(crate) fn note_flowed(&self, flowed: Flowed) {
-        if let Some(allowance) = &self.allowance {
+        if let Some(allowance) = self.allowance.as_ref().filter(|_| self.inquiry.cost() != Cost::Nothing) {
             allowance.hold.borrow_mut().flowed = flowed;
         }
     }

@@ -169,7 +169,11 @@ impl Plan {
         let is_single = course.all().nth(1).is_none();
         // Asked once, a target costs least on the client's own stream. One that may be asked again is left to the router: where a
         // connection breaks after an answer's head, nothing else can make another try.
-        let is_light = is_single && policy.attempts == 0 && course.all().all(|target| target.account.plain.is_some());
+        let has_thoughts = inquiry.has_thoughts();
+        let is_light = is_single
+            && policy.attempts == 0
+            && !has_thoughts
+            && course.all().all(|target| target.account.plain.is_some());
         let mode = if is_native && !is_light { Mode::Native } else { Mode::Dispatch };
         if mode == Mode::Dispatch {
             // Called from the module, a cluster that carries it would enter its VM a second time.
@@ -195,7 +199,7 @@ impl Plan {
             passed_over: RefCell::new(mem::take(&mut course.passed_over)),
             allowance: None,
             observer: Rc::clone(observer),
-            progress: RefCell::new(Progress::new(course, policy.attempts)),
+            progress: RefCell::new(Progress::new(course, policy.attempts, has_thoughts)),
             policy,
         }
     }
@@ -237,6 +241,17 @@ impl Plan {
     #[must_use]
     pub fn foreign_headers(&self) -> Option<&[Name]> {
         self.foreign.as_deref()
+    }
+
+    /// Whether the target whose turn it is gets the conversation without its thoughts: it has refused them.
+    #[must_use]
+    pub fn forgets(&self) -> bool {
+        self.progress.borrow().forgets()
+    }
+
+    /// Whether it can be asked once more, without them.
+    pub(crate) fn may_forget(&self) -> bool {
+        self.progress.borrow().may_forget()
     }
 
     /// Keeps the client's body however large it is.

@@ -29,6 +29,10 @@ pub(super) struct Progress {
     /// More tries at the first one, and at each that follows.
     again: u32,
     again_each: u32,
+    /// Whether a target that refuses thoughts in the conversation is asked once more, without them.
+    has_thoughts: bool,
+    /// Whether the first one has refused them. They may be another one's own.
+    forgets: bool,
     /// How long to wait before the next try.
     wait: Duration,
     /// The same where nothing more is heard of the try under way, and its target is then asked again.
@@ -64,13 +68,15 @@ struct Try {
 }
 
 impl Progress {
-    pub(super) fn new(course: Course, again: u32) -> Self {
+    pub(super) fn new(course: Course, again: u32, has_thoughts: bool) -> Self {
         Self {
             ahead: course.targets.into_iter().map(|target| Queued { target, detour: None }).collect(),
             on_context: course.on_context,
             on_content: course.on_content,
             again,
             again_each: again,
+            has_thoughts,
+            forgets: false,
             wait: Duration::ZERO,
             silence: None,
             skipped: Vec::new(),
@@ -104,7 +110,16 @@ impl Progress {
     pub(super) fn most_tries(&self) -> u32 {
         let targets = u32::try_from(self.ahead().count()).unwrap_or(u32::MAX);
         let again = self.again_each.saturating_sub(self.again);
-        targets.saturating_mul(self.again_each.saturating_add(1)).saturating_sub(again)
+        let each = self.again_each.saturating_add(1).saturating_add(self.has_thoughts.into());
+        targets.saturating_mul(each).saturating_sub(again).saturating_sub(self.forgets.into())
+    }
+
+    pub(super) fn forgets(&self) -> bool {
+        self.forgets
+    }
+
+    pub(super) fn may_forget(&self) -> bool {
+        self.has_thoughts && !self.forgets
     }
 
     pub(super) fn wait(&self) -> Duration {
@@ -163,10 +178,14 @@ impl Progress {
         self.conclude(&current, failure.status);
         match (self.trip.take(), failure.symptom()) {
             (Some(trip), Some(symptom)) => trip.failed(millis(now), symptom, cooldown),
-            (Some(trip), None) if failure.cause == Cause::Stated => trip.refused(millis(now)),
+            (Some(trip), None) if matches!(failure.cause, Cause::Stated | Cause::Thought) => trip.refused(millis(now)),
             (Some(_) | None, _) => {}
         }
         match wait {
+            _ if failure.cause == Cause::Thought && self.may_forget() => {
+                self.forgets = true;
+                self.wait = Duration::ZERO;
+            }
             Some(wait) => {
                 self.again = self.again.saturating_sub(1);
                 self.wait = wait;
@@ -214,7 +233,7 @@ impl Progress {
 
     pub(super) fn pass_over(&mut self) {
         self.ahead.pop_front();
-        self.again = self.again_each;
+        (self.again, self.forgets) = (self.again_each, false);
         self.wait = Duration::ZERO;
     }
 
@@ -222,7 +241,7 @@ impl Progress {
         let others = match reason {
             Reason::ContextLength => mem::take(&mut self.on_context),
             Reason::ContentPolicy => mem::take(&mut self.on_content),
-            Reason::Quota | Reason::ModelNotFound => Vec::new(),
+            Reason::Quota | Reason::ModelNotFound | Reason::Thought => Vec::new(),
         };
         let others: Vec<Target> =
             others.into_iter().filter(|other| !self.tries.iter().any(|tried| tried.target.is(other))).collect();

@@ -56,6 +56,7 @@ fn plan_by(policy: Rc<Policy>, course: Course) -> Plan {
     let mut kept = Kept::default();
     kept.push(body.to_vec());
     let inquiry = Inquiry {
+        owner: None,
         request,
         body: RefCell::new(kept),
         asked: Asked::Chat { format: &OpenAiChat, headers: Vec::new() },
@@ -268,4 +269,27 @@ fn a_verdict_can_be_asked_for_whenever_and_as_often_as_one_likes() {
     assert_eq!(plan.verdict().status, 503);
     assert_eq!(plan.verdict().status, 503);
     assert_eq!(begin(&plan), None);
+}
+
+#[test]
+fn who_refuses_thoughts_is_asked_once_more_without_them_and_the_next_one_gets_them() {
+    let mut plan = plan(&["a", "b"], 1);
+    plan.progress = RefCell::new(Progress::new(Course { targets: targets(&["a", "b"]), ..Course::default() }, 1, true));
+    assert_eq!(plan.most_tries(), 6);
+    begin(&plan);
+    let refused = || Failure { cause: Cause::Thought, ..stated(400, None) };
+    assert!(!plan.forgets() && plan.may_forget());
+    assert_eq!(plan.fail(refused(), START), Next::Try);
+    assert!(plan.forgets() && !plan.may_forget());
+    assert_eq!((begin(&plan), plan.most_tries()), (Some(("a".into(), Duration::ZERO)), 5));
+    assert_eq!(plan.fail(refused(), START), Next::Try);
+    assert_eq!((begin(&plan), plan.most_tries()), (Some(("b".into(), Duration::ZERO)), 3));
+    assert!(!plan.forgets(), "they may be its own");
+    assert_eq!(plan.fail(refused(), START), Next::Try);
+    assert!(plan.forgets());
+    for _ in 0..2 {
+        begin(&plan);
+        plan.fail(Failure { cause: Cause::Unusable, ..stated(503, None) }, START);
+    }
+    assert_eq!(plan.verdict().status, 503, "what the gateway has told a client is not its fault");
 }

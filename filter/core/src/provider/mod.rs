@@ -6,6 +6,7 @@ mod anthropic;
 mod gemini;
 mod ollama;
 mod openai;
+mod served;
 mod vendor;
 
 use core::fmt;

@@ -5,7 +5,12 @@
 
 use alloc::string::String;
 
-use crate::{config::BaseUrl, dialect::head::History, segment};
+use super::served;
+use crate::{
+    config::BaseUrl,
+    dialect::{Thoughts, head::History},
+    segment,
+};
 
 /// A vendor's habits.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,7 +28,7 @@ pub struct Vendor {
     /// What it makes of a history that another provider began.
     pub foreign: Foreign,
     /// Whether it has the older `/completions` beside chats.
-    pub completes: bool,
+    completes: bool,
     /// Whether the path names the deployment and the query an API version, as Azure's older endpoints want it.
     pub has_deployments: bool,
     /// Whether it speaks Responses, too.
@@ -77,8 +82,9 @@ const PLAIN: Vendor = Vendor {
     foreign: Foreign::Unknown,
     completes: true,
     has_deployments: false,
-    // Whoever is taken at its word: vLLM, SGLang, llama.cpp, Ollama and LM Studio all have it.
-    responses: Responses::Stateful,
+    // Whoever is taken at its word: vLLM, SGLang, llama.cpp, Ollama and LM Studio all have it. 2026-11: Ollama ignores
+    // `previous_response_id` (<https://docs.ollama.com/api/openai-compatibility>), vLLM and SGLang keep nothing unless they are told to.
+    responses: Responses::Stateless,
 };
 
 /// The API version asked for where the file names none: the latest general one of Azure's dated API.
@@ -88,14 +94,23 @@ const AZURE_API_VERSION: &str = "2024-10-21";
 /// `/openai/deployments/…?api-version=`: <https://learn.microsoft.com/azure/foundry/openai/api-version-lifecycle>.
 static AZURE: Vendor = Vendor {
     hosts: &[".openai.azure.com", ".services.ai.azure.com", ".cognitiveservices.azure.com"],
+    name: "azure",
     credential: Some(("api-key", "")),
     has_deployments: true,
     foreign: Foreign::Refused,
+    responses: Responses::Stateful,
     ..PLAIN
 };
 
 static VENDORS: &[&Vendor] = &[
-    &Vendor { hosts: &["api.openai.com"], name: "openai", foreign: Foreign::Refused, ..PLAIN },
+    &Vendor {
+        // 2026-11: the others are where its data stays in a region.
+        hosts: &["api.openai.com", ".api.openai.com"],
+        name: "openai",
+        foreign: Foreign::Refused,
+        responses: Responses::Stateful,
+        ..PLAIN
+    },
     &AZURE,
     // 2026-02: refuses `max_completion_tokens` (<https://github.com/editor-code-assistant/eca/issues/315>), 2025-08
     // `stream_options.include_usage` (<https://github.com/vybestack/llxprt-code/issues/114>), 2025-12 properties of messages
@@ -115,6 +130,7 @@ static VENDORS: &[&Vendor] = &[
     // this API for 2026-09-27 (<https://github.com/vercel/ai/releases/tag/@ai-sdk%2Fperplexity@3.1.0>).
     &Vendor {
         hosts: &["api.perplexity.ai"],
+        name: "perplexity",
         takes_stream_options: false,
         max_tokens: Some("max_tokens"),
         completes: false,
@@ -129,7 +145,6 @@ static VENDORS: &[&Vendor] = &[
         name: "deepseek",
         max_tokens: Some("max_tokens"),
         completes: false,
-        responses: Responses::Stateless,
         ..PLAIN
     },
     // 2026-07: the same: <https://github.com/earendil-works/pi/issues/7143>.
@@ -152,18 +167,11 @@ static VENDORS: &[&Vendor] = &[
     // 2026-09: refuse properties of messages that they do not know, `reasoning_content` among them; their own is `reasoning`:
     // <https://github.com/tashfeenahmed/freellmapi/issues/1070>, <https://github.com/QwenLM/qwen-code/issues/11045>.
     // 2026-11: Groq has no completions, but Responses, and keeps nothing: <https://console.groq.com/docs/responses-api>.
-    &Vendor {
-        hosts: &["api.groq.com"],
-        name: "groq",
-        foreign: Foreign::Refused,
-        completes: false,
-        responses: Responses::Stateless,
-        ..PLAIN
-    },
+    &Vendor { hosts: &["api.groq.com"], name: "groq", foreign: Foreign::Refused, completes: false, ..PLAIN },
     &Vendor { hosts: &["api.cerebras.ai"], foreign: Foreign::Refused, responses: Responses::Unknown, ..PLAIN },
     // 2026-11: takes `cache_control` for the models behind it: <https://openrouter.ai/docs/features/prompt-caching>.
     // The same: has Responses, and keeps nothing: <https://openrouter.ai/docs/api/reference/responses/overview>.
-    &Vendor { hosts: &["openrouter.ai"], foreign: Foreign::Taken, responses: Responses::Stateless, ..PLAIN },
+    &Vendor { hosts: &["openrouter.ai"], foreign: Foreign::Taken, ..PLAIN },
     // 2026-11: `extra_content` is its own: <https://ai.google.dev/gemini-api/docs/thought-signatures#openai>.
     &Vendor {
         hosts: &["generativelanguage.googleapis.com"],
@@ -174,7 +182,7 @@ static VENDORS: &[&Vendor] = &[
         ..PLAIN
     },
     // 2026-11: <https://docs.x.ai/developers/model-capabilities/text/generate-text>; its own proofs of thoughts.
-    &Vendor { hosts: &["api.x.ai"], ..PLAIN },
+    &Vendor { hosts: &["api.x.ai"], name: "xai", responses: Responses::Stateful, ..PLAIN },
 ];
 
 impl Vendor {
@@ -206,10 +214,41 @@ impl Vendor {
         if self.has_deployments && !url.path.ends_with("/v1") { Responses::Unknown } else { self.responses }
     }
 
-    /// Whether what proves a thought of OpenAI's may be its own: nobody can say it of who is not known.
+    /// Whether a model is asked in Responses only.
     #[must_use]
-    pub fn takes_openai_thoughts(&self) -> bool {
-        self.hosts.is_empty() || self.has_deployments || self.name == "openai"
+    pub fn only_responds(&self, model: &str) -> bool {
+        self.is_openai() && served::only_responds(model)
+    }
+
+    /// Whether a model is not asked in Responses, although others are.
+    #[must_use]
+    pub fn never_responds(&self, model: &str) -> bool {
+        self.is_openai() && served::never_responds(model)
+    }
+
+    /// Whether a model is asked in the older completions. Who is not known and has one of OpenAI's hands on what it is asked, and
+    /// what Azure deploys under the name of a chat is hardly anything else.
+    #[must_use]
+    pub fn completes(&self, model: &str) -> bool {
+        let may_say = self.is_openai() || self.has_deployments || self.hosts.is_empty();
+        self.completes && !(may_say && served::never_completes(model))
+    }
+
+    /// Whether the name of a model is OpenAI's own and says what it is: at Azure it is the operator's, of a deployment.
+    fn is_openai(&self) -> bool {
+        self.name == "openai"
+    }
+
+    /// Whether it is known to keep no answers.
+    #[must_use]
+    pub fn keeps_nothing(&self) -> bool {
+        !self.hosts.is_empty() && self.responses == Responses::Stateless
+    }
+
+    /// Whose thoughts may be its own: nobody but OpenAI, wherever it is served, can read OpenAI's.
+    #[must_use]
+    pub fn thoughts(&self) -> Thoughts {
+        if self.has_deployments || self.is_openai() { Thoughts::OpenAi } else { Thoughts::Others }
     }
 
     /// The vendor at a host.
@@ -234,6 +273,7 @@ mod tests {
         let renamed = Some("max_tokens");
         let cases = [
             ("api.openai.com", (true, None, Foreign::Refused)),
+            ("eu.api.openai.com", (true, None, Foreign::Refused)),
             ("x.openai.azure.com", (true, None, Foreign::Refused)),
             ("x.services.ai.azure.com", (true, None, Foreign::Refused)),
             ("x.cognitiveservices.azure.com", (true, None, Foreign::Refused)),
@@ -271,6 +311,14 @@ mod tests {
             Vendor::of(&url("gateway.example", "/openai", Some("2024-10-21"))).credential,
             Some(("api-key", ""))
         );
+    }
+
+    #[test]
+    fn the_name_of_a_deployment_does_not_say_whether_it_is_asked_in_responses() {
+        let vendor = |host| Vendor::of(&url(host, "/openai/v1", None));
+        let (openai, azure) = (vendor("api.openai.com"), vendor("x.openai.azure.com"));
+        assert!(openai.only_responds("gpt-5-codex") && !azure.only_responds("gpt-5-codex"));
+        assert!(openai.never_responds("gpt-audio") && !azure.never_responds("gpt-audio"));
     }
 
     #[test]

@@ -48,7 +48,7 @@ use crate::{
     auth::{Caller, Glob},
     catalogue::Catalogue,
     config::{Config, KeyRouting, ModelLists},
-    dialect::{Downstream, Wishes},
+    dialect::{Downstream, Wishes, openai_responses},
     error::{Error, Kind},
     gateway::Provider,
     headers::Headers,
@@ -134,6 +134,16 @@ pub(crate) enum What<'a> {
     Chat(Wishes, &'static dyn Downstream),
     /// No chat.
     Task(&'a Task),
+}
+
+impl What<'_> {
+    /// Whether it is about answers that a provider may keep.
+    pub(crate) fn is_about_answers(&self) -> bool {
+        match self {
+            Self::Chat(_, format) => Downstream::name(*format) == openai_responses::NAME,
+            Self::Task(task) => task.is_about_answers(),
+        }
+    }
 }
 
 /// What the surroundings know.
@@ -230,7 +240,10 @@ impl Routing {
         if way == Way::Ai {
             let found = self.ask(&mut survey, false)?;
             let mut targets = survey.targets(found)?;
-            targets.truncate(1);
+            // Which of them has seen what is relied on, is known later.
+            if !query.what.is_about_answers() {
+                targets.truncate(1);
+            }
             return Ok(Planned {
                 targets,
                 dropped: survey.dropped,

@@ -240,13 +240,21 @@ impl<'a> Survey<'a> {
         if query.has_tools && choice.lacks("tools") {
             return Err(Error::refusing(format!("The model `{}` does not take tools.", name()), "tools"));
         }
+        if let What::Chat(..) = query.what
+            && !query.what.is_about_answers()
+            && choice.provider.vendor.only_responds(choice.id)
+        {
+            let message = format!("The model `{}` is asked at `/responses` only.", name());
+            return Err(Error::refusing(message, "model"));
+        }
         if let What::Task(task) = query.what {
             // Of many texts each may be as long as the window.
             return task.check(choice.provider.spec.dialect, choice.id, &name());
         }
         let (input, output) = (query.input_tokens, query.max_output_tokens.unwrap_or_default());
         match choice.context_window() {
-            Some(window) if !estimate::fits(input, output, window) => {
+            // How long it is, is what is asked.
+            Some(window) if query.endpoint != Endpoint::TokenCount && !estimate::fits(input, output, window) => {
                 let message = format!(
                     "The model `{}` has a context of {window} tokens; the request is estimated at {input} tokens of input, \
                      and asks for up to {output} of output.",

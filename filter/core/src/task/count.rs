@@ -1,13 +1,13 @@
 //! How long a chat is, in the tokens of its model: <https://platform.claude.com/docs/en/api/messages-count-tokens>.
 //!
-//! Who speaks Messages counts what comes as it comes. Of the others some count a chat that is written for them; a guess of the gateway's
+//! Who speaks Messages counts what it would answer. Of the others some count a chat that is written for them; a guess of the gateway's
 //! own is no count, so that who counts nothing is not asked.
 
 use alloc::{format, vec::Vec};
 use core::fmt;
 
 use crate::{
-    dialect::{Aim, Broken, Downstream, Upstream, Written, anthropic::Anthropic},
+    dialect::{Aim, Broken, Downstream, Thoughts, Upstream, Written, anthropic::Anthropic},
     error::Error,
 };
 
@@ -32,7 +32,10 @@ pub(super) fn write(upstream: &dyn Upstream, counter: &Counter, body: &str, aim:
         param: error.param.map(|field| alloc::string::String::from(Anthropic.name_of(&field)).into()),
         ..error
     };
-    let request = Downstream::read(&Anthropic, body)?;
+    let mut request = Downstream::read(&Anthropic, body)?;
+    if aim.habits.thoughts == Thoughts::Nobody {
+        request.forget();
+    }
     Ok((counter.write)(upstream.write(&request, aim).map_err(blame)?, aim))
 }
 

@@ -20,9 +20,10 @@ use crate::{
         openai_chat::{self, OpenAiChat},
     },
     direct::{self, Cost},
-    error::{Error, Shape},
+    error::Error,
     json::Found,
-    surface::{Endpoint, GENERATIONS},
+    step::Name,
+    surface::{Endpoint, GENERATIONS, answers},
     usage::Usage,
 };
 
@@ -39,8 +40,8 @@ pub(crate) struct Task {
 enum Kind {
     Embeddings(embedding::Wanted),
     Images(image::Wanted),
-    /// How long a chat of Messages is.
-    Count,
+    /// How long a chat of Messages is, and the headers with which it passes.
+    Count(Vec<(Name, String)>),
     Other,
 }
 
@@ -72,14 +73,24 @@ impl Task {
         Self { path: ["/", path].concat(), kind }
     }
 
-    /// The count of the tokens of a message, of who speaks another format.
-    pub(crate) fn counting() -> Self {
-        Self { path: "/messages/count_tokens".into(), kind: Kind::Count }
+    /// The count of the tokens of a message, with these headers to who speaks its format.
+    pub(crate) fn counting(headers: Vec<(Name, String)>) -> Self {
+        Self { path: "/messages/count_tokens".into(), kind: Kind::Count(headers) }
+    }
+
+    /// The headers with which it passes.
+    pub(crate) fn headers(&self) -> &[(Name, String)] {
+        if let Kind::Count(headers) = &self.kind { headers } else { &[] }
     }
 
     /// The format in which it is asked, and told of errors.
     pub(crate) const fn format(&self) -> &'static dyn Downstream {
-        if matches!(self.kind, Kind::Count) { &Anthropic } else { &OpenAiChat }
+        if self.is_count() { &Anthropic } else { &OpenAiChat }
+    }
+
+    /// Whether a chat is counted.
+    pub(crate) const fn is_count(&self) -> bool {
+        matches!(self.kind, Kind::Count(_))
     }
 
     /// Whether nothing is known of what it means, but for who answers it.
@@ -110,7 +121,7 @@ impl Task {
             Kind::Images(wanted) => {
                 (upstream.painter(id).map(|painter| Way::Images(wanted, painter)), "draws no pictures")
             }
-            Kind::Count => (upstream.counter().map(Way::Count), "counts no tokens"),
+            Kind::Count(_) => (upstream.counter().map(Way::Count), "counts no tokens"),
             Kind::Other => (None, ""),
         };
         way.ok_or_else(|| {
@@ -121,6 +132,11 @@ impl Task {
             };
             Error::refusing(message, "model")
         })
+    }
+
+    /// Whether it is about answers that a provider may keep.
+    pub(crate) fn is_about_answers(&self) -> bool {
+        answers(&self.path).is_some()
     }
 
     /// Whether it is known what its answer looks like.
@@ -204,7 +220,10 @@ impl Native for Task {
         &self.path
     }
 
-    fn splice(&self, request: &ChatRequest, aim: &Aim<'_>, _: &mut dyn FnMut() -> Rc<Vec<u8>>) -> Spliced {
+    fn splice(&self, request: &ChatRequest, aim: &Aim<'_>, body: &mut dyn FnMut() -> Rc<Vec<u8>>) -> Spliced {
+        if self.is_count() {
+            return Anthropic.splice(request, aim, body);
+        }
         Spliced::of(request.edits(aim.model, StreamOptions::Asked, None))
     }
 
@@ -225,7 +244,7 @@ impl Native for Task {
     }
 
     fn error_body(&self, provider: &str, status: u16, body: &[u8]) -> Option<Vec<u8>> {
-        openai_chat::error_body(Shape::OpenAi, provider, status, body)
+        openai_chat::error_body(self.format().shape(), provider, status, body)
     }
 
     fn tap(&self) -> Box<dyn Tap> {

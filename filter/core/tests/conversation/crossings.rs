@@ -61,7 +61,11 @@ impl Gist {
             self.say(&choice["text"]);
             for message in [&choice["message"], &choice["delta"]] {
                 self.say(&message["content"]);
+                for part in message["content"].as_array().into_iter().flatten() {
+                    self.say(&part["text"]);
+                }
                 self.say(&message["refusal"]);
+                self.call(&message["function_call"]["name"]);
                 for call in message["tool_calls"].as_array().into_iter().flatten() {
                     self.call(&call["function"]["name"]);
                 }
@@ -113,6 +117,20 @@ fn question(path: &str, model: &str, stream: bool) -> Value {
         request["messages"] = json!([{"role": "user", "content": "x"}]);
     }
     request
+}
+
+#[test]
+fn an_answer_without_answers_is_none_and_a_mark_before_one_is_passed_over() {
+    for (choices, status) in
+        [("", 502), (r#"{"message":{"content":"a"}}"#, 200), (r#"{"message":{"content":""}}"#, 502)]
+    {
+        for mark in ["", "\u{feff}"] {
+            let request = question("/v1/messages", "o/gpt-5", false).to_string();
+            let sent = ask(&all(), post("/v1/messages", &[]), &[request.as_bytes()]).sent();
+            let body = format!(r#"{mark}{{"choices":[{choices}]}}"#);
+            assert_eq!(sent.answered(200, &[JSON], &[body.as_bytes()]).status, status, "{body}");
+        }
+    }
 }
 
 #[test]

@@ -289,6 +289,32 @@ fn what_another_provider_left_in_a_history_does_not_reach_openai() {
 }
 
 #[test]
+fn only_what_proves_a_thought_is_worth_another_try() {
+    let gateway = gateway(
+        r#"{"providers":{"p":{"kind":"openai","base_url":"https://vllm.example/v1","credential":{"env":"A"}}},"models":{"p/m":{}}}"#,
+    );
+    let body = |member: &str| {
+        format!(
+            r#"{{"model":"m","messages":[{{"role":"assistant","content":"a"{member}}},{{"role":"user","content":"b"}}]}}"#
+        )
+    };
+    let send = |member: &str| ask(&gateway, post(CHAT, &[]), &[body(member).as_bytes()]).sent();
+    for plain in [r#","cache_control":{"type":"ephemeral"}"#, r#","reasoning_content":"hm""#] {
+        assert_eq!(send(plain).plan.most_tries(), 1, "{plain}");
+    }
+    let refusal = br#"{"error":{"message":"m","code":"invalid_encrypted_content"}}"#;
+    for proof in [
+        r#","thinking_blocks":[{"type":"thinking","thinking":"hm","signature":"s"}]"#,
+        r#","extra_content":{"google":{"thought_signature":"abc"}}"#,
+    ] {
+        let first = send(proof);
+        assert_eq!((first.plan.most_tries(), String::from_utf8_lossy(&first.body)), (2, body(proof).into()));
+        let again = first.failed_in_words(400, refusal).sent();
+        assert_eq!(String::from_utf8_lossy(&again.body), body(""), "the same bytes would be refused again");
+    }
+}
+
+#[test]
 fn a_thought_goes_back_to_who_may_want_it_and_to_nobody_who_refuses_it() {
     let body = br#"{"model":"m","messages":[{"role":"user","content":"hi"},
         {"role":"assistant","content":"a","reasoning_content":"hm"},{"role":"user","content":"and?"}]}"#;

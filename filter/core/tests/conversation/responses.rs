@@ -1,6 +1,7 @@
 //! Clients of OpenAI's Responses: what passes as it is, what is translated for whom, and recorded traffic, read where
 //! `DRAGOMAN_FIXTURES` says.
 
+mod kept;
 mod native;
 mod recorded;
 
@@ -36,6 +37,31 @@ fn asked(body: &str) -> Asked {
 /// A request to a provider, which matters for its answer only.
 fn sent(model: &str, stream: bool) -> Sent {
     asked(&json!({"model": model, "stream": stream, "input": "x"}).to_string()).sent()
+}
+
+/// What a gateway makes of an id of a provider's.
+fn sealed(gateway: &Rc<Gateway>, model: &str, id: &str) -> String {
+    let answer = json!({"id": id, "object": "response", "status": "completed"}).to_string();
+    let request = json!({"model": model, "input": "x"}).to_string();
+    let sent = ask(gateway, post("/v1/responses", &[]), &[request.as_bytes()]).sent();
+    let told = sent.answered(200, &[JSON], &[answer.as_bytes()]);
+    json_of(&told.body)["id"].as_str().unwrap().to_owned()
+}
+
+/// A text without the seals of the ids in it.
+fn unsealed(text: &str) -> String {
+    const DIGITS: usize = 24;
+    let mut bare = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('_') {
+        bare += before;
+        let is_seal = after.bytes().take_while(u8::is_ascii_hexdigit).count() == DIGITS;
+        if !is_seal {
+            bare.push('_');
+        }
+        rest = if is_seal { after.split_at(DIGITS).1 } else { after };
+    }
+    bare + rest
 }
 
 fn json_of(body: &[u8]) -> Value {

@@ -1,5 +1,9 @@
 //! What is no chat: vectors, pictures, and the other paths of OpenAI's API, on routers.
 
+mod pictures;
+mod uploads;
+mod vectors;
+
 use dragoman_core::usage::Usage;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -37,104 +41,6 @@ fn header<'a>(sent: &'a Sent, name: &str) -> &'a str {
 
 fn body(sent: &Sent) -> Value {
     serde_json::from_slice(&sent.body).unwrap()
-}
-
-#[test]
-fn vectors_pass_byte_for_byte_to_who_speaks_openai_s_format() {
-    let text = br#"{ "input" :"a\u00e9", "x":1e2,"model":"openai/text-embedding-3-small"}"#;
-    let sent = ask(&gateway(ALL), post("/v1/embeddings", &[]), &pieces(text, 3)).sent();
-    assert_eq!(sent.body, br#"{ "input" :"a\u00e9", "x":1e2,"model":"text-embedding-3-small"}"#);
-    assert_eq!(header(&sent, ":path"), "/v1/embeddings");
-    assert_eq!(header(&sent, "authorization"), "Bearer secret-A");
-    let (plan, whole) = (
-        std::rc::Rc::clone(&sent.plan),
-        br#"{ "data":[{"embedding":[1.10,2E0]}], "usage":{"prompt_tokens":3,"total_tokens":3}}"#,
-    );
-    let answer = sent.answered(200, &[JSON], &pieces(whole, 5));
-    assert_eq!(answer.body, whole);
-    assert_eq!(plan.usage(), Some(Usage { input: 3, ..Usage::default() }));
-}
-
-#[test]
-fn vectors_of_gemini_keep_their_numbers_as_they_are_written() {
-    let asked = asked(
-        "/v1/embeddings",
-        &json!({
-            "model": "gemini/gemini-embedding-001", "input": ["a", "b\n"], "dimensions": 2, "user": "u", "task_type": "CLUSTERING"
-        }),
-    );
-    let sent = asked.sent();
-    assert_eq!(header(&sent, ":path"), "/v1beta/models/gemini-embedding-001:batchEmbedContents");
-    let part = |text: &str| {
-        json!({
-            "model": "models/gemini-embedding-001", "content": {"parts": [{"text": text}]},
-            "taskType": "CLUSTERING", "outputDimensionality": 2
-        })
-    };
-    assert_eq!(body(&sent), json!({"requests": [part("a"), part("b\n")]}));
-    let plan = std::rc::Rc::clone(&sent.plan);
-    let answer =
-        br#"{"embeddings":[{"values":[0.10,-1E-9]},{"values":[ 3,4]}],"usageMetadata":{"promptTokenCount":5}}"#;
-    let answer = sent.answered(200, &[JSON], &pieces(answer, 11));
-    assert_eq!(
-        answer.text(),
-        concat!(
-            r#"{"object":"list","data":[{"object":"embedding","index":0,"embedding":[0.10,-1E-9]},"#,
-            r#"{"object":"embedding","index":1,"embedding":[ 3,4]}],"model":"gemini-embedding-001","#,
-            r#""usage":{"prompt_tokens":5,"total_tokens":5}}"#
-        )
-    );
-    assert_eq!((answer.header("x-dragoman-dropped"), answer.header("x-dragoman-usage")), (Some("user"), None));
-    assert_eq!(plan.usage(), Some(Usage { input: 5, ..Usage::default() }));
-}
-
-#[test]
-fn tokens_that_nobody_counts_are_estimated_and_that_is_said() {
-    let sent =
-        asked("/v1/embeddings", &json!({"model": "gemini/gemini-embedding-001", "input": "word ".repeat(400)})).sent();
-    let answer = sent.answered(200, &[JSON], &[br#"{"embeddings":[{"values":[1]}]}"#]);
-    assert_eq!(answer.header("x-dragoman-usage"), Some("estimated"));
-    let told: Value = serde_json::from_slice(&answer.body).unwrap();
-    let tokens = told["usage"]["prompt_tokens"].as_u64().unwrap();
-    assert!((400..=600).contains(&tokens), "{tokens}");
-}
-
-#[test]
-fn vectors_of_ollama_come_as_base64_where_that_is_asked_for() {
-    let sent = asked(
-        "/v1/embeddings",
-        &json!({
-            "model": "ollama/nomic", "input": "a", "encoding_format": "base64", "keep_alive": "5m", "other": 1
-        }),
-    )
-    .sent();
-    assert_eq!(header(&sent, ":path"), "/api/embed");
-    assert_eq!(body(&sent), json!({"model": "nomic", "input": ["a"], "truncate": false, "keep_alive": "5m"}));
-    let answer =
-        sent.answered(200, &[JSON], &[br#"{"model":"nomic","embeddings":[[1.0, -2.5]],"prompt_eval_count":2}"#]);
-    let told: Value = serde_json::from_slice(&answer.body).unwrap();
-    // 1.0 is 00 00 80 3f, -2.5 is 00 00 20 c0.
-    assert_eq!(told["data"], json!([{"object": "embedding", "index": 0, "embedding": "AACAPwAAIMA="}]));
-    assert_eq!(told["usage"], json!({"prompt_tokens": 2, "total_tokens": 2}));
-    assert_eq!(answer.header("x-dragoman-dropped"), Some("other"));
-}
-
-#[test]
-fn who_makes_no_vectors_is_passed_over_and_the_next_is_asked() {
-    let sent = asked("/v1/embeddings", &json!({"model": "vectors", "input": "a"})).sent();
-    assert!(
-        sent.plan
-            .passed_over()
-            .contains("`claude/claude-haiku-4-5`: The model `claude/claude-haiku-4-5` makes no embeddings.")
-    );
-    let sent = sent.failed(503).sent();
-    assert_eq!(header(&sent, ":path"), "/v1beta/models/gemini-embedding-001:batchEmbedContents");
-    let sent = sent.failed(429).sent();
-    assert_eq!(header(&sent, ":path"), "/api/embed");
-    assert_eq!(header(&sent, "x-goog-api-key"), "");
-    let answer = sent.answered(200, &[JSON], &[br#"{"embeddings":[[1]],"prompt_eval_count":1}"#]);
-    let attempts = "openai/text-embedding-3-small=503,gemini/gemini-embedding-001=429,ollama/nomic=200";
-    assert_eq!((answer.status, answer.header("x-dragoman-attempts")), (200, Some(attempts)));
 }
 
 #[test]
@@ -204,149 +110,6 @@ fn what_nobody_can_do_is_refused_before_anybody_is_asked() {
 }
 
 #[test]
-fn token_numbers_are_found_however_long_the_body_is() {
-    let request = json!({"input": vec![12_345; 100_000], "model": "elsewhere"});
-    assert!(request.to_string().len() > 512 * 1024);
-    let reply = asked("/v1/embeddings", &request).refused();
-    let told: Value = serde_json::from_slice(&reply.body).unwrap();
-    assert_eq!((reply.status, &told["error"]["param"]), (400, &json!("input")), "{told}");
-}
-
-#[test]
-fn who_takes_no_more_than_a_hundred_texts_is_passed_over_for_more() {
-    for (count, path) in [(100, "/v1beta/models/gemini-embedding-001:batchEmbedContents"), (101, "/api/embed")] {
-        let sent = asked("/v1/embeddings", &json!({"model": "elsewhere", "input": vec!["a"; count]})).sent();
-        assert_eq!(header(&sent, ":path"), path, "{count}");
-    }
-    let alone = json!({"model": "gemini/gemini-embedding-001", "input": vec!["a"; 2_048]});
-    let reply = asked("/v1/embeddings", &alone).refused();
-    let told = String::from_utf8_lossy(&reply.body).into_owned();
-    assert!(reply.status == 400 && told.contains("100 texts at a time"), "{told}");
-}
-
-#[test]
-fn what_draws_is_told_by_the_id_of_a_model_and_not_by_its_name_here() {
-    let named =
-        r#""models":{"gemini/artist":{"id":"gemini-3-pro-image"},"gemini/my-image":{"id":"gemini-2.5-pro"}},"limits""#;
-    let gateway = gateway(&ALL.replace(r#""limits""#, named));
-    let ask = |model: &str| {
-        let body = json!({"model": model, "prompt": "p"}).to_string();
-        ask(&gateway, post("/v1/images/generations", &[]), &[body.as_bytes()])
-    };
-    assert_eq!(header(&ask("gemini/artist").sent(), ":path"), "/v1beta/models/gemini-3-pro-image:generateContent");
-    let reply = ask("gemini/my-image").refused();
-    assert!(String::from_utf8_lossy(&reply.body).contains("`gemini/my-image` draws no pictures"), "{reply:?}");
-}
-
-#[test]
-fn an_answer_that_is_no_vector_for_each_text_is_none() {
-    for answer in [&br#"{"embeddings":[[1]]}"#[..], br#"{"embeddings":[]}"#, b"{}", br#"{"error":"x"}"#, b"nothing"] {
-        let sent = asked("/v1/embeddings", &json!({"model": "ollama/nomic", "input": ["a", "b"]})).sent();
-        assert_eq!(sent.answered(200, &[JSON], &[answer]).status, 502, "{}", String::from_utf8_lossy(answer));
-    }
-}
-
-#[test]
-fn pictures_of_gemini_are_drawn_in_the_nearest_shape() {
-    for (size, config) in [
-        (json!("1024x1024"), json!({"aspectRatio": "1:1", "imageSize": "1K"})),
-        (json!("1536x1024"), json!({"aspectRatio": "3:2", "imageSize": "1K"})),
-        (json!("1024x1792"), json!({"aspectRatio": "9:16", "imageSize": "1K"})),
-        (json!("2048x2048"), json!({"aspectRatio": "1:1", "imageSize": "2K"})),
-        (json!("3840x2160"), json!({"aspectRatio": "16:9", "imageSize": "4K"})),
-        (json!("auto"), Value::Null),
-        (Value::Null, Value::Null),
-    ] {
-        let request = json!({"model": "gemini/gemini-3-pro-image", "prompt": "a \"cat\"", "n": 1, "size": size, "quality": "high"});
-        let sent = asked("/v1/images/generations", &request).sent();
-        assert_eq!(header(&sent, ":path"), "/v1beta/models/gemini-3-pro-image:generateContent");
-        let sent = body(&sent);
-        assert_eq!(sent["contents"], json!([{"role": "user", "parts": [{"text": "a \"cat\""}]}]));
-        assert_eq!(sent["generationConfig"]["responseModalities"], json!(["IMAGE"]));
-        assert_eq!(sent["generationConfig"]["imageConfig"], config, "{size}");
-    }
-    let older = json!({"model": "gemini/gemini-2.5-flash-image", "prompt": "p", "size": "2048x2048"});
-    let sent = asked("/v1/images/generations", &older).sent();
-    assert_eq!(body(&sent)["generationConfig"]["imageConfig"], json!({"aspectRatio": "1:1"}));
-}
-
-#[test]
-fn a_picture_of_gemini_is_answered_as_openai_s() {
-    let request =
-        json!({"model": "gemini/gemini-3-pro-image", "prompt": "p", "quality": "high", "response_format": "b64_json"});
-    let data = "iVBORw0KGgo".repeat(1000);
-    let answer = json!({
-        "candidates": [{"content": {"parts": [
-            {"inlineData": {"mimeType": "image/png", "data": "c2tldGNo"}, "thought": true},
-            {"text": "Here it is."},
-            {"inlineData": {"mimeType": "image/png", "data": data}},
-        ]}, "finishReason": "STOP"}],
-        "usageMetadata": {"promptTokenCount": 4, "candidatesTokenCount": 1290}
-    });
-    let whole =
-        asked("/v1/images/generations", &request).sent().answered(200, &[JSON], &[answer.to_string().as_bytes()]);
-    let told: Value = serde_json::from_slice(&whole.body).unwrap();
-    assert_eq!(told["data"], json!([{"b64_json": data}]));
-    assert_eq!((&told["output_format"], whole.header("x-dragoman-dropped")), (&json!("png"), Some("quality")));
-    assert_eq!(
-        told["usage"],
-        json!({
-            "input_tokens": 4, "input_tokens_details": {"text_tokens": 4, "image_tokens": 0}, "output_tokens": 1290, "total_tokens": 1294
-        })
-    );
-    assert!(told["created"].is_u64());
-    for seed in 0..6 {
-        let sent = asked("/v1/images/generations", &request).sent();
-        assert_eq!(sent.answered(200, &[JSON], &pieces(answer.to_string().as_bytes(), seed)).body, whole.body);
-    }
-}
-
-#[test]
-fn a_picture_that_is_not_drawn_is_the_caller_s_error_and_has_its_price() {
-    let request = json!({"model": "pictures", "prompt": "p"});
-    let words = json!({"parts": [{"text": "I would rather not."}]});
-    for (mut answer, status, said) in [
-        (json!({"promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}}), 400, "content_policy_violation"),
-        (
-            json!({"candidates": [{"finishReason": "IMAGE_SAFETY", "finishMessage": "Try another prompt."}]}),
-            400,
-            "content_policy_violation",
-        ),
-        (json!({"candidates": [{"finishReason": "NO_IMAGE"}]}), 400, "drew no picture"),
-        (json!({"candidates": [{"content": words, "finishReason": "STOP"}]}), 400, "drew no picture"),
-        (json!({"candidates": [{"finishReason": "IMAGE_OTHER"}]}), 0, ""),
-        (json!({"candidates": [{"finishReason": "STOP"}]}), 0, ""),
-    ] {
-        answer["usageMetadata"] = json!({"promptTokenCount": 4, "thoughtsTokenCount": 90});
-        let sent = asked("/v1/images/generations", &request).sent();
-        let plan = std::rc::Rc::clone(&sent.plan);
-        let text = answer.to_string();
-        if status == 0 {
-            let sent = sent.failed_in_words(200, text.as_bytes()).sent();
-            assert_eq!(header(&sent, ":authority"), "api.openai.com", "{answer}");
-        } else {
-            let told = sent.answered(200, &[JSON], &[text.as_bytes()]);
-            assert_eq!(told.status, status, "{}", told.text());
-            assert!(told.text().contains(said), "{}", told.text());
-        }
-        let usage = plan.usage().unwrap_or_default();
-        assert_eq!((usage.input, usage.output, usage.images), (4, 90, 0), "{answer}");
-    }
-}
-
-#[test]
-fn what_is_translated_is_whole_whatever_else_is_asked_for() {
-    for (model, answer) in [
-        ("gemini/gemini-embedding-001", &br#"{"embeddings":[{"values":[1]}]}"#[..]),
-        ("ollama/nomic", br#"{"embeddings":[[1]],"prompt_eval_count":1}"#),
-    ] {
-        let sent = asked("/v1/embeddings", &json!({"model": model, "input": "a", "stream": true})).sent();
-        let answer = sent.answered(200, &[JSON], &[answer]);
-        assert_eq!((answer.status, answer.header("content-type")), (200, Some("application/json")), "{model}");
-    }
-}
-
-#[test]
 fn an_error_that_calls_itself_a_success_is_the_caller_s_only_where_it_is_about_the_request() {
     let fault =
         |code: u16, status: &str| json!({"error": {"code": code, "message": "m", "status": status}}).to_string();
@@ -367,55 +130,6 @@ fn an_error_that_calls_itself_a_success_is_the_caller_s_only_where_it_is_about_t
             assert_eq!(header(&sent, ":authority"), "api.openai.com", "{code}");
         }
     }
-}
-
-#[test]
-fn data_that_is_no_base64_is_written_as_a_text() {
-    let request = json!({"model": "gemini/gemini-3-pro-image", "prompt": "p"});
-    let data = "AA\\\"BB\\";
-    let part = json!({"inlineData": {"mimeType": "image/png", "data": data}});
-    let answer = json!({"candidates": [{"content": {"parts": [part]}, "finishReason": "STOP"}]}).to_string();
-    let answer = asked("/v1/images/generations", &request).sent().answered(200, &[JSON], &[answer.as_bytes()]);
-    let told: Value = serde_json::from_slice(&answer.body).unwrap();
-    assert_eq!(told["data"][0]["b64_json"], data);
-}
-
-#[test]
-fn pictures_in_parts_pass_event_for_event_and_their_tokens_are_counted() {
-    let request = json!({"model": "openai/gpt-image-1", "prompt": "p", "stream": true, "partial_images": 1});
-    let events = concat!(
-        "event: image_generation.partial_image\n",
-        "data: {\"type\":\"image_generation.partial_image\",\"b64_json\":\"AAAA\",\"partial_image_index\":0}\n\n",
-        "event: image_generation.completed\n",
-        "data: {\"type\":\"image_generation.completed\",\"b64_json\":\"BBBB\",\"usage\":{\"input_tokens\":4,\"output_tokens\":7,\"total_tokens\":11}}\n\n",
-    );
-    for seed in 0..8 {
-        let sent = asked("/v1/images/generations", &request).sent();
-        let plan = std::rc::Rc::clone(&sent.plan);
-        let answer = sent.answered(200, &[("content-type", "text/event-stream")], &pieces(events.as_bytes(), seed));
-        assert_eq!(answer.text(), events);
-        assert_eq!(plan.usage(), Some(Usage { input: 4, output: 7, images: 1, ..Usage::default() }));
-    }
-    // Of several each has its own.
-    let request = json!({"model": "openai/gpt-image-1", "prompt": "p", "stream": true, "n": 2});
-    let sent = asked("/v1/images/generations", &request).sent();
-    let plan = std::rc::Rc::clone(&sent.plan);
-    let two = [events, events].concat();
-    let answer = sent.answered(200, &[("content-type", "text/event-stream")], &pieces(two.as_bytes(), 3));
-    assert_eq!(answer.text(), two);
-    assert_eq!(plan.usage(), Some(Usage { input: 8, output: 14, images: 2, ..Usage::default() }));
-    // An error before the first picture is a failure that another target may mend.
-    let error = b"data: {\"type\":\"error\",\"error\":{\"code\":\"server_error\",\"message\":\"m\"}}\n\n";
-    let sent = asked("/v1/images/generations", &request).sent();
-    assert_eq!(sent.answered(200, &[("content-type", "text/event-stream")], &[error]).status, 500);
-    // One that is cut says so.
-    let cut = events.split_once("event: image_generation.completed").unwrap().0;
-    let answer = asked("/v1/images/generations", &request).sent().answered(
-        200,
-        &[("content-type", "text/event-stream")],
-        &[cut.as_bytes()],
-    );
-    assert!(answer.text().ends_with("\n\n") && answer.text().contains("upstream_error"), "{}", answer.text());
 }
 
 #[test]
@@ -523,41 +237,6 @@ fn hash(key: &str) -> String {
 }
 
 #[test]
-fn a_form_is_on_its_way_before_it_has_come() {
-    let form: &[(&str, &[u8])] = &[("content-type", b"multipart/form-data; boundary=x")];
-    for path in [
-        "/v1/audio/transcriptions",
-        "/v1/files",
-        "/v1/images/edits",
-        "/second/v1/audio/translations",
-        "/v1/uploads/u/parts",
-    ] {
-        let sent = ask(&gateway(ALL), post(path, form), &[b"--x\r\n", b"model\r\n"]).sent();
-        assert_eq!(sent.body, b"--x\r\nmodel\r\n");
-        assert!(header(&sent, ":path").ends_with(path.strip_prefix("/second").unwrap_or(path)), "{path}");
-        let answer = sent.answered(200, &[JSON], &[br#"{"text":"hi"}"#]);
-        assert_eq!((answer.status, answer.text()), (200, r#"{"text":"hi"}"#));
-    }
-    let small = gateway(&ALL.replacen('{', r#"{"max_upload": 10,"#, 1));
-    assert_eq!(ask(&small, post("/v1/files", form), &[b"1234567890"]).sent().body.len(), 10);
-    assert_eq!(ask(&small, post("/v1/files", form), &[b"1234567890", b"1"]).refused().status, 413);
-    let announced: &[(&str, &[u8])] = &[form[0], ("content-length", b"11")];
-    assert_eq!(ask(&small, post("/v1/files", announced), &[b"1"]).refused().status, 413);
-    assert_eq!(ask(&small, post("/v1/embeddings", form), &[b"1"]).refused().status, 415);
-}
-
-#[test]
-fn an_upload_is_bounded_after_its_answer_has_begun_too() {
-    let form: &[(&str, &[u8])] = &[("content-type", b"multipart/form-data; boundary=x")];
-    let small = gateway(&ALL.replacen('{', r#"{"max_upload": 10,"#, 1));
-    let mut sent = ask(&small, post("/v1/files", form), &[b"1234567890"]).sent();
-    sent.plan.settle(200, std::time::Duration::ZERO);
-    assert_eq!(sent.goes_on(0), None);
-    assert_eq!(sent.goes_on(1).map(|reply| reply.status), Some(413));
-    assert_eq!(sent.goes_on(1), None);
-}
-
-#[test]
 fn chats_that_are_kept_are_read_changed_and_deleted_where_they_are_kept() {
     let gateway = gateway(ALL);
     for (method, path, body) in [
@@ -634,79 +313,6 @@ fn a_key_for_certain_models_uses_no_path_that_does_not_name_one() {
     assert_eq!(ask(&gateway, post("/v1/embeddings", &[bearer]), &[other]).refused().status, 403);
 }
 
-#[test]
-fn a_picture_is_paid_for_by_the_piece_where_it_has_such_a_price() {
-    let file = r#"{
-        "providers": {"openai": {"kind":"openai","credential":{"env":"A"}}},
-        "models": {"openai/painter": {"price": {"image": 0.04}}},
-        "limits": [{"name":"s","of":"spend","max":0.1,"per":"day","scope":"global"}],
-        "retry": {"attempts":0}
-    }"#;
-    let (gateway, world) = (gateway(file), World::new());
-    let ask = |count: u64| {
-        let body = json!({"model": "openai/painter", "prompt": "p", "n": count}).to_string();
-        ask_in(&world, &gateway, post("/v1/images/generations", &[]), &[body.as_bytes()])
-    };
-    let drawn = br#"{"created":1,"data":[{"url":"https://x.test/1"},{"url":"https://x.test/2"}]}"#;
-    assert_eq!(ask(3).refused().status, 429);
-    assert_eq!(ask(2).sent().answered(200, &[JSON], &[drawn]).status, 200);
-    assert_eq!(ask(1).refused().status, 429);
-}
-
-/// Texts as a client may write them, and a vector for each.
-fn texts_and_vectors() -> impl Strategy<Value = Vec<(String, Vec<f32>)>> {
-    let number = prop_oneof![any::<f32>().prop_filter("a number", |number| number.is_finite()), -1.0_f32..1.0];
-    prop::collection::vec((".{0,12}", prop::collection::vec(number, 1..5)), 1..5)
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
-
-    #[test]
-    fn however_request_and_answer_are_cut_each_text_and_each_number_arrives(
-        asked in texts_and_vectors(),
-        seeds in any::<(u64, u64)>(),
-        is_gemini in any::<bool>(),
-        is_base64 in any::<bool>(),
-    ) {
-        let (texts, vectors): (Vec<_>, Vec<_>) = asked.into_iter().unzip();
-        let model = if is_gemini { "gemini/gemini-embedding-001" } else { "ollama/nomic" };
-        let encoding = if is_base64 { "base64" } else { "float" };
-        let request = json!({"model": model, "input": texts, "encoding_format": encoding}).to_string();
-        let sent = ask(&gateway(ALL), post("/v1/embeddings", &[]), &pieces(request.as_bytes(), seeds.0)).sent();
-        let written = body(&sent);
-        let got = if is_gemini {
-            let parts = written["requests"].as_array().unwrap().iter();
-            parts.map(|part| part["content"]["parts"][0]["text"].clone()).collect()
-        } else {
-            written["input"].clone()
-        };
-        prop_assert_eq!(got, json!(texts));
-
-        let numbers: Vec<String> = vectors.iter().map(|vector| format!("{vector:?}")).collect();
-        let answer = if is_gemini {
-            let values: Vec<String> = numbers.iter().map(|list| format!(r#"{{"values":{list}}}"#)).collect();
-            format!(r#"{{"embeddings":[{}]}}"#, values.join(","))
-        } else {
-            format!(r#"{{"embeddings":[{}],"prompt_eval_count":1}}"#, numbers.join(","))
-        };
-        let answer = sent.answered(200, &[JSON], &pieces(answer.as_bytes(), seeds.1));
-        prop_assert_eq!(answer.status, 200);
-        if is_base64 {
-            let told: Value = serde_json::from_slice(&answer.body).unwrap();
-            for (item, vector) in told["data"].as_array().unwrap().iter().zip(&vectors) {
-                let bytes: Vec<u8> = vector.iter().flat_map(|number| number.to_le_bytes()).collect();
-                prop_assert_eq!(&decoded(item["embedding"].as_str().unwrap()), &bytes);
-            }
-        } else {
-            // To the letter.
-            for list in &numbers {
-                prop_assert!(answer.text().contains(list.as_str()), "{} {}", list, answer.text());
-            }
-        }
-    }
-}
-
 /// Pieces of documents that a client or a provider may make others of.
 const SHREDS: &[&str] = &[
     "{",
@@ -767,12 +373,4 @@ proptest! {
             }
         }
     }
-}
-
-/// Base64, the slow way.
-fn decoded(text: &str) -> Vec<u8> {
-    let letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let values = text.trim_end_matches('=').chars().map(|letter| letters.find(letter).unwrap());
-    let bits: Vec<bool> = values.flat_map(|value| (0..6).rev().map(move |bit| value >> bit & 1 == 1)).collect();
-    bits.chunks_exact(8).map(|byte| byte.iter().fold(0, |sum, bit| sum << 1 | u8::from(*bit))).collect()
 }

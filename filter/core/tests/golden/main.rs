@@ -60,6 +60,11 @@ const MODELS: &[(&str, &str, &str)] = &[
     ("tool_signature_in_id", "gemini", "gemini-3-pro-preview"),
     ("tool_results_with_images", "gemini", "gemini-3-pro-preview"),
     ("native", "openai_chat", "gpt-3.5-turbo-instruct"),
+    ("embeddings", "openai_chat", "text-embedding-3-small"),
+    ("embeddings", "gemini", "gemini-embedding-001"),
+    ("embeddings", "ollama", "nomic-embed-text"),
+    ("images", "openai_chat", "gpt-image-1"),
+    ("images", "gemini", "gemini-2.5-flash-image"),
 ];
 
 /// One provider for each dialect, named after it.
@@ -99,6 +104,8 @@ fn path_of(client: &str) -> &'static str {
         "messages" => "/v1/messages",
         "responses" => "/v1/responses",
         "completions" => "/v1/completions",
+        "embeddings" => "/v1/embeddings",
+        "images" => "/v1/images/generations",
         other => panic!("{other} has no path"),
     }
 }

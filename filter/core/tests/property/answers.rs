@@ -108,7 +108,7 @@ fn delta() -> impl Strategy<Value = Delta<'static>> {
     ]
 }
 
-/// A stream from its beginning to its end.
+/// A stream from its beginning to its end; nothing is told of calls that never begin.
 fn deltas() -> impl Strategy<Value = Vec<Delta<'static>>> {
     let start = (text(), text(), option::of(text())).prop_map(|(id, model, service_tier)| Delta::Start {
         id: Some(id),
@@ -117,6 +117,18 @@ fn deltas() -> impl Strategy<Value = Vec<Delta<'static>>> {
     });
     (start, prop::collection::vec(delta(), 0..12), finish(), option::of(usage())).prop_map(
         |(start, middle, reason, usage)| {
+            let middle = middle.into_iter().scan(Vec::new(), |begun, delta| {
+                if let Delta::ToolCall { choice, call, .. } = &delta {
+                    begun.push((*choice, *call));
+                }
+                let is_known = if let Delta::Arguments { choice, call, .. } = &delta {
+                    begun.contains(&(*choice, *call))
+                } else {
+                    true
+                };
+                Some(is_known.then_some(delta))
+            });
+            let middle = middle.flatten();
             let end = [Some(Delta::Finish { choice: 0, reason }), usage.map(Delta::Usage), Some(Delta::End)];
             std::iter::once(start).chain(middle).chain(end.into_iter().flatten()).collect()
         },

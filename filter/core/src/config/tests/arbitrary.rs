@@ -81,7 +81,7 @@ fn some_provider() -> impl Strategy<Value = Provider> {
             upstream_filter: None,
             dialect: None,
             stream_usage: Some(crate::config::StreamUsage::Never),
-            responses: Some(false),
+            responses: Some(crate::config::SpokenResponses::Spoken),
             accounts,
             timeouts,
             headers: headers.into_iter().collect(),

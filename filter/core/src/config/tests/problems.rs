@@ -245,3 +245,27 @@ fn more_than_are_counted_at_once_is_no_limit() {
     assert!(!limit(r#""of": "concurrency""#, 4_096));
     assert!(!limit(r#""of": "requests", "per": "hour""#, 4_097));
 }
+
+#[test]
+fn answers_are_kept_where_there_is_a_credential_to_seal_their_ids_with() {
+    let file = |responses: &str, more: &str| {
+        format!(
+            r#"{{"providers":{{"p":{{"kind":"openai","base_url":"http://127.0.0.1:1/v1","responses":{responses}{more}}}}}}}"#
+        )
+    };
+    let credential = r#","credential":{"env":"KEY"}"#;
+    for (responses, more, problems) in [
+        (r#""stateful""#, "", &["/providers/p/responses"][..]),
+        (r#""stateful""#, credential, &[]),
+        (r#""stateless""#, "", &[]),
+        (r#""none""#, "", &[]),
+        ("true", "", &[]),
+        ("false", "", &[]),
+        (r#""off""#, "", &["/providers/p/responses"]),
+        ("1", "", &["/providers/p/responses"]),
+    ] {
+        let file = file(responses, more);
+        let found = if parse(&file).is_ok() { Vec::new() } else { pointers(&file) };
+        assert_eq!(found, problems, "{responses} {more}");
+    }
+}

@@ -1,7 +1,10 @@
 use super::*;
-use crate::dialect::{
-    Aim, Downstream, Habits, Upstream, anthropic::Anthropic, gemini::Gemini, ollama::Ollama, openai_chat::OpenAiChat,
-    openai_completions::OpenAiCompletions,
+use crate::{
+    chat::Modality,
+    dialect::{
+        Aim, Downstream, Habits, Upstream, anthropic::Anthropic, gemini::Gemini, ollama::Ollama,
+        openai_chat::OpenAiChat, openai_completions::OpenAiCompletions,
+    },
 };
 use alloc::{format, string::String, vec};
 use proptest::{

@@ -12,6 +12,11 @@ use crate::{
 
 /// What a message says, in lower case, and what it means.
 const MEANINGS: &[(&str, Reason)] = &[
+    // 2026-08: what another model, or whoever else speaks this format, has signed:
+    // <https://github.com/anthropics/anthropic-sdk-python/issues/1598>.
+    ("invalid `signature` in `thinking`", Reason::Thought),
+    ("invalid `data` in `redacted_thinking`", Reason::Thought),
+    ("blocks in the latest assistant message cannot be modified", Reason::Thought),
     ("prompt is too long", Reason::ContextLength),
     ("exceed context limit", Reason::ContextLength),
     ("context window", Reason::ContextLength),

@@ -30,6 +30,8 @@ use crate::{
     usage::Usage,
 };
 
+pub(crate) use request::HEADERS;
+
 /// The tool whose input is the answer. An answer does not know its request, so the name itself must tell.
 const JSON_TOOL: &str = "dragoman_json_answer";
 

@@ -23,7 +23,10 @@ use crate::{
 };
 
 /// <https://platform.claude.com/docs/en/api/versioning>
-pub(super) const VERSION: &str = "2023-06-01";
+const VERSION: (&str, &str) = ("anthropic-version", "2023-06-01");
+
+/// Headers of the format, and what one says that a client leaves out; empty where it is not sent then.
+pub(crate) const HEADERS: &[(&str, &str)] = &[VERSION, ("anthropic-beta", "")];
 
 pub(super) const ABILITIES: &[Ability] =
     &[Ability::WebSearch, Ability::SearchWithTools, Ability::JsonWithTools, Ability::Files, Ability::LinkedImages];
@@ -119,7 +122,7 @@ pub(super) fn write(request: &Request<'_>, aim: &Aim<'_>) -> Result<Written, Err
     // Strings, numbers and JSON with string names: nothing here can fail to be written.
     let body =
         serde_json::to_vec(&body).map_err(|_| Error::new(Kind::InvalidRequest, "The request cannot be written."))?;
-    let headers = alloc::vec![(Name::Borrowed("anthropic-version"), String::from(VERSION))];
+    let headers = alloc::vec![(Name::Borrowed(VERSION.0), String::from(VERSION.1))];
     Ok(Written { path: "/messages".into(), headers, body, dropped })
 }
 

@@ -45,6 +45,10 @@ impl Reader for StreamReader {
     fn read(&mut self, frame: Frame<'_>, each: &mut dyn FnMut(Delta<'_>)) -> Result<(), Broken> {
         let Some(data) = frame.data() else { return Ok(()) };
         let text = json::text(&data);
+        // As its SDKs do.
+        if text.trim().is_empty() {
+            return Ok(());
+        }
         let event: Event<'_> = json::read(&text).map_err(|_| Broken::Malformed)?;
         let (answer, each) = (&mut self.0, &mut |delta: Delta<'_>| each(delta));
         match &*event.kind {

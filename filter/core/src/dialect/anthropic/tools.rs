@@ -195,7 +195,11 @@ impl WireTool<'_> {
 fn function<'r>(tool: &'r Tool<'_>, takes_strict: bool, dropped: &mut Dropped) -> WireTool<'r> {
     let narrowed = match (tool.strict, tool.parameters) {
         (Some(true), Some(parameters)) => {
-            let narrowed = takes_strict.then(|| schema::narrow(parameters)).flatten();
+            let narrowed = takes_strict.then(|| match schema::of_object(parameters) {
+                Cow::Borrowed(schema) => schema::narrow(schema),
+                Cow::Owned(schema) => Some(Cow::Owned(schema::narrow(&schema)?.into_owned())),
+            });
+            let narrowed = narrowed.flatten();
             if narrowed.is_none() {
                 dropped.note("tools[].function.strict");
             }

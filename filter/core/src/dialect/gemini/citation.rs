@@ -1,11 +1,9 @@
 //! Where a text is from: grounding by search and files, and recited sources.
 //!
 //! Google counts bytes of the answer's text (<https://ai.google.dev/api/generate-content#Segment>), the canonical answer
-//! characters. What an event adds to the text is at hand when its sources come; of what came before only the ends are kept,
-//! which are enough while bytes and characters are the same. A place behind the first other character of an earlier event is
-//! not told.
+//! characters. Sources come with the last event, when the text is gone: of each of its bytes a bit is kept.
 
-use alloc::{string::String, vec::Vec};
+use alloc::vec::Vec;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -86,65 +84,49 @@ struct Recited<'a> {
     title: Option<Str<'a>>,
 }
 
-/// An end of a text.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Place {
-    bytes: usize,
-    characters: u64,
-}
-
-impl Place {
-    /// Where it is once `text` is added.
-    pub(super) fn advance(&mut self, text: &str) {
-        self.bytes = self.bytes.saturating_add(text.len());
-        self.characters = self.characters.saturating_add(beginnings(text.as_bytes()));
-    }
-}
-
-/// A text whose places can be told in characters, without counting from its beginning each time.
-#[derive(Debug)]
+/// The places of a text's characters in its bytes.
+#[derive(Debug, Default)]
 pub(super) struct Ruler {
-    begin: Place,
-    text: String,
-    /// How many characters begin before each block of [`BLOCK`] bytes.
-    before: Vec<u64>,
+    bytes: usize,
+    /// Of each 64 bytes: how many characters begin before them, and, bit by bit, at which of them one begins.
+    marks: Vec<(u64, u64)>,
 }
-
-const BLOCK: usize = 256;
 
 impl Ruler {
-    /// The last part of an answer's text, which begins there.
-    pub(super) fn new(begin: Place, text: String) -> Self {
-        let mut before = alloc::vec![begin.characters];
-        let mut sum = begin.characters;
-        for block in text.as_bytes().chunks(BLOCK) {
-            sum = sum.saturating_add(beginnings(block));
-            before.push(sum);
+    /// Longest text that is measured, in bytes.
+    const MOST: usize = 1024 * 1024;
+
+    /// Goes on with more of the text.
+    pub(super) fn add(&mut self, text: &str) {
+        for byte in text.bytes() {
+            if self.bytes.is_multiple_of(64) && self.bytes < Self::MOST {
+                let before =
+                    self.marks.last().map_or(0, |(before, mark)| before.saturating_add(mark.count_ones().into()));
+                self.marks.push((before, 0));
+            }
+            if byte & 0b1100_0000 != 0b1000_0000
+                && let Some((_, mark)) = self.marks.get_mut(self.bytes.div_euclid(64))
+            {
+                *mark |= 1 << self.bytes.rem_euclid(64);
+            }
+            self.bytes = self.bytes.saturating_add(1);
         }
-        Self { begin, text, before }
     }
 
     /// The place of a byte.
     fn locate(&self, bytes: usize) -> Option<u64> {
-        let place = u64::try_from(bytes).ok()?;
-        let Some(bytes) = bytes.checked_sub(self.begin.bytes) else {
-            let is_ascii = u64::try_from(self.begin.bytes) == Ok(self.begin.characters);
-            return is_ascii.then_some(place);
-        };
-        let block = bytes.checked_div(BLOCK)?;
-        let rest = self.text.as_bytes().get(block.checked_mul(BLOCK)?..bytes)?;
-        self.text.is_char_boundary(bytes).then_some(self.before.get(block)?.saturating_add(beginnings(rest)))
+        let Some(last) = bytes.checked_sub(1) else { return Some(0) };
+        // What ends behind a byte ends where none goes on.
+        let begins = |at: usize| Some(self.marks.get(at.div_euclid(64))?.1 >> at.rem_euclid(64) & 1 == 1);
+        (bytes == self.bytes || begins(bytes)?).then_some(())?;
+        let (before, mark) = self.marks.get(last.div_euclid(64))?;
+        let within = mark & u64::MAX >> 63_usize.saturating_sub(last.rem_euclid(64));
+        Some(before.saturating_add(within.count_ones().into()))
     }
 
     fn span(&self, start: Number<usize>, end: Number<usize>) -> Option<(u64, u64)> {
         Some((self.locate(start.0.unwrap_or(0))?, self.locate(end.0?)?))
     }
-}
-
-/// How many characters begin in these bytes.
-fn beginnings(bytes: &[u8]) -> u64 {
-    let count = bytes.iter().filter(|byte| **byte & 0b1100_0000 != 0b1000_0000).count();
-    u64::try_from(count).unwrap_or(u64::MAX)
 }
 
 /// Gives each source to `each`, up to `left` of them: those that support a segment, those that support nothing in particular,
@@ -218,22 +200,22 @@ mod tests {
 
     #[test]
     fn a_place_in_bytes_is_one_in_characters_or_none() {
-        let text: String = "aä€😀".repeat(200);
+        let text = "aä€😀".repeat(200);
         for split in [0, 3, 1000] {
             let (first, last) = text.split_at(split);
-            let mut begin = Place::default();
-            begin.advance(first);
-            let ruler = Ruler::new(begin, last.into());
-            for bytes in split..text.len() + 3 {
+            let mut ruler = Ruler::default();
+            ruler.add(first);
+            ruler.add(last);
+            for bytes in 0..text.len() + 3 {
                 let expected = text.get(..bytes).map(|before| before.chars().count() as u64);
                 assert_eq!(ruler.locate(bytes), expected, "{split} {bytes}");
             }
         }
-        let mut begin = Place::default();
-        begin.advance("abc");
-        assert_eq!(Ruler::new(begin, "ä".into()).locate(2), Some(2));
-        begin.advance("ä");
-        assert_eq!(Ruler::new(begin, "d".into()).locate(2), None);
-        assert_eq!(Ruler::new(Place::default(), String::new()).locate(usize::MAX), None);
+        assert_eq!(Ruler::default().locate(0), Some(0));
+        assert_eq!(Ruler::default().locate(usize::MAX), None);
+        let mut long = Ruler::default();
+        long.add(&"a".repeat(Ruler::MOST + 100));
+        assert_eq!((long.locate(Ruler::MOST), long.locate(Ruler::MOST + 100)), (None, None));
+        assert_eq!(long.locate(Ruler::MOST - 1), Some(Ruler::MOST as u64 - 1));
     }
 }

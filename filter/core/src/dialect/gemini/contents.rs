@@ -7,7 +7,7 @@
 
 use alloc::{borrow::Cow, format, vec::Vec};
 use core::mem;
-use serde::Serialize;
+use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::value::RawValue;
 
 use super::{
@@ -33,23 +33,36 @@ pub(super) struct Content<'a> {
 }
 
 /// A piece of a turn.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug)]
 struct Piece<'a> {
-    #[serde(flatten)]
     datum: Datum<'a>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     thought_signature: Option<&'a str>,
 }
 
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug)]
 enum Datum<'a> {
     Text(Cow<'a, str>),
     FunctionCall(FunctionCall<'a>),
     FunctionResponse(FunctionResponse<'a>),
-    #[serde(untagged)]
     Media(Media<'a>),
+}
+
+/// By hand: what is derived for an enum beside a member is far more code.
+impl Serialize for Piece<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        match &self.datum {
+            Datum::Text(text) => map.serialize_entry("text", text),
+            Datum::FunctionCall(call) => map.serialize_entry("functionCall", call),
+            Datum::FunctionResponse(response) => map.serialize_entry("functionResponse", response),
+            Datum::Media(Media::InlineData(blob)) => map.serialize_entry("inlineData", blob),
+            Datum::Media(Media::FileData(file)) => map.serialize_entry("fileData", file),
+        }?;
+        if let Some(signature) = self.thought_signature {
+            map.serialize_entry("thoughtSignature", signature)?;
+        }
+        map.end()
+    }
 }
 
 #[derive(Debug, Serialize)]

@@ -85,6 +85,8 @@ fn reason(status: u16, message: &str) -> Option<Reason> {
     match status {
         402 => Some(Reason::Quota),
         400 if says(&["token count", "exceeds"]) || says(&["context", "too long"]) => Some(Reason::ContextLength),
+        // 2026-08, of several wordings: <https://github.com/lbjlaq/Antigravity-Manager/pull/3342>.
+        400 if says(&["thought signature"]) => Some(Reason::Thought),
         400 if says(&["prohibited use policy"]) || says(&["blocked", "safety"]) => Some(Reason::ContentPolicy),
         404 if says(&["model"]) => Some(Reason::ModelNotFound),
         429 if says(&["credits", "depleted"]) || says(&["spend", "cap"]) || says(&["spending limit"]) => {

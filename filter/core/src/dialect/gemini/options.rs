@@ -2,14 +2,15 @@
 //! know them; those that change the answer's meaning, which are refused; and the rest, which is left out and listed.
 
 use alloc::{format, vec::Vec};
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::{
     chat::{Modality, Request},
-    dialect::Dropped,
+    dialect::{
+        Dropped,
+        field::{members_of, typed},
+    },
     error::Error,
-    json::{self, members},
 };
 
 /// What the members ask for.
@@ -51,15 +52,12 @@ impl<'a> Options<'a> {
 
     /// <https://ai.google.dev/gemini-api/docs/openai#extra-body>
     fn extra(&mut self, raw: &'a RawValue, dropped: &mut Dropped) -> Result<(), Error> {
-        let members = |path: &'static str, raw: &'a RawValue| {
-            members(raw.get()).ok_or_else(|| Error::refusing(format!("`{path}` must be an object."), path))
-        };
-        for (name, raw) in members("extra_body", raw)? {
+        for (name, raw) in members_of("extra_body", raw)? {
             if &*name != "google" {
                 dropped.note(&format!("extra_body.{}", &*name));
                 continue;
             }
-            for (name, raw) in members("extra_body.google", raw)? {
+            for (name, raw) in members_of("extra_body.google", raw)? {
                 match &*name {
                     "safety_settings" => self.safety_settings = Some(raw),
                     "cached_content" => self.cached_content = Some(raw),
@@ -81,8 +79,4 @@ fn modalities(wanted: &[Modality]) -> Vec<&'static str> {
     let words: Vec<_> = wanted.iter().map(word).collect();
     // Text is what it answers anyway.
     if words == ["TEXT"] { Vec::new() } else { words }
-}
-
-fn typed<'a, T: Deserialize<'a>>(name: &'static str, raw: &'a RawValue) -> Result<T, Error> {
-    json::read(raw.get()).map_err(|_| Error::refusing(format!("`{name}` is not of the right type."), name))
 }

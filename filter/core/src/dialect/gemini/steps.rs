@@ -10,7 +10,7 @@
 use alloc::{borrow::Cow, string::String, vec::Vec};
 
 use super::{
-    citation::{self, MAX_SOURCES, Place, Ruler},
+    citation::{self, MAX_SOURCES, Ruler},
     fault,
     partial::Document,
     response::{Answer, Blob, Call, Candidate, Part, PromptFeedback, compact},
@@ -43,7 +43,7 @@ struct Progress {
     /// The arguments of the last call, while they come.
     open: Option<Document>,
     /// Where its text ends.
-    end: Place,
+    ruler: Ruler,
 }
 
 type Each<'e, 'a> = &'e mut dyn FnMut(Delta<'a>);
@@ -127,13 +127,12 @@ impl Steps {
         let Some(progress) = choices.get_mut(index) else { return Ok(()) };
         let parts = candidate.take_parts();
         let has_sources = candidate.grounding_metadata.is_some() || candidate.citation_metadata.is_some();
-        let ruler = has_sources.then(|| Ruler::new(progress.end, parts.iter().map(Part::text).collect()));
         for part in parts {
             progress.part(part, choice, each)?;
         }
-        if let Some(ruler) = ruler {
+        if has_sources {
             let mut left = MAX_SOURCES.saturating_sub(*sources);
-            citation::sources(&candidate, &ruler, &mut left, &mut |citation| {
+            citation::sources(&candidate, &progress.ruler, &mut left, &mut |citation| {
                 each(Delta::Citation { choice, citation });
             });
             *sources = MAX_SOURCES.saturating_sub(left);
@@ -155,7 +154,7 @@ impl Steps {
 
 impl Progress {
     fn part<'a>(&mut self, part: Part<'a>, choice: u32, each: Each<'_, 'a>) -> Result<(), Broken> {
-        self.end.advance(part.text());
+        self.ruler.add(part.text());
         let signature = part.thought_signature.map(|signature| signature.0);
         let signs_text = part.text.is_some();
         if let Some(Str(text)) = part.text.filter(|text| !text.is_empty()) {

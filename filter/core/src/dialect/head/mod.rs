@@ -13,70 +13,23 @@ use core::ops::Range;
 use serde_json::value::RawValue;
 
 mod bounds;
+mod members;
 
 pub use bounds::Bounds;
 pub(crate) use bounds::{OF_CHAT, OF_COMPLETIONS, OF_GEMINI, OF_MESSAGES, OF_OLLAMA, OF_RESPONSES, Terms};
 
+use members::{
+    BACKGROUND, BEST_OF, CAMEL_SERVICE_TIER, GENERATION_CONFIG, MAX_COMPLETION_TOKENS, MAX_OUTPUT_TOKENS, MAX_TOKENS,
+    OPTIONS, PREVIOUS, REQUEST_ID, SERVICE_TIER, SNAKE_GENERATION_CONFIG, STREAM_OPTIONS, TEMPERATURE, THINKING,
+};
+pub(crate) use members::{CHOICES, MODEL, STREAM};
+pub(super) use members::{PLUGINS, PROMPT, TOOL_CHOICE, TOOLS, USER, place, wanted};
+
 use crate::{
     dialect::Wishes,
     error::{Error, Kind},
-    json::{self, Edit, Edits, Failure, Fault, Found, MAX_DEPTH, Marks, Member, Scanner},
+    json::{self, Edit, Edits, Failure, Fault, Found, MAX_DEPTH, Marks, Member, Proofs, Scanner},
 };
-
-/// The members that a format's scan looks for: those that formats share, and its own.
-macro_rules! wanted {
-    ($($own:literal),* $(,)?) => {
-        &[
-            "model",
-            "stream",
-            "stream_options",
-            "service_tier",
-            "max_completion_tokens",
-            "temperature",
-            "max_tokens",
-            "tools",
-            "user",
-            "serviceTier",
-            "plugins",
-            "tool_choice",
-            // Where other formats, on their own paths, say how long an answer may be: of Responses, of Gemini and of Ollama.
-            "max_output_tokens",
-            "generationConfig",
-            "generation_config",
-            "options",
-            "thinking",
-            // How many answers the older completions have.
-            "prompt",
-            "best_of",
-            "n",
-            $($own),*
-        ]
-    };
-}
-pub(super) use wanted;
-
-pub(crate) const MODEL: usize = 0;
-pub(crate) const STREAM: usize = 1;
-const STREAM_OPTIONS: usize = 2;
-const SERVICE_TIER: usize = 3;
-const MAX_COMPLETION_TOKENS: usize = 4;
-const TEMPERATURE: usize = 5;
-const MAX_TOKENS: usize = 6;
-pub(super) const TOOLS: usize = 7;
-pub(super) const USER: usize = 8;
-/// `service_tier` in Gemini's own requests.
-const CAMEL_SERVICE_TIER: usize = 9;
-pub(super) const PLUGINS: usize = 10;
-pub(super) const TOOL_CHOICE: usize = 11;
-const MAX_OUTPUT_TOKENS: usize = 12;
-const GENERATION_CONFIG: usize = 13;
-const SNAKE_GENERATION_CONFIG: usize = 14;
-const OPTIONS: usize = 15;
-const THINKING: usize = 16;
-pub(super) const PROMPT: usize = 17;
-const BEST_OF: usize = 18;
-/// More than one answer.
-pub(crate) const CHOICES: usize = 19;
 
 /// How the head of a request is found and read in a client's format.
 #[derive(Debug)]
@@ -85,6 +38,8 @@ pub struct Scheme {
     pub(super) wanted: &'static [&'static str],
     /// What is noticed wherever it stands.
     pub(super) marks: &'static Marks,
+    /// The group of marked kinds that are thoughts without a proof beside them.
+    pub(super) unproven: Option<usize>,
     /// Whether a stream tells its tokens only where `stream_options` asks for them.
     pub(super) asks_for_usage: bool,
     /// The members by which it bounds its answers.
@@ -105,10 +60,10 @@ pub struct ChatRequest {
     pub model: Option<String>,
     /// Whether the answer is to be streamed.
     pub stream: bool,
-    /// Whether the client asked for the stream's usage itself; if not, the usage chunk is hidden from it.
-    pub wants_usage: bool,
     /// Whether the slow, cheap tier is asked for.
     pub flex: bool,
+    /// Whether the answer is to be made while nobody waits for it, and fetched later.
+    pub is_background: bool,
     /// The body's length.
     pub length: usize,
     /// What it is made of.
@@ -121,6 +76,8 @@ pub struct ChatRequest {
     pub history: History,
     /// What not every format can express.
     pub wishes: Wishes,
+    /// The answer that it goes on from.
+    pub(crate) previous: Option<Previous>,
     /// Where its name stands, or can stand.
     model_span: Range<usize>,
     /// What follows where it has to be added.
@@ -131,6 +88,38 @@ pub struct ChatRequest {
     options: Option<Range<usize>>,
     /// The name `max_completion_tokens`.
     max_tokens_name: Option<Range<usize>>,
+}
+
+/// The answer that a request goes on from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Previous {
+    /// Its id as the client says it, and, once it is known whose it is, as its provider does.
+    pub(crate) id: String,
+    /// Where it stands.
+    span: Range<usize>,
+    /// Whether it is the provider's.
+    is_own: bool,
+}
+
+impl Previous {
+    /// What a scan has found: a text. What is none is the provider's business.
+    pub(crate) fn of(found: &Found) -> Option<Self> {
+        let member = found.member(PREVIOUS).filter(|member| member.opens[0] == b'"')?;
+        let id = found.text(PREVIOUS).and_then(|text| json::read(text).ok()).unwrap_or_default();
+        Some(Self { id, span: member.span.clone(), is_own: false })
+    }
+
+    /// From now on it is called what its provider calls it.
+    pub(crate) fn rename(&mut self, id: String) {
+        (self.id, self.is_own) = (id, true);
+    }
+
+    /// The change for its provider.
+    pub(crate) fn edit(&self) -> Option<Edit> {
+        // A string can always be written.
+        let text = || serde_json::to_vec(&self.id).unwrap_or_default();
+        self.is_own.then(|| Edit { span: self.span.clone(), text: text() })
+    }
 }
 
 /// What a request is made of.
@@ -144,6 +133,8 @@ pub struct Contents {
     pub has_tools: bool,
     /// Whether something in it may name other models than its `model`.
     pub names_others: bool,
+    /// Whether it may say by which id its answer is kept: `request_id` does at vLLM and `SGLang`.
+    pub names_answer: bool,
 }
 
 /// What another provider may have left in a conversation.
@@ -151,10 +142,21 @@ pub struct Contents {
 pub struct History {
     /// Fields that only some providers understand: cache breakpoints, thoughts.
     pub has_foreign_fields: bool,
-    /// A call's id that carries what the gateway once put into it for Gemini.
+    /// What proves to a provider that a thought is its own.
+    pub proofs: Proofs,
+    /// A call's id, or such a proof, that carries what the gateway once put into it for Gemini.
     pub has_carried_signature: bool,
     /// Results of tools, where the model is to go on thinking about them: it cannot, where the calls were another one's.
     pub is_thought_about: bool,
+}
+
+impl History {
+    /// Whether it has thoughts that may be refused by whom they are not from.
+    #[must_use]
+    pub const fn may_be_refused(self) -> bool {
+        let Proofs { empty: _, of_openai, of_others } = self.proofs;
+        self.has_carried_signature || of_openai || of_others
+    }
 }
 
 /// What becomes of a request's `stream_options`.
@@ -203,28 +205,33 @@ impl Scheme {
             return Err(Error::refusing("`temperature` must be between 0 and 2.", "temperature"));
         }
         let options = member(STREAM_OPTIONS).filter(|_| self.asks_for_usage);
-        let (wants_usage, usage) = match (stream && self.asks_for_usage, options) {
-            (false, _) => (true, None),
+        let usage = match (stream && self.asks_for_usage, options) {
+            (false, _) => None,
             // At the front: what stands behind the last change need not leave the host's buffer.
-            (true, None) => (false, Some(insert(inside, br#""stream_options":{"include_usage":true},"#))),
+            (true, None) => Some(insert(inside, br#""stream_options":{"include_usage":true},"#)),
             (true, Some(options)) => ask_for_usage(options)?,
         };
+        let has_unproven =
+            self.unproven.and_then(|group| found.noticed_kinds.get(group)).is_some_and(|number| *number > 0);
+        let proofs = found.noticed_proofs;
         Ok(ChatRequest {
             model,
             stream,
-            wants_usage,
             flex,
+            is_background: is_background(&found),
             length,
             contents: Contents::of(&found, length),
             user: (self.user)(&found),
             bounds: Bounds::of(&found, self.terms),
             history: History {
                 has_foreign_fields: found.noticed_name,
+                proofs: Proofs { of_others: proofs.of_others || has_unproven, ..proofs },
                 has_carried_signature: found.noticed_text,
                 is_thought_about: found.noticed_carriers > 0
                     && found.text(THINKING).is_some_and(|thinking| thinking.contains(r#""enabled""#)),
             },
             wishes: (self.wishes)(&found),
+            previous: Previous::of(&found),
             model_span,
             comma: if found.is_empty { "" } else { "," },
             usage,
@@ -259,6 +266,12 @@ impl ChatRequest {
         self.usage.as_ref()
     }
 
+    /// Whether the client asked for the stream's usage itself; if not, the usage chunk is hidden from it.
+    #[must_use]
+    pub const fn wants_usage(&self) -> bool {
+        self.usage.is_none()
+    }
+
     /// The changes for a target that calls the model `id` and `max_completion_tokens` perhaps something else.
     #[must_use]
     pub fn edits(&self, id: &str, stream_options: StreamOptions, max_tokens: Option<&str>) -> Edits {
@@ -275,6 +288,7 @@ impl ChatRequest {
             (StreamOptions::Cut, _, Some(options)) => edits.push(options.clone(), Vec::new()),
             (StreamOptions::Asked, None, _) | (StreamOptions::Cut, _, None) | (StreamOptions::Pruned, ..) => {}
         }
+        edits.extend(self.previous.as_ref().and_then(Previous::edit));
         if let (Some(name), Some(span)) = (max_tokens, &self.max_tokens_name) {
             edits.push(span.clone(), format!("\"{name}\"").into_bytes());
         }
@@ -293,6 +307,7 @@ impl Contents {
             images: found.noticed_kinds[0],
             has_tools: has_tools(found),
             names_others: found.noticed_others > 0,
+            names_answer: found.member(REQUEST_ID).is_some(),
         }
     }
 }
@@ -304,6 +319,11 @@ const ESCAPE_BYTES: usize = 3;
 pub(crate) fn is_flex(found: &Found) -> bool {
     let is = |index| found.text(index).is_some_and(|tier| tier.eq_ignore_ascii_case(r#""flex""#));
     is(SERVICE_TIER) || is(CAMEL_SERVICE_TIER)
+}
+
+/// See [`ChatRequest::is_background`].
+pub(crate) fn is_background(found: &Found) -> bool {
+    found.text(BACKGROUND) == Some("true")
 }
 
 /// Whether a request names no model.
@@ -342,12 +362,12 @@ fn is_nothing(list: &Member) -> bool {
     inner.map_or(text == b"null", |inner| inner.trim_ascii().is_empty())
 }
 
-/// Whether the client asked for usage in its `stream_options`, and the change that asks for it otherwise.
-fn ask_for_usage(options: &Member) -> Result<(bool, Option<Edit>), Error> {
+/// The change that asks for usage, where the client did not in its `stream_options`.
+fn ask_for_usage(options: &Member) -> Result<Option<Edit>, Error> {
     let wrong = || Error::refusing("`stream_options` must be an object.", "stream_options");
     let text = options.text.as_deref().ok_or_else(wrong)?;
     if text == b"null" {
-        return Ok((false, Some(Edit { span: options.span.clone(), text: br#"{"include_usage":true}"#.to_vec() })));
+        return Ok(Some(Edit { span: options.span.clone(), text: br#"{"include_usage":true}"#.to_vec() }));
     }
     let text = core::str::from_utf8(text).map_err(|_| wrong())?;
     let inner = json::members(text).ok_or_else(wrong)?;
@@ -356,11 +376,11 @@ fn ask_for_usage(options: &Member) -> Result<(bool, Option<Edit>), Error> {
         (_, Some(_)) => {
             Err(Error::refusing("`stream_options.include_usage` stands twice.", "stream_options.include_usage"))
         }
-        (Some((_, value)), None) if value.get() == "true" => Ok((true, None)),
+        (Some((_, value)), None) if value.get() == "true" => Ok(None),
         (Some((_, value)), None) if matches!(value.get(), "false" | "null") => {
             let start = options.span.start.saturating_add(offset(text, value));
             let span = start..start.saturating_add(value.get().len());
-            Ok((false, Some(Edit { span, text: b"true".to_vec() })))
+            Ok(Some(Edit { span, text: b"true".to_vec() }))
         }
         (Some(_), None) => {
             Err(Error::refusing("`stream_options.include_usage` must be a boolean.", "stream_options.include_usage"))
@@ -368,7 +388,7 @@ fn ask_for_usage(options: &Member) -> Result<(bool, Option<Edit>), Error> {
         (None, None) => {
             let start = options.span.start.saturating_add(1);
             let comma = if inner.is_empty() { "" } else { "," };
-            Ok((false, Some(insert(start, format!(r#""include_usage":true{comma}"#).as_bytes()))))
+            Ok(Some(insert(start, format!(r#""include_usage":true{comma}"#).as_bytes())))
         }
     }
 }

@@ -62,11 +62,11 @@ fn usage_is_asked_for_in_streams() {
         ),
     ] {
         assert_eq!(sent(body, "m"), expected);
-        assert!(!read(body).unwrap().wants_usage);
+        assert!(!read(body).unwrap().wants_usage());
     }
     let own = r#"{"model":"m","stream":true,"stream_options":{"include_usage":true}}"#;
     assert_eq!(sent(own, "m"), own);
-    assert!(read(own).unwrap().wants_usage);
+    assert!(read(own).unwrap().wants_usage());
 }
 
 #[test]

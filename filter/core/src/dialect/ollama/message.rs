@@ -202,7 +202,10 @@ impl<'a> WireMessage<'a> {
             Part::Text(text) => {
                 dropped.note_if(text.cache.is_some(), "cache_control");
                 dropped.note_if(text.signature.is_some(), "messages[].extra_content");
-                self.content.push(&text.text);
+                // What is only there to be proved says nothing.
+                if text.signature.is_none() || !text.text.is_empty() {
+                    self.content.push(&text.text);
+                }
             }
             Part::Refusal(text) => self.content.push(text),
             Part::Image { source, detail, cache } => {

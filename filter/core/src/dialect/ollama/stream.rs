@@ -13,11 +13,13 @@ use crate::{
 
 impl Reader for Told {
     fn read(&mut self, frame: Frame<'_>, each: &mut dyn FnMut(Delta<'_>)) -> Result<(), Broken> {
-        if frame.raw.trim_ascii().is_empty() {
+        let text = json::text(frame.raw);
+        // Some begin with the mark that Windows begins a text with.
+        let text = text.trim_matches(|character: char| character.is_ascii_whitespace() || character == '\u{feff}');
+        if text.is_empty() {
             return Ok(());
         }
-        let text = json::text(frame.raw);
-        let line: WireAnswer<'_> = json::read(&text).map_err(|_| Broken::Malformed)?;
+        let line: WireAnswer<'_> = json::read(text).map_err(|_| Broken::Malformed)?;
         if let Some(error) = line.error() {
             return Err(Broken::Fault(fault::of_answer(line.status, error)));
         }
@@ -123,6 +125,7 @@ mod tests {
             got,
             "the last line end is not needed"
         );
+        assert_eq!(chunks(&translate(&["\u{feff}".as_bytes(), stream.as_bytes()]).unwrap()), got, "marks are not text");
         let (usage, got) = got.split_last().unwrap();
         assert_eq!(got, expected);
         assert_eq!(usage["prompt_tokens"], 9);

@@ -29,9 +29,6 @@ struct WirePart<'a> {
     cache_control: Option<&'a RawValue>,
 }
 
-/// The members of a part that are read.
-pub(super) const KNOWN: &[&str] = &["type", "text", "refusal", "image_url", "input_audio", "file", "cache_control"];
-
 #[derive(Deserialize)]
 struct WireImage<'a> {
     #[serde(borrow)]
@@ -149,7 +146,10 @@ pub(in crate::dialect) fn source<'a>(text: Text<'a>, usual: &'static str, path: 
         Cow::Borrowed(text) => Cow::Borrowed(text.get(from..to).unwrap_or_default()),
         Cow::Owned(text) => Cow::Owned(text.get(from..to).unwrap_or_default().into()),
     };
-    let (media_type, base64) = (piece(5, type_end), piece(data_start, text.len()));
+    let (mut media_type, base64) = (piece(5, type_end), piece(data_start, text.len()));
+    if media_type.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        media_type.to_mut().make_ascii_lowercase();
+    }
     if !is_base64(&base64) {
         return Err(wrong());
     }
@@ -167,7 +167,7 @@ mod tests {
         };
         for (text, expected) in [
             ("HTTPS://example.com/a.png", Some(Source::Url("HTTPS://example.com/a.png".into()))),
-            ("DATA:IMAGE/PNG;BASE64,aGk=", data("IMAGE/PNG", "aGk=")),
+            ("DATA:IMAGE/PNG;BASE64,aGk=", data("image/png", "aGk=")),
             ("data:image/png;charset=x;base64,aGk=", data("image/png", "aGk=")),
             ("data:;base64,aGk=", data("image/png", "aGk=")),
             ("aGk=", data("image/png", "aGk=")),

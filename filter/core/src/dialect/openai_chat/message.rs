@@ -9,7 +9,7 @@ use crate::{
     chat::{Message, Part, Request, Role, Text, ToolCall, ToolResult},
     dialect::{
         call_id,
-        field::{note_spare, note_spares, typed},
+        field::{note_spare, typed},
     },
     error::Error,
     json::Str,
@@ -48,21 +48,10 @@ struct WireMessage<'a> {
 }
 
 /// The members of a message that are read.
-const KNOWN: &[&str] = &[
-    "role",
-    "content",
-    "name",
-    "tool_calls",
-    "function_call",
-    "tool_call_id",
-    "is_error",
-    "refusal",
-    "reasoning_content",
-    "thinking_blocks",
-    "extra_content",
-    "cache_control",
-    "audio",
-];
+const KNOWN: &str = "role name function_call{name arguments} tool_call_id is_error refusal reasoning_content cache_control audio \
+    content{type text refusal image_url{url detail} input_audio{data format} file{file_data file_id filename} cache_control} \
+    tool_calls{id type index function{name arguments} extra_content{google{thought_signature}} cache_control} \
+    thinking_blocks{type index thinking signature data cache_control} extra_content{google{thought_signature}}";
 
 #[derive(Deserialize)]
 struct WireCall<'a> {
@@ -123,9 +112,6 @@ pub(super) fn read_messages<'a>(raw: &'a RawValue, request: &mut Request<'a>) ->
         let path = format!("messages[{index}]");
         let wire = typed::<WireMessage<'_>>(&path, raw)?;
         note_spare(raw, KNOWN, "messages[]", request);
-        if let Some(content) = wire.content {
-            note_spares(content, content::KNOWN, "messages[].content[]", request);
-        }
         let role = match &*wire.role {
             "system" => Role::System,
             "developer" => Role::Developer,

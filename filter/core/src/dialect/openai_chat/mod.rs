@@ -4,6 +4,7 @@
 //! answer; towards other formats the whole request is read and the answer is written.
 
 mod ask;
+mod calls;
 mod content;
 mod family;
 mod history;
@@ -17,6 +18,7 @@ mod tap;
 mod tool;
 mod turns;
 mod upstream;
+mod wire;
 pub(super) mod write;
 
 use alloc::{boxed::Box, rc::Rc, vec::Vec};

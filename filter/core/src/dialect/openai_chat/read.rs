@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     chat::{Effort, Format, Modality, Place, Reasoning, Request, Telling, Text, User, WebSearch},
-    dialect::field::{self, typed},
+    dialect::field::{self, members_of, note_spare_in, typed},
     error::Error,
     json::{self, Str, members},
     map::NameSet,
@@ -22,6 +22,11 @@ use crate::{
 
 /// Members that the head already answers for.
 const HEAD: &[&str] = &["model", "stream_options"];
+
+/// The members that are read of what has some.
+const KNOWN: &str = "response_format{type json_schema{name description schema strict}} thinking{type budget_tokens display} \
+    tool_choice{type function{name} allowed_tools{mode tools{type function{name}}}} function_call{name} \
+    functions{name description parameters strict cache_control} reasoning{effort max_tokens enabled exclude summary}";
 
 /// Reads a request.
 pub(super) fn read(body: &str) -> Result<Request<'_>, Error> {
@@ -56,6 +61,7 @@ pub(in crate::dialect) fn read_with<'a>(body: &'a str, own: Own<'_, 'a>) -> Resu
         if raw.get() == "null" || HEAD.contains(&&*name) {
             continue;
         }
+        note_spare_in(&name, raw, KNOWN, &mut request);
         match &*name {
             name if own(name, raw, &mut request)? => {}
             "tools" => request.tools = read_tools(raw, &mut request)?,
@@ -149,10 +155,6 @@ fn read_format(raw: &RawValue) -> Result<Format<'_>, Error> {
         }
         (other, _) => Err(Error::refusing(format!("`{other}` is no response format."), "response_format.type")),
     }
-}
-
-fn members_of<'a>(path: &str, raw: &'a RawValue) -> Result<Vec<(Str<'a>, &'a RawValue)>, Error> {
-    members(raw.get()).ok_or_else(|| Error::refusing(format!("`{path}` must be an object."), String::from(path)))
 }
 
 fn read_user<'a>(member: &'static str, raw: &'a RawValue) -> Result<User<'a>, Error> {
@@ -252,5 +254,32 @@ mod tests {
         ] {
             assert_eq!(read(&body).unwrap_err().param.as_deref(), Some(param), "{body}");
         }
+    }
+
+    #[test]
+    fn what_nobody_reads_is_listed_however_deep_it_stands() {
+        let body = r#"{"tool_choice":{"type":"function","function":{"name":"f","x":1},"x":1},
+            "tools":[{"type":"function","function":{"name":"f","x":1,"parameters":{"x":1}},"x":1}],
+            "response_format":{"type":"json_schema","json_schema":{"name":"n","schema":{"x":1},"x":1},"x":1},
+            "messages":[{"role":"user","x":1,"content":[{"type":"image_url","image_url":{"url":"https://e.x","x":1},"x":1}]},
+                {"role":"assistant","thinking_blocks":[{"type":"thinking","thinking":"a","x":1}],
+                    "tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":"{}","x":1},"x":1}]}]}"#;
+        assert_eq!(
+            read(body).unwrap().unplaced,
+            [
+                "tool_choice.function.x",
+                "tool_choice.x",
+                "tools[].function.x",
+                "tools[].x",
+                "response_format.json_schema.x",
+                "response_format.x",
+                "messages[].x",
+                "messages[].content[].image_url.x",
+                "messages[].content[].x",
+                "messages[].thinking_blocks[].x",
+                "messages[].tool_calls[].function.x",
+                "messages[].tool_calls[].x",
+            ]
+        );
     }
 }

@@ -6,7 +6,8 @@ use serde_json::value::RawValue;
 
 use crate::{
     chat::Fault,
-    dialect::Whole,
+    dialect::{Whole, object::Object},
+    direct,
     error::{Error, Kind, Shape},
     json::{self, Found, Number},
     usage::Usage,
@@ -138,35 +139,22 @@ pub(crate) fn error_body(shape: Shape, provider: &str, status: u16, body: &[u8])
 }
 
 /// The status that an error said inside an answer of status 200 stands for: where it names one, as vLLM and
-/// `OpenRouter` (`code`) and Groq (`status_code`) do, that one; else 502.
+/// `OpenRouter` (`code`) and Groq (`status_code`) do, that one, else what its code or type means; else 502.
 #[must_use]
 pub fn error_status(body: &[u8]) -> u16 {
-    #[derive(Deserialize)]
-    struct Wire<'a> {
-        #[serde(borrow)]
-        error: Stated<'a>,
-    }
     let text = json::text(body);
-    stated_status(json::read::<Wire<'_>>(&text).ok().map(|wire| wire.error))
+    stated_status(Object::of(&text).get("error").map(RawValue::get))
 }
 
 /// The same, from what a scan for [`WANTED`] found.
 fn found_error_status(found: &Found) -> u16 {
-    stated_status(found.text(ERROR).and_then(|text| json::read(text).ok()))
+    stated_status(found.text(ERROR))
 }
 
-#[derive(Deserialize)]
-struct Stated<'a> {
-    #[serde(borrow, default)]
-    code: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    status_code: Option<&'a RawValue>,
-}
-
-fn stated_status(error: Option<Stated<'_>>) -> u16 {
-    let named = error.map(|error| [error.status_code, error.code]);
-    let mut statuses = named.into_iter().flatten().flatten().filter_map(|raw| raw.get().parse().ok());
-    statuses.find(|status| (400..=599).contains(status)).unwrap_or(Kind::BadUpstream.status())
+/// Words alone say nothing that a machine could go by.
+fn stated_status(error: Option<&str>) -> u16 {
+    let object = error.filter(|error| error.trim_start().starts_with('{'));
+    object.map_or(Kind::BadUpstream.status(), direct::status_of)
 }
 
 #[cfg(test)]

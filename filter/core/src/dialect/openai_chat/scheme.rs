@@ -5,7 +5,7 @@ use crate::{
         Wishes,
         abilities::Notes,
         call_id,
-        head::{CHOICES, OF_CHAT, PLUGINS, Scheme, TOOL_CHOICE, TOOLS, USER, has_tools, wanted},
+        head::{CHOICES, OF_CHAT, PLUGINS, Scheme, TOOL_CHOICE, TOOLS, USER, has_tools, place, wanted},
     },
     json::{self, Found, Marks, Others},
 };
@@ -15,6 +15,7 @@ pub static SCHEME: Scheme = Scheme {
     wanted: WANTED,
     marks: &MARKS,
     asks_for_usage: true,
+    unproven: None,
     terms: OF_CHAT,
     user: |found| found.text(USER).and_then(|text| json::read(text).ok()),
     wishes,
@@ -40,27 +41,30 @@ const WANTED: &[&str] = wanted![
 
 /// How a request on other paths of OpenAI's API is found and read: of most of its members nothing need be known.
 pub static TASKS: Scheme = Scheme {
-    wanted: wanted!["input", "encoding_format", "response_format"],
+    wanted: OF_TASKS,
     asks_for_usage: false,
+    unproven: None,
     wishes: |_| Wishes::default(),
     marks: &MARKS,
     terms: OF_CHAT,
     user: SCHEME.user,
 };
 
-pub(crate) const INPUT: usize = CHOICES + 1;
-pub(crate) const ENCODING_FORMAT: usize = INPUT + 1;
-pub(crate) const RESPONSE_FORMAT: usize = INPUT + 2;
+const OF_TASKS: &[&str] = wanted!["input", "encoding_format", "response_format"];
+
+pub(crate) const INPUT: usize = place(OF_TASKS, "input");
+pub(crate) const ENCODING_FORMAT: usize = place(OF_TASKS, "encoding_format");
+pub(crate) const RESPONSE_FORMAT: usize = place(OF_TASKS, "response_format");
 
 /// What only some providers understand and others refuse: it comes from a history that one of them began. And pictures, which
 /// stand in parts of messages and not everywhere where their names do: a tool may well have a parameter `image_url`.
 pub(in crate::dialect) static MARKS: Marks = Marks {
     names: &["cache_control", "thinking_blocks", "reasoning_content", "extra_content"],
-    empties: &[],
+    proof: (&["signature", "thought_signature"], ""),
     carrier: (&["tool_call_id"], call_id::SEPARATOR.as_bytes()),
     place: "messages",
     foreign: "arguments",
-    kinds: ("type", [&["image_url", "input_image", "image"], &["input_audio"], &["file"], &[]]),
+    kinds: ("type", &[&["image_url", "input_image", "image"], &["input_audio"], &["file"]]),
     sources: &["image_url", "url"],
     // 2026-11: a tool of OpenAI's that draws and one of Anthropic's that advises have models of their own. OpenRouter has lists
     // (`models`) and presets of models, Groq's compound systems name theirs in `compound_custom`, Vercel's gateway in
@@ -74,7 +78,7 @@ pub(in crate::dialect) static MARKS: Marks = Marks {
 
 /// What of a request not every format can express. Most requests have nothing of it.
 fn wishes(found: &Found) -> Wishes {
-    let [images, sounds, files, _] = found.noticed_kinds;
+    let [images, sounds, files, ..] = found.noticed_kinds;
     let linked_images = images.saturating_sub(found.noticed_data);
     if sounds == 0 && files == 0 && linked_images == 0 && found.members.iter().all(|member| member.index < CHOICES) {
         return Wishes::default();

@@ -35,9 +35,6 @@ struct WireFunction<'a> {
     cache_control: Option<&'a RawValue>,
 }
 
-/// The members of a function that are read.
-const OF_FUNCTIONS: &[&str] = &["name", "description", "parameters", "strict", "cache_control"];
-
 impl<'a> WireFunction<'a> {
     fn tool(self, cache: Option<&'a RawValue>) -> Tool<'a> {
         Tool {
@@ -50,21 +47,21 @@ impl<'a> WireFunction<'a> {
     }
 }
 
+/// The members of a tool that are read.
+const KNOWN: &str = "type cache_control function{name description parameters strict cache_control}";
+
 /// Reads `tools`.
 pub(super) fn read_tools<'a>(raw: &'a RawValue, request: &mut Request<'a>) -> Result<Vec<Tool<'a>>, Error> {
     let raws: Vec<&RawValue> = typed("tools", raw)?;
     let tools = raws.into_iter().enumerate().map(|(index, raw)| {
         let wire: WireTool<'_> = typed(&format!("tools[{index}]"), raw)?;
-        note_spare(raw, &["type", "function", "cache_control"], "tools[]", request);
+        note_spare(raw, KNOWN, "tools[]", request);
         let Some(function) = wire.function else {
             let kind = wire.kind.unwrap_or_default();
             let message = format!("A tool of type `{}` cannot be translated for this model; use functions.", &*kind);
             return Err(Error::refusing(message, format!("tools[{index}].type")));
         };
         let function: WireFunction<'_> = typed(&format!("tools[{index}].function"), function)?;
-        if let Some(raw) = wire.function {
-            note_spare(raw, OF_FUNCTIONS, "tools[].function", request);
-        }
         Ok(function.tool(wire.cache_control))
     });
     tools.collect()

@@ -199,6 +199,10 @@ fn write_part<'a>(part: &'a Part<'a>, path: &str, dropped: &mut Dropped) -> Resu
         Part::Text(part) => {
             dropped.note_if(part.cache.is_some(), "cache_control");
             dropped.note_if(part.signature.is_some(), "messages[].extra_content");
+            if part.text.is_empty() && part.signature.is_some() {
+                // Only there to be proved.
+                return Ok(None);
+            }
             WirePart::Text { text: Cow::Borrowed(&part.text) }
         }
         Part::Image { source, detail, cache } => {

@@ -1,12 +1,13 @@
 //! The format as providers speak it, for clients that speak another one: answers and errors, read into the canonical chat.
 
 use alloc::{boxed::Box, string::String, vec::Vec};
+use core::mem;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{NAME, OpenAiChat, ask, response::told};
+use super::{NAME, OpenAiChat, ask, calls::Calls, wire::Wire};
 use crate::{
-    chat::{Choice, Citation, Delta, Fault, Finish, Part, Reason, Request, Response, TextPart, TokenLogprob, ToolCall},
+    chat::{Collected, Delta, Fault, Finish, Reason, Request, Response},
     dialect::{Ability, Aim, Broken, Reader, Upstream, Written},
     error::Error,
     headers::Headers,
@@ -39,19 +40,18 @@ impl Upstream for OpenAiChat {
         if wire.error.is_some() {
             return Err(Broken::Fault(fault(super::error_status(body.as_bytes()), body.as_bytes())));
         }
-        let choices = wire.choices.ok_or(Broken::Malformed)?.into_iter().map(|choice| {
-            let finish = choice.finish();
-            let logprobs = choice.logprobs.map(WireLogprobs::read).unwrap_or_default();
-            let parts = choice.message.map(WireMessage::parts).unwrap_or_default();
-            Choice { parts, finish, logprobs }
-        });
-        Ok(Response {
-            choices: choices.collect(),
-            id: wire.id.map(|id| id.0),
-            model: wire.model.map(|model| model.0),
-            usage: told(wire.usage, wire.x_groq),
-            service_tier: wire.service_tier.map(|tier| tier.0),
-        })
+        if wire.choices.is_none() {
+            return Err(Broken::Malformed);
+        }
+        let mut collected = Collected::default();
+        collected.take(wire.start());
+        wire.tell(true, &mut Calls::default(), &mut |delta| collected.take(delta))?;
+        let mut response = collected.into_response();
+        for choice in response.choices.iter_mut().filter(|choice| !choice.parts.is_empty()) {
+            // Older models of OpenAI's said it elsewhere, or not at all.
+            choice.finish = choice.finish.or(Some(Finish::Stop));
+        }
+        Ok(response)
     }
 
     fn framing(&self) -> (Framing, &'static str) {
@@ -59,7 +59,7 @@ impl Upstream for OpenAiChat {
     }
 
     fn reader(&self) -> Box<dyn Reader> {
-        Box::new(StreamReader { has_begun: false })
+        Box::new(StreamReader { has_begun: false, calls: Calls::default() })
     }
 
     fn fault(&self, status: u16, body: &[u8]) -> Fault {
@@ -72,166 +72,10 @@ impl Upstream for OpenAiChat {
     }
 }
 
-#[derive(Deserialize)]
-struct Wire<'a> {
-    #[serde(borrow, default)]
-    id: Option<Str<'a>>,
-    #[serde(borrow, default)]
-    model: Option<Str<'a>>,
-    #[serde(borrow, default)]
-    choices: Option<Vec<WireChoice<'a>>>,
-    #[serde(borrow, default)]
-    usage: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    x_groq: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    service_tier: Option<Str<'a>>,
-    #[serde(borrow, default)]
-    error: Option<&'a RawValue>,
-}
-
-#[derive(Deserialize)]
-struct WireChoice<'a> {
-    #[serde(default)]
-    index: u32,
-    #[serde(borrow, default)]
-    message: Option<WireMessage<'a>>,
-    #[serde(borrow, default)]
-    delta: Option<WireMessage<'a>>,
-    #[serde(borrow, default)]
-    finish_reason: Option<Str<'a>>,
-    #[serde(borrow, default)]
-    logprobs: Option<WireLogprobs<'a>>,
-}
-
-#[derive(Deserialize)]
-struct WireMessage<'a> {
-    #[serde(borrow, default)]
-    content: Option<Str<'a>>,
-    #[serde(borrow, default)]
-    refusal: Option<Str<'a>>,
-    #[serde(borrow, default)]
-    reasoning_content: Option<Str<'a>>,
-    /// The same, as Groq and `OpenRouter` call it.
-    #[serde(borrow, default)]
-    reasoning: Option<Str<'a>>,
-    #[serde(borrow, default)]
-    tool_calls: Option<Vec<WireCall<'a>>>,
-    #[serde(borrow, default)]
-    annotations: Option<Vec<WireAnnotation<'a>>>,
-}
-
-#[derive(Deserialize)]
-struct WireCall<'a> {
-    #[serde(default)]
-    index: u32,
-    #[serde(borrow, default)]
-    id: Option<Str<'a>>,
-    #[serde(borrow, default)]
-    function: Option<WireCalled<'a>>,
-}
-
-#[derive(Deserialize)]
-struct WireCalled<'a> {
-    #[serde(borrow, default)]
-    name: Option<Str<'a>>,
-    #[serde(borrow, default)]
-    arguments: Option<Str<'a>>,
-}
-
-#[derive(Deserialize)]
-struct WireAnnotation<'a> {
-    #[serde(borrow, default)]
-    url_citation: Option<WireCitation<'a>>,
-}
-
-#[derive(Deserialize)]
-struct WireCitation<'a> {
-    #[serde(borrow)]
-    url: Str<'a>,
-    #[serde(borrow, default)]
-    title: Option<Str<'a>>,
-    #[serde(default)]
-    start_index: Option<u64>,
-    #[serde(default)]
-    end_index: Option<u64>,
-}
-
-#[derive(Deserialize)]
-struct WireLogprobs<'a> {
-    #[serde(borrow, default)]
-    content: Option<Vec<WireToken<'a>>>,
-}
-
-#[derive(Deserialize)]
-struct WireToken<'a> {
-    #[serde(borrow)]
-    token: Str<'a>,
-    logprob: f64,
-    #[serde(borrow, default)]
-    top_logprobs: Option<Vec<WireToken<'a>>>,
-}
-
-impl WireChoice<'_> {
-    fn finish(&self) -> Option<Finish> {
-        Some(match self.finish_reason.as_deref()? {
-            "length" => Finish::Length,
-            "tool_calls" | "function_call" => Finish::ToolCalls,
-            "content_filter" => Finish::ContentFilter,
-            _ => Finish::Stop,
-        })
-    }
-}
-
-impl<'a> WireMessage<'a> {
-    fn citations(annotations: Option<Vec<WireAnnotation<'a>>>) -> impl Iterator<Item = Citation<'a>> {
-        annotations.into_iter().flatten().filter_map(|annotation| annotation.url_citation).map(|wire| Citation::Url {
-            url: wire.url.0,
-            title: wire.title.map(|title| title.0),
-            span: wire.start_index.zip(wire.end_index),
-        })
-    }
-
-    fn parts(self) -> Vec<Part<'a>> {
-        let mut parts = Vec::new();
-        let said = |text: Option<Str<'a>>| text.filter(|text| !text.is_empty()).map(|text| text.0);
-        parts.extend(
-            said(self.reasoning_content.or(self.reasoning)).map(|text| Part::Thinking { text, signature: None }),
-        );
-        let citations = Self::citations(self.annotations).collect();
-        parts.extend(said(self.content).map(|text| Part::Text(TextPart { text, citations, ..TextPart::default() })));
-        parts.extend(said(self.refusal).map(Part::Refusal));
-        parts.extend(self.tool_calls.into_iter().flatten().filter_map(WireCall::begun).map(Part::ToolCall));
-        parts
-    }
-}
-
-impl<'a> WireCall<'a> {
-    fn begun(self) -> Option<ToolCall<'a>> {
-        let WireCalled { name, arguments } = self.function?;
-        Some(ToolCall {
-            id: self.id.unwrap_or_default().0,
-            name: name?.0,
-            arguments: arguments.unwrap_or_default().0,
-            signature: None,
-        })
-    }
-}
-
-impl<'a> WireLogprobs<'a> {
-    fn read(self) -> Vec<TokenLogprob<'a>> {
-        let tokens = self.content.into_iter().flatten().map(|token| TokenLogprob {
-            token: token.token.0,
-            logprob: token.logprob,
-            top: token.top_logprobs.into_iter().flatten().map(|top| (top.token.0, top.logprob)).collect(),
-        });
-        tokens.collect()
-    }
-}
-
 #[derive(Debug)]
 struct StreamReader {
     has_begun: bool,
+    calls: Calls,
 }
 
 impl Reader for StreamReader {
@@ -250,55 +94,10 @@ impl Reader for StreamReader {
         if wire.error.is_some() || frame.event() == Some(b"error") {
             return Err(Broken::Fault(fault(super::error_status(data), data)));
         }
-        if !core::mem::replace(&mut self.has_begun, true) {
-            let text = |text: Option<Str<'_>>| text.map(|text| text.0.into_owned().into());
-            each(Delta::Start { id: text(wire.id), model: text(wire.model), service_tier: text(wire.service_tier) });
+        if !mem::replace(&mut self.has_begun, true) {
+            each(wire.start());
         }
-        for mut choice in wire.choices.into_iter().flatten() {
-            let (index, finish) = (choice.index, choice.finish());
-            if let Some(delta) = choice.delta.take() {
-                read_delta(index, delta, each);
-            }
-            let tokens = choice.logprobs.map(WireLogprobs::read).unwrap_or_default();
-            if !tokens.is_empty() {
-                each(Delta::Logprobs { choice: index, tokens });
-            }
-            if let Some(reason) = finish {
-                each(Delta::Finish { choice: index, reason });
-            }
-        }
-        if let Some(usage) = told(wire.usage, wire.x_groq) {
-            each(Delta::Usage(usage));
-        }
-        Ok(())
-    }
-}
-
-fn read_delta(choice: u32, delta: WireMessage<'_>, each: &mut dyn FnMut(Delta<'_>)) {
-    let said = |text: &Option<Str<'_>>| text.as_ref().is_some_and(|text| !text.is_empty());
-    let thought = delta.reasoning_content.or(delta.reasoning);
-    if said(&thought) {
-        each(Delta::Thinking { choice, text: thought.unwrap_or_default().0 });
-    }
-    if said(&delta.content) {
-        each(Delta::Text { choice, text: delta.content.unwrap_or_default().0 });
-    }
-    if said(&delta.refusal) {
-        each(Delta::Refusal { choice, text: delta.refusal.unwrap_or_default().0 });
-    }
-    for citation in WireMessage::citations(delta.annotations) {
-        each(Delta::Citation { choice, citation });
-    }
-    for call in delta.tool_calls.into_iter().flatten() {
-        let index = call.index;
-        let begins = call.id.is_some() && call.function.as_ref().is_some_and(|function| function.name.is_some());
-        if begins {
-            if let Some(begun) = call.begun() {
-                each(Delta::ToolCall { choice, call: index, begun });
-            }
-        } else if let Some(json) = call.function.and_then(|function| function.arguments) {
-            each(Delta::Arguments { choice, call: index, json: json.0 });
-        }
+        wire.tell(false, &mut self.calls, &mut |delta| each(delta))
     }
 }
 
@@ -324,6 +123,8 @@ fn fault(status: u16, body: &[u8]) -> Fault {
         Some(r#""content_policy_violation""# | r#""content_filter""#) => Some(Reason::ContentPolicy),
         Some(r#""insufficient_quota""#) => Some(Reason::Quota),
         Some(r#""model_not_found""#) => Some(Reason::ModelNotFound),
+        // 2026-06: what another region or organization has encrypted: <https://github.com/openai/codex/issues/8145>.
+        Some(r#""invalid_encrypted_content""#) => Some(Reason::Thought),
         _ => None,
     };
     Fault::new(status, reason, error.message.as_deref().unwrap_or_default())
@@ -331,8 +132,142 @@ fn fault(status: u16, body: &[u8]) -> Fault {
 
 #[cfg(test)]
 mod tests {
+    use alloc::format;
+
     use super::*;
-    use crate::usage::Usage;
+    use crate::{
+        chat::{Citation, Part, TextPart},
+        usage::Usage,
+    };
+
+    /// The steps that a stream of these choices is told in, behind its beginning.
+    fn steps(choices: &[&str]) -> Vec<String> {
+        let (mut reader, mut steps) = (OpenAiChat.reader(), Vec::new());
+        for choice in choices {
+            let event =
+                format!("data: {{\"search_results\":[{{\"url\":\"u\",\"title\":\"t\"}}],\"choices\":[{choice}]}}\n\n");
+            reader
+                .read(Frame { raw: event.as_bytes() }, &mut |delta| match delta {
+                    Delta::Text { text, .. } => steps.push(format!("says {text}")),
+                    Delta::Thinking { text, .. } => steps.push(format!("thinks {text}")),
+                    Delta::Refusal { text, .. } => steps.push(format!("refuses {text}")),
+                    Delta::ToolCall { call, begun, .. } => {
+                        steps.push(format!("{call} {} {}({}", begun.id, begun.name, begun.arguments));
+                    }
+                    Delta::Arguments { call, json, .. } => steps.push(format!("{call} {json}")),
+                    Delta::Image { source, .. } => steps.push(source.markdown()),
+                    Delta::Citation { citation: Citation::Url { url, title, .. }, .. } => {
+                        steps.push(format!("{url} {title:?}"));
+                    }
+                    Delta::Finish { reason, .. } => steps.push(format!("{reason:?}")),
+                    Delta::Start { .. }
+                    | Delta::TextSignature { .. }
+                    | Delta::Signature { .. }
+                    | Delta::RedactedThinking { .. }
+                    | Delta::Citation { .. }
+                    | Delta::Logprobs { .. }
+                    | Delta::Usage(_)
+                    | Delta::End => {}
+                })
+                .unwrap();
+        }
+        steps
+    }
+
+    fn of_calls(deltas: &[&str]) -> Vec<String> {
+        let choices: Vec<_> = deltas.iter().map(|calls| format!(r#"{{"delta":{{"tool_calls":[{calls}]}}}}"#)).collect();
+        steps(&choices.iter().map(String::as_str).collect::<Vec<_>>())
+    }
+
+    const LIST: &str = concat!(
+        r#"[{"type":"thinking","thinking":[{"type":"text","text":"h"},{"type":"reference","reference_ids":[1]},"#,
+        r#"{"type":"text","text":"m"}],"closed":true},{"type":"hologram","text":7},{"type":"text","text":"a"},"#,
+        r#"{"type":"thinking","thinking":"b"},{"type":"refusal","refusal":"no"},5]"#,
+    );
+
+    #[test]
+    fn a_content_may_be_a_list_of_parts() {
+        let choice = format!(r#"{{"delta":{{"content":{LIST}}}}}"#);
+        assert_eq!(steps(&[&choice]), ["thinks h", "thinks m", "says a", "thinks b", "refuses no"]);
+        let whole = format!(r#"{{"choices":[{{"finish_reason":"stop","message":{{"content":{LIST}}}}}]}}"#);
+        let answer = OpenAiChat.read(&whole).unwrap();
+        assert!(matches!(answer.choices[0].parts.as_slice(), [
+            Part::Thinking { text, signature: None },
+            Part::Text(TextPart { text: said, .. }),
+            Part::Thinking { .. },
+            Part::Refusal(_),
+        ] if text == "hm" && said == "a"));
+    }
+
+    #[test]
+    fn a_calls_number_decides_what_a_piece_belongs_to() {
+        let begun = r#"{"index":0,"id":"a","function":{"name":"f","arguments":"{"}}"#;
+        let told = ["0 a f({", "0 }"];
+        for again in [
+            r#"{"index":0,"id":"a","function":{"name":"f","arguments":"}"}}"#,
+            r#"{"index":0,"id":"","function":{"name":"","arguments":"}"}}"#,
+            r#"{"index":0,"id":null,"function":{"name":null,"arguments":"}"}}"#,
+            r#"{"id":"z","function":{"arguments":"}"}}"#,
+        ] {
+            assert_eq!(of_calls(&[begun, again]), told, "{again}");
+        }
+        let other = r#"{"index":0,"id":"b","function":{"name":"f","arguments":"}"}}"#;
+        assert_eq!(of_calls(&[begun, other]), ["0 a f({", "0 b f(}"]);
+    }
+
+    #[test]
+    fn a_call_begins_when_its_name_is_known_and_its_id_or_no_id_came_before_the_arguments() {
+        let late = [r#"{"id":"a"}"#, r#"{"function":{"name":"f"}}"#, r#"{"function":{"arguments":"{}"}}"#];
+        assert_eq!(of_calls(&late), ["0 a f(", "0 {}"]);
+        let early = [r#"{"function":{"arguments":"{"}}"#, r#"{"function":{"name":"f","arguments":"}"}}"#];
+        assert_eq!(of_calls(&early), ["0  f({}"]);
+        let unnamed = [r#"{"function":{"name":"f"}}"#, r#"{"function":{"arguments":"{}"}}"#];
+        assert_eq!(of_calls(&unnamed), ["0  f({}"]);
+        let hollow =
+            r#"{"delta":{"tool_calls":[{"function":{"name":"f"}},{"id":"nameless"}]},"finish_reason":"tool_calls"}"#;
+        assert_eq!(steps(&[hollow]), ["0  f(", "u Some(\"t\")", "ToolCalls"]);
+        let older = [
+            r#"{"delta":{"function_call":{"name":"f","arguments":""}}}"#,
+            r#"{"delta":{"function_call":{"arguments":"{}"}}}"#,
+        ];
+        assert_eq!(steps(&older), ["0  f({}"]);
+    }
+
+    #[test]
+    fn the_calls_of_a_whole_answer_stay_apart() {
+        let calls = r#"[{"index":0,"function":{"name":"f"}},{"index":0,"function":{"name":"g"}},{"id":"c","function":{}},
+            {"id":"a","function":{"name":"f"}},{"id":"a","function":{"name":"g","arguments":"{}"}}]"#;
+        let whole = format!(r#"{{"choices":[{{"message":{{"tool_calls":{calls}}}}}]}}"#);
+        let answer = OpenAiChat.read(&whole).unwrap();
+        let told = answer.choices[0].parts.iter().map(|part| {
+            let Part::ToolCall(call) = part else { panic!("a call is expected") };
+            format!("{} {}({}", call.id, call.name, call.arguments)
+        });
+        assert_eq!(told.collect::<Vec<_>>(), [" f(", " g(", "a f(", "a g({}"]);
+    }
+
+    #[test]
+    fn pictures_and_sources_are_told() {
+        let picture = r#"{"delta":{"content":"a","images":[{"type":"image_url","image_url":{"url":"data:image/png;base64,iVBO"}}]}}"#;
+        let end = r#"{"delta":{},"finish_reason":"stop"}"#;
+        assert_eq!(steps(&[picture, end]), ["says a", "![](data:image/png;base64,iVBO)", "u Some(\"t\")", "Stop"]);
+        let whole = r#"{"citations":["v",7],"search_results":[],"choices":[{"message":{"content":"a"}}]}"#;
+        let answer = OpenAiChat.read(whole).unwrap();
+        let Part::Text(text) = &answer.choices[0].parts[0] else { panic!("a text is expected") };
+        assert!(matches!(&text.citations[..], [Citation::Url { url, title: None, span: None }] if url == "v"));
+    }
+
+    #[test]
+    fn a_whole_answer_may_say_in_an_older_way_or_not_at_all_why_it_ended() {
+        let finish = |choice: &str| {
+            let body = format!(r#"{{"choices":[{choice}]}}"#);
+            OpenAiChat.read(&body).unwrap().choices.first().and_then(|choice| choice.finish)
+        };
+        let cut = r#"{"message":{"content":"a"},"finish_details":{"type":"max_tokens"}}"#;
+        assert_eq!(finish(cut), Some(Finish::Length));
+        assert_eq!(finish(r#"{"message":{"content":"a"}}"#), Some(Finish::Stop));
+        assert_eq!(finish(r#"{"message":{"content":""}}"#), None);
+    }
 
     #[test]
     fn tokens_are_read_where_groq_tells_them() {

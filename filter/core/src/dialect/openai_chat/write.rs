@@ -150,7 +150,7 @@ pub(in crate::dialect) struct WireLogprob {
     logprob: f64,
     bytes: Vec<u8>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    top_logprobs: Option<Vec<WireLogprob>>,
+    pub(in crate::dialect) top_logprobs: Option<Vec<WireLogprob>>,
 }
 
 #[derive(Serialize)]
@@ -230,7 +230,7 @@ pub(in crate::dialect) fn fault(provider: &str, fault: &Fault, conversation: &st
         (Some(Reason::ModelNotFound), _) | (None, 404) => (INVALID, Some("model_not_found")),
         (None, 413) => (INVALID, Some("request_too_large")),
         (None, 429) => ("rate_limit_error", Some("rate_limit_exceeded")),
-        (None, 400..=499) => (INVALID, None),
+        (Some(Reason::Thought), _) | (None, 400..=499) => (INVALID, None),
         (None, _) => ("upstream_error", Some("upstream_error")),
     };
     let unsaid = format!("The provider `{provider}` answered with status {}.", fault.status);

@@ -33,7 +33,7 @@ impl Downstream for OpenAiCompletions {
     }
 
     fn is_spoken_by(&self, dialect: &str, vendor: &Vendor, model: &str) -> bool {
-        dialect == openai_chat::NAME && vendor.completes && !only_chats(model)
+        dialect == openai_chat::NAME && vendor.completes(model)
     }
 
     fn shape(&self) -> Shape {
@@ -92,27 +92,17 @@ impl Native for OpenAiCompletions {
     }
 }
 
-/// Whether it is a model of OpenAI's own that has no completions, by the beginning of its name. 2026-11: of those that are served,
-/// `gpt-3.5-turbo-instruct`, `davinci-002` and `babbage-002` have them, and any other is answered with 404, "This is a chat model".
-fn only_chats(model: &str) -> bool {
-    const CHATS: &[&str] = &["gpt-3.5-turbo", "gpt-4", "gpt-5", "chatgpt-", "o1", "o3", "o4"];
-    let name = model.rsplit('/').next().unwrap_or(model);
-    CHATS.iter().any(|begin| name.starts_with(begin)) && !name.contains("instruct")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_model_is_asked_in_completions_where_it_has_them() {
-        let plain = Vendor::of(&crate::config::BaseUrl {
-            tls: true,
-            host: "api.openai.com".into(),
-            port: 443,
-            path: "/v1".into(),
-            api_version: None,
-        });
+        let vendor = |host: &str| {
+            let (host, path) = (host.into(), "/v1".into());
+            Vendor::of(&crate::config::BaseUrl { tls: true, host, port: 443, path, api_version: None })
+        };
+        let openai = vendor("api.openai.com");
         for (dialect, model, is_native) in [
             ("openai_chat", "gpt-3.5-turbo-instruct", true),
             ("openai_chat", "davinci-002", true),
@@ -123,7 +113,10 @@ mod tests {
             ("openai_chat", "o3", false),
             ("anthropic", "davinci-002", false),
         ] {
-            assert_eq!(OpenAiCompletions.is_spoken_by(dialect, plain, model), is_native, "{dialect} {model}");
+            assert_eq!(OpenAiCompletions.is_spoken_by(dialect, openai, model), is_native, "{dialect} {model}");
+        }
+        for (host, is_native) in [("openrouter.ai", true), ("127.0.0.1", false), ("x.openai.azure.com", false)] {
+            assert_eq!(OpenAiCompletions.is_spoken_by("openai_chat", vendor(host), "gpt-4o"), is_native, "{host}");
         }
     }
 }

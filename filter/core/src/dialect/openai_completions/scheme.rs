@@ -16,6 +16,7 @@ pub(super) static SCHEME: Scheme = Scheme {
     // Nothing has places here that a chat has not.
     marks: &openai_chat::scheme::MARKS,
     asks_for_usage: true,
+    unproven: None,
     terms: OF_COMPLETIONS,
     user: |found| found.text(USER).and_then(|text| json::read(text).ok()),
     wishes,

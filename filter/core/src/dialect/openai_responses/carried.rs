@@ -21,6 +21,9 @@ pub(super) enum Carried<'a> {
     OfText(Text<'a>),
 }
 
+/// How OpenAI's own proofs begin: <https://github.com/fernet/spec>.
+pub(super) const OF_OPENAI: &str = "gAAAA";
+
 const NOTHING: &str = "unsigned";
 const SIGNATURE: &str = "anthropic";
 const REDACTED: &str = "anthropic_redacted";

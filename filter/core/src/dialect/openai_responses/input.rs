@@ -9,26 +9,30 @@ use serde_json::value::RawValue;
 
 use super::{
     carried::Carried,
-    object::Object,
     tools::{self, INPUT},
 };
 use crate::{
     chat::{Message, Part, Request, Role, Source, Text, TextPart, ToolCall, ToolResult},
-    dialect::{call_id, field::typed, openai_chat::source},
+    dialect::{
+        Ability, call_id,
+        field::{note_spare, typed},
+        object::Object,
+        openai_chat::source,
+    },
     error::Error,
     json::Str,
     map::NameMap,
 };
 
-/// Kinds of items that only who keeps them, or has their tools, can make something of.
-pub(super) const KEPT: &[&str] = &[
+/// Kinds of items that only who keeps them can make something of.
+pub(super) const KEPT: &[&str] = &["compaction", "compaction_trigger", "item_reference"];
+
+/// Kinds of items that tell what tools did at the client's that only OpenAI's models know.
+pub(super) const OWN: &[&str] = &[
     "apply_patch_call",
     "apply_patch_call_output",
-    "compaction",
-    "compaction_trigger",
     "computer_call",
     "computer_call_output",
-    "item_reference",
     "local_shell_call",
     "local_shell_call_output",
     "shell_call",
@@ -47,6 +51,11 @@ const HOSTED: &[&str] = &[
     "tool_search_output",
     "web_search_call",
 ];
+
+/// The members of an item that are read, or say how it came to be.
+const KNOWN: &str = "type id status phase role call_id name arguments input result tools encrypted_content summary{type text} \
+    content{type text refusal annotations logprobs image_url detail file_id file_data file_url filename input_audio{format data}} \
+    output{type text refusal image_url detail file_id file_data file_url filename input_audio{format data}}";
 
 /// Reads it.
 pub(super) fn read<'a>(raw: &'a RawValue, request: &mut Request<'a>) -> Result<(), Error> {
@@ -74,6 +83,9 @@ struct Reading<'a, 'r> {
 impl<'a> Reading<'a, '_> {
     fn item(&mut self, raw: &'a RawValue, place: usize, path: &str) -> Result<(), Error> {
         let item = Object::read(path, raw)?;
+        if !item.get("type").is_some_and(|kind| HOSTED.contains(&kind.get().trim_matches('"'))) {
+            note_spare(raw, KNOWN, "input[]", self.request);
+        }
         let text_of = |member: &str| item.must_say(path, member);
         match item.said(path, "type")?.as_deref() {
             None if item.get("role").is_none() && item.get("id").is_some() => return Err(kept(path)),
@@ -176,8 +188,13 @@ impl<'a> Reading<'a, '_> {
             Carried::Redacted(data) => self.say(Part::RedactedThinking(data), place),
             Carried::OfText(signature) => {
                 let turn = self.request.messages.last_mut().filter(|_| self.is_open);
-                if let Some(Part::Text(last)) = turn.and_then(|turn| turn.parts.last_mut()) {
-                    last.signature = Some(signature);
+                match turn.map(|turn| &mut turn.parts) {
+                    None => self.request.leave("input[].encrypted_content"),
+                    Some(parts) => match parts.last_mut() {
+                        Some(Part::Text(TextPart { signature: proof @ None, .. })) => *proof = Some(signature),
+                        // Of an empty text, which ends the turn.
+                        _ => parts.push(Part::Text(TextPart { signature: Some(signature), ..TextPart::default() })),
+                    },
                 }
             }
         }
@@ -186,10 +203,7 @@ impl<'a> Reading<'a, '_> {
 }
 
 fn kept(path: &str) -> Error {
-    Error::refusing(
-        "This model keeps nothing of earlier answers: the items themselves must stand in `input`.",
-        String::from(path),
-    )
+    Ability::State.refuse("input").blaming(String::from(path))
 }
 
 /// The texts of a list, as one.

@@ -8,7 +8,6 @@ mod answer;
 mod carried;
 mod echo;
 mod input;
-mod object;
 mod prune;
 mod read;
 mod scheme;
@@ -22,8 +21,9 @@ use alloc::{borrow::Cow, boxed::Box, rc::Rc, string::String, vec::Vec};
 use crate::{
     chat::{Fault, Request, Response},
     dialect::{
-        Aim, Downstream, Identity, Native, Spliced, Tap, Whole, Writer,
-        head::{ChatRequest, Scheme, StreamOptions},
+        Aim, Downstream, Identity, Native, Spliced, Tap, Thoughts, Whole, Writer,
+        head::{ChatRequest, History, Scheme, StreamOptions},
+        in_turn::InTurn,
         openai_chat,
     },
     direct::status_of,
@@ -68,7 +68,7 @@ impl Downstream for OpenAiResponses {
     }
 
     fn writer(&self, identity: Identity, _: bool) -> Box<dyn Writer> {
-        Box::new(stream::StreamWriter::new(&identity))
+        Box::new(InTurn::new(Box::new(stream::StreamWriter::new(identity)), Shape::OpenAi))
     }
 
     fn fault(&self, provider: &str, fault: &Fault) -> (u16, Vec<u8>) {
@@ -86,12 +86,14 @@ impl Native for OpenAiResponses {
 
     fn splice(&self, request: &ChatRequest, aim: &Aim<'_>, body: &mut dyn FnMut() -> Rc<Vec<u8>>) -> Spliced {
         let mut spliced = Spliced::of(request.edits(aim.model, StreamOptions::Asked, None));
-        let is_others = !aim.habits.takes_openai_thoughts && request.history.has_foreign_fields;
-        if request.history.has_carried_signature || is_others {
-            let body = body();
-            let (more, dropped) = prune::prune(core::str::from_utf8(&body).unwrap_or_default(), is_others);
-            spliced.edits.extend(more);
-            spliced.dropped = dropped;
+        let (History { proofs, has_carried_signature, .. }, thoughts) = (request.history, aim.habits.thoughts);
+        let is_foreign = match thoughts {
+            Thoughts::OpenAi => proofs.of_others,
+            Thoughts::Others => proofs.of_openai,
+            Thoughts::Nobody => true,
+        };
+        if has_carried_signature || is_foreign {
+            spliced.prune(&body(), |body| prune::prune(body, thoughts));
         }
         spliced
     }
@@ -130,6 +132,7 @@ const NAMES: &[(&str, &str)] = &[
     ("messages[].tool_calls[].extra_content", "input[].call_id"),
     ("reasoning_effort", "reasoning.effort"),
     ("response_format.json_schema.description", "text.format.description"),
+    ("response_format.json_schema.strict", "text.format.strict"),
     ("response_format", "text.format"),
     ("tools[].function.strict", "tools[].strict"),
     ("web_search_options.search_context_size", "tools[].search_context_size"),

@@ -6,25 +6,23 @@
 use alloc::vec::Vec;
 use serde_json::value::RawValue;
 
-use super::{carried::Carried, object::Object};
+use super::carried::{Carried, OF_OPENAI};
 use crate::{
-    dialect::{Dropped, call_id, cut},
+    dialect::{Dropped, Thoughts, call_id, cut, object::Object},
     json::{self, Edit, Str},
 };
 
-/// How OpenAI's own proofs of a thought begin: <https://github.com/fernet/spec>.
-const OF_OPENAI: &str = "gAAAA";
-
-/// The changes that take them out, and what they were. `of_openai` says that OpenAI's own proofs go, too.
-pub(super) fn prune(body: &str, of_openai: bool) -> (Vec<Edit>, Dropped) {
+/// The changes that take them out, and what they were; of the thoughts these stay.
+pub(super) fn prune(body: &str, kept: Thoughts) -> (Vec<Edit>, Dropped) {
     let (mut edits, mut dropped) = (Vec::new(), Dropped::default());
     let Some(input) = Object::of(body.trim_ascii()).get("input") else { return (edits, dropped) };
     let items: Vec<&RawValue> = json::read(input.get()).unwrap_or_default();
     let mut places = Vec::with_capacity(items.len());
     let mut inner = Vec::new();
-    for item in items {
-        let is_cut = is_foreign(item, of_openai);
-        places.push((cut::span(body, item.get()).end, is_cut));
+    for raw in items {
+        let item = &Object::of(raw.get());
+        let is_cut = is_foreign(item, kept);
+        places.push((cut::span(body, raw.get()).end, is_cut));
         if is_cut {
             dropped.note("input[].reasoning");
         } else if let Some(edit) = trim_id(body, item) {
@@ -38,14 +36,23 @@ pub(super) fn prune(body: &str, of_openai: bool) -> (Vec<Edit>, Dropped) {
     (edits, dropped)
 }
 
-fn is_foreign(item: &RawValue, of_openai: bool) -> bool {
-    let encrypted = Object::of(item.get()).find::<Str<'_>>("encrypted_content");
-    encrypted.is_some_and(|encrypted| Carried::is_marked(&encrypted) || of_openai && encrypted.starts_with(OF_OPENAI))
+/// Whether an item is a thought that somebody else has to prove. What proves more, a history made short, is not left out unseen.
+fn is_foreign(item: &Object<'_>, kept: Thoughts) -> bool {
+    let encrypted = item.text("encrypted_content");
+    if encrypted.is_empty() || item.text("type") != "reasoning" {
+        return false;
+    }
+    let is_openais = encrypted.starts_with(OF_OPENAI);
+    match kept {
+        Thoughts::OpenAi => !is_openais,
+        Thoughts::Others => is_openais || Carried::is_marked(&encrypted),
+        Thoughts::Nobody => true,
+    }
 }
 
 /// Takes the signature out of an item's id of a call.
-fn trim_id(body: &str, item: &RawValue) -> Option<Edit> {
-    let value = Object::of(item.get()).get("call_id")?;
+fn trim_id(body: &str, item: &Object<'_>) -> Option<Edit> {
+    let value = item.get("call_id")?;
     let Str(id) = json::read::<Str<'_>>(value.get()).ok()?;
     let (id, Some(_)) = call_id::split(id) else { return None };
     // A string can always be written.

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use super::{input, tools};
 use crate::{
     chat::{Format, Message, Part, Request, Role, Telling, Text, TextPart, User},
-    dialect::field::{self, typed},
+    dialect::field::{self, members_of, note_spare_in, typed},
     error::Error,
     json::{Str, members},
     map::NameSet,
@@ -18,6 +18,10 @@ use crate::{
 /// What an item of `include` asks for that an answer of any provider can have.
 const LOGPROBS: &str = "message.output_text.logprobs";
 const ENCRYPTED: &str = "reasoning.encrypted_content";
+
+/// The members that are read of what has some.
+const KNOWN: &str =
+    "text{format{type name description schema strict} verbosity} tool_choice{type name mode tools{type name}}";
 
 /// Reads a request.
 pub(super) fn read(body: &str) -> Result<Request<'_>, Error> {
@@ -35,6 +39,7 @@ pub(super) fn read(body: &str) -> Result<Request<'_>, Error> {
         if raw.get() == "null" || matches!(&*name, "model" | "stream_options") {
             continue;
         }
+        note_spare_in(&name, raw, KNOWN, &mut request);
         match &*name {
             "input" => input = Some(raw),
             "instructions" => {
@@ -88,12 +93,12 @@ pub(super) fn read(body: &str) -> Result<Request<'_>, Error> {
         (Some(_), Some(_)) => request.leave("user"),
         (_, None) => {}
     }
-    // That several may be called is what everybody takes for said, and where there is none it says nothing.
-    let has_tools = !request.tools.is_empty();
-    request.parallel_tools = request.parallel_tools.filter(|parallel| !parallel && has_tools);
     if let Some(input) = input {
         input::read(input, &mut request)?;
     }
+    // That several may be called is what everybody takes for said, and where there is none it says nothing.
+    let has_tools = !request.tools.is_empty();
+    request.parallel_tools = request.parallel_tools.filter(|parallel| !parallel && has_tools);
     if request.messages.is_empty() && request.relies_on.is_empty() {
         return Err(Error::refusing("`input` must be a text or have at least one item.", "input"));
     }
@@ -157,8 +162,4 @@ fn read_reasoning<'a>(raw: &'a RawValue, request: &mut Request<'a>) -> Result<()
         }
     }
     Ok(())
-}
-
-pub(super) fn members_of<'a>(path: &str, raw: &'a RawValue) -> Result<Vec<(Str<'a>, &'a RawValue)>, Error> {
-    members(raw.get()).ok_or_else(|| Error::refusing(format!("`{path}` must be an object."), String::from(path)))
 }

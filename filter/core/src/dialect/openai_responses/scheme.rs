@@ -2,7 +2,11 @@
 
 use alloc::{string::String, vec::Vec};
 
-use super::input::KEPT;
+use super::{
+    carried::OF_OPENAI,
+    input::{KEPT, OWN},
+    tools::{HOSTED, SEARCHES},
+};
 use crate::{
     dialect::{
         Wishes,
@@ -15,28 +19,22 @@ use crate::{
 
 /// See the module's documentation.
 pub(super) static SCHEME: Scheme =
-    Scheme { wanted: WANTED, marks: &MARKS, asks_for_usage: false, terms: OF_RESPONSES, user, wishes };
+    Scheme { wanted: WANTED, marks: &MARKS, asks_for_usage: false, unproven: None, terms: OF_RESPONSES, user, wishes };
 
-const WANTED: &[&str] = wanted![
-    "include",
-    "text",
-    "top_logprobs",
-    "store",
-    "background",
-    "previous_response_id",
-    "conversation",
-    "safety_identifier",
-];
+const WANTED: &[&str] = wanted!["include", "text", "top_logprobs", "store", "conversation", "safety_identifier"];
 
 /// What of a history only its provider can prove, what the gateway has put into it for other providers, and what stands nowhere but
 /// at its provider.
 static MARKS: Marks = Marks {
-    names: &["encrypted_content"],
-    empties: &[],
-    carrier: (&["call_id", "encrypted_content"], call_id::SEPARATOR.as_bytes()),
+    names: &[],
+    proof: (&["encrypted_content"], OF_OPENAI),
+    carrier: (&["call_id"], call_id::SEPARATOR.as_bytes()),
     place: "input",
     foreign: "arguments",
-    kinds: ("type", [&["input_image"], &["input_audio"], &["input_file"], KEPT]),
+    kinds: (
+        "type",
+        &[&["input_image"], &["input_audio"], &["input_file"], KEPT, OWN, &["additional_tools"], HOSTED, SEARCHES],
+    ),
     sources: &["image_url"],
     // A tool that draws has a model of its own.
     others: Others { names: &[], within: &[TOOLS, PLUGINS] },
@@ -50,7 +48,7 @@ fn user(found: &Found) -> Option<String> {
 
 /// What of a request not every format can express.
 fn wishes(found: &Found) -> Wishes {
-    let [images, sounds, files, kept] = found.noticed_kinds;
+    let [images, sounds, files, kept, own, more_tools, hosted, searches] = found.noticed_kinds;
     let text = |name| place(name).and_then(|place| found.text(place));
     let is_said =
         |name| place(name).is_some_and(|place| found.member(place).is_some() && found.text(place) != Some("null"));
@@ -71,7 +69,8 @@ fn wishes(found: &Found) -> Wishes {
         "logprobs" => tells_logprobs.then_some(Some("true")),
         _ => None,
     };
-    let has_tools = has_tools(found);
+    // Tools may be offered in the middle of the conversation.
+    let has_tools = has_tools(found) || more_tools > 0;
     Wishes::noted(&Notes {
         member: &by_name,
         has_tools,
@@ -79,8 +78,8 @@ fn wishes(found: &Found) -> Wishes {
         sounds,
         files,
         linked_images: images.saturating_sub(found.noticed_data),
-        searches: found.noticed_searches,
-        hosted: found.noticed_hosted,
+        searches: found.noticed_searches.saturating_add(searches),
+        hosted: found.noticed_hosted.saturating_add(own).saturating_add(hosted),
         relies_on: &relies_on,
         has_prompts: false,
     })

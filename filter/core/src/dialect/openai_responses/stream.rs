@@ -8,14 +8,15 @@ use core::mem;
 use serde_json::value::RawValue;
 
 use super::{
-    answer::{Items, logprobs, of},
+    answer::{Items, Teller, of},
     carried::Carried,
-    object::Object,
-    wire::{Body, Echo, Event, WireReason, WireUsage},
+    echo::split,
+    wire::{Body, Event, WireReason, WireUsage},
 };
 use crate::{
     chat::{Delta, Finish, Part, Response, Text},
-    dialect::{Identity, Writer},
+    dialect::{Identity, Writer, object::Object, openai_chat::token_logprobs},
+    error::{Error, Kind, Shape},
     json,
     usage::Usage,
 };
@@ -27,49 +28,52 @@ pub(super) struct StreamWriter {
     created: u64,
     model: String,
     service_tier: Option<String>,
+    /// What is repeated of the request, as an object.
     echo: String,
     has_begun: bool,
+    /// Whether more was said than can be told: the error is written, and nothing follows.
+    has_failed: bool,
     items: Items,
+    /// How many events were told.
+    sequence: u64,
     usage: Option<Usage>,
     finish: Option<Finish>,
 }
 
 /// Writes a whole answer.
 pub(super) fn whole(response: &Response<'_>, identity: &Identity) -> Vec<u8> {
-    let mut writer = StreamWriter::of(identity, false);
+    let mut writer = StreamWriter::new(identity.clone());
     writer.name(response.model.as_ref(), response.service_tier.as_ref());
     writer.usage = response.usage;
-    let out = &mut Vec::new();
+    let tell = &mut Teller { sequence: &mut 0, out: None };
     if let Some(choice) = response.choices.first() {
         let mut calls = 0;
         for part in &choice.parts {
-            writer.part(part, &mut calls, out);
+            writer.part(part, &mut calls, tell);
         }
         if !choice.logprobs.is_empty() {
-            writer.items.logprobs(logprobs(&choice.logprobs), out);
+            writer.items.logprobs(token_logprobs(&choice.logprobs), tell);
         }
         writer.finish = choice.finish;
     }
-    writer.items.complete(writer.finish != Some(Finish::Length), out);
-    // Strings, numbers and JSON that was read before: nothing here can fail to be written.
-    serde_json::to_vec(&writer.body(writer.status())).unwrap_or_default()
+    writer.complete(tell);
+    writer.body(writer.status())
 }
 
 impl StreamWriter {
-    pub(super) fn new(identity: &Identity) -> Self {
-        Self::of(identity, true)
-    }
-
-    fn of(identity: &Identity, streams: bool) -> Self {
+    pub(super) fn new(identity: Identity) -> Self {
         let Identity { exchange, created, model, echo } = identity;
+        let (custom, echo) = split(echo);
         Self {
-            id: ["resp_", exchange].concat(),
-            created: *created,
-            model: model.clone(),
+            id: ["resp_", &exchange].concat(),
+            created,
+            model,
             service_tier: None,
-            echo: echo.clone(),
+            echo,
             has_begun: false,
-            items: Items::new(exchange, echo, streams),
+            has_failed: false,
+            items: Items::new(exchange, custom),
+            sequence: 0,
             usage: None,
             finish: None,
         }
@@ -84,30 +88,28 @@ impl StreamWriter {
         }
     }
 
-    fn part(&mut self, part: &Part<'_>, calls: &mut u32, out: &mut Vec<u8>) {
+    fn part(&mut self, part: &Part<'_>, calls: &mut u32, tell: &mut Teller<'_>) {
         let items = &mut self.items;
         match part {
             Part::Text(part) => {
-                if !part.text.is_empty() {
-                    items.text(&part.text, out);
-                }
-                part.citations.iter().for_each(|citation| items.citation(citation, out));
+                items.text(&part.text, tell);
+                part.citations.iter().for_each(|citation| items.citation(citation, tell));
                 if let Some(signature) = &part.signature {
-                    items.carry(&Carried::OfText(signature.clone()), out);
+                    items.carry(&Carried::OfText(signature.clone()), tell);
                 }
             }
-            Part::Refusal(text) => items.refusal(text, out),
-            Part::Image { source, .. } => items.image(source, out),
+            Part::Refusal(text) => items.refusal(text, tell),
+            Part::Image { source, .. } => items.image(source, tell),
             Part::Thinking { text, signature } => {
-                items.thought(text, out);
+                items.thought(text, tell);
                 match signature {
-                    Some(signature) => items.carry(&Carried::Signature(signature.clone()), out),
-                    None => items.end_thought(out),
+                    Some(signature) => items.carry(&Carried::Signature(signature.clone()), tell),
+                    None => items.end_thought(tell),
                 }
             }
-            Part::RedactedThinking(data) => items.carry(&Carried::Redacted(data.clone()), out),
+            Part::RedactedThinking(data) => items.carry(&Carried::Redacted(data.clone()), tell),
             Part::ToolCall(call) => {
-                items.call(*calls, call, out);
+                items.call(*calls, call, tell);
                 *calls = calls.saturating_add(1);
             }
             // No model answers with these through the formats that are read today.
@@ -115,52 +117,51 @@ impl StreamWriter {
         }
     }
 
-    fn status(&self) -> &'static str {
-        match self.finish {
-            Some(Finish::Length | Finish::ContentFilter) => "incomplete",
-            Some(Finish::Stop | Finish::ToolCalls) | None => "completed",
-        }
+    /// Nothing more is said. What was open when the answer was cut is cut, too.
+    fn complete(&mut self, tell: &mut Teller<'_>) {
+        self.items.complete(self.reason().is_none(), tell);
     }
 
-    fn body(&self, status: &'static str) -> Body<'_> {
-        let reason = match self.finish {
+    /// Why the answer is not whole.
+    fn reason(&self) -> Option<&'static str> {
+        match self.finish {
             Some(Finish::Length) => Some("max_output_tokens"),
             Some(Finish::ContentFilter) => Some("content_filter"),
             Some(Finish::Stop | Finish::ToolCalls) | None => None,
-        };
-        Body {
+        }
+    }
+
+    fn status(&self) -> &'static str {
+        if self.reason().is_some() { "incomplete" } else { "completed" }
+    }
+
+    fn body(&self, status: &'static str) -> Vec<u8> {
+        let body = Body {
             id: &self.id,
             object: "response",
             created_at: self.created,
             status,
             error: None,
-            incomplete_details: reason.map(|reason| WireReason { reason }),
+            incomplete_details: self.reason().map(|reason| WireReason { reason }),
             model: &self.model,
             output: self.items.wire(),
-            echo: Echo::of(&self.echo),
             service_tier: self.service_tier.as_deref(),
             usage: self.usage.as_ref().map(WireUsage::of),
+        };
+        // Strings, numbers and JSON that was read before: nothing here can fail to be written.
+        let mut body = serde_json::to_vec(&body).unwrap_or_default();
+        if let Some(members) = self.echo.strip_prefix('{').filter(|members| members.starts_with('"')) {
+            body.pop();
+            body.push(b',');
+            body.extend_from_slice(members.as_bytes());
         }
-    }
-
-    /// An event that repeats the answer as it is now.
-    fn repeat(&mut self, kind: &'static str, status: &'static str, out: &mut Vec<u8>) {
-        let mut teller = mem::replace(&mut self.items.teller, super::answer::Teller::new(false));
-        teller.tell(Event { response: Some(self.body(status)), ..of(kind) }, out);
-        self.items.teller = teller;
-    }
-
-    fn begin(&mut self, out: &mut Vec<u8>) {
-        if !mem::replace(&mut self.has_begun, true) {
-            self.repeat("response.created", "in_progress", out);
-            self.repeat("response.in_progress", "in_progress", out);
-        }
+        body
     }
 }
 
 impl Writer for StreamWriter {
     fn write(&mut self, delta: Delta<'_>, out: &mut Vec<u8>) {
-        if delta.choice().is_some_and(|choice| choice != 0) {
+        if self.has_failed || delta.choice().is_some_and(|choice| choice != 0) {
             return;
         }
         if let Delta::Start { model, service_tier, .. } = &delta {
@@ -170,36 +171,48 @@ impl Writer for StreamWriter {
             self.usage = Some(usage);
             return;
         }
-        self.begin(out);
+        let mut sequence = self.sequence;
+        let tell = &mut Teller { sequence: &mut sequence, out: Some(out) };
+        if !mem::replace(&mut self.has_begun, true) {
+            let body = self.body("in_progress");
+            tell.repeat("response.created", &body);
+            tell.repeat("response.in_progress", &body);
+        }
         let items = &mut self.items;
         match delta {
             Delta::Start { .. } | Delta::Usage(_) => {}
-            Delta::Text { text, .. } => items.text(&text, out),
-            Delta::TextSignature { signature, .. } => items.carry(&Carried::OfText(signature), out),
-            Delta::Image { source, .. } => items.image(&source, out),
-            Delta::Thinking { text, .. } => items.thought(&text, out),
-            Delta::Signature { signature, .. } => items.carry(&Carried::Signature(signature), out),
-            Delta::RedactedThinking { data, .. } => items.carry(&Carried::Redacted(data), out),
-            Delta::Refusal { text, .. } => items.refusal(&text, out),
-            Delta::ToolCall { call, begun, .. } => items.call(call, &begun, out),
-            Delta::Arguments { call, json, .. } => items.arguments(call, &json, out),
-            Delta::Citation { citation, .. } => items.citation(&citation, out),
-            Delta::Logprobs { tokens, .. } => items.logprobs(logprobs(&tokens), out),
-            Delta::Finish { reason, .. } => {
-                items.complete(reason != Finish::Length, out);
-                self.finish = self.finish.or(Some(reason));
-            }
+            Delta::Text { text, .. } => items.text(&text, tell),
+            Delta::TextSignature { signature, .. } => items.carry(&Carried::OfText(signature), tell),
+            Delta::Image { source, .. } => items.image(&source, tell),
+            Delta::Thinking { text, .. } => items.thought(&text, tell),
+            Delta::Signature { signature, .. } => items.carry(&Carried::Signature(signature), tell),
+            Delta::RedactedThinking { data, .. } => items.carry(&Carried::Redacted(data), tell),
+            Delta::Refusal { text, .. } => items.refusal(&text, tell),
+            Delta::ToolCall { call, begun, .. } => items.call(call, &begun, tell),
+            Delta::Arguments { call, json, .. } => items.arguments(call, &json, tell),
+            Delta::Citation { citation, .. } => items.citation(&citation, tell),
+            Delta::Logprobs { tokens, .. } => items.logprobs(token_logprobs(&tokens), tell),
+            // Sources may come behind it: the end is the end.
+            Delta::Finish { reason, .. } => self.finish = self.finish.or(Some(reason)),
             Delta::End => {
-                items.complete(true, out);
+                self.complete(tell);
                 let status = self.status();
                 let is_whole = status == "completed";
-                self.repeat(if is_whole { "response.completed" } else { "response.incomplete" }, status, out);
+                let kind = if is_whole { "response.completed" } else { "response.incomplete" };
+                tell.repeat(kind, &self.body(status));
             }
+        }
+        self.sequence = sequence;
+        if self.items.is_too_much() {
+            self.has_failed = true;
+            self.items.forget();
+            let message = "The provider told more, or more calls at once, than one answer can hold.";
+            self.error(&Error::new(Kind::BadUpstream, message).body(Shape::OpenAi), out);
         }
     }
 
     fn error(&mut self, body: &[u8], out: &mut Vec<u8>) {
-        error_event(body, |event| self.items.teller.tell(event, out));
+        error_event(body, |event| Teller { sequence: &mut self.sequence, out: Some(out) }.tell(event));
     }
 }
 

@@ -4,9 +4,9 @@
 use alloc::vec::Vec;
 use serde_json::value::RawValue;
 
-use super::{object::Object, stream::error_event};
+use super::{stream::error_event, wire};
 use crate::{
-    dialect::{Broken, Event, Tap},
+    dialect::{Broken, Event, Tap, object::Object},
     direct::{SoFar, Typed, Witness},
     json,
     sse::{Frame, write_event},
@@ -15,31 +15,40 @@ use crate::{
 
 /// See the module's documentation.
 #[derive(Debug, Default)]
-pub(super) struct StreamTap(SoFar);
+pub(super) struct StreamTap {
+    so_far: SoFar,
+    /// How many events there were: the number of the next one.
+    events: u64,
+}
 
 impl Tap for StreamTap {
     fn read(&mut self, frame: Frame<'_>) -> Event {
-        let had_begun = self.0.has_begun;
-        match Typed.read(frame, &mut self.0) {
+        let Self { so_far, events } = self;
+        let had_begun = so_far.has_begun;
+        match Typed.read(frame, so_far) {
             Err(Broken::Fault(fault)) => return Event::Error(fault.status),
             Err(Broken::Malformed) => return Event::Malformed,
-            Ok(()) if self.0.is_over => return Event::Content,
-            Ok(()) if had_begun || !self.0.has_begun => {}
-            Ok(()) => self.0.has_begun = is_content(frame),
+            Ok(()) => *events = events.saturating_add(frame.data().is_some().into()),
         }
-        if self.0.has_begun { Event::Content } else { Event::Preamble }
+        if so_far.is_over {
+            return Event::Content;
+        }
+        if so_far.has_begun && !had_begun {
+            so_far.has_begun = is_content(frame);
+        }
+        if so_far.has_begun { Event::Content } else { Event::Preamble }
     }
 
     fn usage(&self) -> Option<Usage> {
-        self.0.usage
+        self.so_far.usage
     }
 
     fn is_finished(&self) -> bool {
-        self.0.is_over
+        self.so_far.is_over
     }
 
     fn is_done(&self) -> bool {
-        self.0.is_over
+        self.so_far.is_over
     }
 
     fn last_event(&self) -> &'static [u8] {
@@ -49,6 +58,7 @@ impl Tap for StreamTap {
     fn error_event(&self, body: &[u8]) -> Vec<u8> {
         let mut out = Vec::new();
         error_event(body, |event| {
+            let event = wire::Event { sequence_number: self.events, ..event };
             write_event(&mut out, Some(event.kind), &serde_json::to_vec(&event).unwrap_or_default());
         });
         out

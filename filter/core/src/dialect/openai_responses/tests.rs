@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    chat::{Delta, Finish, Part, TextPart, ToolCall},
+    chat::Part,
     dialect::{Ability, Event, Habits},
     json::Scanner,
     sse::Frame,
@@ -17,9 +17,9 @@ fn scan(body: &str) -> ChatRequest {
     scheme.read(found, body.len()).unwrap()
 }
 
-fn spliced(body: &str, takes_openai_thoughts: bool) -> (String, Vec<String>) {
+fn spliced(body: &str, thoughts: Thoughts) -> (String, Vec<String>) {
     let request = scan(body);
-    let habits = Habits { takes_openai_thoughts, ..Habits::default() };
+    let habits = Habits { thoughts, ..Habits::default() };
     let aim = Aim { model: "m", max_output_tokens: None, exchange: "x", habits };
     let Spliced { edits, dropped } = OpenAiResponses.splice(&request, &aim, &mut || Rc::new(body.into()));
     (String::from_utf8(edits.apply(body.as_bytes())).unwrap(), dropped.names().to_vec())
@@ -34,13 +34,45 @@ fn what_the_gateway_put_into_a_history_is_cut_and_every_other_byte_stays() {
     let body = |items: &[&str]| format!(r#"{{"model":"m", "input":[ {} ],"new":1.50}}"#, items.join(" , "));
     let trimmed = [call, result].map(|item| item.replace("__thought__g", ""));
     assert_eq!(
-        spliced(&body(&[marked, call, own, result]), true),
+        spliced(&body(&[marked, call, own, result]), Thoughts::OpenAi),
         (body(&[&trimmed[0], own, &trimmed[1]]), vec!["input[].reasoning".into(), "input[].call_id".into()])
     );
-    assert_eq!(spliced(&body(&[own]), true), (body(&[own]), vec![]));
-    let (kept, names) = spliced(&body(&[own, result]), false);
+    let (kept, names) = spliced(&body(&[own, result]), Thoughts::Others);
     assert!(!kept.contains("gAAAA") && kept.contains(&trimmed[1]), "{kept}");
     assert_eq!(names.len(), 2);
+}
+
+#[test]
+fn a_thought_reaches_only_who_can_have_had_it_and_nobody_reads_a_body_for_it_in_vain() {
+    let thought = |proof: &str| format!(r#"{{"type":"reasoning","encrypted_content":{proof}}}"#);
+    let (openais, others, marked) = (r#""gAAAAAB""#, r#""Ab/9""#, r#""unsigned__thought__""#);
+    let every = [Thoughts::OpenAi, Thoughts::Others, Thoughts::Nobody];
+    for (proof, kept) in
+        [(openais, &every[..1]), (others, &every[1..2]), (marked, &[]), ("null", &every), (r#""""#, &every)]
+    {
+        let body = format!(r#"{{"model":"m","input":[{}]}}"#, thought(proof));
+        for thoughts in every {
+            let (text, dropped) = spliced(&body, thoughts);
+            assert_eq!(
+                (text == body, dropped.is_empty()),
+                [kept.contains(&thoughts); 2].into(),
+                "{proof} {thoughts:?}"
+            );
+            // A history made short is no thought that could be left out.
+            let compacted = body.replace("reasoning", "compaction");
+            assert_eq!(spliced(&compacted, thoughts).0, compacted);
+        }
+    }
+    for (proof, thoughts) in [(openais, every[0]), (others, every[1]), ("null", every[0]), ("null", every[1])] {
+        let body = format!(r#"{{"model":"m","input":[{}]}}"#, thought(proof));
+        let aim = Aim {
+            model: "m",
+            max_output_tokens: None,
+            exchange: "x",
+            habits: Habits { thoughts, ..Habits::default() },
+        };
+        assert!(OpenAiResponses.splice(&scan(&body), &aim, &mut || panic!("it is not read")).edits.is_empty());
+    }
 }
 
 #[test]
@@ -54,6 +86,7 @@ fn what_a_request_relies_on_is_seen_before_anybody_is_asked() {
         (r#""store":true"#, Some("store")),
         (r#""input":[{"type":"item_reference","id":"x"}]"#, Some("input")),
         (r#""input":[{"role":"user","content":"item_reference"}]"#, None),
+        (r#""input":[{"type":"shell_call","call_id":"c","action":{"commands":["ls"]}}]"#, None),
         (r#""metadata":{"store":true,"type":"compaction"}"#, None),
     ] {
         let request = scan(&format!(r#"{{"model":"m",{members}}}"#));
@@ -73,12 +106,25 @@ fn names_are_those_of_the_client() {
         ("messages[3]", "input[3]"),
         ("messages[3].content[1].image_url.url", "input[3].content[1]"),
         ("response_format.json_schema.description", "text.format.description"),
+        ("response_format.json_schema.strict", "text.format.strict"),
         ("response_format", "text.format"),
         ("tool_choice", "tool_choice"),
         ("reasoning.effort", "reasoning.effort"),
         ("input[].encrypted_content", "input[].encrypted_content"),
     ] {
         assert_eq!(name_of(field), own);
+    }
+}
+
+#[test]
+fn log_probabilities_are_asked_for_in_one_of_two_ways() {
+    let every = r#""file_search_call.results","web_search_call.results","web_search_call.action.sources","message.input_image.image_url","computer_call_output.output.image_url","code_interpreter_call.outputs","reasoning.encrypted_content""#;
+    let asked = [(r#""top_logprobs":2"#.into(), true), (r#""top_logprobs":0"#.into(), false)];
+    let included = [(format!(r#""include":[{every}]"#), false)];
+    let told = [(format!(r#""include":[ {every}, "message.output_text.logprobs" ]"#), true)];
+    for (member, is_asked) in asked.into_iter().chain(included).chain(told) {
+        let wishes = scan(&format!(r#"{{"model":"m",{member}}}"#)).wishes;
+        assert_eq!(wishes.forbid(Ability::Logprobs).is_err(), is_asked, "{member}");
     }
 }
 
@@ -136,11 +182,15 @@ fn an_error_in_a_stream_is_a_status_and_a_body() {
         let raw = format!("data: {data}\n\n");
         assert_eq!(String::from_utf8(tap.error_body(Frame { raw: raw.as_bytes() })).unwrap(), body);
     }
-    let told = OpenAiResponses.tap().error_event(br#"{"error":{"message":"m","type":"t","param":null,"code":"c"}}"#);
+    let mut tap = OpenAiResponses.tap();
+    for data in [r#"{"type":"response.created"}"#, r#"{"type":"response.output_text.delta","delta":"H"}"#, "{"] {
+        event(&mut *tap, data);
+    }
+    let told = tap.error_event(br#"{"error":{"message":"m","type":"t","param":null,"code":"c"}}"#);
     assert_eq!(
         String::from_utf8(told).unwrap(),
         concat!(
-            "event: error\ndata: {\"type\":\"error\",\"sequence_number\":0,\"code\":\"c\",\"message\":\"m\",\"param\":null,",
+            "event: error\ndata: {\"type\":\"error\",\"sequence_number\":2,\"code\":\"c\",\"message\":\"m\",\"param\":null,",
             "\"error\":{\"message\":\"m\",\"type\":\"t\",\"param\":null,\"code\":\"c\"}}\n\n"
         )
     );
@@ -168,95 +218,67 @@ fn a_whole_document_is_an_answer_an_error_or_neither() {
     }
 }
 
-fn identity(body: &str) -> Identity {
-    Identity { exchange: "x".into(), created: 7, model: "m".into(), echo: echo::echo(body) }
-}
-
-#[expect(clippy::disallowed_types, reason = "documents are compared by meaning")]
-fn written(body: &str, deltas: Vec<Delta<'_>>) -> Vec<serde_json::Value> {
-    let mut writer = OpenAiResponses.writer(identity(body), true);
-    let mut out = Vec::new();
-    for delta in deltas {
-        writer.write(delta, &mut out);
-    }
-    let text = String::from_utf8(out).unwrap();
-    let events = text.split_terminator("\n\n").map(|event| event.split_once("\ndata: ").unwrap().1);
-    events.map(|data| serde_json::from_str(data).unwrap()).collect()
-}
-
-fn call<'a>(number: u32, id: &'a str, name: &'a str, arguments: &'a str) -> Delta<'a> {
-    let begun = ToolCall { id: id.into(), name: name.into(), arguments: arguments.into(), signature: None };
-    Delta::ToolCall { choice: 0, call: number, begun }
-}
-
 #[test]
-fn calls_may_grow_side_by_side() {
-    let more = |call, json: &'static str| Delta::Arguments { choice: 0, call, json: json.into() };
-    let events = written(
-        "{}",
-        vec![
-            call(0, "a", "f", ""),
-            call(1, "b", "g", "{"),
-            more(0, r#"{"x":"#),
-            more(1, "}"),
-            more(0, "1}"),
-            Delta::Finish { choice: 0, reason: Finish::ToolCalls },
-            Delta::End,
-        ],
-    );
-    let last = &events.last().unwrap()["response"];
-    assert_eq!(last["output"][0]["arguments"], r#"{"x":1}"#);
-    assert_eq!(last["output"][1]["arguments"], "{}");
-    assert_eq!((&last["status"], &last["output"][0]["status"]), (&"completed".into(), &"completed".into()));
-    let numbers: Vec<_> = events.iter().map(|event| event["sequence_number"].as_u64().unwrap()).collect();
-    assert_eq!(numbers, (0..events.len() as u64).collect::<Vec<_>>());
-}
-
-#[test]
-fn a_custom_tool_gets_a_text() {
-    let body = r#"{"tools":[{"type":"custom","name":"run"}]}"#;
-    let finish = || [Delta::Finish { choice: 0, reason: Finish::ToolCalls }, Delta::End];
-    for (arguments, input) in [(r#"{"input":"a\nb"}"#, "a\nb"), ("plain", "plain")] {
-        let events = written(body, [call(0, "c", "run", arguments)].into_iter().chain(finish()).collect());
-        let item = &events.last().unwrap()["response"]["output"][0];
-        assert_eq!((&item["type"], &item["input"]), (&"custom_tool_call".into(), &input.into()));
-        let done = events.iter().find(|event| event["type"] == "response.custom_tool_call_input.done").unwrap();
-        assert_eq!(done["input"], input);
+fn what_only_openais_own_models_know_is_no_state() {
+    for item in [
+        r#"{"type":"shell_call_output","call_id":"c","output":[]}"#,
+        r#"{"type":"additional_tools","role":"developer","tools":[{"type":"mcp"}]}"#,
+    ] {
+        let body = format!(r#"{{"model":"m","input":[{item}]}}"#);
+        let refused = scan(&body).wishes.require(&[Ability::State]).err().unwrap();
+        assert_eq!(refused.message, Ability::Hosted.refusal(), "{item}");
+        assert!(read::read(&body).unwrap_err().message.contains("cannot be translated"), "{item}");
     }
 }
 
-#[expect(clippy::disallowed_types, reason = "documents are compared by meaning")]
 #[test]
-fn a_whole_answer_and_a_stream_end_in_the_same_words() {
-    let text = |text: &'static str| Part::Text(TextPart { text: text.into(), ..TextPart::default() });
-    let parts = vec![
-        Part::Thinking { text: "hm".into(), signature: Some("s".into()) },
-        Part::RedactedThinking("d".into()),
-        text("ä"),
-        Part::Refusal("no".into()),
-    ];
-    let choice = crate::chat::Choice { parts, finish: Some(Finish::Length), logprobs: vec![] };
-    let response = Response { choices: vec![choice], usage: Some(Usage::default()), ..Response::default() };
-    let whole: serde_json::Value =
-        serde_json::from_slice(&OpenAiResponses.write(&response, &identity(r#"{"instructions":"i"}"#))).unwrap();
-    let events = written(
-        r#"{"instructions":"i"}"#,
-        vec![
-            Delta::Thinking { choice: 0, text: "h".into() },
-            Delta::Thinking { choice: 0, text: "m".into() },
-            Delta::Signature { choice: 0, signature: "s".into() },
-            Delta::RedactedThinking { choice: 0, data: "d".into() },
-            Delta::Text { choice: 0, text: "ä".into() },
-            Delta::Refusal { choice: 0, text: "no".into() },
-            Delta::Finish { choice: 0, reason: Finish::Length },
-            Delta::Usage(Usage::default()),
-            Delta::End,
-        ],
+fn tools_that_are_offered_on_the_way_are_tools() {
+    let tools = |tool: &str| {
+        let item = format!(r#"{{"type":"additional_tools","role":"developer","tools":[{tool}]}}"#);
+        let text = r#""text":{"format":{"type":"json_object"}}"#;
+        format!(
+            r#"{{"model":"m","parallel_tool_calls":false,{text},"input":[{{"role":"user","content":"x"}},{item}]}}"#
+        )
+    };
+    let body = tools(r#"{"type":"function","name":"f"}"#);
+    assert_eq!(read::read(&body).unwrap().parallel_tools, Some(false));
+    let refused = |body: &str| scan(body).wishes.require(&[]).err().map(|error| error.param.unwrap().into_owned());
+    assert_eq!(refused(&body).as_deref(), Some("response_format"));
+    assert_eq!(refused(&tools(r#"{"type":"web_search"}"#)).as_deref(), Some("web_search_options"));
+}
+
+#[test]
+fn what_proves_an_empty_text_is_of_an_empty_text() {
+    let proof = r#"{"type":"reasoning","summary":[],"encrypted_content":"gemini_text__thought__s"}"#;
+    let call = r#"{"type":"function_call","call_id":"c","name":"f","arguments":"{}"}"#;
+    let body = format!(r#"{{"input":[{call},{proof}]}}"#);
+    let request = read::read(&body).unwrap();
+    let Some(Part::Text(text)) = request.messages[0].parts.last() else { panic!("{request:?}") };
+    assert_eq!((&*text.text, text.signature.as_deref()), ("", Some("s")));
+    let body = format!(r#"{{"input":[{{"role":"user","content":"x"}},{proof}]}}"#);
+    assert_eq!(read::read(&body).unwrap().unplaced, ["input[].encrypted_content"]);
+}
+
+#[test]
+fn what_nobody_reads_is_listed_however_deep_it_stands() {
+    let body = r#"{"text":{"format":{"type":"text","x":1},"x":1},"tool_choice":{"type":"function","name":"f","x":1},"input":[
+        {"role":"user","x":1,"content":[{"type":"input_text","text":"a","x":1}]},
+        {"type":"reasoning","summary":[{"type":"summary_text","text":"a","x":1}]},
+        {"type":"web_search_call","id":"w","action":{"x":1}},
+        {"type":"function_call","id":"i","status":"completed","call_id":"c","name":"f","arguments":"{}","y":1},
+        {"type":"function_call_output","call_id":"c","output":[{"type":"input_text","text":"a","x":1}]}]}"#;
+    assert_eq!(
+        read::read(body).unwrap().unplaced,
+        [
+            "text.format.x",
+            "text.x",
+            "tool_choice.x",
+            "input[].x",
+            "input[].content[].x",
+            "input[].summary[].x",
+            "input[].web_search_call",
+            "input[].y",
+            "input[].output[].x",
+        ]
     );
-    let last = events.last().unwrap();
-    assert_eq!(last["type"], "response.incomplete");
-    assert_eq!(last["response"], whole);
-    assert_eq!(whole["incomplete_details"]["reason"], "max_output_tokens");
-    assert_eq!(whole["output"][0]["encrypted_content"], "anthropic__thought__s");
-    assert_eq!(whole["output"][2]["content"][1]["refusal"], "no");
 }

@@ -6,16 +6,36 @@
 use alloc::{borrow::Cow, format, string::String, vec::Vec};
 use serde_json::value::RawValue;
 
-use super::{object::Object, read::members_of};
 use crate::{
     chat::{Request, Text, Tool, ToolChoice, WebSearch},
-    dialect::field::typed,
+    dialect::{
+        field::{members_of, typed},
+        object::Object,
+    },
     error::Error,
     json::{self, Str},
 };
 
 /// The one member of a custom tool's arguments.
 pub(super) const INPUT: &str = "input";
+
+/// Kinds of tools that are OpenAI's own.
+pub(super) const HOSTED: &[&str] = &[
+    "apply_patch",
+    "code_interpreter",
+    "computer",
+    "computer_use_preview",
+    "file_search",
+    "image_generation",
+    "local_shell",
+    "mcp",
+    "shell",
+    "tool_search",
+];
+
+/// Kinds of those that search the web.
+pub(super) const SEARCHES: &[&str] =
+    &["web_search", "web_search_2025_08_26", "web_search_preview", "web_search_preview_2025_03_11"];
 
 const OF_CUSTOM: &str =
     r#"{"type":"object","properties":{"input":{"type":"string"}},"required":["input"],"additionalProperties":false}"#;

@@ -4,14 +4,10 @@
 //! absent.
 
 use alloc::{string::String, vec::Vec};
-use serde::{Serialize, Serializer, ser::SerializeMap};
+use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::{
-    dialect::openai_chat::WireLogprob,
-    json::{Str, members},
-    usage::Usage,
-};
+use crate::{dialect::openai_chat::WireLogprob, usage::Usage};
 
 /// An item of an answer.
 #[derive(Serialize)]
@@ -84,8 +80,6 @@ pub(super) struct Event<'a> {
     pub(super) kind: &'static str,
     pub(super) sequence_number: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) response: Option<Body<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) item_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) output_index: Option<usize>,
@@ -126,7 +120,7 @@ pub(super) struct Event<'a> {
     pub(super) error: Option<&'a RawValue>,
 }
 
-/// An answer, as far as it has come.
+/// An answer, as far as it has come; what it repeats of its request is written behind it.
 #[derive(Serialize)]
 pub(super) struct Body<'a> {
     pub(super) id: &'a str,
@@ -137,30 +131,9 @@ pub(super) struct Body<'a> {
     pub(super) incomplete_details: Option<WireReason>,
     pub(super) model: &'a str,
     pub(super) output: Vec<WireItem<'a>>,
-    #[serde(flatten)]
-    pub(super) echo: Echo<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) service_tier: Option<&'a str>,
     pub(super) usage: Option<WireUsage>,
-}
-
-/// What an answer repeats of its request.
-pub(super) struct Echo<'a>(Vec<(Str<'a>, &'a RawValue)>);
-
-impl<'a> Echo<'a> {
-    pub(super) fn of(object: &'a str) -> Self {
-        Self(members(object).unwrap_or_default())
-    }
-}
-
-impl Serialize for Echo<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.0.len()))?;
-        for (name, raw) in &self.0 {
-            map.serialize_entry(&**name, raw)?;
-        }
-        map.end()
-    }
 }
 
 /// Why an answer is not complete.

@@ -14,7 +14,7 @@ pub struct Member {
     pub span: Range<usize>,
     /// What to cut out to remove it: name and value, with one comma where there are other members.
     pub whole: Range<usize>,
-    /// The value as written; `None` when longer than 16 KiB, and an array when it is longer than 64 bytes.
+    /// The value as written; `None` when longer than 16 KiB, and an array when it is longer than 512 bytes.
     pub text: Option<Vec<u8>>,
     /// Its first byte and, of an array, that of its first element; 0 where there is none.
     pub opens: [u8; 2],
@@ -27,8 +27,8 @@ pub struct Member {
 pub struct Marks {
     /// Members of these names.
     pub names: &'static [&'static str],
-    /// Members of these names that are an empty text.
-    pub empties: &'static [&'static str],
+    /// Members of these names that are a text: what proves a thought; and how OpenAI's own begin.
+    pub proof: (&'static [&'static str], &'static str),
     /// This text in the value of a member of one of these names.
     pub carrier: (&'static [&'static str], &'static [u8]),
     /// The top-level member within which the following are noticed.
@@ -36,7 +36,7 @@ pub struct Marks {
     /// A member there whose value is somebody else's document: nothing in it is noticed.
     pub foreign: &'static str,
     /// Members of this name that are one of these texts, by groups.
-    pub kinds: (&'static str, [&'static [&'static str]; GROUPS]),
+    pub kinds: (&'static str, &'static [&'static [&'static str]]),
     /// Members of these names that are a text, and no address.
     pub sources: &'static [&'static str],
     /// Members that may name other models than `model` does.
@@ -67,8 +67,19 @@ pub struct Others {
     pub within: &'static [usize],
 }
 
-/// So many kinds of kinds are told apart.
-pub const GROUPS: usize = 4;
+/// Whether there are proofs of thoughts, and whose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Proofs {
+    /// Some prove nothing.
+    pub empty: bool,
+    /// Some begin as OpenAI's do.
+    pub of_openai: bool,
+    /// Some are others'.
+    pub of_others: bool,
+}
+
+/// So many kinds of kinds can be told apart.
+pub const GROUPS: usize = 8;
 
 /// What a scan found.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -81,7 +92,9 @@ pub struct Found {
     pub members: Vec<Member>,
     /// Whether one of the marked names was noticed.
     pub noticed_name: bool,
-    /// Whether the marked text was noticed in its carrier.
+    /// What was noticed of proofs.
+    pub noticed_proofs: Proofs,
+    /// Whether the marked text was noticed in its carrier, or in a proof.
     pub noticed_text: bool,
     /// How many carriers there are, whatever they carry.
     pub noticed_carriers: usize,

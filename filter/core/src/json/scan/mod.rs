@@ -12,15 +12,17 @@
 mod found;
 mod notice;
 mod number;
+mod state;
 mod text;
 
 use alloc::vec::Vec;
 use core::ops::Range;
 
 use number::Number;
+use state::{Carrier, Current, Piece, State, Text};
 use text::{Inside, skip_common};
 
-pub use found::{Failure, Fault, Found, GROUPS, Marks, Member, Others, Tools};
+pub use found::{Failure, Fault, Found, GROUPS, Marks, Member, Others, Proofs, Tools};
 pub(crate) use notice::is_base64;
 
 /// Objects and arrays open at one time; a bit each in [`Scanner::kinds`].
@@ -29,8 +31,8 @@ pub const MAX_DEPTH: u32 = 128;
 /// Longest text kept of one wanted value.
 const MAX_CAPTURE: usize = 16 * 1024;
 
-/// Longest text kept of one that is an array: enough to know that there is something in it.
-const MAX_ARRAY_CAPTURE: usize = 64;
+/// Longest text kept of one that is an array: enough to know that there is something in it, and for a list of words.
+const MAX_ARRAY_CAPTURE: usize = 512;
 
 /// The scan; see the module's documentation.
 #[derive(Debug)]
@@ -56,89 +58,6 @@ pub struct Scanner {
     /// How deep the name of a foreign document stands: it ends before the next name that is no deeper.
     foreign: u32,
     found: Found,
-}
-
-/// Whether the value of a marked member is being read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Carrier {
-    No,
-    /// Its name was read.
-    Named,
-    /// So many bytes of the text were seen just now.
-    Inside(usize),
-    /// The name of a kind was read, or its value is being.
-    Kind,
-    /// A name was read that may name other models.
-    Other,
-    /// The same of a source.
-    Source,
-    /// The same of what is noticed where it is empty.
-    Empty,
-    /// The same of a tool's kind.
-    Tool,
-}
-
-/// A piece of the document, and where in it the piece begins.
-#[derive(Clone, Copy)]
-struct Piece<'a> {
-    bytes: &'a [u8],
-    base: usize,
-}
-
-/// The wanted value being read: its index, where it starts, and its text as far as the pieces before this one had it.
-#[derive(Debug)]
-struct Current {
-    index: usize,
-    start: usize,
-    /// Its first byte, and that of its first element.
-    opens: [u8; 2],
-    text: Option<Vec<u8>>,
-    /// How many texts and arrays stand in one.
-    parts: u64,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
-    /// Before the document's first byte that counts.
-    Start,
-    /// A value must follow.
-    Value,
-    /// A value or `]` must follow.
-    FirstElement,
-    /// A name or `}` must follow.
-    FirstName,
-    /// A name must follow.
-    Name,
-    /// `:` must follow.
-    Colon,
-    /// `,` or the container's end must follow.
-    AfterValue,
-    /// Inside a string.
-    Text(Text),
-    /// Inside a number.
-    Number(Number),
-    /// Inside `true`, `false` or `null`: what is left of it.
-    Literal(&'static [u8]),
-    /// After the document: only white space.
-    End,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Text {
-    is_name: bool,
-    inside: Inside,
-}
-
-impl<'a> Piece<'a> {
-    fn end(self) -> usize {
-        self.base.saturating_add(self.bytes.len())
-    }
-
-    /// What of this part of the document stands in the piece.
-    fn part(self, range: Range<usize>) -> &'a [u8] {
-        let within = |at: usize| at.saturating_sub(self.base);
-        self.bytes.get(within(range.start)..within(range.end)).unwrap_or_default()
-    }
 }
 
 impl Scanner {
@@ -196,6 +115,11 @@ impl Scanner {
         }
         self.keep_value(piece, self.offset);
         Ok(())
+    }
+
+    /// How much has been read, and the members that were found in it.
+    pub(crate) fn so_far(&self) -> (usize, &[Member]) {
+        (self.offset, &self.found.members)
     }
 
     /// Ends the document and returns what was found.
@@ -324,11 +248,11 @@ impl Scanner {
         self.found.noticed_others = self.found.noticed_others.saturating_add(is_other.into());
         self.carrier = match self.carrier {
             Carrier::Named if byte == b'"' => Carrier::Inside(0),
-            kept @ (Carrier::Kind | Carrier::Source | Carrier::Empty | Carrier::Tool) if byte == b'"' => kept,
+            kept @ (Carrier::Kind | Carrier::Source | Carrier::Proof | Carrier::Tool) if byte == b'"' => kept,
             Carrier::Named
             | Carrier::Kind
             | Carrier::Source
-            | Carrier::Empty
+            | Carrier::Proof
             | Carrier::Tool
             | Carrier::Other
             | Carrier::No

@@ -5,7 +5,7 @@
 
 use alloc::{borrow::Cow, string::String};
 
-use super::{Carrier, Current, Marks, Piece, Scanner};
+use super::{Carrier, Current, Marks, Piece, Proofs, Scanner};
 
 /// Longest spelling of a name that can still be a wanted one: every character written as `\uXXXX`.
 const MAX_NAME: usize = 6 * 40;
@@ -41,8 +41,8 @@ impl Scanner {
             self.carrier = Carrier::Kind;
         } else if self.is_in_place && marks.sources.iter().any(is) {
             self.carrier = Carrier::Source;
-        } else if marks.empties.iter().any(is) {
-            self.carrier = Carrier::Empty;
+        } else if marks.proof.0.iter().any(is) {
+            self.carrier = Carrier::Proof;
         } else if self.may_name_other(marks) {
             self.carrier = Carrier::Other;
         }
@@ -90,7 +90,7 @@ impl Scanner {
 
     /// A text that is a value was read; its closing quote stands at `end`.
     pub(super) fn see_text(&mut self, piece: Piece<'_>, end: usize) {
-        let Some(Marks { kinds: (_, kinds), tools, .. }) = self.marks else { return };
+        let Some(Marks { kinds: (_, kinds), tools, proof, carrier, .. }) = self.marks else { return };
         let length = end.saturating_sub(self.text_start);
         if self.carrier == Carrier::Kind {
             self.keep_text(piece, end);
@@ -111,7 +111,21 @@ impl Scanner {
             self.keep_text(piece, end);
             self.found.noticed_data = self.found.noticed_data.saturating_add((!is_address(&self.text)).into());
         }
-        self.found.noticed_name |= self.carrier == Carrier::Empty && length == 0;
+        if self.carrier == Carrier::Proof {
+            self.keep_text(piece, end);
+            let mut beginnings = self.text.windows(carrier.1.len());
+            let Proofs { empty, of_openai, of_others } = &mut self.found.noticed_proofs;
+            let noticed = if length == 0 {
+                empty
+            } else if self.text.starts_with(proof.1.as_bytes()) {
+                of_openai
+            } else if beginnings.any(|part| part == carrier.1) {
+                &mut self.found.noticed_text
+            } else {
+                of_others
+            };
+            *noticed = true;
+        }
         if length >= LONG {
             self.keep_text(piece, end);
             if is_opaque(&self.text) {

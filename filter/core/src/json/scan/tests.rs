@@ -10,11 +10,11 @@ const NOTHING_OTHER: Others = Others { names: &[], within: &[] };
 
 static KINDS: Marks = Marks {
     names: &["no"],
-    empties: &[],
+    proof: (&["p"], "g"),
     carrier: (&["no"], b"no"),
     place: "model",
     foreign: "f",
-    kinds: ("a", [&["b"], &["c"], &[], &[]]),
+    kinds: ("a", &[&["b"], &["c"]]),
     sources: &["b"],
     others: NOTHING_OTHER,
     tools: None,
@@ -67,11 +67,11 @@ fn a_member_can_be_cut_out_wherever_it_stands() {
 fn marks_are_noticed_wherever_they_may_stand() {
     static MARKS: Marks = Marks {
         names: &["cache_control"],
-        empties: &["signature"],
+        proof: (&["signature"], "gA"),
         carrier: (&["tool_call_id"], b"__thought__"),
         place: "a",
         foreign: "input",
-        kinds: ("type", [&["image_url"], &["file"], &[], &[]]),
+        kinds: ("type", &[&["image_url"], &["file"]]),
         sources: &["url"],
         others: NOTHING_OTHER,
         tools: None,
@@ -80,8 +80,7 @@ fn marks_are_noticed_wherever_they_may_stand() {
         (r#"{"a":"cache_control","b":["__thought__"]}"#, false, false),
         (r#"{"cache_control":1}"#, true, false),
         (r#"{"a":[{"cache_control":null}]}"#, true, false),
-        (r#"{"a":[{"signature":""}]}"#, true, false),
-        (r#"{"a":[{"signature":"x","b":""},{"signature":["",null]},{"signature":null,"b":""}]}"#, false, false),
+        (r#"{"a":[{"signature":"__th__thought__x"}]}"#, false, true),
         (r#"{"a":[{"tool_call_id":"call_1"},{"id":"__thought__"}]}"#, false, false),
         (r#"{"a":[{"tool_call_id":"call___thought__x"}]}"#, false, true),
         (r#"{"a":[{"tool_call_id":"__th__thought__"}]}"#, false, true),
@@ -96,23 +95,37 @@ fn marks_are_noticed_wherever_they_may_stand() {
             assert_eq!((found.noticed_name, found.noticed_text), (name, text), "{body}");
         }
     }
+    for (body, empty, of_openai, of_others) in [
+        (r#"{"a":[{"signature":""}]}"#, true, false, false),
+        (r#"{"a":[{"signature":["",null]},{"signature":null,"b":""},{"b":"gAx"}]}"#, false, false, false),
+        (r#"{"a":[{"signature":"gAx"},{"signature":"g"}]}"#, false, true, true),
+        (r#"{"signature":"x__thought__"}"#, false, false, false),
+    ] {
+        for cut in 0..body.len() {
+            let mut scanner = Scanner::new(WANTED).noticing(&MARKS);
+            let (a, b) = body.as_bytes().split_at(cut);
+            scanner.feed(a).and_then(|()| scanner.feed(b)).unwrap();
+            let noticed = Proofs { empty, of_openai, of_others };
+            assert_eq!(scanner.finish().unwrap().noticed_proofs, noticed, "{body}");
+        }
+    }
     for (body, kinds, data) in [
-        (r#"{"type":"image_url","url":"x","b":[{"type":"file","url":"x"}]}"#, [0, 0, 0, 0], 0),
-        (r#"{"a":[{"type":"file"},{"type":["file"]},{"type":"image_url"},{"type":"file"}]}"#, [1, 2, 0, 0], 0),
+        (r#"{"type":"image_url","url":"x","b":[{"type":"file","url":"x"}]}"#, [0, 0], 0),
+        (r#"{"a":[{"type":"file"},{"type":["file"]},{"type":"image_url"},{"type":"file"}]}"#, [1, 2], 0),
         (
             r#"{"a":[{"input":{"type":"file","b":[{"type":"file","url":"x"}]},"type":"file"},{"type":"file"}],"input":{"url":"x"}}"#,
-            [0, 2, 0, 0],
+            [0, 2],
             0,
         ),
-        (r#"{"a":[{"url":"https://x"},{"url":"HTTP:\/\/x"},{"url":"gs://x"},{"url":{"x":"data:"}}]}"#, [0, 0, 0, 0], 0),
-        (r#"{"a":[{"url":"data:x"},{"url":"aGk="},{"url":""},{"url":"https"}],"b":{"url":"data:x"}}"#, [0, 0, 0, 0], 4),
+        (r#"{"a":[{"url":"https://x"},{"url":"HTTP:\/\/x"},{"url":"gs://x"},{"url":{"x":"data:"}}]}"#, [0, 0], 0),
+        (r#"{"a":[{"url":"data:x"},{"url":"aGk="},{"url":""},{"url":"https"}],"b":{"url":"data:x"}}"#, [0, 0], 4),
     ] {
         for cut in 0..body.len() {
             let mut scanner = Scanner::new(WANTED).noticing(&MARKS);
             let (a, b) = body.as_bytes().split_at(cut);
             scanner.feed(a).and_then(|()| scanner.feed(b)).unwrap();
             let found = scanner.finish().unwrap();
-            assert_eq!((found.noticed_kinds, found.noticed_data), (kinds, data), "{body}");
+            assert_eq!((&found.noticed_kinds[..2], found.noticed_data), (&kinds[..], data), "{body}");
         }
     }
 }

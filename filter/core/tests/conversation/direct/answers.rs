@@ -154,9 +154,8 @@ fn a_stream_of_typed_events_tells_its_tokens_at_its_end() {
     };
     let (picture, spoken) = (ended("image_generation.completed"), ended("speech.audio.done"));
     for (path, content_type, answer, expected) in [
-        ("/openai/responses", SSE, "event: response.created\ndata: {\"type\":\"response.created\"}\n\n", None),
-        ("/openai/responses", SSE, &responses, Some(usage(3, 5))),
-        ("/openai/responses", SSE, &typed("response.incomplete"), Some(usage(3, 5))),
+        ("/bare/responses", SSE, &*responses, Some(usage(3, 5))),
+        ("/bare/responses", SSE, &typed("response.incomplete"), Some(usage(3, 5))),
         ("/openai/images/generations", SSE, &picture, Some(Usage { images: 1, ..usage(3, 5) })),
         ("/openai/audio/speech", SSE, &spoken, Some(usage(3, 5))),
     ] {
@@ -203,9 +202,9 @@ fn an_older_completion_is_asked_for_its_tokens_too() {
 fn what_was_counted_before_is_not_counted_again() {
     let stored = r#"{"id":"r","usage":{"input_tokens":3,"output_tokens":5},"error":{"code":"server_error"}}"#;
     for (method, path) in
-        [("GET", "/openai/responses/r"), ("POST", "/openai/responses/r/cancel"), ("GET", "/openai/batches/b")]
+        [("GET", "/bare/responses/r"), ("POST", "/bare/responses/r/cancel"), ("GET", "/openai/batches/b")]
     {
-        let sent = asked("sk-all", method, path, "").sent();
+        let sent = ask(&open(), head(method, path, ""), &[]).sent();
         let (plan, observer) = (Rc::clone(&sent.plan), Rc::clone(&sent.observer));
         let got = sent.answered(200, &[("content-type", "application/json")], &pieces(stored.as_bytes(), 7));
         assert_eq!((got.text(), plan.usage()), (stored, None), "{path}");
@@ -273,9 +272,43 @@ fn a_stream_that_is_cut_ends_in_an_error_of_its_format() {
             ",{\"error\":{\"code\":502,",
         ),
     ] {
-        let (got, _) = answered(path, r#"{"model":"m"}"#, content_type, begun);
-        let rest = got.text().strip_prefix(begun);
-        assert!(rest.is_some_and(|rest| rest.starts_with(error)), "{path}: {}", got.text());
+        // What is left of an event that did not come whole is left out: the error would be taken for its rest.
+        let (first, rests) = match content_type {
+            "text/event-stream" => {
+                ("", &["", "d", "event: content_b", "data:", "data: {\"type\":\"resp", "event: x\ndata: {\"a"][..])
+            }
+            "application/json" => (",", &["", ",{\"candidates\":[{\"con"][..]),
+            _ => ("", &["", "{", "{\"done\":fal"][..]),
+        };
+        for rest in rests {
+            let (got, _) = answered(path, r#"{"model":"m"}"#, content_type, &[begun, rest].concat());
+            let told = got.text().strip_prefix(begun);
+            assert!(told.is_some_and(|told| told.starts_with(error)), "{path} {rest:?}: {}", got.text());
+            let (got, _) = answered(path, r#"{"model":"m"}"#, content_type, rest.strip_prefix(first).unwrap_or(rest));
+            assert_eq!(got.status, 502, "{path} {rest:?}: {}", got.text());
+        }
+    }
+}
+
+#[test]
+fn what_nobody_understands_in_the_middle_of_a_stream_passes_like_the_rest() {
+    let element = r#"{"candidates":[{"content":{"parts":[{"text":"hi"}]}}]}"#;
+    let list = format!(r#"[{element},{{"logprob":NaN}},{element}]"#);
+    let (got, _) = answered("/gemini/streamGenerateContent?model=m", "{}", "application/json", &list);
+    assert_eq!(got.text(), list);
+}
+
+#[test]
+fn a_stream_that_ends_before_its_first_word_is_cut_too() {
+    for (path, begun) in [
+        (
+            "/claude/messages",
+            "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"usage\":{\"input_tokens\":1}}}\n\n",
+        ),
+        ("/openai/responses", "data: {\"type\":\"response.created\",\"response\":{}}\n\n"),
+    ] {
+        let (got, _) = answered(path, r#"{"model":"m"}"#, "text/event-stream", begun);
+        assert!(got.text().starts_with(begun) && got.text().contains("ended the stream"), "{path}: {}", got.text());
     }
 }
 

@@ -8,7 +8,7 @@ fn each_spelling_leads_to_the_providers_own_path() {
         ("/openai/chat/completions", r#"{"model":"gpt-4o"}"#, "/v1/chat/completions"),
         ("/openai/v1/chat/completions", r#"{"model":"gpt-4o"}"#, "/v1/chat/completions"),
         ("/openai/v1/embeddings?x=1&key=k", r#"{"model":"e"}"#, "/v1/embeddings?x=1"),
-        ("/openai/v1/responses/r_1/cancel", "{}", "/v1/responses/r_1/cancel"),
+        ("/groq/v1/responses/r_1/cancel", "{}", "/openai/v1/responses/r_1/cancel"),
         ("/groq/chat/completions", r#"{"model":"m"}"#, "/openai/v1/chat/completions"),
         ("/groq/v1/chat/completions", r#"{"model":"m"}"#, "/openai/v1/chat/completions"),
         ("/bare/v1/chat/completions", r#"{"model":"m"}"#, "/api/chat/completions"),
@@ -144,10 +144,9 @@ fn a_prefix_lists_its_own_models() {
         assert!(models.len() > 3 && models.contains(&"fast".to_owned()), "{path}: {models:?}");
         assert!(models.iter().all(|id| id == "fast" || id.starts_with(&format!("{provider}/"))), "{path}: {models:?}");
     }
-    assert_eq!(
-        list("sk-few", "/claude/v1/models"),
-        ["claude/claude-haiku-4-5", "claude/claude-haiku-4-5-20251001", "fast"]
-    );
+    let few = list("sk-few", "/claude/v1/models");
+    assert!(few.contains(&"claude/claude-haiku-4-5-20251001".to_owned()), "{few:?}");
+    assert!(few.iter().all(|id| id == "fast" || id.starts_with("claude/claude-haiku-")), "{few:?}");
     for (path, status) in [
         ("/openai/models/house", 200),
         ("/openai/models/openai%2Fhouse", 200),

@@ -45,7 +45,7 @@ fn no_path_widens_a_key() {
             r#"{"model":"claude-haiku-4-5","tools":[{"type":"advisor","model":"x"}]}"#,
         ),
         ("sk-few", "POST", "/openai/embeddings?model=gpt-4o", mini),
-        ("sk-few", "POST", "/openai/responses/r_1/cancel", mini),
+        ("sk-few", "POST", "/groq/batches/b_1/cancel", mini),
         ("sk-few", "POST", "/openai/threads/runs", mini),
         ("sk-few", "POST", "/openai/assistants", mini),
         ("sk-few", "POST", "/openai/fine_tuning/jobs", mini),

@@ -14,7 +14,10 @@ use std::{
 use serde_json::{Value, json};
 
 use super::limited;
-use crate::{recordings::load, stage::pieces};
+use crate::{
+    recordings::load,
+    stage::{Asked, pieces},
+};
 
 /// More than any request has.
 const MOST: u64 = 1_000_000_000;
@@ -87,11 +90,13 @@ fn path(recorded: &Value) -> Option<String> {
 /// What was expected of a recorded request, and what its provider has counted.
 fn count(recorded: &Value, body: &str) -> Option<Count> {
     let response = &recorded["response"];
-    if response["status"] != 200 {
+    // Nothing is answered in the background where there are limits.
+    if response["status"] != 200 || recorded["request"]["body"]["background"] == true {
         return None;
     }
     let desk = limited(&json!({"of": "input_tokens", "per": "day", "max": MOST}));
-    let sent = desk.ask_at(&path(recorded)?, "sk-a", body).sent();
+    // What goes on from an answer that was never given, or is made in the background, is refused.
+    let Asked::Sent(sent) = desk.ask_at(&path(recorded)?, "sk-a", body) else { return None };
     let plan = Rc::clone(&sent.plan);
     let kind = response["headers"]["content-type"].as_str().unwrap_or("application/json");
     let answer = sent.answered(200, &[("content-type", kind)], &pieces(response["body"].as_str()?.as_bytes(), 0));

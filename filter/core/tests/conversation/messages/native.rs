@@ -147,6 +147,31 @@ fn tokens_are_counted_by_who_counts() {
 }
 
 #[test]
+fn tokens_are_counted_of_what_would_be_asked_however_long_it_is_and_by_the_next_who_counts_where_one_fails() {
+    let gateway = gateway(
+        r#"{"providers":{"a":{"kind":"anthropic","credential":{"env":"A"}},"g":{"kind":"gemini","credential":{"env":"G"}}},
+          "models":{"a/m":{"context_window":3}},
+          "routers":{"r":{"load_balance":{"chat":{"strategy":"fallback","targets":["a/m","g/m"]}}}}}"#,
+    );
+    let body = |thought: &str| {
+        format!(
+            r#"{{"model":"m","messages":[{{"role":"assistant","content":[{thought}{{"type":"text","text":"How long is this conversation?"}}]}}]}}"#
+        )
+    };
+    let unsigned = body(r#"{"type":"thinking","thinking":"h","signature":""},"#);
+    let head = post("/router/r/messages/count_tokens", &[("anthropic-beta", b"one")]);
+    let sent = ask(&gateway, head, &[unsigned.as_bytes()]).sent();
+    assert_eq!(
+        (header(&sent, "anthropic-beta"), String::from_utf8_lossy(&sent.body).as_ref()),
+        (Some("one"), &*body(""))
+    );
+    let next = sent.failed(529).sent();
+    assert_eq!((header(&next, ":path"), header(&next, "anthropic-beta")), (Some("/v1beta/models/m:countTokens"), None));
+    let told = next.answered(200, &[JSON], &[br#"{"totalTokens": 31}"#]);
+    assert_eq!(told.text(), r#"{"input_tokens":31}"#);
+}
+
+#[test]
 fn an_answer_passes_as_it_came_and_its_tokens_are_read() {
     let body = br#"{"type":"message","id":"m","content":[],"new":1.50,"usage":{"input_tokens":3,"cache_read_input_tokens":4,"output_tokens":5}}"#;
     let sent = sent("a/m", false);
@@ -314,4 +339,27 @@ fn a_fallback_gets_the_client_s_request_in_its_own_words() {
     assert_eq!(header(&second, ":path"), Some("/v1/messages"));
     assert_eq!((header(&second, "anthropic-beta"), header(&second, "authorization")), (Some("one"), None));
     assert_eq!(String::from_utf8_lossy(&second.body), body.replace("any", "m"));
+}
+
+#[test]
+fn a_thought_that_another_has_signed_is_left_out_once_it_is_refused() {
+    let refusal = br#"{"type":"error","error":{"type":"invalid_request_error","message":"messages.1.content.0: Invalid `signature` in `thinking` block"}}"#;
+    let body = |thought: &str| {
+        format!(
+            r#"{{"model":"a/m","max_tokens":9,"messages":[{{"role":"user","content":"x"}},{{"role":"assistant","content":[{thought}{{"type":"text","text":"y"}}]}},{{"role":"user","content":"z"}}]}}"#
+        )
+    };
+    let again =
+        asked(&body(r#"{"type":"thinking","thinking":"h","signature":"s"},"#)).sent().failed_in_words(400, refusal);
+    assert_eq!(String::from_utf8_lossy(&again.sent().body), body("").replace("a/m", "m"));
+}
+
+#[test]
+fn a_signature_that_gemini_refuses_is_left_out_too() {
+    let body = r#"{"model":"g/gemini-3-pro","max_tokens":9,"messages":[{"role":"user","content":"x"},{"role":"assistant","content":[{"type":"tool_use","id":"c__thought__U1RBTEU","name":"f","input":{}}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"c__thought__U1RBTEU","content":"1"}]}]}"#;
+    let sent = asked(body).sent();
+    assert!(String::from_utf8_lossy(&sent.body).contains("U1RBTEU"), "{}", String::from_utf8_lossy(&sent.body));
+    let refusal = br#"{"error":{"code":400,"message":"Corrupted thought signature.","status":"INVALID_ARGUMENT"}}"#;
+    let again = sent.failed_in_words(400, refusal).sent();
+    assert!(!String::from_utf8_lossy(&again.body).contains("U1RBTEU"));
 }

@@ -21,7 +21,7 @@ fn requests_pass_byte_for_byte_and_answers_as_they_came() {
         let mut request = body.clone();
         request["model"] = json!(format!("a/{}", body["model"].as_str().unwrap()));
         let sent = asked(&request.to_string()).sent();
-        assert_eq!(json_of(&sent.body), *body, "{file}");
+        assert_eq!(&*sent.body, body.to_string().as_bytes(), "{file}");
         let Some(answer) = recording["response"]["body"].as_str() else { continue };
         let status = u16::try_from(recording["response"]["status"].as_u64().unwrap()).unwrap();
         if status != 200 {

@@ -11,10 +11,11 @@ const END: &str = "event: response.completed\ndata: {\"type\":\"response.complet
 #[test]
 fn a_request_passes_byte_for_byte_but_for_the_model() {
     let body = r#" {"model" : "o/gpt-5","max_output_tokens":1e1, "stream":true,"stream_options":{"include_obfuscation":false},
-        "previous_response_id":"resp_1","store":true,"field_of_next_year":[1.50],"input":[{"type":"item_reference","id":"ü"}]}"#;
+        "previous_response_id" : "PREVIOUS", "store":true,"field_of_next_year":[1.50],"input":[{"type":"item_reference","id":"ü"}]}"#;
+    let asked = body.replace("PREVIOUS", &sealed(&all(), "o/gpt-5", "resp_1"));
     for seed in [0, 1, 77] {
-        let sent = ask(&all(), post("/v1/responses?x=y", &[]), &pieces(body.as_bytes(), seed)).sent();
-        assert_eq!(String::from_utf8_lossy(&sent.body), body.replace("o/gpt", "gpt"));
+        let sent = ask(&all(), post("/v1/responses?x=y", &[]), &pieces(asked.as_bytes(), seed)).sent();
+        assert_eq!(String::from_utf8_lossy(&sent.body), body.replace("o/gpt", "gpt").replace("PREVIOUS", "resp_1"));
         assert_eq!(path(&sent), "/v1/responses?x=y");
     }
 }
@@ -44,8 +45,9 @@ fn what_relies_on_earlier_answers_is_asked_of_who_keeps_them() {
     assert_eq!(first(""), "a");
     assert_eq!(first(r#","store":false"#), "a");
     assert_eq!(first(r#","tools":[{"type":"file_search","vector_store_ids":[]}]"#), "q");
+    let previous = format!(r#","previous_response_id":"{}""#, sealed(&all(), "o/gpt-5", "resp_1"));
     for members in [
-        r#","previous_response_id":"resp_1""#,
+        &*previous,
         r#","conversation":"conv_1""#,
         r#","background":true"#,
         r#","store":true"#,
@@ -64,7 +66,7 @@ fn what_relies_on_earlier_answers_is_asked_of_who_keeps_them() {
 #[test]
 fn an_answer_passes_as_it_came_and_its_tokens_are_read() {
     let body = br#"{"id":"resp_1","object":"response","status":"completed","error":null,"output":[],"new":1.50,"usage":{"input_tokens":3,"output_tokens":5,"output_tokens_details":{"reasoning_tokens":4}}}"#;
-    let sent = sent("o/gpt-5", false);
+    let sent = sent("q/gpt-5", false);
     let plan = Rc::clone(&sent.plan);
     let answer = sent.answered(200, &[JSON], &pieces(body, 3));
     assert_eq!((answer.status, answer.body.as_slice()), (200, &body[..]));
@@ -77,7 +79,7 @@ fn a_stream_passes_as_it_came_from_its_first_content_on() {
     let unknown = "event: response.news\ndata: {\"type\":\"response.news\",\"a\":1.50}\n\n";
     let stream = [CREATED, ADDED, TEXT, unknown, END].concat();
     for seed in [0, 1, 5, 99] {
-        let sent = sent("o/gpt-5", true);
+        let sent = sent("q/gpt-5", true);
         let plan = Rc::clone(&sent.plan);
         let answer = sent.answered(200, &[EVENTS], &pieces(stream.as_bytes(), seed));
         assert_eq!((answer.status, answer.text()), (200, stream.as_str()));
@@ -89,7 +91,7 @@ fn a_stream_passes_as_it_came_from_its_first_content_on() {
 
 #[test]
 fn a_stream_that_is_cut_ends_in_an_error() {
-    let cut = sent("o/gpt-5", true).answered(200, &[EVENTS], &[[CREATED, ADDED, TEXT].concat().as_bytes(), b""]);
+    let cut = sent("q/gpt-5", true).answered(200, &[EVENTS], &[[CREATED, ADDED, TEXT].concat().as_bytes(), b""]);
     let (passed, error) = cut.text().split_at(CREATED.len() + ADDED.len() + TEXT.len());
     assert_eq!(passed, [CREATED, ADDED, TEXT].concat());
     let error = json_of(error.strip_prefix("event: error\ndata: ").unwrap().trim_end().as_bytes());
@@ -102,10 +104,10 @@ fn an_error_before_the_first_content_is_the_whole_answer_and_after_it_passes() {
     let failed = r#"{"type":"response.failed","response":{"id":"resp_1","status":"failed","error":{"code":"server_error","message":"m"}}}"#;
     let event = ["event: response.failed\ndata: ", failed, "\n\n"].concat();
     let stream = [CREATED, ADDED, &event].concat();
-    let answer = sent("o/gpt-5", true).answered(200, &[EVENTS], &pieces(stream.as_bytes(), 3));
+    let answer = sent("q/gpt-5", true).answered(200, &[EVENTS], &pieces(stream.as_bytes(), 3));
     assert_eq!((answer.status, answer.text()), (500, r#"{"error":{"code":"server_error","message":"m"}}"#));
     let stream = [CREATED, ADDED, TEXT, &event].concat();
-    let answer = sent("o/gpt-5", true).answered(200, &[EVENTS], &pieces(stream.as_bytes(), 3));
+    let answer = sent("q/gpt-5", true).answered(200, &[EVENTS], &pieces(stream.as_bytes(), 3));
     assert_eq!((answer.status, answer.text()), (200, stream.as_str()));
 }
 
@@ -135,41 +137,79 @@ fn errors_are_of_openai_s_shape() {
 }
 
 #[test]
-fn an_answer_that_is_kept_is_asked_of_the_only_one_who_keeps_any() {
-    let gateway = gateway(
-        r#"{"providers":{
-            "o":{"kind":"openai","credential":{"env":"O"}},
-            "q":{"kind":"openai","base_url":"https://api.groq.com/openai/v1","credential":{"env":"Q"}},
-            "a":{"kind":"anthropic","credential":{"env":"A"}}}}"#,
-    );
-    let request = |method: &str, path: &str, gateway: &Rc<Gateway>| {
-        let mut head = post(path, &[]);
-        head.iter_mut().filter(|(name, _)| name == ":method").for_each(|(_, value)| *value = method.into());
-        ask(gateway, head, &[])
-    };
-    for (method, asked, sent) in [
-        ("GET", "/v1/responses/resp_1?include[]=x", "/v1/responses/resp_1?include[]=x"),
-        ("GET", "/responses/resp_1/input_items", "/v1/responses/resp_1/input_items"),
-        ("DELETE", "/ai/v1/responses/resp_1/", "/v1/responses/resp_1"),
-        ("POST", "/v1/responses/resp_1/cancel", "/v1/responses/resp_1/cancel"),
-    ] {
-        let forwarded = request(method, asked, &gateway).sent();
-        assert_eq!(path(&forwarded), sent, "{method} {asked}");
-        assert_eq!(forwarded.plan.first().unwrap().provider.name, "o");
+fn what_is_asked_of_an_answer_that_nobody_keeps_is_asked_of_its_model() {
+    for path_of in ["responses/compact", "responses/input_tokens"] {
+        let body = r#"{"model":"o/gpt-5","input":"x"}"#;
+        let sent = ask(&all(), post(&format!("/v1/{path_of}"), &[]), &[body.as_bytes()]).sent();
+        assert_eq!((path(&sent), &*sent.plan.first().unwrap().provider.name), (&*format!("/v1/{path_of}"), "o"));
+        assert_eq!(String::from_utf8_lossy(&sent.body), body.replace("o/", ""));
     }
-    let reply = request("GET", "/v1/responses/resp_1", &all()).sent();
-    assert_eq!(path(&reply), "/v1/responses/resp_1");
-    for (providers, message) in [
-        (r#""a":{"kind":"anthropic","credential":{"env":"A"}}"#, "keeps answers"),
-        (
-            r#""o":{"kind":"openai","credential":{"env":"O"}},"p":{"kind":"openai","base_url":"http://127.0.0.1:1/v1"}"#,
-            "own path",
-        ),
-    ] {
-        let gateway = crate::stage::gateway(&format!(r#"{{"providers":{{{providers}}}}}"#));
-        let reply = request("GET", "/v1/responses/resp_1", &gateway).refused();
+}
+
+#[test]
+fn nothing_is_answered_in_the_background_where_there_are_limits() {
+    let gateway = gateway(
+        r#"{"providers":{"o":{"kind":"openai","credential":{"env":"O"}}},
+            "limits":[{"name":"t","of":"tokens","per":"hour","max":30000}]}"#,
+    );
+    for (path, model) in [("/v1/responses", "o/gpt-5"), ("/o/responses", "gpt-5"), ("/o/v1/responses", "gpt-5")] {
+        let ask = |background: &str| {
+            let body = format!(r#"{{"model":"{model}","input":"x","background":{background}}}"#);
+            ask(&gateway, post(path, &[]), &[body.as_bytes()])
+        };
+        let reply = ask("true").refused();
+        assert_eq!((reply.status, &json_of(&reply.body)["error"]["param"]), (403, &json!("background")), "{path}");
+        ask("false").sent();
+    }
+}
+
+#[test]
+fn a_thought_that_a_provider_cannot_verify_is_left_out_when_it_is_asked_again_and_is_not_the_clients_fault() {
+    let refusal = br#"{"error":{"message":"The encrypted content gAAA...c90= could not be verified.","type":"invalid_request_error","param":null,"code":"invalid_encrypted_content"}}"#;
+    let body = |input: &str| format!(r#"{{"model":"o/gpt-5","input":[{input}{{"role":"user","content":"x"}}]}}"#);
+    let thought = r#"{"type":"reasoning","summary":[],"encrypted_content":"gAAAAAB"},"#;
+    let sent = asked(&body(thought)).sent();
+    assert_eq!((sent.plan.most_tries(), String::from_utf8_lossy(&sent.body).contains("gAAAA")), (2, true));
+    let again = sent.failed_in_words(400, refusal).sent();
+    assert_eq!(String::from_utf8_lossy(&again.body), body("").replace("o/", ""));
+    let answer = again.answered(200, &[JSON], &[br#"{"object":"response","status":"completed"}"#]);
+    assert_eq!(answer.header("x-dragoman-attempts"), Some("o/gpt-5=400,o/gpt-5=200"));
+    assert_eq!(answer.header("x-dragoman-dropped"), Some("input[].reasoning"));
+
+    let again = asked(&body(thought)).sent().failed_in_words(400, refusal).sent();
+    let told = again.answered(400, &[JSON], &[refusal]);
+    assert_eq!((told.status, &*told.body), (400, &refusal[..]), "whatever it is now, it is no thought");
+    assert_eq!(asked(&body("")).sent().plan.most_tries(), 1);
+}
+
+#[test]
+fn a_history_that_cannot_go_on_without_its_proofs_is_refused_in_the_providers_words() {
+    let refusal =
+        br#"{"error":{"message":"m","type":"invalid_request_error","param":null,"code":"invalid_encrypted_content"}}"#;
+    for proof in ["encrypted_content", "signature"] {
+        let body = format!(r#"{{"model":"o/gpt-5","input":[{{"type":"compaction","{proof}":"gAAAAAB"}}]}}"#);
+        let sent = ask(&all(), post("/v1/responses/compact", &[]), &[body.as_bytes()]).sent();
+        assert_eq!(sent.plan.most_tries(), 1);
+        let told = sent.answered(400, &[JSON], &[refusal]);
+        assert_eq!((told.status, &*told.body), (400, &refusal[..]));
+    }
+}
+
+#[test]
+fn a_model_of_openai_s_is_asked_in_the_formats_that_it_is_served_in() {
+    let native = |model: &str| path(&sent(model, false)).to_owned();
+    assert_eq!(native("o/gpt-4o-audio-preview"), "/v1/chat/completions");
+    assert_eq!(native("o/o1-pro"), "/v1/responses");
+    assert_eq!(native("q/gpt-4o-audio-preview"), "/openai/v1/responses", "whose it is nobody knows");
+    let chat =
+        |model: &str| format!(r#"{{"model":"{model}","max_tokens":9,"messages":[{{"role":"user","content":"x"}}]}}"#);
+    for path in ["/v1/chat/completions", "/v1/messages"] {
+        let ask = |model: &str| ask(&all(), post(path, &[]), &[chat(model).as_bytes()]);
+        let reply = ask("o/o1-pro").refused();
         let error = json_of(&reply.body)["error"].clone();
-        assert_eq!((reply.status, &error["code"]), (404, &json!("not_found")));
-        assert!(error["message"].as_str().unwrap().contains(message), "{error}");
+        assert_eq!(reply.status, 400, "{path}: {error}");
+        assert!(error["message"].as_str().unwrap().contains("at `/responses` only"), "{error}");
+        ask("q/o1-pro").sent();
+        ask("o/gpt-5").sent();
     }
 }

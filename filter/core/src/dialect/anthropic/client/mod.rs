@@ -14,12 +14,13 @@ mod write;
 
 use alloc::{borrow::Cow, boxed::Box, rc::Rc, string::String, vec::Vec};
 
-use super::{Anthropic, fault, read_usage, request::VERSION};
+use super::{Anthropic, HEADERS, fault, read_usage};
 use crate::{
     chat::{Fault, Request, Response},
     dialect::{
-        Aim, Downstream, Identity, Native, Spliced, Tap, Whole, Writer,
+        Aim, Downstream, Identity, Native, Spliced, Tap, Thoughts, Whole, Writer,
         head::{ChatRequest, History, Scheme, StreamOptions},
+        in_turn::InTurn,
         openai_chat,
     },
     error::{Error, Shape},
@@ -52,7 +53,7 @@ impl Downstream for Anthropic {
     }
 
     fn writer(&self, identity: Identity, _: bool) -> Box<dyn Writer> {
-        Box::new(stream::StreamWriter::new(identity))
+        Box::new(InTurn::new(Box::new(stream::StreamWriter::new(identity)), Shape::Anthropic))
     }
 
     fn fault(&self, provider: &str, fault: &Fault) -> (u16, Vec<u8>) {
@@ -69,17 +70,15 @@ impl Native for Anthropic {
     }
 
     fn headers(&self) -> &'static [(&'static str, &'static str)] {
-        &[("anthropic-version", VERSION), ("anthropic-beta", "")]
+        HEADERS
     }
 
     fn splice(&self, request: &ChatRequest, aim: &Aim<'_>, body: &mut dyn FnMut() -> Rc<Vec<u8>>) -> Spliced {
         let mut spliced = Spliced::of(request.edits(aim.model, StreamOptions::Asked, None));
-        let History { has_foreign_fields, has_carried_signature, is_thought_about } = request.history;
-        if has_foreign_fields || has_carried_signature || is_thought_about {
-            let body = body();
-            let (more, dropped) = prune::prune(core::str::from_utf8(&body).unwrap_or_default());
-            spliced.edits.extend(more);
-            spliced.dropped = dropped;
+        let History { proofs, has_carried_signature, is_thought_about, .. } = request.history;
+        let forgets = aim.habits.thoughts == Thoughts::Nobody;
+        if proofs.empty || has_carried_signature || is_thought_about || forgets {
+            spliced.prune(&body(), |body| prune::prune(body, forgets));
         }
         spliced
     }
@@ -114,6 +113,7 @@ const NAMES: &[(&str, &str)] = &[
     ("messages[].content[].file.filename", "messages[].content[].title"),
     ("parallel_tool_calls", "tool_choice.disable_parallel_tool_use"),
     ("response_format", "output_config.format"),
+    ("response_format.json_schema.strict", "output_config.format.strict"),
     ("stop", "stop_sequences"),
     ("tools[].function.strict", "tools[].strict"),
     ("web_search_options", "tools"),

@@ -16,9 +16,9 @@ use crate::{
     json::{self, Edit, Str, member, members},
 };
 
-/// The changes that take them out, and what they were.
-pub(super) fn prune(body: &str) -> (Vec<Edit>, Dropped) {
-    let mut shears = Shears { body, edits: Vec::new(), dropped: Dropped::default(), last: None };
+/// The changes that take them out, and what they were. `forgets` says that all thoughts go, whoever has signed them.
+pub(super) fn prune(body: &str, forgets: bool) -> (Vec<Edit>, Dropped) {
+    let mut shears = Shears { body, forgets, edits: Vec::new(), dropped: Dropped::default(), last: None };
     let all = members(body.trim_ascii()).unwrap_or_default();
     if let Some(messages) = member(&all, "messages") {
         shears.messages(messages);
@@ -51,6 +51,7 @@ enum Opening {
 
 struct Shears<'a> {
     body: &'a str,
+    forgets: bool,
     edits: Vec<Edit>,
     dropped: Dropped,
     /// The last turn of the model.
@@ -93,7 +94,9 @@ impl<'a> Shears<'a> {
     fn block(&mut self, raw: &'a RawValue) -> bool {
         let (Ok(kind), Ok(block)) = (wire::kind(raw), json::read::<WireBlock<'_>>(raw.get())) else { return false };
         match &*kind {
-            "thinking" if block.signature.is_none_or(|signature| signature.is_empty()) => {
+            kind @ ("thinking" | "redacted_thinking")
+                if self.forgets || kind == "thinking" && block.signature.as_deref().is_none_or(str::is_empty) =>
+            {
                 self.dropped.note("messages[].thinking_blocks");
                 return true;
             }

@@ -10,11 +10,15 @@ use serde_json::value::RawValue;
 use super::{tools, turns};
 use crate::{
     chat::{Format, Request, User},
-    dialect::field::{self, typed},
+    dialect::field::{self, members_of, note_spare_in, typed},
     error::{Error, Kind},
     json::{Str, members},
     map::NameSet,
 };
+
+/// The members that are read of what has some.
+const KNOWN: &str = "thinking{type budget_tokens display} tool_choice{type name disable_parallel_tool_use} \
+    output_config{effort format{type schema}} output_format{type schema}";
 
 /// Reads a request.
 pub(super) fn read(body: &str) -> Result<Request<'_>, Error> {
@@ -31,6 +35,7 @@ pub(super) fn read(body: &str) -> Result<Request<'_>, Error> {
         if matches!(raw.get(), "null" | "[]") || &*name == "model" {
             continue;
         }
+        note_spare_in(&name, raw, KNOWN, &mut request);
         match &*name {
             "system" => system = Some(raw),
             "messages" => messages = Some(raw),
@@ -144,8 +149,4 @@ fn read_metadata<'a>(raw: &'a RawValue, request: &mut Request<'a>) -> Result<(),
         }
     }
     Ok(())
-}
-
-pub(super) fn members_of<'a>(path: &str, raw: &'a RawValue) -> Result<Vec<(Str<'a>, &'a RawValue)>, Error> {
-    members(raw.get()).ok_or_else(|| Error::refusing(format!("`{path}` must be an object."), String::from(path)))
 }

@@ -13,8 +13,15 @@ use crate::{
 };
 
 /// See the module's documentation.
-pub(super) static SCHEME: Scheme =
-    Scheme { wanted: WANTED, marks: &MARKS, asks_for_usage: false, terms: OF_MESSAGES, user, wishes };
+pub(super) static SCHEME: Scheme = Scheme {
+    wanted: WANTED,
+    marks: &MARKS,
+    asks_for_usage: false,
+    unproven: Some(REDACTED),
+    terms: OF_MESSAGES,
+    user,
+    wishes,
+};
 
 const WANTED: &[&str] =
     wanted!["metadata", "stop_sequences", "output_config", "container", "inference_geo", "mcp_servers"];
@@ -23,17 +30,20 @@ const WANTED: &[&str] =
 /// has put into the ids of calls. And what stands elsewhere than in the request.
 static MARKS: Marks = Marks {
     names: &[],
-    empties: &["signature"],
+    proof: (&["signature"], ""),
     carrier: (&["tool_use_id"], call_id::SEPARATOR.as_bytes()),
     place: "messages",
     foreign: "input",
     // A picture and a file have one source each; what is a text has another.
-    kinds: ("type", [&["image"], &["base64"], &["url", "file"], &[]]),
+    kinds: ("type", &[&["image"], &["base64"], &["url", "file"], &["redacted_thinking"]]),
     sources: &[],
     // A tool that advises has a model of its own.
     others: Others { names: &["fallbacks"], within: &[TOOLS, PLUGINS] },
     tools: Some(Tools { list: TOOLS, functions: &["custom"], search: "web_search_" }),
 };
+
+/// The group of kinds that are thoughts which nobody can read.
+const REDACTED: usize = 3;
 
 fn user(found: &Found) -> Option<String> {
     let metadata = members(found.text(place("metadata")?)?)?;
@@ -43,7 +53,7 @@ fn user(found: &Found) -> Option<String> {
 
 /// What of a request not every format can express.
 fn wishes(found: &Found) -> Wishes {
-    let [images, embedded, linked, _] = found.noticed_kinds;
+    let [images, embedded, linked, ..] = found.noticed_kinds;
     let config = place("output_config").and_then(|place| found.text(place)).and_then(members).unwrap_or_default();
     let format = config.iter().find(|(name, _)| &**name == "format").map(|(_, format)| Some(format.get()));
     let by_name = |name: &str| {

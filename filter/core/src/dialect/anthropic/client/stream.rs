@@ -1,14 +1,11 @@
 //! A streamed answer: `message_start`, blocks one after the other, `message_delta`, `message_stop`.
 //!
-//! Blocks do not overlap. Where a provider goes on with one call after it has begun the next, what does not belong to the open call
-//! waits until that one's arguments are a whole object: providers that tell one call after the other, which is what they do, are
-//! told without delay. What waits is bounded in bytes and in number, and beyond that the stream ends in an error: a call cut short
-//! would be one that the client executes.
+//! Blocks do not overlap: what is told comes one after the other, as [`InTurn`](crate::dialect::in_turn) sees to.
 //!
 //! The beginning waits for the first thing that is said, and the end for the tokens, which most providers tell last: by then the
 //! id, the model and the tokens are known as far as they ever are.
 
-use alloc::{borrow::Cow, collections::VecDeque, string::String, vec::Vec};
+use alloc::{borrow::Cow, string::String, vec::Vec};
 use core::mem;
 use serde::Serialize;
 
@@ -17,18 +14,11 @@ use super::{
     write::{Ending, WireMessage, WireUsage, call_id, hollow, plain, thought, usage},
 };
 use crate::{
-    chat::{Citation, Delta, Finish, Text, ToolCall},
+    chat::{Delta, Finish, Text, ToolCall},
     dialect::{Identity, Writer},
-    error::{Error, Kind, Shape},
-    sse::{Elements, write_event},
+    sse::write_event,
     usage::Usage,
 };
-
-/// Most bytes that wait for the end of a call.
-const MAX_WAITING_BYTES: usize = 1024 * 1024;
-
-/// Most blocks that wait for it. Each piece of a waiting call looks for it among them.
-const MAX_WAITING: usize = 512;
 
 /// See the module's documentation.
 #[derive(Debug)]
@@ -43,11 +33,6 @@ pub(super) struct StreamWriter {
     /// How many calls have begun.
     calls: u32,
     refuses: bool,
-    /// What waits for the end of the open call, in order; a call with what has come of its arguments.
-    waiting: VecDeque<Said<'static>>,
-    waiting_bytes: usize,
-    /// Whether more came than can wait: the error is written, and nothing follows.
-    has_failed: bool,
     finish: Option<Finish>,
     usage: Usage,
 }
@@ -58,85 +43,7 @@ enum Open {
     Text,
     Refusal,
     Thinking,
-    Call { number: u32, arguments: Arguments },
-}
-
-/// Something of an answer that stands in a block.
-#[derive(Debug)]
-enum Said<'a> {
-    Text(Text<'a>),
-    Refusal(Text<'a>),
-    /// A text that stands alone.
-    Apart(Text<'a>),
-    Citation(Citation<'a>),
-    Thinking(Text<'a>),
-    Signature(Text<'a>),
-    Redacted(Text<'a>),
-    Call(u32, ToolCall<'a>),
-    Arguments(u32, Text<'a>),
-}
-
-impl<'a> Said<'a> {
-    /// The same, for when its event is gone; `None` of what is said in Anthropic's own words, which Anthropic alone does.
-    fn into_owned(self) -> Option<Said<'static>> {
-        let own = |text: Text<'_>| Text::Owned(text.into_owned());
-        Some(match self {
-            Self::Text(text) => Said::Text(own(text)),
-            Self::Refusal(text) => Said::Refusal(own(text)),
-            Self::Apart(text) => Said::Apart(own(text)),
-            Self::Citation(Citation::Url { url, title, span }) => {
-                Said::Citation(Citation::Url { url: own(url), title: title.map(own), span })
-            }
-            Self::Citation(Citation::Document(_)) => return None,
-            Self::Thinking(text) => Said::Thinking(own(text)),
-            Self::Signature(signature) => Said::Signature(own(signature)),
-            Self::Redacted(data) => Said::Redacted(own(data)),
-            Self::Call(number, ToolCall { id, name, arguments, signature }) => {
-                let (id, name, arguments) = (own(id), own(name), own(arguments));
-                Said::Call(number, ToolCall { id, name, arguments, signature: signature.map(own) })
-            }
-            Self::Arguments(number, json) => Said::Arguments(number, own(json)),
-        })
-    }
-
-    /// The call, where it is the begin of the one of this number.
-    fn as_call(&mut self, number: u32) -> Option<&mut ToolCall<'a>> {
-        if let Self::Call(own, call) = self
-            && *own == number
-        {
-            return Some(call);
-        }
-        None
-    }
-
-    /// How much of memory it takes, about.
-    fn length(&self) -> usize {
-        let length = match self {
-            Self::Text(text)
-            | Self::Refusal(text)
-            | Self::Apart(text)
-            | Self::Thinking(text)
-            | Self::Signature(text)
-            | Self::Redacted(text)
-            | Self::Arguments(_, text) => text.len(),
-            Self::Call(_, call) => call.arguments.len(),
-            Self::Citation(_) => 0,
-        };
-        length.saturating_add(size_of::<Self>())
-    }
-}
-
-/// How far the arguments of a call have come.
-#[derive(Debug, Default)]
-struct Arguments {
-    elements: Elements,
-    are_whole: bool,
-}
-
-impl Arguments {
-    fn add(&mut self, json: &str) {
-        self.are_whole |= self.elements.end(json.as_bytes()).is_some();
-    }
+    Call(u32),
 }
 
 #[derive(Serialize)]
@@ -190,106 +97,8 @@ impl StreamWriter {
             open: None,
             calls: 0,
             refuses: false,
-            waiting: VecDeque::new(),
-            waiting_bytes: 0,
-            has_failed: false,
             finish: None,
             usage: Usage::default(),
-        }
-    }
-
-    /// Tells what is said, or keeps it until the open call is complete.
-    fn say(&mut self, said: Said<'_>, out: &mut Vec<u8>) {
-        self.begin(out);
-        if self.must_wait(&said) {
-            self.keep(said, out);
-            return;
-        }
-        self.tell(said, out);
-        while !self.is_in_call()
-            && let Some(said) = self.waiting.pop_front()
-        {
-            self.waiting_bytes = self.waiting_bytes.saturating_sub(said.length());
-            self.tell(said, out);
-        }
-        if self.waiting.is_empty() {
-            self.waiting_bytes = 0;
-        }
-    }
-
-    fn keep(&mut self, said: Said<'_>, out: &mut Vec<u8>) {
-        let length = said.length();
-        match (said, self.waiting.back_mut()) {
-            (Said::Arguments(number, json), _) => {
-                let call = self.waiting.iter_mut().rev().find_map(|said| said.as_call(number));
-                let Some(call) = call else { return };
-                call.arguments.to_mut().push_str(&json);
-            }
-            (Said::Text(more), Some(Said::Text(text))) | (Said::Thinking(more), Some(Said::Thinking(text))) => {
-                text.to_mut().push_str(&more);
-            }
-            (said, _) => self.waiting.extend(said.into_owned()),
-        }
-        self.waiting_bytes = self.waiting_bytes.saturating_add(length);
-        if self.waiting_bytes > MAX_WAITING_BYTES || self.waiting.len() > MAX_WAITING {
-            self.waiting = VecDeque::new();
-            self.has_failed = true;
-            let message = "The provider told more calls at once than can be told one after the other.";
-            self.error(&Error::new(Kind::BadUpstream, message).body(Shape::Anthropic), out);
-        }
-    }
-
-    /// Whether the open block is a call of which more must come.
-    fn is_in_call(&self) -> bool {
-        matches!(&self.open, Some(Open::Call { arguments, .. }) if !arguments.are_whole)
-    }
-
-    fn must_wait(&self, said: &Said<'_>) -> bool {
-        let is_of_open =
-            matches!((said, &self.open), (Said::Arguments(call, _), Some(Open::Call { number, .. })) if call == number);
-        self.is_in_call() && !is_of_open
-    }
-
-    fn tell(&mut self, said: Said<'_>, out: &mut Vec<u8>) {
-        match said {
-            Said::Text(text) => {
-                self.open_text(out);
-                self.piece(Piece::Text { text: &text }, out);
-            }
-            Said::Refusal(text) => {
-                if !matches!(self.open, Some(Open::Refusal)) {
-                    self.start(plain(Cow::Borrowed("")), Some(Open::Refusal), out);
-                }
-                self.piece(Piece::Text { text: &text }, out);
-            }
-            Said::Apart(text) => {
-                self.start(plain(Cow::Borrowed("")), Some(Open::Text), out);
-                self.piece(Piece::Text { text: &text }, out);
-                self.close(out);
-            }
-            Said::Citation(citation) => {
-                self.open_text(out);
-                self.piece(Piece::Citations { citation: Cited::of(&citation) }, out);
-            }
-            Said::Thinking(text) => {
-                self.open_thinking(out);
-                self.piece(Piece::Thinking { thinking: &text }, out);
-            }
-            Said::Signature(signature) => {
-                self.open_thinking(out);
-                self.piece(Piece::Signature { signature: &signature }, out);
-                self.close(out);
-            }
-            Said::Redacted(data) => self.start(Block::RedactedThinking { data: &data }, None, out),
-            Said::Call(call, begun) => self.call(call, &begun, out),
-            Said::Arguments(call, json) => {
-                if let Some(Open::Call { number, arguments }) = &mut self.open
-                    && *number == call
-                {
-                    arguments.add(&json);
-                    self.piece(Piece::InputJson { partial_json: &json }, out);
-                }
-            }
         }
     }
 
@@ -308,9 +117,7 @@ impl StreamWriter {
     fn call(&mut self, number: u32, begun: &ToolCall<'_>, out: &mut Vec<u8>) {
         let id = call_id(begun, &self.id, self.calls);
         self.calls = self.calls.saturating_add(1);
-        let mut arguments = Arguments::default();
-        arguments.add(&begun.arguments);
-        self.start(hollow(id, &begun.name), Some(Open::Call { number, arguments }), out);
+        self.start(hollow(id, &begun.name), Some(Open::Call(number)), out);
         if !begun.arguments.is_empty() {
             self.piece(Piece::InputJson { partial_json: &begun.arguments }, out);
         }
@@ -344,25 +151,19 @@ impl StreamWriter {
             Event::MessageStart { message: WireMessage::of(&self.id, &self.model, usage) }.write(out);
         }
     }
-
-    /// Nothing more is said: what waits is as whole as it gets.
-    fn complete(&mut self, out: &mut Vec<u8>) {
-        self.begin(out);
-        self.close(out);
-        for said in mem::take(&mut self.waiting) {
-            self.tell(said, out);
-            if matches!(self.open, Some(Open::Call { .. })) {
-                self.close(out);
-            }
-        }
-        self.close(out);
-    }
 }
 
 impl Writer for StreamWriter {
     fn write(&mut self, delta: Delta<'_>, out: &mut Vec<u8>) {
-        if self.has_failed || delta.choice().is_some_and(|choice| choice != 0) {
+        if delta.choice().is_some_and(|choice| choice != 0) {
             return;
+        }
+        // Nothing here has a place for them.
+        if matches!(delta, Delta::TextSignature { .. } | Delta::Logprobs { .. }) {
+            return;
+        }
+        if !matches!(delta, Delta::Start { .. } | Delta::Usage(_)) {
+            self.begin(out);
         }
         match delta {
             Delta::Start { id, model, service_tier } => {
@@ -376,26 +177,49 @@ impl Writer for StreamWriter {
                 self.service_tier = service_tier.map(Text::into_owned).or_else(|| self.service_tier.take());
             }
             Delta::Usage(usage) => self.usage = usage,
-            Delta::Text { text, .. } => self.say(Said::Text(text), out),
+            Delta::Text { text, .. } => {
+                self.open_text(out);
+                self.piece(Piece::Text { text: &text }, out);
+            }
             Delta::Refusal { text, .. } => {
                 self.refuses = true;
-                self.say(Said::Refusal(text), out);
+                if !matches!(self.open, Some(Open::Refusal)) {
+                    self.start(plain(Cow::Borrowed("")), Some(Open::Refusal), out);
+                }
+                self.piece(Piece::Text { text: &text }, out);
             }
-            Delta::Image { source, .. } => self.say(Said::Apart(Cow::Owned(source.markdown())), out),
-            Delta::Citation { citation, .. } => self.say(Said::Citation(citation), out),
-            Delta::Thinking { text, .. } => self.say(Said::Thinking(text), out),
-            Delta::Signature { signature, .. } => self.say(Said::Signature(signature), out),
-            Delta::RedactedThinking { data, .. } => self.say(Said::Redacted(data), out),
-            Delta::ToolCall { call, begun, .. } => self.say(Said::Call(call, begun), out),
-            Delta::Arguments { call, json, .. } => self.say(Said::Arguments(call, json), out),
-            // Nothing here has a place for them.
+            Delta::Image { source, .. } => {
+                self.start(plain(Cow::Borrowed("")), Some(Open::Text), out);
+                self.piece(Piece::Text { text: &source.markdown() }, out);
+                self.close(out);
+            }
+            Delta::Citation { citation, .. } => {
+                self.open_text(out);
+                self.piece(Piece::Citations { citation: Cited::of(&citation) }, out);
+            }
+            Delta::Thinking { text, .. } => {
+                self.open_thinking(out);
+                self.piece(Piece::Thinking { thinking: &text }, out);
+            }
+            Delta::Signature { signature, .. } => {
+                self.open_thinking(out);
+                self.piece(Piece::Signature { signature: &signature }, out);
+                self.close(out);
+            }
+            Delta::RedactedThinking { data, .. } => self.start(Block::RedactedThinking { data: &data }, None, out),
+            Delta::ToolCall { call, begun, .. } => self.call(call, &begun, out),
+            Delta::Arguments { call, json, .. } => {
+                if matches!(self.open, Some(Open::Call(number)) if number == call) {
+                    self.piece(Piece::InputJson { partial_json: &json }, out);
+                }
+            }
             Delta::TextSignature { .. } | Delta::Logprobs { .. } => {}
             Delta::Finish { reason, .. } => {
-                self.complete(out);
+                self.close(out);
                 self.finish = self.finish.or(Some(reason));
             }
             Delta::End => {
-                self.complete(out);
+                self.close(out);
                 let delta = Ending::of(self.finish.unwrap_or(Finish::Stop), self.calls > 0, self.refuses);
                 let usage = usage(&self.usage, None);
                 Event::MessageDelta { delta, usage }.write(out);

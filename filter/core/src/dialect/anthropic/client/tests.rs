@@ -1,6 +1,6 @@
 //! What is pruned of a request that passes, in which order a stream is told, and what fields are called.
 
-use alloc::{borrow::ToOwned, string::String, vec::Vec};
+use alloc::{borrow::ToOwned, string::String, vec, vec::Vec};
 
 use super::*;
 use crate::{
@@ -9,7 +9,11 @@ use crate::{
 };
 
 fn pruned(body: &str) -> (String, Vec<String>) {
-    let (more, dropped) = prune::prune(body);
+    pruned_of(body, false)
+}
+
+fn pruned_of(body: &str, forgets: bool) -> (String, Vec<String>) {
+    let (more, dropped) = prune::prune(body, forgets);
     let mut edits = Edits::default();
     edits.extend(more);
     let mut bytes = body.as_bytes().to_vec();
@@ -19,6 +23,17 @@ fn pruned(body: &str) -> (String, Vec<String>) {
 
 const THOUGHT: &str = "messages[].thinking_blocks";
 const ID: &str = "messages[].tool_calls[].extra_content";
+
+#[test]
+fn thoughts_that_were_refused_are_left_out_whoever_has_signed_them_and_nothing_is_thought_without_them() {
+    let (before, names) = (
+        r#"{"thinking":{"type":"enabled","budget_tokens":2000},"messages":[{"role":"assistant","content":[{"type":"thinking","thinking":"h","signature":"s"},{"type":"redacted_thinking","data":"d"},{"type":"tool_use","id":"c","name":"f","input":{}}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"c"}]}]}"#,
+        [THOUGHT, "thinking"],
+    );
+    assert_eq!(pruned(before), (before.into(), vec![]));
+    let after = r#"{"thinking":{"type":"disabled"},"messages":[{"role":"assistant","content":[{"type":"tool_use","id":"c","name":"f","input":{}}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"c"}]}]}"#;
+    assert_eq!(pruned_of(before, true), (after.into(), names.map(String::from).to_vec()));
+}
 
 #[test]
 fn what_another_provider_has_left_is_taken_out_and_every_other_byte_stays() {
@@ -151,6 +166,20 @@ fn a_call_that_is_never_whole_ends_with_the_answer_and_nothing_is_lost() {
 }
 
 #[test]
+fn what_waits_is_counted_once_however_small_its_pieces_are() {
+    let begin = |number| Delta::ToolCall { choice: 0, call: number, begun: call("a") };
+    let more = |call| Delta::Arguments { choice: 0, call, json: "1".into() };
+    let text = || Delta::Text { choice: 0, text: "x".into() };
+    for piece in [text(), more(1), more(7)] {
+        let mut deltas = alloc::vec![begin(0), begin(1)];
+        deltas.extend((0..20_000).map(|_| piece.clone()));
+        deltas.push(Delta::End);
+        let all = told(deltas);
+        assert!(!all.iter().any(|event| event.contains("api_error")), "{piece:?}");
+    }
+}
+
+#[test]
 fn more_than_can_wait_ends_the_stream_in_an_error_and_no_call_is_cut_short() {
     let begin = |number| Delta::ToolCall { choice: 0, call: number, begun: call("a") };
     let piece = "x".repeat(100_000);
@@ -196,7 +225,8 @@ fn a_field_has_the_name_that_the_client_gave_it() {
         ("stop", "stop_sequences"),
         ("messages[].thinking_blocks", "messages[].content[].thinking"),
         ("messages[3].content[2].image_url.url", "messages[3]"),
-        ("response_format.json_schema.strict", "output_config.format"),
+        ("response_format.json_schema.strict", "output_config.format.strict"),
+        ("response_format.json_schema.description", "output_config.format"),
         ("messages", "messages"),
         ("tools[1].type", "tools[1].type"),
     ] {
@@ -213,8 +243,8 @@ fn a_head_says_who_asks_and_what_not_every_format_can_express() {
     };
     let request = read(r#"{"model":"m","metadata":{"user_id":"ü"},"max_tokens":7,"stream":true,"stream_options":1}"#);
     assert_eq!((request.user.as_deref(), request.bounds.max_tokens, request.stream), (Some("ü"), Some(7), true));
-    assert!(request.wants_usage && request.usage_edit().is_none() && request.wishes.is_empty());
-    assert!(!request.history.has_foreign_fields && !request.history.has_carried_signature);
+    assert!(request.wants_usage() && request.usage_edit().is_none() && request.wishes.is_empty());
+    assert!(!request.history.may_be_refused() && !request.history.has_carried_signature);
     for (member, is_wish) in [
         (r#""stop_sequences":["x"]"#, false),
         (r#""stop_sequences":["\n"]"#, true),
@@ -234,7 +264,9 @@ fn a_head_says_who_asks_and_what_not_every_format_can_express() {
         assert_eq!(!read(&["{", member, "}"].concat()).wishes.is_empty(), is_wish, "{member}");
     }
     let history = read(r#"{"messages":[{"signature":"","tool_use_id":"a__thought__b"}]}"#).history;
-    assert!(history.has_foreign_fields && history.has_carried_signature);
+    assert!(history.proofs.empty && history.has_carried_signature);
+    let redacted = r#"{"messages":[{"role":"assistant","content":[{"type":"redacted_thinking","data":"d"}]}]}"#;
+    assert!(read(redacted).history.may_be_refused());
 }
 
 #[test]
@@ -246,4 +278,27 @@ fn a_thread_may_begin_where_nobody_holds_it_and_comes_whole_when_it_is_to_go_on(
     assert_eq!(error.kind.status(), 404);
     assert!(body.contains(r#""type":"not_found_error""#), "{body}");
     assert!(body.ends_with(r#","details":{"error_code":"thread_not_found"}}}"#), "{body}");
+}
+
+#[test]
+fn what_nobody_reads_is_listed_however_deep_it_stands() {
+    let body = r#"{"model":"m","max_tokens":9,"thinking":{"type":"adaptive","x":1},"tool_choice":{"type":"auto","x":1},
+        "output_config":{"format":{"type":"json_schema","schema":{"x":1},"x":1}},
+        "messages":[{"role":"user","x":1,"content":[
+            {"type":"image","source":{"type":"base64","media_type":"image/png","data":"AA==","x":1}},
+            {"type":"tool_result","tool_use_id":"c","content":[{"type":"text","text":"a","y":1}]}]},
+            {"role":"assistant","content":[{"type":"server_tool_use","id":"s","name":"n","z":1},
+                {"type":"tool_use","id":"c","name":"f","input":{"x":1}}]}]}"#;
+    assert_eq!(
+        read::read(body).unwrap().unplaced,
+        [
+            "thinking.x",
+            "tool_choice.x",
+            "output_config.format.x",
+            "messages[].x",
+            "messages[].content[].source.x",
+            "messages[].content[].y",
+            "messages[].content[].server_tool_use",
+        ]
+    );
 }

@@ -7,10 +7,9 @@ use alloc::{format, string::String, vec::Vec};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::read::members_of;
 use crate::{
     chat::{Request, Text, Tool, ToolChoice, WebSearch},
-    dialect::field::typed,
+    dialect::field::{members_of, typed},
     error::Error,
     json::Str,
 };

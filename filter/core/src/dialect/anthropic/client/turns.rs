@@ -65,7 +65,7 @@ impl<'a> Reading<'a, '_> {
         }
         let path = format!("messages[{place}]");
         let wire: Wire<'_> = typed(&path, raw)?;
-        note_spare(raw, &["role", "content"], "messages[]", self.request);
+        note_spare(raw, "role content", "messages[]", self.request);
         let role = match &*wire.role {
             "user" => Role::User,
             "assistant" => Role::Assistant,
@@ -214,25 +214,8 @@ impl<'a> Reading<'a, '_> {
 }
 
 /// The members of a block that are read. Who has called a tool is told by what else stands there.
-const KNOWN: &[&str] = &[
-    "type",
-    "text",
-    "citations",
-    "cache_control",
-    "source",
-    "title",
-    "context",
-    "content",
-    "thinking",
-    "signature",
-    "data",
-    "id",
-    "name",
-    "input",
-    "caller",
-    "tool_use_id",
-    "is_error",
-];
+const KNOWN: &str = "type text citations cache_control title context content thinking signature data id name input caller \
+    source{type media_type data url content file_id} tool_use_id is_error";
 
 #[derive(Deserialize)]
 struct WireSource<'a> {

@@ -21,19 +21,20 @@ pub(super) struct WireMessage<'a> {
     pub(super) role: &'static str,
     pub(super) model: &'a str,
     pub(super) content: Vec<Block<'a>>,
-    #[serde(flatten)]
-    pub(super) end: Ending,
+    stop_reason: Option<&'static str>,
+    stop_sequence: Option<()>,
     pub(super) usage: WireUsage<'a>,
 }
 
 impl<'a> WireMessage<'a> {
     pub(super) fn of(id: &'a str, model: &'a str, usage: WireUsage<'a>) -> Self {
-        Self { id, kind: "message", role: "assistant", model, content: Vec::new(), end: Ending::default(), usage }
+        let (kind, role, content) = ("message", "assistant", Vec::new());
+        Self { id, kind, role, model, content, stop_reason: None, stop_sequence: None, usage }
     }
 }
 
-/// Why an answer ended; nothing while it has not.
-#[derive(Serialize, Default)]
+/// Why an answer ended.
+#[derive(Serialize)]
 pub(super) struct Ending {
     stop_reason: Option<&'static str>,
     /// Which of several texts has ended it other formats do not say.
@@ -102,7 +103,8 @@ pub(super) fn write(response: &Response<'_>, identity: &Identity) -> Vec<u8> {
         let is_call = |part: &Part<'_>| matches!(part, Part::ToolCall(_));
         let is_refusal = |part: &Part<'_>| matches!(part, Part::Refusal(_));
         let finish = choice.finish.unwrap_or(Finish::Stop);
-        message.end = Ending::of(finish, choice.parts.iter().any(is_call), choice.parts.iter().any(is_refusal));
+        let end = Ending::of(finish, choice.parts.iter().any(is_call), choice.parts.iter().any(is_refusal));
+        message.stop_reason = end.stop_reason;
     }
     // Strings, numbers and JSON that was read before: nothing here can fail to be written.
     serde_json::to_vec(&message).unwrap_or_default()

@@ -344,6 +344,8 @@ fn a_stream_may_fail_before_and_after_its_first_content() {
     }
     let finished = events(&[start(), text, end("end_turn")[0].clone()]);
     assert!(streamed(&finished, 10).unwrap().1, "a missing end is added");
+    let blank = [": ping\ndata:\n\n", &finished].concat();
+    assert_eq!(streamed(&blank, 10), streamed(&finished, 10));
 }
 
 #[test]

@@ -265,3 +265,16 @@ fn calls_without_ids_of_their_own_are_told_apart() {
         .collect();
     assert_eq!(ids, ["f", "f", "f_1", "f_1"]);
 }
+
+#[test]
+fn every_schema_of_arguments_says_that_it_is_of_an_object() {
+    for schema in [json!({}), json!({"allOf": [{"properties": {"a": {"type": "string"}}}]})] {
+        let (body, dropped) = asked(OLD, &json!({"tools": [weather(&json!({"strict": true, "parameters": schema}))]}));
+        assert_eq!(body["tools"][0]["input_schema"]["type"], "object", "{schema}");
+        assert_eq!((body["tools"][0].get("strict"), dropped), (None, vec!["tools[].function.strict".to_string()]));
+    }
+    let schema = json!({"properties": {"a": {"type": "string"}}});
+    let (body, _) = asked(OLD, &json!({"tools": [weather(&json!({"strict": true, "parameters": schema}))]}));
+    let tool = &body["tools"][0];
+    assert_eq!((&tool["strict"], &tool["input_schema"]["type"]), (&json!(true), &json!("object")));
+}

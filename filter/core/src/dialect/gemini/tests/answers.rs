@@ -177,4 +177,11 @@ fn sources_become_annotations_in_characters() {
     };
     assert_eq!(places("abcde")[0]["start_index"], 3);
     assert_eq!(places("äbcd")[0]["start_index"], 2);
+    // In a stream they come at the end, as a rule without any text.
+    for pieces in [["äbcd", ""], ["äb", "cd"], ["", "äbcd"]] {
+        let text = |text: &str| json!({"candidates": [{"content": {"parts": [{"text": text}]}}]});
+        let chunks = streamed(&[text(pieces[0]), grounded(pieces[1])]).unwrap();
+        let place = chunks.iter().find_map(|chunk| chunk["choices"][0].pointer("/delta/annotations/0/url_citation"));
+        assert_eq!(place.map(|place| (&place["start_index"], &place["end_index"])), Some((&json!(2), &json!(4))));
+    }
 }
