@@ -10,7 +10,8 @@ use dragoman_core::{
     exchange::{Arrival, Exchange, Head},
     gateway::Gateway,
     headers::{HeaderMap, Headers},
-    plan::{Mode, NEXT_PROPERTY, PASSED_OVER_PROPERTY, Plan},
+    plan::{Mode, NEXT_PROPERTY, Plan},
+    record,
     secret::Secret,
     step::{HeaderEdits, Step},
 };
@@ -78,14 +79,36 @@ impl ResponseHead<'_> {
     }
 }
 
+/// What is left of a response head when the stream is over.
+struct Ended;
+
+impl Head for Ended {
+    fn status(&mut self) -> u16 {
+        host::number(&["response", "code"]).and_then(|status| status.try_into().ok()).unwrap_or_default()
+    }
+
+    fn details(&mut self) -> String {
+        details()
+    }
+
+    fn header(&mut self, _: &str) -> Option<String> {
+        None
+    }
+}
+
+/// Envoy's response code details.
+fn details() -> String {
+    let details = host::property(&["response", "code_details"]);
+    details.and_then(|details| String::from_utf8(details).ok()).unwrap_or_default()
+}
+
 impl Head for ResponseHead<'_> {
     fn status(&mut self) -> u16 {
         host::read_status(self.headers())
     }
 
     fn details(&mut self) -> String {
-        let details = host::property(&["response", "code_details"]);
-        details.and_then(|details| String::from_utf8(details).ok()).unwrap_or_default()
+        details()
     }
 
     fn header(&mut self, name: &str) -> Option<String> {
@@ -280,12 +303,13 @@ impl HttpContext for IngressStream {
 
     fn on_log(&mut self) {
         self.ticking.watch.forget(&self.stream);
-        self.exchange.end(&mut ResponseHead { stream: &self.stream, headers: OnceCell::new() }, &HostClock);
-        // A fallback may have been passed over just now. Envoy writes its access log after this.
-        if let Some((id, passed_over)) = self.exchange.passed_over() {
-            log::debug!("request {}: {}", id, &*passed_over);
-            host::set_property(PASSED_OVER_PROPERTY, &passed_over);
+        self.exchange.end(&mut Ended, &HostClock);
+        // Envoy writes its access log after this.
+        let record = self.exchange.record(&mut Ended, &HostClock);
+        if !record.passed_over.is_empty() {
+            log::debug!("request {}: {}", record.id, record.passed_over);
         }
+        host::set_property(record::PROPERTY, &record.line());
         // The rate limit filters are told when the stream is destroyed, which is after this.
         for (property, used) in self.exchange.charges() {
             host::set_property(property, &used.to_string());

@@ -253,7 +253,7 @@ impl Relay {
                 };
                 let head = edited(head.headers().iter(), &edits).filter(|(name, _)| !OF_TRANSPORT.contains(name));
                 let headers = head.map(|(name, value)| (Name::Owned(name.into()), value.into())).collect();
-                self.reply(&Reply { status: told.unwrap_or(status), headers, body });
+                self.reply(&Reply { status: told.unwrap_or(status), headers, body, error: None });
                 None
             }
             Progress::Instead(reply) => {

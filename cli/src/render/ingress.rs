@@ -5,7 +5,7 @@ use std::time::Duration;
 use dragoman_core::{
     attempt::MAX_TRANSLATED,
     config::{Config, Provider, RetryMode},
-    plan::PASSED_OVER_PROPERTY,
+    record,
     sse::MAX_FRAME,
 };
 use serde_json::{Value, json};
@@ -91,7 +91,16 @@ fn longest_wait(config: &Config) -> Duration {
     config.providers.iter().map(of).fold(config.longest_deadline(), Duration::max)
 }
 
-/// One JSON object a request on stdout. The path is without its query, which may carry a key.
+/// One JSON object a request on stdout: what only Envoy knows, and the module's record. All that a client can have a say in is in
+/// the record, where it is written as JSON: a text's format writes it as it is.
+const ACCESS_LOG: &str = concat!(
+    r#"{"time":"%START_TIME%","client":"%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%","protocol":"%PROTOCOL%","#,
+    r#""status":%RESPONSE_CODE%,"flags":"%RESPONSE_FLAGS%","duration_ms":%DURATION%,"#,
+    r#""bytes_received":%BYTES_RECEIVED%,"bytes_sent":%BYTES_SENT%,"cluster":"%UPSTREAM_CLUSTER%","#,
+    r#""request_id":"%FILTER_STATE(wasm.{record}:PLAIN)%"}"#,
+    "\n",
+);
+
 fn access_log() -> Value {
     json!({
         "name": "envoy.access_loggers.stdout",
@@ -101,25 +110,7 @@ fn access_log() -> Value {
         }},
         "typed_config": {
             "@type": "type.googleapis.com/envoy.extensions.access_loggers.stream.v3.StdoutAccessLog",
-            "log_format": { "json_format": {
-                "time": "%START_TIME%",
-                "request_id": "%REQ(x-request-id)%",
-                "client": "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%",
-                "method": "%REQ(:method)%",
-                "path": "%PATH(NQ:ORIG_OR_PATH)%",
-                "protocol": "%PROTOCOL%",
-                "status": "%RESPONSE_CODE%",
-                "flags": "%RESPONSE_FLAGS%",
-                "details": "%RESPONSE_CODE_DETAILS%",
-                "duration_ms": "%DURATION%",
-                "bytes_received": "%BYTES_RECEIVED%",
-                "bytes_sent": "%BYTES_SENT%",
-                "cluster": "%UPSTREAM_CLUSTER%",
-                "provider": "%RESP(x-dragoman-provider)%",
-                "model": "%RESP(x-dragoman-model)%",
-                "attempts": "%RESP(x-dragoman-attempts)%",
-                "passed_over": format!("%FILTER_STATE(wasm.{PASSED_OVER_PROPERTY}:PLAIN)%"),
-            }},
+            "log_format": { "text_format_source": { "inline_string": ACCESS_LOG.replace("{record}", record::PROPERTY) } },
         },
     })
 }

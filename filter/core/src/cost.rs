@@ -21,6 +21,19 @@ impl Price {
         }
     }
 
+    /// What these tokens and pictures cost; nothing where what is used of them has no price that is known.
+    #[must_use]
+    pub fn cost(&self, usage: &Usage) -> Option<u64> {
+        let is_priced = |count: u64, price: Option<Decimal>| count == 0 || price.is_some();
+        // A picture has a price of its own, whatever was said to have it drawn, or that of the tokens it is told in.
+        let is_drawn = usage.images > 0;
+        let is_known = (is_drawn && self.image.is_some())
+            || (is_priced(usage.input, self.input)
+                && is_priced(usage.output, self.output)
+                && (!is_drawn || usage.output > 0));
+        is_known.then(|| self.nano_usd(usage))
+    }
+
     /// What these tokens and pictures cost. What has no price of its own has that of its kind, and what has none at all costs nothing. Rounded
     /// up.
     #[must_use]
@@ -67,10 +80,31 @@ mod tests {
         assert_eq!(price.nano_usd(&Usage { images: 2, output: 1, ..Usage::default() }), 2_000_000_000 + 10_000);
         let price = Price { cache_write: usd("3"), reasoning: usd("0.0000001"), ..price };
         assert_eq!(price.nano_usd(&usage), 40 * 2_500 + 40 * 1_250 + 20 * 3_000 + 6 * 10_000 + 1);
-        assert_eq!(Price::default().nano_usd(&usage), 0);
+        assert_eq!((Price::default().nano_usd(&usage), Price::default().cost(&usage)), (0, None));
         let dearest = Price { reasoning: usd("12"), ..price }.dearest();
         assert_eq!(dearest.nano_usd(&Usage { input: 100, output: 10, ..Usage::default() }), 100 * 3_000 + 10 * 12_000);
+        assert_eq!(price.cost(&usage), Some(price.nano_usd(&usage)));
         let usage = Usage { input: u64::MAX, ..Usage::default() };
         assert_eq!(Price { input: usd("9"), ..Price::default() }.nano_usd(&usage), u64::MAX);
+    }
+
+    #[test]
+    fn a_cost_is_known_where_all_that_was_used_has_a_price() {
+        let tokens = Price { input: usd("2"), output: usd("8"), ..Price::default() };
+        let pictures = Price { image: usd("0.04"), ..Price::default() };
+        let used = |input, output, images| Usage { input, output, images, ..Usage::default() };
+        for (price, usage, cost) in [
+            (tokens, used(1, 1, 0), Some(10_000)),
+            (tokens, used(0, 0, 0), Some(0)),
+            (Price { output: None, ..tokens }, used(1, 0, 0), Some(2_000)),
+            (Price { output: None, ..tokens }, used(1, 1, 0), None),
+            (Price { input: None, ..tokens }, used(1, 1, 0), None),
+            (pictures, used(9, 0, 2), Some(80_000_000)),
+            (tokens, used(0, 10, 2), Some(80_000)),
+            (tokens, used(9, 0, 2), None),
+            (pictures, used(9, 1, 1), Some(40_000_000)),
+        ] {
+            assert_eq!(price.cost(&usage), cost, "{price:?} {usage:?}");
+        }
     }
 }

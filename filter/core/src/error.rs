@@ -118,6 +118,16 @@ impl Kind {
         }
     }
 
+    /// What OpenAI's clients know it by: its code, or its type where it has none.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        let Row { openai_type, openai_code, .. } = self.row();
+        match openai_code {
+            Some(code) => code,
+            None => openai_type,
+        }
+    }
+
     /// The HTTP status.
     #[must_use]
     pub const fn status(self) -> u16 {
@@ -238,7 +248,7 @@ impl Error {
     /// The whole answer.
     #[must_use]
     pub fn reply(&self, shape: Shape) -> Reply {
-        Reply::json(self.kind.status(), self.body(shape))
+        Reply { error: Some(self.kind), ..Reply::json(self.kind.status(), self.body(shape)) }
     }
 }
 

@@ -29,6 +29,7 @@ mod passage;
 mod passthrough;
 pub mod plan;
 pub mod provider;
+pub mod record;
 pub mod retry;
 pub mod route;
 mod seal;

@@ -3,7 +3,7 @@
 use alloc::{borrow::Cow, rc::Rc, string::String, vec, vec::Vec};
 use core::fmt;
 
-use crate::plan::Plan;
+use crate::{error::Kind, plan::Plan};
 
 /// A header's name: most are known when this is compiled.
 pub type Name = Cow<'static, str>;
@@ -28,13 +28,16 @@ pub struct Reply {
     pub headers: Vec<(Name, String)>,
     /// The body.
     pub body: Vec<u8>,
+    /// What error it is, where it is one of the gateway's own.
+    pub error: Option<Kind>,
 }
 
 impl Reply {
     /// An answer with a JSON body.
     #[must_use]
     pub fn json(status: u16, body: Vec<u8>) -> Self {
-        Self { status, headers: vec![(Cow::Borrowed("content-type"), "application/json".into())], body }
+        let headers = vec![(Cow::Borrowed("content-type"), "application/json".into())];
+        Self { status, headers, body, error: None }
     }
 
     /// With one more header.

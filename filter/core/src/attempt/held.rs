@@ -90,7 +90,7 @@ impl Held {
                 let Chunk::Replace(body) = release.body else { return Progress::Released(release, flow) };
                 let status = release.status.unwrap_or(own);
                 let told = release.headers.set.into_iter().filter(|(name, _)| name != "content-length").collect();
-                Progress::Instead(Reply { status, headers: told, body })
+                Progress::Instead(Reply { status, headers: told, body, error: None })
             }
             other @ (Progress::Held(_) | Progress::Again(_) | Progress::Instead(_)) => other,
         }

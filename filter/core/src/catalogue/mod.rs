@@ -263,7 +263,7 @@ impl Entry {
 }
 
 /// Who a provider is in the built-in catalogue.
-fn vendor(provider: &Provider) -> Option<&'static str> {
+pub(crate) fn vendor(provider: &Provider) -> Option<&'static str> {
     let of_kind = VENDOR_OF_KIND.iter().find(|(kind, _)| *kind == provider.spec.name).map(|(_, vendor)| *vendor);
     let recognised = Some(provider.vendor.name).filter(|name| !name.is_empty());
     match of_kind.or(recognised) {

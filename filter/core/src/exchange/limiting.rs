@@ -6,16 +6,12 @@ use core::time::Duration;
 use crate::{
     auth::Caller,
     config::Measure,
-    dialect::head::Bounds,
-    direct::Cost,
     error::{Error, Kind, Shape},
     gateway::Gateway,
     host::Surroundings,
     limit::{self, Asker, Claim, Denied, Refusal, headers},
-    plan::{Allowance, Estimate, Plan},
-    route::estimate,
+    plan::{Allowance, Plan},
     step::Reply,
-    task::Task,
 };
 
 /// A request that is not planned, and what its answer tells beside.
@@ -72,25 +68,11 @@ pub(super) fn limit(
         return Ok(());
     }
     let seed = around.observer.seed(around.entropy).map_err(|_| unavailable())?;
-    let allowance = Allowance::new((gateway, around.observer), seed, (caller, router), expected(plan));
+    let allowance = Allowance::new((gateway, around.observer), seed, (caller, router), plan.inquiry.estimate());
     plan.admit(allowance, around.entropy, now).map_err(|refusal| match refusal {
         Refusal::Denied(denied) => deny(&denied, gateway),
         Refusal::Unavailable => unavailable().into(),
     })
-}
-
-/// What a request is expected to use up.
-fn expected(plan: &Plan) -> Estimate {
-    let request = &plan.inquiry.request;
-    let input_tokens = estimate::tokens(request.contents.text_length, request.contents.images);
-    let nothing = Bounds { max_tokens: Some(0), choices: None };
-    let images = plan.inquiry.task().map_or(0, Task::pictures);
-    let all = Estimate { input_tokens, has_tools: request.contents.has_tools, output: request.bounds, images };
-    match plan.inquiry.cost() {
-        Cost::Both => all,
-        Cost::Input => Estimate { output: nothing, ..all },
-        Cost::Nothing => Estimate { output: nothing, ..Estimate::default() },
-    }
 }
 
 /// What Envoy's own answer says where one of its rate limit filters gave it; `None` where none did. The filters stand behind the module,

@@ -6,6 +6,7 @@
 
 mod admission;
 mod arrival;
+mod brief;
 mod brought;
 mod environment;
 mod keeper;
@@ -16,7 +17,7 @@ mod planning;
 mod steer;
 
 use alloc::{boxed::Box, rc::Rc, vec::Vec};
-use core::{cell::Ref, mem};
+use core::mem;
 
 pub use self::{
     admission::too_large,
@@ -25,6 +26,7 @@ pub use self::{
 use self::{
     admission::{Reading, admit},
     arrival::arrival,
+    brief::Brief,
     environment::settle,
     limiting::{telling, told},
     planning::plan,
@@ -36,6 +38,7 @@ use crate::{
     headers::Headers,
     host::{Clock, Surroundings},
     plan::Plan,
+    record::Record,
     step::{Reply, Step},
     surface::Route,
 };
@@ -44,6 +47,7 @@ use crate::{
 #[derive(Debug)]
 pub struct Exchange {
     gateway: Rc<Gateway>,
+    brief: Brief,
     state: State,
 }
 
@@ -65,7 +69,7 @@ impl Exchange {
     /// An exchange of which nothing is known yet.
     #[must_use]
     pub fn new(gateway: Rc<Gateway>) -> Self {
-        Self { gateway, state: State::Fresh }
+        Self { gateway, brief: Brief::default(), state: State::Fresh }
     }
 
     /// The request's head has come; `end` says that there is no body.
@@ -75,6 +79,7 @@ impl Exchange {
         }
         let target = headers.text(":path").unwrap_or_default();
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        self.brief = Brief::new(headers, path);
         let mut route = Route::of(path, |name| self.gateway.provider(name).is_some());
         let mut caller = Ok(Caller::Anonymous);
         if !matches!(route, Route::Health | Route::Ready) {
@@ -82,6 +87,9 @@ impl Exchange {
             if self.gateway.environment.is_some() {
                 route = Route::of(path, |name| self.gateway.provider(name).is_some());
             }
+        }
+        if let Ok(caller) = &caller {
+            self.brief.admit(caller, route.router());
         }
         let asker = caller.as_ref().ok().filter(|_| !self.gateway.limits.is_empty()).cloned();
         match admit(&self.gateway, caller, headers, route, (path, query), end, around) {
@@ -101,6 +109,7 @@ impl Exchange {
             }
             Err(reply) => {
                 self.state = State::Settled;
+                self.brief.answered(&reply);
                 Step::Reply(match asker {
                     // Lists of models, and whether the gateway is ready, are nothing that is limited.
                     Some(caller) if reply.status >= 400 && !matches!(route, Route::Ready | Route::Health) => {
@@ -117,9 +126,10 @@ impl Exchange {
         let State::Reading(reading) = &mut self.state else { return None };
         reading.length = reading.length.saturating_add(piece.len());
         if u64::try_from(reading.length).unwrap_or(u64::MAX) > self.gateway.max_body {
-            let error = too_large(self.gateway.max_body).reply(reading.shape);
+            let reply = too_large(self.gateway.max_body).reply(reading.shape);
             self.state = State::Settled;
-            return Some(error);
+            self.brief.answered(&reply);
+            return Some(reply);
         }
         if let Some(Ok(scanner)) = &mut reading.scanner
             && let Err(failure) = scanner.feed(&piece)
@@ -156,7 +166,7 @@ impl Exchange {
             State::Reading(reading) => {
                 let shape = reading.shape;
                 let asker = (!self.gateway.limits.is_empty()).then(|| reading.asker());
-                match plan(&self.gateway, *reading, headers, around) {
+                match plan(&self.gateway, *reading, &mut self.brief, headers, around) {
                     Ok((plan, edits)) => {
                         self.state = State::Forwarded(Rc::clone(&plan));
                         Step::Forward(plan, edits)
@@ -166,7 +176,9 @@ impl Exchange {
                             Some((caller, router)) => told(&self.gateway, (caller, router.as_deref()), around),
                             None => Vec::new(),
                         };
-                        Step::Reply(refused.reply(shape, told))
+                        let reply = refused.reply(shape, told);
+                        self.brief.answered(&reply);
+                        Step::Reply(reply)
                     }
                 }
             }
@@ -201,11 +213,12 @@ impl Exchange {
         }
     }
 
-    /// Who was not asked, or only after others, and why, and the id of the exchange; known when the stream is over.
-    #[must_use]
-    pub fn passed_over(&self) -> Option<(&str, Ref<'_, str>)> {
-        let plan = self.plan()?;
-        Some((&*plan.inquiry.exchange, plan.passed_over())).filter(|(_, told)| !told.is_empty())
+    /// What is written down of it, once it is over.
+    pub fn record<'a>(&'a self, head: &mut dyn Head, clock: &dyn Clock) -> Record<'a> {
+        match self.plan() {
+            Some(plan) => self.brief.planned(&self.gateway, plan, head, clock),
+            None => self.brief.alone(&self.gateway, head, clock),
+        }
     }
 
     /// What limits that a service counts are to be told, by property; known when the stream is over.

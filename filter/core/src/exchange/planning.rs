@@ -5,6 +5,7 @@ use core::cell::RefCell;
 
 use super::{
     admission::{Asks, OwnWay, Reading},
+    brief::Brief,
     keeper,
     limiting::{Refused, limit},
     pick,
@@ -39,6 +40,7 @@ use crate::{
 pub(super) fn plan(
     gateway: &Rc<Gateway>,
     reading: Reading,
+    brief: &mut Brief,
     headers: Headers<'_>,
     around: &Surroundings<'_>,
 ) -> Result<(Rc<Plan>, HeaderEdits), Refused> {
@@ -57,7 +59,7 @@ pub(super) fn plan(
         Asks::Direct(call, router) => {
             brought.check()?;
             edits.set.extend(missing_headers(headers, call.headers()));
-            ask_one(gateway, call, (caller, router), (scanned.filter(|_| length > 0), length))?
+            ask_one((gateway, brief), call, (caller, router), (scanned.filter(|_| length > 0), length))?
         }
         Asks::Task(way, endpoint, rest) => {
             let found = scanned.unwrap_or_else(|| Ok(Found::default())).map_err(|failure| TASKS.describe(failure))?;
@@ -70,9 +72,10 @@ pub(super) fn plan(
                 let provider = pick::pick(gateway, &caller, way.way(), headers)?;
                 let call = direct::Call::of(&provider, "POST", &rest, &query);
                 call.check(&caller, "POST", Some(true))?;
-                ask_one(gateway, call, (caller, router), (Some(Ok(found)), length))?
+                ask_one((gateway, brief), call, (caller, router), (Some(Ok(found)), length))?
             } else {
                 let mut request = TASKS.read(Ok(found), length)?;
+                brief.read(&request);
                 check_others(&request, &caller)?;
                 let caller = brought.claim(gateway, caller, request.model.as_deref())?;
                 let what = (&way, endpoint, What::Task(&task));
@@ -83,6 +86,7 @@ pub(super) fn plan(
         Asks::Chat(way, endpoint, format) => {
             let scanned = scanned.unwrap_or_else(|| Ok(Found::default()));
             let mut request = format.scheme().read(scanned, length)?;
+            brief.read(&request);
             check_others(&request, &caller)?;
             let caller = brought.claim(gateway, caller, request.model.as_deref())?;
             let what = (&way, endpoint, What::Chat(request.wishes, format));
@@ -136,12 +140,13 @@ struct Asking {
 
 /// What one provider is asked, once, as it is.
 fn ask_one(
-    gateway: &Gateway,
+    (gateway, brief): (&Gateway, &mut Brief),
     call: direct::Call,
     asker: (Caller, Option<String>),
     (scanned, length): (Option<Result<Found, Failure>>, usize),
 ) -> Result<Asking, Error> {
     let (mut direct, mut request) = call.read(scanned, length)?;
+    brief.read(&request);
     check_others(&request, &asker.0)?;
     keeper::go_on(gateway, &mut direct, &mut request, &asker.0)?;
     let target = direct.target(&gateway.catalogue, &asker.0)?;

@@ -16,7 +16,7 @@ use crate::{
     limit::{Amounts, Asker, Claim, Denied, Grant, Refusal, Seed, headers},
     live::Observer,
     route::estimate::USUAL_OUTPUT,
-    usage::{Flowed, Usage},
+    usage::Usage,
 };
 
 /// See the module's documentation.
@@ -46,12 +46,18 @@ pub struct Estimate {
     pub images: u64,
 }
 
+impl Estimate {
+    /// What of the request a target may count.
+    pub(super) fn input_at(&self, target: &Target) -> u64 {
+        self.input_tokens.saturating_add(if self.has_tools { target.provider.spec.tools_preface } else { 0 })
+    }
+}
+
 /// What is reserved, and for whom.
 #[derive(Debug, Default)]
 pub(super) struct Hold {
     pub(super) grant: Option<Grant>,
     target: Option<Target>,
-    pub(super) flowed: Flowed,
     /// What it has used, once that is known.
     pub(super) used: Option<Amounts>,
 }
@@ -121,14 +127,8 @@ impl Allowance {
         let output = max_tokens.unwrap_or_else(usual).min(target.max_output_tokens.unwrap_or(u64::MAX));
         let output = output.saturating_mul(choices.unwrap_or(1));
         let images = self.estimate.images;
-        let usage = Usage { input: self.input(target), output, images, ..Usage::default() };
+        let usage = Usage { input: self.estimate.input_at(target), output, images, ..Usage::default() };
         self.cost(target, claims.iter(), &usage, Price::dearest)
-    }
-
-    /// What of the request a target may count.
-    fn input(&self, target: &Target) -> u64 {
-        let Estimate { input_tokens, has_tools, .. } = self.estimate;
-        input_tokens.saturating_add(if has_tools { target.provider.spec.tools_preface } else { 0 })
     }
 
     /// What of that these limits count: a price is looked up for those only that are for money.
@@ -145,16 +145,11 @@ impl Allowance {
         Amounts { input_tokens: usage.input, output_tokens: usage.output, nano_usd }
     }
 
-    /// The request has used this up. Where the provider has not told, or not to the end, it is what has come of the answer: nor is
-    /// that told which is told as nothing.
-    pub(super) fn settle(&self, told: Option<Usage>, is_whole: bool, now: Duration) {
+    /// The request has used this up.
+    pub(super) fn settle(&self, usage: &Usage, now: Duration) {
         let mut hold = self.hold.borrow_mut();
         let (Some(grant), Some(target)) = (hold.grant.take(), &hold.target) else { return };
-        let told = told.unwrap_or_default();
-        let input = if told.input > 0 { told.input } else { self.input(target) };
-        let output = if is_whole && told.output > 0 { told.output } else { told.output.max(hold.flowed.tokens()) };
-        let usage = Usage { input, output, ..told };
-        let cost = self.cost(target, grant.standings().iter().map(|standing| &standing.claim), &usage, |price| price);
+        let cost = self.cost(target, grant.standings().iter().map(|standing| &standing.claim), usage, |price| price);
         grant.settle(&cost, millis(now));
         hold.used = Some(cost);
     }

@@ -3,11 +3,18 @@
 use alloc::{boxed::Box, string::String, vec::Vec};
 use core::cell::RefCell;
 
+use super::Estimate;
 use crate::{
     body::Kept,
-    dialect::{Downstream, Native, head::ChatRequest, openai_chat::OpenAiChat, openai_responses},
+    dialect::{
+        Downstream, Native,
+        head::{Bounds, ChatRequest},
+        openai_chat::OpenAiChat,
+        openai_responses,
+    },
     direct::{self, Cost},
     error::Shape,
+    route::estimate,
     seal::Owner,
     step::Name,
     task::Task,
@@ -105,6 +112,20 @@ impl Inquiry {
             Asked::Own(_) => false,
         };
         can_forget && self.request.history.may_be_refused()
+    }
+
+    /// What it is expected to use up.
+    pub(crate) fn estimate(&self) -> Estimate {
+        let input_tokens = estimate::tokens(self.request.contents.text_length, self.request.contents.images);
+        let nothing = Bounds { max_tokens: Some(0), choices: None };
+        let images = self.task().map_or(0, Task::pictures);
+        let has_tools = self.request.contents.has_tools;
+        let all = Estimate { input_tokens, has_tools, output: self.request.bounds, images };
+        match self.cost() {
+            Cost::Both => all,
+            Cost::Input => Estimate { output: nothing, ..all },
+            Cost::Nothing => Estimate { output: nothing, ..Estimate::default() },
+        }
     }
 
     /// Which of its tokens cost something.

@@ -9,7 +9,7 @@
 use alloc::{format, string::String, vec::Vec};
 use core::{fmt::Write as _, time::Duration};
 
-use super::{Allowance, End, Next, Plan, Target};
+use super::{Allowance, Next, Plan, Target};
 use crate::{
     direct::Cost,
     host::Entropy,
@@ -116,17 +116,16 @@ impl Plan {
 
     /// Content of the answer has come.
     pub(crate) fn note_flowed(&self, flowed: Flowed) {
-        if let Some(allowance) = self.allowance.as_ref().filter(|_| self.inquiry.cost() != Cost::Nothing) {
-            allowance.hold.borrow_mut().flowed = flowed;
+        if self.inquiry.cost() != Cost::Nothing {
+            self.progress.borrow_mut().flowed = flowed;
         }
     }
 
     /// Another part of an answer has come that has no pieces of its own.
     pub(crate) fn note_part(&self, part: &[u8], matter: Matter) {
         // Of vectors nothing is written.
-        let is_written = || self.inquiry.cost() == Cost::Both;
-        if let Some(allowance) = self.allowance.as_ref().filter(|_| is_written()) {
-            allowance.hold.borrow_mut().flowed.extend(part, matter);
+        if self.inquiry.cost() == Cost::Both {
+            self.progress.borrow_mut().flowed.extend(part, matter);
         }
     }
 
@@ -185,29 +184,6 @@ impl Plan {
         }
         while let Some(Err(Denied { rule, .. })) = progress.after_silence().map(|target| allowance.check(target, now)) {
             progress.skip_after_silence(rule);
-        }
-    }
-
-    /// An answer has come to its end, or nothing more comes: what it did cost is known.
-    pub(super) fn settle_allowance(&self, end: Option<End>, now: impl FnOnce() -> Duration) {
-        let Some(allowance) = self.allowance.as_ref().filter(|allowance| allowance.hold.borrow().grant.is_some())
-        else {
-            return;
-        };
-        let usage = self.usage();
-        // An error behind content does not take that back, not even one that came with it.
-        let is_empty = usage.is_none() && allowance.hold.borrow().flowed == Flowed::default();
-        if is_empty && (matches!(end, Some(End::Fault(_))) || !self.progress.borrow().may_cost()) {
-            allowance.release();
-        } else {
-            allowance.settle(usage, end == Some(End::Whole), now());
-        }
-    }
-
-    /// Nobody has answered.
-    pub(super) fn release_allowance(&self) {
-        if let Some(allowance) = &self.allowance {
-            allowance.release();
         }
     }
 }

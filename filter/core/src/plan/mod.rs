@@ -18,6 +18,8 @@ mod pace;
 mod progress;
 mod rupture;
 mod signpost;
+mod spending;
+mod summary;
 
 use alloc::{rc::Rc, string::String, vec::Vec};
 use core::{
@@ -34,6 +36,8 @@ pub use self::{
     failure::{Cause, End, Failure},
     inquiry::Inquiry,
     signpost::{CALLS_MARK, CLUSTER_HEADER, FLEX_MARK, NEXT_PROPERTY, Signpost, TRIES_MARK},
+    spending::Spent,
+    summary::Summary,
 };
 use crate::{
     account::Account,
@@ -44,9 +48,6 @@ use crate::{
     step::{Name, Reply},
     usage::Usage,
 };
-
-/// The filter state property that carries [`Plan::passed_over`] to the access log, which reads it as `wasm.` and this name.
-pub const PASSED_OVER_PROPERTY: &str = "dragoman.passed_over";
 
 /// The header of an answer by which an attempt asks Envoy for the next try.
 pub const RETRY_HEADER: &str = "x-dragoman-retry";
@@ -215,8 +216,8 @@ impl Plan {
 
     /// Who was not asked so far, or only after others, and why: the operator's business. Empty where that is nobody.
     #[must_use]
-    pub fn passed_over(&self) -> Ref<'_, str> {
-        Ref::map(self.passed_over.borrow(), String::as_str)
+    pub fn passed_over(&self) -> Ref<'_, String> {
+        self.passed_over.borrow()
     }
 
     /// The target whose turn it is.
@@ -298,7 +299,7 @@ impl Plan {
     /// The answer that is passed on has ended.
     pub fn finish(&self, end: End, now: Duration) {
         self.progress.borrow_mut().finish(end, self.policy.cooldown, now);
-        self.settle_allowance(Some(end), || now);
+        self.spend(Some(end), || now);
     }
 
     /// Whether an answer is passed on.

@@ -20,7 +20,8 @@ impl Plan {
             None => (self.local_error(503, "").reply(self.inquiry.shape), None),
         };
         let reply = self.limited(self.telling_attempts(reply));
-        self.release_allowance();
+        self.note_error(&reply);
+        self.spend_nothing();
         match target {
             None => reply,
             Some(Target { provider, model, .. }) => {
@@ -112,8 +113,15 @@ impl Plan {
     pub(crate) fn refuse(&self, error: &Error) -> Reply {
         self.progress.borrow_mut().strand();
         let reply = self.limited(self.telling_attempts(error.reply(self.inquiry.shape)));
-        self.release_allowance();
+        self.note_error(&reply);
+        self.spend_nothing();
         reply
+    }
+
+    /// In this it ends.
+    fn note_error(&self, reply: &Reply) {
+        let mut progress = self.progress.borrow_mut();
+        progress.error = progress.error.or(reply.error);
     }
 
     /// Whether the try under way has had the time that a try at its target may take.

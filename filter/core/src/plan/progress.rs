@@ -8,15 +8,16 @@ use alloc::{
 };
 use core::{mem, time::Duration};
 
-use super::{Cause, Course, End, Failure, Next, Target, failure::symptom};
+use super::{Cause, Course, End, Failure, Next, Target, failure::symptom, spending::Spending};
 use crate::{
     chat::Reason,
     config::Cooldown,
+    error::Kind,
     health,
     limit::Rule,
     live::{Observer, Probe, Trip},
     step::Reply,
-    usage::Usage,
+    usage::{Flowed, Usage},
 };
 
 /// See the module's documentation.
@@ -50,7 +51,16 @@ pub(super) struct Progress {
     best: Option<(Target, Failure)>,
     is_settled: bool,
     pub(super) usage: Option<Usage>,
+    /// What has come of the answer since the provider told its tokens last.
+    pub(super) flowed: Flowed,
+    pub(super) spending: Spending,
     pub(super) deferred: Option<Reply>,
+    /// The error of the gateway's own in which it has ended.
+    pub(super) error: Option<Kind>,
+    /// When the first content of a stream came.
+    pub(super) content_at: Option<Duration>,
+    /// How the answer that is passed on has ended, and when.
+    pub(super) end: Option<(End, Duration)>,
 }
 
 #[derive(Debug)]
@@ -87,7 +97,12 @@ impl Progress {
             best: None,
             is_settled: false,
             usage: None,
+            flowed: Flowed::default(),
+            spending: Spending::Open,
             deferred: None,
+            error: None,
+            content_at: None,
+            end: None,
         }
     }
 
@@ -155,6 +170,11 @@ impl Progress {
         self.wait = Duration::ZERO;
         (self.silence, self.skipped, self.late_at) = (silence, Vec::new(), late_at);
         Some(target)
+    }
+
+    /// Who was asked last.
+    pub(super) fn last(&self) -> Option<&Target> {
+        self.tries.last().map(|last| &last.target)
     }
 
     pub(super) fn is_under_way(&self) -> bool {
@@ -273,6 +293,7 @@ impl Progress {
     }
 
     pub(super) fn note_content(&mut self, now: Duration) {
+        self.content_at = self.content_at.or(Some(now));
         if let Some(trip) = &mut self.trip {
             trip.first_content(millis(now));
         }
@@ -285,6 +306,7 @@ impl Progress {
 
     /// The answer that is passed on has come to its end, or to an end.
     pub(super) fn finish(&mut self, end: End, cooldown: Cooldown, now: Duration) {
+        self.end = self.end.or(Some((end, now)));
         let Some(trip) = self.trip.take().filter(|_| self.is_settled) else { return };
         let broken = match end {
             End::Whole => return trip.succeeded(millis(now), self.usage.map(|usage| usage.output)),

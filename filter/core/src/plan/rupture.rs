@@ -47,7 +47,7 @@ impl Plan {
         {
             self.progress.borrow_mut().break_off(trouble, self.policy.cooldown, clock.now());
         }
-        self.settle_allowance(None, || clock.now());
+        self.spend(None, || clock.now());
     }
 }
 

@@ -21,6 +21,7 @@ mod limits;
 mod messages;
 mod ollama;
 mod recordings;
+mod records;
 mod responses;
 mod stage;
 mod tasks;

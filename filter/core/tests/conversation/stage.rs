@@ -1,6 +1,14 @@
 //! A whole exchange in memory: the two roles, a client and a provider, without Envoy.
 
-use std::{cell::Cell, rc::Rc, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    fmt::Write as _,
+    rc::Rc,
+    time::Duration,
+};
+
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
 use dragoman_core::{
     attempt::{Attempt, Front, Outgoing, Progress, Release},
@@ -39,6 +47,8 @@ pub(crate) struct World {
     pub(crate) observer: Rc<Observer>,
     pub(crate) now: Cell<Duration>,
     drawn: Cell<u64>,
+    /// The records of the requests that are over.
+    records: RefCell<Vec<Value>>,
 }
 
 impl World {
@@ -53,11 +63,26 @@ impl World {
     }
 
     fn of(observer: Rc<Observer>) -> Rc<Self> {
-        Rc::new(Self { observer, now: Cell::new(NewYear.now()), drawn: Cell::new(4) })
+        let (now, drawn) = (Cell::new(NewYear.now()), Cell::new(4));
+        Rc::new(Self { observer, now, drawn, records: RefCell::default() })
     }
 
     pub(crate) fn pass(&self, time: Duration) {
         self.now.set(self.now.get() + time);
+    }
+
+    /// A request is over.
+    fn end(&self, exchange: &Exchange, status: u16) {
+        exchange.end(&mut Over(status), self);
+        let record = exchange.record(&mut Over(status), self);
+        let line = format!("{{\"request_id\":\"{}\"}}", record.line());
+        assert_eq!(line, record.to_json(), "a line is a record within the members of another object");
+        self.records.borrow_mut().push(serde_json::from_str(&line).expect("a record is an object"));
+    }
+
+    /// The record of the request that was over last.
+    pub(crate) fn record(&self) -> Value {
+        self.records.borrow().last().expect("a request is over").clone()
     }
 }
 
@@ -73,12 +98,13 @@ impl Entropy for World {
     }
 }
 
-/// A client that leaves.
-struct Gone;
+/// What Envoy says of a stream that is over: its status, and that its client has left, which is what matters where nobody has said how
+/// it ended.
+struct Over(u16);
 
-impl Head for Gone {
+impl Head for Over {
     fn status(&mut self) -> u16 {
-        0
+        self.0
     }
 
     fn details(&mut self) -> String {
@@ -137,6 +163,14 @@ pub(crate) fn open() -> Rc<Gateway> {
     )
 }
 
+/// A key's hash, as `sha256sum` has it.
+pub(crate) fn hash(key: &str) -> String {
+    Sha256::digest(key).iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("a text takes more");
+        text
+    })
+}
+
 /// The head of a JSON request, and these headers.
 pub(crate) fn post(path: &str, more: &[(&str, &[u8])]) -> Pairs {
     let usual: [(&str, &[u8]); 4] = [
@@ -167,6 +201,7 @@ pub(crate) fn ask_in(world: &Rc<World>, gateway: &Rc<Gateway>, mut headers: Pair
         Step::Wait => {
             for piece in pieces {
                 if let Some(reply) = exchange.request_chunk(piece.to_vec()) {
+                    world.end(&exchange, reply.status);
                     return Asked::Refused(reply);
                 }
             }
@@ -188,7 +223,10 @@ pub(crate) fn ask_in(world: &Rc<World>, gateway: &Rc<Gateway>, mut headers: Pair
             apply(&mut headers, &edits);
             attempt(world, exchange, plan, (headers, pieces.concat()))
         }
-        Step::Reply(reply) => Asked::Refused(reply),
+        Step::Reply(reply) => {
+            world.end(&exchange, reply.status);
+            Asked::Refused(reply)
+        }
         Step::Wait => panic!("there is nothing left to wait for"),
     }
 }
@@ -202,7 +240,9 @@ fn attempt(world: &Rc<World>, exchange: Exchange, plan: Rc<Plan>, asked: (Pairs,
         Ok(outgoing) => outgoing,
         Err(error) => {
             assert_eq!(attempt.refuse(&error, world.now()), Next::Nobody);
-            return Asked::Refused(plan.verdict());
+            let reply = plan.verdict();
+            world.end(&exchange, reply.status);
+            return Asked::Refused(reply);
         }
     };
     apply(&mut headers, &edits);
@@ -249,7 +289,7 @@ impl Sent {
 
     /// The client leaves before there is an answer.
     pub(crate) fn abandoned(self) {
-        self.exchange.end(&mut Gone, &*self.world);
+        self.world.end(&self.exchange, 0);
     }
 
     /// So much more of a body that nobody reads is on its way.
@@ -287,6 +327,7 @@ impl Sent {
         if let Progress::Instead(reply) = progress {
             let headers =
                 reply.headers.into_iter().map(|(name, value)| (name.into_owned(), value.into_bytes())).collect();
+            world.end(&self.exchange, reply.status);
             return Answer { status: reply.status, headers, body: reply.body, held: 0 };
         }
         let mut flow = None;
@@ -325,7 +366,7 @@ impl Sent {
                 assert!(!ends, "an answer that has ended is not held");
             }
         }
-        self.exchange.end(&mut Gone, &*world);
+        world.end(&self.exchange, answer.status);
         answer.headers = map;
         answer
     }

@@ -8,7 +8,7 @@ use dragoman_core::usage::Usage;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::stage::{Asked, Sent, World, ask, ask_in, gateway, pieces, post};
+use crate::stage::{Asked, Sent, World, ask, ask_in, gateway, hash, pieces, post};
 
 const JSON: (&str, &str) = ("content-type", "application/json");
 
@@ -224,16 +224,6 @@ fn who_is_asked_without_a_model_is_of_those_to_whom_the_way_leads() {
     assert_eq!(get("bringing", "/v1/files", &[brought]).refused().status, 400);
     let sent = get("bringing", "/v1/files", &[brought, ("x-dragoman-provider", b"second")]).sent();
     assert_eq!(header(&sent, "authorization"), "Bearer sk-own");
-}
-
-/// As `sha256sum` has it.
-fn hash(key: &str) -> String {
-    use sha2::Digest as _;
-    sha2::Sha256::digest(key).iter().fold(String::new(), |mut text, byte| {
-        use std::fmt::Write as _;
-        write!(text, "{byte:02x}").unwrap();
-        text
-    })
 }
 
 #[test]

@@ -47,7 +47,7 @@ fn a_target_without_room_is_passed_over() {
         ("openai/n", "`openai/m`: The limit `one` has no room. `claude/c`: The limit `two` has no room."),
     ] {
         let sent = desk.send("sk-a", &hello);
-        assert_eq!((provider(&sent).as_str(), &*sent.plan.passed_over()), (expected, reason));
+        assert_eq!((provider(&sent).as_str(), sent.plan.passed_over().as_str()), (expected, reason));
         under_way.push(sent);
     }
 }

@@ -1,6 +1,7 @@
 //! Answers that a provider keeps: their ids say whose they are, and who is asked about them.
 
 use super::*;
+use crate::stage::hash;
 
 /// Two accounts of one who keeps answers, another who does, and two keys.
 fn shared() -> Rc<Gateway> {
@@ -22,16 +23,6 @@ fn shared() -> Rc<Gateway> {
         hash("few"),
         hash("none"),
     ))
-}
-
-fn hash(key: &str) -> String {
-    use std::fmt::Write;
-
-    use sha2::{Digest, Sha256};
-    Sha256::digest(key).iter().fold(String::new(), |mut text, byte| {
-        write!(text, "{byte:02x}").unwrap();
-        text
-    })
 }
 
 fn asked_by(key: &str, method: &str, path: &str, body: &str) -> Asked {

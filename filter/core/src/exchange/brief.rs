@@ -1,0 +1,151 @@
+//! What is known of a request from its head on, whoever answers it, and the record that it becomes in the end.
+
+use alloc::{
+    rc::Rc,
+    string::{String, ToString},
+};
+use core::time::Duration;
+
+use super::Head;
+use crate::{
+    auth::{Caller, Key},
+    dialect::head::ChatRequest,
+    error::Kind,
+    gateway::Gateway,
+    headers::Headers,
+    host::Clock,
+    plan::{End, Plan, Summary, Target},
+    record::{Outcome, Record},
+    step::Reply,
+};
+
+/// See the module's documentation.
+#[derive(Debug, Default)]
+pub(super) struct Brief {
+    id: String,
+    method: String,
+    path: String,
+    key: Option<Rc<Key>>,
+    router: Option<String>,
+    /// What it asks for, as far as it was read.
+    model: Option<String>,
+    is_stream: bool,
+    /// The error in which the gateway has answered without a plan.
+    error: Option<Kind>,
+}
+
+impl Brief {
+    pub(super) fn new(headers: Headers<'_>, path: &str) -> Self {
+        let text = |name| String::from(headers.text(name).unwrap_or_default());
+        Self { id: text("x-request-id"), method: text(":method"), path: path.into(), ..Self::default() }
+    }
+
+    /// It was let in.
+    pub(super) fn admit(&mut self, caller: &Caller, router: Option<&str>) {
+        self.key = if let Caller::Known(key) = caller { Some(Rc::clone(key)) } else { None };
+        self.router = router.map(Into::into);
+    }
+
+    /// What it asks for is read.
+    pub(super) fn read(&mut self, request: &ChatRequest) {
+        self.model.clone_from(&request.model);
+        self.is_stream = request.stream;
+    }
+
+    /// The gateway answers by itself.
+    pub(super) fn answered(&mut self, reply: &Reply) {
+        self.error = reply.error;
+    }
+
+    /// The record of what was answered without a plan.
+    pub(super) fn alone<'a>(&'a self, gateway: &'a Gateway, head: &mut dyn Head, clock: &dyn Clock) -> Record<'a> {
+        let status = head.status();
+        // Envoy's own answer, or nobody's.
+        let details = if self.error.is_none() && status != 200 { head.details() } else { String::new() };
+        let outcome = judged(status).unwrap_or(Outcome::Answered);
+        let now = clock.now();
+        Record { status, outcome, error: named(self.error, status), details, ..self.opened(gateway, now) }
+    }
+
+    /// The record of what was sent on.
+    pub(super) fn planned<'a>(
+        &'a self,
+        gateway: &'a Gateway,
+        plan: &Plan,
+        head: &mut dyn Head,
+        clock: &dyn Clock,
+    ) -> Record<'a> {
+        let Summary { target, attempts, passed_over, error, spent, content_at, end } = plan.summary();
+        let status = head.status();
+        let began = plan.made_at();
+        let (end, now) = end.map_or_else(|| (None, clock.now()), |(end, at)| (Some(end), at));
+        let outcome = judged(status).unwrap_or(match end {
+            Some(End::Whole) => Outcome::Answered,
+            Some(End::Broken | End::Fault(_)) => Outcome::Broken,
+            None => Outcome::Abandoned,
+        });
+        let (error, fault) = match end {
+            Some(End::Fault(status)) => (error, status),
+            Some(End::Broken) => (error.or(Some(Kind::BadUpstream)), status),
+            Some(End::Whole) | None => (error, status),
+        };
+        let cost = || {
+            let Target { provider, model, .. } = target.as_ref()?;
+            gateway.catalogue.price(provider, model).cost(&spent?.usage)
+        };
+        Record {
+            status,
+            outcome,
+            error: named(error, fault),
+            details: if end == Some(End::Whole) { String::new() } else { head.details() },
+            nano_usd: cost(),
+            spent,
+            attempts,
+            passed_over,
+            first_content: content_at.map(|at| at.saturating_sub(began)),
+            duration: now.saturating_sub(began),
+            target,
+            ..self.opened(gateway, began)
+        }
+    }
+
+    fn opened<'a>(&'a self, gateway: &'a Gateway, began: Duration) -> Record<'a> {
+        Record {
+            id: &self.id,
+            method: &self.method,
+            path: &self.path,
+            key: self.key.as_ref(),
+            environment: gateway.environment.as_deref(),
+            router: self.router.as_deref(),
+            requested: self.model.as_deref(),
+            is_stream: self.is_stream,
+            target: None,
+            attempts: String::new(),
+            passed_over: String::new(),
+            status: 0,
+            outcome: Outcome::Abandoned,
+            error: None,
+            details: String::new(),
+            spent: None,
+            nano_usd: None,
+            began,
+            first_content: None,
+            duration: Duration::ZERO,
+        }
+    }
+}
+
+/// What a status alone says.
+const fn judged(status: u16) -> Option<Outcome> {
+    match status {
+        0 => Some(Outcome::Abandoned),
+        1..400 => None,
+        400..500 => Some(Outcome::Refused),
+        _ => Some(Outcome::Failed),
+    }
+}
+
+/// What an error is called.
+fn named(own: Option<Kind>, status: u16) -> Option<String> {
+    own.map(|kind| kind.name().into()).or_else(|| (status >= 400).then(|| status.to_string()))
+}

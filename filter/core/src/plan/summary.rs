@@ -1,0 +1,44 @@
+//! What became of a plan, for the record of its request.
+
+use alloc::string::String;
+use core::time::Duration;
+
+use super::{End, Plan, Spent, Target};
+use crate::error::Kind;
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub struct Summary {
+    /// Who was asked last.
+    pub target: Option<Target>,
+    /// `provider/model=status`, comma separated: the tries.
+    pub attempts: String,
+    /// Who was not asked, or only after others, and why.
+    pub passed_over: String,
+    /// The error of the gateway's own in which it has ended.
+    pub error: Option<Kind>,
+    /// What was used.
+    pub spent: Option<Spent>,
+    /// When the first content of a stream came.
+    pub content_at: Option<Duration>,
+    /// How the answer that was passed on has ended, and when; nothing where that is not known.
+    pub end: Option<(End, Duration)>,
+}
+
+impl Plan {
+    /// What became of it, once its request is over.
+    #[must_use]
+    pub fn summary(&self) -> Summary {
+        let spent = self.spent();
+        let progress = self.progress.borrow();
+        Summary {
+            target: progress.last().cloned(),
+            attempts: progress.attempts(),
+            passed_over: self.passed_over().clone(),
+            error: progress.error,
+            spent,
+            content_at: progress.content_at,
+            end: progress.end,
+        }
+    }
+}

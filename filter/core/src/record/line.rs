@@ -1,0 +1,146 @@
+//! A record as JSON: a line of the access log, with the names of OpenTelemetry's conventions for generative AI where it has any
+//! (2026-11: <https://github.com/open-telemetry/semantic-conventions-genai>).
+//!
+//! Envoy's formats can put one text of the module's into a line, and not make an object of it; a text for each member would be twenty
+//! calls to the host and as many look-ups in Envoy. So the text is that of several members: it begins within the first one's quotes and
+//! ends within the last one's. A format that has `"request_id":"%FILTER_STATE(…:PLAIN)%"` is a line of JSON with it, and without it.
+
+use alloc::{
+    format,
+    string::{String, ToString},
+    vec::Vec,
+};
+use core::time::Duration;
+
+use super::Record;
+use crate::{catalogue, json::quoted, plan::Target};
+
+/// The filter state property that carries [`Record::line`] to the access log, which reads it as `wasm.` and this name.
+pub const PROPERTY: &str = "dragoman.record";
+
+/// What stands before and behind the line, in the object that it is of.
+const AROUND: (&str, &str) = ("{\"request_id\":\"", "\"}");
+
+/// Vendors that OpenTelemetry calls otherwise than the catalogue does.
+const PROVIDER_NAMES: &[(&str, &str)] =
+    &[("azure", "azure.ai.openai"), ("google", "gcp.gemini"), ("mistral", "mistral_ai"), ("xai", "x_ai")];
+
+/// An object that is being written.
+struct Object(String);
+
+impl Object {
+    fn raw(&mut self, name: &str, value: &str) {
+        let before = if self.0.is_empty() { "{\"" } else { ",\"" };
+        for part in [before, name, "\":", value] {
+            self.0.push_str(part);
+        }
+    }
+
+    fn text(&mut self, name: &str, value: &str) {
+        if !value.is_empty() {
+            self.raw(name, &quoted(value));
+        }
+    }
+
+    fn whole(&mut self, name: &str, value: u64) {
+        self.raw(name, &value.to_string());
+    }
+}
+
+impl Record<'_> {
+    /// The members of [`Self::to_json`] without the beginning of the first one and the end of the last: see the module's documentation.
+    #[must_use]
+    pub fn line(&self) -> String {
+        let (before, behind) = AROUND;
+        let mut line = self.to_json();
+        line.truncate(line.len().saturating_sub(behind.len()));
+        line.drain(..before.len().min(line.len()));
+        line
+    }
+
+    /// The whole record, as an object. `request_id` is the first member and `outcome` the last.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let mut out = Object(String::with_capacity(512));
+        out.raw("request_id", &quoted(self.id));
+        out.text("method", self.method);
+        out.text("path", self.path);
+        self.write_asker(&mut out);
+        if let Some(operation) = self.operation() {
+            out.raw("gen_ai.operation.name", &quoted(operation));
+        }
+        out.text("gen_ai.request.model", self.requested.unwrap_or_default());
+        if self.is_stream {
+            out.raw("gen_ai.request.stream", "true");
+        }
+        if let Some(target) = &self.target {
+            write_target(target, &mut out);
+        }
+        out.text("attempts", &self.attempts);
+        out.text("passed_over", &self.passed_over);
+        self.write_spent(&mut out);
+        if let Some(time) = self.first_content {
+            out.raw("gen_ai.response.time_to_first_chunk", &seconds(time));
+        }
+        out.text("details", &self.details);
+        out.text("error.type", self.error.as_deref().unwrap_or_default());
+        out.raw("outcome", &quoted(self.outcome.name()));
+        out.0.push('}');
+        out.0
+    }
+
+    fn write_asker(&self, out: &mut Object) {
+        if let Some(key) = self.key {
+            out.text("key", &key.id);
+            out.text("key_name", &key.name);
+            out.text("team", key.team.as_deref().unwrap_or_default());
+        }
+        out.text("environment", self.environment.unwrap_or_default());
+        out.text("router", self.router.unwrap_or_default());
+        let Some(key) = self.key else { return };
+        if !key.labels.is_empty() {
+            let labels: Vec<_> =
+                key.labels.iter().map(|(name, value)| [quoted(name), quoted(value)].join(":")).collect();
+            out.raw("labels", &format!("{{{}}}", labels.join(",")));
+        }
+        if !key.cost_tags.is_empty() {
+            let tags: Vec<_> = key.cost_tags.iter().map(|tag| quoted(tag)).collect();
+            out.raw("cost_tags", &format!("[{}]", tags.join(",")));
+        }
+    }
+
+    fn write_spent(&self, out: &mut Object) {
+        let Some(spent) = self.spent else { return };
+        let usage = spent.usage;
+        out.whole("gen_ai.usage.input_tokens", usage.input);
+        out.whole("gen_ai.usage.output_tokens", usage.output);
+        let parts = [
+            ("gen_ai.usage.cache_read.input_tokens", usage.cached_input),
+            ("gen_ai.usage.cache_creation.input_tokens", usage.cache_write),
+            ("gen_ai.usage.reasoning.output_tokens", usage.reasoning),
+            ("images", usage.images),
+        ];
+        for (name, count) in parts.into_iter().filter(|(_, count)| *count > 0) {
+            out.whole(name, count);
+        }
+        if !spent.is_told {
+            out.raw("estimated", "true");
+        }
+        out.raw("cost_nano_usd", &self.nano_usd.map_or_else(|| "null".into(), |cost| cost.to_string()));
+    }
+}
+
+fn write_target(target: &Target, out: &mut Object) {
+    let Target { provider, account, model, .. } = target;
+    out.text("provider", &provider.name);
+    out.text("account", &account.name);
+    let vendor = catalogue::vendor(provider).unwrap_or(provider.spec.name);
+    let named = PROVIDER_NAMES.iter().find(|(name, _)| *name == vendor);
+    out.raw("gen_ai.provider.name", &quoted(named.map_or(vendor, |(_, name)| *name)));
+    out.text("model", model);
+    out.text("gen_ai.response.model", model);
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{}.{:03}", time.as_secs(), time.subsec_millis())
+}
