@@ -18,10 +18,11 @@ use std::{
 use dragoman_core::{
     attempt::Front,
     headers::{HeaderMap, Headers},
-    host::{Clock, Conflict, Entropy, Metadata, Store, Version},
+    host::{Clock, Conflict, Entropy, Metadata, Meter, Store, Version},
     splitmix,
     step::{HeaderEdits, Reply},
 };
+use hashbrown::HashMap;
 use proxy_wasm::{
     hostcalls,
     types::{Action, BufferType, MapType, MetricType},
@@ -317,24 +318,47 @@ impl Store for HostStore {
 }
 
 thread_local! {
-    /// The counters that this worker has asked for, because the host hands out a new handle each time and keeps it for ever;
+    /// The metrics that this worker has asked for, because the host hands out a new handle each time and keeps it for ever;
     /// `None` where it has none to give.
-    static COUNTERS: RefCell<Vec<(&'static str, Option<u32>)>> = const { RefCell::new(Vec::new()) };
+    static METRICS: RefCell<HashMap<String, Option<u32>>> = RefCell::default();
+}
+
+/// Envoy's metrics.
+#[derive(Debug)]
+pub(crate) struct HostMeter;
+
+impl HostMeter {
+    fn handle(kind: MetricType, name: &str) -> Option<u32> {
+        METRICS.with_borrow_mut(|metrics| {
+            if let Some(handle) = metrics.get(name) {
+                return *handle;
+            }
+            let handle = hostcalls::define_metric(kind, name).ok();
+            metrics.insert(name.into(), handle);
+            handle
+        })
+    }
+}
+
+impl Meter for HostMeter {
+    fn add(&self, name: &str, more: u64) {
+        if let Some(handle) = Self::handle(MetricType::Counter, name) {
+            let _ = hostcalls::increment_metric(handle, i64::try_from(more).unwrap_or(i64::MAX));
+        }
+    }
+
+    fn observe(&self, name: &str, values: &[u64]) {
+        if let Some(handle) = Self::handle(MetricType::Histogram, name) {
+            for value in values {
+                let _ = hostcalls::record_metric(handle, *value);
+            }
+        }
+    }
 }
 
 /// Counts something.
 pub(crate) fn count(name: &'static str) {
-    let counter = COUNTERS.with_borrow_mut(|counters| {
-        if let Some((_, counter)) = counters.iter().find(|(known, _)| *known == name) {
-            return *counter;
-        }
-        let counter = hostcalls::define_metric(MetricType::Counter, name).ok();
-        counters.push((name, counter));
-        counter
-    });
-    if let Some(counter) = counter {
-        let _ = hostcalls::increment_metric(counter, 1);
-    }
+    HostMeter.add(name, 1);
 }
 
 /// Numbers that no two workers share, and that nobody has to be unable to guess: who is asked, how long to wait, whose slot it is.

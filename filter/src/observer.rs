@@ -10,9 +10,10 @@ use std::{cell::Cell, rc::Rc, time::Duration};
 use dragoman_core::{
     host::Surroundings,
     live::{Observer, Roster},
+    record::{Book, Record},
 };
 
-use crate::host::{self, HostClock, HostEntropy, HostMetadata, HostStore, Stream};
+use crate::host::{self, HostClock, HostEntropy, HostMetadata, HostMeter, HostStore, Stream};
 
 /// As often as the other ticks of a root context, which has but one.
 const TICK: Duration = Duration::from_millis(20);
@@ -20,6 +21,7 @@ const TICK: Duration = Duration::from_millis(20);
 thread_local! {
     static OBSERVER: Rc<Observer> = Observer::new(Rc::new(HostStore));
     static ENTROPY: Rc<HostEntropy> = Rc::default();
+    static BOOK: Book = Book::default();
 }
 
 /// The worker's observer.
@@ -36,6 +38,11 @@ fn entropy() -> Rc<HostEntropy> {
 pub(crate) fn with_surroundings<T>(act: impl FnOnce(&Surroundings<'_>) -> T) -> T {
     let (observer, entropy) = (observer(), entropy());
     act(&Surroundings { clock: &HostClock, entropy: &*entropy, observer: &observer, metadata: &HostMetadata })
+}
+
+/// A request is over.
+pub(crate) fn write_down(record: &Record<'_>, roster: &dyn Roster) {
+    BOOK.with(|book| book.take(record, roster));
 }
 
 /// A configuration was loaded.
@@ -57,7 +64,7 @@ impl Tail {
 
     /// A try on a stream has begun or is over: sees to it that it is told.
     pub(crate) fn watch(&self, stream: &Stream) {
-        if !self.is_ticking.get() && OBSERVER.with(|observer| observer.is_waiting()) {
+        if !self.is_ticking.get() && is_waiting() {
             self.is_ticking.set(true);
             host::set_tick(self.root, stream.id(), TICK);
         }
@@ -67,7 +74,14 @@ impl Tail {
     pub(crate) fn tick(&self) -> bool {
         // Also where it ticks for something else, in which another try may have begun.
         let now = u64::try_from(host::now().as_millis()).unwrap_or(u64::MAX);
-        self.is_ticking.set(OBSERVER.with(|observer| observer.tick(now)));
+        OBSERVER.with(|observer| observer.tick(now));
+        BOOK.with(|book| book.tick(&HostMeter, now));
+        self.is_ticking.set(is_waiting());
         self.is_ticking.get()
     }
+}
+
+/// Whether something is still to be told.
+fn is_waiting() -> bool {
+    OBSERVER.with(|observer| observer.is_waiting()) || BOOK.with(Book::is_waiting)
 }

@@ -19,6 +19,7 @@ mod reload;
 mod route;
 pub mod scheme;
 pub mod shared;
+mod stats;
 mod token;
 mod wasm;
 mod yaml;
@@ -106,6 +107,7 @@ fn bootstrap(config: &Config, target: Target<'_>, module: &Module<'_>, ingress: 
     let clusters = clusters.chain(cluster::issuer(config)).chain(cluster::limits(config));
     let mut bootstrap = json!({
         "node": { "id": "dragoman", "cluster": "dragoman" },
+        "stats_config": stats::config(),
         "overload_manager": overload::manager(ingress::buffer_bytes(config)),
         "static_resources": {
             "listeners": [ingress::listener(config, ingress), listener::admin(config.listen.admin)],

@@ -53,6 +53,15 @@ pub trait Entropy {
     fn draw(&self) -> u64;
 }
 
+/// Metrics, which all workers of the process share. A name is a metric; none ever goes away.
+pub trait Meter {
+    /// So much more of what is counted under this name.
+    fn add(&self, name: &str, more: u64);
+
+    /// Each of these was measured under this name.
+    fn observe(&self, name: &str, values: &[u64]);
+}
+
 /// What all workers of the process share: values under keys. No value ever goes away, so that the keys must be few.
 pub trait Store {
     /// The value, and which one it is.

@@ -3,6 +3,7 @@
 use alloc::{
     rc::Rc,
     string::{String, ToString},
+    vec::Vec,
 };
 use core::time::Duration;
 
@@ -25,6 +26,7 @@ pub(super) struct Brief {
     id: String,
     method: String,
     path: String,
+    is_probe: bool,
     key: Option<Rc<Key>>,
     router: Option<String>,
     /// What it asks for, as far as it was read.
@@ -32,12 +34,14 @@ pub(super) struct Brief {
     is_stream: bool,
     /// The error in which the gateway has answered without a plan.
     error: Option<Kind>,
+    /// The limit for which it has.
+    limit: Option<String>,
 }
 
 impl Brief {
-    pub(super) fn new(headers: Headers<'_>, path: &str) -> Self {
+    pub(super) fn new(headers: Headers<'_>, path: &str, is_probe: bool) -> Self {
         let text = |name| String::from(headers.text(name).unwrap_or_default());
-        Self { id: text("x-request-id"), method: text(":method"), path: path.into(), ..Self::default() }
+        Self { id: text("x-request-id"), method: text(":method"), path: path.into(), is_probe, ..Self::default() }
     }
 
     /// It was let in.
@@ -57,6 +61,11 @@ impl Brief {
         self.error = reply.error;
     }
 
+    /// This limit has no room.
+    pub(super) fn limited(&mut self, limit: Option<String>) {
+        self.limit = limit;
+    }
+
     /// The record of what was answered without a plan.
     pub(super) fn alone<'a>(&'a self, gateway: &'a Gateway, head: &mut dyn Head, clock: &dyn Clock) -> Record<'a> {
         let status = head.status();
@@ -64,7 +73,8 @@ impl Brief {
         let details = if self.error.is_none() && status != 200 { head.details() } else { String::new() };
         let outcome = judged(status).unwrap_or(Outcome::Answered);
         let now = clock.now();
-        Record { status, outcome, error: named(self.error, status), details, ..self.opened(gateway, now) }
+        let limit = self.limit.clone();
+        Record { status, outcome, limit, error: named(self.error, status), details, ..self.opened(gateway, now) }
     }
 
     /// The record of what was sent on.
@@ -75,7 +85,7 @@ impl Brief {
         head: &mut dyn Head,
         clock: &dyn Clock,
     ) -> Record<'a> {
-        let Summary { target, attempts, passed_over, error, spent, content_at, end } = plan.summary();
+        let Summary { tries, attempts, passed_over, limit, error, spent, content_at, end } = plan.summary();
         let status = head.status();
         let began = plan.made_at();
         let (end, now) = end.map_or_else(|| (None, clock.now()), |(end, at)| (Some(end), at));
@@ -90,7 +100,7 @@ impl Brief {
             Some(End::Whole) | None => (error, status),
         };
         let cost = || {
-            let Target { provider, model, .. } = target.as_ref()?;
+            let (Target { provider, model, .. }, _) = tries.last()?;
             gateway.catalogue.price(provider, model).cost(&spent?.usage)
         };
         Record {
@@ -104,7 +114,8 @@ impl Brief {
             passed_over,
             first_content: content_at.map(|at| at.saturating_sub(began)),
             duration: now.saturating_sub(began),
-            target,
+            tries,
+            limit,
             ..self.opened(gateway, began)
         }
     }
@@ -114,16 +125,18 @@ impl Brief {
             id: &self.id,
             method: &self.method,
             path: &self.path,
+            is_probe: self.is_probe,
             key: self.key.as_ref(),
             environment: gateway.environment.as_deref(),
             router: self.router.as_deref(),
             requested: self.model.as_deref(),
             is_stream: self.is_stream,
-            target: None,
+            tries: Vec::new(),
             attempts: String::new(),
             passed_over: String::new(),
             status: 0,
             outcome: Outcome::Abandoned,
+            limit: None,
             error: None,
             details: String::new(),
             spent: None,

@@ -19,12 +19,19 @@ use crate::{
 pub(super) struct Refused {
     error: Error,
     headers: Told,
+    /// The limit that has no room, where it is one.
+    limit: Option<String>,
 }
 
 /// Headers that say how limits stand.
 pub(super) type Told = Vec<(&'static str, String)>;
 
 impl Refused {
+    /// The limit that has no room, where it is one.
+    pub(super) fn limit(&self) -> Option<String> {
+        self.limit.clone()
+    }
+
     /// The answer. One that says nothing of limits yet says what `told` does.
     pub(super) fn reply(self, shape: Shape, told: impl FnOnce() -> Told) -> Reply {
         let headers = if self.headers.is_empty() { told() } else { self.headers };
@@ -34,7 +41,7 @@ impl Refused {
 
 impl From<Error> for Refused {
     fn from(error: Error) -> Self {
-        Self { error, headers: Vec::new() }
+        Self { error, headers: Vec::new(), limit: None }
     }
 }
 
@@ -95,6 +102,7 @@ pub(super) fn denied(
         let message = "A limit that is counted outside of this gateway is reached; try again later.";
         return Some(plan.refuse(&Error::new(Kind::RateLimited, message)));
     };
+    plan.note_limit(&limit.name);
     let kind = if limit.of == Measure::Spend { limit::Kind::Budget } else { limit::Kind::Rate };
     let seconds = limit.wait_seconds(now.as_secs());
     Some(plan.refuse(&reached(&limit.name, kind, Some(seconds))).with("retry-after", format!("{seconds}")))
@@ -108,7 +116,7 @@ fn deny(denied: &Denied, gateway: &Gateway) -> Refused {
     if let Some(seconds) = seconds {
         headers.push(("retry-after", format!("{seconds}")));
     }
-    Refused { error: reached(&rule.name, rule.kind, seconds), headers }
+    Refused { error: reached(&rule.name, rule.kind, seconds), headers, limit: Some(rule.name.clone()) }
 }
 
 fn reached(name: &str, kind: limit::Kind, seconds: Option<u64>) -> Error {

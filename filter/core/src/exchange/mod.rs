@@ -37,6 +37,7 @@ use crate::{
     gateway::Gateway,
     headers::Headers,
     host::{Clock, Surroundings},
+    live::Roster,
     plan::Plan,
     record::Record,
     step::{Reply, Step},
@@ -79,8 +80,8 @@ impl Exchange {
         }
         let target = headers.text(":path").unwrap_or_default();
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        self.brief = Brief::new(headers, path);
         let mut route = Route::of(path, |name| self.gateway.provider(name).is_some());
+        self.brief = Brief::new(headers, path, matches!(route, Route::Health | Route::Ready));
         let mut caller = Ok(Caller::Anonymous);
         if !matches!(route, Route::Health | Route::Ready) {
             (self.gateway, caller) = settle(&self.gateway, headers, query, around);
@@ -176,6 +177,7 @@ impl Exchange {
                             Some((caller, router)) => told(&self.gateway, (caller, router.as_deref()), around),
                             None => Vec::new(),
                         };
+                        self.brief.limited(refused.limit());
                         let reply = refused.reply(shape, told);
                         self.brief.answered(&reply);
                         Step::Reply(reply)
@@ -219,6 +221,12 @@ impl Exchange {
             Some(plan) => self.brief.planned(&self.gateway, plan, head, clock),
             None => self.brief.alone(&self.gateway, head, clock),
         }
+    }
+
+    /// Who knows which models are listed where it was asked.
+    #[must_use]
+    pub fn roster(&self) -> &dyn Roster {
+        &*self.gateway
     }
 
     /// What limits that a service counts are to be told, by property; known when the stream is over.

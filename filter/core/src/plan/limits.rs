@@ -88,6 +88,11 @@ impl Plan {
         allowance.gateway.limits.shared(allowance.asker()).map(|(limit, _)| limit).find(|limit| limit.name == name)
     }
 
+    /// This limit has no room, and nobody is asked.
+    pub(crate) fn note_limit(&self, name: &str) {
+        self.progress.borrow_mut().limit = Some(name.into());
+    }
+
     /// Whether the caller alone has limits that are heeded, wherever they are counted. Not all of them have headers.
     pub(crate) fn has_own_limits(&self) -> bool {
         self.allowance.as_ref().is_some_and(|allowance| {

@@ -55,6 +55,8 @@ pub(super) struct Progress {
     pub(super) flowed: Flowed,
     pub(super) spending: Spending,
     pub(super) deferred: Option<Reply>,
+    /// The limit that had no room, where that is why nobody was asked.
+    pub(super) limit: Option<String>,
     /// The error of the gateway's own in which it has ended.
     pub(super) error: Option<Kind>,
     /// When the first content of a stream came.
@@ -100,6 +102,7 @@ impl Progress {
             flowed: Flowed::default(),
             spending: Spending::Open,
             deferred: None,
+            limit: None,
             error: None,
             content_at: None,
             end: None,
@@ -334,8 +337,8 @@ impl Progress {
         self.trip.is_some()
     }
 
-    pub(super) fn tries(&self) -> usize {
-        self.tries.len()
+    pub(super) fn tries(&self) -> impl ExactSizeIterator<Item = (&Target, u16)> {
+        self.tries.iter().map(|Try { target, status }| (target, status.unwrap_or(0)))
     }
 
     pub(super) fn is_settled(&self) -> bool {
@@ -357,10 +360,10 @@ impl Progress {
 
     pub(super) fn attempts(&self) -> String {
         let mut line = String::with_capacity(64);
-        for Try { target, status, .. } in &self.tries {
+        for (target, status) in self.tries() {
             let comma = if line.is_empty() { "" } else { "," };
             let slash = if target.model.is_empty() { "" } else { "/" };
-            let status = status.unwrap_or(0).to_string();
+            let status = status.to_string();
             for part in [comma, &target.provider.name, slash, &target.model, "=", &status] {
                 line.push_str(part);
             }

@@ -40,7 +40,7 @@ impl Plan {
     pub fn end(&self, details: impl FnOnce() -> String, clock: &dyn Clock) {
         let is_open = self.progress.borrow().is_open();
         // On the client's own stream they are about the first try, and those that follow are calls.
-        let is_told = self.mode == Mode::Native || self.progress.borrow().tries() == 1;
+        let is_told = self.mode == Mode::Native || self.progress.borrow().tries().len() == 1;
         if is_open
             && is_told
             && let Some(trouble) = by_provider(&details())

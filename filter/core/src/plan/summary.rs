@@ -1,6 +1,6 @@
 //! What became of a plan, for the record of its request.
 
-use alloc::string::String;
+use alloc::{string::String, vec::Vec};
 use core::time::Duration;
 
 use super::{End, Plan, Spent, Target};
@@ -9,12 +9,14 @@ use crate::error::Kind;
 /// See the module's documentation.
 #[derive(Debug)]
 pub struct Summary {
-    /// Who was asked last.
-    pub target: Option<Target>,
-    /// `provider/model=status`, comma separated: the tries.
+    /// Who was asked, each with the status that stands for how that ended.
+    pub tries: Vec<(Target, u16)>,
+    /// The same as a text.
     pub attempts: String,
     /// Who was not asked, or only after others, and why.
     pub passed_over: String,
+    /// The limit that had no room, where that is why nobody was asked.
+    pub limit: Option<String>,
     /// The error of the gateway's own in which it has ended.
     pub error: Option<Kind>,
     /// What was used.
@@ -32,9 +34,10 @@ impl Plan {
         let spent = self.spent();
         let progress = self.progress.borrow();
         Summary {
-            target: progress.last().cloned(),
+            tries: progress.tries().map(|(target, status)| (target.clone(), status)).collect(),
             attempts: progress.attempts(),
             passed_over: self.passed_over().clone(),
+            limit: progress.limit.clone(),
             error: progress.error,
             spent,
             content_at: progress.content_at,

@@ -73,7 +73,7 @@ impl Record<'_> {
         if self.is_stream {
             out.raw("gen_ai.request.stream", "true");
         }
-        if let Some(target) = &self.target {
+        if let Some(target) = self.target() {
             write_target(target, &mut out);
         }
         out.text("attempts", &self.attempts);
@@ -82,6 +82,7 @@ impl Record<'_> {
         if let Some(time) = self.first_content {
             out.raw("gen_ai.response.time_to_first_chunk", &seconds(time));
         }
+        out.text("limit", self.limit.as_deref().unwrap_or_default());
         out.text("details", &self.details);
         out.text("error.type", self.error.as_deref().unwrap_or_default());
         out.raw("outcome", &quoted(self.outcome.name()));

@@ -4,12 +4,16 @@
 //! It borrows: most of it is in the exchange anyway, and it is gone when that is. It has nothing of what was said, and no key but by its
 //! name.
 
+mod book;
 mod line;
 
-use alloc::{rc::Rc, string::String};
+use alloc::{rc::Rc, string::String, vec::Vec};
 use core::time::Duration;
 
-pub use self::line::PROPERTY;
+pub use self::{
+    book::{Book, LABELS, METRICS, MOST_UNLISTED},
+    line::PROPERTY,
+};
 use crate::{
     auth::Key,
     plan::{Spent, Target},
@@ -24,6 +28,8 @@ pub struct Record<'a> {
     pub method: &'a str,
     /// Its path as the client wrote it, without the query, in which a key may stand.
     pub path: &'a str,
+    /// Whether it asks how the gateway is, and nothing else.
+    pub is_probe: bool,
     /// The key it was asked with, where that let it in.
     pub key: Option<&'a Rc<Key>>,
     /// The environment it was asked in.
@@ -34,9 +40,9 @@ pub struct Record<'a> {
     pub requested: Option<&'a str>,
     /// Whether it asks for a stream.
     pub is_stream: bool,
-    /// Who was asked last.
-    pub target: Option<Target>,
-    /// `provider/model=status`, comma separated: all tries.
+    /// Who was asked, each with the status that stands for how that ended; 0 where it was not heard of any more.
+    pub tries: Vec<(Target, u16)>,
+    /// The same as a text.
     pub attempts: String,
     /// Who was not asked, or only after others, and why.
     pub passed_over: String,
@@ -44,6 +50,8 @@ pub struct Record<'a> {
     pub status: u16,
     /// How it has ended.
     pub outcome: Outcome,
+    /// The limit that had no room, where that is why nobody was asked.
+    pub limit: Option<String>,
     /// What the error is, where it is one: the gateway's own name for it, or a provider's status.
     pub error: Option<String>,
     /// Envoy's reason, where it is Envoy that has ended it.
@@ -106,9 +114,25 @@ const OPERATIONS: &[(&str, &str)] = &[
 ];
 
 impl Record<'_> {
+    /// Who was asked last.
+    #[must_use]
+    pub fn target(&self) -> Option<&Target> {
+        self.tries.last().map(|(target, _)| target)
+    }
+
+    /// When it was over.
+    #[must_use]
+    pub fn ended_millis(&self) -> u64 {
+        millis(self.began.saturating_add(self.duration))
+    }
+
     /// What is asked for, where OpenTelemetry has a name for it.
     #[must_use]
     pub fn operation(&self) -> Option<&'static str> {
         OPERATIONS.iter().find(|(end, _)| self.path.ends_with(end)).map(|(_, operation)| *operation)
     }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
