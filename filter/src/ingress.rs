@@ -310,7 +310,7 @@ impl HttpContext for IngressStream {
             log::debug!("request {}: {}", record.id, record.passed_over);
         }
         host::set_property(record::PROPERTY, &record.line());
-        observer::write_down(&record, self.exchange.roster());
+        observer::write_down(&record, &self.exchange);
         // The rate limit filters are told when the stream is destroyed, which is after this.
         for (property, used) in self.exchange.charges() {
             host::set_property(property, &used.to_string());

@@ -8,6 +8,7 @@
 use std::{cell::Cell, rc::Rc, time::Duration};
 
 use dragoman_core::{
+    exchange::Exchange,
     host::Surroundings,
     live::{Observer, Roster},
     record::{Book, Record},
@@ -21,7 +22,7 @@ const TICK: Duration = Duration::from_millis(20);
 thread_local! {
     static OBSERVER: Rc<Observer> = Observer::new(Rc::new(HostStore));
     static ENTROPY: Rc<HostEntropy> = Rc::default();
-    static BOOK: Book = Book::default();
+    static BOOK: Book = Book::new(Rc::new(HostStore));
 }
 
 /// The worker's observer.
@@ -41,8 +42,8 @@ pub(crate) fn with_surroundings<T>(act: impl FnOnce(&Surroundings<'_>) -> T) -> 
 }
 
 /// A request is over.
-pub(crate) fn write_down(record: &Record<'_>, roster: &dyn Roster) {
-    BOOK.with(|book| book.take(record, roster));
+pub(crate) fn write_down(record: &Record<'_>, exchange: &Exchange) {
+    BOOK.with(|book| book.take(record, exchange.roster(), exchange.ring()));
 }
 
 /// A configuration was loaded.

@@ -31,6 +31,8 @@ pub struct Gateway {
     pub max_body: u64,
     /// The same of what passes without being held.
     pub max_upload: u64,
+    /// How many of the last requests' records are kept.
+    pub ring: u32,
     /// Who is asked for what.
     pub routing: Routing,
     /// What may be used up, by whom: one for all environments.
@@ -147,6 +149,7 @@ impl Gateway {
             providers,
             max_body: config.max_body,
             max_upload: config.max_upload,
+            ring: config.log.ring,
             limits: Rc::clone(limits),
             environment: place.and_then(|place| config.environments.get(place)).map(|level| level.name.clone()),
             environments: NameMap::default(),

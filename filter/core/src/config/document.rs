@@ -26,7 +26,6 @@ impl Section for Config {
         ("console", Silence::Harmless),
         ("policy", Silence::Harmless),
         ("cache", Silence::Unsafe),
-        ("log", Silence::Harmless),
     ];
 
     #[expect(clippy::too_many_lines, reason = "one field after the other, as they stand in the file")]

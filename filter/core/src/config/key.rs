@@ -12,7 +12,7 @@ use super::{
     node::Node,
     raw::{Credential, Key},
     reader::Reader,
-    reference::{Reference, Shape, Silence},
+    reference::{Reference, Shape},
     routing::Strategy,
     text::{LABEL, MODEL_GLOB, SHA256, TEXT},
     time::TIME,
@@ -53,7 +53,6 @@ pub struct Byok {
 impl Section for Key {
     const NAME: &'static str = "key";
     const DOC: &'static str = "A client's key: who it is and what it may use.";
-    const PENDING: &'static [(&'static str, Silence)] = &[("cost_tags", Silence::Harmless)];
 
     fn declare<F: Fields<Self>>(fields: &mut F) -> Self {
         let id = fields.required("id", &LABEL, |key| &key.id, "Its identifier, unique.");

@@ -8,6 +8,7 @@ use super::{
     fields::{Fields, Section},
     form::{Choice, Flag, Whole},
     number::{Decimal, RATIO},
+    reference::Silence,
     text::{FILE, LABEL, SIZE},
     time::TIMEOUT,
 };
@@ -168,6 +169,12 @@ impl Section for Cache {
 impl Section for Log {
     const NAME: &'static str = "log";
     const DOC: &'static str = "What is recorded of requests.";
+    const PENDING: &'static [(&'static str, Silence)] = &[
+        ("content", Silence::Harmless),
+        ("max_content", Silence::Harmless),
+        ("redact", Silence::Harmless),
+        ("audit", Silence::Harmless),
+    ];
 
     fn declare<F: Fields<Self>>(fields: &mut F) -> Self {
         Self {

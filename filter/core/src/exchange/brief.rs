@@ -27,6 +27,7 @@ pub(super) struct Brief {
     method: String,
     path: String,
     is_probe: bool,
+    is_admitted: bool,
     key: Option<Rc<Key>>,
     router: Option<String>,
     /// What it asks for, as far as it was read.
@@ -46,6 +47,7 @@ impl Brief {
 
     /// It was let in.
     pub(super) fn admit(&mut self, caller: &Caller, router: Option<&str>) {
+        self.is_admitted = true;
         self.key = if let Caller::Known(key) = caller { Some(Rc::clone(key)) } else { None };
         self.router = router.map(Into::into);
     }
@@ -127,6 +129,7 @@ impl Brief {
             path: &self.path,
             is_probe: self.is_probe,
             key: self.key.as_ref(),
+            is_admitted: self.is_admitted,
             environment: gateway.environment.as_deref(),
             router: self.router.as_deref(),
             requested: self.model.as_deref(),

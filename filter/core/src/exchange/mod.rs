@@ -229,6 +229,12 @@ impl Exchange {
         &*self.gateway
     }
 
+    /// How many of the last records are kept where it was asked.
+    #[must_use]
+    pub fn ring(&self) -> u32 {
+        self.gateway.ring
+    }
+
     /// What limits that a service counts are to be told, by property; known when the stream is over.
     pub fn charges(&self) -> impl Iterator<Item = (&'static str, u64)> {
         self.plan().into_iter().flat_map(|plan| plan.charges())

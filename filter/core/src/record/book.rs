@@ -8,16 +8,22 @@
 //! the first [`MOST_UNLISTED`]; the rest is `other`.
 
 use alloc::{
+    collections::VecDeque,
     format,
+    rc::Rc,
     string::{String, ToString},
     vec::Vec,
 };
-use core::{cell::RefCell, mem};
+use core::{cell::RefCell, fmt, mem};
 
-use super::{Record, millis};
+use super::{
+    Record, archive, millis, ring,
+    turnover::{By, Table, Turnover},
+};
 use crate::{
+    auth::Key,
     health::NameRef,
-    host::Meter,
+    host::{Meter, Store},
     live::Roster,
     plan::{Spent, Target},
     usage::Usage,
@@ -30,24 +36,26 @@ pub const METRICS: &str = "llm_";
 pub const LABELS: &[&str] = &["provider", "model", "status", "type", "limit"];
 
 /// For how long sums are gathered.
-const ROUND_MILLIS: u64 = 1_000;
+pub(super) const ROUND_MILLIS: u64 = 1_000;
 
-/// With so many measurements that are not told a round ends early: the memory of a module never shrinks again.
-const MOST_MEASURED: usize = 4_096;
+/// With so many requests that are not told a round ends early: the memory of a module never shrinks again.
+const MOST_UNTOLD: usize = 4_096;
 
 /// How many models have metrics of their own that nobody lists.
 pub const MOST_UNLISTED: usize = 256;
 
 /// Longest label. A client's body may be the name of a model.
-const MOST_LABEL: usize = 128;
+pub(super) const MOST_LABEL: usize = 128;
 
 /// What stands for a model or provider that has no label of its own, and what for none.
 const OTHER: &str = "other";
 const NONE: &str = "none";
 
 /// See the module's documentation.
-#[derive(Debug, Default)]
-pub struct Book(RefCell<Pages>);
+pub struct Book {
+    store: Rc<dyn Store>,
+    pages: RefCell<Pages>,
+}
 
 #[derive(Debug, Default)]
 struct Pages {
@@ -57,10 +65,27 @@ struct Pages {
     errors: Counts<String>,
     /// Refusals by the limit that had no room.
     limits: Counts<String>,
-    /// How many durations are not told.
-    measured: usize,
+    /// The same for the archive, by key, provider and model, in order.
+    entries: Vec<Entry>,
+    /// The records themselves, for the ring.
+    records: VecDeque<String>,
+    /// How large that is.
+    ring: u32,
+    /// How many requests are not told.
+    untold: usize,
     is_open: bool,
     opened_at_millis: u64,
+}
+
+/// What one key's requests to one model came to.
+#[derive(Debug)]
+struct Entry {
+    /// The key's identifier, and more of it where it is one of the file's or a token's; empty where nobody was let in.
+    id: String,
+    key: Option<Rc<Key>>,
+    provider: String,
+    model: String,
+    turnover: Turnover,
 }
 
 /// What requests to one model came to.
@@ -106,12 +131,18 @@ impl<T: PartialEq> Counts<T> {
 }
 
 impl Book {
-    /// A request is over.
-    pub fn take(&self, record: &Record<'_>, roster: &dyn Roster) {
+    /// An empty book; what is for all workers goes into this store.
+    #[must_use]
+    pub fn new(store: Rc<dyn Store>) -> Self {
+        Self { store, pages: RefCell::default() }
+    }
+
+    /// A request is over. Its record goes into a ring of this size.
+    pub fn take(&self, record: &Record<'_>, roster: &dyn Roster, ring: u32) {
         if record.is_probe {
             return;
         }
-        let mut pages = self.0.borrow_mut();
+        let mut pages = self.pages.borrow_mut();
         if !mem::replace(&mut pages.is_open, true) {
             pages.opened_at_millis = record.ended_millis();
         }
@@ -122,35 +153,52 @@ impl Book {
             pages.limits.add(limit.as_str(), || limit.clone());
         }
         for (target, status) in &record.tries {
-            if let Some(sums) = pages.sums(Some(target), roster) {
+            if let Some(Tally { sums, .. }) = pages.tally(Some(target), roster) {
                 sums.attempts.add(status, || *status);
             }
         }
-        if let Some(sums) = pages.sums(record.target(), roster) {
+        let mut model = String::new();
+        if let Some(Tally { model: name, sums, .. }) = pages.tally(record.target(), roster) {
             sums.add(record);
-            pages.measured = pages.measured.saturating_add(1);
+            model.clone_from(name);
+        }
+        pages.enter(record, &model);
+        pages.untold = pages.untold.saturating_add(1);
+        pages.ring = ring;
+        pages.records.push_back(record.to_entry());
+        while pages.records.len() > usize::try_from(ring).unwrap_or(usize::MAX) {
+            pages.records.pop_front();
         }
     }
 
     /// Whether something is to be told.
     #[must_use]
     pub fn is_waiting(&self) -> bool {
-        self.0.borrow().is_open
+        self.pages.borrow().is_open
     }
 
     /// Time has passed: what was gathered for long enough is told.
     pub fn tick(&self, meter: &dyn Meter, now_millis: u64) {
-        let mut pages = self.0.borrow_mut();
-        let is_over = now_millis.abs_diff(pages.opened_at_millis) >= ROUND_MILLIS || pages.measured >= MOST_MEASURED;
+        let mut pages = self.pages.borrow_mut();
+        let is_over = now_millis.abs_diff(pages.opened_at_millis) >= ROUND_MILLIS || pages.untold >= MOST_UNTOLD;
         if pages.is_open && is_over {
             pages.tell(meter);
+            archive::add(&*self.store, &pages.turnovers(), now_millis);
+            ring::add(&*self.store, mem::take(&mut pages.records), pages.ring);
         }
+    }
+}
+
+// Not derived: a store has nothing to show.
+impl fmt::Debug for Book {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Book").field("pages", &self.pages).finish_non_exhaustive()
     }
 }
 
 impl Pages {
     /// The sums of a target's model, or of requests without a target.
-    fn sums(&mut self, target: Option<&Target>, roster: &dyn Roster) -> Option<&mut Sums> {
+    fn tally(&mut self, target: Option<&Target>, roster: &dyn Roster) -> Option<&mut Tally> {
         let (provider, model) = target.map_or((NONE, NONE), |target| (&target.provider.name, &target.model));
         let place = match self.place(provider, model) {
             Ok(found) => found,
@@ -168,7 +216,55 @@ impl Pages {
                 }
             }
         };
-        self.tallies.get_mut(place).map(|tally| &mut tally.sums)
+        self.tallies.get_mut(place)
+    }
+
+    /// Adds a request to what its key's requests to a model came to.
+    fn enter(&mut self, record: &Record<'_>, model: &str) {
+        let id = record.key_id().unwrap_or_default();
+        let provider = record.target().map_or(NONE, |target| &target.provider.name);
+        let place = self
+            .entries
+            .binary_search_by(|entry| (&*entry.id, &*entry.provider, &*entry.model).cmp(&(id, provider, model)));
+        let turnover = Turnover::of(record);
+        match place {
+            Ok(place) => {
+                if let Some(entry) = self.entries.get_mut(place) {
+                    entry.turnover.add(&turnover);
+                }
+            }
+            Err(free) => {
+                let (key, provider, model) = (record.key.map(Rc::clone), provider.into(), model.into());
+                self.entries.insert(free, Entry { id: id.into(), key, provider, model, turnover });
+            }
+        }
+    }
+
+    /// Takes out what was entered, as rows of the archive.
+    fn turnovers(&mut self) -> Table {
+        let mut table = Table::default();
+        for Entry { id, key, provider, model, turnover } in self.entries.drain(..) {
+            let mut add = |by, name: &str| table.add(by, name, &turnover);
+            add(By::All, "");
+            if !id.is_empty() {
+                add(By::Key, &id);
+            }
+            if provider != NONE {
+                add(By::Provider, &provider);
+                add(By::Model, &format!("{provider}/{model}"));
+            }
+            let Some(key) = key else { continue };
+            if let Some(team) = &key.team {
+                add(By::Team, team);
+            }
+            for tag in &key.cost_tags {
+                add(By::CostTag, tag);
+            }
+            for (name, value) in &key.labels {
+                add(By::Label, &format!("{name}={value}"));
+            }
+        }
+        table
     }
 
     fn place(&self, provider: &str, model: &str) -> Result<usize, usize> {
@@ -177,7 +273,7 @@ impl Pages {
 
     fn tell(&mut self, meter: &dyn Meter) {
         self.is_open = false;
-        self.measured = 0;
+        self.untold = 0;
         for Tally { provider, model, sums, .. } in &mut self.tallies {
             sums.tell(meter, &format!("provider={};model={};", label(provider), label(model)));
         }
@@ -251,162 +347,4 @@ impl<T> Counts<T> {
 /// A label's value, without what ends it.
 fn label(text: &str) -> String {
     text.chars().map(|character| if character == ';' || character.is_control() { '_' } else { character }).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use alloc::{collections::BTreeMap, vec};
-    use core::time::Duration;
-
-    use super::*;
-    use crate::record::Outcome;
-
-    const NOW: u64 = 1_767_225_600_000;
-
-    /// What was told, by name.
-    #[derive(Default)]
-    struct Told(RefCell<BTreeMap<String, Vec<u64>>>);
-
-    impl Meter for Told {
-        fn add(&self, name: &str, more: u64) {
-            self.observe(name, &[more]);
-        }
-
-        fn observe(&self, name: &str, values: &[u64]) {
-            self.0.borrow_mut().entry(name.into()).or_default().extend(values);
-        }
-    }
-
-    impl Told {
-        fn of(&self, name: &str) -> Vec<u64> {
-            self.0.borrow().get(name).cloned().unwrap_or_default()
-        }
-    }
-
-    struct Listed(&'static str);
-
-    impl Roster for Listed {
-        fn lists(&self, name: NameRef<'_>) -> bool {
-            name.model == self.0
-        }
-    }
-
-    fn target(model: &str) -> Target {
-        Target { model: model.into(), ..Target::any() }
-    }
-
-    fn record(tries: Vec<(Target, u16)>) -> Record<'static> {
-        let status = tries.last().map_or(404, |(_, status)| *status);
-        Record {
-            id: "",
-            method: "POST",
-            path: "/v1/chat/completions",
-            is_probe: false,
-            key: None,
-            environment: None,
-            router: None,
-            requested: None,
-            is_stream: false,
-            tries,
-            attempts: String::new(),
-            passed_over: String::new(),
-            status,
-            outcome: Outcome::Answered,
-            limit: None,
-            error: None,
-            details: String::new(),
-            spent: None,
-            nano_usd: None,
-            began: Duration::from_millis(NOW - 30),
-            first_content: None,
-            duration: Duration::from_millis(30),
-        }
-    }
-
-    #[test]
-    fn a_second_s_requests_are_told_at_once_and_once() {
-        let (book, told) = (Book::default(), Told::default());
-        let usage = Usage { input: 100, cached_input: 40, output: 7, ..Usage::default() };
-        for first_content in [None, Some(Duration::from_millis(12))] {
-            let spent = Some(Spent { usage, is_told: true });
-            let record = Record { spent, nano_usd: Some(5), first_content, ..record(vec![(target("m"), 200)]) };
-            book.take(&record, &Listed("m"));
-        }
-        book.tick(&told, NOW + ROUND_MILLIS - 1);
-        assert!(told.0.borrow().is_empty() && book.is_waiting());
-        book.tick(&told, NOW + ROUND_MILLIS);
-        assert!(!book.is_waiting());
-        for (name, values) in [
-            ("llm_requests_total;provider=p;model=m;status=200;", vec![2]),
-            ("llm_attempts_total;provider=p;model=m;status=200;", vec![2]),
-            ("llm_tokens_total;provider=p;model=m;type=input;", vec![200]),
-            ("llm_tokens_total;provider=p;model=m;type=cached_input;", vec![80]),
-            ("llm_tokens_total;provider=p;model=m;type=output;", vec![14]),
-            ("llm_tokens_total;provider=p;model=m;type=reasoning;", vec![]),
-            ("llm_cost_nano_usd_total;provider=p;model=m;", vec![10]),
-            ("llm_request_duration_ms;provider=p;model=m;", vec![30, 30]),
-            ("llm_time_to_first_token_ms;provider=p;model=m;", vec![12]),
-        ] {
-            assert_eq!(told.of(name), values, "{name}");
-        }
-        let before = told.0.borrow().clone();
-        book.tick(&told, NOW + 10 * ROUND_MILLIS);
-        assert_eq!(*told.0.borrow(), before);
-    }
-
-    #[test]
-    fn what_has_no_price_is_counted_as_such_and_a_refusal_by_its_limit() {
-        let (book, told) = (Book::default(), Told::default());
-        let spent = Some(Spent { usage: Usage::default(), is_told: true });
-        book.take(&Record { spent, ..record(vec![(target("m"), 200)]) }, &Listed("m"));
-        let refused = Record { limit: Some("a;b".into()), error: Some("rate_limit_exceeded".into()), ..record(vec![]) };
-        book.take(&refused, &Listed("m"));
-        book.take(&Record { is_probe: true, ..record(vec![]) }, &Listed("m"));
-        book.tick(&told, NOW + ROUND_MILLIS);
-        for name in [
-            "llm_unpriced_requests_total;provider=p;model=m;",
-            "llm_requests_total;provider=none;model=none;status=404;",
-            "llm_limits_hit_total;limit=a_b;",
-            "llm_errors_total;type=rate_limit_exceeded;",
-        ] {
-            assert_eq!(told.of(name), [1], "{name}");
-        }
-        assert!(told.of("llm_request_duration_ms;provider=none;model=none;").is_empty());
-        let labels = |name: &String| name.split(';').skip(1).filter(|label| !label.is_empty()).count();
-        for name in told.0.borrow().keys() {
-            assert!(name.starts_with(METRICS));
-            assert_eq!(
-                LABELS.iter().filter(|label| name.contains(&format!(";{label}="))).count(),
-                labels(name),
-                "{name}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_fallback_is_counted_where_it_ended_and_each_try_where_it_was() {
-        let (book, told) = (Book::default(), Told::default());
-        let first = target("a");
-        let last = target("b");
-        book.take(&record(vec![(first.clone(), 503), (first, 503), (last, 200)]), &Listed("a"));
-        book.tick(&told, NOW + ROUND_MILLIS);
-        assert_eq!(told.of("llm_attempts_total;provider=p;model=a;status=503;"), [2]);
-        assert_eq!(told.of("llm_fallbacks_total;provider=p;model=b;"), [1]);
-        assert!(told.of("llm_requests_total;provider=p;model=a;status=503;").is_empty());
-    }
-
-    #[test]
-    fn whoever_invents_models_gets_no_more_metrics_than_there_are_places() {
-        let (book, told) = (Book::default(), Told::default());
-        let invented = (0..3_000).map(|number| format!("invented-{number}"));
-        for model in invented.chain(["m".into(), "x".repeat(MOST_LABEL + 1)]) {
-            book.take(&record(vec![(target(&model), 200)]), &Listed("m"));
-        }
-        book.tick(&told, NOW + ROUND_MILLIS);
-        let requests: Vec<_> =
-            told.0.borrow().iter().filter(|(name, _)| name.starts_with("llm_requests")).map(|(_, n)| n[0]).collect();
-        assert_eq!((requests.len(), requests.iter().sum::<u64>()), (MOST_UNLISTED + 2, 3_002));
-        assert_eq!(told.of("llm_requests_total;provider=p;model=other;status=200;"), [3_002 - 257]);
-        assert_eq!(told.of("llm_requests_total;provider=p;model=m;status=200;"), [1]);
-    }
 }

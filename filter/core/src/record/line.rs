@@ -12,8 +12,8 @@ use alloc::{
 };
 use core::time::Duration;
 
-use super::Record;
-use crate::{catalogue, json::quoted, plan::Target};
+use super::{Record, millis};
+use crate::{catalogue, config::print_millis, json::quoted, plan::Target};
 
 /// The filter state property that carries [`Record::line`] to the access log, which reads it as `wasm.` and this name.
 pub const PROPERTY: &str = "dragoman.record";
@@ -58,6 +58,19 @@ impl Record<'_> {
         line
     }
 
+    /// The whole record with what the log has from Envoy, as an object of its own.
+    #[must_use]
+    pub(super) fn to_entry(&self) -> String {
+        let mut out = Object(String::with_capacity(512));
+        out.raw("time", &quoted(&print_millis(millis(self.began))));
+        out.whole("status", self.status.into());
+        out.whole("duration_ms", millis(self.duration));
+        let rest = self.to_json();
+        out.0.push(',');
+        out.0.extend(rest.strip_prefix('{'));
+        out.0
+    }
+
     /// The whole record, as an object. `request_id` is the first member and `outcome` the last.
     #[must_use]
     pub fn to_json(&self) -> String {
@@ -91,8 +104,8 @@ impl Record<'_> {
     }
 
     fn write_asker(&self, out: &mut Object) {
+        out.text("key", self.key_id().unwrap_or_default());
         if let Some(key) = self.key {
-            out.text("key", &key.id);
             out.text("key_name", &key.name);
             out.text("team", key.team.as_deref().unwrap_or_default());
         }

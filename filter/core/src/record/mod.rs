@@ -4,8 +4,11 @@
 //! It borrows: most of it is in the exchange anyway, and it is gone when that is. It has nothing of what was said, and no key but by its
 //! name.
 
+pub mod archive;
 mod book;
 mod line;
+pub mod ring;
+pub mod turnover;
 
 use alloc::{rc::Rc, string::String, vec::Vec};
 use core::time::Duration;
@@ -16,6 +19,7 @@ pub use self::{
 };
 use crate::{
     auth::Key,
+    config::ANONYMOUS,
     plan::{Spent, Target},
 };
 
@@ -32,6 +36,8 @@ pub struct Record<'a> {
     pub is_probe: bool,
     /// The key it was asked with, where that let it in.
     pub key: Option<&'a Rc<Key>>,
+    /// Whether its caller was let in; without a key, as anybody.
+    pub is_admitted: bool,
     /// The environment it was asked in.
     pub environment: Option<&'a str>,
     /// The router that its path names.
@@ -120,6 +126,12 @@ impl Record<'_> {
         self.tries.last().map(|(target, _)| target)
     }
 
+    /// By which key it counts; nothing where nobody was let in.
+    #[must_use]
+    pub fn key_id(&self) -> Option<&str> {
+        self.is_admitted.then(|| self.key.map_or(ANONYMOUS, |key| &*key.id))
+    }
+
     /// When it was over.
     #[must_use]
     pub fn ended_millis(&self) -> u64 {
@@ -136,3 +148,6 @@ impl Record<'_> {
 fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests;
