@@ -9,7 +9,7 @@ use super::{
     fields::{Fields, Nested, Section},
     form::{Flag, Form, Writer},
     limit::NOT_WHOLE,
-    node::Node,
+    node::is_mapping,
     number::{AMOUNT, Decimal, USD},
     reader::Reader,
     reference::{Reference, Shape},
@@ -121,9 +121,10 @@ impl Form for CeilingForm {
     type Value = Ceiling;
 
     fn read(&self, raw: &RawValue, reader: &mut Reader) -> Option<Ceiling> {
-        let (ceiling, pointer) = match Node::open(raw) {
-            Some(Node::Object(_)) => (Nested::new().read(raw, reader)?, "/max"),
-            _ => (AMOUNT.read(raw, reader).map(|max| Ceiling { max, enabled: true })?, ""),
+        let (ceiling, pointer) = if is_mapping(raw) {
+            (Nested::new().read(raw, reader)?, "/max")
+        } else {
+            (AMOUNT.read(raw, reader).map(|max| Ceiling { max, enabled: true })?, "")
         };
         if !self.is_money && ceiling.max.whole().is_none() {
             reader.report_under(pointer, NOT_WHOLE);

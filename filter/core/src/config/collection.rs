@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use super::{
     fields::{Nested, Section},
     form::{Form, Parsed, Writer, write_text},
-    node::Node,
+    node::{Node, is_list},
     reader::{Reader, step},
     reference::{Reference, Shape},
 };
@@ -22,13 +22,7 @@ impl<F: Form> Form for List<F> {
     type Value = Vec<F::Value>;
 
     fn read(&self, raw: &RawValue, reader: &mut Reader) -> Option<Self::Value> {
-        let elements = read_elements(raw, reader)?;
-        let mut values = Vec::with_capacity(elements.len());
-        for (index, element) in elements {
-            let value = reader.within(&index, |reader| self.0.read(element, reader));
-            values.push(value.unwrap_or_else(|| self.0.stand_in()));
-        }
-        Some(values)
+        read_list(&self.0, raw, reader)
     }
 
     fn write(&self, value: &Self::Value, out: &mut Writer) {
@@ -64,10 +58,7 @@ impl<F: Form> Form for OneOrMany<F> {
     type Value = Vec<F::Value>;
 
     fn read(&self, raw: &RawValue, reader: &mut Reader) -> Option<Self::Value> {
-        match Node::open(raw) {
-            Some(Node::List(_)) => self.list().read(raw, reader),
-            _ => self.0.read(raw, reader).map(|value| vec![value]),
-        }
+        if is_list(raw) { read_list(&self.0, raw, reader) } else { self.0.read(raw, reader).map(|value| vec![value]) }
     }
 
     fn write(&self, value: &Self::Value, out: &mut Writer) {
@@ -98,12 +89,11 @@ impl<S: Named> Form for ByName<S> {
     type Value = Vec<S>;
 
     fn read(&self, raw: &RawValue, reader: &mut Reader) -> Option<Vec<S>> {
-        let members = read_members(raw, reader, &self.name)?;
-        let mut sections = Vec::with_capacity(members.len());
-        for (name, value) in members {
-            let section = reader.within(&name, |reader| Nested::<S>::read_named(&name, value, reader));
-            sections.push(section.unwrap_or_else(|| Nested::<S>::imagine(&name)));
-        }
+        let mut sections = Vec::new();
+        read_members(raw, &self.name, reader, &mut |left, name, value, reader| {
+            sections.reserve_exact(left);
+            sections.push(Nested::<S>::read_named(&name, value, reader));
+        })?;
         Some(sections)
     }
 
@@ -130,12 +120,11 @@ impl<F: Form> Form for Pairs<F> {
     type Value = Vec<(String, F::Value)>;
 
     fn read(&self, raw: &RawValue, reader: &mut Reader) -> Option<Self::Value> {
-        let members = read_members(raw, reader, &self.name)?;
-        let mut pairs = Vec::with_capacity(members.len());
-        for (name, value) in members {
-            let value = reader.within(&name, |reader| self.value.read(value, reader));
-            pairs.push((name, value.unwrap_or_else(|| self.value.stand_in())));
-        }
+        let mut pairs = Vec::new();
+        read_members(raw, &self.name, reader, &mut |left, name, value, reader| {
+            pairs.reserve_exact(left);
+            pairs.push((name, self.value.read_or_stand_in(value, reader)));
+        })?;
         Some(pairs)
     }
 
@@ -152,27 +141,43 @@ impl<F: Form> Form for Pairs<F> {
     }
 }
 
-/// The elements of a list, each with its place as a pointer says it.
-#[inline(never)]
-fn read_elements<'a>(raw: &'a RawValue, reader: &mut Reader) -> Option<Vec<(String, &'a RawValue)>> {
-    match reader.open(raw)? {
-        Node::List(elements) => {
-            Some(elements.into_iter().enumerate().map(|(index, element)| (format!("{index}"), element)).collect())
-        }
-        node @ (Node::Null | Node::Flag(_) | Node::Number(_) | Node::Text(_) | Node::Object(_)) => {
-            reader.expected("a list", &node);
-            None
-        }
-    }
+fn read_list<F: Form>(form: &F, raw: &RawValue, reader: &mut Reader) -> Option<Vec<F::Value>> {
+    let mut values = Vec::new();
+    read_elements(raw, reader, &mut |left, element, reader| {
+        values.reserve_exact(left);
+        values.push(form.read_or_stand_in(element, reader));
+    })?;
+    Some(values)
 }
 
-/// The members of a mapping with free names: each name parsed, each once. A refused name keeps its value's place.
+// What follows is compiled once, and calls for each element what is compiled for its form: with how many there are from this one
+// on, so that the first can make room for all.
+
+/// Reads a list; `None` where it is none, which is reported.
 #[inline(never)]
-fn read_members<'a>(
-    raw: &'a RawValue,
+fn read_elements(
+    raw: &RawValue,
     reader: &mut Reader,
-    rule: &Parsed<String>,
-) -> Option<Vec<(String, &'a RawValue)>> {
+    each: &mut dyn FnMut(usize, &RawValue, &mut Reader),
+) -> Option<()> {
+    let node = reader.open(raw)?;
+    let Node::List(elements) = node else {
+        reader.expected("a list", &node);
+        return None;
+    };
+    let count = elements.len();
+    for (index, element) in elements.into_iter().enumerate() {
+        reader.within(&format!("{index}"), |reader| each(count.saturating_sub(index), element, reader));
+    }
+    Some(())
+}
+
+/// What is called for each member of a mapping.
+type EachMember<'e> = dyn FnMut(usize, String, &RawValue, &mut Reader) + 'e;
+
+/// Reads a mapping with free names: each name parsed, each once. A refused name keeps its value's place.
+#[inline(never)]
+fn read_members(raw: &RawValue, rule: &Parsed<String>, reader: &mut Reader, each: &mut EachMember<'_>) -> Option<()> {
     let node = reader.open(raw)?;
     let Node::Object(members) = node else {
         reader.expected("a mapping", &node);
@@ -191,7 +196,14 @@ fn read_members<'a>(
             reader.report_under(&step(&name), "is written twice");
         }
     }
-    Some(read)
+    let count = read.len();
+    for (index, (name, value)) in read.into_iter().enumerate() {
+        let here = reader.here();
+        reader.enter(&name);
+        each(count.saturating_sub(index), name, value, reader);
+        reader.leave(here);
+    }
+    Some(())
 }
 
 fn write_members<'v, F: Form<Value: 'v>>(

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use super::{
     fields::{Fields, Nested, Section},
     form::{Form, Parsed, Writer},
-    node::Node,
+    node::is_mapping,
     raw::{Account, AuthMode, Credential, Provider},
     reader::Reader,
     reference::{Reference, Shape},
@@ -123,10 +123,10 @@ impl Form for HeaderSource {
     type Value = Credential;
 
     fn read(&self, raw: &RawValue, reader: &mut Reader) -> Option<Credential> {
-        match Node::open(raw) {
-            Some(Node::Object(_)) => Nested::new().read(raw, reader),
-            _ => HEADER_VALUE.read(raw, reader).map(|text| Credential::Value(Secret::new(text))),
+        if is_mapping(raw) {
+            return Nested::new().read(raw, reader);
         }
+        HEADER_VALUE.read(raw, reader).map(|text| Credential::Value(Secret::new(text)))
     }
 
     fn write(&self, value: &Credential, out: &mut Writer) {

@@ -7,20 +7,16 @@
 //! A section declares all its fields, always in the same order, before it looks at their values: what is declared only
 //! sometimes would be "unknown" at other times.
 
-use alloc::{
-    borrow::ToOwned,
-    format,
-    string::{String, ToString},
-    vec::Vec,
-};
+use alloc::{string::String, vec::Vec};
 use core::marker::PhantomData;
 
 use serde_json::value::RawValue;
 
 use super::{
+    collection::Named,
     form::{Form, Writer, write_text},
-    node::{Member, Node},
-    reader::{Reader, step, suggest},
+    reader::Reader,
+    reading::{Facts, Place, Reading},
     reference::{Field, Reference, Shape, Silence},
 };
 
@@ -128,75 +124,6 @@ pub(super) trait Fields<S> {
     }
 }
 
-/// The task of reading.
-struct Reading<'f> {
-    name: &'f str,
-    members: Vec<Member<'f>>,
-    known: Vec<&'static str>,
-    reader: &'f mut Reader,
-}
-
-impl<'f> Reading<'f> {
-    /// The value of a member, `null` counting as not written. Apart from [`Fields::field`], which is compiled for each form.
-    #[inline(never)]
-    fn take(&mut self, name: &'static str, required: bool) -> Option<&'f RawValue> {
-        self.known.push(name);
-        let at = self.members.iter().position(|(member, _)| same_name(member, name));
-        let value = at.map(|at| self.members.remove(at).1).filter(|value| !is_null(value));
-        if value.is_none() && required {
-            self.reader.report_under(&step(name), "is required");
-        }
-        value
-    }
-
-    /// Reports what no field has taken.
-    #[inline(never)]
-    fn finish(self) {
-        for (name, _) in self.members {
-            self.reader.report_under(&step(&name), unknown_field(&name, &self.known));
-        }
-    }
-}
-
-impl<S: Section> Fields<S> for Reading<'_> {
-    fn field<F: Form>(
-        &mut self,
-        name: &'static str,
-        form: &F,
-        _: impl FnOnce(&S) -> Option<&F::Value>,
-        presence: Presence<'_, F::Value>,
-        _: &'static str,
-    ) -> Option<F::Value> {
-        let value = self.take(name, matches!(presence, Presence::Required))?;
-        if S::PENDING.contains(&(name, Silence::Unsafe)) && !is_hollow(value) {
-            self.reader.rely_on(name);
-        }
-        self.reader.within(name, |reader| form.read(value, reader))
-    }
-
-    fn rest(&mut self, _: impl FnOnce(&S) -> &Vec<(String, String)>) -> Vec<(String, String)> {
-        let members = core::mem::take(&mut self.members);
-        members.into_iter().map(|(name, value)| (name.to_string(), value.get().to_owned())).collect()
-    }
-
-    fn name(&self) -> String {
-        self.name.to_owned()
-    }
-
-    fn report(&mut self, pointer: &str, message: &str) {
-        self.reader.report_under(pointer, message);
-    }
-
-    fn is_sound(&self, pointer: &str) -> bool {
-        self.reader.is_sound(pointer)
-    }
-}
-
-/// Whether nothing can be relied on by what is written.
-fn is_hollow(value: &RawValue) -> bool {
-    matches!(value.get().trim_matches('"'), "null" | "{}" | "[]" | "false" | "local")
-}
-
 /// The task of writing.
 struct Writing<'f, S> {
     section: &'f S,
@@ -275,28 +202,26 @@ impl<S: Section> Fields<S> for Describing<'_> {
 pub(super) struct Nested<S>(PhantomData<S>);
 
 impl<S: Section> Nested<S> {
+    const FACTS: &'static Facts = &Facts { name: S::NAME, pending: S::PENDING };
+
     pub(super) const fn new() -> Self {
         Self(PhantomData)
     }
 
-    /// Reads the section that stands under `name` in a mapping by name.
-    pub(super) fn read_named(name: &str, raw: &RawValue, reader: &mut Reader) -> Option<S> {
-        let members = open_section(raw, S::NAME, reader)?;
-        Some(Self::read_members(name, members, reader))
-    }
-
-    /// An empty mapping under `name`, with all its defaults; what it lacks is not reported.
-    pub(super) fn imagine(name: &str) -> S {
-        Self::read_members(name, Vec::new(), &mut Reader::default())
-    }
-
     // Once for each section: it is most of what reading is.
     #[inline(never)]
-    fn read_members(name: &str, members: Vec<Member<'_>>, reader: &mut Reader) -> S {
-        let mut fields = Reading { name, members, known: Vec::new(), reader };
-        let section = S::declare(&mut fields);
-        fields.finish();
+    fn declare(reading: Reading<'_>) -> S {
+        let mut reading = reading;
+        let section = S::declare(&mut reading);
+        reading.finish();
         section
+    }
+}
+
+impl<S: Named> Nested<S> {
+    /// Reads the section that stands under `name` in a mapping by name.
+    pub(super) fn read_named(name: &str, raw: &RawValue, reader: &mut Reader) -> S {
+        Self::declare(Reading::open_or_imagine(name, raw, Self::FACTS, reader))
     }
 }
 
@@ -304,7 +229,11 @@ impl<S: Section> Form for Nested<S> {
     type Value = S;
 
     fn read(&self, raw: &RawValue, reader: &mut Reader) -> Option<S> {
-        Self::read_named("", raw, reader)
+        Reading::open(raw, Self::FACTS, reader).map(Self::declare)
+    }
+
+    fn read_or_stand_in(&self, raw: &RawValue, reader: &mut Reader) -> S {
+        Self::declare(Reading::open_or_imagine("", raw, Self::FACTS, reader))
     }
 
     fn write(&self, section: &S, out: &mut Writer) {
@@ -324,49 +253,69 @@ impl<S: Section> Form for Nested<S> {
     }
 
     fn stand_in(&self) -> S {
-        Self::imagine("")
+        Self::declare(Reading::imagine(Self::FACTS, &mut Reader::default()))
     }
 }
 
-/// A field's name may be written `base_url` or `base-url`.
-fn same_name(written: &str, name: &str) -> bool {
-    let snake = |byte| if byte == b'-' { b'_' } else { byte };
-    written.bytes().map(snake).eq(name.bytes().map(snake))
-}
-
-/// An empty value, as YAML makes it of `keys:` with all its entries commented out, counts as not written.
-fn is_null(value: &RawValue) -> bool {
-    value.get() == "null"
-}
-
-#[inline(never)]
-fn open_section<'a>(raw: &'a RawValue, name: &str, reader: &mut Reader) -> Option<Vec<Member<'a>>> {
-    match reader.open(raw)? {
-        Node::Object(members) => Some(without_duplicates(members, reader)),
-        Node::Null => Some(Vec::new()),
-        other @ (Node::Flag(_) | Node::Number(_) | Node::Text(_) | Node::List(_)) => {
-            reader.expected(&format!("a mapping ({name})"), &other);
-            None
-        }
+impl<S: Section> Fields<S> for Reading<'_> {
+    fn field<F: Form>(
+        &mut self,
+        name: &'static str,
+        form: &F,
+        _: impl FnOnce(&S) -> Option<&F::Value>,
+        presence: Presence<'_, F::Value>,
+        _: &'static str,
+    ) -> Option<F::Value> {
+        let mut value = None;
+        self.read(name, matches!(presence, Presence::Required), &mut Place { form, value: &mut value });
+        value
     }
-}
 
-fn without_duplicates<'a>(members: Vec<Member<'a>>, reader: &mut Reader) -> Vec<Member<'a>> {
-    let mut kept: Vec<Member<'a>> = Vec::with_capacity(members.len());
-    for (name, value) in members {
-        if kept.iter().any(|(other, _)| same_name(other, &name)) {
-            reader.report_under(&step(&name), "is written twice");
-        } else {
-            kept.push((name, value));
-        }
+    fn rest(&mut self, _: impl FnOnce(&S) -> &Vec<(String, String)>) -> Vec<(String, String)> {
+        self.take_rest()
     }
-    kept
-}
 
-fn unknown_field(name: &str, known: &[&str]) -> String {
-    match suggest(&name.replace('-', "_"), known) {
-        Some(meant) => format!("unknown field; did you mean `{meant}`?"),
-        None => format!("unknown field; known here: {}", known.join(", ")),
+    fn name(&self) -> String {
+        self.key()
+    }
+
+    fn report(&mut self, pointer: &str, message: &str) {
+        self.reader().report_under(pointer, message);
+    }
+
+    fn is_sound(&self, pointer: &str) -> bool {
+        self.was_sound(pointer)
+    }
+
+    // What stands in is made first, so that a value is read into its place and chosen nowhere.
+
+    fn required<F: Form>(
+        &mut self,
+        name: &'static str,
+        form: &F,
+        _: impl FnOnce(&S) -> &F::Value,
+        _: &'static str,
+    ) -> F::Value {
+        let mut value = form.stand_in();
+        self.read(name, true, &mut Place { form, value: &mut value });
+        value
+    }
+
+    fn defaulted<F: Form>(
+        &mut self,
+        name: &'static str,
+        form: &F,
+        default: F::Value,
+        _: impl FnOnce(&S) -> &F::Value,
+        _: &'static str,
+    ) -> F::Value {
+        let mut value = default;
+        self.read(name, false, &mut Place { form, value: &mut value });
+        value
+    }
+
+    fn section<T: Section>(&mut self, name: &'static str, _: impl FnOnce(&S) -> &T, _: &'static str) -> T {
+        Nested::<T>::declare(self.open_field(name, Nested::<T>::FACTS))
     }
 }
 

@@ -43,6 +43,11 @@ pub(super) trait Form {
     /// Reads a value; `None` where it was refused and reported.
     fn read(&self, raw: &RawValue, reader: &mut Reader) -> Option<Self::Value>;
 
+    /// The same, with what stands in for a refused value.
+    fn read_or_stand_in(&self, raw: &RawValue, reader: &mut Reader) -> Self::Value {
+        self.read(raw, reader).unwrap_or_else(|| self.stand_in())
+    }
+
     /// Writes the canonical spelling, which `read` takes back.
     fn write(&self, value: &Self::Value, out: &mut Writer);
 
@@ -135,18 +140,16 @@ pub(super) struct Choice<T: 'static> {
 }
 
 impl<T> Choice<T> {
+    fn option(&self, index: usize) -> Option<&(&'static str, T)> {
+        index.checked_sub(1).map_or(Some(&self.first), |index| self.rest.get(index))
+    }
+
+    fn word(&self, index: usize) -> Option<&'static str> {
+        self.option(index).map(|(word, _)| *word)
+    }
+
     fn options(&self) -> impl Iterator<Item = &(&'static str, T)> {
         core::iter::once(&self.first).chain(self.rest)
-    }
-
-    fn words(&self) -> Vec<&'static str> {
-        self.options().map(|(word, _)| *word).collect()
-    }
-}
-
-impl<T: Copy> Choice<T> {
-    fn find(&self, text: &str) -> Option<T> {
-        self.options().find(|(word, _)| *word == text).map(|(_, value)| *value)
     }
 }
 
@@ -154,18 +157,8 @@ impl<T: Copy + PartialEq> Form for Choice<T> {
     type Value = T;
 
     fn read(&self, raw: &RawValue, reader: &mut Reader) -> Option<T> {
-        let node = reader.open(raw)?;
-        let word = match &node {
-            Node::Text(text) => &**text,
-            // YAML 1.1 reads a bare `off` as `false`.
-            Node::Flag(false) => "off",
-            Node::Null | Node::Flag(true) | Node::Number(_) | Node::List(_) | Node::Object(_) => "",
-        };
-        let value = self.find(word);
-        if value.is_none() {
-            refuse_word(&node, &self.words(), reader);
-        }
-        value
+        let index = read_word(raw, &|index| self.word(index), reader)?;
+        self.option(index).map(|(_, value)| *value)
     }
 
     fn write(&self, value: &T, out: &mut Writer) {
@@ -174,7 +167,7 @@ impl<T: Copy + PartialEq> Form for Choice<T> {
     }
 
     fn shape(&self, _: &mut Reference) -> Shape {
-        Shape::Choice(self.words())
+        Shape::Choice(words(&|index| self.word(index)).collect())
     }
 
     fn stand_in(&self) -> T {
@@ -210,15 +203,10 @@ impl<T> Form for Parsed<T> {
     type Value = T;
 
     fn read(&self, raw: &RawValue, reader: &mut Reader) -> Option<T> {
-        let node = reader.open(raw)?;
-        let text = bare_text(&node, self.what, self.bare, reader)?;
-        match (self.parse)(text) {
-            Ok(value) => Some(value),
-            Err(wrong) => {
-                refuse_text(text, wrong, self.what, self.secret, reader);
-                None
-            }
-        }
+        let mut value = None;
+        let mut parse = |text: &str| (self.parse)(text).map(|parsed| value = Some(parsed));
+        read_text(raw, self.what, self.bare, self.secret, &mut parse, reader)?;
+        value
     }
 
     fn write(&self, value: &T, out: &mut Writer) {
@@ -262,6 +250,24 @@ pub(super) fn number_text<'n>(node: &'n Node<'_>, what: &str, reader: &mut Reade
 }
 
 #[inline(never)]
+fn read_text(
+    raw: &RawValue,
+    what: &str,
+    bare: Bare,
+    secret: bool,
+    parse: &mut dyn FnMut(&str) -> Result<(), &'static str>,
+    reader: &mut Reader,
+) -> Option<()> {
+    let node = reader.open(raw)?;
+    let text = bare_text(&node, what, bare, reader)?;
+    parse(text)
+        .map_err(|wrong| {
+            let subject = if secret { "the value".to_owned() } else { quoted(text) };
+            reader.report(format!("{subject} {wrong}; expected {what}"));
+        })
+        .ok()
+}
+
 fn bare_text<'n>(node: &'n Node<'_>, what: &str, bare: Bare, reader: &mut Reader) -> Option<&'n str> {
     match (node, bare) {
         (Node::Text(text), _) => return Some(text),
@@ -275,17 +281,28 @@ fn bare_text<'n>(node: &'n Node<'_>, what: &str, bare: Bare, reader: &mut Reader
     None
 }
 
+/// The place of the word among those that there are.
 #[inline(never)]
-fn refuse_text(text: &str, wrong: &str, what: &str, secret: bool, reader: &mut Reader) {
-    let subject = if secret { "the value".to_owned() } else { quoted(text) };
-    reader.report(format!("{subject} {wrong}; expected {what}"));
+fn read_word(raw: &RawValue, word: &dyn Fn(usize) -> Option<&'static str>, reader: &mut Reader) -> Option<usize> {
+    let node = reader.open(raw)?;
+    let written = match &node {
+        Node::Text(text) => &**text,
+        // YAML 1.1 reads a bare `off` as `false`.
+        Node::Flag(false) => "off",
+        Node::Null | Node::Flag(true) | Node::Number(_) | Node::List(_) | Node::Object(_) => "",
+    };
+    let place = words(word).position(|word| word == written);
+    if place.is_none() {
+        let words: Vec<_> = words(word).collect();
+        let found = if let Node::Text(text) = &node { quoted(text) } else { node.noun().to_owned() };
+        let expected = if words.len() == 1 { "expected" } else { "expected one of" };
+        reader.report(format!("{expected} {}, found {found}", words.join(", ")));
+    }
+    place
 }
 
-#[inline(never)]
-fn refuse_word(node: &Node<'_>, words: &[&str], reader: &mut Reader) {
-    let found = if let Node::Text(text) = node { quoted(text) } else { node.noun().to_owned() };
-    let expected = if words.len() == 1 { "expected" } else { "expected one of" };
-    reader.report(format!("{expected} {}, found {found}", words.join(", ")));
+fn words(word: &dyn Fn(usize) -> Option<&'static str>) -> impl Iterator<Item = &'static str> {
+    (0..).map_while(word)
 }
 
 /// A JSON string.

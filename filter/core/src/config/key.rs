@@ -9,7 +9,7 @@ use super::{
     collection::{List, Named, Pairs},
     fields::{Fields, Nested, Section},
     form::{Flag, Form, Writer},
-    node::Node,
+    node::is_mapping,
     raw::{Credential, Key},
     reader::Reader,
     reference::{Reference, Shape},
@@ -168,10 +168,10 @@ impl Form for KeyRoutingForm {
     type Value = KeyRouting;
 
     fn read(&self, raw: &RawValue, reader: &mut Reader) -> Option<KeyRouting> {
-        match Node::open(raw) {
-            Some(Node::Object(_)) => Nested::new().read(raw, reader).map(KeyRouting::Inline),
-            _ => LABEL.read(raw, reader).map(KeyRouting::Named),
+        if is_mapping(raw) {
+            return Nested::new().read(raw, reader).map(KeyRouting::Inline);
         }
+        LABEL.read(raw, reader).map(KeyRouting::Named)
     }
 
     fn write(&self, value: &KeyRouting, out: &mut Writer) {

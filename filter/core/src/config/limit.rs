@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use super::{
     fields::{Fields, Nested, Section},
     form::{Bare, Choice, Flag, Form, Parsed, Writer, write_text},
-    node::Node,
+    node::is_mapping,
     number::{AMOUNT, Decimal},
     raw::BaseUrl,
     reader::Reader,
@@ -309,12 +309,10 @@ impl Form for Backend {
     type Value = LimitsBackend;
 
     fn read(&self, raw: &RawValue, reader: &mut Reader) -> Option<LimitsBackend> {
-        match Node::open(raw) {
-            Some(Node::Object(_)) => {
-                Nested::new().read(raw, reader).map(|Service(service)| LimitsBackend::RatelimitService(service))
-            }
-            _ => LOCAL.read(raw, reader).map(|()| LimitsBackend::Local),
+        if is_mapping(raw) {
+            return Nested::new().read(raw, reader).map(|Service(service)| LimitsBackend::RatelimitService(service));
         }
+        LOCAL.read(raw, reader).map(|()| LimitsBackend::Local)
     }
 
     fn write(&self, value: &LimitsBackend, out: &mut Writer) {

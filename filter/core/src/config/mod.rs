@@ -24,6 +24,7 @@ mod plugin;
 mod provider;
 mod raw;
 mod reader;
+mod reading;
 mod reference;
 mod retry;
 mod router;

@@ -54,6 +54,16 @@ impl<'a> Node<'a> {
     }
 }
 
+/// Whether a mapping is written; whether it can be read is another matter.
+pub(super) fn is_mapping(raw: &RawValue) -> bool {
+    raw.get().starts_with('{')
+}
+
+/// The same of a list.
+pub(super) fn is_list(raw: &RawValue) -> bool {
+    raw.get().starts_with('[')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -14,7 +14,6 @@ use super::{
     credential::HeaderSource,
     fields::{Fields, Nested, Section},
     form::{Choice, Flag, Form, Writer},
-    node::Node,
     number::{Decimal, WEIGHT},
     raw::{Account, AuthMode, BaseUrl, Credential, Provider, SpokenDialect, SpokenResponses, StreamUsage, Timeouts},
     reader::Reader,
@@ -47,9 +46,9 @@ impl Form for Responses {
     type Value = SpokenResponses;
 
     fn read(&self, raw: &RawValue, reader: &mut Reader) -> Option<SpokenResponses> {
-        match Node::open(raw) {
-            Some(Node::Flag(true)) => Some(SpokenResponses::Spoken),
-            Some(Node::Flag(false)) => Some(SpokenResponses::None),
+        match raw.get() {
+            "true" => Some(SpokenResponses::Spoken),
+            "false" => Some(SpokenResponses::None),
             _ => RESPONSES.read(raw, reader),
         }
     }

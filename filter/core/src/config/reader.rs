@@ -25,6 +25,13 @@ pub(super) struct Reader {
     runs: bool,
 }
 
+/// A position in the document.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    pointer: usize,
+    depth: usize,
+}
+
 /// What is said of a field that is written, relied on, and not acted on.
 pub const NOT_ACTED_ON: &str = "is not acted on yet, and what it is there for would silently be missing";
 
@@ -72,26 +79,28 @@ impl Reader {
     }
 
     /// Reads one level down, at the member or element `segment`.
-    pub(super) fn within<T>(&mut self, segment: &str, read: impl FnOnce(&mut Self) -> T) -> T {
-        let here = self.enter(segment);
-        let value = read(self);
+    #[inline]
+    pub(super) fn within(&mut self, segment: &str, read: impl FnOnce(&mut Self)) {
+        let here = self.here();
+        self.enter(segment);
+        read(self);
         self.leave(here);
-        value
     }
 
-    // Apart from `within`, which is compiled for each form: so is `open`, and what reports.
+    /// Where reading stands, to which [`leave`](Self::leave) goes back.
+    pub(super) const fn here(&self) -> Place {
+        Place { pointer: self.pointer.len(), depth: self.depth }
+    }
+
     #[inline(never)]
-    fn enter(&mut self, segment: &str) -> usize {
-        let here = self.pointer.len();
+    pub(super) fn enter(&mut self, segment: &str) {
         self.pointer.push_str(&step(segment));
         self.depth = self.depth.saturating_add(1);
-        here
     }
 
-    #[inline(never)]
-    fn leave(&mut self, here: usize) {
-        self.depth = self.depth.saturating_sub(1);
-        self.pointer.truncate(here);
+    pub(super) fn leave(&mut self, here: Place) {
+        self.depth = here.depth;
+        self.pointer.truncate(here.pointer);
     }
 
     /// Opens a value; `None` where that was a problem.

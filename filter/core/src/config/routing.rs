@@ -11,7 +11,7 @@ use super::{
     collection::{List, OneOrMany, Pairs},
     fields::{Fields, Nested, Section},
     form::{Bare, Choice, Flag, Form, Parsed, Whole, Writer},
-    node::Node,
+    node::is_mapping,
     number::{Decimal, WEIGHT},
     raw::Credential,
     reader::Reader,
@@ -359,10 +359,7 @@ impl Form for TargetForm {
     type Value = Target;
 
     fn read(&self, raw: &RawValue, reader: &mut Reader) -> Option<Target> {
-        match Node::open(raw) {
-            Some(Node::Object(_)) => Nested::new().read(raw, reader),
-            _ => MODEL.read(raw, reader).map(Target::of_model),
-        }
+        if is_mapping(raw) { Nested::new().read(raw, reader) } else { MODEL.read(raw, reader).map(Target::of_model) }
     }
 
     fn write(&self, value: &Target, out: &mut Writer) {
