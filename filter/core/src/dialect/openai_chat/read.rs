@@ -5,7 +5,6 @@
 //! (Google's way to carry thought signatures). A field that is of the wrong type is refused by its path.
 
 use alloc::{borrow::Cow, format, string::String, vec::Vec};
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{
@@ -16,7 +15,7 @@ use crate::{
     chat::{Effort, Format, Modality, Place, Reasoning, Request, Telling, Text, User, WebSearch},
     dialect::field::{self, members_of, note_spare_in, typed},
     error::Error,
-    json::{self, Str, members},
+    json::{self, Str, members, record},
     map::NameSet,
 };
 
@@ -122,23 +121,19 @@ pub(in crate::dialect) fn read_with<'a>(body: &'a str, own: Own<'_, 'a>) -> Resu
 }
 
 fn read_format(raw: &RawValue) -> Result<Format<'_>, Error> {
-    #[derive(Deserialize)]
-    struct Wire<'a> {
-        #[serde(borrow, rename = "type")]
-        kind: Str<'a>,
-        #[serde(borrow, default)]
-        json_schema: Option<WireSchema<'a>>,
+    record! {
+        struct Wire<'a> {
+            kind: Str<'a> = "type",
+            json_schema: Option<WireSchema<'a>>,
+        }
     }
-    #[derive(Deserialize)]
-    struct WireSchema<'a> {
-        #[serde(borrow, default)]
-        name: Option<Str<'a>>,
-        #[serde(borrow, default)]
-        description: Option<Str<'a>>,
-        #[serde(borrow, default)]
-        schema: Option<&'a RawValue>,
-        #[serde(default)]
-        strict: Option<bool>,
+    record! {
+        struct WireSchema<'a> {
+            name: Option<Str<'a>>,
+            description: Option<Str<'a>>,
+            schema: Option<&'a RawValue>,
+            strict: Option<bool>,
+        }
     }
     let wire = typed::<Wire<'_>>("response_format", raw)?;
     match (&*wire.kind, wire.json_schema) {
@@ -173,10 +168,10 @@ fn read_modalities(raw: &RawValue) -> Result<Vec<Modality>, Error> {
 }
 
 fn read_web_search<'a>(raw: &'a RawValue, request: &mut Request<'a>) -> Result<WebSearch<'a>, Error> {
-    #[derive(Deserialize)]
-    struct Located<'a> {
-        #[serde(borrow, default)]
-        approximate: Option<Place<'a>>,
+    record! {
+        struct Located<'a> {
+            approximate: Option<Place<'a>>,
+        }
     }
     let mut search = WebSearch::default();
     for (name, value) in members_of("web_search_options", raw)? {
@@ -205,18 +200,14 @@ fn read_stop(raw: &RawValue) -> Result<Vec<Text<'_>>, Error> {
 
 /// `OpenRouter`'s way: <https://openrouter.ai/docs/use-cases/reasoning-tokens>.
 fn read_reasoning<'a>(raw: &'a RawValue, reasoning: &mut Reasoning<'a>) -> Result<(), Error> {
-    #[derive(Deserialize)]
-    struct Wire<'a> {
-        #[serde(borrow, default)]
-        effort: Option<&'a RawValue>,
-        #[serde(default)]
-        max_tokens: Option<u64>,
-        #[serde(default)]
-        enabled: Option<bool>,
-        #[serde(default)]
-        exclude: Option<bool>,
-        #[serde(borrow, default)]
-        summary: Option<Str<'a>>,
+    record! {
+        struct Wire<'a> {
+            effort: Option<&'a RawValue>,
+            max_tokens: Option<u64>,
+            enabled: Option<bool>,
+            exclude: Option<bool>,
+            summary: Option<Str<'a>>,
+        }
     }
     let wire = typed::<Wire<'_>>("reasoning", raw)?;
     reasoning.members.push("reasoning");

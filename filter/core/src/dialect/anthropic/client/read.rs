@@ -4,7 +4,6 @@
 //! often. A member that is of the wrong type is refused by its path.
 
 use alloc::{borrow::Cow, format, string::String, vec::Vec};
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{tools, turns};
@@ -12,7 +11,7 @@ use crate::{
     chat::{Format, Request, User},
     dialect::field::{self, members_of, note_spare_in, typed},
     error::{Error, Kind},
-    json::{Str, members},
+    json::{Str, members, record},
     map::NameSet,
 };
 
@@ -86,10 +85,10 @@ pub(super) fn read(body: &str) -> Result<Request<'_>, Error> {
 /// open until it is to go on, and one that goes on brings its new messages alone and must come whole.
 /// <https://platform.claude.com/docs/en/build-with-claude/message-threads>
 fn check_thread(raw: &RawValue) -> Result<(), Error> {
-    #[derive(Deserialize)]
-    struct Wire<'a> {
-        #[serde(borrow, rename = "type")]
-        kind: Str<'a>,
+    record! {
+        struct Wire<'a> {
+            kind: Str<'a> = "type",
+        }
     }
     let thread: Wire<'_> = typed("thread", raw)?;
     if &*thread.kind == "create" {
@@ -118,12 +117,11 @@ fn read_output<'a>(raw: &'a RawValue, request: &mut Request<'a>) -> Result<(), E
 
 /// Anthropic holds an answer to its schema always.
 fn read_format<'a>(path: &str, raw: &'a RawValue) -> Result<Format<'a>, Error> {
-    #[derive(Deserialize)]
-    struct Wire<'a> {
-        #[serde(borrow, rename = "type")]
-        kind: Str<'a>,
-        #[serde(borrow, default)]
-        schema: Option<&'a RawValue>,
+    record! {
+        struct Wire<'a> {
+            kind: Str<'a> = "type",
+            schema: Option<&'a RawValue>,
+        }
     }
     let wire: Wire<'_> = typed(path, raw)?;
     if &*wire.kind != "json_schema" {

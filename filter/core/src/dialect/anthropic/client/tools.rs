@@ -4,14 +4,13 @@
 //! the search in the web, which others have, too.
 
 use alloc::{format, string::String, vec::Vec};
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::{
     chat::{Request, Text, Tool, ToolChoice, WebSearch},
     dialect::field::{members_of, typed},
     error::Error,
-    json::Str,
+    json::{Str, record},
 };
 
 /// Reads `tools`.
@@ -84,14 +83,12 @@ fn read_search<'a>(members: &[(Str<'a>, &'a RawValue)], path: &str, request: &mu
 
 /// Reads `tool_choice`.
 pub(super) fn read_choice<'a>(raw: &'a RawValue, request: &mut Request<'a>) -> Result<(), Error> {
-    #[derive(Deserialize)]
-    struct Wire<'a> {
-        #[serde(borrow, rename = "type")]
-        kind: Str<'a>,
-        #[serde(borrow, default)]
-        name: Option<Str<'a>>,
-        #[serde(default)]
-        disable_parallel_tool_use: Option<bool>,
+    record! {
+        struct Wire<'a> {
+            kind: Str<'a> = "type",
+            name: Option<Str<'a>>,
+            disable_parallel_tool_use: Option<bool>,
+        }
     }
     let wire: Wire<'_> = typed("tool_choice", raw)?;
     request.tool_choice = Some(match (&*wire.kind, wire.name) {
