@@ -6,12 +6,20 @@ use serde_json::value::RawValue;
 use crate::{
     chat::{Effort, Reasoning, Request, Telling},
     error::Error,
-    json::{self, Read, Str, members, record},
+    json::{self, Read, Slot, Str, members, record},
 };
 
 /// Reads a value, or blames it.
 pub(crate) fn typed<'a, T: Read<'a>>(path: &str, raw: &'a RawValue) -> Result<T, Error> {
-    json::read(raw.get())
+    let mut value = T::empty();
+    fill(path, raw, value.slot())?;
+    Ok(value)
+}
+
+/// Reads a value into a slot, or blames it.
+#[inline(never)]
+pub(super) fn fill<'a>(path: &str, raw: &'a RawValue, slot: Slot<'_, 'a>) -> Result<(), Error> {
+    json::fill(raw.get(), slot)
         .map_err(|_| Error::refusing(format!("`{path}` is not of the right type."), String::from(path)))
 }
 

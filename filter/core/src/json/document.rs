@@ -7,7 +7,7 @@
 //! As with a derived one, members that are not known are passed over, one that stands twice is an error, and so is one that is
 //! missing and needed.
 
-use alloc::{string::String, vec::Vec};
+use alloc::{borrow::Cow, string::String, vec::Vec};
 use core::fmt;
 
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -26,7 +26,7 @@ pub fn read<'a, T: Read<'a>>(text: &'a str) -> Result<T, Error> {
 }
 
 /// Reads a whole document into a slot.
-pub(super) fn fill<'a>(text: &'a str, slot: Slot<'_, 'a>) -> Result<(), Error> {
+pub(crate) fn fill<'a>(text: &'a str, slot: Slot<'_, 'a>) -> Result<(), Error> {
     let mut deserializer = serde_json::Deserializer::from_str(text);
     slot.deserialize(&mut deserializer)?;
     deserializer.end()
@@ -42,13 +42,18 @@ pub trait Read<'a>: Sized {
 
     /// Where it is read into.
     fn slot(&mut self) -> Slot<'_, 'a>;
+
+    /// Where it is read into if it is something.
+    fn maybe(value: &mut Option<Self>) -> Slot<'_, 'a> {
+        Slot::Maybe(value)
+    }
 }
 
 /// Where a value is read into, by what it must be.
 #[expect(missing_debug_implementations, reason = "it lives as long as the reading")]
 pub enum Slot<'s, 'a> {
     /// A string.
-    Text(&'s mut Str<'a>),
+    Text(&'s mut Cow<'a, str>),
     /// The same, with nothing in it that is no character.
     String(&'s mut String),
     /// Anything, as it is written.
@@ -63,6 +68,10 @@ pub enum Slot<'s, 'a> {
     Whole(&'s mut dyn Whole),
     /// Anything, of which the slot makes what it can.
     Spelled(&'s mut dyn Spelled<'a>),
+    /// Nothing, or a string.
+    MaybeText(&'s mut Option<Str<'a>>),
+    /// Nothing, or anything, as it is written.
+    MaybeRaw(&'s mut Option<&'a RawValue>),
     /// Nothing, or what there is room for.
     Maybe(&'s mut dyn Room<'a>),
     /// A list of what there is room for.
@@ -183,7 +192,7 @@ pub(crate) const fn mask(flags: &[bool]) -> u32 {
 }
 
 macro_rules! plain {
-    ($($type:ty, $empty:expr, $slot:ident, $is_needed:expr;)*) => {
+    ($($type:ty, $empty:expr, $slot:ident, $maybe:ident, $is_needed:expr;)*) => {
         $(impl<'a> Read<'a> for $type {
             const IS_NEEDED: bool = $is_needed;
 
@@ -194,22 +203,40 @@ macro_rules! plain {
             fn slot(&mut self) -> Slot<'_, 'a> {
                 Slot::$slot(self)
             }
+
+            fn maybe(value: &mut Option<Self>) -> Slot<'_, 'a> {
+                Slot::$maybe(value)
+            }
         })*
     };
 }
 
 // Where a member counts or places something, nothing is zero.
 plain! {
-    Str<'a>, Str::default(), Text, true;
-    String, String::new(), String, true;
-    &'a RawValue, RawValue::NULL, Raw, true;
-    bool, false, Flag, true;
-    f64, 0.0, Number, true;
-    i64, 0, Signed, true;
-    u64, 0, Whole, false;
-    u32, 0, Whole, false;
-    u16, 0, Whole, false;
-    usize, 0, Whole, false;
+    Cow<'a, str>, Cow::Borrowed(""), Text, Maybe, true;
+    String, String::new(), String, Maybe, true;
+    &'a RawValue, RawValue::NULL, Raw, MaybeRaw, true;
+    bool, false, Flag, Maybe, true;
+    f64, 0.0, Number, Maybe, true;
+    i64, 0, Signed, Maybe, true;
+    u64, 0, Whole, Maybe, false;
+    u32, 0, Whole, Maybe, false;
+    u16, 0, Whole, Maybe, false;
+    usize, 0, Whole, Maybe, false;
+}
+
+impl<'a> Read<'a> for Str<'a> {
+    fn empty() -> Self {
+        Self::default()
+    }
+
+    fn slot(&mut self) -> Slot<'_, 'a> {
+        self.0.slot()
+    }
+
+    fn maybe(value: &mut Option<Self>) -> Slot<'_, 'a> {
+        Slot::MaybeText(value)
+    }
 }
 
 impl<T: TryFrom<u64>> Whole for T {
@@ -227,7 +254,7 @@ impl<'a, T: Read<'a>> Read<'a> for Option<T> {
     }
 
     fn slot(&mut self) -> Slot<'_, 'a> {
-        Slot::Maybe(self)
+        T::maybe(self)
     }
 }
 
@@ -258,7 +285,7 @@ impl<'de> DeserializeSeed<'de> for Slot<'_, 'de> {
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
         match self {
-            Self::Text(text) => *text = Str::deserialize(deserializer)?,
+            Self::Text(text) => *text = Str::deserialize(deserializer)?.0,
             Self::String(text) => *text = String::deserialize(deserializer)?,
             Self::Raw(raw) => *raw = Deserialize::deserialize(deserializer)?,
             Self::Flag(flag) => *flag = bool::deserialize(deserializer)?,
@@ -270,6 +297,8 @@ impl<'de> DeserializeSeed<'de> for Slot<'_, 'de> {
                 }
             }
             Self::Spelled(spelled) => spelled.spell(<&RawValue>::deserialize(deserializer)?.get()),
+            Self::MaybeText(text) => *text = Option::deserialize(deserializer)?,
+            Self::MaybeRaw(raw) => *raw = Option::deserialize(deserializer)?,
             Self::Maybe(room) => deserializer.deserialize_option(Holder(room))?,
             Self::List(room) => deserializer.deserialize_seq(Holder(room))?,
             Self::Object(object) => deserializer.deserialize_map(object)?,

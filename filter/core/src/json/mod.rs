@@ -11,6 +11,7 @@ mod scan;
 mod splice;
 mod text;
 
+pub(crate) use document::fill;
 pub use document::{Members, Object, Read, Record, Room, Slot, Spelled, Whole, read};
 pub(crate) use document::{mask, record};
 pub use number::Number;

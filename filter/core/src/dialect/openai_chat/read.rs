@@ -13,9 +13,9 @@ use super::{
 };
 use crate::{
     chat::{Effort, Format, Modality, Place, Reasoning, Request, Telling, Text, User, WebSearch},
-    dialect::field::{self, members_of, note_spare_in, typed},
+    dialect::field::{self, fill, members_of, note_spare_in, typed},
     error::Error,
-    json::{self, Str, members, record},
+    json::{self, Read, Slot, Str, members, record},
     map::NameSet,
 };
 
@@ -61,24 +61,22 @@ pub(in crate::dialect) fn read_with<'a>(body: &'a str, own: Own<'_, 'a>) -> Resu
             continue;
         }
         note_spare_in(&name, raw, KNOWN, &mut request);
+        if own(&name, raw, &mut request)? {
+            continue;
+        }
+        if let Some(slot) = slot(&name, &mut request) {
+            fill(&name, raw, slot)?;
+            continue;
+        }
         match &*name {
-            name if own(name, raw, &mut request)? => {}
             "tools" => request.tools = read_tools(raw, &mut request)?,
             "tool_choice" => request.tool_choice = Some(read_tool_choice(raw)?),
             "functions" => legacy_functions = Some(raw),
             "function_call" => legacy_call = Some(raw),
-            "parallel_tool_calls" => request.parallel_tools = Some(typed(&name, raw)?),
             "response_format" => request.format = Some(read_format(raw)?),
-            "max_completion_tokens" => request.max_tokens = Some(typed(&name, raw)?),
             "max_tokens" => request.max_tokens = request.max_tokens.or(Some(typed(&name, raw)?)),
             "stop" => request.stop = read_stop(raw)?,
             "temperature" => request.temperature = Some(field::temperature(raw)?),
-            "top_p" => request.top_p = Some(typed(&name, raw)?),
-            "top_k" => request.top_k = Some(typed(&name, raw)?),
-            "presence_penalty" => request.presence_penalty = Some(typed(&name, raw)?),
-            "frequency_penalty" => request.frequency_penalty = Some(typed(&name, raw)?),
-            "seed" => request.seed = Some(typed(&name, raw)?),
-            "n" => request.choices = Some(typed(&name, raw)?),
             "logit_bias" => {
                 let bias = members_of(&name, raw)?;
                 request.logit_bias = Some(raw).filter(|_| !bias.is_empty());
@@ -95,8 +93,6 @@ pub(in crate::dialect) fn read_with<'a>(body: &'a str, own: Own<'_, 'a>) -> Resu
             "thinking" if field::thinking(raw, &mut request.reasoning)? => {}
             "user" => older_user = Some((name.0, raw)),
             "safety_identifier" => request.user = Some(read_user("safety_identifier", raw)?),
-            "service_tier" => request.service_tier = Some(typed::<Str<'_>>(&name, raw)?.0),
-            "stream" => request.stream = typed(&name, raw)?,
             _ => request.other.push((name.0, raw)),
         }
     }
@@ -118,6 +114,23 @@ pub(in crate::dialect) fn read_with<'a>(body: &'a str, own: Own<'_, 'a>) -> Resu
         request.tool_choice = Some(read_legacy_call(raw)?);
     }
     Ok(request)
+}
+
+/// Where a member goes that is one value.
+fn slot<'r, 'a>(name: &str, request: &'r mut Request<'a>) -> Option<Slot<'r, 'a>> {
+    Some(match name {
+        "parallel_tool_calls" => request.parallel_tools.slot(),
+        "max_completion_tokens" => request.max_tokens.slot(),
+        "top_p" => request.top_p.slot(),
+        "top_k" => request.top_k.slot(),
+        "presence_penalty" => request.presence_penalty.slot(),
+        "frequency_penalty" => request.frequency_penalty.slot(),
+        "seed" => request.seed.slot(),
+        "n" => request.choices.slot(),
+        "service_tier" => request.service_tier.slot(),
+        "stream" => request.stream.slot(),
+        _ => return None,
+    })
 }
 
 fn read_format(raw: &RawValue) -> Result<Format<'_>, Error> {
@@ -193,9 +206,9 @@ fn read_web_search<'a>(raw: &'a RawValue, request: &mut Request<'a>) -> Result<W
 
 fn read_stop(raw: &RawValue) -> Result<Vec<Text<'_>>, Error> {
     if raw.get().starts_with('"') {
-        return typed::<Str<'_>>("stop", raw).map(|stop| alloc::vec![stop.0]);
+        return typed("stop", raw).map(|stop| alloc::vec![stop]);
     }
-    typed::<Vec<Str<'_>>>("stop", raw).map(|stops| stops.into_iter().map(|stop| stop.0).collect())
+    typed("stop", raw)
 }
 
 /// `OpenRouter`'s way: <https://openrouter.ai/docs/use-cases/reasoning-tokens>.

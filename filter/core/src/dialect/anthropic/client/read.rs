@@ -3,15 +3,15 @@
 //! What has no place there and makes the answer no other one is noted as left out, whatever its name: the API gets new members
 //! often. A member that is of the wrong type is refused by its path.
 
-use alloc::{borrow::Cow, format, string::String, vec::Vec};
+use alloc::{borrow::Cow, format, string::String};
 use serde_json::value::RawValue;
 
 use super::{tools, turns};
 use crate::{
     chat::{Format, Request, User},
-    dialect::field::{self, members_of, note_spare_in, typed},
+    dialect::field::{self, fill, members_of, note_spare_in, typed},
     error::{Error, Kind},
-    json::{Str, members, record},
+    json::{Read, Slot, Str, members, record},
     map::NameSet,
 };
 
@@ -35,19 +35,16 @@ pub(super) fn read(body: &str) -> Result<Request<'_>, Error> {
             continue;
         }
         note_spare_in(&name, raw, KNOWN, &mut request);
+        if let Some(slot) = slot(&name, &mut request) {
+            fill(&name, raw, slot)?;
+            continue;
+        }
         match &*name {
             "system" => system = Some(raw),
             "messages" => messages = Some(raw),
             "tools" => tools::read(raw, &mut request)?,
             "tool_choice" => tools::read_choice(raw, &mut request)?,
-            "max_tokens" => request.max_tokens = Some(typed(&name, raw)?),
-            "stop_sequences" => {
-                let stops: Vec<Str<'_>> = typed(&name, raw)?;
-                request.stop = stops.into_iter().map(|stop| stop.0).collect();
-            }
             "temperature" => request.temperature = Some(field::temperature(raw)?),
-            "top_p" => request.top_p = Some(typed(&name, raw)?),
-            "top_k" => request.top_k = Some(typed(&name, raw)?),
             "thinking" => {
                 if !field::thinking(raw, &mut request.reasoning)? {
                     request.leave("thinking");
@@ -57,21 +54,18 @@ pub(super) fn read(body: &str) -> Result<Request<'_>, Error> {
             // Its name before it was generally available.
             "output_format" => request.format = Some(read_format(&name, raw)?),
             "metadata" => read_metadata(raw, &mut request)?,
-            "service_tier" => {
-                let tier: Str<'_> = typed(&name, raw)?;
-                // `auto` is what everybody does who is told nothing.
-                request.service_tier = (&*tier == "standard_only").then_some(Cow::Borrowed("default"));
-            }
             "thread" => {
                 check_thread(raw)?;
                 request.leave("thread");
             }
-            "stream" => request.stream = typed(&name, raw)?,
             // Whatever else is left out, these decide: see `Ability::Hosted`.
             "container" | "inference_geo" | "mcp_servers" => request.unplaced.push(name.0),
             _ => request.leave(name.0),
         }
     }
+    // `auto` is what everybody does who is told nothing.
+    let is_standard = request.service_tier.as_deref() == Some("standard_only");
+    request.service_tier = is_standard.then_some(Cow::Borrowed("default"));
     // Who is not to think does not do so with effort.
     if request.reasoning.budget == Some(0) {
         request.reasoning.effort = None;
@@ -79,6 +73,19 @@ pub(super) fn read(body: &str) -> Result<Request<'_>, Error> {
     let messages = messages.ok_or_else(|| Error::refusing("`messages` must have at least one message.", "messages"))?;
     turns::read(system, messages, &mut request)?;
     Ok(request)
+}
+
+/// Where a member goes that is one value, or a list of such.
+fn slot<'r, 'a>(name: &str, request: &'r mut Request<'a>) -> Option<Slot<'r, 'a>> {
+    Some(match name {
+        "max_tokens" => request.max_tokens.slot(),
+        "stop_sequences" => request.stop.slot(),
+        "top_p" => request.top_p.slot(),
+        "top_k" => request.top_k.slot(),
+        "service_tier" => request.service_tier.slot(),
+        "stream" => request.stream.slot(),
+        _ => return None,
+    })
 }
 
 /// A conversation that Anthropic holds between turns. No other provider does: one that begins is none, which the API leaves
