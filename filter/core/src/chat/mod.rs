@@ -14,8 +14,10 @@ mod reasoning;
 mod turn;
 
 use alloc::{borrow::Cow, vec::Vec};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::value::RawValue;
+
+use crate::json::record;
 
 pub use answer::{Choice, Delta, Fault, Finish, Reason, Response, TokenLogprob};
 pub use calling::{CallMode, Calling, ToolChoice};
@@ -139,21 +141,23 @@ pub struct WebSearch<'a> {
     pub user_location: Option<Place<'a>>,
 }
 
-/// Where somebody is, in the members that `OpenAI` and Anthropic have in common.
-#[derive(Debug, Clone, Copy, Default, Deserialize, Serialize)]
-pub struct Place<'a> {
-    /// Its name.
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    city: Option<&'a RawValue>,
-    /// Its name.
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    region: Option<&'a RawValue>,
-    /// Its two letters.
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    country: Option<&'a RawValue>,
-    /// Its name in the database of time zones.
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    timezone: Option<&'a RawValue>,
+record! {
+    /// Where somebody is, in the members that `OpenAI` and Anthropic have in common.
+    #[derive(Debug, Clone, Copy, Default, Serialize)]
+    pub struct Place<'a> {
+        /// Its name.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        city: Option<&'a RawValue>,
+        /// Its name.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        region: Option<&'a RawValue>,
+        /// Its two letters.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        country: Option<&'a RawValue>,
+        /// Its name in the database of time zones.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        timezone: Option<&'a RawValue>,
+    }
 }
 
 /// Whom the application serves.

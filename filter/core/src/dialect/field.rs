@@ -1,18 +1,25 @@
 //! Fields that clients write alike in several formats.
 
 use alloc::{borrow::Cow, format, string::String, vec::Vec};
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::{
     chat::{Effort, Reasoning, Request, Telling},
     error::Error,
-    json::{self, Str, members},
+    json::{self, Read, Slot, Str, members, record},
 };
 
 /// Reads a value, or blames it.
-pub(crate) fn typed<'a, T: Deserialize<'a>>(path: &str, raw: &'a RawValue) -> Result<T, Error> {
-    json::read(raw.get())
+pub(crate) fn typed<'a, T: Read<'a>>(path: &str, raw: &'a RawValue) -> Result<T, Error> {
+    let mut value = T::empty();
+    fill(path, raw, value.slot())?;
+    Ok(value)
+}
+
+/// Reads a value into a slot, or blames it.
+#[inline(never)]
+pub(super) fn fill<'a>(path: &str, raw: &'a RawValue, slot: Slot<'_, 'a>) -> Result<(), Error> {
+    json::fill(raw.get(), slot)
         .map_err(|_| Error::refusing(format!("`{path}` is not of the right type."), String::from(path)))
 }
 
@@ -109,15 +116,13 @@ pub(super) fn effort(path: &str, raw: &RawValue) -> Result<Effort, Error> {
 ///
 /// False where nothing of it is known.
 pub(super) fn thinking<'a>(raw: &'a RawValue, reasoning: &mut Reasoning<'a>) -> Result<bool, Error> {
-    #[derive(Deserialize)]
-    struct Wire<'a> {
-        /// Absent where other members are set only, as Z.ai's `clear_thinking`.
-        #[serde(borrow, rename = "type", default)]
-        kind: Option<Str<'a>>,
-        #[serde(default)]
-        budget_tokens: Option<u64>,
-        #[serde(borrow, default)]
-        display: Option<Str<'a>>,
+    record! {
+        struct Wire<'a> {
+            /// Absent where other members are set only, as Z.ai's `clear_thinking`.
+            kind: Option<Str<'a>> = "type",
+            budget_tokens: Option<u64>,
+            display: Option<Str<'a>>,
+        }
     }
     let wire = typed::<Wire<'_>>("thinking", raw)?;
     reasoning.members.push("thinking");

@@ -3,14 +3,13 @@
 //! Not a struct for each: what is derived for one is two kilobytes of the module, and there would be a dozen.
 
 use alloc::{format, vec::Vec};
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::{
     chat::Text,
     dialect::field::{members_of, typed},
     error::Error,
-    json::{self, Str, members},
+    json::{self, Read, Str, members},
 };
 
 /// See the module's documentation.
@@ -40,7 +39,7 @@ impl<'a> Object<'a> {
     }
 
     /// A member of an answer, where it can be read.
-    pub(crate) fn find<T: Deserialize<'a>>(&self, name: &str) -> Option<T> {
+    pub(crate) fn find<T: Read<'a>>(&self, name: &str) -> Option<T> {
         json::read(self.get(name)?.get()).ok()
     }
 

@@ -1,200 +1,455 @@
-//! Reads what a document says into the types that derive it.
+//! Reads what a document says into the types that say what they want of it.
 //!
-//! Why not `serde_json::from_str`: a derived struct can also be read from an array, which no API means, and the code for it is
-//! half of all that reads. Here a struct is an object at any depth, and what is read from bytes is read as text, so that each
-//! type is compiled once.
+//! Why not serde's derive: what it makes of a struct is compiled for each, with a way out at each member that drops all the others,
+//! and half of it is for arrays, which no API means by an object. Here a struct is a table of names and of [`Slot`]s, and one reader
+//! reads them all: a quarter of the code.
+//!
+//! As with a derived one, members that are not known are passed over, one that stands twice is an error, and so is one that is
+//! missing and needed.
 
+use alloc::{borrow::Cow, string::String, vec::Vec};
 use core::fmt;
 
-use serde::{
-    Deserialize,
-    de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor},
-};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::{Error, value::RawValue};
+
+use super::Str;
 
 /// Reads a whole document.
 ///
 /// # Errors
 /// Where it is not JSON, or not of this type.
-pub fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, serde_json::Error> {
-    let mut deserializer = serde_json::Deserializer::from_str(text);
-    let value = T::deserialize(Strict(&mut deserializer))?;
-    deserializer.end()?;
+pub fn read<'a, T: Read<'a>>(text: &'a str) -> Result<T, Error> {
+    let mut value = T::empty();
+    fill(text, value.slot())?;
     Ok(value)
 }
 
-/// Passes through, but for structs, and for whatever leads to one.
-struct Strict<T>(T);
+/// Reads a whole document into a slot.
+pub(crate) fn fill<'a>(text: &'a str, slot: Slot<'_, 'a>) -> Result<(), Error> {
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    slot.deserialize(&mut deserializer)?;
+    deserializer.end()
+}
 
-macro_rules! pass {
-    ($($method:ident)*) => {
-        $(#[inline]
-        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
-            self.0.$method(visitor)
+/// What can be read.
+pub trait Read<'a>: Sized {
+    /// Whether an object that has it as a member must say it.
+    const IS_NEEDED: bool = true;
+
+    /// It before anything is read.
+    fn empty() -> Self;
+
+    /// Where it is read into.
+    fn slot(&mut self) -> Slot<'_, 'a>;
+
+    /// Where it is read into if it is something.
+    fn maybe(value: &mut Option<Self>) -> Slot<'_, 'a> {
+        Slot::Maybe(value)
+    }
+}
+
+/// Where a value is read into, by what it must be.
+#[expect(missing_debug_implementations, reason = "it lives as long as the reading")]
+pub enum Slot<'s, 'a> {
+    /// A string.
+    Text(&'s mut Cow<'a, str>),
+    /// The same, with nothing in it that is no character.
+    String(&'s mut String),
+    /// Anything, as it is written.
+    Raw(&'s mut &'a RawValue),
+    /// A boolean.
+    Flag(&'s mut bool),
+    /// A number.
+    Number(&'s mut f64),
+    /// A whole number.
+    Signed(&'s mut i64),
+    /// A whole number that is not negative.
+    Whole(&'s mut dyn Whole),
+    /// Anything, of which the slot makes what it can.
+    Spelled(&'s mut dyn Spelled<'a>),
+    /// Nothing, or a string.
+    MaybeText(&'s mut Option<Str<'a>>),
+    /// Nothing, or anything, as it is written.
+    MaybeRaw(&'s mut Option<&'a RawValue>),
+    /// Nothing, or what there is room for.
+    Maybe(&'s mut dyn Room<'a>),
+    /// A list of what there is room for.
+    List(&'s mut dyn Room<'a>),
+    /// An object.
+    Object(Object<'s, 'a>),
+}
+
+/// Where an object is read into.
+#[expect(missing_debug_implementations, reason = "it lives as long as the reading")]
+pub enum Object<'s, 'a> {
+    /// Of known members.
+    Record(&'s mut dyn Record<'a>),
+    /// Of any.
+    Members(&'s mut dyn Members<'a>),
+}
+
+/// A whole number of some size.
+pub trait Whole {
+    /// Whether the number fits, which it is from now on.
+    fn set(&mut self, number: u64) -> bool;
+}
+
+/// What no value is wrong for.
+pub trait Spelled<'a> {
+    /// Takes the value as it is written.
+    fn spell(&mut self, json: &'a str);
+}
+
+/// What holds others.
+pub trait Room<'a> {
+    /// Where the next one is read into.
+    fn room(&mut self) -> Slot<'_, 'a>;
+}
+
+/// An object of known members, at most 32: see [`record`](crate::json::record).
+pub trait Record<'a> {
+    /// Their names.
+    fn names(&self) -> &'static [&'static str];
+
+    /// Those of them that it must have, a bit each.
+    fn needed(&self) -> u32;
+
+    /// Where the one at this place among them is read into.
+    fn member(&mut self, place: usize) -> Option<Slot<'_, 'a>>;
+}
+
+/// An object of any members.
+pub trait Members<'a> {
+    /// Takes the next one.
+    fn member(&mut self, name: Str<'a>, value: &'a RawValue);
+}
+
+/// Defines a struct that is read from an object: after a member's type stands its name, where that is another one.
+macro_rules! record {
+    (
+        $(#[$attribute:meta])*
+        $access:vis struct $name:ident<$life:lifetime> { $($members:tt)* }
+    ) => {
+        $crate::json::record!(@define [$(#[$attribute])* $access] $name [$name<$life>] [<$life>] $life { $($members)* });
+    };
+    (
+        $(#[$attribute:meta])*
+        $access:vis struct $name:ident { $($members:tt)* }
+    ) => {
+        $crate::json::record!(@define [$(#[$attribute])* $access] $name [$name] [] 'a { $($members)* });
+    };
+    (@define [$($head:tt)*] $name:ident [$of:ty] [$($generics:tt)*] $life:lifetime {
+        $($(#[$attribute:meta])* $access:vis $member:ident: $type:ty $(= $as:literal)?),* $(,)?
+    }) => {
+        $($head)* struct $name $($generics)* {
+            $($(#[$attribute])* $access $member: $type),*
+        }
+
+        impl<$life> $crate::json::Read<$life> for $of {
+            fn empty() -> Self {
+                Self { $($member: $crate::json::Read::empty()),* }
+            }
+
+            fn slot(&mut self) -> $crate::json::Slot<'_, $life> {
+                $crate::json::Slot::Object($crate::json::Object::Record(self))
+            }
+        }
+
+        impl<$life> $crate::json::Record<$life> for $of {
+            fn names(&self) -> &'static [&'static str] {
+                &[$($crate::json::record!(@name $member $($as)?)),*]
+            }
+
+            fn needed(&self) -> u32 {
+                const { $crate::json::mask(&[$(<$type as $crate::json::Read<'_>>::IS_NEEDED),*]) }
+            }
+
+            fn member(&mut self, place: usize) -> Option<$crate::json::Slot<'_, $life>> {
+                #[expect(non_camel_case_types, reason = "the names of the members")]
+                enum Place { $($member),* }
+                match place {
+                    $(place if place == Place::$member as usize => Some($crate::json::Read::slot(&mut self.$member)),)*
+                    _ => None,
+                }
+            }
+        }
+    };
+    (@name $member:ident) => { stringify!($member) };
+    (@name $member:ident $as:literal) => { $as };
+}
+pub(crate) use record;
+
+/// Flags as bits, from the lowest on.
+pub(crate) const fn mask(flags: &[bool]) -> u32 {
+    match flags {
+        [] => 0,
+        [first, rest @ ..] => {
+            let rest = mask(rest) << 1;
+            if *first { rest | 1 } else { rest }
+        }
+    }
+}
+
+macro_rules! plain {
+    ($($type:ty, $empty:expr, $slot:ident, $maybe:ident, $is_needed:expr;)*) => {
+        $(impl<'a> Read<'a> for $type {
+            const IS_NEEDED: bool = $is_needed;
+
+            fn empty() -> Self {
+                $empty
+            }
+
+            fn slot(&mut self) -> Slot<'_, 'a> {
+                Slot::$slot(self)
+            }
+
+            fn maybe(value: &mut Option<Self>) -> Slot<'_, 'a> {
+                Slot::$maybe(value)
+            }
         })*
     };
 }
 
-impl<'de, D: Deserializer<'de>> Deserializer<'de> for Strict<D> {
-    type Error = D::Error;
+// Where a member counts or places something, nothing is zero.
+plain! {
+    Cow<'a, str>, Cow::Borrowed(""), Text, Maybe, true;
+    String, String::new(), String, Maybe, true;
+    &'a RawValue, RawValue::NULL, Raw, MaybeRaw, true;
+    bool, false, Flag, Maybe, true;
+    f64, 0.0, Number, Maybe, true;
+    i64, 0, Signed, Maybe, true;
+    u64, 0, Whole, Maybe, false;
+    u32, 0, Whole, Maybe, false;
+    u16, 0, Whole, Maybe, false;
+    usize, 0, Whole, Maybe, false;
+}
 
-    pass! {
-        deserialize_any deserialize_bool deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64 deserialize_u8
-        deserialize_u16 deserialize_u32 deserialize_u64 deserialize_f32 deserialize_f64 deserialize_char deserialize_str
-        deserialize_string deserialize_bytes deserialize_byte_buf deserialize_unit deserialize_identifier
-        deserialize_ignored_any
+impl<'a> Read<'a> for Str<'a> {
+    fn empty() -> Self {
+        Self::default()
     }
 
-    #[inline]
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
-        self.0.deserialize_option(Strict(visitor))
+    fn slot(&mut self) -> Slot<'_, 'a> {
+        self.0.slot()
     }
 
-    #[inline]
-    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
-        self.0.deserialize_seq(Strict(visitor))
-    }
-
-    #[inline]
-    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
-        self.0.deserialize_map(Strict(visitor))
-    }
-
-    #[inline]
-    fn deserialize_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        _: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, D::Error> {
-        self.deserialize_map(visitor)
-    }
-
-    #[inline]
-    fn deserialize_tuple<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, D::Error> {
-        self.deserialize_seq(visitor)
-    }
-
-    #[inline]
-    fn deserialize_tuple_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        _: usize,
-        visitor: V,
-    ) -> Result<V::Value, D::Error> {
-        self.deserialize_seq(visitor)
-    }
-
-    #[inline]
-    fn deserialize_unit_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value, D::Error> {
-        self.0.deserialize_unit_struct(name, visitor)
-    }
-
-    // A raw value is one, known to `serde_json` by its name.
-    #[inline]
-    fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value, D::Error> {
-        self.0.deserialize_newtype_struct(name, visitor)
-    }
-
-    #[inline]
-    fn deserialize_enum<V: Visitor<'de>>(
-        self,
-        name: &'static str,
-        variants: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, D::Error> {
-        self.0.deserialize_enum(name, variants, visitor)
+    fn maybe(value: &mut Option<Self>) -> Slot<'_, 'a> {
+        Slot::MaybeText(value)
     }
 }
 
-impl<'de, V: Visitor<'de>> Visitor<'de> for Strict<V> {
-    type Value = V::Value;
+impl<T: TryFrom<u64>> Whole for T {
+    fn set(&mut self, number: u64) -> bool {
+        let number = T::try_from(number).ok();
+        number.map(|number| *self = number).is_some()
+    }
+}
+
+impl<'a, T: Read<'a>> Read<'a> for Option<T> {
+    const IS_NEEDED: bool = false;
+
+    fn empty() -> Self {
+        None
+    }
+
+    fn slot(&mut self) -> Slot<'_, 'a> {
+        T::maybe(self)
+    }
+}
+
+impl<'a, T: Read<'a>> Room<'a> for Option<T> {
+    fn room(&mut self) -> Slot<'_, 'a> {
+        self.insert(T::empty()).slot()
+    }
+}
+
+impl<'a, T: Read<'a>> Read<'a> for Vec<T> {
+    fn empty() -> Self {
+        Self::new()
+    }
+
+    fn slot(&mut self) -> Slot<'_, 'a> {
+        Slot::List(self)
+    }
+}
+
+impl<'a, T: Read<'a>> Room<'a> for Vec<T> {
+    fn room(&mut self) -> Slot<'_, 'a> {
+        self.push_mut(T::empty()).slot()
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Slot<'_, 'de> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        match self {
+            Self::Text(text) => *text = Str::deserialize(deserializer)?.0,
+            Self::String(text) => *text = String::deserialize(deserializer)?,
+            Self::Raw(raw) => *raw = Deserialize::deserialize(deserializer)?,
+            Self::Flag(flag) => *flag = bool::deserialize(deserializer)?,
+            Self::Number(number) => *number = f64::deserialize(deserializer)?,
+            Self::Signed(number) => *number = i64::deserialize(deserializer)?,
+            Self::Whole(whole) => {
+                if !whole.set(u64::deserialize(deserializer)?) {
+                    return Err(D::Error::custom("too large a number"));
+                }
+            }
+            Self::Spelled(spelled) => spelled.spell(<&RawValue>::deserialize(deserializer)?.get()),
+            Self::MaybeText(text) => *text = Option::deserialize(deserializer)?,
+            Self::MaybeRaw(raw) => *raw = Option::deserialize(deserializer)?,
+            Self::Maybe(room) => deserializer.deserialize_option(Holder(room))?,
+            Self::List(room) => deserializer.deserialize_seq(Holder(room))?,
+            Self::Object(object) => deserializer.deserialize_map(object)?,
+        }
+        Ok(())
+    }
+}
+
+/// Reads what there is room for.
+struct Holder<'s, 'a>(&'s mut dyn Room<'a>);
+
+impl<'de> DeserializeSeed<'de> for Holder<'_, 'de> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        self.0.room().deserialize(deserializer)
+    }
+}
+
+impl<'de> Visitor<'de> for Holder<'_, 'de> {
+    type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.expecting(f)
+        f.write_str("a list or nothing")
     }
 
-    #[inline]
-    fn visit_none<E: de::Error>(self) -> Result<V::Value, E> {
-        self.0.visit_none()
+    fn visit_none<E>(self) -> Result<(), E> {
+        Ok(())
     }
 
-    #[inline]
-    fn visit_unit<E: de::Error>(self) -> Result<V::Value, E> {
-        self.0.visit_unit()
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
     }
 
-    #[inline]
-    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<V::Value, D::Error> {
-        self.0.visit_some(Strict(deserializer))
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        self.deserialize(deserializer)
     }
 
-    #[inline]
-    fn visit_seq<A: SeqAccess<'de>>(self, elements: A) -> Result<V::Value, A::Error> {
-        self.0.visit_seq(Strict(elements))
-    }
-
-    #[inline]
-    fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<V::Value, A::Error> {
-        self.0.visit_map(Strict(members))
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<(), A::Error> {
+        while elements.next_element_seed(Holder(&mut *self.0))?.is_some() {}
+        Ok(())
     }
 }
 
-impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Strict<A> {
-    type Error = A::Error;
+impl<'de> Visitor<'de> for Object<'_, 'de> {
+    type Value = ();
 
-    #[inline]
-    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, A::Error> {
-        self.0.next_element_seed(Strict(seed))
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
+        let record = match self {
+            Self::Record(record) => record,
+            Self::Members(all) => {
+                while let Some((name, value)) = members.next_entry()? {
+                    all.member(name, value);
+                }
+                return Ok(());
+            }
+        };
+        let (names, mut seen) = (record.names(), 0_u32);
+        while let Some(place) = members.next_key_seed(Name(names))? {
+            let Some(slot) = record.member(place) else {
+                members.next_value::<IgnoredAny>()?;
+                continue;
+            };
+            let bit = 1_u32.wrapping_shl(u32::try_from(place).unwrap_or_default());
+            if seen & bit != 0 {
+                return Err(A::Error::custom("a member stands twice"));
+            }
+            seen |= bit;
+            members.next_value_seed(slot)?;
+        }
+        if record.needed() & !seen != 0 {
+            return Err(A::Error::custom("a member is missing"));
+        }
+        Ok(())
     }
 }
 
-impl<'de, A: MapAccess<'de>> MapAccess<'de> for Strict<A> {
-    type Error = A::Error;
+/// The place of a name among those that are known; behind them where it is not.
+struct Name(&'static [&'static str]);
 
-    #[inline]
-    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, A::Error> {
-        self.0.next_key_seed(seed)
-    }
+impl<'de> DeserializeSeed<'de> for Name {
+    type Value = usize;
 
-    #[inline]
-    fn next_value_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<T::Value, A::Error> {
-        self.0.next_value_seed(Strict(seed))
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<usize, D::Error> {
+        deserializer.deserialize_identifier(self)
     }
 }
 
-impl<'de, T: DeserializeSeed<'de>> DeserializeSeed<'de> for Strict<T> {
-    type Value = T::Value;
+impl Visitor<'_> for Name {
+    type Value = usize;
 
-    #[inline]
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<T::Value, D::Error> {
-        self.0.deserialize(Strict(deserializer))
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name")
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<usize, E> {
+        Ok(self.0.iter().position(|known| *known == name).unwrap_or(usize::MAX))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::{vec, vec::Vec};
-    use serde_json::value::RawValue;
+    use alloc::vec;
 
-    #[derive(Deserialize, Debug, PartialEq, Eq)]
-    struct Pair {
-        a: u8,
-        #[serde(default)]
-        b: Option<Vec<Pair>>,
+    record! {
+        #[derive(Debug, PartialEq)]
+        struct Pair {
+            a: f64,
+            b: Option<Vec<Pair>>,
+            count: u32 = "number",
+        }
     }
 
     #[test]
     fn a_struct_is_an_object_at_any_depth() {
-        let inner = Pair { a: 2, b: None };
+        let inner = Pair { a: 2.0, b: None, count: 0 };
         assert_eq!(
-            read::<Pair>(r#" {"a": 1, "c": [], "b": [{"a": 2}]} "#).unwrap(),
-            Pair { a: 1, b: Some(vec![inner]) }
+            read::<Pair>(r#" {"a": 1, "c": [], "b": [{"a": 2, "b": null}], "number": 7} "#).unwrap(),
+            Pair { a: 1.0, b: Some(vec![inner]), count: 7 }
         );
         for json in ["[1]", "[1, null]", r#"{"a": 1, "b": [[2]]}"#, r#"{"a": 1, "b": [{"a": 2, "b": [[3]]}]}"#] {
             assert!(read::<Pair>(json).is_err(), "{json}");
         }
-        assert!(serde_json::from_str::<Pair>("[1, null]").is_ok());
+    }
+
+    #[test]
+    fn what_is_missing_doubled_or_of_another_type_is_an_error() {
+        for json in [
+            "{}",
+            r#"{"b": null}"#,
+            r#"{"a": null}"#,
+            r#"{"a": 1, "a": 1}"#,
+            r#"{"a": 1, "b": {}}"#,
+            r#"{"a": 1, "b": [null]}"#,
+            r#"{"a": 1, "number": null}"#,
+            r#"{"a": 1, "number": 4294967296}"#,
+            r#"{"a": 1, "number": -1}"#,
+            r#"{"a": 1, "number": 1.0}"#,
+            r#"{"a": 1, "count": [}"#,
+        ] {
+            assert!(read::<Pair>(json).is_err(), "{json}");
+        }
+        assert_eq!(
+            read::<Pair>(r#"{"a": 1, "count": null, "count": []}"#).unwrap(),
+            Pair { a: 1.0, b: None, count: 0 }
+        );
     }
 
     #[test]

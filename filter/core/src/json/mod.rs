@@ -11,7 +11,9 @@ mod scan;
 mod splice;
 mod text;
 
-pub use document::read;
+pub(crate) use document::fill;
+pub use document::{Members, Object, Read, Record, Room, Slot, Spelled, Whole, read};
+pub(crate) use document::{mask, record};
 pub use number::Number;
 pub use object::{member, members};
 pub(crate) use scan::is_base64;

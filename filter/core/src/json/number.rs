@@ -3,8 +3,8 @@
 //! Why not a number: what stands beside an answer must not fail it. What cannot be read is none.
 
 use core::str::FromStr;
-use serde::{Deserialize, Deserializer};
-use serde_json::value::RawValue;
+
+use super::document::{Read, Slot, Spelled};
 
 /// A number that may be missing or no number at all.
 #[derive(Debug, Clone, Copy)]
@@ -29,19 +29,31 @@ impl<T: FromStr> Number<T> {
     }
 }
 
-impl<'de, T: FromStr> Deserialize<'de> for Number<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        <&RawValue>::deserialize(deserializer).map(|raw| Self::of(raw.get()))
+impl<'a, T: FromStr> Read<'a> for Number<T> {
+    const IS_NEEDED: bool = false;
+
+    fn empty() -> Self {
+        Self(None)
+    }
+
+    fn slot(&mut self) -> Slot<'_, 'a> {
+        Slot::Spelled(self)
+    }
+}
+
+impl<T: FromStr> Spelled<'_> for Number<T> {
+    fn spell(&mut self, json: &str) {
+        *self = Self::of(json);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::document::read as parse, *};
 
     #[test]
     fn a_number_is_read_however_it_is_written() {
-        let read = |json| serde_json::from_str::<Number<u64>>(json).map(|number| number.0).ok().flatten();
+        let read = |json| parse::<Number<u64>>(json).map(|number| number.0).ok().flatten();
         for (json, expected) in [
             ("7", Some(7)),
             (r#""7""#, Some(7)),
@@ -57,6 +69,6 @@ mod tests {
         ] {
             assert_eq!(read(json), expected, "{json}");
         }
-        assert_eq!(serde_json::from_str::<Number<f64>>("-0.5").unwrap().0, Some(-0.5));
+        assert_eq!(parse::<Number<f64>>("-0.5").unwrap().0, Some(-0.5));
     }
 }

@@ -3,18 +3,19 @@
 //! `flatten` with `&RawValue` fails at run time and `Value` reorders, merges and rounds; a visitor does neither.
 
 use alloc::vec::Vec;
-use core::fmt;
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::{Str, read};
-
-struct Members<'a>(Vec<(Str<'a>, &'a RawValue)>);
+use super::{
+    Str,
+    document::{Members, Object, Slot, fill},
+};
 
 /// The members of an object; `None` where the text is not one.
 #[must_use]
 pub fn members(text: &str) -> Option<Vec<(Str<'_>, &RawValue)>> {
-    read::<Members<'_>>(text).ok().map(|members| members.0)
+    let mut members = Vec::new();
+    fill(text, Slot::Object(Object::Members(&mut members))).ok()?;
+    Some(members)
 }
 
 /// The first of these members that has this name.
@@ -23,25 +24,9 @@ pub fn member<'a>(members: &[(Str<'_>, &'a RawValue)], name: &str) -> Option<&'a
     members.iter().find(|(other, _)| &**other == name).map(|(_, value)| *value)
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Collect;
-        impl<'de> Visitor<'de> for Collect {
-            type Value = Members<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut members = Vec::new();
-                while let Some(member) = map.next_entry()? {
-                    members.push(member);
-                }
-                Ok(Members(members))
-            }
-        }
-        deserializer.deserialize_map(Collect)
+impl<'a> Members<'a> for Vec<(Str<'a>, &'a RawValue)> {
+    fn member(&mut self, name: Str<'a>, value: &'a RawValue) {
+        self.push((name, value));
     }
 }
 

@@ -3,11 +3,9 @@
 //! The type says how to conclude, but for what only the message tells: there is no code for a conversation that is too long
 //! or an account without money.
 
-use serde::Deserialize;
-
 use crate::{
     chat::{Fault, Reason},
-    json::{self, Str},
+    json::{self, Str, record},
 };
 
 /// What a message says, in lower case, and what it means.
@@ -38,18 +36,17 @@ const STATUSES: &[(&str, u16)] = &[
     ("overloaded_error", 529),
 ];
 
-#[derive(Deserialize)]
-struct Wire<'a> {
-    #[serde(borrow)]
-    error: WireError<'a>,
+record! {
+    struct Wire<'a> {
+        error: WireError<'a>,
+    }
 }
 
-#[derive(Deserialize)]
-struct WireError<'a> {
-    #[serde(borrow, rename = "type", default)]
-    kind: Option<Str<'a>>,
-    #[serde(borrow, default)]
-    message: Option<Str<'a>>,
+record! {
+    struct WireError<'a> {
+        kind: Option<Str<'a>> = "type",
+        message: Option<Str<'a>>,
+    }
 }
 
 /// Reads an error that is a whole answer.

@@ -1,14 +1,13 @@
 //! A stream: `message_start`, blocks that start, grow and stop, `message_delta`, `message_stop`. Events that are not known are
 //! passed over, as the API's versioning policy asks for.
 
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{answer::Answer, fault, wire::required};
 use crate::{
     chat::Delta,
     dialect::{Broken, Reader},
-    json::{self, Str},
+    json::{self, Str, record},
     sse::Frame,
 };
 
@@ -16,29 +15,23 @@ use crate::{
 #[derive(Debug, Default)]
 pub(super) struct StreamReader(Answer);
 
-#[derive(Deserialize)]
-struct Event<'a> {
-    #[serde(borrow, rename = "type")]
-    kind: Str<'a>,
-    #[serde(borrow, default)]
-    index: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    message: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    content_block: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    delta: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    usage: Option<&'a RawValue>,
+record! {
+    struct Event<'a> {
+        kind: Str<'a> = "type",
+        index: Option<&'a RawValue>,
+        message: Option<&'a RawValue>,
+        content_block: Option<&'a RawValue>,
+        delta: Option<&'a RawValue>,
+        usage: Option<&'a RawValue>,
+    }
 }
 
-/// What is new of the message.
-#[derive(Deserialize)]
-struct MessageDelta<'a> {
-    #[serde(borrow, default)]
-    stop_reason: Option<Str<'a>>,
-    #[serde(borrow, default)]
-    stop_details: Option<&'a RawValue>,
+record! {
+    /// What is new of the message.
+    struct MessageDelta<'a> {
+        stop_reason: Option<Str<'a>>,
+        stop_details: Option<&'a RawValue>,
+    }
 }
 
 impl Reader for StreamReader {

@@ -4,94 +4,68 @@
 //! kinds of blocks that are not known yet. What is no part of the answer's meaning, as tokens that cannot be read, is none.
 
 use alloc::{borrow::Cow, vec::Vec};
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{answer::Answer, fault};
 use crate::{
     chat::{Citation, Collected, Response, Text},
     dialect::Broken,
-    json::{self, Number, Str},
+    json::{self, Number, Read, Str, record},
     usage::Usage,
 };
 
-/// A message, whole or as a stream begins it.
-#[derive(Deserialize)]
-pub(super) struct WireMessage<'a> {
-    #[serde(borrow, rename = "type", default)]
-    kind: Option<Str<'a>>,
-    #[serde(borrow, default)]
-    pub(super) id: Option<Str<'a>>,
-    #[serde(borrow, default)]
-    pub(super) model: Option<Str<'a>>,
-    #[serde(borrow, default)]
-    content: Option<Vec<&'a RawValue>>,
-    #[serde(borrow, default)]
-    stop_reason: Option<Str<'a>>,
-    #[serde(borrow, default)]
-    stop_details: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    pub(super) usage: Option<&'a RawValue>,
+record! {
+    /// A message, whole or as a stream begins it.
+    pub(super) struct WireMessage<'a> {
+        kind: Option<Str<'a>> = "type",
+        pub(super) id: Option<Str<'a>>,
+        pub(super) model: Option<Str<'a>>,
+        content: Option<Vec<&'a RawValue>>,
+        stop_reason: Option<Str<'a>>,
+        stop_details: Option<&'a RawValue>,
+        pub(super) usage: Option<&'a RawValue>,
+    }
 }
 
-/// Why the provider holds an answer back.
-#[derive(Deserialize)]
-pub(super) struct StopDetails<'a> {
-    #[serde(borrow, default)]
-    pub(super) explanation: Option<Str<'a>>,
+record! {
+    /// Why the provider holds an answer back.
+    pub(super) struct StopDetails<'a> {
+        pub(super) explanation: Option<Str<'a>>,
+    }
 }
 
-/// A block of a known kind. The members of other kinds may be of any type.
-#[derive(Deserialize)]
-pub(super) struct WireBlock<'a> {
-    #[serde(borrow, default)]
-    pub(super) text: Option<Str<'a>>,
-    #[serde(borrow, default)]
-    pub(super) citations: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    pub(super) thinking: Option<Str<'a>>,
-    #[serde(borrow, default)]
-    pub(super) signature: Option<Str<'a>>,
-    #[serde(borrow, default)]
-    pub(super) data: Option<Str<'a>>,
-    #[serde(borrow, default)]
-    pub(super) id: Option<Str<'a>>,
-    #[serde(borrow, default)]
-    pub(super) name: Option<Str<'a>>,
-    #[serde(borrow, default)]
-    pub(super) input: Option<&'a RawValue>,
-    // From here on of requests only.
-    #[serde(borrow, default)]
-    pub(super) source: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    pub(super) content: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    pub(super) title: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    pub(super) context: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    pub(super) tool_use_id: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    pub(super) is_error: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    pub(super) cache_control: Option<&'a RawValue>,
+record! {
+    /// A block of a known kind. The members of other kinds may be of any type.
+    pub(super) struct WireBlock<'a> {
+        pub(super) text: Option<Str<'a>>,
+        pub(super) citations: Option<&'a RawValue>,
+        pub(super) thinking: Option<Str<'a>>,
+        pub(super) signature: Option<Str<'a>>,
+        pub(super) data: Option<Str<'a>>,
+        pub(super) id: Option<Str<'a>>,
+        pub(super) name: Option<Str<'a>>,
+        pub(super) input: Option<&'a RawValue>,
+        // From here on of requests only.
+        pub(super) source: Option<&'a RawValue>,
+        pub(super) content: Option<&'a RawValue>,
+        pub(super) title: Option<&'a RawValue>,
+        pub(super) context: Option<&'a RawValue>,
+        pub(super) tool_use_id: Option<&'a RawValue>,
+        pub(super) is_error: Option<&'a RawValue>,
+        pub(super) cache_control: Option<&'a RawValue>,
+    }
 }
 
-/// What is new of a block, of whatever kind: those that are not known may name their members as they like.
-#[derive(Deserialize)]
-pub(super) struct BlockDelta<'a> {
-    #[serde(borrow, rename = "type")]
-    pub(super) kind: Str<'a>,
-    #[serde(borrow, default)]
-    pub(super) text: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    pub(super) partial_json: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    pub(super) thinking: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    pub(super) signature: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    pub(super) citation: Option<&'a RawValue>,
+record! {
+    /// What is new of a block, of whatever kind: those that are not known may name their members as they like.
+    pub(super) struct BlockDelta<'a> {
+        pub(super) kind: Str<'a> = "type",
+        pub(super) text: Option<&'a RawValue>,
+        pub(super) partial_json: Option<&'a RawValue>,
+        pub(super) thinking: Option<&'a RawValue>,
+        pub(super) signature: Option<&'a RawValue>,
+        pub(super) citation: Option<&'a RawValue>,
+    }
 }
 
 /// A kind of block that has a place in the canonical form.
@@ -103,27 +77,22 @@ pub(super) enum BlockKind {
     ToolUse,
 }
 
-/// Tokens. In a stream each event tells those that have changed.
-#[derive(Deserialize)]
-pub(super) struct WireUsage<'a> {
-    #[serde(default)]
-    input_tokens: Number<u64>,
-    #[serde(default)]
-    cache_creation_input_tokens: Number<u64>,
-    #[serde(default)]
-    cache_read_input_tokens: Number<u64>,
-    #[serde(default)]
-    output_tokens: Number<u64>,
-    #[serde(default)]
-    output_tokens_details: Option<OutputDetails>,
-    #[serde(borrow, default)]
-    service_tier: Option<Str<'a>>,
+record! {
+    /// Tokens. In a stream each event tells those that have changed.
+    pub(super) struct WireUsage<'a> {
+        input_tokens: Number<u64>,
+        cache_creation_input_tokens: Number<u64>,
+        cache_read_input_tokens: Number<u64>,
+        output_tokens: Number<u64>,
+        output_tokens_details: Option<OutputDetails>,
+        service_tier: Option<Str<'a>>,
+    }
 }
 
-#[derive(Deserialize)]
-struct OutputDetails {
-    #[serde(default)]
-    thinking_tokens: Number<u64>,
+record! {
+    struct OutputDetails {
+        thinking_tokens: Number<u64>,
+    }
 }
 
 /// Tokens as Anthropic counts them: what came from the cache or went into it is no part of the input.
@@ -176,22 +145,21 @@ impl<'a> WireBlock<'a> {
 
 /// The kind of a block.
 pub(super) fn kind(raw: &RawValue) -> Result<Str<'_>, serde_json::Error> {
-    #[derive(Deserialize)]
-    struct Kind<'a> {
-        #[serde(borrow, rename = "type")]
-        kind: Str<'a>,
+    record! {
+        struct Kind<'a> {
+            kind: Str<'a> = "type",
+        }
     }
     json::read::<Kind<'_>>(raw.get()).map(|kind| kind.kind)
 }
 
 /// Where a text is from.
 pub(super) fn citation(raw: &RawValue) -> Citation<'_> {
-    #[derive(Deserialize)]
-    struct Wire<'a> {
-        #[serde(borrow, default)]
-        url: Option<Str<'a>>,
-        #[serde(borrow, default)]
-        title: Option<Str<'a>>,
+    record! {
+        struct Wire<'a> {
+            url: Option<Str<'a>>,
+            title: Option<Str<'a>>,
+        }
     }
     match json::read(raw.get()) {
         Ok(Wire { url: Some(url), title }) => {
@@ -223,11 +191,11 @@ pub(super) fn read(body: &str) -> Result<Response<'_>, Broken> {
 }
 
 /// Reads what must be there.
-pub(super) fn required<'a, T: Deserialize<'a>>(raw: Option<&'a RawValue>) -> Result<T, Broken> {
+pub(super) fn required<'a, T: Read<'a>>(raw: Option<&'a RawValue>) -> Result<T, Broken> {
     json::read(raw.ok_or(Broken::Malformed)?.get()).map_err(|_| Broken::Malformed)
 }
 
 /// Reads what the answer does without.
-pub(super) fn optional<'a, T: Deserialize<'a>>(raw: Option<&'a RawValue>) -> Option<T> {
+pub(super) fn optional<'a, T: Read<'a>>(raw: Option<&'a RawValue>) -> Option<T> {
     json::read(raw?.get()).ok()
 }

@@ -4,13 +4,12 @@
 //! characters. Sources come with the last event, when the text is gone: of each of its bytes a bit is kept.
 
 use alloc::vec::Vec;
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::response::Candidate;
 use crate::{
     chat::{Citation, Text},
-    json::{self, Number, Str},
+    json::{self, Number, Str, record},
 };
 
 /// Most sources of an answer that are told: each support may name each source again, so that what a few bytes say could take any
@@ -20,43 +19,46 @@ pub(super) const MAX_SOURCES: usize = 1024;
 /// Longest page that is told as one, in bytes; a longer one is told once, as it came.
 const MAX_PAGE: usize = 4096;
 
-/// What search and files contributed.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", bound(deserialize = "'de: 'a"))]
-pub(super) struct Grounding<'a> {
-    grounding_chunks: Option<Vec<&'a RawValue>>,
-    grounding_supports: Option<Vec<Support>>,
+record! {
+    /// What search and files contributed.
+    #[derive(Debug)]
+    pub(super) struct Grounding<'a> {
+        grounding_chunks: Option<Vec<&'a RawValue>> = "groundingChunks",
+        grounding_supports: Option<Vec<Support>> = "groundingSupports",
+    }
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Support {
-    segment: Option<Segment>,
-    grounding_chunk_indices: Option<Vec<Number<usize>>>,
+record! {
+    #[derive(Debug)]
+    struct Support {
+        segment: Option<Segment>,
+        grounding_chunk_indices: Option<Vec<Number<usize>>> = "groundingChunkIndices",
+    }
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Segment {
-    #[serde(default)]
-    start_index: Number<usize>,
-    #[serde(default)]
-    end_index: Number<usize>,
+record! {
+    #[derive(Debug)]
+    struct Segment {
+        start_index: Number<usize> = "startIndex",
+        end_index: Number<usize> = "endIndex",
+    }
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", bound(deserialize = "'de: 'a"))]
-struct Chunk<'a> {
-    web: Option<Source<'a>>,
-    maps: Option<Source<'a>>,
-    retrieved_context: Option<Source<'a>>,
+record! {
+    #[derive(Debug)]
+    struct Chunk<'a> {
+        web: Option<Source<'a>>,
+        maps: Option<Source<'a>>,
+        retrieved_context: Option<Source<'a>> = "retrievedContext",
+    }
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(bound(deserialize = "'de: 'a"))]
-struct Source<'a> {
-    uri: Option<Str<'a>>,
-    title: Option<Str<'a>>,
+record! {
+    #[derive(Debug)]
+    struct Source<'a> {
+        uri: Option<Str<'a>>,
+        title: Option<Str<'a>>,
+    }
 }
 
 /// A source that has an address.
@@ -65,23 +67,24 @@ struct Page<'a> {
     title: Option<Text<'a>>,
 }
 
-/// Recited sources.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", bound(deserialize = "'de: 'a"))]
-pub(super) struct Recitation<'a> {
-    #[serde(alias = "citations")]
-    citation_sources: Option<Vec<Recited<'a>>>,
+record! {
+    /// Recited sources.
+    #[derive(Debug)]
+    pub(super) struct Recitation<'a> {
+        citation_sources: Option<Vec<Recited<'a>>> = "citationSources",
+        /// The same, as Vertex AI calls them.
+        citations: Option<Vec<Recited<'a>>>,
+    }
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", bound(deserialize = "'de: 'a"))]
-struct Recited<'a> {
-    #[serde(default)]
-    start_index: Number<usize>,
-    #[serde(default)]
-    end_index: Number<usize>,
-    uri: Option<Str<'a>>,
-    title: Option<Str<'a>>,
+record! {
+    #[derive(Debug)]
+    struct Recited<'a> {
+        start_index: Number<usize> = "startIndex",
+        end_index: Number<usize> = "endIndex",
+        uri: Option<Str<'a>>,
+        title: Option<Str<'a>>,
+    }
 }
 
 /// The places of a text's characters in its bytes.
@@ -170,7 +173,10 @@ fn tell_all<'a>(
             tell(page.as_ref().map_or(Citation::Document(chunk), |page| page.cited(None)))?;
         }
     }
-    let recited = candidate.citation_metadata.iter().filter_map(|recitation| recitation.citation_sources.as_deref());
+    let recited = candidate
+        .citation_metadata
+        .iter()
+        .filter_map(|recitation| recitation.citation_sources.as_ref().or(recitation.citations.as_ref()));
     for source in recited.flatten() {
         if let Some(uri) = &source.uri {
             let (url, title) = (uri.0.clone(), source.title.clone().map(|title| title.0));

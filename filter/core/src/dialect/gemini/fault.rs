@@ -5,35 +5,35 @@
 //! spending mean that the money is gone.
 
 use alloc::vec::Vec;
-use serde::Deserialize;
 
 use crate::{
     chat::{Fault, Reason},
-    json::{self, Number, Str},
+    json::{self, Number, Str, record},
 };
 
-#[derive(Deserialize)]
-#[serde(bound(deserialize = "'de: 'a"))]
-struct Wire<'a> {
-    error: Status<'a>,
+record! {
+    struct Wire<'a> {
+        error: Status<'a>,
+    }
 }
 
-/// An error as Google tells it.
-#[derive(Debug, Deserialize)]
-#[serde(bound(deserialize = "'de: 'a"))]
-pub(super) struct Status<'a> {
-    #[serde(default)]
-    code: Number<u16>,
-    message: Option<Str<'a>>,
-    details: Option<Vec<Detail<'a>>>,
+record! {
+    /// An error as Google tells it.
+    #[derive(Debug)]
+    pub(super) struct Status<'a> {
+        code: Number<u16>,
+        message: Option<Str<'a>>,
+        details: Option<Vec<Detail<'a>>>,
+    }
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", bound(deserialize = "'de: 'a"))]
-struct Detail<'a> {
-    reason: Option<Str<'a>>,
-    /// Of `google.rpc.RetryInfo`: seconds, with a fraction and an `s`.
-    retry_delay: Option<Str<'a>>,
+record! {
+    #[derive(Debug)]
+    struct Detail<'a> {
+        reason: Option<Str<'a>>,
+        /// Of `google.rpc.RetryInfo`: seconds, with a fraction and an `s`.
+        retry_delay: Option<Str<'a>> = "retryDelay",
+    }
 }
 
 /// Reads an error's body.

@@ -5,30 +5,47 @@
 //! come back to, and only the way to the last value is remembered. A value that would need more is malformed.
 
 use alloc::{string::String, vec::Vec};
-use serde::{Deserialize, Deserializer, de::IgnoredAny};
 use serde_json::value::RawValue;
 
-use crate::json::Str;
+use crate::json::{Read, Slot, Spelled, Str, record};
 
 /// Deepest way.
 const MAX_DEPTH: usize = 64;
 
-/// A value, or a piece of one.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", bound(deserialize = "'de: 'a"))]
-pub(super) struct PartialArgument<'a> {
-    json_path: Option<Str<'a>>,
-    string_value: Option<Str<'a>>,
-    number_value: Option<&'a RawValue>,
-    bool_value: Option<bool>,
-    /// Whatever it is: its one value is written as `null` or by its name.
-    #[serde(default, deserialize_with = "is_there")]
-    null_value: bool,
-    will_continue: Option<bool>,
+record! {
+    /// A value, or a piece of one.
+    #[derive(Debug)]
+    pub(super) struct PartialArgument<'a> {
+        json_path: Option<Str<'a>> = "jsonPath",
+        string_value: Option<Str<'a>> = "stringValue",
+        number_value: Option<&'a RawValue> = "numberValue",
+        bool_value: Option<bool> = "boolValue",
+        /// Whatever it is: its one value is written as `null` or by its name.
+        null_value: Given = "nullValue",
+        will_continue: Option<bool> = "willContinue",
+    }
 }
 
-fn is_there<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
-    IgnoredAny::deserialize(deserializer).map(|_| true)
+/// Whether something is there, whatever it is.
+#[derive(Debug)]
+struct Given(bool);
+
+impl<'a> Read<'a> for Given {
+    const IS_NEEDED: bool = false;
+
+    fn empty() -> Self {
+        Self(false)
+    }
+
+    fn slot(&mut self) -> Slot<'_, 'a> {
+        Slot::Spelled(self)
+    }
+}
+
+impl Spelled<'_> for Given {
+    fn spell(&mut self, _: &str) {
+        self.0 = true;
+    }
 }
 
 /// A document being written.
@@ -67,7 +84,7 @@ impl Document {
         } else if let Some(is_true) = argument.bool_value {
             self.go(way, out)?;
             out.push_str(if is_true { "true" } else { "false" });
-        } else if argument.null_value {
+        } else if argument.null_value.0 {
             self.go(way, out)?;
             out.push_str("null");
         }
@@ -197,11 +214,12 @@ pub(super) struct Malformed;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::json;
 
     fn write(values: &[&str]) -> Result<String, Malformed> {
         let (mut document, mut out) = (Document::default(), String::new());
         for value in values {
-            document.add(&serde_json::from_str(value).unwrap(), &mut out)?;
+            document.add(&json::read(value).unwrap(), &mut out)?;
         }
         document.finish(&mut out);
         Ok(out)

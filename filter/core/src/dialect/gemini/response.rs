@@ -5,7 +5,6 @@
 //! number may be a string. What is not known is passed over.
 
 use alloc::{borrow::Cow, format, string::String, vec::Vec};
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{
@@ -16,7 +15,7 @@ use super::{
 };
 use crate::{
     chat::{Finish, Source, Text, TokenLogprob},
-    json::{Number, Str},
+    json::{Number, Str, record},
 };
 
 /// Reasons why Google holds back what the model said. These and the next as of November 2026:
@@ -54,91 +53,99 @@ const FAILED: &[&str] = &[
     "UNEXPECTED_TOOL_CALL",
 ];
 
-/// An answer, or an event of a stream.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", bound(deserialize = "'de: 'a"))]
-pub(super) struct Answer<'a> {
-    pub(super) candidates: Option<Vec<Candidate<'a>>>,
-    pub(super) prompt_feedback: Option<PromptFeedback<'a>>,
-    pub(super) usage_metadata: Option<Metadata<'a>>,
-    pub(super) model_version: Option<Str<'a>>,
-    pub(super) response_id: Option<Str<'a>>,
-    pub(super) error: Option<Status<'a>>,
+record! {
+    /// An answer, or an event of a stream.
+    #[derive(Debug)]
+    pub(super) struct Answer<'a> {
+        pub(super) candidates: Option<Vec<Candidate<'a>>>,
+        pub(super) prompt_feedback: Option<PromptFeedback<'a>> = "promptFeedback",
+        pub(super) usage_metadata: Option<Metadata<'a>> = "usageMetadata",
+        pub(super) model_version: Option<Str<'a>> = "modelVersion",
+        pub(super) response_id: Option<Str<'a>> = "responseId",
+        pub(super) error: Option<Status<'a>>,
+    }
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", bound(deserialize = "'de: 'a"))]
-pub(super) struct PromptFeedback<'a> {
-    block_reason: Option<&'a RawValue>,
+record! {
+    #[derive(Debug)]
+    pub(super) struct PromptFeedback<'a> {
+        block_reason: Option<&'a RawValue> = "blockReason",
+    }
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", bound(deserialize = "'de: 'a"))]
-pub(super) struct Candidate<'a> {
-    #[serde(default)]
-    pub(super) index: Number<u32>,
-    content: Option<Content<'a>>,
-    finish_reason: Option<&'a RawValue>,
-    finish_message: Option<Str<'a>>,
-    pub(super) grounding_metadata: Option<Grounding<'a>>,
-    pub(super) citation_metadata: Option<Recitation<'a>>,
-    logprobs_result: Option<Logprobs<'a>>,
+record! {
+    #[derive(Debug)]
+    pub(super) struct Candidate<'a> {
+        pub(super) index: Number<u32>,
+        content: Option<Content<'a>>,
+        finish_reason: Option<&'a RawValue> = "finishReason",
+        finish_message: Option<Str<'a>> = "finishMessage",
+        pub(super) grounding_metadata: Option<Grounding<'a>> = "groundingMetadata",
+        pub(super) citation_metadata: Option<Recitation<'a>> = "citationMetadata",
+        logprobs_result: Option<Logprobs<'a>> = "logprobsResult",
+    }
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(bound(deserialize = "'de: 'a"))]
-struct Content<'a> {
-    parts: Option<Vec<Part<'a>>>,
+record! {
+    #[derive(Debug)]
+    struct Content<'a> {
+        parts: Option<Vec<Part<'a>>>,
+    }
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", bound(deserialize = "'de: 'a"))]
-pub(super) struct Part<'a> {
-    pub(super) text: Option<Str<'a>>,
-    pub(super) thought: Option<bool>,
-    pub(super) thought_signature: Option<Str<'a>>,
-    pub(super) function_call: Option<Call<'a>>,
-    pub(super) inline_data: Option<Blob<'a>>,
+record! {
+    #[derive(Debug)]
+    pub(super) struct Part<'a> {
+        pub(super) text: Option<Str<'a>>,
+        pub(super) thought: Option<bool>,
+        pub(super) thought_signature: Option<Str<'a>> = "thoughtSignature",
+        pub(super) function_call: Option<Call<'a>> = "functionCall",
+        pub(super) inline_data: Option<Blob<'a>> = "inlineData",
+    }
 }
 
-/// A call, or a piece of one.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", bound(deserialize = "'de: 'a"))]
-pub(super) struct Call<'a> {
-    pub(super) id: Option<Str<'a>>,
-    pub(super) name: Option<Str<'a>>,
-    pub(super) args: Option<&'a RawValue>,
-    pub(super) partial_args: Option<Vec<PartialArgument<'a>>>,
-    pub(super) will_continue: Option<bool>,
+record! {
+    /// A call, or a piece of one.
+    #[derive(Debug)]
+    pub(super) struct Call<'a> {
+        pub(super) id: Option<Str<'a>>,
+        pub(super) name: Option<Str<'a>>,
+        pub(super) args: Option<&'a RawValue>,
+        pub(super) partial_args: Option<Vec<PartialArgument<'a>>> = "partialArgs",
+        pub(super) will_continue: Option<bool> = "willContinue",
+    }
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", bound(deserialize = "'de: 'a"))]
-pub(super) struct Blob<'a> {
-    mime_type: Option<Str<'a>>,
-    data: Option<Str<'a>>,
+record! {
+    #[derive(Debug)]
+    pub(super) struct Blob<'a> {
+        mime_type: Option<Str<'a>> = "mimeType",
+        data: Option<Str<'a>>,
+    }
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", bound(deserialize = "'de: 'a"))]
-struct Logprobs<'a> {
-    chosen_candidates: Option<Vec<Token<'a>>>,
-    top_candidates: Option<Vec<Top<'a>>>,
+record! {
+    #[derive(Debug)]
+    struct Logprobs<'a> {
+        chosen_candidates: Option<Vec<Token<'a>>> = "chosenCandidates",
+        top_candidates: Option<Vec<Top<'a>>> = "topCandidates",
+    }
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(bound(deserialize = "'de: 'a"))]
-struct Top<'a> {
-    candidates: Option<Vec<Token<'a>>>,
+record! {
+    #[derive(Debug)]
+    struct Top<'a> {
+        candidates: Option<Vec<Token<'a>>>,
+    }
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", bound(deserialize = "'de: 'a"))]
-struct Token<'a> {
-    token: Option<Str<'a>>,
-    /// That of a probability of one is left out, as zeros are.
-    #[serde(default)]
-    log_probability: Number<f64>,
+record! {
+    #[derive(Debug)]
+    struct Token<'a> {
+        token: Option<Str<'a>>,
+        /// That of a probability of one is left out, as zeros are.
+        log_probability: Number<f64> = "logProbability",
+    }
 }
 
 /// One of several words, or its number.

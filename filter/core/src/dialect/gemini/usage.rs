@@ -3,43 +3,38 @@
 //! A stream's events tell some of the counts or all of them, each time so far: what is not told again still holds.
 
 use alloc::vec::Vec;
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::response::word;
 use crate::{
     chat::Text,
-    json::{Number, Str},
+    json::{Number, Str, record},
     usage::Usage,
 };
 
-/// Tokens as they are told.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", bound(deserialize = "'de: 'a"))]
-pub(super) struct Metadata<'a> {
-    #[serde(default)]
-    prompt_token_count: Number<u64>,
-    #[serde(default)]
-    cached_content_token_count: Number<u64>,
-    /// What a built-in tool put into the prompt, on top of the prompt's own count.
-    #[serde(default)]
-    tool_use_prompt_token_count: Number<u64>,
-    #[serde(default)]
-    candidates_token_count: Number<u64>,
-    /// On top of the candidates' own count.
-    #[serde(default)]
-    thoughts_token_count: Number<u64>,
-    prompt_tokens_details: Option<Vec<Modal<'a>>>,
-    candidates_tokens_details: Option<Vec<Modal<'a>>>,
-    service_tier: Option<Str<'a>>,
+record! {
+    /// Tokens as they are told.
+    #[derive(Debug)]
+    pub(super) struct Metadata<'a> {
+        prompt_token_count: Number<u64> = "promptTokenCount",
+        cached_content_token_count: Number<u64> = "cachedContentTokenCount",
+        /// What a built-in tool put into the prompt, on top of the prompt's own count.
+        tool_use_prompt_token_count: Number<u64> = "toolUsePromptTokenCount",
+        candidates_token_count: Number<u64> = "candidatesTokenCount",
+        /// On top of the candidates' own count.
+        thoughts_token_count: Number<u64> = "thoughtsTokenCount",
+        prompt_tokens_details: Option<Vec<Modal<'a>>> = "promptTokensDetails",
+        candidates_tokens_details: Option<Vec<Modal<'a>>> = "candidatesTokensDetails",
+        service_tier: Option<Str<'a>> = "serviceTier",
+    }
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", bound(deserialize = "'de: 'a"))]
-struct Modal<'a> {
-    modality: Option<&'a RawValue>,
-    #[serde(default)]
-    token_count: Number<u64>,
+record! {
+    #[derive(Debug)]
+    struct Modal<'a> {
+        modality: Option<&'a RawValue>,
+        token_count: Number<u64> = "tokenCount",
+    }
 }
 
 /// Tokens so far.

@@ -7,13 +7,12 @@
 use alloc::{
     format,
     string::{String, ToString},
-    vec::Vec,
 };
 use core::ops::Range;
-use serde_json::value::RawValue;
 
 mod bounds;
 mod members;
+mod usage;
 
 pub use bounds::Bounds;
 pub(crate) use bounds::{OF_CHAT, OF_COMPLETIONS, OF_GEMINI, OF_MESSAGES, OF_OLLAMA, OF_RESPONSES, Terms};
@@ -24,6 +23,9 @@ use members::{
 };
 pub(crate) use members::{CHOICES, MODEL, STREAM};
 pub(super) use members::{PLUGINS, PROMPT, TOOL_CHOICE, TOOLS, USER, place, wanted};
+pub use usage::StreamOptions;
+
+use usage::Usage;
 
 use crate::{
     dialect::Wishes,
@@ -82,10 +84,8 @@ pub struct ChatRequest {
     model_span: Range<usize>,
     /// What follows where it has to be added.
     comma: &'static str,
-    /// The change that asks for usage.
-    usage: Option<Edit>,
-    /// `stream_options`, to be cut out.
-    options: Option<Range<usize>>,
+    /// What asks for the stream's tokens.
+    usage: Usage,
     /// The name `max_completion_tokens`.
     max_tokens_name: Option<Range<usize>>,
 }
@@ -159,17 +159,6 @@ impl History {
     }
 }
 
-/// What becomes of a request's `stream_options`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StreamOptions {
-    /// They ask for the usage.
-    Asked,
-    /// The target refuses them: they are cut out.
-    Cut,
-    /// It refuses them, and they are cut out with what else is.
-    Pruned,
-}
-
 impl Scheme {
     /// The scan that [`Self::read`] needs.
     #[must_use]
@@ -205,12 +194,7 @@ impl Scheme {
             return Err(Error::refusing("`temperature` must be between 0 and 2.", "temperature"));
         }
         let options = member(STREAM_OPTIONS).filter(|_| self.asks_for_usage);
-        let usage = match (stream && self.asks_for_usage, options) {
-            (false, _) => None,
-            // At the front: what stands behind the last change need not leave the host's buffer.
-            (true, None) => Some(insert(inside, br#""stream_options":{"include_usage":true},"#)),
-            (true, Some(options)) => ask_for_usage(options)?,
-        };
+        let usage = Usage::read(options, stream && self.asks_for_usage, inside)?;
         let has_unproven =
             self.unproven.and_then(|group| found.noticed_kinds.get(group)).is_some_and(|number| *number > 0);
         let proofs = found.noticed_proofs;
@@ -235,7 +219,6 @@ impl Scheme {
             model_span,
             comma: if found.is_empty { "" } else { "," },
             usage,
-            options: options.map(|options| options.whole.clone()),
             max_tokens_name: member(MAX_COMPLETION_TOKENS).map(|tokens| tokens.name.clone()),
         })
     }
@@ -263,13 +246,13 @@ impl ChatRequest {
     /// The change that asks a stream for its tokens, where the client does not.
     #[must_use]
     pub fn usage_edit(&self) -> Option<&Edit> {
-        self.usage.as_ref()
+        self.usage.edit()
     }
 
     /// Whether the client asked for the stream's usage itself; if not, the usage chunk is hidden from it.
     #[must_use]
-    pub const fn wants_usage(&self) -> bool {
-        self.usage.is_none()
+    pub fn wants_usage(&self) -> bool {
+        self.usage.edit().is_none()
     }
 
     /// The changes for a target that calls the model `id` and `max_completion_tokens` perhaps something else.
@@ -283,11 +266,7 @@ impl ChatRequest {
             let text = if is_missing { format!(r#""model":{name}{}"#, self.comma) } else { name };
             edits.push(self.model_span.clone(), text.into_bytes());
         }
-        match (stream_options, &self.usage, &self.options) {
-            (StreamOptions::Asked, Some(Edit { span, text }), _) => edits.push(span.clone(), text.clone()),
-            (StreamOptions::Cut, _, Some(options)) => edits.push(options.clone(), Vec::new()),
-            (StreamOptions::Asked, None, _) | (StreamOptions::Cut, _, None) | (StreamOptions::Pruned, ..) => {}
-        }
+        self.usage.change(stream_options, &mut edits);
         edits.extend(self.previous.as_ref().and_then(Previous::edit));
         if let (Some(name), Some(span)) = (max_tokens, &self.max_tokens_name) {
             edits.push(span.clone(), format!("\"{name}\"").into_bytes());
@@ -360,46 +339,6 @@ fn is_nothing(list: &Member) -> bool {
     let Some(text) = list.text.as_deref() else { return false };
     let inner = text.strip_prefix(b"[").and_then(|text| text.strip_suffix(b"]"));
     inner.map_or(text == b"null", |inner| inner.trim_ascii().is_empty())
-}
-
-/// The change that asks for usage, where the client did not in its `stream_options`.
-fn ask_for_usage(options: &Member) -> Result<Option<Edit>, Error> {
-    let wrong = || Error::refusing("`stream_options` must be an object.", "stream_options");
-    let text = options.text.as_deref().ok_or_else(wrong)?;
-    if text == b"null" {
-        return Ok(Some(Edit { span: options.span.clone(), text: br#"{"include_usage":true}"#.to_vec() }));
-    }
-    let text = core::str::from_utf8(text).map_err(|_| wrong())?;
-    let inner = json::members(text).ok_or_else(wrong)?;
-    let mut asked = inner.iter().filter(|(name, _)| &**name == "include_usage");
-    match (asked.next(), asked.next()) {
-        (_, Some(_)) => {
-            Err(Error::refusing("`stream_options.include_usage` stands twice.", "stream_options.include_usage"))
-        }
-        (Some((_, value)), None) if value.get() == "true" => Ok(None),
-        (Some((_, value)), None) if matches!(value.get(), "false" | "null") => {
-            let start = options.span.start.saturating_add(offset(text, value));
-            let span = start..start.saturating_add(value.get().len());
-            Ok(Some(Edit { span, text: b"true".to_vec() }))
-        }
-        (Some(_), None) => {
-            Err(Error::refusing("`stream_options.include_usage` must be a boolean.", "stream_options.include_usage"))
-        }
-        (None, None) => {
-            let start = options.span.start.saturating_add(1);
-            let comma = if inner.is_empty() { "" } else { "," };
-            Ok(Some(insert(start, format!(r#""include_usage":true{comma}"#).as_bytes())))
-        }
-    }
-}
-
-/// Where a value stands in the text it was read from: `serde_json` borrows it, so its address says so.
-fn offset(text: &str, value: &RawValue) -> usize {
-    (value.get().as_ptr() as usize).saturating_sub(text.as_ptr() as usize)
-}
-
-fn insert(at: usize, text: &[u8]) -> Edit {
-    Edit { span: at..at, text: text.to_vec() }
 }
 
 #[cfg(test)]

@@ -1,12 +1,11 @@
 //! Errors: `{"error": "…"}`, with the answer's status or, in a stream, without one. What they mean has to be read from their
 //! words, because the status does not tell: a conversation that is too long has been 400, 413 and 500.
 
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::{
     chat::{Fault, Reason, Text},
-    json::{self, Str},
+    json::{self, Str, record},
 };
 
 /// What a conversation can be too long for, or what of it is. A `context` alone is Go's, and its deadline is not the client's
@@ -16,10 +15,10 @@ const LENGTHS: &[&str] = &["context length", "context size", "context window", "
 /// What is said in the place of a message that names the gateway's account.
 const QUOTA: &str = "The usage limit of the provider's account is reached.";
 
-#[derive(Deserialize)]
-struct WireError<'a> {
-    #[serde(borrow)]
-    error: &'a RawValue,
+record! {
+    struct WireError<'a> {
+        error: &'a RawValue,
+    }
 }
 
 /// Reads an error's body.
@@ -37,10 +36,10 @@ pub(super) fn of_answer(status: Option<&RawValue>, error: &RawValue) -> Fault {
 
 /// The message: a string, or, from ollama.com, what OpenAI's API has in its place.
 fn message(error: &RawValue) -> Option<Text<'_>> {
-    #[derive(Deserialize)]
-    struct OpenAi<'a> {
-        #[serde(borrow)]
-        message: Str<'a>,
+    record! {
+        struct OpenAi<'a> {
+            message: Str<'a>,
+        }
     }
     let said: Result<Str<'_>, _> = json::read(error.get());
     let said = said.or_else(|_| json::read::<OpenAi<'_>>(error.get()).map(|error| error.message));

@@ -5,95 +5,108 @@
 //! be of the right type, because an answer without a part of it is another one.
 
 use alloc::{borrow::Cow, vec::Vec};
-use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::fault;
 use crate::{
     chat::{Collected, Delta, Finish, Response, Source, Text, TokenLogprob, ToolCall},
     dialect::Broken,
-    json::{self, Number, Str},
+    json::{self, Number, Read, Slot, Spelled, Str, record},
     usage::Usage,
 };
 
-/// The whole answer, or a line of a stream.
-#[derive(Deserialize, Default)]
-#[serde(default)]
-pub(super) struct WireAnswer<'a> {
-    #[serde(borrow, deserialize_with = "lenient")]
-    model: Option<Str<'a>>,
-    #[serde(borrow, deserialize_with = "lenient")]
-    created_at: Option<Str<'a>>,
-    /// `null` is a message that says nothing.
-    #[serde(borrow, deserialize_with = "present")]
-    pub(super) message: Option<WireMessage<'a>>,
-    /// The text where none of a chat is wanted (`/api/generate`).
-    #[serde(borrow, deserialize_with = "lenient")]
-    pub(super) response: Option<Str<'a>>,
-    #[serde(deserialize_with = "lenient")]
-    done: Option<bool>,
-    #[serde(borrow, deserialize_with = "lenient")]
-    done_reason: Option<Str<'a>>,
-    /// Cached tokens included.
-    prompt_eval_count: Number<u64>,
-    /// Those of them that came from the cache; newer servers tell it.
-    prompt_eval_cached_count: Number<u64>,
-    /// Thoughts included, which nobody counts apart.
-    eval_count: Number<u64>,
-    #[serde(borrow, deserialize_with = "lenient")]
-    logprobs: Option<Vec<WireLogprob<'a>>>,
-    #[serde(borrow)]
-    error: Option<&'a RawValue>,
-    #[serde(borrow)]
-    pub(super) status: Option<&'a RawValue>,
+record! {
+    /// The whole answer, or a line of a stream.
+    #[derive(Default)]
+    pub(super) struct WireAnswer<'a> {
+        model: Lax<Str<'a>>,
+        /// `null` is a message that says nothing.
+        pub(super) message: Present<WireMessage<'a>>,
+        /// The text where none of a chat is wanted (`/api/generate`).
+        pub(super) response: Lax<Str<'a>>,
+        done: Lax<bool>,
+        done_reason: Lax<Str<'a>>,
+        /// Cached tokens included.
+        prompt_eval_count: Number<u64>,
+        /// Those of them that came from the cache; newer servers tell it.
+        prompt_eval_cached_count: Number<u64>,
+        /// Thoughts included, which nobody counts apart.
+        eval_count: Number<u64>,
+        logprobs: Lax<Vec<WireLogprob<'a>>>,
+        error: Option<&'a RawValue>,
+        pub(super) status: Option<&'a RawValue>,
+    }
 }
 
-#[derive(Deserialize, Default)]
-#[serde(default)]
-pub(super) struct WireMessage<'a> {
-    #[serde(borrow)]
-    content: Option<Str<'a>>,
-    #[serde(borrow)]
-    thinking: Option<Str<'a>>,
-    #[serde(borrow)]
-    tool_calls: Option<Vec<WireCall<'a>>>,
-    #[serde(borrow)]
-    images: Option<Vec<Str<'a>>>,
+record! {
+    #[derive(Default)]
+    pub(super) struct WireMessage<'a> {
+        content: Option<Str<'a>>,
+        thinking: Option<Str<'a>>,
+        tool_calls: Option<Vec<WireCall<'a>>>,
+        images: Option<Vec<Str<'a>>>,
+    }
 }
 
-#[derive(Deserialize)]
-struct WireCall<'a> {
-    #[serde(borrow, default, deserialize_with = "lenient")]
-    id: Option<Str<'a>>,
-    #[serde(borrow)]
-    function: WireCalled<'a>,
+record! {
+    struct WireCall<'a> {
+        id: Lax<Str<'a>>,
+        function: WireCalled<'a>,
+    }
 }
 
-#[derive(Deserialize)]
-struct WireCalled<'a> {
-    #[serde(borrow)]
-    name: Str<'a>,
-    #[serde(borrow, default)]
-    arguments: Option<&'a RawValue>,
+record! {
+    struct WireCalled<'a> {
+        name: Str<'a>,
+        arguments: Option<&'a RawValue>,
+    }
 }
 
-#[derive(Deserialize)]
-struct WireLogprob<'a> {
-    #[serde(borrow)]
-    token: Str<'a>,
-    logprob: f64,
-    #[serde(borrow, default)]
-    top_logprobs: Option<Vec<Self>>,
+record! {
+    struct WireLogprob<'a> {
+        token: Str<'a>,
+        logprob: f64,
+        top_logprobs: Option<Vec<Self>>,
+    }
 }
 
-/// The value, if it is of the right type.
-fn lenient<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
-    let raw = <&RawValue>::deserialize(deserializer)?;
-    Ok(json::read(raw.get()).ok())
+/// A value that is none where it is not of the right type.
+#[derive(Default)]
+pub(super) struct Lax<T>(pub(super) Option<T>);
+
+impl<'a, T: Read<'a>> Read<'a> for Lax<T> {
+    const IS_NEEDED: bool = false;
+
+    fn empty() -> Self {
+        Self(None)
+    }
+
+    fn slot(&mut self) -> Slot<'_, 'a> {
+        Slot::Spelled(self)
+    }
 }
 
-fn present<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<Option<T>, D::Error> {
-    Option::deserialize(deserializer).map(|value| Some(value.unwrap_or_default()))
+impl<'a, T: Read<'a>> Spelled<'a> for Lax<T> {
+    fn spell(&mut self, json: &'a str) {
+        self.0 = json::read(json).ok();
+    }
+}
+
+/// A value that is there, too, where it is `null`.
+#[derive(Default)]
+pub(super) struct Present<T>(pub(super) Option<T>);
+
+impl<'a, T: Read<'a>> Read<'a> for Present<T> {
+    const IS_NEEDED: bool = false;
+
+    fn empty() -> Self {
+        Self(None)
+    }
+
+    fn slot(&mut self) -> Slot<'_, 'a> {
+        self.0 = Some(T::empty());
+        Slot::Maybe(&mut self.0)
+    }
 }
 
 /// Reads a whole answer.
@@ -102,7 +115,7 @@ pub(super) fn read(body: &str) -> Result<Response<'_>, Broken> {
     if let Some(error) = answer.error() {
         return Err(Broken::Fault(fault::of_answer(answer.status, error)));
     }
-    if !answer.is_done() || answer.message.is_none() {
+    if !answer.is_done() || answer.message.0.is_none() {
         return Err(Broken::Malformed);
     }
     let mut collected = Collected::default();
@@ -123,12 +136,12 @@ impl Told {
     pub(super) fn tell<'a>(&mut self, answer: WireAnswer<'a>, each: &mut dyn FnMut(Delta<'a>)) {
         let (choice, is_done, usage) = (0, answer.is_done(), answer.usage());
         if !core::mem::replace(&mut self.has_begun, true) {
-            each(Delta::Start { id: None, model: said(answer.model), service_tier: None });
+            each(Delta::Start { id: None, model: said(answer.model.0), service_tier: None });
         }
-        if let Some(text) = said(answer.response) {
+        if let Some(text) = said(answer.response.0) {
             each(Delta::Text { choice, text });
         }
-        let message = answer.message.unwrap_or_default();
+        let message = answer.message.0.unwrap_or_default();
         if let Some(text) = said(message.thinking) {
             each(Delta::Thinking { choice, text });
         }
@@ -138,7 +151,7 @@ impl Told {
         for image in message.images.into_iter().flatten() {
             each(Delta::Image { choice, source: read_image(image.0) });
         }
-        if let Some(logprobs) = answer.logprobs.filter(|logprobs| !logprobs.is_empty()) {
+        if let Some(logprobs) = answer.logprobs.0.filter(|logprobs| !logprobs.is_empty()) {
             each(Delta::Logprobs { choice, tokens: logprobs.into_iter().map(WireLogprob::read).collect() });
         }
         for call in message.tool_calls.into_iter().flatten() {
@@ -148,7 +161,7 @@ impl Told {
         }
         if is_done {
             // `load` and `unload`, to which nothing was said, count as a stop.
-            let reason = match answer.done_reason.as_deref() {
+            let reason = match answer.done_reason.0.as_deref() {
                 Some("length") => Finish::Length,
                 _ if self.calls > 0 => Finish::ToolCalls,
                 _ => Finish::Stop,
@@ -170,7 +183,7 @@ fn said(text: Option<Str<'_>>) -> Option<Text<'_>> {
 impl<'a> WireAnswer<'a> {
     /// Whether nothing follows.
     pub(super) fn is_done(&self) -> bool {
-        self.done == Some(true)
+        self.done.0 == Some(true)
     }
 
     /// The error, where there is one: an empty one is none.
@@ -187,7 +200,7 @@ impl<'a> WireAnswer<'a> {
 impl<'a> WireCall<'a> {
     /// The call; older servers give it no id.
     fn read(self) -> ToolCall<'a> {
-        let id = said(self.id).unwrap_or_default();
+        let id = said(self.id.0).unwrap_or_default();
         let arguments = self.function.arguments.map_or("{}", RawValue::get);
         // What stands in a string has been written as JSON before.
         let arguments = json::read(arguments).map_or(Cow::Borrowed(arguments), |Str(json)| json);

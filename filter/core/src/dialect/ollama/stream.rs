@@ -24,7 +24,7 @@ impl Reader for Told {
             return Err(Broken::Fault(fault::of_answer(line.status, error)));
         }
         // What is neither said nor an end is news of a kind that is not known.
-        if line.message.is_some() || line.response.is_some() || line.is_done() {
+        if line.message.0.is_some() || line.response.0.is_some() || line.is_done() {
             self.tell(line, &mut |delta| each(delta));
         }
         Ok(())

@@ -5,32 +5,29 @@
 
 use alloc::{format, string::String};
 use core::mem;
-use serde::Deserialize;
 
 use super::wire::Each;
 use crate::{
     chat::{Delta, ToolCall},
     dialect::Broken,
-    json::Str,
+    json::{Str, record},
     map::NameMap,
 };
 
-#[derive(Deserialize)]
-pub(super) struct WireCall<'a> {
-    #[serde(default)]
-    pub(super) index: Option<u32>,
-    #[serde(borrow, default)]
-    pub(super) id: Option<Str<'a>>,
-    #[serde(borrow, default)]
-    pub(super) function: Option<WireCalled<'a>>,
+record! {
+    pub(super) struct WireCall<'a> {
+        pub(super) index: Option<u32>,
+        pub(super) id: Option<Str<'a>>,
+        pub(super) function: Option<WireCalled<'a>>,
+    }
 }
 
-#[derive(Deserialize, Default)]
-pub(super) struct WireCalled<'a> {
-    #[serde(borrow, default)]
-    name: Option<Str<'a>>,
-    #[serde(borrow, default)]
-    arguments: Option<Str<'a>>,
+record! {
+    #[derive(Default)]
+    pub(super) struct WireCalled<'a> {
+        name: Option<Str<'a>>,
+        arguments: Option<Str<'a>>,
+    }
 }
 
 /// The calls that an answer has begun, by choice and number the last one.

@@ -1,58 +1,47 @@
 //! The content of a message: a string, or typed parts.
 
 use alloc::{borrow::Cow, format, vec::Vec};
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::{
     chat::{Part, Source, Text, TextPart},
     dialect::field::typed,
     error::Error,
-    json::Str,
+    json::{Str, record},
 };
 
-#[derive(Deserialize)]
-struct WirePart<'a> {
-    #[serde(borrow, rename = "type")]
-    kind: Str<'a>,
-    #[serde(borrow, default)]
-    text: Option<Str<'a>>,
-    #[serde(borrow, default)]
-    refusal: Option<Str<'a>>,
-    #[serde(borrow, default)]
-    image_url: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    input_audio: Option<WireAudio<'a>>,
-    #[serde(borrow, default)]
-    file: Option<WireFile<'a>>,
-    #[serde(borrow, default)]
-    cache_control: Option<&'a RawValue>,
+record! {
+    struct WirePart<'a> {
+        kind: Str<'a> = "type",
+        text: Option<Str<'a>>,
+        refusal: Option<Str<'a>>,
+        image_url: Option<&'a RawValue>,
+        input_audio: Option<WireAudio<'a>>,
+        file: Option<WireFile<'a>>,
+        cache_control: Option<&'a RawValue>,
+    }
 }
 
-#[derive(Deserialize)]
-struct WireImage<'a> {
-    #[serde(borrow)]
-    url: Str<'a>,
-    #[serde(borrow, default)]
-    detail: Option<Str<'a>>,
+record! {
+    struct WireImage<'a> {
+        url: Str<'a>,
+        detail: Option<Str<'a>>,
+    }
 }
 
-#[derive(Deserialize)]
-struct WireAudio<'a> {
-    #[serde(borrow)]
-    data: Str<'a>,
-    #[serde(borrow)]
-    format: Str<'a>,
+record! {
+    struct WireAudio<'a> {
+        data: Str<'a>,
+        format: Str<'a>,
+    }
 }
 
-#[derive(Deserialize)]
-struct WireFile<'a> {
-    #[serde(borrow, default)]
-    file_data: Option<Str<'a>>,
-    #[serde(borrow, default)]
-    file_id: Option<Str<'a>>,
-    #[serde(borrow, default)]
-    filename: Option<Str<'a>>,
+record! {
+    struct WireFile<'a> {
+        file_data: Option<Str<'a>>,
+        file_id: Option<Str<'a>>,
+        filename: Option<Str<'a>>,
+    }
 }
 
 /// Appends what a message's content says.

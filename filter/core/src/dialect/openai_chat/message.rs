@@ -1,7 +1,6 @@
 //! The messages of a chat request: turns, what is thought and called in them, and what tools answered.
 
 use alloc::{borrow::Cow, format, vec::Vec};
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::content;
@@ -12,39 +11,27 @@ use crate::{
         field::{note_spare, typed},
     },
     error::Error,
-    json::Str,
+    json::{Str, record},
     map::NameMap,
 };
 
-#[derive(Deserialize)]
-struct WireMessage<'a> {
-    #[serde(borrow)]
-    role: Str<'a>,
-    #[serde(borrow, default)]
-    content: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    name: Option<Str<'a>>,
-    #[serde(borrow, default)]
-    tool_calls: Option<Vec<WireCall<'a>>>,
-    #[serde(borrow, default)]
-    function_call: Option<WireCalled<'a>>,
-    #[serde(borrow, default)]
-    tool_call_id: Option<Str<'a>>,
-    #[serde(default)]
-    is_error: Option<bool>,
-    #[serde(borrow, default)]
-    refusal: Option<Str<'a>>,
-    #[serde(borrow, default)]
-    reasoning_content: Option<Str<'a>>,
-    #[serde(borrow, default)]
-    thinking_blocks: Option<Vec<WireThought<'a>>>,
-    #[serde(borrow, default)]
-    extra_content: Option<Extra<'a>>,
-    #[serde(borrow, default)]
-    cache_control: Option<&'a RawValue>,
-    /// Of the assistant: what it said aloud in an earlier answer.
-    #[serde(borrow, default)]
-    audio: Option<&'a RawValue>,
+record! {
+    struct WireMessage<'a> {
+        role: Str<'a>,
+        content: Option<&'a RawValue>,
+        name: Option<Str<'a>>,
+        tool_calls: Option<Vec<WireCall<'a>>>,
+        function_call: Option<WireCalled<'a>>,
+        tool_call_id: Option<Str<'a>>,
+        is_error: Option<bool>,
+        refusal: Option<Str<'a>>,
+        reasoning_content: Option<Str<'a>>,
+        thinking_blocks: Option<Vec<WireThought<'a>>>,
+        extra_content: Option<Extra<'a>>,
+        cache_control: Option<&'a RawValue>,
+        /// Of the assistant: what it said aloud in an earlier answer.
+        audio: Option<&'a RawValue>,
+    }
 }
 
 /// The members of a message that are read.
@@ -53,47 +40,43 @@ const KNOWN: &str = "role name function_call{name arguments} tool_call_id is_err
     tool_calls{id type index function{name arguments} extra_content{google{thought_signature}} cache_control} \
     thinking_blocks{type index thinking signature data cache_control} extra_content{google{thought_signature}}";
 
-#[derive(Deserialize)]
-struct WireCall<'a> {
-    #[serde(borrow, default)]
-    id: Option<Str<'a>>,
-    #[serde(borrow, default)]
-    function: Option<WireCalled<'a>>,
-    #[serde(borrow, default)]
-    extra_content: Option<Extra<'a>>,
-    #[serde(borrow, default)]
-    cache_control: Option<&'a RawValue>,
+record! {
+    struct WireCall<'a> {
+        id: Option<Str<'a>>,
+        function: Option<WireCalled<'a>>,
+        extra_content: Option<Extra<'a>>,
+        cache_control: Option<&'a RawValue>,
+    }
 }
 
-#[derive(Deserialize)]
-struct WireCalled<'a> {
-    #[serde(borrow)]
-    name: Str<'a>,
-    #[serde(borrow, default)]
-    arguments: Option<Str<'a>>,
+record! {
+    struct WireCalled<'a> {
+        name: Str<'a>,
+        arguments: Option<Str<'a>>,
+    }
 }
 
-#[derive(Deserialize)]
-struct WireThought<'a> {
-    #[serde(borrow, default)]
-    thinking: Option<Str<'a>>,
-    #[serde(borrow, default)]
-    signature: Option<Str<'a>>,
-    #[serde(borrow, default)]
-    data: Option<Str<'a>>,
+record! {
+    struct WireThought<'a> {
+        thinking: Option<Str<'a>>,
+        signature: Option<Str<'a>>,
+        data: Option<Str<'a>>,
+    }
 }
 
-/// <https://ai.google.dev/gemini-api/docs/thought-signatures#openai>
-#[derive(Deserialize, Clone)]
-struct Extra<'a> {
-    #[serde(borrow, default)]
-    google: Option<Google<'a>>,
+record! {
+    /// <https://ai.google.dev/gemini-api/docs/thought-signatures#openai>
+    #[derive(Clone)]
+    struct Extra<'a> {
+        google: Option<Google<'a>>,
+    }
 }
 
-#[derive(Deserialize, Clone)]
-struct Google<'a> {
-    #[serde(borrow, default)]
-    thought_signature: Option<Str<'a>>,
+record! {
+    #[derive(Clone)]
+    struct Google<'a> {
+        thought_signature: Option<Str<'a>>,
+    }
 }
 
 impl<'a> Extra<'a> {

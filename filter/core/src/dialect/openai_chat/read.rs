@@ -5,7 +5,6 @@
 //! (Google's way to carry thought signatures). A field that is of the wrong type is refused by its path.
 
 use alloc::{borrow::Cow, format, string::String, vec::Vec};
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{
@@ -14,9 +13,9 @@ use super::{
 };
 use crate::{
     chat::{Effort, Format, Modality, Place, Reasoning, Request, Telling, Text, User, WebSearch},
-    dialect::field::{self, members_of, note_spare_in, typed},
+    dialect::field::{self, fill, members_of, note_spare_in, typed},
     error::Error,
-    json::{self, Str, members},
+    json::{self, Read, Slot, Str, members, record},
     map::NameSet,
 };
 
@@ -62,24 +61,22 @@ pub(in crate::dialect) fn read_with<'a>(body: &'a str, own: Own<'_, 'a>) -> Resu
             continue;
         }
         note_spare_in(&name, raw, KNOWN, &mut request);
+        if own(&name, raw, &mut request)? {
+            continue;
+        }
+        if let Some(slot) = slot(&name, &mut request) {
+            fill(&name, raw, slot)?;
+            continue;
+        }
         match &*name {
-            name if own(name, raw, &mut request)? => {}
             "tools" => request.tools = read_tools(raw, &mut request)?,
             "tool_choice" => request.tool_choice = Some(read_tool_choice(raw)?),
             "functions" => legacy_functions = Some(raw),
             "function_call" => legacy_call = Some(raw),
-            "parallel_tool_calls" => request.parallel_tools = Some(typed(&name, raw)?),
             "response_format" => request.format = Some(read_format(raw)?),
-            "max_completion_tokens" => request.max_tokens = Some(typed(&name, raw)?),
             "max_tokens" => request.max_tokens = request.max_tokens.or(Some(typed(&name, raw)?)),
             "stop" => request.stop = read_stop(raw)?,
             "temperature" => request.temperature = Some(field::temperature(raw)?),
-            "top_p" => request.top_p = Some(typed(&name, raw)?),
-            "top_k" => request.top_k = Some(typed(&name, raw)?),
-            "presence_penalty" => request.presence_penalty = Some(typed(&name, raw)?),
-            "frequency_penalty" => request.frequency_penalty = Some(typed(&name, raw)?),
-            "seed" => request.seed = Some(typed(&name, raw)?),
-            "n" => request.choices = Some(typed(&name, raw)?),
             "logit_bias" => {
                 let bias = members_of(&name, raw)?;
                 request.logit_bias = Some(raw).filter(|_| !bias.is_empty());
@@ -96,8 +93,6 @@ pub(in crate::dialect) fn read_with<'a>(body: &'a str, own: Own<'_, 'a>) -> Resu
             "thinking" if field::thinking(raw, &mut request.reasoning)? => {}
             "user" => older_user = Some((name.0, raw)),
             "safety_identifier" => request.user = Some(read_user("safety_identifier", raw)?),
-            "service_tier" => request.service_tier = Some(typed::<Str<'_>>(&name, raw)?.0),
-            "stream" => request.stream = typed(&name, raw)?,
             _ => request.other.push((name.0, raw)),
         }
     }
@@ -121,24 +116,37 @@ pub(in crate::dialect) fn read_with<'a>(body: &'a str, own: Own<'_, 'a>) -> Resu
     Ok(request)
 }
 
+/// Where a member goes that is one value.
+fn slot<'r, 'a>(name: &str, request: &'r mut Request<'a>) -> Option<Slot<'r, 'a>> {
+    Some(match name {
+        "parallel_tool_calls" => request.parallel_tools.slot(),
+        "max_completion_tokens" => request.max_tokens.slot(),
+        "top_p" => request.top_p.slot(),
+        "top_k" => request.top_k.slot(),
+        "presence_penalty" => request.presence_penalty.slot(),
+        "frequency_penalty" => request.frequency_penalty.slot(),
+        "seed" => request.seed.slot(),
+        "n" => request.choices.slot(),
+        "service_tier" => request.service_tier.slot(),
+        "stream" => request.stream.slot(),
+        _ => return None,
+    })
+}
+
 fn read_format(raw: &RawValue) -> Result<Format<'_>, Error> {
-    #[derive(Deserialize)]
-    struct Wire<'a> {
-        #[serde(borrow, rename = "type")]
-        kind: Str<'a>,
-        #[serde(borrow, default)]
-        json_schema: Option<WireSchema<'a>>,
+    record! {
+        struct Wire<'a> {
+            kind: Str<'a> = "type",
+            json_schema: Option<WireSchema<'a>>,
+        }
     }
-    #[derive(Deserialize)]
-    struct WireSchema<'a> {
-        #[serde(borrow, default)]
-        name: Option<Str<'a>>,
-        #[serde(borrow, default)]
-        description: Option<Str<'a>>,
-        #[serde(borrow, default)]
-        schema: Option<&'a RawValue>,
-        #[serde(default)]
-        strict: Option<bool>,
+    record! {
+        struct WireSchema<'a> {
+            name: Option<Str<'a>>,
+            description: Option<Str<'a>>,
+            schema: Option<&'a RawValue>,
+            strict: Option<bool>,
+        }
     }
     let wire = typed::<Wire<'_>>("response_format", raw)?;
     match (&*wire.kind, wire.json_schema) {
@@ -173,10 +181,10 @@ fn read_modalities(raw: &RawValue) -> Result<Vec<Modality>, Error> {
 }
 
 fn read_web_search<'a>(raw: &'a RawValue, request: &mut Request<'a>) -> Result<WebSearch<'a>, Error> {
-    #[derive(Deserialize)]
-    struct Located<'a> {
-        #[serde(borrow, default)]
-        approximate: Option<Place<'a>>,
+    record! {
+        struct Located<'a> {
+            approximate: Option<Place<'a>>,
+        }
     }
     let mut search = WebSearch::default();
     for (name, value) in members_of("web_search_options", raw)? {
@@ -198,25 +206,21 @@ fn read_web_search<'a>(raw: &'a RawValue, request: &mut Request<'a>) -> Result<W
 
 fn read_stop(raw: &RawValue) -> Result<Vec<Text<'_>>, Error> {
     if raw.get().starts_with('"') {
-        return typed::<Str<'_>>("stop", raw).map(|stop| alloc::vec![stop.0]);
+        return typed("stop", raw).map(|stop| alloc::vec![stop]);
     }
-    typed::<Vec<Str<'_>>>("stop", raw).map(|stops| stops.into_iter().map(|stop| stop.0).collect())
+    typed("stop", raw)
 }
 
 /// `OpenRouter`'s way: <https://openrouter.ai/docs/use-cases/reasoning-tokens>.
 fn read_reasoning<'a>(raw: &'a RawValue, reasoning: &mut Reasoning<'a>) -> Result<(), Error> {
-    #[derive(Deserialize)]
-    struct Wire<'a> {
-        #[serde(borrow, default)]
-        effort: Option<&'a RawValue>,
-        #[serde(default)]
-        max_tokens: Option<u64>,
-        #[serde(default)]
-        enabled: Option<bool>,
-        #[serde(default)]
-        exclude: Option<bool>,
-        #[serde(borrow, default)]
-        summary: Option<Str<'a>>,
+    record! {
+        struct Wire<'a> {
+            effort: Option<&'a RawValue>,
+            max_tokens: Option<u64>,
+            enabled: Option<bool>,
+            exclude: Option<bool>,
+            summary: Option<Str<'a>>,
+        }
     }
     let wire = typed::<Wire<'_>>("reasoning", raw)?;
     reasoning.members.push("reasoning");

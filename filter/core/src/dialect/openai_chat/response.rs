@@ -1,7 +1,6 @@
 //! A whole answer: its usage, and errors in the shape that clients of OpenAI can read.
 
 use alloc::{format, string::String, vec::Vec};
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::{
@@ -9,7 +8,7 @@ use crate::{
     dialect::{Whole, object::Object},
     direct,
     error::{Error, Kind, Shape},
-    json::{self, Found, Number},
+    json::{self, Found, Number, record},
     usage::Usage,
 };
 
@@ -37,52 +36,44 @@ pub fn whole(found: &Found) -> Whole {
 
 /// The tokens that a chunk tells: Groq tells those of a stream in a member of its own, unless it is asked for them.
 pub(super) fn told(usage: Option<&RawValue>, x_groq: Option<&RawValue>) -> Option<Usage> {
-    #[derive(Deserialize)]
-    struct Groq<'a> {
-        #[serde(borrow, default)]
-        usage: Option<&'a RawValue>,
+    record! {
+        struct Groq<'a> {
+            usage: Option<&'a RawValue>,
+        }
     }
     let of_groq = || json::read::<Groq<'_>>(x_groq?.get()).ok()?.usage;
     read_usage(usage.or_else(of_groq)?.get())
 }
 
 pub(crate) fn read_usage(text: &str) -> Option<Usage> {
-    #[derive(Deserialize)]
-    struct Wire {
-        #[serde(default)]
-        prompt_tokens: Number<u64>,
-        #[serde(default)]
-        completion_tokens: Number<u64>,
-        #[serde(default)]
-        prompt_tokens_details: Option<PromptDetails>,
-        #[serde(default)]
-        completion_tokens_details: Option<CompletionDetails>,
-        /// The same four in the words of `OpenAI`'s newer APIs.
-        #[serde(default)]
-        input_tokens: Number<u64>,
-        #[serde(default)]
-        output_tokens: Number<u64>,
-        #[serde(default)]
-        input_tokens_details: Option<PromptDetails>,
-        #[serde(default)]
-        output_tokens_details: Option<CompletionDetails>,
-        /// All that some tell of embeddings and rankings.
-        #[serde(default)]
-        total_tokens: Number<u64>,
+    record! {
+        struct Wire {
+            prompt_tokens: Number<u64>,
+            completion_tokens: Number<u64>,
+            prompt_tokens_details: Option<PromptDetails>,
+            completion_tokens_details: Option<CompletionDetails>,
+            /// The same four in the words of `OpenAI`'s newer APIs.
+            input_tokens: Number<u64>,
+            output_tokens: Number<u64>,
+            input_tokens_details: Option<PromptDetails>,
+            output_tokens_details: Option<CompletionDetails>,
+            /// All that some tell of embeddings and rankings.
+            total_tokens: Number<u64>,
+        }
     }
-    #[derive(Deserialize, Default)]
-    struct PromptDetails {
-        #[serde(default)]
-        cached_tokens: Number<u64>,
-        #[serde(default)]
-        audio_tokens: Number<u64>,
+    record! {
+        #[derive(Default)]
+        struct PromptDetails {
+            cached_tokens: Number<u64>,
+            audio_tokens: Number<u64>,
+        }
     }
-    #[derive(Deserialize, Default)]
-    struct CompletionDetails {
-        #[serde(default)]
-        reasoning_tokens: Number<u64>,
-        #[serde(default)]
-        audio_tokens: Number<u64>,
+    record! {
+        #[derive(Default)]
+        struct CompletionDetails {
+            reasoning_tokens: Number<u64>,
+            audio_tokens: Number<u64>,
+        }
     }
     let wire: Option<Wire> = json::read(text).ok()?;
     wire.map(|wire| {
@@ -112,14 +103,12 @@ pub(crate) fn read_usage(text: &str) -> Option<Usage> {
 /// The body to send for a provider's error: its own, untouched (`None`), where it already has such a shape; else one that
 /// says what the provider said, in so far as it said it in JSON.
 pub(crate) fn error_body(shape: Shape, provider: &str, status: u16, body: &[u8]) -> Option<Vec<u8>> {
-    #[derive(Deserialize)]
-    struct Wire<'a> {
-        #[serde(borrow, default)]
-        error: Option<&'a RawValue>,
-        #[serde(borrow, default)]
-        message: Option<&'a RawValue>,
-        #[serde(borrow, default)]
-        detail: Option<&'a RawValue>,
+    record! {
+        struct Wire<'a> {
+            error: Option<&'a RawValue>,
+            message: Option<&'a RawValue>,
+            detail: Option<&'a RawValue>,
+        }
     }
     let text = json::text(body);
     let wire: Option<Wire<'_>> = json::read(&text).ok();

@@ -3,17 +3,13 @@
 //! A stream is whole when it ends with `[DONE]`; what it lacks at the end is added if the answer itself was complete.
 
 use alloc::vec::Vec;
-use serde::{
-    Deserialize,
-    de::{Deserializer, IgnoredAny, MapAccess, Visitor},
-};
 use serde_json::value::RawValue;
 
 use super::response::{error_status, told};
 use crate::{
     chat::Progress,
     dialect::{Event, Tap},
-    json,
+    json::{self, Members, Object, Read, Slot, Str, record},
     sse::{Frame, write_event},
     usage::Usage,
 };
@@ -26,31 +22,25 @@ pub struct StreamTap {
     usage: Option<Usage>,
 }
 
-/// The members of a chunk that matter.
-#[derive(Deserialize)]
-struct Chunk<'a> {
-    #[serde(borrow, default)]
-    error: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    choices: Option<Vec<Choice<'a>>>,
-    #[serde(borrow, default)]
-    usage: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    x_groq: Option<&'a RawValue>,
+record! {
+    /// The members of a chunk that matter.
+    struct Chunk<'a> {
+        error: Option<&'a RawValue>,
+        choices: Option<Vec<Choice<'a>>>,
+        usage: Option<&'a RawValue>,
+        x_groq: Option<&'a RawValue>,
+    }
 }
 
-#[derive(Deserialize)]
-struct Choice<'a> {
-    /// Read with indulgence: the stream passes as it is.
-    #[serde(borrow, default)]
-    index: Option<&'a RawValue>,
-    #[serde(default)]
-    delta: Option<Delta>,
-    /// In its place, where no chat is completed.
-    #[serde(borrow, default)]
-    text: Option<&'a RawValue>,
-    #[serde(default)]
-    finish_reason: Option<IgnoredAny>,
+record! {
+    struct Choice<'a> {
+        /// Read with indulgence: the stream passes as it is.
+        index: Option<&'a RawValue>,
+        delta: Option<Delta>,
+        /// In its place, where no chat is completed.
+        text: Option<&'a RawValue>,
+        finish_reason: Option<&'a RawValue>,
+    }
 }
 
 /// Whether a delta carries more than a role: any member, known today or not, that is not null or empty.
@@ -86,7 +76,7 @@ impl Tap for StreamTap {
         for choice in &choices {
             let index = choice.index.and_then(|index| index.get().parse().ok()).unwrap_or_default();
             match choice.finish_reason {
-                Some(IgnoredAny) => self.progress.end(index),
+                Some(_) => self.progress.end(index),
                 None => self.progress.note(index),
             }
             has_content |= choice.finish_reason.is_some()
@@ -119,26 +109,19 @@ impl Tap for StreamTap {
     }
 }
 
-impl<'de> Deserialize<'de> for Delta {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Members;
-        impl<'de> Visitor<'de> for Members {
-            type Value = Delta;
+impl<'a> Read<'a> for Delta {
+    fn empty() -> Self {
+        Self { has_content: false }
+    }
 
-            fn expecting(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-                f.write_str("a delta")
-            }
+    fn slot(&mut self) -> Slot<'_, 'a> {
+        Slot::Object(Object::Members(self))
+    }
+}
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Delta, A::Error> {
-                let mut has_content = false;
-                while let Some(name) = map.next_key::<json::Str<'de>>()? {
-                    let value: &RawValue = map.next_value()?;
-                    has_content |= &*name != "role" && !matches!(value.get(), "null" | r#""""# | "[]" | "{}");
-                }
-                Ok(Delta { has_content })
-            }
-        }
-        deserializer.deserialize_map(Members)
+impl<'a> Members<'a> for Delta {
+    fn member(&mut self, name: Str<'a>, value: &'a RawValue) {
+        self.has_content |= &*name != "role" && !matches!(value.get(), "null" | r#""""# | "[]" | "{}");
     }
 }
 

@@ -1,38 +1,31 @@
 //! The tools of a chat request, and which of them may be called.
 
 use alloc::{format, vec::Vec};
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::{
     chat::{Request, Tool, ToolChoice},
     dialect::field::{note_spare, typed},
     error::Error,
-    json::{self, Str},
+    json::{self, Str, record},
 };
 
-#[derive(Deserialize)]
-struct WireTool<'a> {
-    #[serde(borrow, rename = "type", default)]
-    kind: Option<Str<'a>>,
-    #[serde(borrow, default)]
-    function: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    cache_control: Option<&'a RawValue>,
+record! {
+    struct WireTool<'a> {
+        kind: Option<Str<'a>> = "type",
+        function: Option<&'a RawValue>,
+        cache_control: Option<&'a RawValue>,
+    }
 }
 
-#[derive(Deserialize)]
-struct WireFunction<'a> {
-    #[serde(borrow)]
-    name: Str<'a>,
-    #[serde(borrow, default)]
-    description: Option<Str<'a>>,
-    #[serde(borrow, default)]
-    parameters: Option<&'a RawValue>,
-    #[serde(default)]
-    strict: Option<bool>,
-    #[serde(borrow, default)]
-    cache_control: Option<&'a RawValue>,
+record! {
+    struct WireFunction<'a> {
+        name: Str<'a>,
+        description: Option<Str<'a>>,
+        parameters: Option<&'a RawValue>,
+        strict: Option<bool>,
+        cache_control: Option<&'a RawValue>,
+    }
 }
 
 impl<'a> WireFunction<'a> {
@@ -73,26 +66,24 @@ pub(super) fn read_functions(raw: &RawValue) -> Result<Vec<Tool<'_>>, Error> {
     Ok(functions.into_iter().map(|function| function.tool(None)).collect())
 }
 
-#[derive(Deserialize)]
-struct WireChoice<'a> {
-    #[serde(borrow, default)]
-    function: Option<WireName<'a>>,
-    #[serde(borrow, default)]
-    allowed_tools: Option<WireAllowed<'a>>,
+record! {
+    struct WireChoice<'a> {
+        function: Option<WireName<'a>>,
+        allowed_tools: Option<WireAllowed<'a>>,
+    }
 }
 
-#[derive(Deserialize)]
-struct WireName<'a> {
-    #[serde(borrow)]
-    name: Str<'a>,
+record! {
+    struct WireName<'a> {
+        name: Str<'a>,
+    }
 }
 
-#[derive(Deserialize)]
-struct WireAllowed<'a> {
-    #[serde(borrow, default)]
-    mode: Option<Str<'a>>,
-    #[serde(borrow)]
-    tools: Vec<WireChoice<'a>>,
+record! {
+    struct WireAllowed<'a> {
+        mode: Option<Str<'a>>,
+        tools: Vec<WireChoice<'a>>,
+    }
 }
 
 /// Reads `tool_choice`.

@@ -2,7 +2,6 @@
 
 use alloc::{boxed::Box, string::String, vec::Vec};
 use core::mem;
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{NAME, OpenAiChat, ask, calls::Calls, wire::Wire};
@@ -12,7 +11,7 @@ use crate::{
     error::Error,
     headers::Headers,
     host::Clock,
-    json::{self, Str},
+    json::{self, Str, record},
     sse::{Frame, Framing},
     step::Name,
 };
@@ -102,17 +101,16 @@ impl Reader for StreamReader {
 }
 
 fn fault(status: u16, body: &[u8]) -> Fault {
-    #[derive(Deserialize)]
-    struct Wire<'a> {
-        #[serde(borrow)]
-        error: Inner<'a>,
+    record! {
+        struct Wire<'a> {
+            error: Inner<'a>,
+        }
     }
-    #[derive(Deserialize)]
-    struct Inner<'a> {
-        #[serde(borrow, default)]
-        message: Option<Str<'a>>,
-        #[serde(borrow, default)]
-        code: Option<&'a RawValue>,
+    record! {
+        struct Inner<'a> {
+            message: Option<Str<'a>>,
+            code: Option<&'a RawValue>,
+        }
     }
     let text = json::text(body);
     let Ok(Wire { error }) = json::read::<Wire<'_>>(&text) else {

@@ -3,7 +3,6 @@
 //! Members that one provider alone has are read of all: whatever speaks this format may have taken them over.
 
 use alloc::vec::Vec;
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{
@@ -14,102 +13,78 @@ use super::{
 use crate::{
     chat::{Citation, Delta, Finish, Text, TokenLogprob},
     dialect::Broken,
-    json::{self, Str},
+    json::{self, Str, record},
 };
 
-#[derive(Deserialize)]
-pub(super) struct Wire<'a> {
-    #[serde(borrow, default)]
-    id: Option<Str<'a>>,
-    #[serde(borrow, default)]
-    model: Option<Str<'a>>,
-    #[serde(borrow, default)]
-    pub(super) choices: Option<Vec<WireChoice<'a>>>,
-    #[serde(borrow, default)]
-    usage: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    x_groq: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    service_tier: Option<Str<'a>>,
-    #[serde(borrow, default)]
-    pub(super) error: Option<&'a RawValue>,
-    /// Where an answer is from, as Perplexity says it, with titles and without.
-    #[serde(borrow, default)]
-    search_results: Option<Vec<&'a RawValue>>,
-    #[serde(borrow, default)]
-    citations: Option<Vec<&'a RawValue>>,
+record! {
+    pub(super) struct Wire<'a> {
+        id: Option<Str<'a>>,
+        model: Option<Str<'a>>,
+        pub(super) choices: Option<Vec<WireChoice<'a>>>,
+        usage: Option<&'a RawValue>,
+        x_groq: Option<&'a RawValue>,
+        service_tier: Option<Str<'a>>,
+        pub(super) error: Option<&'a RawValue>,
+        /// Where an answer is from, as Perplexity says it, with titles and without.
+        search_results: Option<Vec<&'a RawValue>>,
+        citations: Option<Vec<&'a RawValue>>,
+    }
 }
 
-#[derive(Deserialize)]
-pub(super) struct WireChoice<'a> {
-    #[serde(default)]
-    index: u32,
-    #[serde(borrow, default)]
-    message: Option<WireMessage<'a>>,
-    #[serde(borrow, default)]
-    delta: Option<WireMessage<'a>>,
-    #[serde(borrow, default)]
-    finish_reason: Option<Str<'a>>,
-    #[serde(borrow, default)]
-    finish_details: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    logprobs: Option<WireLogprobs<'a>>,
+record! {
+    pub(super) struct WireChoice<'a> {
+        index: u32,
+        message: Option<WireMessage<'a>>,
+        delta: Option<WireMessage<'a>>,
+        finish_reason: Option<Str<'a>>,
+        finish_details: Option<&'a RawValue>,
+        logprobs: Option<WireLogprobs<'a>>,
+    }
 }
 
-#[derive(Deserialize)]
-struct WireMessage<'a> {
-    #[serde(borrow, default)]
-    content: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    refusal: Option<Str<'a>>,
-    #[serde(borrow, default)]
-    reasoning_content: Option<Str<'a>>,
-    /// The same, as Groq and `OpenRouter` call it.
-    #[serde(borrow, default)]
-    reasoning: Option<Str<'a>>,
-    #[serde(borrow, default)]
-    tool_calls: Option<Vec<WireCall<'a>>>,
-    /// A call in the form before `tool_calls`.
-    #[serde(borrow, default)]
-    function_call: Option<WireCalled<'a>>,
-    /// What `OpenRouter`'s models have drawn.
-    #[serde(borrow, default)]
-    images: Option<Vec<&'a RawValue>>,
-    #[serde(borrow, default)]
-    annotations: Option<Vec<WireAnnotation<'a>>>,
+record! {
+    struct WireMessage<'a> {
+        content: Option<&'a RawValue>,
+        refusal: Option<Str<'a>>,
+        reasoning_content: Option<Str<'a>>,
+        /// The same, as Groq and `OpenRouter` call it.
+        reasoning: Option<Str<'a>>,
+        tool_calls: Option<Vec<WireCall<'a>>>,
+        /// A call in the form before `tool_calls`.
+        function_call: Option<WireCalled<'a>>,
+        /// What `OpenRouter`'s models have drawn.
+        images: Option<Vec<&'a RawValue>>,
+        annotations: Option<Vec<WireAnnotation<'a>>>,
+    }
 }
 
-#[derive(Deserialize)]
-struct WireAnnotation<'a> {
-    #[serde(borrow, default)]
-    url_citation: Option<WireCitation<'a>>,
+record! {
+    struct WireAnnotation<'a> {
+        url_citation: Option<WireCitation<'a>>,
+    }
 }
 
-#[derive(Deserialize)]
-struct WireCitation<'a> {
-    #[serde(borrow)]
-    url: Str<'a>,
-    #[serde(borrow, default)]
-    title: Option<Str<'a>>,
-    #[serde(default)]
-    start_index: Option<u64>,
-    #[serde(default)]
-    end_index: Option<u64>,
+record! {
+    struct WireCitation<'a> {
+        url: Str<'a>,
+        title: Option<Str<'a>>,
+        start_index: Option<u64>,
+        end_index: Option<u64>,
+    }
 }
 
-#[derive(Deserialize)]
-struct WireLogprobs<'a> {
-    #[serde(borrow, default)]
-    content: Option<Vec<WireToken<'a>>>,
+record! {
+    struct WireLogprobs<'a> {
+        content: Option<Vec<WireToken<'a>>>,
+    }
 }
 
-#[derive(Deserialize)]
-struct WireToken<'a> {
-    #[serde(borrow)]
-    token: Str<'a>,
-    logprob: f64,
-    #[serde(borrow, default)]
-    top_logprobs: Option<Vec<WireToken<'a>>>,
+record! {
+    struct WireToken<'a> {
+        token: Str<'a>,
+        logprob: f64,
+        top_logprobs: Option<Vec<WireToken<'a>>>,
+    }
 }
 
 /// What is asked for of few answers is read by its name: what is derived for a struct is two kilobytes of the module.

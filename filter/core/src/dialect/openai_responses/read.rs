@@ -9,9 +9,9 @@ use serde_json::value::RawValue;
 use super::{input, tools};
 use crate::{
     chat::{Format, Message, Part, Request, Role, Telling, Text, TextPart, User},
-    dialect::field::{self, members_of, note_spare_in, typed},
+    dialect::field::{self, fill, members_of, note_spare_in, typed},
     error::Error,
-    json::{Str, members},
+    json::{Read, Slot, Str, members},
     map::NameSet,
 };
 
@@ -40,6 +40,10 @@ pub(super) fn read(body: &str) -> Result<Request<'_>, Error> {
             continue;
         }
         note_spare_in(&name, raw, KNOWN, &mut request);
+        if let Some(slot) = slot(&name, &mut request) {
+            fill(&name, raw, slot)?;
+            continue;
+        }
         match &*name {
             "input" => input = Some(raw),
             "instructions" => {
@@ -49,12 +53,9 @@ pub(super) fn read(body: &str) -> Result<Request<'_>, Error> {
             }
             "tools" => tools::read(raw, "tools", &mut request)?,
             "tool_choice" => tools::read_choice(raw, &mut request)?,
-            "parallel_tool_calls" => request.parallel_tools = Some(typed(&name, raw)?),
             "text" => read_text(raw, &mut request)?,
             "reasoning" => read_reasoning(raw, &mut request)?,
-            "max_output_tokens" => request.max_tokens = Some(typed(&name, raw)?),
             "temperature" => request.temperature = Some(field::temperature(raw)?),
-            "top_p" => request.top_p = Some(typed(&name, raw)?),
             "top_logprobs" => top_logprobs = typed(&name, raw)?,
             "include" => {
                 for included in typed::<Vec<Str<'_>>>(&name, raw)? {
@@ -67,12 +68,6 @@ pub(super) fn read(body: &str) -> Result<Request<'_>, Error> {
             }
             "user" => older_user = Some(raw),
             "safety_identifier" => request.user = Some(read_user("safety_identifier", raw)?),
-            "service_tier" => {
-                let tier = typed::<Str<'_>>(&name, raw)?.0;
-                // What everybody does who is told nothing.
-                request.service_tier = Some(tier).filter(|tier| tier != "auto");
-            }
-            "stream" => request.stream = typed(&name, raw)?,
             "store" if typed(&name, raw)? => request.relies_on.push("store"),
             "background" if typed(&name, raw)? => request.relies_on.push("background"),
             "store" | "background" => {}
@@ -87,6 +82,8 @@ pub(super) fn read(body: &str) -> Result<Request<'_>, Error> {
     if tells_logprobs || top_logprobs > 0 {
         request.logprobs = Some(top_logprobs);
     }
+    // What everybody does who is told nothing.
+    request.service_tier = request.service_tier.filter(|tier| tier != "auto");
     // One of the two is enough for those that know one.
     match (&request.user, older_user) {
         (None, Some(raw)) => request.user = Some(read_user("user", raw)?),
@@ -103,6 +100,18 @@ pub(super) fn read(body: &str) -> Result<Request<'_>, Error> {
         return Err(Error::refusing("`input` must be a text or have at least one item.", "input"));
     }
     Ok(request)
+}
+
+/// Where a member goes that is one value.
+fn slot<'r, 'a>(name: &str, request: &'r mut Request<'a>) -> Option<Slot<'r, 'a>> {
+    Some(match name {
+        "parallel_tool_calls" => request.parallel_tools.slot(),
+        "max_output_tokens" => request.max_tokens.slot(),
+        "top_p" => request.top_p.slot(),
+        "service_tier" => request.service_tier.slot(),
+        "stream" => request.stream.slot(),
+        _ => return None,
+    })
 }
 
 fn read_user<'a>(member: &'static str, raw: &'a RawValue) -> Result<User<'a>, Error> {
@@ -122,18 +131,19 @@ fn read_text<'a>(raw: &'a RawValue, request: &mut Request<'a>) -> Result<(), Err
 
 fn read_format(raw: &RawValue) -> Result<Format<'_>, Error> {
     const PATH: &str = "text.format";
-    let (mut kind, mut name, mut description, mut schema, mut strict) = (Text::default(), None, None, None, None);
+    let (mut kind, mut name, mut description) = (Text::default(), None, None);
+    let (mut schema, mut strict) = (None, None);
     for (member, value) in members_of(PATH, raw)? {
-        let at = || format!("{PATH}.{}", &*member);
-        match &*member {
-            _ if value.get() == "null" => {}
-            "type" => kind = typed::<Str<'_>>(&at(), value)?.0,
-            "name" => name = Some(typed::<Str<'_>>(&at(), value)?.0),
-            "description" => description = Some(typed::<Str<'_>>(&at(), value)?.0),
-            "schema" => schema = Some(value),
-            "strict" => strict = Some(typed(&at(), value)?),
-            _ => {}
-        }
+        let slot = match &*member {
+            _ if value.get() == "null" => continue,
+            "type" => kind.slot(),
+            "name" => name.slot(),
+            "description" => description.slot(),
+            "schema" => schema.slot(),
+            "strict" => strict.slot(),
+            _ => continue,
+        };
+        fill(&format!("{PATH}.{}", &*member), value, slot)?;
     }
     match (&*kind, name) {
         ("text", _) => Ok(Format::Text),

@@ -9,11 +9,11 @@ use serde_json::value::RawValue;
 use crate::{
     chat::{Request, Text, Tool, ToolChoice, WebSearch},
     dialect::{
-        field::{members_of, typed},
+        field::{fill, members_of, typed},
         object::Object,
     },
     error::Error,
-    json::{self, Str},
+    json::{self, Read, Str},
 };
 
 /// The one member of a custom tool's arguments.
@@ -71,29 +71,34 @@ fn read_own<'a>(
     is_custom: bool,
     request: &mut Request<'a>,
 ) -> Result<(), Error> {
-    let mut name = None;
+    let mut name = None::<Text<'a>>;
     let (mut description, mut parameters, mut strict) = (None::<Text<'a>>, None, None);
     for (member, value) in members {
         if matches!(value.get(), "null" | "[]") {
             continue;
         }
-        let at = || format!("{path}.{}", &*member);
-        match &*member {
-            "name" => name = Some(typed::<Str<'_>>(&at(), value)?.0),
-            "description" => description = Some(typed::<Str<'_>>(&at(), value)?.0),
-            "parameters" if !is_custom => parameters = Some(value),
-            "strict" if !is_custom => strict = Some(typed(&at(), value)?),
+        let at = format!("{path}.{}", &*member);
+        let slot = match &*member {
+            "name" => name.slot(),
+            "description" => description.slot(),
+            "parameters" if !is_custom => parameters.slot(),
+            "strict" if !is_custom => strict.slot(),
             "format" if is_custom => {
-                if let Some(grammar) = grammar(value, &at())? {
+                if let Some(grammar) = grammar(value, &at)? {
                     request.leave("tools[].format");
                     let words = description.unwrap_or_default();
                     description = Some(Cow::Owned([&words, "\n\n", &grammar].concat()));
                 }
+                continue;
             }
-            "type" => {}
-            _ if value.get() == "false" => {}
-            other => request.leave(format!("tools[].{other}")),
-        }
+            "type" => continue,
+            _ if value.get() == "false" => continue,
+            other => {
+                request.leave(format!("tools[].{other}"));
+                continue;
+            }
+        };
+        fill(&at, value, slot)?;
     }
     if is_custom {
         parameters = json::read(OF_CUSTOM).ok();

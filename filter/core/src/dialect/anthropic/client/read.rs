@@ -3,16 +3,15 @@
 //! What has no place there and makes the answer no other one is noted as left out, whatever its name: the API gets new members
 //! often. A member that is of the wrong type is refused by its path.
 
-use alloc::{borrow::Cow, format, string::String, vec::Vec};
-use serde::Deserialize;
+use alloc::{borrow::Cow, format, string::String};
 use serde_json::value::RawValue;
 
 use super::{tools, turns};
 use crate::{
     chat::{Format, Request, User},
-    dialect::field::{self, members_of, note_spare_in, typed},
+    dialect::field::{self, fill, members_of, note_spare_in, typed},
     error::{Error, Kind},
-    json::{Str, members},
+    json::{Read, Slot, Str, members, record},
     map::NameSet,
 };
 
@@ -36,19 +35,16 @@ pub(super) fn read(body: &str) -> Result<Request<'_>, Error> {
             continue;
         }
         note_spare_in(&name, raw, KNOWN, &mut request);
+        if let Some(slot) = slot(&name, &mut request) {
+            fill(&name, raw, slot)?;
+            continue;
+        }
         match &*name {
             "system" => system = Some(raw),
             "messages" => messages = Some(raw),
             "tools" => tools::read(raw, &mut request)?,
             "tool_choice" => tools::read_choice(raw, &mut request)?,
-            "max_tokens" => request.max_tokens = Some(typed(&name, raw)?),
-            "stop_sequences" => {
-                let stops: Vec<Str<'_>> = typed(&name, raw)?;
-                request.stop = stops.into_iter().map(|stop| stop.0).collect();
-            }
             "temperature" => request.temperature = Some(field::temperature(raw)?),
-            "top_p" => request.top_p = Some(typed(&name, raw)?),
-            "top_k" => request.top_k = Some(typed(&name, raw)?),
             "thinking" => {
                 if !field::thinking(raw, &mut request.reasoning)? {
                     request.leave("thinking");
@@ -58,21 +54,18 @@ pub(super) fn read(body: &str) -> Result<Request<'_>, Error> {
             // Its name before it was generally available.
             "output_format" => request.format = Some(read_format(&name, raw)?),
             "metadata" => read_metadata(raw, &mut request)?,
-            "service_tier" => {
-                let tier: Str<'_> = typed(&name, raw)?;
-                // `auto` is what everybody does who is told nothing.
-                request.service_tier = (&*tier == "standard_only").then_some(Cow::Borrowed("default"));
-            }
             "thread" => {
                 check_thread(raw)?;
                 request.leave("thread");
             }
-            "stream" => request.stream = typed(&name, raw)?,
             // Whatever else is left out, these decide: see `Ability::Hosted`.
             "container" | "inference_geo" | "mcp_servers" => request.unplaced.push(name.0),
             _ => request.leave(name.0),
         }
     }
+    // `auto` is what everybody does who is told nothing.
+    let is_standard = request.service_tier.as_deref() == Some("standard_only");
+    request.service_tier = is_standard.then_some(Cow::Borrowed("default"));
     // Who is not to think does not do so with effort.
     if request.reasoning.budget == Some(0) {
         request.reasoning.effort = None;
@@ -82,14 +75,27 @@ pub(super) fn read(body: &str) -> Result<Request<'_>, Error> {
     Ok(request)
 }
 
+/// Where a member goes that is one value, or a list of such.
+fn slot<'r, 'a>(name: &str, request: &'r mut Request<'a>) -> Option<Slot<'r, 'a>> {
+    Some(match name {
+        "max_tokens" => request.max_tokens.slot(),
+        "stop_sequences" => request.stop.slot(),
+        "top_p" => request.top_p.slot(),
+        "top_k" => request.top_k.slot(),
+        "service_tier" => request.service_tier.slot(),
+        "stream" => request.stream.slot(),
+        _ => return None,
+    })
+}
+
 /// A conversation that Anthropic holds between turns. No other provider does: one that begins is none, which the API leaves
 /// open until it is to go on, and one that goes on brings its new messages alone and must come whole.
 /// <https://platform.claude.com/docs/en/build-with-claude/message-threads>
 fn check_thread(raw: &RawValue) -> Result<(), Error> {
-    #[derive(Deserialize)]
-    struct Wire<'a> {
-        #[serde(borrow, rename = "type")]
-        kind: Str<'a>,
+    record! {
+        struct Wire<'a> {
+            kind: Str<'a> = "type",
+        }
     }
     let thread: Wire<'_> = typed("thread", raw)?;
     if &*thread.kind == "create" {
@@ -118,12 +124,11 @@ fn read_output<'a>(raw: &'a RawValue, request: &mut Request<'a>) -> Result<(), E
 
 /// Anthropic holds an answer to its schema always.
 fn read_format<'a>(path: &str, raw: &'a RawValue) -> Result<Format<'a>, Error> {
-    #[derive(Deserialize)]
-    struct Wire<'a> {
-        #[serde(borrow, rename = "type")]
-        kind: Str<'a>,
-        #[serde(borrow, default)]
-        schema: Option<&'a RawValue>,
+    record! {
+        struct Wire<'a> {
+            kind: Str<'a> = "type",
+            schema: Option<&'a RawValue>,
+        }
     }
     let wire: Wire<'_> = typed(path, raw)?;
     if &*wire.kind != "json_schema" {

@@ -4,14 +4,13 @@
 //! the search in the web, which others have, too.
 
 use alloc::{format, string::String, vec::Vec};
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::{
     chat::{Request, Text, Tool, ToolChoice, WebSearch},
-    dialect::field::{members_of, typed},
+    dialect::field::{fill, members_of, typed},
     error::Error,
-    json::Str,
+    json::{Read, Str, record},
 };
 
 /// Reads `tools`.
@@ -40,26 +39,28 @@ fn read_function<'a>(
     path: &str,
     request: &mut Request<'a>,
 ) -> Result<(), Error> {
-    let (mut name, mut tool) = (None, None::<Tool<'a>>);
-    let blank = || Tool { name: Text::default(), description: None, parameters: None, strict: None, cache: None };
+    let mut name = None::<Text<'a>>;
+    let mut tool = Tool { name: Text::default(), description: None, parameters: None, strict: None, cache: None };
     for (member, value) in members {
         if matches!(value.get(), "null" | "false" | "[]") {
             continue;
         }
-        let at = || format!("{path}.{}", &*member);
-        let tool = tool.get_or_insert_with(blank);
-        match &*member {
-            "name" => name = Some(typed::<Str<'_>>(&at(), value)?.0),
-            "description" => tool.description = Some(typed::<Str<'_>>(&at(), value)?.0),
-            "input_schema" => tool.parameters = Some(value),
-            "strict" => tool.strict = Some(typed(&at(), value)?),
-            "cache_control" => tool.cache = Some(value),
-            "type" => {}
-            other => request.leave(format!("tools[].{other}")),
-        }
+        let slot = match &*member {
+            "name" => name.slot(),
+            "description" => tool.description.slot(),
+            "input_schema" => tool.parameters.slot(),
+            "strict" => tool.strict.slot(),
+            "cache_control" => tool.cache.slot(),
+            "type" => continue,
+            other => {
+                request.leave(format!("tools[].{other}"));
+                continue;
+            }
+        };
+        fill(&format!("{path}.{}", &*member), value, slot)?;
     }
     let name = name.ok_or_else(|| Error::refusing("A tool needs a `name`.", format!("{path}.name")))?;
-    request.tools.push(Tool { name, ..tool.unwrap_or_else(blank) });
+    request.tools.push(Tool { name, ..tool });
     Ok(())
 }
 
@@ -84,14 +85,12 @@ fn read_search<'a>(members: &[(Str<'a>, &'a RawValue)], path: &str, request: &mu
 
 /// Reads `tool_choice`.
 pub(super) fn read_choice<'a>(raw: &'a RawValue, request: &mut Request<'a>) -> Result<(), Error> {
-    #[derive(Deserialize)]
-    struct Wire<'a> {
-        #[serde(borrow, rename = "type")]
-        kind: Str<'a>,
-        #[serde(borrow, default)]
-        name: Option<Str<'a>>,
-        #[serde(default)]
-        disable_parallel_tool_use: Option<bool>,
+    record! {
+        struct Wire<'a> {
+            kind: Str<'a> = "type",
+            name: Option<Str<'a>>,
+            disable_parallel_tool_use: Option<bool>,
+        }
     }
     let wire: Wire<'_> = typed("tool_choice", raw)?;
     request.tool_choice = Some(match (&*wire.kind, wire.name) {

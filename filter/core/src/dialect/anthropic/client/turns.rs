@@ -5,7 +5,6 @@
 //! out; what the model said about it stays.
 
 use alloc::{borrow::Cow, format, string::String, vec::Vec};
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::super::wire::{self, WireBlock};
@@ -16,7 +15,7 @@ use crate::{
         field::{note_spare, typed},
     },
     error::Error,
-    json::Str,
+    json::{Str, record},
     map::NameMap,
 };
 
@@ -56,12 +55,11 @@ struct Reading<'a, 'r> {
 
 impl<'a> Reading<'a, '_> {
     fn turn(&mut self, raw: &'a RawValue, place: usize) -> Result<(), Error> {
-        #[derive(Deserialize)]
-        struct Wire<'a> {
-            #[serde(borrow)]
-            role: Str<'a>,
-            #[serde(borrow)]
-            content: &'a RawValue,
+        record! {
+            struct Wire<'a> {
+                role: Str<'a>,
+                content: &'a RawValue,
+            }
         }
         let path = format!("messages[{place}]");
         let wire: Wire<'_> = typed(&path, raw)?;
@@ -217,18 +215,14 @@ impl<'a> Reading<'a, '_> {
 const KNOWN: &str = "type text citations cache_control title context content thinking signature data id name input caller \
     source{type media_type data url content file_id} tool_use_id is_error";
 
-#[derive(Deserialize)]
-struct WireSource<'a> {
-    #[serde(borrow, rename = "type")]
-    kind: Str<'a>,
-    #[serde(borrow, default)]
-    media_type: Option<Str<'a>>,
-    #[serde(borrow, default)]
-    data: Option<Str<'a>>,
-    #[serde(borrow, default)]
-    url: Option<Str<'a>>,
-    #[serde(borrow, default)]
-    content: Option<&'a RawValue>,
+record! {
+    struct WireSource<'a> {
+        kind: Str<'a> = "type",
+        media_type: Option<Str<'a>>,
+        data: Option<Str<'a>>,
+        url: Option<Str<'a>>,
+        content: Option<&'a RawValue>,
+    }
 }
 
 fn embedded<'a>(wire: WireSource<'a>, path: &str) -> Result<Source<'a>, Error> {
