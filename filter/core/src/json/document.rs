@@ -182,6 +182,7 @@ pub(crate) use record;
 
 /// Flags as bits, from the lowest on.
 pub(crate) const fn mask(flags: &[bool]) -> u32 {
+    assert!(flags.len() <= 32, "more members than bits");
     match flags {
         [] => 0,
         [first, rest @ ..] => {
