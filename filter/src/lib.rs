@@ -4,6 +4,7 @@
 //! **ingress** (who asks, may they, what is the plan), as upstream filter of each provider's cluster it is the **attempt**
 //! (one provider, one try). Both run in one VM of a worker, so that a plan is handed over by reference.
 
+mod admin;
 mod alarm;
 mod attempt;
 mod courier;

@@ -9,6 +9,7 @@ use proxy_wasm::{
 };
 
 use crate::{
+    admin::{self, AdminStream},
     alarm::Alarms,
     attempt::AttemptStream,
     host,
@@ -39,6 +40,7 @@ pub(crate) struct Ticking {
 enum Role {
     Ingress(Rc<Gateway>),
     Attempt,
+    Admin,
 }
 
 impl Root {
@@ -78,9 +80,11 @@ impl RootContext for Root {
                         let gateway = Rc::new(Gateway::load(*config, host::environment));
                         let roster: Rc<dyn Roster> = Rc::<Gateway>::clone(&gateway);
                         observer::configure(&roster);
+                        admin::configure(&gateway);
                         Role::Ingress(gateway)
                     }
                     Plugin::Attempt => Role::Attempt,
+                    Plugin::Admin => Role::Admin,
                 });
                 true
             }
@@ -105,6 +109,7 @@ impl RootContext for Root {
         let ticking = Rc::clone(&self.ticking);
         Some(match &self.role {
             Some(Role::Ingress(gateway)) => Box::new(IngressStream::new(id, Rc::clone(gateway), ticking)),
+            Some(Role::Admin) => Box::new(AdminStream::new(id)),
             // Without a configuration there is no plan either: the attempt answers that it has none.
             Some(Role::Attempt) | None => Box::new(AttemptStream::new(id, ticking)),
         })

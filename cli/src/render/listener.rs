@@ -1,4 +1,4 @@
-//! What all listeners have in common, and the admin listener, which is all static for now.
+//! What all listeners have in common, and the admin listener.
 
 use std::net::SocketAddr;
 
@@ -42,14 +42,8 @@ pub(super) fn router() -> Value {
     })
 }
 
-/// The admin listener: its address is taken and answers, with a refusal that a client of the API understands.
-pub(super) fn admin(at: SocketAddr) -> Value {
-    let refusal = json!({ "error": {
-        "message": "The admin API is not part of this version.",
-        "type": "invalid_request_error",
-        "param": null,
-        "code": "not_implemented",
-    }});
+/// The admin listener. The module answers all of it; what passes it is nobody's.
+pub(super) fn admin(at: SocketAddr, filter: &Value) -> Value {
     let mut listener = http(
         ADMIN_LISTENER,
         at,
@@ -58,23 +52,22 @@ pub(super) fn admin(at: SocketAddr) -> Value {
             "codec_type": "AUTO",
             "request_headers_timeout": "10s",
             "stream_idle_timeout": "60s",
+            "normalize_path": true,
+            "merge_slashes": true,
+            "path_with_escaped_slashes_action": "KEEP_UNCHANGED",
             "route_config": {
                 "name": ADMIN_LISTENER,
                 "virtual_hosts": [{
                     "name": ADMIN_LISTENER,
                     "domains": ["*"],
                     "routes": [{
-                        "name": "refused",
+                        "name": "nobody",
                         "match": { "prefix": "/" },
-                        "direct_response": { "status": 501, "body": { "inline_string": refusal.to_string() } },
-                        "response_headers_to_add": [{
-                            "header": { "key": "content-type", "value": "application/json" },
-                            "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
-                        }],
+                        "direct_response": { "status": 503 },
                     }],
                 }],
             },
-            "http_filters": [router()],
+            "http_filters": [filter, router()],
         }),
     );
     if let Some(fields) = listener.as_object_mut() {

@@ -110,7 +110,7 @@ fn bootstrap(config: &Config, target: Target<'_>, module: &Module<'_>, ingress: 
         "stats_config": stats::config(),
         "overload_manager": overload::manager(ingress::buffer_bytes(config)),
         "static_resources": {
-            "listeners": [ingress::listener(config, ingress), listener::admin(config.listen.admin)],
+            "listeners": [ingress::listener(config, ingress), listener::admin(config.listen.admin, &module.admin())],
             "clusters": clusters.collect::<Vec<_>>(),
         },
     });

@@ -1,7 +1,7 @@
-//! The module's two roles. They must agree in everything but role and plugin configuration.
+//! The module's roles. They must agree in everything but role and plugin configuration.
 //!
 //! Envoy gives filters one VM per worker when id, VM configuration and code are equal, and only then can an attempt find
-//! the plan that the ingress left in the worker's memory. That is why the environment is listed here once for both.
+//! the plan that the ingress left in the worker's memory. That is why the environment is listed here once for all.
 
 use dragoman_core::config::Plugin;
 use serde_json::{Value, json};
@@ -30,6 +30,11 @@ impl Module<'_> {
     /// The upstream filter: one try at one provider.
     pub(super) fn attempt(&self) -> Value {
         self.filter("dragoman_attempt", "attempt", &Plugin::Attempt)
+    }
+
+    /// The filter of the admin listener: it finds its configuration where the ingress of the same worker has left it.
+    pub(super) fn admin(&self) -> Value {
+        self.filter("dragoman_admin", "admin", &Plugin::Admin)
     }
 
     fn filter(&self, name: &str, role: &str, plugin: &Plugin) -> Value {

@@ -33,6 +33,8 @@ pub struct Gateway {
     pub max_upload: u64,
     /// How many of the last requests' records are kept.
     pub ring: u32,
+    /// Who may use the admin API.
+    pub admins: Vec<config::AdminKey>,
     /// Who is asked for what.
     pub routing: Routing,
     /// What may be used up, by whom: one for all environments.
@@ -150,6 +152,7 @@ impl Gateway {
             max_body: config.max_body,
             max_upload: config.max_upload,
             ring: config.log.ring,
+            admins: config.admin.keys.clone(),
             limits: Rc::clone(limits),
             environment: place.and_then(|place| config.environments.get(place)).map(|level| level.name.clone()),
             environments: NameMap::default(),

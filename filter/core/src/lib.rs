@@ -5,6 +5,7 @@
 extern crate alloc;
 
 pub mod account;
+pub mod admin;
 pub mod attempt;
 pub mod auth;
 pub mod body;

@@ -7,4 +7,5 @@ pub mod token;
 
 pub use credential::Credential;
 pub use glob::Glob;
+pub(crate) use table::same;
 pub use table::{Caller, Key, KeyTable, Refusal};

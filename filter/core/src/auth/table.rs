@@ -310,7 +310,7 @@ fn prefix(hash: &[u8; 32]) -> u64 {
 }
 
 /// Equality whose time does not depend on where the difference is.
-fn same(a: &[u8; 32], b: &[u8; 32]) -> bool {
+pub(crate) fn same(a: &[u8; 32], b: &[u8; 32]) -> bool {
     core::hint::black_box(a.iter().zip(b).fold(0, |difference, (a, b)| difference | (a ^ b))) == 0
 }
 

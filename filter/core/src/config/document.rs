@@ -21,12 +21,8 @@ const MODEL_LISTS: Pairs<List<Parsed<String>>> = Pairs { name: MODEL_GLOB, value
 impl Section for Config {
     const NAME: &'static str = "document";
     const DOC: &'static str = "The whole file. Only `providers` is required.";
-    const PENDING: &'static [(&'static str, Silence)] = &[
-        ("admin", Silence::Harmless),
-        ("console", Silence::Harmless),
-        ("policy", Silence::Harmless),
-        ("cache", Silence::Unsafe),
-    ];
+    const PENDING: &'static [(&'static str, Silence)] =
+        &[("console", Silence::Harmless), ("policy", Silence::Harmless), ("cache", Silence::Unsafe)];
 
     #[expect(clippy::too_many_lines, reason = "one field after the other, as they stand in the file")]
     fn declare<F: Fields<Self>>(fields: &mut F) -> Self {

@@ -49,7 +49,7 @@ use self::{
 pub(crate) use self::limit::MOST_AT_ONCE;
 pub(crate) use self::{
     aliases::ends,
-    time::{parse_date, print_millis},
+    time::{parse_date, print_exact, print_millis},
 };
 pub use self::{
     auth::{Admin, AdminKey, Console, ConsoleUser, Role},

@@ -19,15 +19,19 @@ pub enum Plugin {
     Ingress(Box<Config>),
     /// In a provider's cluster: one try at one target.
     Attempt,
+    /// In the admin listener: one request to the admin API.
+    Admin,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Role {
     Ingress,
     Attempt,
+    Admin,
 }
 
-const ROLE: Choice<Role> = Choice { first: ("ingress", Role::Ingress), rest: &[("attempt", Role::Attempt)] };
+const ROLE: Choice<Role> =
+    Choice { first: ("ingress", Role::Ingress), rest: &[("attempt", Role::Attempt), ("admin", Role::Admin)] };
 
 impl Plugin {
     /// Reads what Envoy hands to the module; pointers into the document start with `/config`.
@@ -48,13 +52,14 @@ impl Plugin {
         match self {
             Self::Ingress(_) => &Role::Ingress,
             Self::Attempt => &Role::Attempt,
+            Self::Admin => &Role::Admin,
         }
     }
 
     const fn config(&self) -> Option<&Config> {
         match self {
             Self::Ingress(config) => Some(config),
-            Self::Attempt => None,
+            Self::Attempt | Self::Admin => None,
         }
     }
 }
@@ -75,8 +80,9 @@ impl Section for Plugin {
                 Self::Attempt
             }
             (Role::Attempt, None) => Self::Attempt,
-            (Role::Attempt, Some(_)) => {
-                fields.report("/config", "is not taken by the role attempt");
+            (Role::Admin, None) => Self::Admin,
+            (Role::Attempt | Role::Admin, Some(_)) => {
+                fields.report("/config", "is only taken by the role ingress");
                 Self::Attempt
             }
         }
@@ -88,9 +94,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_roles_are_read_back() {
+    fn all_roles_are_read_back() {
         let ingress = r#"{"role": "ingress", "config": {"providers": {"openai": {"kind": "openai"}}}}"#;
-        for plugin in [Plugin::parse(ingress).unwrap(), Plugin::parse(r#"{"role":"attempt"}"#).unwrap()] {
+        for plugin in [
+            Plugin::parse(ingress).unwrap(),
+            Plugin::parse(r#"{"role":"attempt"}"#).unwrap(),
+            Plugin::parse(r#"{"role":"admin"}"#).unwrap(),
+        ] {
             assert_eq!(Plugin::parse(&plugin.to_json()), Ok(plugin));
         }
     }
@@ -112,6 +122,7 @@ mod tests {
             (r#"{"role": "ingres"}"#, "/role"),
             (r#"{"role": "ingress"}"#, "/config"),
             (r#"{"role": "attempt", "config": {"providers": {"openai": {"kind": "openai"}}}}"#, "/config"),
+            (r#"{"role": "admin", "config": {"providers": {"openai": {"kind": "openai"}}}}"#, "/config"),
             (r#"{"role": "attempt", "roel": 1}"#, "/roel"),
             ("[]", ""),
             ("", ""),

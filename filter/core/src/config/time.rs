@@ -141,6 +141,12 @@ pub(crate) fn print_millis(millis: u64) -> String {
     print_time(millis.div_ceil(1_000).min(LAST_SECOND))
 }
 
+/// The same, exactly.
+pub(crate) fn print_exact(millis: u64) -> String {
+    let seconds = print_millis(millis.saturating_sub(millis % 1_000));
+    format!("{}.{:03}Z", seconds.trim_end_matches('Z'), millis % 1_000)
+}
+
 fn seconds(hours: u64, minutes: u64) -> u64 {
     hours.saturating_mul(3_600).saturating_add(minutes.saturating_mul(60))
 }

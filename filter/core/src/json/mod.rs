@@ -4,6 +4,7 @@
 //! the part up to the last change ever stands in the module's memory, which does not shrink again; and what is not spliced
 //! must reach the provider byte for byte.
 
+mod compose;
 mod document;
 mod number;
 mod object;
@@ -11,6 +12,7 @@ mod scan;
 mod splice;
 mod text;
 
+pub(crate) use compose::Composed;
 pub(crate) use document::fill;
 pub use document::{Members, Object, Read, Record, Room, Slot, Spelled, Whole, read};
 pub(crate) use document::{mask, record};

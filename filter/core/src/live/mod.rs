@@ -20,6 +20,7 @@ mod slot;
 mod trip;
 mod view;
 
+pub(crate) use self::report::Cooling;
 pub use self::{observer::Observer, probe::Probe, trip::Trip, view::View};
 
 use core::fmt;

@@ -90,6 +90,11 @@ impl Observer {
         self.slots.borrow_mut().configure(&*rosters);
     }
 
+    /// What all workers share.
+    pub(crate) fn store(&self) -> &dyn Store {
+        &*self.store
+    }
+
     /// A request is sent to a target, perhaps as its probe.
     #[must_use]
     pub fn begin(self: &Rc<Self>, target: &Target, probe: Option<Probe>, now_millis: u64) -> Trip {

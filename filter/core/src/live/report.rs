@@ -16,7 +16,28 @@ use crate::{
 
 use super::Observer;
 
+/// A target that is passed over while there is another.
+#[derive(Debug)]
+pub(crate) struct Cooling {
+    pub(crate) name: Rc<Name>,
+    pub(crate) until_millis: u64,
+    pub(crate) trouble: Trouble,
+}
+
 impl Observer {
+    /// The targets that are passed over now.
+    pub(crate) fn cooling(&self, now_millis: u64) -> Vec<Cooling> {
+        self.read_ledger(now_millis);
+        self.with_ledger(|ledger| {
+            let cooling = ledger.names(now_millis).filter_map(|name| {
+                let State::Cooling(until_millis) = ledger.state(name.borrowed(), now_millis) else { return None };
+                let trouble = ledger.trouble(name.borrowed(), now_millis)?;
+                Some(Cooling { name: Rc::clone(name), until_millis, trouble })
+            });
+            cooling.collect()
+        })
+    }
+
     /// What is known of targets now, as JSON; of those that may be shown.
     #[must_use]
     pub fn report(&self, now_millis: u64, is_shown: impl Fn(NameRef<'_>) -> bool) -> Vec<u8> {

@@ -57,9 +57,7 @@ pub(super) fn add(store: &dyn Store, rows: &Table, now_millis: u64) {
         if page.time < hour {
             page = Page { time: hour, ..Page::default() };
         }
-        for ((by, name), sums) in rows.rows() {
-            page.table.add(*by, name, sums);
-        }
+        page.table.extend(rows);
         (page.write(), ())
     });
     for shard in 0..SHARDS {
@@ -90,9 +88,7 @@ pub fn of_keys(store: &dyn Store) -> Table {
     let mut all = Table::default();
     for shard in 0..SHARDS {
         let Some((bytes, _)) = store.get(&shard_key(shard)) else { continue };
-        for ((by, name), sums) in Page::read(&bytes).table.rows() {
-            all.add(*by, name, sums);
-        }
+        all.extend(&Page::read(&bytes).table);
     }
     all
 }

@@ -8,12 +8,16 @@
 use alloc::{
     format,
     string::{String, ToString},
-    vec::Vec,
 };
 use core::time::Duration;
 
 use super::{Record, millis};
-use crate::{catalogue, config::print_millis, json::quoted, plan::Target};
+use crate::{
+    catalogue,
+    config::print_exact,
+    json::{Composed, quoted},
+    plan::Target,
+};
 
 /// The filter state property that carries [`Record::line`] to the access log, which reads it as `wasm.` and this name.
 pub const PROPERTY: &str = "dragoman.record";
@@ -24,28 +28,6 @@ const AROUND: (&str, &str) = ("{\"request_id\":\"", "\"}");
 /// Vendors that OpenTelemetry calls otherwise than the catalogue does.
 const PROVIDER_NAMES: &[(&str, &str)] =
     &[("azure", "azure.ai.openai"), ("google", "gcp.gemini"), ("mistral", "mistral_ai"), ("xai", "x_ai")];
-
-/// An object that is being written.
-struct Object(String);
-
-impl Object {
-    fn raw(&mut self, name: &str, value: &str) {
-        let before = if self.0.is_empty() { "{\"" } else { ",\"" };
-        for part in [before, name, "\":", value] {
-            self.0.push_str(part);
-        }
-    }
-
-    fn text(&mut self, name: &str, value: &str) {
-        if !value.is_empty() {
-            self.raw(name, &quoted(value));
-        }
-    }
-
-    fn whole(&mut self, name: &str, value: u64) {
-        self.raw(name, &value.to_string());
-    }
-}
 
 impl Record<'_> {
     /// The members of [`Self::to_json`] without the beginning of the first one and the end of the last: see the module's documentation.
@@ -61,69 +43,66 @@ impl Record<'_> {
     /// The whole record with what the log has from Envoy, as an object of its own.
     #[must_use]
     pub(super) fn to_entry(&self) -> String {
-        let mut out = Object(String::with_capacity(512));
-        out.raw("time", &quoted(&print_millis(millis(self.began))));
+        let mut out = Composed::new();
+        out.text("time", &print_exact(millis(self.began)));
         out.whole("status", self.status.into());
         out.whole("duration_ms", millis(self.duration));
-        let rest = self.to_json();
-        out.0.push(',');
-        out.0.extend(rest.strip_prefix('{'));
-        out.0
+        out.end_with(&self.to_json())
     }
 
     /// The whole record, as an object. `request_id` is the first member and `outcome` the last.
     #[must_use]
     pub fn to_json(&self) -> String {
-        let mut out = Object(String::with_capacity(512));
-        out.raw("request_id", &quoted(self.id));
-        out.text("method", self.method);
-        out.text("path", self.path);
+        let mut out = Composed::new();
+        out.text("request_id", self.id);
+        out.some_text("method", self.method);
+        out.some_text("path", self.path);
         self.write_asker(&mut out);
         if let Some(operation) = self.operation() {
-            out.raw("gen_ai.operation.name", &quoted(operation));
+            out.text("gen_ai.operation.name", operation);
         }
-        out.text("gen_ai.request.model", self.requested.unwrap_or_default());
+        out.some_text("gen_ai.request.model", self.requested.unwrap_or_default());
         if self.is_stream {
-            out.raw("gen_ai.request.stream", "true");
+            out.flag("gen_ai.request.stream", true);
         }
         if let Some(target) = self.target() {
             write_target(target, &mut out);
         }
-        out.text("attempts", &self.attempts);
-        out.text("passed_over", &self.passed_over);
+        out.some_text("attempts", &self.attempts);
+        out.some_text("passed_over", &self.passed_over);
         self.write_spent(&mut out);
         if let Some(time) = self.first_content {
-            out.raw("gen_ai.response.time_to_first_chunk", &seconds(time));
+            out.json("gen_ai.response.time_to_first_chunk", &seconds(time));
         }
-        out.text("limit", self.limit.as_deref().unwrap_or_default());
-        out.text("details", &self.details);
-        out.text("error.type", self.error.as_deref().unwrap_or_default());
-        out.raw("outcome", &quoted(self.outcome.name()));
-        out.0.push('}');
-        out.0
+        out.some_text("limit", self.limit.as_deref().unwrap_or_default());
+        out.some_text("details", &self.details);
+        out.some_text("error.type", self.error.as_deref().unwrap_or_default());
+        out.text("outcome", self.outcome.name());
+        out.end()
     }
 
-    fn write_asker(&self, out: &mut Object) {
-        out.text("key", self.key_id().unwrap_or_default());
+    fn write_asker(&self, out: &mut Composed) {
+        out.some_text("key", self.key_id().unwrap_or_default());
         if let Some(key) = self.key {
-            out.text("key_name", &key.name);
-            out.text("team", key.team.as_deref().unwrap_or_default());
+            out.some_text("key_name", &key.name);
+            out.some_text("team", key.team.as_deref().unwrap_or_default());
         }
-        out.text("environment", self.environment.unwrap_or_default());
-        out.text("router", self.router.unwrap_or_default());
+        out.some_text("environment", self.environment.unwrap_or_default());
+        out.some_text("router", self.router.unwrap_or_default());
         let Some(key) = self.key else { return };
         if !key.labels.is_empty() {
-            let labels: Vec<_> =
-                key.labels.iter().map(|(name, value)| [quoted(name), quoted(value)].join(":")).collect();
-            out.raw("labels", &format!("{{{}}}", labels.join(",")));
+            let mut labels = Composed::default();
+            for (name, value) in &key.labels {
+                labels.text(name, value);
+            }
+            out.json("labels", &labels.end());
         }
         if !key.cost_tags.is_empty() {
-            let tags: Vec<_> = key.cost_tags.iter().map(|tag| quoted(tag)).collect();
-            out.raw("cost_tags", &format!("[{}]", tags.join(",")));
+            out.list("cost_tags", key.cost_tags.iter().map(|tag| quoted(tag)));
         }
     }
 
-    fn write_spent(&self, out: &mut Object) {
+    fn write_spent(&self, out: &mut Composed) {
         let Some(spent) = self.spent else { return };
         let usage = spent.usage;
         out.whole("gen_ai.usage.input_tokens", usage.input);
@@ -138,21 +117,21 @@ impl Record<'_> {
             out.whole(name, count);
         }
         if !spent.is_told {
-            out.raw("estimated", "true");
+            out.flag("estimated", true);
         }
-        out.raw("cost_nano_usd", &self.nano_usd.map_or_else(|| "null".into(), |cost| cost.to_string()));
+        out.json("cost_nano_usd", &self.nano_usd.map_or_else(|| "null".into(), |cost| cost.to_string()));
     }
 }
 
-fn write_target(target: &Target, out: &mut Object) {
+fn write_target(target: &Target, out: &mut Composed) {
     let Target { provider, account, model, .. } = target;
-    out.text("provider", &provider.name);
-    out.text("account", &account.name);
+    out.some_text("provider", &provider.name);
+    out.some_text("account", &account.name);
     let vendor = catalogue::vendor(provider).unwrap_or(provider.spec.name);
     let named = PROVIDER_NAMES.iter().find(|(name, _)| *name == vendor);
-    out.raw("gen_ai.provider.name", &quoted(named.map_or(vendor, |(_, name)| *name)));
-    out.text("model", model);
-    out.text("gen_ai.response.model", model);
+    out.text("gen_ai.provider.name", named.map_or(vendor, |(_, name)| *name));
+    out.some_text("model", model);
+    out.some_text("gen_ai.response.model", model);
 }
 
 fn seconds(time: Duration) -> String {

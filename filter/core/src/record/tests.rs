@@ -48,7 +48,7 @@ fn target(model: &str) -> Target {
 }
 
 /// Of a request that has ended now.
-pub(super) fn record(tries: Vec<(Target, u16)>) -> Record<'static> {
+pub(crate) fn record(tries: Vec<(Target, u16)>) -> Record<'static> {
     let status = tries.last().map_or(404, |(_, status)| *status);
     Record {
         id: "",

@@ -109,6 +109,13 @@ impl Table {
         &self.0
     }
 
+    /// Adds the rows of another one.
+    pub fn extend(&mut self, other: &Self) {
+        for ((by, name), sums) in &other.0 {
+            self.add(*by, name, sums);
+        }
+    }
+
     pub(super) fn add(&mut self, by: By, name: &str, more: &Turnover) {
         let place = self.place(by, name).or_else(|free| {
             if self.0.len() < MOST_ROWS {

@@ -1,0 +1,55 @@
+//! `GET /admin/v1/status`: which version runs, how attempts are made, and how the providers are.
+
+use alloc::{string::String, vec::Vec};
+
+use super::{Ask, unheeded};
+use crate::{
+    config::print_millis, error::Error, gateway::Provider, json::Composed, live::Cooling, plan::Mode, step::Reply,
+};
+
+pub(super) fn answer(ask: Ask<'_>) -> Result<Reply, Error> {
+    if let Some((name, _)) = super::parameters(ask.query).next() {
+        return Err(unheeded(name, "none"));
+    }
+    let gateway = ask.gateway;
+    let cooling = ask.around.observer.cooling(ask.around.clock.epoch_millis());
+    let is_native = gateway.providers.iter().all(|provider| provider.mode == Mode::Native);
+    let mut status = Composed::new();
+    status.text("object", "status");
+    status.text("version", env!("CARGO_PKG_VERSION"));
+    status.text("mode", if is_native { "native" } else { "dispatch" });
+    status.flag("ready", gateway.is_ready());
+    status.text("time", &print_millis(ask.around.clock.epoch_millis()));
+    status.list("providers", gateway.providers.iter().map(|provider| told(provider, &cooling)));
+    Ok(Reply::json(200, status.end().into_bytes()))
+}
+
+fn told(provider: &Provider, cooling: &[Cooling]) -> String {
+    let own: Vec<_> = cooling.iter().filter(|target| target.name.borrowed().provider == provider.name).collect();
+    let state = match (&provider.missing, own.is_empty()) {
+        (Some(_), _) => "not_configured",
+        (None, false) => "cooling_down",
+        (None, true) => "connected",
+    };
+    let accounts = provider.accounts.iter().map(|account| {
+        let mut told = Composed::default();
+        told.text("name", &account.name);
+        told.some_text("missing", account.missing.as_deref().unwrap_or_default());
+        told.end()
+    });
+    let targets = own.iter().map(|Cooling { name, until_millis, trouble }| {
+        let (name, mut told) = (name.borrowed(), Composed::default());
+        told.text("account", name.account);
+        told.text("model", name.model);
+        told.text("until", &print_millis(*until_millis));
+        told.text("why", trouble.text());
+        told.end()
+    });
+    let mut all = Composed::default();
+    all.text("name", &provider.name);
+    all.text("kind", provider.spec.name);
+    all.text("state", state);
+    all.list("accounts", accounts);
+    all.list("cooling", targets);
+    all.end()
+}

@@ -1,0 +1,93 @@
+//! An object that the gateway writes itself, member by member: what is told of requests and to operators.
+
+use alloc::{
+    format,
+    string::{String, ToString},
+};
+
+use super::quoted;
+
+/// An object without its end.
+#[derive(Debug, Default)]
+pub(crate) struct Composed(String);
+
+impl Composed {
+    /// One with room for a usual record.
+    pub(crate) fn new() -> Self {
+        Self(String::with_capacity(512))
+    }
+
+    /// A member that is JSON already.
+    pub(crate) fn json(&mut self, name: &str, value: &str) {
+        let before = if self.0.is_empty() { "{\"" } else { ",\"" };
+        for part in [before, name, "\":", value] {
+            self.0.push_str(part);
+        }
+    }
+
+    pub(crate) fn text(&mut self, name: &str, value: &str) {
+        self.json(name, &quoted(value));
+    }
+
+    /// A text, where there is one.
+    pub(crate) fn some_text(&mut self, name: &str, value: &str) {
+        if !value.is_empty() {
+            self.text(name, value);
+        }
+    }
+
+    pub(crate) fn whole(&mut self, name: &str, value: u64) {
+        self.json(name, &value.to_string());
+    }
+
+    pub(crate) fn flag(&mut self, name: &str, value: bool) {
+        self.json(name, if value { "true" } else { "false" });
+    }
+
+    /// A list of what is JSON already.
+    pub(crate) fn list<T: AsRef<str>>(&mut self, name: &str, values: impl IntoIterator<Item = T>) {
+        let mut list = String::from("[");
+        for value in values {
+            if list.len() > 1 {
+                list.push(',');
+            }
+            list.push_str(value.as_ref());
+        }
+        list.push(']');
+        self.json(name, &list);
+    }
+
+    /// The whole object.
+    pub(crate) fn end(mut self) -> String {
+        if self.0.is_empty() {
+            return "{}".into();
+        }
+        self.0.push('}');
+        self.0
+    }
+
+    /// The whole object, with the members of another one behind its own.
+    pub(crate) fn end_with(self, rest: &str) -> String {
+        let members = rest.strip_prefix('{').unwrap_or_default();
+        if self.0.is_empty() { rest.into() } else { format!("{},{members}", self.0) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn members_stand_in_the_order_in_which_they_were_told() {
+        assert_eq!(Composed::new().end(), "{}");
+        let mut object = Composed::new();
+        object.text("a", "x\"y");
+        object.some_text("b", "");
+        object.whole("c", u64::MAX);
+        object.flag("d", true);
+        object.list("e", ["1", "{}"]);
+        object.list::<&str>("f", []);
+        let whole = object.end_with("{\"g\":null}");
+        assert_eq!(whole, r#"{"a":"x\"y","c":18446744073709551615,"d":true,"e":[1,{}],"f":[],"g":null}"#);
+    }
+}
