@@ -13,8 +13,15 @@ use hashbrown::DefaultHashBuilder;
 pub(crate) type HashMap<K, V> = hashbrown::HashMap<K, V, Seed>;
 
 /// Makes the hashers of one map.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Seed(DefaultHashBuilder);
+
+impl Default for Seed {
+    #[inline(never)]
+    fn default() -> Self {
+        Self(DefaultHashBuilder::default())
+    }
+}
 
 /// The usual hasher, called.
 pub(crate) struct Called(<DefaultHashBuilder as BuildHasher>::Hasher);

@@ -3,7 +3,13 @@
 //! Reading never stops at a problem: it is noted with its pointer, a stand-in takes the value's place, and the rest is read.
 //! A document with any problem is never used, so that a stand-in never reaches a running gateway.
 
-use alloc::{format, string::String, vec, vec::Vec};
+use alloc::{
+    format,
+    string::{String, ToString},
+    vec,
+    vec::Vec,
+};
+use core::fmt;
 
 use serde_json::value::RawValue;
 
@@ -155,7 +161,16 @@ impl Reader {
 /// One step of a JSON pointer (RFC 6901), with its slash.
 #[must_use]
 pub fn step(segment: &str) -> String {
-    format!("/{}", segment.replace('~', "~0").replace('/', "~1"))
+    Step(segment).to_string()
+}
+
+/// The same, as a part of a longer pointer.
+pub(super) struct Step<'s>(pub(super) &'s str);
+
+impl fmt::Display for Step<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "/{}", self.0.replace('~', "~0").replace('/', "~1"))
+    }
 }
 
 /// The name that was probably meant: the nearest, if it is near.

@@ -2,6 +2,7 @@
 //! that each name the next one twice, the ways are more than anybody could walk.
 
 use alloc::{format, string::String, vec::Vec};
+use core::fmt;
 
 use super::{
     super::{
@@ -42,7 +43,7 @@ impl<'c> Extents<'c> {
     }
 
     /// Reports a strategy that leads too far while nothing that it refers to does.
-    pub(super) fn check(&self, strategy: &Strategy, at: &str, reader: &mut Reader) {
+    pub(super) fn check(&self, strategy: &Strategy, at: fmt::Arguments<'_>, reader: &mut Reader) {
         let excess = |extent: Extent| match extent {
             Extent { depth, .. } if depth > MAX_DEPTH => Some(format!("nests more than {MAX_DEPTH} strategies")),
             Extent { places, .. } if places > MAX_VISITS => Some(format!("leads to more than {MAX_VISITS} places")),
@@ -52,7 +53,7 @@ impl<'c> Extents<'c> {
         let wrong = Extent::of(strategy, &self.0).and_then(excess);
         if let Some(wrong) = wrong.filter(|_| !references(strategy).iter().any(is_other)) {
             let others = "other routing configurations on the way included";
-            refuse(reader, at, Err([wrong.as_str(), ", ", others].concat()));
+            refuse(reader, at, Err([wrong.as_str(), ", ", others].concat().into()));
         }
     }
 }

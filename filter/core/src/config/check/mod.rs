@@ -8,8 +8,13 @@ mod extent;
 mod names;
 mod routes;
 
-use alloc::{format, string::String, vec::Vec};
-use core::net::SocketAddr;
+use alloc::{
+    borrow::Cow,
+    format,
+    string::{String, ToString},
+    vec::Vec,
+};
+use core::{fmt, net::SocketAddr};
 
 use self::{
     extent::Extents,
@@ -21,7 +26,7 @@ use super::{
     key::{ANONYMOUS, KeyRouting},
     limit::Limit,
     raw::{Config, EnvoyAdmin, Key},
-    reader::{Reader, step},
+    reader::{Reader, Step},
     router::Router,
     routing::Routing,
 };
@@ -51,9 +56,9 @@ pub(super) fn check(config: &Config, reader: &mut Reader) {
     for environment in &config.environments {
         let level = Level::of(&index, environment);
         for provider in &environment.providers {
-            let pointer = format!("{}/providers{}", level.at, step(&provider.name));
-            refuse(reader, &pointer, level.names.provider(&provider.name));
-            check_place(config, provider, &pointer, reader);
+            let pointer = format_args!("{}/providers{}", level.at, Step(&provider.name));
+            refuse(reader, pointer, level.names.provider(&provider.name));
+            check_place(config, provider, pointer, reader);
         }
         check_level(&level, reader);
     }
@@ -71,7 +76,7 @@ impl<'c> Level<'c> {
     fn of(index: &'c Index<'c>, environment: &'c Environment) -> Self {
         let Environment { name, keys, limits, routing, routers, .. } = environment;
         let names = Names::new(index, Some(environment));
-        Self { at: format!("/environments{}", step(name)), name: Some(name), keys, limits, routing, routers, names }
+        Self { at: format!("/environments{}", Step(name)), name: Some(name), keys, limits, routing, routers, names }
     }
 }
 
@@ -82,42 +87,44 @@ fn check_providers(config: &Config, reader: &mut Reader) {
 }
 
 /// A cluster of the operator's own leads where it leads: another address would be spoken to there, with its credential.
-fn check_place(config: &Config, other: &ProviderOverride, at: &str, reader: &mut Reader) {
+fn check_place(config: &Config, other: &ProviderOverride, at: fmt::Arguments<'_>, reader: &mut Reader) {
     let provider = config.providers.iter().find(|provider| provider.name == other.name);
     let Some(cluster) = provider.and_then(|provider| provider.cluster.as_ref()) else { return };
     let elsewhere = || {
-        Err(format!(
+        let wrong = format!(
             "would be reached in the provider's cluster `{cluster}`, which leads elsewhere; write an account with a `base_url` and a \
              `cluster` of its own"
-        ))
+        );
+        Err(wrong.into())
     };
     if other.base_url.is_some() {
-        refuse(reader, &format!("{at}/base_url"), elsewhere());
+        refuse(reader, format_args!("{at}/base_url"), elsewhere());
     }
     for (index, account) in other.accounts.iter().flatten().enumerate() {
         if account.base_url.is_some() && account.cluster.is_none() {
-            refuse(reader, &format!("{at}/accounts/{index}/base_url"), elsewhere());
+            refuse(reader, format_args!("{at}/accounts/{index}/base_url"), elsewhere());
         }
     }
 }
 
 /// A key is one key in the whole file: limits and logs know it by its id, and who comes with it by its hash.
 fn check_clients(config: &Config, reader: &mut Reader) {
-    let mut keys = Vec::new();
     let top = [(String::new(), &config.keys)].into_iter();
-    let others = config.environments.iter().map(|other| (format!("/environments{}", step(&other.name)), &other.keys));
-    for (at, level) in top.chain(others) {
-        keys.extend(level.iter().enumerate().map(|(index, key)| (format!("{at}/keys/{index}"), key)));
-    }
-    let ids = keys.iter().map(|(_, key)| key.id.as_bytes()).collect();
-    let hashes = keys.iter().map(|(_, key)| &key.sha256[..]).collect();
+    let others = config.environments.iter().map(|other| (format!("/environments{}", Step(&other.name)), &other.keys));
+    let levels: Vec<_> = top.chain(others).collect();
+    let keys = levels.iter().flat_map(|(at, keys)| keys.iter().enumerate().map(move |(index, key)| (at, index, key)));
+    let keys: Vec<_> = keys.collect();
+    let ids = keys.iter().map(|(_, _, key)| key.id.as_bytes()).collect();
+    let hashes = keys.iter().map(|(_, _, key)| &key.sha256[..]).collect();
     let fields: [(&str, Vec<&[u8]>); 2] = [("id", ids), ("sha256", hashes)];
     for (field, values) in fields {
-        for (index, first) in repeats(&values) {
-            if let (Some((at, _)), Some((first, _))) = (keys.get(index), keys.get(first))
-                && reader.is_sound(&format!("{first}/{field}"))
-            {
-                refuse(reader, &format!("{at}/{field}"), Err(format!("is also that of {first}")));
+        for (place, first) in repeats(&values) {
+            if let (Some((at, index, _)), Some((first_at, first, _))) = (keys.get(place), keys.get(first)) {
+                let first = format!("{first_at}/keys/{first}");
+                if reader.is_sound(&format!("{first}/{field}")) {
+                    let wrong = format!("is also that of {first}");
+                    refuse(reader, format_args!("{at}/keys/{index}/{field}"), Err(wrong.into()));
+                }
             }
         }
     }
@@ -129,64 +136,67 @@ fn check_level(level: &Level<'_>, reader: &mut Reader) {
     report_repeats(reader, &format!("{}/limits", level.at), "name", &all(level.limits, |limit| &limit.name));
     for (index, limit) in level.limits.iter().enumerate() {
         if let Some(provider) = limit.target.provider.as_ref().filter(|provider| !provider.contains('*')) {
-            let pointer = format!("{}/limits/{index}/target/provider", level.at);
-            refuse(reader, &pointer, level.names.provider(provider));
+            let pointer = format_args!("{}/limits/{index}/target/provider", level.at);
+            refuse(reader, pointer, level.names.provider(provider));
         }
     }
     let routes = Routes { names: &level.names };
-    routes.check_routing(level.routing, &level.at, reader);
+    routes.check_routing(level.routing, format_args!("{}", level.at), reader);
     for (name, strategy) in level.routing {
-        extents.check(strategy, &format!("{}/routing{}", level.at, step(name)), reader);
+        extents.check(strategy, format_args!("{}/routing{}", level.at, Step(name)), reader);
     }
     for router in level.routers {
-        let at = format!("{}/routers{}", level.at, step(&router.name));
+        let at = format_args!("{}/routers{}", level.at, Step(&router.name));
         let balance = &router.load_balance;
         for (kind, strategy) in
             [("chat", &balance.chat), ("embeddings", &balance.embeddings), ("images", &balance.images)]
         {
             if let Some(strategy) = strategy {
-                let at = format!("{at}/load_balance/{kind}");
-                routes.check_strategy(strategy, &at, reader);
-                extents.check(strategy, &at, reader);
+                let at = format_args!("{at}/load_balance/{kind}");
+                routes.check_strategy(strategy, at, reader);
+                extents.check(strategy, at, reader);
             }
         }
-        routes::check_mapping(&level.names, &router.model_mapping, &format!("{at}/model_mapping"), reader);
+        routes::check_mapping(&level.names, &router.model_mapping, format_args!("{at}/model_mapping"), reader);
     }
 }
 
 fn check_keys(level: &Level<'_>, extents: &Extents<'_>, reader: &mut Reader) {
-    let keys = format!("{}/keys", level.at);
+    let keys = format_args!("{}/keys", level.at);
     let names = &level.names;
     for (index, key) in level.keys.iter().enumerate() {
-        let at = format!("{keys}/{index}");
+        let at = format_args!("{keys}/{index}");
         for (place, name) in key.providers.iter().flatten().enumerate() {
-            refuse(reader, &format!("{at}/providers/{place}"), names.provider(name));
+            refuse(reader, format_args!("{at}/providers/{place}"), names.provider(name));
         }
         for (place, pattern) in key.models.iter().flatten().enumerate() {
-            refuse(reader, &format!("{at}/models/{place}"), names.pattern(pattern));
+            refuse(reader, format_args!("{at}/models/{place}"), names.pattern(pattern));
         }
         for (name, _) in &key.byok.credentials {
-            refuse(reader, &format!("{at}/byok/credentials{}", step(name)), names.provider(name));
+            refuse(reader, format_args!("{at}/byok/credentials{}", Step(name)), names.provider(name));
         }
         if let Some(team) = &key.team {
-            refuse(reader, &format!("{at}/team"), names.team(team));
+            refuse(reader, format_args!("{at}/team"), names.team(team));
         }
         if key.id == ANONYMOUS {
-            let taken = "is what those are called who ask without a key".into();
-            refuse(reader, &format!("{at}/id"), Err(taken));
+            refuse(reader, format_args!("{at}/id"), Err("is what those are called who ask without a key".into()));
         }
         if let Some(environment) = &key.environment {
-            refuse(reader, &format!("{at}/environment"), names.environment(environment));
+            refuse(reader, format_args!("{at}/environment"), names.environment(environment));
             if let Some(own) = level.name.filter(|own| *own != environment) {
-                refuse(reader, &format!("{at}/environment"), Err(format!("is not `{own}`, where the key stands")));
+                refuse(
+                    reader,
+                    format_args!("{at}/environment"),
+                    Err(format!("is not `{own}`, where the key stands").into()),
+                );
             }
         }
         match &key.routing {
-            Some(KeyRouting::Named(name)) => refuse(reader, &format!("{at}/routing"), names.routing(name)),
+            Some(KeyRouting::Named(name)) => refuse(reader, format_args!("{at}/routing"), names.routing(name)),
             Some(KeyRouting::Inline(strategy)) => {
-                let at = format!("{at}/routing");
-                Routes { names }.check_strategy(strategy, &at, reader);
-                extents.check(strategy, &at, reader);
+                let at = format_args!("{at}/routing");
+                Routes { names }.check_strategy(strategy, at, reader);
+                extents.check(strategy, at, reader);
             }
             None => {}
         }
@@ -204,8 +214,8 @@ fn check_administrators(config: &Config, reader: &mut Reader) {
         if let (Some(index), Some(id)) = (place.checked_sub(clients.len()), clients.get(first).map(|key| &key.id)) {
             refuse(
                 reader,
-                &format!("/admin/keys/{index}/sha256"),
-                Err(format!("is also that of the client key `{id}`")),
+                format_args!("/admin/keys/{index}/sha256"),
+                Err(format!("is also that of the client key `{id}`").into()),
             );
         }
     }
@@ -220,7 +230,7 @@ fn check_listeners(config: &Config, reader: &mut Reader) {
     for (index, (name, address)) in listeners.iter().enumerate() {
         let clash = listeners.iter().take(index).find(|(_, other)| overlap(*address, *other));
         if let Some((other, _)) = clash.filter(|(other, _)| reader.is_sound(&format!("/listen/{other}"))) {
-            refuse(reader, &format!("/listen/{name}"), Err(format!("is taken by `listen.{other}`")));
+            refuse(reader, format_args!("/listen/{name}"), Err(format!("is taken by `listen.{other}`").into()));
         }
     }
 }
@@ -238,12 +248,17 @@ fn check_openness(config: &Config, reader: &mut Reader) {
     }
 }
 
-/// Reports what is wrong at `pointer`, unless something is already.
-fn refuse(reader: &mut Reader, pointer: &str, verdict: Result<(), String>) {
-    if let Err(wrong) = verdict
-        && reader.is_sound(pointer)
-    {
-        reader.report_under(pointer, wrong);
+/// Whether something is well, or what is wrong with it.
+type Verdict = Result<(), Cow<'static, str>>;
+
+/// Reports what is wrong at `pointer`, unless something is already. The pointer is put together only then.
+#[inline(never)]
+fn refuse(reader: &mut Reader, pointer: fmt::Arguments<'_>, verdict: Verdict) {
+    if let Err(wrong) = verdict {
+        let pointer = pointer.to_string();
+        if reader.is_sound(&pointer) {
+            reader.report_under(&pointer, wrong);
+        }
     }
 }
 
@@ -252,7 +267,11 @@ fn refuse(reader: &mut Reader, pointer: &str, verdict: Result<(), String>) {
 fn report_repeats(reader: &mut Reader, list: &str, field: &str, values: &[&[u8]]) {
     for (index, first) in repeats(values) {
         if reader.is_sound(&format!("{list}/{first}/{field}")) {
-            refuse(reader, &format!("{list}/{index}/{field}"), Err(format!("is also that of {list}/{first}")));
+            refuse(
+                reader,
+                format_args!("{list}/{index}/{field}"),
+                Err(format!("is also that of {list}/{first}").into()),
+            );
         }
     }
 }

@@ -5,11 +5,14 @@
 
 use alloc::{format, string::String, vec::Vec};
 
-use super::super::{
-    environment::Environment,
-    raw::Config,
-    reader::{nearest, suggest},
-    routing::Strategy,
+use super::{
+    super::{
+        environment::Environment,
+        raw::Config,
+        reader::{nearest, suggest},
+        routing::Strategy,
+    },
+    Verdict,
 };
 use crate::map::{NameMap, NameSet};
 
@@ -67,36 +70,36 @@ impl<'c> Names<'c> {
         Self { index, environment, teams: teams.collect(), routing: routing.collect() }
     }
 
-    pub(super) fn provider(&self, name: &str) -> Result<(), String> {
+    pub(super) fn provider(&self, name: &str) -> Verdict {
         if self.index.providers.contains(name) {
             return Ok(());
         }
-        Err(unknown("provider", name, &self.providers()))
+        unknown("provider", name, &self.providers())
     }
 
-    pub(super) fn team(&self, name: &str) -> Result<(), String> {
+    pub(super) fn team(&self, name: &str) -> Verdict {
         if self.teams.contains(name) || self.index.teams.contains(name) {
             return Ok(());
         }
         let added = self.environment.map(|environment| environment.teams.as_slice()).unwrap_or_default();
         let teams = self.index.config.teams.iter().chain(added);
-        Err(unknown("team", name, &teams.map(|team| team.name.as_str()).collect::<Vec<_>>()))
+        unknown("team", name, &teams.map(|team| team.name.as_str()).collect::<Vec<_>>())
     }
 
-    pub(super) fn environment(&self, name: &str) -> Result<(), String> {
+    pub(super) fn environment(&self, name: &str) -> Verdict {
         if self.index.environments.contains(name) {
             return Ok(());
         }
         let environments = self.index.config.environments.iter();
-        Err(unknown("environment", name, &environments.map(|other| other.name.as_str()).collect::<Vec<_>>()))
+        unknown("environment", name, &environments.map(|other| other.name.as_str()).collect::<Vec<_>>())
     }
 
-    pub(super) fn routing(&self, name: &str) -> Result<(), String> {
+    pub(super) fn routing(&self, name: &str) -> Verdict {
         if self.routing.contains(name) || self.index.routing.contains(name) {
             return Ok(());
         }
         let strategies = self.strategies();
-        Err(unknown("routing configuration", name, &strategies.map(|(name, _)| name.as_str()).collect::<Vec<_>>()))
+        unknown("routing configuration", name, &strategies.map(|(name, _)| name.as_str()).collect::<Vec<_>>())
     }
 
     /// The routing configurations by name, those of the environment first: they take the place of the file's.
@@ -107,24 +110,24 @@ impl<'c> Names<'c> {
     }
 
     /// A model that requests are sent to.
-    pub(super) fn model(&self, name: &str) -> Result<(), String> {
+    pub(super) fn model(&self, name: &str) -> Verdict {
         if self.index.aliases.contains(name) {
             return Ok(());
         }
         if self.index.models.get(name) == Some(&false) {
-            return Err(format!("`{name}` is disabled in `models`"));
+            return Err(format!("`{name}` is disabled in `models`").into());
         }
         self.pattern(name)
     }
 
     /// A model or a pattern of such.
-    pub(super) fn pattern(&self, pattern: &str) -> Result<(), String> {
+    pub(super) fn pattern(&self, pattern: &str) -> Verdict {
         let Some((provider, _)) = pattern.split_once('/') else { return Ok(()) };
         if self.index.providers.contains(provider) {
             return Ok(());
         }
         match nearest(provider, &self.providers(), 1) {
-            Some(meant) => Err(format!("there is no provider `{provider}`; did you mean `{meant}`?")),
+            Some(meant) => Err(format!("there is no provider `{provider}`; did you mean `{meant}`?").into()),
             None => Ok(()),
         }
     }
@@ -139,12 +142,13 @@ fn bare_name(name: &str) -> &str {
     name.split_once('/').map_or(name, |(_, model)| model)
 }
 
-fn unknown(noun: &str, name: &str, names: &[&str]) -> String {
+fn unknown(noun: &str, name: &str, names: &[&str]) -> Verdict {
     let (listed, others) = names.split_at(names.len().min(MAX_LISTED));
-    match suggest(name, names) {
+    let wrong = match suggest(name, names) {
         Some(meant) => format!("there is no such {noun}; did you mean `{meant}`?"),
         None if names.is_empty() => format!("there is no such {noun}; the file has none"),
         None if others.is_empty() => format!("there is no such {noun}; there are: {}", listed.join(", ")),
         None => format!("there is no such {noun}; there are: {} and {} others", listed.join(", "), others.len()),
-    }
+    };
+    Err(wrong.into())
 }

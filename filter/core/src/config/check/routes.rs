@@ -1,16 +1,13 @@
 //! Where requests may be sent: models, providers and routing configurations that exist, and no way that leads back to itself.
 
-use alloc::{
-    format,
-    string::{String, ToString},
-    vec::Vec,
-};
+use alloc::{format, string::String, vec::Vec};
+use core::fmt;
 
 use super::{
     super::{
         aliases::{MAX_NAMES, ends},
         raw::{Config, ModelLists},
-        reader::{Reader, step},
+        reader::{Reader, Step},
         router::ModelMapping,
         routing::{Destination, Routing, Strategy, Target},
     },
@@ -28,10 +25,9 @@ pub(super) struct Routes<'c> {
 
 impl Routes<'_> {
     /// Routing configurations, at `/routing` below `at`.
-    pub(super) fn check_routing(&self, routing: &Routing, at: &str, reader: &mut Reader) {
-        let pointer = |name: &str| format!("{at}/routing{}", step(name));
+    pub(super) fn check_routing(&self, routing: &Routing, at: fmt::Arguments<'_>, reader: &mut Reader) {
         for (name, strategy) in routing {
-            self.check_strategy(strategy, &pointer(name), reader);
+            self.check_strategy(strategy, format_args!("{at}/routing{}", Step(name)), reader);
         }
         if routing.is_empty() {
             return;
@@ -40,56 +36,56 @@ impl Routes<'_> {
         let own: NameSet<'_> = routing.iter().map(|(name, _)| name.as_str()).collect();
         for name in leading_back(&ways.collect::<Vec<_>>()) {
             if own.contains(name) {
-                refuse(reader, &pointer(name), Err("leads back to itself".to_string()));
+                refuse(reader, format_args!("{at}/routing{}", Step(name)), Err("leads back to itself".into()));
             }
         }
     }
 
     /// A strategy and all that is nested in it; how deep, the reader has bounded.
-    pub(super) fn check_strategy(&self, strategy: &Strategy, at: &str, reader: &mut Reader) {
+    pub(super) fn check_strategy(&self, strategy: &Strategy, at: fmt::Arguments<'_>, reader: &mut Reader) {
         for (index, provider) in strategy.providers.iter().enumerate() {
-            refuse(reader, &format!("{at}/providers/{index}"), self.names.provider(provider));
+            refuse(reader, format_args!("{at}/providers/{index}"), self.names.provider(provider));
         }
         for (index, target) in strategy.targets.iter().enumerate() {
-            self.check_target(target, &format!("{at}/targets/{index}"), reader);
+            self.check_target(target, format_args!("{at}/targets/{index}"), reader);
         }
         for (index, rule) in strategy.rules.iter().enumerate() {
-            let at = format!("{at}/rules/{index}");
+            let at = format_args!("{at}/rules/{index}");
             if let Some(team) = &rule.when.team {
-                refuse(reader, &format!("{at}/when/team"), self.names.team(team));
+                refuse(reader, format_args!("{at}/when/team"), self.names.team(team));
             }
             for pattern in &rule.when.model {
-                refuse(reader, &format!("{at}/when/model"), self.names.pattern(pattern));
+                refuse(reader, format_args!("{at}/when/model"), self.names.pattern(pattern));
             }
-            self.check_targets(&rule.then, &format!("{at}/then"), reader);
+            self.check_targets(&rule.then, format_args!("{at}/then"), reader);
         }
-        self.check_targets(&strategy.otherwise, &format!("{at}/else"), reader);
+        self.check_targets(&strategy.otherwise, format_args!("{at}/else"), reader);
     }
 
     /// Targets that are written as a list, or one without.
-    fn check_targets(&self, targets: &[Target], at: &str, reader: &mut Reader) {
+    fn check_targets(&self, targets: &[Target], at: fmt::Arguments<'_>, reader: &mut Reader) {
         match targets {
             [target] => self.check_target(target, at, reader),
             targets => {
                 for (index, target) in targets.iter().enumerate() {
-                    self.check_target(target, &format!("{at}/{index}"), reader);
+                    self.check_target(target, format_args!("{at}/{index}"), reader);
                 }
             }
         }
     }
 
-    fn check_target(&self, target: &Target, at: &str, reader: &mut Reader) {
+    fn check_target(&self, target: &Target, at: fmt::Arguments<'_>, reader: &mut Reader) {
         match &target.destination {
             Destination::Model { provider, account: _, model, credential: _ } => {
                 if let Some(provider) = provider {
-                    refuse(reader, &format!("{at}/provider"), self.names.provider(provider));
+                    refuse(reader, format_args!("{at}/provider"), self.names.provider(provider));
                 }
                 // Short or long, which is not known any more.
                 if let Some(model) = model {
                     refuse(reader, at, self.names.model(model));
                 }
             }
-            Destination::Routing(name) => refuse(reader, &format!("{at}/routing"), self.names.routing(name)),
+            Destination::Routing(name) => refuse(reader, format_args!("{at}/routing"), self.names.routing(name)),
             Destination::Strategy(strategy) => self.check_strategy(strategy, at, reader),
         }
     }
@@ -98,28 +94,28 @@ impl Routes<'_> {
 /// The models that the file names outside of strategies.
 pub(super) fn check_models(names: &Names<'_>, config: &Config, reader: &mut Reader) {
     for model in &config.models {
-        refuse(reader, &format!("/models{}", step(&model.name)), names.pattern(&model.name));
+        refuse(reader, format_args!("/models{}", Step(&model.name)), names.pattern(&model.name));
     }
     for (alias, models) in &config.aliases {
-        let at = format!("/aliases{}", step(alias));
+        let at = format_args!("/aliases{}", Step(alias));
         if models.is_empty() {
-            refuse(reader, &at, Err("leads to no model".to_string()));
+            refuse(reader, at, Err("leads to no model".into()));
         }
         for model in models {
-            refuse(reader, &at, names.model(model));
+            refuse(reader, at, names.model(model));
         }
     }
     check_ways(&config.aliases, reader);
-    check_mapping(names, &config.model_mapping, "/model_mapping", reader);
-    check_lists(names, &config.fallbacks, "/fallbacks", reader);
-    check_lists(names, &config.context_fallbacks, "/context_fallbacks", reader);
-    check_lists(names, &config.content_fallbacks, "/content_fallbacks", reader);
-    check_list(names, &config.fallback_models, "/fallback_models", reader);
+    check_mapping(names, &config.model_mapping, format_args!("/model_mapping"), reader);
+    check_lists(names, &config.fallbacks, format_args!("/fallbacks"), reader);
+    check_lists(names, &config.context_fallbacks, format_args!("/context_fallbacks"), reader);
+    check_lists(names, &config.content_fallbacks, format_args!("/content_fallbacks"), reader);
+    check_list(names, &config.fallback_models, format_args!("/fallback_models"), reader);
     if let Some(model) = &config.auto.default_model {
-        refuse(reader, "/auto/default_model", names.model(model));
+        refuse(reader, format_args!("/auto/default_model"), names.model(model));
     }
     for (task, level, models) in config.auto.lists() {
-        check_list(names, models, &format!("/auto/task_routes/{task}/{level}"), reader);
+        check_list(names, models, format_args!("/auto/task_routes/{task}/{level}"), reader);
     }
 }
 
@@ -127,7 +123,7 @@ pub(super) fn check_models(names: &Names<'_>, config: &Config, reader: &mut Read
 fn check_ways(aliases: &ModelLists, reader: &mut Reader) {
     let ways: Vec<_> = aliases.iter().map(|(name, models)| (name.as_str(), strs(models))).collect();
     for alias in leading_back(&ways) {
-        refuse(reader, &format!("/aliases{}", step(alias)), Err("leads back to itself".to_string()));
+        refuse(reader, format_args!("/aliases{}", Step(alias)), Err("leads back to itself".into()));
     }
     let lists: NameMap<'_, &[String]> =
         aliases.iter().map(|(name, models)| (name.as_str(), models.as_slice())).collect();
@@ -145,33 +141,33 @@ fn check_ways(aliases: &ModelLists, reader: &mut Reader) {
     });
     for (alias, _) in causes {
         let wrong = format!("leads to more than {MAX_NAMES} names, other aliases on the way included");
-        refuse(reader, &format!("/aliases{}", step(alias)), Err(wrong));
+        refuse(reader, format_args!("/aliases{}", Step(alias)), Err(wrong.into()));
     }
 }
 
 /// What providers call models.
-pub(super) fn check_mapping(names: &Names<'_>, mapping: &ModelMapping, at: &str, reader: &mut Reader) {
+pub(super) fn check_mapping(names: &Names<'_>, mapping: &ModelMapping, at: fmt::Arguments<'_>, reader: &mut Reader) {
     for (model, providers) in mapping {
         for (provider, _) in providers {
-            refuse(reader, &format!("{at}{}{}", step(model), step(provider)), names.provider(provider));
+            refuse(reader, format_args!("{at}{}{}", Step(model), Step(provider)), names.provider(provider));
         }
     }
 }
 
-fn check_lists(names: &Names<'_>, lists: &ModelLists, at: &str, reader: &mut Reader) {
+fn check_lists(names: &Names<'_>, lists: &ModelLists, at: fmt::Arguments<'_>, reader: &mut Reader) {
     for (model, list) in lists {
-        let at = format!("{at}{}", step(model));
-        refuse(reader, &at, names.pattern(model));
-        check_list(names, list, &at, reader);
+        let at = format_args!("{at}{}", Step(model));
+        refuse(reader, at, names.pattern(model));
+        check_list(names, list, at, reader);
         if let Some(index) = list.iter().position(|other| other == model) {
-            refuse(reader, &format!("{at}/{index}"), Err("stands in for itself".to_string()));
+            refuse(reader, format_args!("{at}/{index}"), Err("stands in for itself".into()));
         }
     }
 }
 
-fn check_list(names: &Names<'_>, models: &[String], at: &str, reader: &mut Reader) {
+fn check_list(names: &Names<'_>, models: &[String], at: fmt::Arguments<'_>, reader: &mut Reader) {
     for (index, model) in models.iter().enumerate() {
-        refuse(reader, &format!("{at}/{index}"), names.model(model));
+        refuse(reader, format_args!("{at}/{index}"), names.model(model));
     }
 }
 
