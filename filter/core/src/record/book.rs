@@ -14,7 +14,11 @@ use alloc::{
 };
 use core::{cell::RefCell, mem};
 
-use super::{Record, millis};
+use super::{
+    Record,
+    metric::{ATTEMPTS, COST, DURATION, ERRORS, FALLBACKS, FIRST_CONTENT, IMAGES, LIMITS, REQUESTS, TOKENS, UNPRICED},
+    millis,
+};
 use crate::{
     health::NameRef,
     host::Meter,
@@ -22,12 +26,6 @@ use crate::{
     plan::{Spent, Target},
     usage::Usage,
 };
-
-/// How the names of all metrics of requests begin.
-pub const METRICS: &str = "llm_";
-
-/// What can stand in them between semicolons.
-pub const LABELS: &[&str] = &["provider", "model", "status", "type", "limit"];
 
 /// For how long sums are gathered.
 const ROUND_MILLIS: u64 = 1_000;
@@ -181,8 +179,8 @@ impl Pages {
         for Tally { provider, model, sums, .. } in &mut self.tallies {
             sums.tell(meter, &format!("provider={};model={};", label(provider), label(model)));
         }
-        self.errors.tell(meter, "llm_errors_total;type=", |error| label(error));
-        self.limits.tell(meter, "llm_limits_hit_total;limit=", |limit| label(limit));
+        self.errors.tell(meter, &format!("{};type=", ERRORS.name), |error| label(error));
+        self.limits.tell(meter, &format!("{};limit=", LIMITS.name), |limit| label(limit));
     }
 }
 
@@ -211,30 +209,27 @@ impl Sums {
 
     /// Tells all of it, under metrics with these labels.
     fn tell(&mut self, meter: &dyn Meter, labels: &str) {
-        for (name, counts) in [("llm_requests_total", &mut self.requests), ("llm_attempts_total", &mut self.attempts)] {
-            counts.tell(meter, &format!("{name};{labels}status="), ToString::to_string);
+        for (metric, counts) in [(REQUESTS, &mut self.requests), (ATTEMPTS, &mut self.attempts)] {
+            counts.tell(meter, &format!("{};{labels}status=", metric.name), ToString::to_string);
         }
         let Usage { input, cached_input, cache_write, output, reasoning, images, .. } = mem::take(&mut self.usage);
         let counts = [
-            ("llm_tokens_total", "type=input;", input),
-            ("llm_tokens_total", "type=cached_input;", cached_input),
-            ("llm_tokens_total", "type=cache_write;", cache_write),
-            ("llm_tokens_total", "type=output;", output),
-            ("llm_tokens_total", "type=reasoning;", reasoning),
-            ("llm_images_total", "", images),
-            ("llm_cost_nano_usd_total", "", mem::take(&mut self.nano_usd)),
-            ("llm_unpriced_requests_total", "", mem::take(&mut self.unpriced)),
-            ("llm_fallbacks_total", "", mem::take(&mut self.fallbacks)),
+            (TOKENS, "type=input;", input),
+            (TOKENS, "type=cached_input;", cached_input),
+            (TOKENS, "type=cache_write;", cache_write),
+            (TOKENS, "type=output;", output),
+            (TOKENS, "type=reasoning;", reasoning),
+            (IMAGES, "", images),
+            (COST, "", mem::take(&mut self.nano_usd)),
+            (UNPRICED, "", mem::take(&mut self.unpriced)),
+            (FALLBACKS, "", mem::take(&mut self.fallbacks)),
         ];
-        for (name, kind, count) in counts.into_iter().filter(|(.., count)| *count > 0) {
-            meter.add(&format!("{name};{labels}{kind}"), count);
+        for (metric, kind, count) in counts.into_iter().filter(|(.., count)| *count > 0) {
+            meter.add(&format!("{};{labels}{kind}", metric.name), count);
         }
-        let measured = [
-            ("llm_request_duration_ms", &mut self.durations_millis),
-            ("llm_time_to_first_token_ms", &mut self.first_contents_millis),
-        ];
-        for (name, values) in measured.into_iter().filter(|(_, values)| !values.is_empty()) {
-            meter.observe(&format!("{name};{labels}"), values);
+        let measured = [(DURATION, &mut self.durations_millis), (FIRST_CONTENT, &mut self.first_contents_millis)];
+        for (metric, values) in measured.into_iter().filter(|(_, values)| !values.is_empty()) {
+            meter.observe(&format!("{};{labels}", metric.name), values);
             values.clear();
         }
     }
@@ -255,11 +250,14 @@ fn label(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use alloc::{collections::BTreeMap, vec};
+    use alloc::{
+        collections::{BTreeMap, BTreeSet},
+        vec,
+    };
     use core::time::Duration;
 
     use super::*;
-    use crate::record::Outcome;
+    use crate::record::{Outcome, metric};
 
     const NOW: u64 = 1_767_225_600_000;
 
@@ -372,15 +370,34 @@ mod tests {
             assert_eq!(told.of(name), [1], "{name}");
         }
         assert!(told.of("llm_request_duration_ms;provider=none;model=none;").is_empty());
-        let labels = |name: &String| name.split(';').skip(1).filter(|label| !label.is_empty()).count();
+    }
+
+    #[test]
+    fn every_metric_of_the_table_is_told_with_its_labels_and_no_other() {
+        let (book, told) = (Book::default(), Told::default());
+        let usage =
+            Usage { input: 9, cached_input: 2, cache_write: 1, output: 8, reasoning: 3, images: 1, ..Usage::default() };
+        let all = Record {
+            spent: Some(Spent { usage, is_told: true }),
+            nano_usd: Some(5),
+            limit: Some("l".into()),
+            error: Some("e".into()),
+            first_content: Some(Duration::from_millis(1)),
+            ..record(vec![(target("a"), 503), (target("b"), 200)])
+        };
+        book.take(&all, &Listed("m"));
+        book.take(&Record { nano_usd: None, ..all }, &Listed("m"));
+        book.tick(&told, NOW + ROUND_MILLIS);
+        let mut seen = BTreeSet::new();
         for name in told.0.borrow().keys() {
-            assert!(name.starts_with(METRICS));
-            assert_eq!(
-                LABELS.iter().filter(|label| name.contains(&format!(";{label}="))).count(),
-                labels(name),
-                "{name}"
-            );
+            let (name, labels) = name.strip_suffix(';').and_then(|name| name.split_once(';')).unwrap();
+            let metric = metric::ALL.iter().find(|metric| metric.name == name).unwrap_or_else(|| panic!("{name}"));
+            let labels: Vec<_> = labels.split(';').map(|label| label.split_once('=').unwrap().0).collect();
+            assert_eq!(labels, metric.labels, "{name}");
+            assert!(name.starts_with(metric::METRICS) && labels.iter().all(|label| metric::LABELS.contains(label)));
+            seen.insert(metric.name);
         }
+        assert_eq!(seen.len(), metric::ALL.len(), "{seen:?}");
     }
 
     #[test]

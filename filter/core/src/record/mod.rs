@@ -6,12 +6,13 @@
 
 mod book;
 mod line;
+pub mod metric;
 
 use alloc::{rc::Rc, string::String, vec::Vec};
 use core::time::Duration;
 
 pub use self::{
-    book::{Book, LABELS, METRICS, MOST_UNLISTED},
+    book::{Book, MOST_UNLISTED},
     line::PROPERTY,
 };
 use crate::{
