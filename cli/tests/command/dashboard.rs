@@ -9,6 +9,9 @@ use super::*;
 
 const DASHBOARD: &str = "envoy/grafana/dragoman.json";
 
+/// The page that says what they are.
+const PAGE: &str = "docs/operations.md";
+
 /// What else is drawn: Envoy's own.
 const OF_ENVOY: (&str, &[&str]) = ("envoy_http_downstream_rq_active", &["envoy_http_conn_manager_prefix"]);
 
@@ -139,4 +142,15 @@ fn no_two_panels_of_the_dashboard_are_in_each_others_way() {
             panel["targets"].as_array().unwrap().iter().map(|target| target["refId"].as_str()).collect();
         assert_eq!(refs.len(), panel["targets"].as_array().unwrap().len(), "{}", panel["title"]);
     }
+}
+
+#[test]
+fn the_page_has_every_metric_with_its_labels() {
+    let page = fs::read_to_string(root().join(PAGE)).unwrap();
+    let rows: Vec<&str> = page.lines().filter(|line| line.starts_with("| `llm_")).collect();
+    let expected: Vec<String> = metric::ALL
+        .iter()
+        .map(|Metric { name, labels, tells, .. }| format!("| `{name}` | `{}` | {tells} |", labels.join("`, `")))
+        .collect();
+    assert_eq!(rows, expected, "{PAGE}");
 }
