@@ -10,7 +10,10 @@ use dragoman_tests::plain::Plain;
 use dragoman_tests::scene::{hello, openai_error};
 use serde_json::{Value, json};
 use std::fs;
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -78,8 +81,8 @@ impl Machine {
         }
     }
 
-    /// What the reader ends up with. The optional step 7 can be left out.
-    fn perform(&self, guide: &Guide, address: SocketAddr, with_local_reply: bool) -> Value {
+    /// What the reader ends up with. The optional steps, 7 and 8, can be left out.
+    fn perform(&self, guide: &Guide, address: SocketAddr, with_options: bool) -> Value {
         let place = |address: SocketAddr| format!("address: {}, port_value: {}", address.ip(), address.port());
         let mut envoy = guide.yaml(
             "envoy.yaml",
@@ -104,10 +107,32 @@ impl Machine {
         let manager = &mut listener["filter_chains"][0]["filters"][0]["typed_config"];
         insert(&mut manager["http_filters"], &filters);
         insert(&mut manager["route_config"]["virtual_hosts"][0]["routes"], &guide.yaml("routes", &[]));
-        if with_local_reply {
+        if with_options {
             add(manager, &guide.yaml("http_connection_manager", &[]));
+            let mut log = guide.yaml("access_log", &[("stream.v3.StdoutAccessLog", "file.v3.FileAccessLog")]);
+            log["access_log"][0]["typed_config"]["path"] = json!(self.access_log());
+            add(manager, &log);
+            add(&mut envoy, &guide.yaml("stats_config", &[]));
         }
         envoy
+    }
+
+    fn access_log(&self) -> PathBuf {
+        self.folder.path().join("access.log")
+    }
+
+    /// Where Envoy's admin interface listens, for a test that has use of it.
+    fn admin(&self) -> PathBuf {
+        self.folder.path().join("admin")
+    }
+
+    /// Asks Envoy's admin interface.
+    fn ask_envoy(&self, path: &str) -> String {
+        let mut socket = UnixStream::connect(self.admin()).unwrap();
+        write!(socket, "GET {path} HTTP/1.1\r\nhost: envoy\r\nconnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).unwrap();
+        answer
     }
 }
 
@@ -166,8 +191,8 @@ fn the_guide_makes_an_envoy_a_gateway_and_leaves_the_rest_of_it_alone() {
         let envoy = Plain::start_foreign(&artefact(name), write, &[CREDENTIAL]);
 
         let host = "localhost:10000";
-        assert!(guide.commands(8).contains(host));
-        let curl = shell(&guide.commands(8).replace(host, &envoy.address.to_string())).output().unwrap();
+        assert!(guide.commands(9).contains(host));
+        let curl = shell(&guide.commands(9).replace(host, &envoy.address.to_string())).output().unwrap();
         let printed = String::from_utf8_lossy(&curl.stdout);
         assert!(printed.contains("You said: Hello"), "{name}: {printed} {}", String::from_utf8_lossy(&curl.stderr));
 
@@ -236,6 +261,61 @@ fn what_reaches_the_provider_is_the_requests_own_and_nothing_of_the_gateways() {
         assert_eq!(machine.openai.take_requests().len(), 2, "{name}");
         machine.openai.clear();
         let _ = machine.openai.take_requests();
+    }
+}
+
+/// Waits for what Envoy writes or tells a little later.
+#[track_caller]
+fn wait_for<T>(what: impl Fn() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(found) = what() {
+            return found;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(30), "it does not come");
+        thread::sleep(Duration::from_millis(100));
+    }
+}
+
+#[test]
+fn each_request_is_written_down_and_counted() {
+    let guide = Guide::read();
+    for name in ENVOYS {
+        let machine = Machine::new();
+        let write = |address| {
+            let mut envoy = machine.perform(&guide, address, true);
+            envoy["admin"] = json!({"address": {"pipe": {"path": machine.admin()}}});
+            envoy
+        };
+        let envoy = Plain::start_foreign(&artefact(name), write, &[CREDENTIAL]);
+        let id = ask(&envoy, false, "").headers.text("x-request-id").map(str::to_owned);
+        let _ = envoy.send(&Request::get("/page").key(KEY));
+        let lines = wait_for(|| {
+            let text = fs::read_to_string(machine.access_log()).ok()?;
+            let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+            (lines.len() == 2).then_some(lines)
+        });
+        let line = lines.iter().find(|line| line["provider"] == "openai").expect("the module's");
+        assert!(id.is_none_or(|id| line["request_id"] == id), "{name}: {line}");
+        assert_eq!(
+            (&line["key"], &line["outcome"], &line["status"]),
+            (&json!("my-app"), &json!("answered"), &json!(200))
+        );
+        assert!(line["cost_nano_usd"].is_u64() && line["gen_ai.usage.input_tokens"].is_u64(), "{name}: {line}");
+        assert!(lines.iter().any(|line| line["request_id"] == "-" && line["outcome"].is_null()), "{name}: {lines:?}");
+
+        let labels = r#"provider="openai",model="gpt-4o""#;
+        let page = wait_for(|| {
+            let page = machine.ask_envoy("/stats/prometheus");
+            page.contains("\nllm_request_duration_ms_bucket{").then_some(page)
+        });
+        for sample in [
+            format!("\nllm_requests_total{{{labels},status=\"200\"}} 1\n"),
+            format!("\nllm_cost_nano_usd_total{{{labels}}} {}\n", line["cost_nano_usd"]),
+            format!("\nllm_request_duration_ms_bucket{{{labels},le=\"600000\"}} 1\n"),
+        ] {
+            assert!(page.contains(&sample), "{name}: {sample} {page}");
+        }
     }
 }
 

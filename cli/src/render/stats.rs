@@ -1,6 +1,6 @@
 //! How Envoy reads the module's metrics: which part of a name is a label, and how finely times are told apart.
 
-use dragoman_core::record::{LABELS, METRICS};
+use dragoman_core::record::metric::{LABELS, METRICS};
 use serde_json::{Value, json};
 
 /// Where Envoy puts the metrics of modules. Its Prometheus endpoint takes that off again.

@@ -2,6 +2,7 @@
 //! the gateway.
 #![expect(clippy::unwrap_used, reason = "the functions that tests share are tests, too")]
 
+mod dashboard;
 mod environment;
 mod shipped;
 

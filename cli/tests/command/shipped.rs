@@ -35,6 +35,21 @@ fn the_checked_in_bootstrap_is_the_rendered_default() {
     assert!(same.status.success(), "{}", text(&same.stderr));
 }
 
+/// Whoever copies them gets the metrics and the record that a rendered Envoy has.
+#[test]
+fn the_guide_has_the_stats_and_the_record_of_a_rendered_envoy() {
+    let rendered = fs::read_to_string(root().join("envoy/standalone/envoy.yaml")).unwrap();
+    let bootstrap: Value = serde_saphyr::from_str(&rendered).unwrap();
+    let guide = fs::read_to_string(root().join("docs/existing-envoy.md")).unwrap();
+    let (_, block) = guide.split_once("```yaml stats_config\n").unwrap();
+    let block: Value = serde_saphyr::from_str(block.split("```\n").next().unwrap()).unwrap();
+    assert_eq!(block["stats_config"], bootstrap["stats_config"]);
+    let record = r#","request_id":"%FILTER_STATE(wasm.dragoman.record:PLAIN)%"}"#;
+    for (text, uses) in [(rendered, 1), (guide, 2)] {
+        assert_eq!((text.matches(record).count(), text.matches("FILTER_STATE(").count()), (uses, uses));
+    }
+}
+
 #[test]
 fn the_checked_in_schema_is_that_of_the_file() {
     let same = dragoman(["schema", "--check", "config/dragoman.schema.json"]);

@@ -15,7 +15,7 @@ use crate::{
     gateway::Gateway,
     headers::Headers,
     host::Clock,
-    plan::{End, Plan, Summary, Target},
+    plan::{End, Plan, Summary, Target, breaks_off},
     record::{Outcome, Record},
     step::Reply,
 };
@@ -91,6 +91,10 @@ impl Brief {
         let status = head.status();
         let began = plan.made_at();
         let (end, now) = end.map_or_else(|| (None, clock.now()), |(end, at)| (Some(end), at));
+        let details = if end == Some(End::Whole) { String::new() } else { head.details() };
+        // A connection that breaks behind the head of an answer is told to no filter.
+        let is_cut = end.is_none() && judged(status).is_none() && breaks_off(&details);
+        let end = if is_cut { Some(End::Broken) } else { end };
         let outcome = judged(status).unwrap_or(match end {
             Some(End::Whole) => Outcome::Answered,
             Some(End::Broken | End::Fault(_)) => Outcome::Broken,
@@ -109,7 +113,7 @@ impl Brief {
             status,
             outcome,
             error: named(error, fault),
-            details: if end == Some(End::Whole) { String::new() } else { head.details() },
+            details,
             nano_usd: cost(),
             spent,
             attempts,

@@ -29,7 +29,6 @@ use core::{
     time::Duration,
 };
 
-pub(crate) use self::inquiry::Asked;
 use self::progress::Progress;
 pub use self::{
     allowance::{Allowance, Estimate},
@@ -39,6 +38,7 @@ pub use self::{
     spending::Spent,
     summary::Summary,
 };
+pub(crate) use self::{inquiry::Asked, rupture::breaks_off};
 use crate::{
     account::Account,
     chat::Reason,

@@ -51,6 +51,11 @@ impl Plan {
     }
 }
 
+/// Whether an answer that had begun was broken off by these details' reason, and not because its client has left.
+pub(crate) fn breaks_off(details: &str) -> bool {
+    details.starts_with(RESET) || TIMEOUTS.contains(&details)
+}
+
 fn by_provider(details: &str) -> Option<Trouble> {
     match details.strip_prefix(RESET) {
         Some(why) => why.split(['|', '}']).next().filter(|why| BREAKS.contains(why)).map(|_| Trouble::Connection),

@@ -17,7 +17,9 @@ use alloc::{
 use core::{cell::RefCell, fmt, mem};
 
 use super::{
-    Record, archive, millis, ring,
+    Record, archive,
+    metric::{ATTEMPTS, COST, DURATION, ERRORS, FALLBACKS, FIRST_CONTENT, IMAGES, LIMITS, REQUESTS, TOKENS, UNPRICED},
+    millis, ring,
     turnover::{By, Table, Turnover},
 };
 use crate::{
@@ -28,12 +30,6 @@ use crate::{
     plan::{Spent, Target},
     usage::Usage,
 };
-
-/// How the names of all metrics of requests begin.
-pub const METRICS: &str = "llm_";
-
-/// What can stand in them between semicolons.
-pub const LABELS: &[&str] = &["provider", "model", "status", "type", "limit"];
 
 /// For how long sums are gathered.
 pub(super) const ROUND_MILLIS: u64 = 1_000;
@@ -277,8 +273,8 @@ impl Pages {
         for Tally { provider, model, sums, .. } in &mut self.tallies {
             sums.tell(meter, &format!("provider={};model={};", label(provider), label(model)));
         }
-        self.errors.tell(meter, "llm_errors_total;type=", |error| label(error));
-        self.limits.tell(meter, "llm_limits_hit_total;limit=", |limit| label(limit));
+        self.errors.tell(meter, &format!("{};type=", ERRORS.name), |error| label(error));
+        self.limits.tell(meter, &format!("{};limit=", LIMITS.name), |limit| label(limit));
     }
 }
 
@@ -307,30 +303,27 @@ impl Sums {
 
     /// Tells all of it, under metrics with these labels.
     fn tell(&mut self, meter: &dyn Meter, labels: &str) {
-        for (name, counts) in [("llm_requests_total", &mut self.requests), ("llm_attempts_total", &mut self.attempts)] {
-            counts.tell(meter, &format!("{name};{labels}status="), ToString::to_string);
+        for (metric, counts) in [(REQUESTS, &mut self.requests), (ATTEMPTS, &mut self.attempts)] {
+            counts.tell(meter, &format!("{};{labels}status=", metric.name), ToString::to_string);
         }
         let Usage { input, cached_input, cache_write, output, reasoning, images, .. } = mem::take(&mut self.usage);
         let counts = [
-            ("llm_tokens_total", "type=input;", input),
-            ("llm_tokens_total", "type=cached_input;", cached_input),
-            ("llm_tokens_total", "type=cache_write;", cache_write),
-            ("llm_tokens_total", "type=output;", output),
-            ("llm_tokens_total", "type=reasoning;", reasoning),
-            ("llm_images_total", "", images),
-            ("llm_cost_nano_usd_total", "", mem::take(&mut self.nano_usd)),
-            ("llm_unpriced_requests_total", "", mem::take(&mut self.unpriced)),
-            ("llm_fallbacks_total", "", mem::take(&mut self.fallbacks)),
+            (TOKENS, "type=input;", input),
+            (TOKENS, "type=cached_input;", cached_input),
+            (TOKENS, "type=cache_write;", cache_write),
+            (TOKENS, "type=output;", output),
+            (TOKENS, "type=reasoning;", reasoning),
+            (IMAGES, "", images),
+            (COST, "", mem::take(&mut self.nano_usd)),
+            (UNPRICED, "", mem::take(&mut self.unpriced)),
+            (FALLBACKS, "", mem::take(&mut self.fallbacks)),
         ];
-        for (name, kind, count) in counts.into_iter().filter(|(.., count)| *count > 0) {
-            meter.add(&format!("{name};{labels}{kind}"), count);
+        for (metric, kind, count) in counts.into_iter().filter(|(.., count)| *count > 0) {
+            meter.add(&format!("{};{labels}{kind}", metric.name), count);
         }
-        let measured = [
-            ("llm_request_duration_ms", &mut self.durations_millis),
-            ("llm_time_to_first_token_ms", &mut self.first_contents_millis),
-        ];
-        for (name, values) in measured.into_iter().filter(|(_, values)| !values.is_empty()) {
-            meter.observe(&format!("{name};{labels}"), values);
+        let measured = [(DURATION, &mut self.durations_millis), (FIRST_CONTENT, &mut self.first_contents_millis)];
+        for (metric, values) in measured.into_iter().filter(|(_, values)| !values.is_empty()) {
+            meter.observe(&format!("{};{labels}", metric.name), values);
             values.clear();
         }
     }

@@ -7,6 +7,7 @@
 pub mod archive;
 mod book;
 mod line;
+pub mod metric;
 pub mod ring;
 pub mod turnover;
 
@@ -14,7 +15,7 @@ use alloc::{rc::Rc, string::String, vec::Vec};
 use core::time::Duration;
 
 pub use self::{
-    book::{Book, LABELS, METRICS, MOST_UNLISTED},
+    book::{Book, MOST_UNLISTED},
     line::PROPERTY,
 };
 use crate::{

@@ -1,6 +1,13 @@
 //! What a worker writes down, and what becomes of it.
 
-use alloc::{collections::BTreeMap, format, rc::Rc, string::String, vec, vec::Vec};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    format,
+    rc::Rc,
+    string::String,
+    vec,
+    vec::Vec,
+};
 use core::{cell::RefCell, time::Duration};
 
 use super::{
@@ -126,11 +133,34 @@ fn what_has_no_price_is_counted_as_such_and_a_refusal_by_its_limit() {
         assert_eq!(told.of(name), [1], "{name}");
     }
     assert!(told.of("llm_request_duration_ms;provider=none;model=none;").is_empty());
-    let labels = |name: &String| name.split(';').skip(1).filter(|label| !label.is_empty()).count();
+}
+
+#[test]
+fn every_metric_of_the_table_is_told_with_its_labels_and_no_other() {
+    let (book, told) = (book(), Told::default());
+    let usage =
+        Usage { input: 9, cached_input: 2, cache_write: 1, output: 8, reasoning: 3, images: 1, ..Usage::default() };
+    let all = Record {
+        spent: Some(Spent { usage, is_told: true }),
+        nano_usd: Some(5),
+        limit: Some("l".into()),
+        error: Some("e".into()),
+        first_content: Some(Duration::from_millis(1)),
+        ..record(vec![(target("a"), 503), (target("b"), 200)])
+    };
+    book.take(&all, &Listed("m"), 10);
+    book.take(&Record { nano_usd: None, ..all }, &Listed("m"), 10);
+    book.tick(&told, NOW + ROUND_MILLIS);
+    let mut seen = BTreeSet::new();
     for name in told.0.borrow().keys() {
-        assert!(name.starts_with(METRICS));
-        assert_eq!(LABELS.iter().filter(|label| name.contains(&format!(";{label}="))).count(), labels(name), "{name}");
+        let (name, labels) = name.strip_suffix(';').and_then(|name| name.split_once(';')).unwrap();
+        let metric = metric::ALL.iter().find(|metric| metric.name == name).unwrap_or_else(|| panic!("{name}"));
+        let labels: Vec<_> = labels.split(';').map(|label| label.split_once('=').unwrap().0).collect();
+        assert_eq!(labels, metric.labels, "{name}");
+        assert!(name.starts_with(metric::METRICS) && labels.iter().all(|label| metric::LABELS.contains(label)));
+        seen.insert(metric.name);
     }
+    assert_eq!(seen.len(), metric::ALL.len(), "{seen:?}");
 }
 
 #[test]

@@ -144,6 +144,25 @@ fn a_stream_has_a_first_content_and_one_that_its_client_leaves_costs_what_has_co
     assert!(record["cost_nano_usd"].as_u64() > Some(2 * 8_000), "{record}");
 }
 
+/// Once its head has passed, a connection that breaks is told to no filter: only Envoy's reason says whose doing it was.
+#[test]
+fn a_stream_that_breaks_off_was_not_left_by_its_client() {
+    let piece = r#"data: {"choices":[{"index":0,"delta":{"content":"so it goes"}}]}"#.to_owned() + "\n\n";
+    for (details, outcome, error) in [
+        ("upstream_reset_after_response_started{protocol_error}", "broken", json!("upstream_error")),
+        ("stream_idle_timeout", "broken", json!("upstream_error")),
+        ("downstream_remote_disconnect", "abandoned", Value::Null),
+        ("http2.remote_reset", "abandoned", Value::Null),
+    ] {
+        let world = World::new();
+        world.details.set(details);
+        let _ = sent(&world, CHAT, &body("house", "\"stream\":true,")).left(200, STREAM, &[piece.as_bytes()]);
+        let record = world.record();
+        assert_eq!((&record["outcome"], &record["error.type"]), (&json!(outcome), &error), "{record}");
+        assert_eq!((&record["details"], &record["estimated"]), (&json!(details), &json!(true)), "{record}");
+    }
+}
+
 #[test]
 fn a_request_that_nobody_was_asked_for_says_why() {
     let ask = |path: &str, body: &str| {

@@ -47,6 +47,8 @@ pub(crate) struct World {
     pub(crate) observer: Rc<Observer>,
     pub(crate) now: Cell<Duration>,
     drawn: Cell<u64>,
+    /// Envoy's reason for the end of a request of which nobody has said how it ended.
+    pub(crate) details: Cell<&'static str>,
     /// The records of the requests that are over.
     records: RefCell<Vec<Value>>,
 }
@@ -64,7 +66,8 @@ impl World {
 
     fn of(observer: Rc<Observer>) -> Rc<Self> {
         let (now, drawn) = (Cell::new(NewYear.now()), Cell::new(4));
-        Rc::new(Self { observer, now, drawn, records: RefCell::default() })
+        let details = Cell::new("downstream_remote_disconnect");
+        Rc::new(Self { observer, now, drawn, details, records: RefCell::default() })
     }
 
     pub(crate) fn pass(&self, time: Duration) {
@@ -73,8 +76,9 @@ impl World {
 
     /// A request is over.
     fn end(&self, exchange: &Exchange, status: u16) {
-        exchange.end(&mut Over(status), self);
-        let record = exchange.record(&mut Over(status), self);
+        let mut over = Over { status, details: self.details.get() };
+        exchange.end(&mut over, self);
+        let record = exchange.record(&mut over, self);
         let line = format!("{{\"request_id\":\"{}\"}}", record.line());
         assert_eq!(line, record.to_json(), "a line is a record within the members of another object");
         self.records.borrow_mut().push(serde_json::from_str(&line).expect("a record is an object"));
@@ -98,17 +102,19 @@ impl Entropy for World {
     }
 }
 
-/// What Envoy says of a stream that is over: its status, and that its client has left, which is what matters where nobody has said how
-/// it ended.
-struct Over(u16);
+/// What Envoy says of a stream that is over: its status, and why, which is what matters where nobody has said how it ended.
+struct Over {
+    status: u16,
+    details: &'static str,
+}
 
 impl Head for Over {
     fn status(&mut self) -> u16 {
-        self.0
+        self.status
     }
 
     fn details(&mut self) -> String {
-        "downstream_remote_disconnect".into()
+        self.details.into()
     }
 
     fn header(&mut self, _: &str) -> Option<String> {
@@ -282,7 +288,7 @@ impl Sent {
         self.passed(status, headers, pieces, true)
     }
 
-    /// It answers in these pieces and more, and the client leaves.
+    /// It answers in these pieces and no more: the client leaves, unless Envoy has another reason.
     pub(crate) fn left(self, status: u16, headers: &[(&str, &str)], pieces: &[&[u8]]) -> Answer {
         self.passed(status, headers, pieces, false)
     }
