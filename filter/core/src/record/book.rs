@@ -12,7 +12,7 @@ use alloc::{
     string::{String, ToString},
     vec::Vec,
 };
-use core::{cell::RefCell, mem};
+use core::{cell::RefCell, iter, mem};
 
 use super::{
     Record,
@@ -243,9 +243,12 @@ impl<T> Counts<T> {
     }
 }
 
-/// A label's value, without what ends it.
+/// A label's value, without what ends it. Envoy takes dots off its end, where it would then be that of another series.
 fn label(text: &str) -> String {
-    text.chars().map(|character| if character == ';' || character.is_control() { '_' } else { character }).collect()
+    let kept = text.trim_end_matches('.');
+    let dots = iter::repeat_n('_', text.len().saturating_sub(kept.len()));
+    let safe = |character: char| if character == ';' || character.is_control() { '_' } else { character };
+    kept.chars().map(safe).chain(dots).collect()
 }
 
 #[cfg(test)]
@@ -398,6 +401,15 @@ mod tests {
             seen.insert(metric.name);
         }
         assert_eq!(seen.len(), metric::ALL.len(), "{seen:?}");
+    }
+
+    #[test]
+    fn no_name_of_a_model_is_that_of_another_series() {
+        for (name, expected) in
+            [("gpt-4.5", "gpt-4.5"), ("gpt-4.", "gpt-4_"), ("..", "__"), ("", ""), ("a;b=c\n;.", "a_b=c___")]
+        {
+            assert_eq!(label(name), expected);
+        }
     }
 
     #[test]
