@@ -37,8 +37,8 @@ const VECTORS: &str = "openai/vectors";
 const PENS: &str = "openai/pens";
 const ANTHROPIC: &str = "anthropic/exact";
 const DRIFT: &str = "gemini/exact";
-/// A client's own invention, with all that labels are quoted for.
-const UNLISTED: &str = r#"openai/un"listed\3.5;type=x"#;
+/// Clients' own inventions: all that labels are quoted for, and an end that Envoy does not keep.
+const UNLISTED: [&str; 2] = [r#"openai/un"listed\3.5;type=x"#, "openai/exact."];
 
 /// Billionths of a USD for a thousand tokens: input, cached, written to the cache, output, reasoning.
 const PRICES: [(&str, [u64; 5]); 5] = [
@@ -250,8 +250,7 @@ fn metrics_of<'a>(lines: impl Iterator<Item = &'a Value>) -> BTreeMap<Series, u6
     let mut metrics = BTreeMap::<Series, u64>::new();
     let mut add = |name: &str, labels: &[(&str, &str)], count: u64| {
         if count > 0 {
-            // What ends a label within the gateway.
-            let labels = labels.iter().map(|(label, value)| ((*label).to_owned(), value.replace(';', "_"))).collect();
+            let labels = labels.iter().map(|(label, value)| ((*label).to_owned(), told(value))).collect();
             *metrics.entry((name.to_owned(), labels)).or_default() += count;
         }
     };
@@ -288,6 +287,12 @@ fn metrics_of<'a>(lines: impl Iterator<Item = &'a Value>) -> BTreeMap<Series, u6
         add("llm_time_to_first_token_ms_count", &of_target, is_heard.into());
     }
     metrics
+}
+
+/// How the gateway tells a label: without what ends one within it, and without an end that Envoy takes off.
+fn told(value: &str) -> String {
+    let value = value.replace(';', "_");
+    value.strip_suffix('.').map_or_else(|| value.clone(), |kept| format!("{kept}_"))
 }
 
 /// Provider, model and status of each try of a line.

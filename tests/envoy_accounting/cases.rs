@@ -117,7 +117,10 @@ impl Draft {
                 let vectors = Used { output: 0, ..plain };
                 ("/v1/embeddings", json!({"model": VECTORS, "input": SECRET_TEXT}), vector(vectors), VECTORS, vectors)
             }
-            10 => (CHAT, chat(UNLISTED, false), openai(plain), UNLISTED, plain),
+            10 => {
+                let target = UNLISTED[self.number / KINDS % UNLISTED.len()];
+                (CHAT, chat(target, false), openai(plain), target, plain)
+            }
             _ => (CHAT, chat(OPENAI, false), openai(open), OPENAI, open),
         };
         let provider = target.split('/').next().unwrap();

@@ -14,7 +14,7 @@ use alloc::{
     string::{String, ToString},
     vec::Vec,
 };
-use core::{cell::RefCell, fmt, mem};
+use core::{cell::RefCell, fmt, iter, mem};
 
 use super::{
     Record, archive,
@@ -337,7 +337,10 @@ impl<T> Counts<T> {
     }
 }
 
-/// A label's value, without what ends it.
-fn label(text: &str) -> String {
-    text.chars().map(|character| if character == ';' || character.is_control() { '_' } else { character }).collect()
+/// A label's value, without what ends it. Envoy takes dots off its end, where it would then be that of another series.
+pub(super) fn label(text: &str) -> String {
+    let kept = text.trim_end_matches('.');
+    let dots = iter::repeat_n('_', text.len().saturating_sub(kept.len()));
+    let safe = |character: char| if character == ';' || character.is_control() { '_' } else { character };
+    kept.chars().map(safe).chain(dots).collect()
 }

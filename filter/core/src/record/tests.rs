@@ -11,7 +11,7 @@ use alloc::{
 use core::{cell::RefCell, time::Duration};
 
 use super::{
-    book::{MOST_LABEL, ROUND_MILLIS},
+    book::{MOST_LABEL, ROUND_MILLIS, label},
     *,
 };
 use crate::{health::NameRef, host::Meter, live::Roster, store::Memory, usage::Usage};
@@ -188,4 +188,13 @@ fn whoever_invents_models_gets_no_more_metrics_than_there_are_places() {
     assert_eq!((requests.len(), requests.iter().sum::<u64>()), (MOST_UNLISTED + 2, 3_002));
     assert_eq!(told.of("llm_requests_total;provider=p;model=other;status=200;"), [3_002 - 257]);
     assert_eq!(told.of("llm_requests_total;provider=p;model=m;status=200;"), [1]);
+}
+
+#[test]
+fn no_name_of_a_model_is_that_of_another_series() {
+    for (name, expected) in
+        [("gpt-4.5", "gpt-4.5"), ("gpt-4.", "gpt-4_"), ("..", "__"), ("", ""), ("a;b=c\n;.", "a_b=c___")]
+    {
+        assert_eq!(label(name), expected);
+    }
 }
