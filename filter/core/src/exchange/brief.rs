@@ -88,7 +88,11 @@ impl Brief {
         clock: &dyn Clock,
     ) -> Record<'a> {
         let Summary { tries, attempts, passed_over, limit, error, spent, content_at, end } = plan.summary();
-        let status = head.status();
+        // Of most requests it is known without a call to the host.
+        let status = match (end, tries.last()) {
+            (Some((End::Whole, _)), Some((_, status @ 200..300))) if error.is_none() => *status,
+            _ => head.status(),
+        };
         let began = plan.made_at();
         let (end, now) = end.map_or_else(|| (None, clock.now()), |(end, at)| (Some(end), at));
         let details = if end == Some(End::Whole) { String::new() } else { head.details() };

@@ -30,10 +30,11 @@ pub(super) enum Spending {
 }
 
 impl Plan {
-    /// What was used, once the request is over; nothing where nobody has answered.
+    /// What was used, once the request is over; nothing where nobody has answered, or nothing of what was asked is counted in tokens.
     #[must_use]
     pub fn spent(&self) -> Option<Spent> {
-        if let Spending::Some(spent) = self.progress.borrow().spending { Some(spent) } else { None }
+        let Spending::Some(spent) = self.progress.borrow().spending else { return None };
+        Some(spent).filter(|spent| spent.usage != Usage::default())
     }
 
     /// The answer has come to its end, or nothing more comes.
