@@ -121,10 +121,10 @@ fn a_request_is_found_by_its_id_and_by_what_it_was() {
 #[test]
 fn the_status_tells_of_providers_and_nobody_else_is_told_anything() {
     let status = told("/admin/v1/status");
-    let states: Vec<_> =
+    let told: Vec<_> =
         status["providers"].as_array().expect("a list").iter().map(|one| (&one["name"], &one["state"])).collect();
-    assert!(states.contains(&(&json!("openai"), &json!("connected"))), "{status}");
-    assert!(states.contains(&(&json!("lacking"), &json!("not_configured"))), "{status}");
+    assert!(told.contains(&(&json!("openai"), &json!("connected"))), "{status}");
+    assert!(told.contains(&(&json!("lacking"), &json!("not_configured"))), "{status}");
     for key in ["sk-red", "sk-provider-canary", "nothing"] {
         let answer = Request::get("/admin/v1/logs").key(key).send(SCENE.gateway.admin);
         openai_error(&answer, 401, "invalid_request_error", Some("invalid_api_key"));

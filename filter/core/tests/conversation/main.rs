@@ -17,6 +17,7 @@ mod direct;
 mod environment;
 mod exchange;
 mod gemini;
+mod key;
 mod limits;
 mod messages;
 mod ollama;

@@ -5,7 +5,8 @@ use std::{rc::Rc, time::Duration};
 use dragoman_core::gateway::Gateway;
 use serde_json::{Value, json};
 
-use crate::stage::{self, World, ask_in, hash, post};
+use crate::key::hash;
+use crate::stage::{self, World, ask_in, post};
 
 const CHAT: &str = "/v1/chat/completions?key=sk-a";
 

@@ -2,13 +2,11 @@
 
 use std::{
     cell::{Cell, RefCell},
-    fmt::Write as _,
     rc::Rc,
     time::Duration,
 };
 
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
 
 use dragoman_core::{
     attempt::{Attempt, Front, Outgoing, Progress, Release},
@@ -167,14 +165,6 @@ pub(crate) fn open() -> Rc<Gateway> {
     gateway(
         r#"{"providers":{"openai":{"kind":"openai","credential":{"env":"OPENAI_API_KEY"}}},"models":{"openai/m":{}}}"#,
     )
-}
-
-/// A key's hash, as `sha256sum` has it.
-pub(crate) fn hash(key: &str) -> String {
-    Sha256::digest(key).iter().fold(String::new(), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("a text takes more");
-        text
-    })
 }
 
 /// The head of a JSON request, and these headers.

@@ -8,7 +8,8 @@ use dragoman_core::usage::Usage;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::stage::{Asked, Sent, World, ask, ask_in, gateway, hash, pieces, post};
+use crate::key::hash;
+use crate::stage::{Asked, Sent, World, ask, ask_in, gateway, pieces, post};
 
 const JSON: (&str, &str) = ("content-type", "application/json");
 

@@ -1,7 +1,7 @@
 //! Answers that a provider keeps: their ids say whose they are, and who is asked about them.
 
 use super::*;
-use crate::stage::hash;
+use crate::key::hash;
 
 /// Two accounts of one who keeps answers, another who does, and two keys.
 fn shared() -> Rc<Gateway> {
