@@ -309,8 +309,9 @@ impl HttpContext for IngressStream {
         if !record.passed_over.is_empty() {
             log::debug!("request {}: {}", record.id, record.passed_over);
         }
-        host::set_property(record::PROPERTY, &record.line());
-        observer::write_down(&record, &self.exchange);
+        let line = record.line();
+        host::set_property(record::PROPERTY, &line);
+        observer::write_down(&record, line, &self.exchange);
         // The rate limit filters are told when the stream is destroyed, which is after this.
         for (property, used) in self.exchange.charges() {
             host::set_property(property, &used.to_string());

@@ -42,8 +42,8 @@ pub(crate) fn with_surroundings<T>(act: impl FnOnce(&Surroundings<'_>) -> T) -> 
 }
 
 /// A request is over.
-pub(crate) fn write_down(record: &Record<'_>, exchange: &Exchange) {
-    BOOK.with(|book| book.take(record, exchange.roster(), exchange.ring()));
+pub(crate) fn write_down(record: &Record<'_>, line: String, exchange: &Exchange) {
+    BOOK.with(|book| book.take(record, line, exchange.roster(), exchange.ring()));
 }
 
 /// A configuration was loaded.

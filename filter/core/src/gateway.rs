@@ -6,12 +6,13 @@ use core::time::Duration;
 use crate::{
     account::Account,
     auth::{Caller, Key, KeyTable},
-    catalogue::Catalogue,
+    catalogue::{self, Catalogue},
     config::{self, Config, Provider as Section, RetryMode},
     limit,
     map::NameMap,
     plan::{Mode, Signpost},
     provider::{Spec, Vendor},
+    record,
     route::Routing,
     secret::Secret,
 };
@@ -56,6 +57,8 @@ pub struct Provider {
     pub spec: &'static Spec,
     /// Who it is, by its own address.
     pub vendor: &'static Vendor,
+    /// What OpenTelemetry calls that: `gen_ai.provider.name`.
+    pub known_as: &'static str,
     /// Its credentials, and where each is used.
     pub accounts: Vec<Rc<Account>>,
     /// Where attempts at it run.
@@ -202,10 +205,11 @@ impl Provider {
     fn new(config: &Config, section: &Section, environment: &impl Fn(&str) -> Option<String>) -> Self {
         let none = config::Credential::Value(Secret::default());
         let level = section.environment.and_then(|place| config.environments.get(place));
-        Self {
+        let provider = Self {
             name: section.name.clone(),
             spec: section.kind.0,
             vendor: Vendor::of(&section.base_url),
+            known_as: "",
             accounts: Account::all(section, &config.retry, environment),
             mode: section.mode(&config.retry),
             signpost: match (config.retry.mode, &section.cluster) {
@@ -219,6 +223,7 @@ impl Provider {
             missing: section.missing(environment),
             environment: level.map(|level| level.name.clone()),
             callers: Account::of_caller(section, ("brought".into(), none), &config.retry, environment),
-        }
+        };
+        Self { known_as: record::known_as(catalogue::vendor(&provider).unwrap_or(provider.spec.name)), ..provider }
     }
 }

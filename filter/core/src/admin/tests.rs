@@ -76,7 +76,7 @@ impl Desk {
             began: Now.now(),
             ..record(vec![(target, status)])
         };
-        self.book.take(&record, &self.gateway, self.gateway.ring);
+        self.book.take(&record, record.line(), &self.gateway, self.gateway.ring);
         self.book.tick(&Now, Now.epoch_millis() + 2_000);
     }
 

@@ -74,6 +74,7 @@ struct Entry {
     written: Option<Box<Model>>,
     context_window: Option<u64>,
     max_output_tokens: Option<u64>,
+    price: Price,
 }
 
 /// A text by which an entry is found. Of two with one text, that of the entry's own name stands first.
@@ -168,7 +169,7 @@ impl Catalogue {
     pub(crate) fn price(&self, provider: &Rc<Provider>, id: &str) -> Price {
         let mut rows = self.deployable.iter().filter(|_| provider.vendor.has_deployments);
         let deployed = || rows.find(|row| row.id() == id).map(|row| row.price());
-        self.known(provider, id).map(Entry::price).or_else(deployed).unwrap_or_default()
+        self.known(provider, id).map(|entry| entry.price).or_else(deployed).unwrap_or_default()
     }
 
     /// Whether a provider of this name has a model of this name or id here.
@@ -181,10 +182,12 @@ impl Catalogue {
 impl Entry {
     fn new(provider: &Rc<Provider>, name: Cow<'static, str>, row: Option<Row>, written: Option<Box<Model>>) -> Self {
         let (context_window, max_output_tokens) = (None, None);
-        let plain = Self { provider: Rc::clone(provider), name, row, written, context_window, max_output_tokens };
+        let (provider, price) = (Rc::clone(provider), Price::default());
+        let plain = Self { provider, name, row, written, context_window, max_output_tokens, price };
         Self {
             context_window: plain.fact(|model| model.context_window, Row::context_window),
             max_output_tokens: plain.fact(|model| model.max_output_tokens, Row::max_output_tokens),
+            price: plain.price(),
             ..plain
         }
     }

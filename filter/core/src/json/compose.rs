@@ -17,16 +17,28 @@ impl Composed {
         Self(String::with_capacity(512))
     }
 
+    fn name(&mut self, name: &str) {
+        self.0.push_str(if self.0.is_empty() { "{\"" } else { ",\"" });
+        self.0.push_str(name);
+        self.0.push_str("\":");
+    }
+
     /// A member that is JSON already.
     pub(crate) fn json(&mut self, name: &str, value: &str) {
-        let before = if self.0.is_empty() { "{\"" } else { ",\"" };
-        for part in [before, name, "\":", value] {
-            self.0.push_str(part);
-        }
+        self.name(name);
+        self.0.push_str(value);
     }
 
     pub(crate) fn text(&mut self, name: &str, value: &str) {
-        self.json(name, &quoted(value));
+        self.name(name);
+        // Most texts stand in JSON as they are.
+        if value.bytes().any(|byte| matches!(byte, ..b' ' | b'"' | b'\\')) {
+            self.0.push_str(&quoted(value));
+        } else {
+            self.0.push('"');
+            self.0.push_str(value);
+            self.0.push('"');
+        }
     }
 
     /// A text, where there is one.

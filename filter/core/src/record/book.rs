@@ -18,6 +18,7 @@ use core::{cell::RefCell, fmt, iter, mem};
 
 use super::{
     Record, archive,
+    line::Written,
     metric::{ATTEMPTS, COST, DURATION, ERRORS, FALLBACKS, FIRST_CONTENT, IMAGES, LIMITS, REQUESTS, TOKENS, UNPRICED},
     millis, ring,
     turnover::{By, Table, Turnover},
@@ -64,7 +65,7 @@ struct Pages {
     /// The same for the archive, by key, provider and model, in order.
     entries: Vec<Entry>,
     /// The records themselves, for the ring.
-    records: VecDeque<String>,
+    records: VecDeque<Written>,
     /// How large that is.
     ring: u32,
     /// How many requests are not told.
@@ -133,8 +134,8 @@ impl Book {
         Self { store, pages: RefCell::default() }
     }
 
-    /// A request is over. Its record goes into a ring of this size.
-    pub fn take(&self, record: &Record<'_>, roster: &dyn Roster, ring: u32) {
+    /// A request is over. Its record, of which this is the line, goes into a ring of this size.
+    pub fn take(&self, record: &Record<'_>, line: String, roster: &dyn Roster, ring: u32) {
         if record.is_probe {
             return;
         }
@@ -161,7 +162,7 @@ impl Book {
         pages.enter(record, &model);
         pages.untold = pages.untold.saturating_add(1);
         pages.ring = ring;
-        pages.records.push_back(record.to_entry());
+        pages.records.push_back(Written::new(record, line));
         while pages.records.len() > usize::try_from(ring).unwrap_or(usize::MAX) {
             pages.records.pop_front();
         }
@@ -180,7 +181,8 @@ impl Book {
         if pages.is_open && is_over {
             pages.tell(meter);
             archive::add(&*self.store, &pages.turnovers(), now_millis);
-            ring::add(&*self.store, mem::take(&mut pages.records), pages.ring);
+            let records = pages.records.drain(..).map(|record| record.to_json()).collect();
+            ring::add(&*self.store, records, pages.ring);
         }
     }
 }

@@ -13,7 +13,6 @@ use core::time::Duration;
 
 use super::{Record, millis};
 use crate::{
-    catalogue,
     config::print_exact,
     json::{Composed, quoted},
     plan::Target,
@@ -25,9 +24,35 @@ pub const PROPERTY: &str = "dragoman.record";
 /// What stands before and behind the line, in the object that it is of.
 const AROUND: (&str, &str) = ("{\"request_id\":\"", "\"}");
 
-/// Vendors that OpenTelemetry calls otherwise than the catalogue does.
-const PROVIDER_NAMES: &[(&str, &str)] =
-    &[("azure", "azure.ai.openai"), ("google", "gcp.gemini"), ("mistral", "mistral_ai"), ("xai", "x_ai")];
+/// A record that was written, with what the log has from Envoy.
+#[derive(Debug)]
+pub(super) struct Written {
+    began_millis: u64,
+    status: u16,
+    duration_millis: u64,
+    line: String,
+}
+
+impl Written {
+    pub(super) fn new(record: &Record<'_>, line: String) -> Self {
+        Self {
+            began_millis: millis(record.began),
+            status: record.status,
+            duration_millis: millis(record.duration),
+            line,
+        }
+    }
+
+    /// An object of its own.
+    pub(super) fn to_json(&self) -> String {
+        let mut out = Composed::new();
+        out.text("time", &print_exact(self.began_millis));
+        out.whole("status", self.status.into());
+        out.whole("duration_ms", self.duration_millis);
+        let (before, behind) = AROUND;
+        out.end_with(&[before, &self.line, behind].concat())
+    }
+}
 
 impl Record<'_> {
     /// The members of [`Self::to_json`] without the beginning of the first one and the end of the last: see the module's documentation.
@@ -38,16 +63,6 @@ impl Record<'_> {
         line.truncate(line.len().saturating_sub(behind.len()));
         line.drain(..before.len().min(line.len()));
         line
-    }
-
-    /// The whole record with what the log has from Envoy, as an object of its own.
-    #[must_use]
-    pub(super) fn to_entry(&self) -> String {
-        let mut out = Composed::new();
-        out.text("time", &print_exact(millis(self.began)));
-        out.whole("status", self.status.into());
-        out.whole("duration_ms", millis(self.duration));
-        out.end_with(&self.to_json())
     }
 
     /// The whole record, as an object. `request_id` is the first member and `outcome` the last.
@@ -127,9 +142,7 @@ fn write_target(target: &Target, out: &mut Composed) {
     let Target { provider, account, model, .. } = target;
     out.some_text("provider", &provider.name);
     out.some_text("account", &account.name);
-    let vendor = catalogue::vendor(provider).unwrap_or(provider.spec.name);
-    let named = PROVIDER_NAMES.iter().find(|(name, _)| *name == vendor);
-    out.text("gen_ai.provider.name", named.map_or(vendor, |(_, name)| *name));
+    out.text("gen_ai.provider.name", provider.known_as);
     out.some_text("model", model);
     out.some_text("gen_ai.response.model", model);
 }

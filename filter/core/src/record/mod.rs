@@ -120,6 +120,15 @@ const OPERATIONS: &[(&str, &str)] = &[
     ("/images/generations", "generate_content"),
 ];
 
+/// Vendors that OpenTelemetry calls otherwise than the catalogue does.
+const PROVIDER_NAMES: &[(&str, &str)] =
+    &[("azure", "azure.ai.openai"), ("google", "gcp.gemini"), ("mistral", "mistral_ai"), ("xai", "x_ai")];
+
+/// What OpenTelemetry calls a vendor.
+pub(crate) fn known_as(vendor: &'static str) -> &'static str {
+    PROVIDER_NAMES.iter().find(|(name, _)| *name == vendor).map_or(vendor, |(_, name)| *name)
+}
+
 impl Record<'_> {
     /// Who was asked last.
     #[must_use]

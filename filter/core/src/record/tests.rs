@@ -38,6 +38,10 @@ impl Told {
     }
 }
 
+fn take(book: &Book, record: &Record<'_>, listed: &'static str) {
+    book.take(record, record.line(), &Listed(listed), 10);
+}
+
 fn book() -> Book {
     Book::new(Rc::new(Memory::default()))
 }
@@ -91,7 +95,7 @@ fn a_second_s_requests_are_told_at_once_and_once() {
     for first_content in [None, Some(Duration::from_millis(12))] {
         let spent = Some(Spent { usage, is_told: true });
         let record = Record { spent, nano_usd: Some(5), first_content, ..record(vec![(target("m"), 200)]) };
-        book.take(&record, &Listed("m"), 10);
+        take(&book, &record, "m");
     }
     book.tick(&told, NOW + ROUND_MILLIS - 1);
     assert!(told.0.borrow().is_empty() && book.is_waiting());
@@ -119,10 +123,10 @@ fn a_second_s_requests_are_told_at_once_and_once() {
 fn what_has_no_price_is_counted_as_such_and_a_refusal_by_its_limit() {
     let (book, told) = (book(), Told::default());
     let spent = Some(Spent { usage: Usage::default(), is_told: true });
-    book.take(&Record { spent, ..record(vec![(target("m"), 200)]) }, &Listed("m"), 10);
+    take(&book, &Record { spent, ..record(vec![(target("m"), 200)]) }, "m");
     let refused = Record { limit: Some("a;b".into()), error: Some("rate_limit_exceeded".into()), ..record(vec![]) };
-    book.take(&refused, &Listed("m"), 10);
-    book.take(&Record { is_probe: true, ..record(vec![]) }, &Listed("m"), 10);
+    take(&book, &refused, "m");
+    take(&book, &Record { is_probe: true, ..record(vec![]) }, "m");
     book.tick(&told, NOW + ROUND_MILLIS);
     for name in [
         "llm_unpriced_requests_total;provider=p;model=m;",
@@ -148,8 +152,8 @@ fn every_metric_of_the_table_is_told_with_its_labels_and_no_other() {
         first_content: Some(Duration::from_millis(1)),
         ..record(vec![(target("a"), 503), (target("b"), 200)])
     };
-    book.take(&all, &Listed("m"), 10);
-    book.take(&Record { nano_usd: None, ..all }, &Listed("m"), 10);
+    take(&book, &all, "m");
+    take(&book, &Record { nano_usd: None, ..all }, "m");
     book.tick(&told, NOW + ROUND_MILLIS);
     let mut seen = BTreeSet::new();
     for name in told.0.borrow().keys() {
@@ -168,7 +172,7 @@ fn a_fallback_is_counted_where_it_ended_and_each_try_where_it_was() {
     let (book, told) = (book(), Told::default());
     let first = target("a");
     let last = target("b");
-    book.take(&record(vec![(first.clone(), 503), (first, 503), (last, 200)]), &Listed("a"), 10);
+    take(&book, &record(vec![(first.clone(), 503), (first, 503), (last, 200)]), "a");
     book.tick(&told, NOW + ROUND_MILLIS);
     assert_eq!(told.of("llm_attempts_total;provider=p;model=a;status=503;"), [2]);
     assert_eq!(told.of("llm_fallbacks_total;provider=p;model=b;"), [1]);
@@ -180,7 +184,7 @@ fn whoever_invents_models_gets_no_more_metrics_than_there_are_places() {
     let (book, told) = (book(), Told::default());
     let invented = (0..3_000).map(|number| format!("invented-{number}"));
     for model in invented.chain(["m".into(), "x".repeat(MOST_LABEL + 1)]) {
-        book.take(&record(vec![(target(&model), 200)]), &Listed("m"), 10);
+        take(&book, &record(vec![(target(&model), 200)]), "m");
     }
     book.tick(&told, NOW + ROUND_MILLIS);
     let requests: Vec<_> =
