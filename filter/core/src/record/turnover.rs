@@ -14,6 +14,9 @@ use crate::{
 /// How many rows a table has.
 pub(super) const MOST_ROWS: usize = 2_048;
 
+/// Longest name of a row. Labels, and the identifiers of tokens, are as long as somebody likes.
+const MOST_NAME: usize = 200;
+
 /// What they are summed up under that have no row of their own.
 const OTHER: &str = "other";
 
@@ -116,7 +119,10 @@ impl Table {
         }
     }
 
+    /// Adds to a row. A name that is longer than a record's texts counts by its beginning.
     pub(super) fn add(&mut self, by: By, name: &str, more: &Turnover) {
+        let end = (0..=MOST_NAME.min(name.len())).rev().find(|end| name.is_char_boundary(*end));
+        let name = name.get(..end.unwrap_or_default()).unwrap_or_default();
         let place = self.place(by, name).or_else(|free| {
             if self.0.len() < MOST_ROWS {
                 Err((free, name))
@@ -200,6 +206,16 @@ mod tests {
             assert!(read == Table::default() || table.rows().starts_with(read.rows()), "{cut}");
         }
         assert_eq!(Table::read(&mut Reader(&[99, 1, 1])), Table::default());
+    }
+
+    #[test]
+    fn a_name_of_any_length_is_read_back() {
+        let mut table = Table::default();
+        for name in ["é".repeat(300), ["é".repeat(300), "x".into()].concat(), "x".repeat(1_000), "y".into()] {
+            table.add(By::Label, &name, &Turnover([1; 9]));
+        }
+        assert_eq!(Table::read(&mut Reader(&written(&table))), table);
+        assert_eq!(table.rows().iter().map(|row| row.1.0[0]).collect::<Vec<_>>(), [1, 1, 2]);
     }
 
     #[test]
