@@ -37,6 +37,7 @@ impl Context for AdminStream {}
 impl HttpContext for AdminStream {
     fn on_http_request_headers(&mut self, _: usize, _: bool) -> Action {
         let head = self.0.request_headers();
+        observer::tell();
         let gateway = GATEWAY.with_borrow(Clone::clone);
         let reply = observer::with_surroundings(|around| admin::answer(gateway.as_deref(), head.headers(), around));
         self.0.reply(&reply)

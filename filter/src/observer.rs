@@ -9,7 +9,7 @@ use std::{cell::Cell, rc::Rc, time::Duration};
 
 use dragoman_core::{
     exchange::Exchange,
-    host::Surroundings,
+    host::{Clock as _, Surroundings},
     live::{Observer, Roster},
     record::{Book, Record},
 };
@@ -46,6 +46,11 @@ pub(crate) fn write_down(record: &Record<'_>, line: String, exchange: &Exchange)
     BOOK.with(|book| book.take(record, line, exchange.roster(), exchange.ring()));
 }
 
+/// Tells what is written down and not told yet: somebody is about to read it.
+pub(crate) fn tell() {
+    BOOK.with(|book| book.tell(&HostMeter, HostClock.epoch_millis()));
+}
+
 /// A configuration was loaded.
 pub(crate) fn configure(roster: &Rc<dyn Roster>) {
     OBSERVER.with(|observer| observer.configure(roster));
@@ -74,7 +79,7 @@ impl Tail {
     /// Time has passed; whether another tick is needed.
     pub(crate) fn tick(&self) -> bool {
         // Also where it ticks for something else, in which another try may have begun.
-        let now = u64::try_from(host::now().as_millis()).unwrap_or(u64::MAX);
+        let now = HostClock.epoch_millis();
         OBSERVER.with(|observer| observer.tick(now));
         BOOK.with(|book| book.tick(&HostMeter, now));
         self.is_ticking.set(is_waiting());

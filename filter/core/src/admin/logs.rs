@@ -2,12 +2,14 @@
 
 use alloc::{string::String, vec::Vec};
 
-use super::{Ask, misunderstood, parameters, unheeded};
+use serde_json::value::RawValue;
+
+use super::{Ask, misunderstood, parameters, unheeded, usage::chosen};
 use crate::{
     config::parse_date,
     error::{Error, Kind},
-    json::{self, Composed},
-    record::ring,
+    json::{self, Composed, Str},
+    record::{Outcome, ring},
     step::Reply,
 };
 
@@ -18,39 +20,46 @@ const USUAL: usize = 100;
 /// What a record must be.
 #[derive(Debug, Default)]
 struct Filter {
-    /// Members and their values: one of the members must have it.
-    texts: Vec<(&'static [&'static str], String)>,
-    /// `429`, or `4xx`.
-    status: Option<String>,
+    /// Members and what they must be.
+    texts: Vec<(&'static str, String)>,
+    model: Option<String>,
+    status: Option<Statuses>,
     since: Option<u64>,
     until: Option<u64>,
     most: Option<usize>,
 }
 
-/// The parameters that are texts, and which members they are about.
-const TEXTS: &[(&str, &[&str])] = &[
-    ("key", &["key"]),
-    ("team", &["team"]),
-    ("model", &["model", "gen_ai.request.model"]),
-    ("provider", &["provider"]),
-    ("router", &["router"]),
-    ("outcome", &["outcome"]),
+/// `429`, or `4xx`.
+#[derive(Debug, Clone, Copy)]
+enum Statuses {
+    One(u16),
+    Class(u16),
+}
+
+/// The parameters that are texts: what a member of that name must be.
+const TEXTS: &[&str] = &["key", "team", "provider", "router", "outcome"];
+
+const OUTCOMES: &[(Outcome, &str)] = &[
+    (Outcome::Answered, Outcome::Answered.name()),
+    (Outcome::Broken, Outcome::Broken.name()),
+    (Outcome::Abandoned, Outcome::Abandoned.name()),
+    (Outcome::Refused, Outcome::Refused.name()),
+    (Outcome::Failed, Outcome::Failed.name()),
 ];
 
 pub(super) fn answer(ask: Ask<'_>) -> Result<Reply, Error> {
-    let all = ring::last(ask.around.observer.store(), ask.gateway.ring);
+    let filter = Filter::read(ask.query)?;
+    let mut all = ring::last(ask.around.observer.store(), ask.gateway.ring);
     if !ask.rest.is_empty() {
-        let is_it = |text: &String| text_of(text, "request_id").is_some_and(|id| id == ask.rest);
-        let found = all.into_iter().find(is_it);
+        let is_it = |text: &String| Members::of(text).is_some_and(|members| members.is("request_id", ask.rest));
         let unknown =
             || Error::new(Kind::NotFound, "There is no record of this request: it was none, or it is long ago.");
-        return found.map(|text| Reply::json(200, text.into_bytes())).ok_or_else(unknown);
+        return all.find(is_it).map(|text| Reply::json(200, text.into_bytes())).ok_or_else(unknown);
     }
-    let filter = Filter::read(ask.query)?;
-    let fitting = all.into_iter().filter(|text| filter.takes(text)).take(filter.most.unwrap_or(USUAL));
+    let fitting = all.filter(|text| Members::of(text).is_some_and(|members| filter.takes(&members)));
     let mut list = Composed::default();
     list.text("object", "list");
-    list.list("data", fitting);
+    list.list("data", fitting.take(filter.most.unwrap_or(USUAL)));
     Ok(Reply::json(200, list.end().into_bytes()))
 }
 
@@ -60,9 +69,11 @@ impl Filter {
         let time = |name: &str, value: &str| {
             parse_date(value).map(Some).ok_or_else(|| misunderstood(name, "a time as `2026-11-23T10:00:00Z`"))
         };
-        for (name, value) in parameters(query) {
+        for pair in parameters(query) {
+            let (name, value) = pair?;
             match name {
-                "status" => filter.status = Some(value.to_ascii_lowercase()),
+                "model" => filter.model = Some(value),
+                "status" => filter.status = Some(Statuses::read(&value)?),
                 "since" => filter.since = time(name, &value)?,
                 "until" => filter.until = time(name, &value)?,
                 "limit" => {
@@ -71,43 +82,68 @@ impl Filter {
                 }
                 _ => {
                     let known = "key, team, model, provider, router, outcome, status, since, until and limit";
-                    let text = TEXTS.iter().find(|(known, _)| *known == name);
-                    let (_, members) = text.ok_or_else(|| unheeded(name, known))?;
-                    filter.texts.push((members, value));
+                    let member = TEXTS.iter().find(|known| **known == name).ok_or_else(|| unheeded(name, known))?;
+                    if *member == "outcome" {
+                        chosen(OUTCOMES, name, &value)?;
+                    }
+                    filter.texts.push((member, value));
                 }
             }
         }
         Ok(filter)
     }
 
-    fn takes(&self, record: &str) -> bool {
-        let has = |members: &[&str], value: &str| {
-            members.iter().any(|member| text_of(record, member).is_some_and(|text| is_model(&text, value)))
-        };
-        let time = || text_of(record, "time").and_then(|time| parse_date(&time)).unwrap_or_default();
-        self.texts.iter().all(|(members, value)| has(members, value))
-            && self.status.as_ref().is_none_or(|status| is_status(record, status))
+    fn takes(&self, members: &Members<'_>) -> bool {
+        let time = || members.text("time").and_then(|time| parse_date(&time)).unwrap_or_default();
+        self.texts.iter().all(|(member, value)| members.is(member, value))
+            && self.model.as_ref().is_none_or(|model| members.is_of(model))
+            && self.status.is_none_or(|statuses| statuses.takes(members))
             && self.since.is_none_or(|since| time() >= since)
             && self.until.is_none_or(|until| time() < until)
     }
 }
 
-/// Whether a member is what is wanted; a model also by its name behind its provider's.
-fn is_model(text: &str, wanted: &str) -> bool {
-    text == wanted || text.split_once('/').is_some_and(|(_, model)| model == wanted)
-}
+impl Statuses {
+    fn read(value: &str) -> Result<Self, Error> {
+        let number = |text: &str| text.parse::<u16>().ok();
+        let class = value.strip_suffix("xx").and_then(number).filter(|class| (1..=5).contains(class)).map(Self::Class);
+        class
+            .or_else(|| number(value).map(Self::One))
+            .ok_or_else(|| misunderstood("status", "a status as `429`, or a class as `4xx`"))
+    }
 
-fn is_status(record: &str, wanted: &str) -> bool {
-    let Some(members) = json::members(record) else { return false };
-    let status = json::member(&members, "status").map_or("", |status| status.get());
-    match wanted.strip_suffix("xx") {
-        Some(class) => status.len() == 3 && status.starts_with(class),
-        None => status == wanted,
+    fn takes(self, members: &Members<'_>) -> bool {
+        let status = members.0.iter().find(|(name, _)| &**name == "status").map_or("", |(_, status)| status.get());
+        let status: u16 = status.parse().unwrap_or_default();
+        match self {
+            Self::One(one) => status == one,
+            Self::Class(class) => status / 100 == class,
+        }
     }
 }
 
-/// A member of a record that is a text.
-fn text_of(record: &str, name: &str) -> Option<String> {
-    let members = json::members(record)?;
-    serde_json::from_str(json::member(&members, name)?.get()).ok()
+/// A record, taken apart.
+struct Members<'a>(Vec<(Str<'a>, &'a RawValue)>);
+
+impl<'a> Members<'a> {
+    fn of(record: &'a str) -> Option<Self> {
+        json::members(record).map(Self)
+    }
+
+    fn text(&self, name: &str) -> Option<String> {
+        serde_json::from_str(json::member(&self.0, name)?.get()).ok()
+    }
+
+    fn is(&self, name: &str, value: &str) -> bool {
+        self.text(name).is_some_and(|text| text == value)
+    }
+
+    /// Whether a model was asked or asked for, by its name with its provider's or without.
+    fn is_of(&self, model: &str) -> bool {
+        let asked = self.text("model").unwrap_or_default();
+        let requested = self.text("gen_ai.request.model").unwrap_or_default();
+        let provider = self.text("provider").unwrap_or_default();
+        let is_named = |text: &str| text == model || text.split_once('/').is_some_and(|(_, name)| name == model);
+        is_named(&asked) || is_named(&requested) || model.split_once('/') == Some((&provider, &asked))
+    }
 }

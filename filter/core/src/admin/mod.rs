@@ -38,6 +38,17 @@ struct Ask<'a> {
     around: &'a Surroundings<'a>,
 }
 
+impl Ask<'_> {
+    /// For a collection that has nothing in it.
+    fn refuse_rest(&self) -> Result<(), Error> {
+        if self.rest.is_empty() {
+            Ok(())
+        } else {
+            Err(Error::new(Kind::NotFound, "There is nothing of that name here."))
+        }
+    }
+}
+
 /// What a collection answers.
 type Collection = fn(Ask<'_>) -> Result<Reply, Error>;
 
@@ -89,12 +100,13 @@ fn admit(admins: &[AdminKey], headers: Headers<'_>) -> Result<(), Error> {
     }
 }
 
-/// The parameters of a query, decoded.
-fn parameters(query: &str) -> impl Iterator<Item = (&str, String)> {
-    let pairs = query.split('&').filter(|pair| !pair.is_empty());
-    pairs.map(|pair| {
+/// The parameters of a query, decoded, or which one cannot be.
+fn parameters(query: &str) -> impl Iterator<Item = Result<(&str, String), Error>> {
+    query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        (name, uri::decode(&value.replace('+', " ")).unwrap_or_default())
+        let value =
+            uri::decode(&value.replace('+', " ")).ok_or_else(|| misunderstood(name, "percent-encoded UTF-8"))?;
+        Ok((name, value))
     })
 }
 

@@ -8,8 +8,9 @@ use crate::{
 };
 
 pub(super) fn answer(ask: Ask<'_>) -> Result<Reply, Error> {
-    if let Some((name, _)) = super::parameters(ask.query).next() {
-        return Err(unheeded(name, "none"));
+    ask.refuse_rest()?;
+    if let Some(parameter) = super::parameters(ask.query).next() {
+        return Err(unheeded(parameter?.0, "none"));
     }
     let gateway = ask.gateway;
     let cooling = ask.around.observer.cooling(ask.around.clock.epoch_millis());
@@ -25,7 +26,11 @@ pub(super) fn answer(ask: Ask<'_>) -> Result<Reply, Error> {
 }
 
 fn told(provider: &Provider, cooling: &[Cooling]) -> String {
-    let own: Vec<_> = cooling.iter().filter(|target| target.name.borrowed().provider == provider.name).collect();
+    let is_own = |target: &&Cooling| {
+        let name = target.name.borrowed();
+        (name.provider, name.environment) == (provider.name.as_str(), provider.environment())
+    };
+    let own: Vec<_> = cooling.iter().filter(is_own).collect();
     let state = match (&provider.missing, own.is_empty()) {
         (Some(_), _) => "not_configured",
         (None, false) => "cooling_down",

@@ -109,6 +109,8 @@ fn only_who_has_an_admin_key_is_answered_and_nothing_may_keep_the_answer() {
         ("/admin/v1/status", "sk-canary", 401),
         ("/admin/v1/status", "", 401),
         ("/admin/v1/nothing", "operator", 404),
+        ("/admin/v1/status/all", "operator", 404),
+        ("/admin/v1/usage/all", "operator", 404),
         ("/admin/v1/nothing", "", 401),
         ("/", "operator", 404),
         ("/v1/models", "operator", 404),
@@ -149,6 +151,15 @@ fn usage_is_summed_up_by_whom_and_when_it_is_asked_for() {
     ] {
         assert_eq!(row[name], value, "{name}: {row}");
     }
+    let windows = [
+        ("from=2026-01-01T00:00:00Z&to=2026-01-01T01:00:00Z", 1),
+        ("from=2025-12-31T00:00:00Z&to=2026-01-01T00:00:00Z", 0),
+        ("from=2025-12-01&to=2026-02-01", 1),
+    ];
+    for (window, rows) in windows {
+        let all = desk.get(&format!("/admin/v1/usage?{window}"));
+        assert_eq!(all["data"].as_array().unwrap().len(), rows, "{window}");
+    }
     let models = desk.get("/admin/v1/usage?by=model&interval=hour&from=2026-01-01");
     let names: Vec<_> = models["data"].as_array().unwrap().iter().map(|row| (&row["name"], &row["time"])).collect();
     let hour = json!("2026-01-01T00:00:00Z");
@@ -178,7 +189,9 @@ fn what_is_asked_wrongly_is_said_by_its_name() {
         let body: Value = serde_json::from_slice(&reply.body).unwrap();
         assert_eq!((reply.status, &body["error"]["param"]), (400, &json!(param)), "{query}");
     }
-    for query in ["limit=0", "limit=1001", "since=now", "sort=key"] {
+    for query in
+        ["limit=0", "limit=1001", "since=now", "sort=key", "status=xx", "status=9xx", "outcome=fine", "key=%ff"]
+    {
         assert_eq!(desk.ask("GET", &format!("/admin/v1/logs?{query}"), "operator").status, 400, "{query}");
     }
     assert_eq!(desk.ask("GET", "/admin/v1/status?x=1", "operator").status, 400);
@@ -205,6 +218,10 @@ fn the_last_requests_are_there_by_what_they_are() {
         ("?model=n", 10),
         ("?model=vendor/n", 10),
         ("?model=alias", 20),
+        ("?model=p/m", 10),
+        ("?model=q/m", 0),
+        ("?team=anonymous", 0),
+        ("?status=503", 10),
         ("?key=anonymous", 20),
         ("?key=k", 0),
         ("?provider=p&outcome=answered", 20),

@@ -12,13 +12,11 @@ use crate::{
     error::Error,
     json::Composed,
     record::{
-        archive::{self, HOURS},
-        turnover::{By, COLUMNS, KINDS, Table},
+        archive::{self, HOUR_MILLIS, HOURS},
+        turnover::{By, COLUMNS, KINDS, Table, row_name},
     },
     step::{Name, Reply},
 };
-
-const HOUR_MILLIS: u64 = 60 * 60 * 1_000;
 
 /// How long the rows of an answer are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,10 +44,11 @@ struct Wanted {
 }
 
 pub(super) fn answer(ask: Ask<'_>) -> Result<Reply, Error> {
+    ask.refuse_rest()?;
     let now = ask.around.clock.epoch_millis();
     let wanted = Wanted::read(ask.query, now)?;
     let pages = pages(&wanted, ask);
-    let rows = rows(&wanted, &pages);
+    let rows = rows(&pages);
     if wanted.is_csv {
         let mut text = format!("time,name,{}\n", COLUMNS.join(","));
         for (time, name, values) in rows {
@@ -95,11 +94,12 @@ impl Wanted {
             let seconds = parse_date(value).ok_or_else(|| misunderstood(name, "a time as `2026-11-23T10:00:00Z`"))?;
             Ok(seconds.saturating_mul(1_000))
         };
-        for (name, value) in parameters(query) {
+        for pair in parameters(query) {
+            let (name, value) = pair?;
             match name {
                 "by" => wanted.by = chosen(KINDS, name, &value)?,
                 "interval" => wanted.interval = chosen(INTERVALS, name, &value)?,
-                "name" => wanted.name = Some(value),
+                "name" => wanted.name = Some(row_name(&value).into()),
                 "from" => wanted.from_millis = time(name, &value)?,
                 "to" => wanted.to_millis = time(name, &value)?,
                 "format" => wanted.is_csv = chosen(&[(false, "json"), (true, "csv")], name, &value)?,
@@ -110,6 +110,10 @@ impl Wanted {
             return Err(misunderstood("by", "`key` where the interval is `lifetime`"));
         }
         Ok(wanted)
+    }
+
+    fn takes(&self, by: By, name: &str) -> bool {
+        by == self.by && self.name.as_deref().is_none_or(|only| only == name)
     }
 
     /// The first hour of a row that has this one.
@@ -123,41 +127,43 @@ impl Wanted {
 }
 
 /// One of these, by its name.
-fn chosen<T: Copy>(list: &[(T, &str)], name: &str, value: &str) -> Result<T, Error> {
+pub(super) fn chosen<T: Copy>(list: &[(T, &str)], name: &str, value: &str) -> Result<T, Error> {
     let found = list.iter().find(|(_, known)| *known == value).map(|(choice, _)| *choice);
     found.ok_or_else(|| misunderstood(name, &list.iter().map(|(_, known)| *known).collect::<Vec<_>>().join(", ")))
 }
 
-/// The sums of each interval, from the first hour of each on.
+/// The rows of each interval that are wanted, from the first hour of each on.
 fn pages(wanted: &Wanted, Ask { around, .. }: Ask<'_>) -> Vec<(u64, Table)> {
     let store = around.observer.store();
-    if wanted.interval == Interval::Lifetime {
-        return Vec::from([(0, archive::of_keys(store))]);
-    }
-    let last = archive::hour(wanted.to_millis.min(around.clock.epoch_millis()));
-    let first = archive::hour(wanted.from_millis).max(last.saturating_sub(HOURS.saturating_sub(1)));
     let mut pages: Vec<(u64, Table)> = Vec::new();
-    for hour in first..=last {
-        let table = archive::of_hour(store, hour);
-        let begin = wanted.begin(hour);
-        match pages.last_mut().filter(|(other, _)| *other == begin) {
-            Some((_, page)) => page.extend(&table),
-            None => pages.push((begin, table)),
+    let mut add = |begin: u64, table: &Table| {
+        for ((by, name), sums) in table.rows().iter().filter(|((by, name), _)| wanted.takes(*by, name)) {
+            if pages.last().is_none_or(|(other, _)| *other != begin) {
+                pages.push((begin, Table::default()));
+            }
+            if let Some((_, page)) = pages.last_mut() {
+                page.add(*by, name, sums, usize::MAX);
+            }
         }
+    };
+    if wanted.interval == Interval::Lifetime {
+        add(0, &archive::of_keys(store));
+        return pages;
+    }
+    // The end is not part of what is asked for.
+    let last = archive::hour(wanted.to_millis.min(around.clock.epoch_millis()).saturating_sub(1));
+    let first = archive::hour(wanted.from_millis).max(last.saturating_sub(HOURS.saturating_sub(1)));
+    for hour in first..=last {
+        add(wanted.begin(hour), &archive::of_hour(store, hour));
     }
     pages
 }
 
-/// The rows that are wanted: when, whose and what.
-fn rows<'a>(
-    wanted: &'a Wanted,
-    pages: &'a [(u64, Table)],
-) -> impl Iterator<Item = (String, &'a str, &'a [u64; COLUMNS.len()])> {
-    let is_wanted = |by: By, name: &str| by == wanted.by && wanted.name.as_deref().is_none_or(|only| only == name);
-    pages.iter().flat_map(move |(hour, page)| {
+/// When, whose and what.
+fn rows(pages: &[(u64, Table)]) -> impl Iterator<Item = (String, &str, &[u64; COLUMNS.len()])> {
+    pages.iter().flat_map(|(hour, page)| {
         let time = print_millis(hour.saturating_mul(HOUR_MILLIS));
-        let rows = page.rows().iter().filter(move |((by, name), _)| is_wanted(*by, name));
-        rows.map(move |((_, name), sums)| (time.clone(), name.as_str(), sums.values()))
+        page.rows().iter().map(move |((_, name), sums)| (time.clone(), name.as_str(), sums.values()))
     })
 }
 

@@ -201,16 +201,20 @@ impl Exchange {
                 self.state = State::Forwarded(plan);
                 arrival
             }
-            State::Reading(reading) => match head.details().as_str() {
-                // Envoy's own buffer is smaller than `max_body`.
-                "request_payload_too_large" => Arrival::Instead(too_large(self.gateway.max_body).reply(reading.shape)),
-                "max_duration_timeout" | "request_overall_timeout" | "stream_idle_timeout" => {
-                    let error = Error::new(Kind::InvalidRequest, "The request was ended before it was complete.");
-                    Arrival::Instead(Reply { status: head.status(), ..error.reply(reading.shape) })
-                }
-                // Another filter's, which had its reasons and says them.
-                _ => Arrival::Judged,
-            },
+            State::Reading(reading) => {
+                let reply = match head.details().as_str() {
+                    // Envoy's own buffer is smaller than `max_body`.
+                    "request_payload_too_large" => too_large(self.gateway.max_body).reply(reading.shape),
+                    "max_duration_timeout" | "request_overall_timeout" | "stream_idle_timeout" => {
+                        let error = Error::new(Kind::InvalidRequest, "The request was ended before it was complete.");
+                        Reply { status: head.status(), ..error.reply(reading.shape) }
+                    }
+                    // Another filter's, which had its reasons and says them.
+                    _ => return Arrival::Judged,
+                };
+                self.brief.answered(&reply);
+                Arrival::Instead(reply)
+            }
             State::Fresh | State::Settled => Arrival::Judged,
         }
     }

@@ -58,15 +58,14 @@ impl Composed {
 
     /// A list of what is JSON already.
     pub(crate) fn list<T: AsRef<str>>(&mut self, name: &str, values: impl IntoIterator<Item = T>) {
-        let mut list = String::from("[");
+        self.name(name);
+        let mut before = '[';
         for value in values {
-            if list.len() > 1 {
-                list.push(',');
-            }
-            list.push_str(value.as_ref());
+            self.0.push(before);
+            self.0.push_str(value.as_ref());
+            before = ',';
         }
-        list.push(']');
-        self.json(name, &list);
+        self.0.push_str(if before == '[' { "[]" } else { "]" });
     }
 
     /// The whole object.

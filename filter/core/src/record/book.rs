@@ -38,6 +38,9 @@ pub(super) const ROUND_MILLIS: u64 = 1_000;
 /// With so many requests that are not told a round ends early: the memory of a module never shrinks again.
 const MOST_UNTOLD: usize = 4_096;
 
+/// How many rows of the archive a round changes. Tokens bring labels and tags of their own.
+const MOST_ROUND_ROWS: usize = 16_384;
+
 /// How many models have metrics of their own that nobody lists.
 pub const MOST_UNLISTED: usize = 256;
 
@@ -77,10 +80,12 @@ struct Pages {
 /// What one key's requests to one model came to.
 #[derive(Debug)]
 struct Entry {
-    /// The key's identifier, and more of it where it is one of the file's or a token's; empty where nobody was let in.
+    /// The key's identifier; empty where nobody was let in.
     id: String,
+    /// More of it, where it is one of the file's or a token's.
     key: Option<Rc<Key>>,
-    provider: String,
+    /// Nobody where nobody was asked.
+    provider: Option<String>,
     model: String,
     turnover: Turnover,
 }
@@ -179,11 +184,23 @@ impl Book {
         let mut pages = self.pages.borrow_mut();
         let is_over = now_millis.abs_diff(pages.opened_at_millis) >= ROUND_MILLIS || pages.untold >= MOST_UNTOLD;
         if pages.is_open && is_over {
-            pages.tell(meter);
-            archive::add(&*self.store, &pages.turnovers(), now_millis);
-            let records = pages.records.drain(..).map(|record| record.to_json()).collect();
-            ring::add(&*self.store, records, pages.ring);
+            self.tell_pages(&mut pages, meter, now_millis);
         }
+    }
+
+    /// Tells what was gathered, however long ago that was.
+    pub fn tell(&self, meter: &dyn Meter, now_millis: u64) {
+        let mut pages = self.pages.borrow_mut();
+        if pages.is_open {
+            self.tell_pages(&mut pages, meter, now_millis);
+        }
+    }
+
+    fn tell_pages(&self, pages: &mut Pages, meter: &dyn Meter, now_millis: u64) {
+        pages.tell(meter);
+        archive::add(&*self.store, &pages.turnovers(), now_millis);
+        let records = pages.records.drain(..).map(|record| record.to_json()).collect();
+        ring::add(&*self.store, records, pages.ring);
     }
 }
 
@@ -220,20 +237,17 @@ impl Pages {
     /// Adds a request to what its key's requests to a model came to.
     fn enter(&mut self, record: &Record<'_>, model: &str) {
         let id = record.key_id().unwrap_or_default();
-        let provider = record.target().map_or(NONE, |target| &target.provider.name);
-        let place = self
-            .entries
-            .binary_search_by(|entry| (&*entry.id, &*entry.provider, &*entry.model).cmp(&(id, provider, model)));
+        let provider = record.target().map(|target| &*target.provider.name);
+        let place = self.entries.binary_search_by(|entry| {
+            (&*entry.id, entry.provider.as_deref(), &*entry.model).cmp(&(id, provider, model))
+        });
         let turnover = Turnover::of(record);
-        match place {
-            Ok(place) => {
-                if let Some(entry) = self.entries.get_mut(place) {
-                    entry.turnover.add(&turnover);
-                }
-            }
-            Err(free) => {
-                let (key, provider, model) = (record.key.map(Rc::clone), provider.into(), model.into());
-                self.entries.insert(free, Entry { id: id.into(), key, provider, model, turnover });
+        let (Ok(place) | Err(place)) = place;
+        match self.entries.get_mut(place).filter(|entry| place_of(entry) == (id, provider, model)) {
+            Some(entry) if is_booked_alike(entry.key.as_ref(), record.key) => entry.turnover.add(&turnover),
+            Some(_) | None => {
+                let (key, provider, model) = (record.key.map(Rc::clone), provider.map(Into::into), model.into());
+                self.entries.insert(place, Entry { id: id.into(), key, provider, model, turnover });
             }
         }
     }
@@ -242,12 +256,12 @@ impl Pages {
     fn turnovers(&mut self) -> Table {
         let mut table = Table::default();
         for Entry { id, key, provider, model, turnover } in self.entries.drain(..) {
-            let mut add = |by, name: &str| table.add(by, name, &turnover);
+            let mut add = |by, name: &str| table.add(by, name, &turnover, MOST_ROUND_ROWS);
             add(By::All, "");
             if !id.is_empty() {
                 add(By::Key, &id);
             }
-            if provider != NONE {
+            if let Some(provider) = provider {
                 add(By::Provider, &provider);
                 add(By::Model, &format!("{provider}/{model}"));
             }
@@ -255,8 +269,12 @@ impl Pages {
             if let Some(team) = &key.team {
                 add(By::Team, team);
             }
-            for tag in &key.cost_tags {
-                add(By::CostTag, tag);
+            let tags = &key.cost_tags;
+            for (place, tag) in tags.iter().enumerate() {
+                // One that stands twice is one.
+                if tags.iter().position(|other| other == tag) == Some(place) {
+                    add(By::CostTag, tag);
+                }
             }
             for (name, value) in &key.labels {
                 add(By::Label, &format!("{name}={value}"));
@@ -336,6 +354,23 @@ impl<T> Counts<T> {
         for (seen, count) in self.0.drain(..) {
             meter.add(&format!("{name}{};", label(&seen)), count);
         }
+    }
+}
+
+/// Where an entry stands.
+fn place_of(entry: &Entry) -> (&str, Option<&str>, &str) {
+    (&entry.id, entry.provider.as_deref(), &entry.model)
+}
+
+/// Whether what two requests cost is booked on the same. Each token is a key of its own, with claims of its own.
+fn is_booked_alike(one: Option<&Rc<Key>>, other: Option<&Rc<Key>>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => {
+            let booked = |key: &Rc<Key>| (key.team.clone(), key.labels.clone(), key.cost_tags.clone());
+            Rc::ptr_eq(one, other) || booked(one) == booked(other)
+        }
+        (None, None) => true,
+        (Some(_), None) | (None, Some(_)) => false,
     }
 }
 

@@ -21,6 +21,12 @@ use crate::{
 /// The filter state property that carries [`Record::line`] to the access log, which reads it as `wasm.` and this name.
 pub const PROPERTY: &str = "dragoman.record";
 
+/// How much of a text is written down. A client's path is as long as a head can be, and the name of a model as a body.
+const MOST_TEXT: usize = 1_024;
+
+/// How many of a key's labels and tags are. Those of the file are few; a token has what its issuer likes.
+const MOST_LABELS: usize = 32;
+
 /// What stands before and behind the line, in the object that it is of.
 const AROUND: (&str, &str) = ("{\"request_id\":\"", "\"}");
 
@@ -69,51 +75,51 @@ impl Record<'_> {
     #[must_use]
     pub fn to_json(&self) -> String {
         let mut out = Composed::new();
-        out.text("request_id", self.id);
-        out.some_text("method", self.method);
-        out.some_text("path", self.path);
+        out.text("request_id", short(self.id));
+        tell(&mut out, "method", self.method);
+        tell(&mut out, "path", self.path);
         self.write_asker(&mut out);
         if let Some(operation) = self.operation() {
             out.text("gen_ai.operation.name", operation);
         }
-        out.some_text("gen_ai.request.model", self.requested.unwrap_or_default());
+        tell(&mut out, "gen_ai.request.model", self.requested.unwrap_or_default());
         if self.is_stream {
             out.flag("gen_ai.request.stream", true);
         }
         if let Some(target) = self.target() {
             write_target(target, &mut out);
         }
-        out.some_text("attempts", &self.attempts);
-        out.some_text("passed_over", &self.passed_over);
+        tell(&mut out, "attempts", &self.attempts);
+        tell(&mut out, "passed_over", &self.passed_over);
         self.write_spent(&mut out);
         if let Some(time) = self.first_content {
             out.json("gen_ai.response.time_to_first_chunk", &seconds(time));
         }
-        out.some_text("limit", self.limit.as_deref().unwrap_or_default());
-        out.some_text("details", &self.details);
-        out.some_text("error.type", self.error.as_deref().unwrap_or_default());
+        tell(&mut out, "limit", self.limit.as_deref().unwrap_or_default());
+        tell(&mut out, "details", &self.details);
+        tell(&mut out, "error.type", self.error.as_deref().unwrap_or_default());
         out.text("outcome", self.outcome.name());
         out.end()
     }
 
     fn write_asker(&self, out: &mut Composed) {
-        out.some_text("key", self.key_id().unwrap_or_default());
+        tell(out, "key", self.key_id().unwrap_or_default());
         if let Some(key) = self.key {
-            out.some_text("key_name", &key.name);
-            out.some_text("team", key.team.as_deref().unwrap_or_default());
+            tell(out, "key_name", &key.name);
+            tell(out, "team", key.team.as_deref().unwrap_or_default());
         }
-        out.some_text("environment", self.environment.unwrap_or_default());
-        out.some_text("router", self.router.unwrap_or_default());
+        tell(out, "environment", self.environment.unwrap_or_default());
+        tell(out, "router", self.router.unwrap_or_default());
         let Some(key) = self.key else { return };
         if !key.labels.is_empty() {
             let mut labels = Composed::default();
-            for (name, value) in &key.labels {
-                labels.text(name, value);
+            for (name, value) in key.labels.iter().take(MOST_LABELS) {
+                labels.text(short(name), short(value));
             }
             out.json("labels", &labels.end());
         }
         if !key.cost_tags.is_empty() {
-            out.list("cost_tags", key.cost_tags.iter().map(|tag| quoted(tag)));
+            out.list("cost_tags", key.cost_tags.iter().take(MOST_LABELS).map(|tag| quoted(short(tag))));
         }
     }
 
@@ -140,13 +146,23 @@ impl Record<'_> {
 
 fn write_target(target: &Target, out: &mut Composed) {
     let Target { provider, account, model, .. } = target;
-    out.some_text("provider", &provider.name);
-    out.some_text("account", &account.name);
+    tell(out, "provider", &provider.name);
+    tell(out, "account", &account.name);
     out.text("gen_ai.provider.name", provider.known_as);
-    out.some_text("model", model);
-    out.some_text("gen_ai.response.model", model);
+    tell(out, "model", model);
+    tell(out, "gen_ai.response.model", model);
 }
 
 fn seconds(time: Duration) -> String {
     format!("{}.{:03}", time.as_secs(), time.subsec_millis())
+}
+
+/// Writes a text, where there is one.
+fn tell(out: &mut Composed, name: &str, text: &str) {
+    out.some_text(name, short(text));
+}
+
+/// As much of a text as is written down.
+fn short(text: &str) -> &str {
+    text.get(..text.floor_char_boundary(MOST_TEXT)).unwrap_or_default()
 }

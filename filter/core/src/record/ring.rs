@@ -83,21 +83,17 @@ pub(super) fn add(store: &dyn Store, mut records: VecDeque<String>, size: u32) {
     }
 }
 
-/// The last records of a ring of this size, the newest first.
-#[must_use]
-pub fn last(store: &dyn Store, size: u32) -> Vec<String> {
+/// The last records of a ring of this size, the newest first. A leaf is read when its turn has come.
+pub fn last(store: &dyn Store, size: u32) -> impl Iterator<Item = String> {
     let (size, next) = (u64::from(size), store.get(HEAD).map_or(0, |(bytes, _)| head(&bytes)));
-    let oldest = next.saturating_sub(size);
-    let mut all: Vec<(u64, String)> = Vec::new();
-    let leaves = leaves(size);
-    for number in oldest / LEAF..next.div_ceil(LEAF) {
+    let (oldest, leaves) = (next.saturating_sub(size), leaves(size));
+    (oldest / LEAF..next.div_ceil(LEAF)).rev().flat_map(move |number| {
         let leaf = store.get(&leaf_key(number, leaves)).map(|(bytes, _)| Leaf::read(&bytes)).unwrap_or_default();
-        if leaf.number == number {
-            all.extend(leaf.records.into_iter().filter(|(place, _)| *place >= oldest));
-        }
-    }
-    all.sort_by_key(|(place, _)| core::cmp::Reverse(*place));
-    all.into_iter().map(|(_, text)| text).collect()
+        let mut records = if leaf.number == number { leaf.records } else { Vec::new() };
+        records.retain(|(place, _)| *place >= oldest);
+        records.sort_by_key(|(place, _)| core::cmp::Reverse(*place));
+        records.into_iter().map(|(_, text)| text)
+    })
 }
 
 fn head(bytes: &[u8]) -> u64 {
@@ -125,7 +121,7 @@ mod tests {
     }
 
     fn numbers(store: &dyn Store, size: u32) -> Vec<u32> {
-        last(store, size).iter().map(|text| text.parse().unwrap()).collect()
+        last(store, size).map(|text| text.parse().unwrap()).collect()
     }
 
     #[test]

@@ -11,7 +11,9 @@ use alloc::{
 use core::{cell::RefCell, time::Duration};
 
 use super::{
+    archive,
     book::{MOST_LABEL, ROUND_MILLIS, label},
+    turnover::By,
     *,
 };
 use crate::{health::NameRef, host::Meter, live::Roster, store::Memory, usage::Usage};
@@ -201,4 +203,46 @@ fn no_name_of_a_model_is_that_of_another_series() {
     {
         assert_eq!(label(name), expected);
     }
+}
+
+#[test]
+fn each_token_of_one_holder_is_booked_on_what_it_says_and_once() {
+    let (store, told) = (Rc::new(Memory::default()), Told::default());
+    let book = Book::new(Rc::<Memory>::clone(&store));
+    let key = |tags: &[&str]| {
+        let mut key = Key::default();
+        key.id = "holder".into();
+        key.cost_tags = tags.iter().map(|tag| String::from(*tag)).collect();
+        Rc::new(key)
+    };
+    for tags in [&["a", "a"][..], &["b"], &["a"], &["b"]] {
+        let key = key(tags);
+        take(&book, &Record { key: Some(&key), ..record(vec![(target("m"), 200)]) }, "m");
+    }
+    book.tell(&told, NOW);
+    let table = archive::of_hour(&*store, archive::hour(NOW));
+    let sum = |by, name: &str| table.rows().iter().find(|row| row.0 == (by, name.into())).map(|row| row.1.values()[0]);
+    assert_eq!([By::CostTag, By::CostTag].map(|by| sum(by, "a")), [Some(2), Some(2)]);
+    assert_eq!((sum(By::CostTag, "b"), sum(By::Key, "holder"), sum(By::All, "")), (Some(2), Some(4), Some(4)));
+}
+
+#[test]
+fn what_a_client_writes_makes_no_record_long() {
+    let long = "\u{1}é".repeat(100_000);
+    let mut key = Key::default();
+    key.id = long.clone();
+    key.labels = (0..1_000).map(|number| (format!("{number}"), long.clone())).collect();
+    key.cost_tags = vec![long.clone(); 1_000];
+    let key = Rc::new(key);
+    let record = Record {
+        id: &long,
+        path: &long,
+        requested: Some(&long),
+        attempts: long.clone(),
+        key: Some(&key),
+        ..record(vec![(target(&long), 200)])
+    };
+    let json = record.to_json();
+    assert!(json.len() < 512 * 1024, "{}", json.len());
+    assert_eq!(json, format!("{{\"request_id\":\"{}\"}}", record.line()));
 }

@@ -1,6 +1,7 @@
 //! What requests came to, summed up by who asked and who was asked: a table that workers add to and the admin API reads.
 //!
-//! Bounded: once it has [`MOST_ROWS`], what would need another is added to a row `other` of the same kind, so that the sums stay right.
+//! Where it is kept it is bounded: once it has [`MOST_ROWS`], what would need another is added to a row `other` of the same kind, so that
+//! the sums stay right.
 //! A number takes as many bytes as it needs, since most of a table is small numbers.
 
 use alloc::{string::String, vec::Vec};
@@ -11,7 +12,7 @@ use crate::{
     store::{Reader, Writer},
 };
 
-/// How many rows a table has.
+/// How many rows a table has that is kept.
 pub(super) const MOST_ROWS: usize = 2_048;
 
 /// Longest name of a row. Labels, and the identifiers of tokens, are as long as somebody likes.
@@ -112,23 +113,11 @@ impl Table {
         &self.0
     }
 
-    /// Adds the rows of another one.
-    pub fn extend(&mut self, other: &Self) {
-        for ((by, name), sums) in &other.0 {
-            self.add(*by, name, sums);
-        }
-    }
-
-    /// Adds to a row. A name that is longer than a record's texts counts by its beginning.
-    pub(super) fn add(&mut self, by: By, name: &str, more: &Turnover) {
-        let end = (0..=MOST_NAME.min(name.len())).rev().find(|end| name.is_char_boundary(*end));
-        let name = name.get(..end.unwrap_or_default()).unwrap_or_default();
+    /// Adds to a row; once there are so many, to `other` of its kind.
+    pub(crate) fn add(&mut self, by: By, name: &str, more: &Turnover, most: usize) {
+        let name = row_name(name);
         let place = self.place(by, name).or_else(|free| {
-            if self.0.len() < MOST_ROWS {
-                Err((free, name))
-            } else {
-                self.place(by, OTHER).map_err(|free| (free, OTHER))
-            }
+            if self.0.len() < most { Err((free, name)) } else { self.place(by, OTHER).map_err(|free| (free, OTHER)) }
         });
         match place {
             Ok(place) => {
@@ -169,6 +158,12 @@ impl Table {
     }
 }
 
+/// What a row is called: a longer name counts by its beginning.
+#[must_use]
+pub fn row_name(name: &str) -> &str {
+    name.get(..name.floor_char_boundary(MOST_NAME)).unwrap_or_default()
+}
+
 fn read_row(reader: &mut Reader<'_>) -> Option<Row> {
     let (by, _) = KINDS.get(usize::from(reader.u8()?))?;
     let name = reader.text()?.into();
@@ -195,8 +190,8 @@ mod tests {
     fn what_is_written_is_read_back_and_nonsense_is_nothing() {
         let mut table = Table::default();
         for (by, name) in [(By::Model, "p/m"), (By::All, ""), (By::Key, "k"), (By::Label, "a=b")] {
-            table.add(by, name, &Turnover([1, 0, 127, 128, 300, u64::MAX, 0, 5, 0]));
-            table.add(by, name, &Turnover([1; 9]));
+            table.add(by, name, &Turnover([1, 0, 127, 128, 300, u64::MAX, 0, 5, 0]), MOST_ROWS);
+            table.add(by, name, &Turnover([1; 9]), MOST_ROWS);
         }
         let bytes = written(&table);
         assert_eq!(Table::read(&mut Reader(&bytes)), table);
@@ -212,7 +207,7 @@ mod tests {
     fn a_name_of_any_length_is_read_back() {
         let mut table = Table::default();
         for name in ["é".repeat(300), ["é".repeat(300), "x".into()].concat(), "x".repeat(1_000), "y".into()] {
-            table.add(By::Label, &name, &Turnover([1; 9]));
+            table.add(By::Label, &name, &Turnover([1; 9]), MOST_ROWS);
         }
         assert_eq!(Table::read(&mut Reader(&written(&table))), table);
         assert_eq!(table.rows().iter().map(|row| row.1.0[0]).collect::<Vec<_>>(), [1, 1, 2]);
@@ -222,8 +217,8 @@ mod tests {
     fn a_full_table_keeps_its_sums() {
         let mut table = Table::default();
         for number in 0..MOST_ROWS + 100 {
-            table.add(By::Key, &format!("key-{number}"), &Turnover([1; 9]));
-            table.add(By::All, "", &Turnover([1; 9]));
+            table.add(By::Key, &format!("key-{number}"), &Turnover([1; 9]), MOST_ROWS);
+            table.add(By::All, "", &Turnover([1; 9]), MOST_ROWS);
         }
         assert!(table.rows().len() <= MOST_ROWS + KINDS.len());
         let sum = |by| table.rows().iter().filter(|row| row.0.0 == by).map(|row| row.1.0[0]).sum::<u64>();
