@@ -106,7 +106,13 @@ fn access_log() -> Value {
         "name": "envoy.access_loggers.stdout",
         // Liveness probes would be most of the log.
         "filter": { "header_filter": {
-            "header": { "name": ":path", "string_match": { "exact": "/health" }, "invert_match": true },
+            "header": {
+                "name": ":path",
+                "string_match": { "safe_regex": { "regex": "/health/?(\\?.*)?" } },
+                "invert_match": true,
+                // What is refused before it has a path is a request, too.
+                "treat_missing_header_as_empty": true,
+            },
         }},
         "typed_config": {
             "@type": "type.googleapis.com/envoy.extensions.access_loggers.stream.v3.StdoutAccessLog",

@@ -170,16 +170,16 @@ mod tests {
     }
 
     #[test]
-    fn both_roles_share_one_virtual_machine_and_differ_in_root() {
+    fn all_roles_share_one_virtual_machine_and_differ_in_root() {
         let (_, bootstrap) = render(
             r#"{"providers": {"a": {"kind": "openai", "credential": {"env": "A"}}, "b": {"kind": "openai", "credential": {"env": "B"}}}}"#,
             TARGET,
         );
         let machines = all(&bootstrap, "vm_config");
-        assert_eq!(machines.len(), 3);
+        assert_eq!(machines.len(), 4);
         assert!(machines.windows(2).all(|pair| pair[0] == pair[1]));
         assert_eq!(machines[0]["environment_variables"]["host_env_keys"], json!(["A", "B"]));
-        assert_eq!(all(&bootstrap, "root_id"), ["attempt", "attempt", "ingress"]);
+        assert_eq!(all(&bootstrap, "root_id"), ["attempt", "attempt", "ingress", "admin"]);
     }
 
     #[test]

@@ -24,7 +24,17 @@ pub struct Usage {
     pub images: u64,
 }
 
+/// More tokens than any answer has. What is told beyond it would spoil every sum that it is added to.
+const MOST_CREDIBLE: u64 = 1 << 40;
+
 impl Usage {
+    /// Whether it can be what one answer has used.
+    #[must_use]
+    pub fn is_credible(&self) -> bool {
+        let mut copy = *self;
+        copy.beside(Self::default()).into_iter().all(|(count, _)| *count <= MOST_CREDIBLE)
+    }
+
     /// Takes what is told now of the whole answer so far. What is told as nothing is not told, and stays.
     pub fn update(&mut self, told: Self) {
         for (count, told) in self.beside(told) {
@@ -245,6 +255,13 @@ mod tests {
         flowed.tell(u64::MAX);
         flowed.add(&word);
         assert_eq!(flowed.tokens(), u64::MAX);
+    }
+
+    #[test]
+    fn no_answer_has_used_more_than_the_world() {
+        assert!(Usage { input: MOST_CREDIBLE, ..Usage::default() }.is_credible());
+        assert!(!Usage { input: u64::MAX, ..Usage::default() }.is_credible());
+        assert!(!Usage { output: 5, images: MOST_CREDIBLE + 1, ..Usage::default() }.is_credible());
     }
 
     #[test]

@@ -37,7 +37,7 @@ pub enum Arrival {
 }
 
 /// Envoy's response code details of an answer that a provider gave.
-const VIA_UPSTREAM: &str = "via_upstream";
+pub(super) const VIA_UPSTREAM: &str = "via_upstream";
 
 /// Whose the answer to a request is that was sent on.
 pub(super) fn arrival(plan: &Plan, head: &mut dyn Head, clock: &dyn Clock) -> Arrival {

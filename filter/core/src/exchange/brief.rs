@@ -7,7 +7,7 @@ use alloc::{
 };
 use core::time::Duration;
 
-use super::Head;
+use super::{Head, arrival::VIA_UPSTREAM};
 use crate::{
     auth::{Caller, Key},
     dialect::head::ChatRequest,
@@ -42,7 +42,13 @@ pub(super) struct Brief {
 impl Brief {
     pub(super) fn new(headers: Headers<'_>, path: &str, is_probe: bool) -> Self {
         let text = |name| String::from(headers.text(name).unwrap_or_default());
-        Self { id: text("x-request-id"), method: text(":method"), path: path.into(), is_probe, ..Self::default() }
+        Self {
+            id: text("x-request-id"),
+            method: text(":method"),
+            path: without_key(path).into(),
+            is_probe,
+            ..Self::default()
+        }
     }
 
     /// It was let in.
@@ -72,7 +78,7 @@ impl Brief {
     pub(super) fn alone<'a>(&'a self, gateway: &'a Gateway, head: &mut dyn Head, clock: &dyn Clock) -> Record<'a> {
         let status = head.status();
         // Envoy's own answer, or nobody's.
-        let details = if self.error.is_none() && status != 200 { head.details() } else { String::new() };
+        let details = if self.error.is_none() && status != 200 { reason(head) } else { String::new() };
         let outcome = judged(status).unwrap_or(Outcome::Answered);
         let now = clock.now();
         let limit = self.limit.clone();
@@ -95,7 +101,7 @@ impl Brief {
         };
         let began = plan.made_at();
         let (end, now) = end.map_or_else(|| (None, clock.now()), |(end, at)| (Some(end), at));
-        let details = if end == Some(End::Whole) { String::new() } else { head.details() };
+        let details = if end == Some(End::Whole) { String::new() } else { reason(head) };
         // A connection that breaks behind the head of an answer is told to no filter.
         let is_cut = end.is_none() && judged(status).is_none() && breaks_off(&details);
         let end = if is_cut { Some(End::Broken) } else { end };
@@ -157,6 +163,17 @@ impl Brief {
             duration: Duration::ZERO,
         }
     }
+}
+
+/// Envoy's reason, where it has one of its own.
+fn reason(head: &mut dyn Head) -> String {
+    let details = head.details();
+    if details == VIA_UPSTREAM { String::new() } else { details }
+}
+
+/// A path as far as no key stands in it: who puts one behind a wrong mark of a query has shown it to the gateway, and to nobody else.
+fn without_key(path: &str) -> &str {
+    path.split("key=").next().unwrap_or_default()
 }
 
 /// What a status alone says.

@@ -308,8 +308,9 @@ impl Plan {
         self.progress.borrow().is_settled()
     }
 
-    /// Notes the tokens of the answer, where they are known.
+    /// Notes the tokens of the answer, where they are known and can be.
     pub fn note_usage(&self, usage: Option<Usage>) {
+        let usage = usage.filter(Usage::is_credible);
         if usage.is_some() {
             self.progress.borrow_mut().usage = usage;
         }

@@ -218,3 +218,18 @@ fn an_error_that_is_passed_on_has_its_status_for_a_name_and_one_behind_content_b
     assert_eq!((&record["error.type"], &record["outcome"]), (&json!("upstream_error"), &json!("broken")), "{record}");
     assert_eq!((&record["estimated"], &record["gen_ai.usage.output_tokens"]), (&json!(true), &json!(1)), "{record}");
 }
+
+#[test]
+fn a_count_that_cannot_be_is_none_and_a_key_in_a_path_is_not_written_down() {
+    let world = World::new();
+    let usage = json!({"prompt_tokens": u64::MAX, "completion_tokens": 5});
+    let _ = sent(&world, CHAT, &body("openai/m", "")).answered(200, TYPE, &[answer(&usage).as_bytes(), b""]);
+    let record = world.record();
+    assert_eq!(record["estimated"], true, "{record}");
+    assert!(record["gen_ai.usage.input_tokens"].as_u64() < Some(100), "{record}");
+    for path in ["/v1/models&key=sk-canary", "/v1/models;key=sk-canary", "/%3fkey=sk-canary"] {
+        let world = World::new();
+        assert_eq!(ask_in(&world, &gateway(), post(path, &[]), &[]).refused().status, 404);
+        assert!(!world.record().to_string().contains("canary"), "{}", world.record());
+    }
+}
