@@ -8,17 +8,18 @@
 mod cases;
 #[path = "envoy_accounting/prometheus.rs"]
 mod prometheus;
+#[path = "envoy_accounting/promises.rs"]
+mod promises;
 
-use self::cases::{Case, KEYS, SCARCE, SECRET_QUERY, SECRET_TEXT, STRANGER, case};
+use self::cases::{Case, KEYS, SCARCE, case};
 use self::prometheus::Series;
+use self::promises::{assert_documented, assert_no_secret};
 use dragoman::simulate::Gate;
-use dragoman_tests::chain::{CLIENT_KEY, Chain, wait_for_providers};
+use dragoman_tests::chain::{Chain, wait_for_providers};
 use dragoman_tests::clock::clear_midnight;
-use dragoman_tests::envoy::root;
 use dragoman_tests::http::Connection;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -28,8 +29,6 @@ const REQUESTS: usize = 600;
 const CLIENTS: usize = 16;
 /// Envoy writes its log every ten seconds, and adds up histograms every five.
 const PATIENCE: Duration = Duration::from_mins(1);
-/// The page that says what stands in a line.
-const PAGE: &str = "docs/operations.md";
 
 const OPENAI: &str = "openai/exact";
 const FRACTION: &str = "openai/fraction";
@@ -371,34 +370,4 @@ fn providers_log_and_metrics_agree_to_the_token_and_the_nano_dollar() {
     assert_documented(lines.values());
     assert_no_secret(&chain);
     chain.assert_sound();
-}
-
-/// Asserts that the page has each member of the lines.
-#[track_caller]
-fn assert_documented<'a>(lines: impl Iterator<Item = &'a Value>) {
-    let page = fs::read_to_string(root().join(PAGE)).unwrap();
-    let members: BTreeSet<&String> = lines.flat_map(|line| line.as_object().expect("an object").keys()).collect();
-    let lacks = |member: &&&String| !page.contains(&format!("`{member}`"));
-    assert_eq!(members.iter().find(lacks), None, "{PAGE}");
-}
-
-/// Asserts that nothing that only its owner may know is written anywhere: keys, credentials, and what is said.
-#[track_caller]
-fn assert_no_secret(chain: &Chain) {
-    let config = chain.gateway.config();
-    let providers = config["providers"].as_object().unwrap().values();
-    let credentials: Vec<&str> = providers.filter_map(|provider| provider["credential"]["value"].as_str()).collect();
-    assert_eq!(credentials.len(), 3);
-    let keys = KEYS.iter().map(|(_, key)| *key).chain([CLIENT_KEY, STRANGER, SECRET_QUERY, SECRET_TEXT, "Hello there"]);
-    let pages =
-        ["/stats", "/stats/prometheus", "/config_dump", "/clusters"].map(|path| (path, chain.gateway.ask_envoy(path)));
-    let access_log = ("access log", chain.gateway.output());
-    let written: Vec<_> = pages.into_iter().chain([access_log]).collect();
-    assert!(written.iter().all(|(_, text)| !text.is_empty()));
-    let log = ("log", chain.gateway.log());
-    for secret in keys.chain(credentials) {
-        for (place, text) in written.iter().chain([&log]) {
-            assert!(!text.contains(secret), "{secret} in {place}");
-        }
-    }
 }

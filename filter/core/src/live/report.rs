@@ -12,6 +12,7 @@ use alloc::{
 use crate::{
     config::print_millis,
     health::{Name, NameRef, State, Trouble},
+    json::Composed,
 };
 
 use super::Observer;
@@ -90,12 +91,11 @@ impl Observer {
             ("cooling_until", text(until.map(print_millis).as_deref())),
             ("last_failure", text(trouble.map(Trouble::text))),
         ];
-        let mut before = "{\"";
+        let mut target = Composed::new();
         for (name, value) in &members {
-            out.extend([before, name, "\":", value]);
-            before = ",\"";
+            target.json(name, value);
         }
-        out.push('}');
+        out.push_str(&target.end());
     }
 }
 

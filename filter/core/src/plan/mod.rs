@@ -38,7 +38,7 @@ pub use self::{
     spending::Spent,
     summary::Summary,
 };
-pub(crate) use self::{inquiry::Asked, rupture::breaks_off};
+pub(crate) use self::{inquiry::Asked, progress::millis, rupture::breaks_off};
 use crate::{
     account::Account,
     chat::Reason,

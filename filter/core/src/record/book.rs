@@ -20,7 +20,7 @@ use super::{
     Record, archive,
     line::Written,
     metric::{ATTEMPTS, COST, DURATION, ERRORS, FALLBACKS, FIRST_CONTENT, IMAGES, LIMITS, REQUESTS, TOKENS, UNPRICED},
-    millis, ring,
+    ring,
     turnover::{By, Table, Turnover},
 };
 use crate::{
@@ -28,7 +28,7 @@ use crate::{
     health::NameRef,
     host::{Meter, Store},
     live::Roster,
-    plan::{Spent, Target},
+    plan::{Spent, Target, millis},
     usage::Usage,
 };
 

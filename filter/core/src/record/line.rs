@@ -11,11 +11,11 @@ use alloc::{
 };
 use core::time::Duration;
 
-use super::{Record, millis};
+use super::Record;
 use crate::{
     config::print_exact,
     json::{Composed, quoted},
-    plan::Target,
+    plan::{Target, millis},
 };
 
 /// The filter state property that carries [`Record::line`] to the access log, which reads it as `wasm.` and this name.

@@ -21,7 +21,7 @@ pub use self::{
 use crate::{
     auth::Key,
     config::ANONYMOUS,
-    plan::{Spent, Target},
+    plan::{Spent, Target, millis},
 };
 
 /// One request.
@@ -153,10 +153,6 @@ impl Record<'_> {
     pub fn operation(&self) -> Option<&'static str> {
         OPERATIONS.iter().find(|(end, _)| self.path.ends_with(end)).map(|(_, operation)| *operation)
     }
-}
-
-fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! A whole exchange in memory: the two roles, a client and a provider, without Envoy.
+//! A whole exchange in memory: the two roles, a client and a provider, without Envoy. One file although it is long: the bench is built
+//! with it, by its path.
 
 use std::{
     cell::{Cell, RefCell},
