@@ -9,6 +9,7 @@ pub mod admin;
 pub mod attempt;
 pub mod auth;
 pub mod body;
+mod cache;
 pub mod catalogue;
 pub mod chat;
 pub mod config;

@@ -9,6 +9,7 @@ use super::{
     keeper,
     limiting::{Refused, limit},
     pick,
+    reuse::reuse,
     steer::{OF_FORMATS, missing_headers, of_format, steer, strip},
 };
 use crate::{
@@ -44,7 +45,7 @@ pub(super) fn plan(
     headers: Headers<'_>,
     around: &Surroundings<'_>,
 ) -> Result<(Rc<Plan>, HeaderEdits), Refused> {
-    let Reading { caller, brought, asks, query, exchange, shape, scanner, length, body } = reading;
+    let Reading { caller, brought, asks, query, exchange, shape, scanner, length, body, visit } = reading;
     let scanned = scanner.map(|scanner| scanner.and_then(Scanner::finish));
     let others = if matches!(asks, Asks::Direct(..)) { &[] } else { OF_FORMATS };
     let mut edits = strip(headers, others);
@@ -124,6 +125,9 @@ pub(super) fn plan(
     let inquiry = Inquiry { owner, request, body, asked: subject, exchange, shape, query };
     let mut plan = Plan::new(inquiry, course, policy, around.observer, now);
     limit(&mut plan, gateway, asker, now, around)?;
+    if let Some(visit) = visit {
+        reuse(&mut plan, *visit, now, around);
+    }
     steer(gateway, &plan, now, &mut edits);
     Ok((Rc::new(plan), edits))
 }

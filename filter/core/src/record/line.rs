@@ -15,7 +15,7 @@ use super::Record;
 use crate::{
     config::print_exact,
     json::{Composed, quoted},
-    plan::{Target, millis},
+    plan::{Cached, Target, millis},
 };
 
 /// The filter state property that carries [`Record::line`] to the access log, which reads it as `wasm.` and this name.
@@ -91,6 +91,12 @@ impl Record<'_> {
         }
         tell(&mut out, "attempts", &self.attempts);
         tell(&mut out, "passed_over", &self.passed_over);
+        if let Some(cached) = &self.cached {
+            if let Cached::Hit(target) = cached {
+                write_target(target, &mut out);
+            }
+            out.text("cache", cached.name());
+        }
         self.write_spent(&mut out);
         if let Some(time) = self.first_content {
             out.json("gen_ai.response.time_to_first_chunk", &seconds(time));

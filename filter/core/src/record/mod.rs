@@ -21,7 +21,7 @@ pub use self::{
 use crate::{
     auth::Key,
     config::ANONYMOUS,
-    plan::{Spent, Target, millis},
+    plan::{Cached, Spent, Target, millis},
 };
 
 /// One request.
@@ -67,6 +67,8 @@ pub struct Record<'a> {
     pub spent: Option<Spent>,
     /// What that costs, in billionths of a USD; nothing where a price is not known.
     pub nano_usd: Option<u64>,
+    /// What was kept for it, where a kept answer would do.
+    pub cached: Option<Cached>,
     /// When it was known whole.
     pub began: Duration,
     /// How long after that the first content of a stream came.
