@@ -5,14 +5,13 @@
 //! The document is one that a [scan](crate::json::Scanner) has found valid, piece by piece; of any other the hash says nothing. A name that stands
 //! twice in an object counts twice, in its order: parsers disagree on which of the two is meant.
 
-use alloc::{string::String, vec::Vec};
+use alloc::{collections::BinaryHeap, string::String, vec::Vec};
 use core::mem;
 
-use sha2::{Digest, Sha256};
-
+use super::hash::Hash;
 use crate::fnv;
 
-/// Most members of objects that are open at a time: 48 bytes each.
+/// Most members of objects that are open at a time: 56 bytes each.
 const MOST_MEMBERS: usize = 8_192;
 
 /// Behind a text or a number: a byte that UTF-8 never has.
@@ -27,7 +26,7 @@ const STORE: &str = "store";
 /// See the module's documentation.
 #[derive(Debug)]
 pub(super) struct Canon {
-    root: Sha256,
+    root: Hash,
     open: Vec<Level>,
     state: State,
     /// How many members the open objects have.
@@ -44,12 +43,12 @@ pub(super) struct Canon {
 /// An object or array that is not closed.
 #[derive(Debug)]
 enum Level {
-    Array(Sha256),
+    Array(Hash),
     Object {
-        /// Each under a number of its name, by which they are sorted.
-        members: Vec<(u64, [u8; 32])>,
+        /// Each under a number of its name and its place, by which they are sorted.
+        members: BinaryHeap<(u64, usize, [u8; 32])>,
         /// The one that is being read, name and value.
-        member: Sha256,
+        member: Hash,
         order: u64,
         is_named: bool,
     },
@@ -78,7 +77,7 @@ enum State {
 impl Canon {
     pub(super) fn new() -> Self {
         Self {
-            root: Sha256::new(),
+            root: Hash::default(),
             open: Vec::new(),
             state: State::Between,
             members: 0,
@@ -138,25 +137,25 @@ impl Canon {
     }
 
     /// The hash; `None` where nothing is to be kept.
-    pub(super) fn end(self) -> Option<[u8; 32]> {
-        (!self.is_refused && self.open.is_empty()).then(|| self.root.finalize().into())
+    pub(super) fn end(mut self) -> Option<[u8; 32]> {
+        (!self.is_refused && self.open.is_empty()).then(|| self.root.take())
     }
 
     fn begin(&mut self, byte: u8) {
         match byte {
             b'{' => self.open.push(Level::Object {
-                members: Vec::new(),
-                member: Sha256::new(),
+                members: BinaryHeap::new(),
+                member: Hash::default(),
                 order: fnv::EMPTY,
                 is_named: false,
             }),
-            b'[' => self.open.push(Level::Array(Sha256::new())),
+            b'[' => self.open.push(Level::Array(Hash::default())),
             b'}' | b']' => self.close(),
             b'"' => {
                 let is_top = self.open.len() == 1;
                 let is_name = match self.open.last_mut() {
                     Some(Level::Object { member, order, is_named, .. }) if !*is_named => {
-                        (*member, *order) = (Sha256::new(), fnv::EMPTY);
+                        (*member, *order) = (Hash::default(), fnv::EMPTY);
                         true
                     }
                     Some(Level::Object { .. } | Level::Array(_)) | None => false,
@@ -186,29 +185,27 @@ impl Canon {
     }
 
     fn close(&mut self) {
-        let (kind, hash) = match self.open.pop() {
+        let (kind, mut hash) = match self.open.pop() {
             Some(Level::Array(hash)) => (b'a', hash),
-            Some(Level::Object { mut members, .. }) => {
+            Some(Level::Object { members, .. }) => {
                 self.members = self.members.saturating_sub(members.len());
-                // Stable: what has one name keeps its order.
-                members.sort_by_key(|(order, _)| *order);
-                let mut hash = Sha256::new();
-                for (_, member) in members {
-                    hash.update(member);
+                let mut hash = Hash::default();
+                for (.., member) in members.into_sorted_vec() {
+                    hash.put(&member);
                 }
                 (b'o', hash)
             }
             None => return,
         };
         self.put(&[kind]);
-        self.put(&hash.finalize());
+        self.put(&hash.take());
         self.end_value();
     }
 
     /// A value is complete.
     fn end_value(&mut self) {
         if let Some(Level::Object { members, member, order, is_named }) = self.open.last_mut() {
-            members.push((*order, mem::take(member).finalize().into()));
+            members.push((*order, members.len(), member.take()));
             *is_named = false;
             self.members = self.members.saturating_add(1);
             self.is_refused |= self.members > MOST_MEMBERS;
@@ -218,8 +215,8 @@ impl Canon {
     /// Takes bytes into the hash of what is being read.
     fn put(&mut self, bytes: &[u8]) {
         match self.open.last_mut() {
-            Some(Level::Array(hash) | Level::Object { member: hash, .. }) => hash.update(bytes),
-            None => self.root.update(bytes),
+            Some(Level::Array(hash) | Level::Object { member: hash, .. }) => hash.put(bytes),
+            None => self.root.put(bytes),
         }
     }
 

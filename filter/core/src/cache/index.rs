@@ -162,14 +162,12 @@ impl Index {
         let (division, turn) = (self.division, self.turn);
         let most = usize::try_from(division.slots).unwrap_or(usize::MAX);
         let mut taken: u64 = self.rows.iter().map(Row::cost).fold(cost(length), u64::saturating_add);
-        if taken > division.bytes || self.rows.len() >= most {
-            // The last one goes first.
-            self.rows.sort_by_key(|row| (row.is_dead(now_millis), turn.wrapping_sub(row.used)));
-            while taken > division.bytes || self.rows.len() >= most {
-                let Some(gone) = self.rows.pop() else { break };
-                taken = taken.saturating_sub(gone.cost());
-                cleared.push(gone.slot);
-            }
+        while taken > division.bytes || self.rows.len() >= most {
+            let rank = |(_, row): &(usize, &Row)| (row.is_dead(now_millis), turn.wrapping_sub(row.used));
+            let Some((first, _)) = self.rows.iter().enumerate().max_by_key(rank) else { break };
+            let gone = self.rows.swap_remove(first);
+            taken = taken.saturating_sub(gone.cost());
+            cleared.push(gone.slot);
         }
         let is_taken = |slot: &u32| self.rows.iter().any(|row| row.slot == *slot);
         let slot = cleared.first().copied().or_else(|| (0..division.slots).find(|slot| !is_taken(slot))).unwrap_or(0);

@@ -15,6 +15,7 @@
 mod canon;
 mod directive;
 mod entry;
+mod hash;
 mod index;
 mod question;
 mod recording;

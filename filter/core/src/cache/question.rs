@@ -7,9 +7,7 @@
 
 use alloc::{boxed::Box, rc::Rc};
 
-use sha2::{Digest, Sha256};
-
-use super::{Rules, Terms, canon::Canon};
+use super::{Rules, Terms, canon::Canon, hash::Hash};
 use crate::{auth::Caller, error::Error, headers::Headers};
 
 /// What changes the questions of a router.
@@ -27,7 +25,7 @@ pub(crate) struct Question(pub(super) [u8; 32]);
 pub(crate) struct Visit {
     rules: Rc<Rules>,
     terms: Terms,
-    head: Sha256,
+    head: Hash,
     body: Canon,
 }
 
@@ -61,11 +59,11 @@ impl Visit {
         headers: Headers<'_>,
     ) -> Result<Option<Box<Self>>, Error> {
         let Some(terms) = Terms::of(rules, headers)? else { return Ok(None) };
-        let mut head = Sha256::new();
+        let mut head = Hash::default();
         // Behind its length: no two lists of parts have the same bytes.
         let mut part = |part: &[u8]| {
-            head.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_le_bytes());
-            head.update(part);
+            head.put(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_le_bytes());
+            head.put(part);
         };
         part(b"dragoman cache 1");
         for text in [place.environment, caller.key().map(|key| &*key.id)] {
@@ -90,8 +88,8 @@ impl Visit {
 
     /// It has come whole; `None` where its client wants nothing to be kept, or it is made of too many parts.
     pub(crate) fn end(self) -> Option<Wanted> {
-        let Self { rules, terms, head, body } = self;
-        let question = Question(head.chain_update(body.end()?).finalize().into());
-        Some(Wanted { rules, terms, question })
+        let Self { rules, terms, mut head, body } = self;
+        head.put(&body.end()?);
+        Some(Wanted { rules, terms, question: Question(head.take()) })
     }
 }

@@ -12,6 +12,7 @@
 
 mod anthropic;
 mod byok;
+mod cache;
 mod crossings;
 mod direct;
 mod environment;
