@@ -1,11 +1,8 @@
 //! An object that the gateway writes itself, member by member: what is told of requests and to operators.
 
-use alloc::{
-    format,
-    string::{String, ToString},
-};
+use alloc::string::String;
 
-use super::quoted;
+use super::push_plain;
 
 /// An object without its end.
 #[derive(Debug, Default)]
@@ -31,14 +28,9 @@ impl Composed {
 
     pub(crate) fn text(&mut self, name: &str, value: &str) {
         self.name(name);
-        // Most texts stand in JSON as they are.
-        if value.bytes().any(|byte| matches!(byte, ..b' ' | b'"' | b'\\')) {
-            self.0.push_str(&quoted(value));
-        } else {
-            self.0.push('"');
-            self.0.push_str(value);
-            self.0.push('"');
-        }
+        self.0.push('"');
+        push_plain(&mut self.0, value);
+        self.0.push('"');
     }
 
     /// A text, where there is one.
@@ -49,7 +41,8 @@ impl Composed {
     }
 
     pub(crate) fn whole(&mut self, name: &str, value: u64) {
-        self.json(name, &value.to_string());
+        self.name(name);
+        push_whole(&mut self.0, value);
     }
 
     pub(crate) fn flag(&mut self, name: &str, value: bool) {
@@ -76,12 +69,22 @@ impl Composed {
         self.0.push('}');
         self.0
     }
+}
 
-    /// The whole object, with the members of another one behind its own.
-    pub(crate) fn end_with(self, rest: &str) -> String {
-        let members = rest.strip_prefix('{').unwrap_or_default();
-        if self.0.is_empty() { rest.into() } else { format!("{},{members}", self.0) }
+/// Writes a whole number. To make a text of it first would cost memory of its own.
+pub(crate) fn push_whole(out: &mut String, number: u64) {
+    // No number of 64 bits has more digits.
+    let (mut digits, mut rest, mut length) = ([0; 20], number, 0_usize);
+    for digit in digits.iter_mut().rev() {
+        *digit = rest % 10;
+        (rest, length) = (rest / 10, length.saturating_add(1));
+        if rest == 0 {
+            break;
+        }
     }
+    let written = digits.len().saturating_sub(length);
+    let written = digits.iter().skip(written).filter_map(|digit| char::from_digit(u32::try_from(*digit).ok()?, 10));
+    out.extend(written);
 }
 
 #[cfg(test)]
@@ -98,7 +101,11 @@ mod tests {
         object.flag("d", true);
         object.list("e", ["1", "{}"]);
         object.list::<&str>("f", []);
-        let whole = object.end_with("{\"g\":null}");
-        assert_eq!(whole, r#"{"a":"x\"y","c":18446744073709551615,"d":true,"e":[1,{}],"f":[],"g":null}"#);
+        object.whole("g", 0);
+        object.text("h", "\n\\");
+        assert_eq!(
+            object.end(),
+            r#"{"a":"x\"y","c":18446744073709551615,"d":true,"e":[1,{}],"f":[],"g":0,"h":"\n\\"}"#
+        );
     }
 }

@@ -38,7 +38,7 @@ pub use self::{
     spending::Spent,
     summary::Summary,
 };
-pub(crate) use self::{inquiry::Asked, progress::millis, rupture::breaks_off};
+pub(crate) use self::{inquiry::Asked, rupture::breaks_off};
 use crate::{
     account::Account,
     chat::Reason,
@@ -134,7 +134,7 @@ pub struct Target {
     /// With which of its credentials.
     pub account: Rc<Account>,
     /// The model's id there.
-    pub model: String,
+    pub model: Rc<str>,
     /// Most tokens that it can answer, where known.
     pub max_output_tokens: Option<u64>,
 }

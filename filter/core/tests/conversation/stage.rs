@@ -77,9 +77,7 @@ impl World {
     fn end(&self, exchange: &Exchange, status: u16) {
         let mut over = Over { status, details: self.details.get() };
         exchange.end(&mut over, self);
-        let record = exchange.record(&mut over, self);
-        let line = format!("{{\"request_id\":\"{}\"}}", record.line());
-        assert_eq!(line, record.to_json(), "a line is a record within the members of another object");
+        let line = format!("{{\"request_id\":\"{}\"}}", exchange.record(&mut over, self).line());
         self.records.borrow_mut().push(serde_json::from_str(&line).expect("a record is an object"));
     }
 
