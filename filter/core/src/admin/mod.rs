@@ -97,7 +97,8 @@ impl Ask<'_> {
     /// The object that was sent.
     fn object(&self) -> Result<String, Error> {
         let text = core::str::from_utf8(self.body).map_err(|_| Error::not_json())?;
-        let wrong = |error: serde_json::Error| Error::new(Kind::InvalidRequest, format!("The body is not valid JSON: {error}"));
+        let wrong =
+            |error: serde_json::Error| Error::new(Kind::InvalidRequest, format!("The body is not valid JSON: {error}"));
         let raw: &serde_json::value::RawValue = serde_json::from_str(text).map_err(wrong)?;
         let members = json::members(raw.get());
         let members = members.ok_or_else(|| Error::new(Kind::InvalidRequest, "The body must be a JSON object."))?;
@@ -156,7 +157,8 @@ fn find(
     let deed = DEEDS.iter().find(|(known, _)| *known == method).map(|(_, deed)| *deed);
     let allowed = if view.is_some() { "GET" } else { "GET, POST, PUT, PATCH or DELETE" };
     let deed = deed.filter(|deed| section.is_some() || *deed == Deed::Look);
-    let deed = deed.ok_or_else(|| Error::new(Kind::MethodNotAllowed, format!("{method} is not allowed here; use {allowed}.")))?;
+    let deed = deed
+        .ok_or_else(|| Error::new(Kind::MethodNotAllowed, format!("{method} is not allowed here; use {allowed}.")))?;
     let rest = uri::decode(rest).ok_or_else(unknown)?;
     let ask = Ask { current, gateway, deed, role, headers, rest: &rest, query, body, around };
     match (view, section) {

@@ -4,7 +4,13 @@ use alloc::{string::String, vec::Vec};
 
 use super::{Ask, unheeded};
 use crate::{
-    config::print_millis, error::Error, gateway::Provider, json::{Composed, quoted}, live::Cooling, plan::Mode, step::Reply,
+    config::print_millis,
+    error::Error,
+    gateway::Provider,
+    json::{Composed, quoted},
+    live::Cooling,
+    plan::Mode,
+    step::Reply,
 };
 
 pub(super) fn answer(ask: Ask<'_>) -> Result<Reply, Error> {

@@ -17,7 +17,7 @@ impl Ask<'_> {
     pub(super) fn change(
         &self,
         (section, name): About<'_>,
-        act: impl FnOnce(&mut Changes) -> Result<(), Error>,
+        act: &mut dyn FnMut(&mut Changes) -> Result<(), Error>,
     ) -> Result<(), Error> {
         self.let_write()?;
         let store = self.around.latest.store();
@@ -44,7 +44,12 @@ impl Ask<'_> {
                 return Err(Error::refusing(misfit.sentence(), pointer));
             }
             if !is_known(entry) {
-                let message = format!("This would take from {} `{}` what it needs: {}.", entry.0.noun, entry.1, misfit.sentence());
+                let message = format!(
+                    "This would take from {} `{}` what it needs: {}.",
+                    entry.0.noun,
+                    entry.1,
+                    misfit.sentence()
+                );
                 return Err(Error::new(Kind::Conflict, message));
             }
         }

@@ -63,11 +63,9 @@ impl Flow {
             _ if self.sealing.is_some() => true,
             FlowBody::Stream(_) | FlowBody::Whole(..) => true,
             FlowBody::Unread(..) => self.plan.is_limited(),
-            FlowBody::Plain
-            | FlowBody::Fault(_)
-            | FlowBody::Broken
-            | FlowBody::Over
-            | FlowBody::Withdrawn { .. } => false,
+            FlowBody::Plain | FlowBody::Fault(_) | FlowBody::Broken | FlowBody::Over | FlowBody::Withdrawn { .. } => {
+                false
+            }
         }
     }
 

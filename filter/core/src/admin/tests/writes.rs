@@ -137,7 +137,11 @@ fn what_others_need_is_not_taken_away() {
     assert_eq!(status, 409, "{reply}");
     desk.done("PATCH", "/admin/v1/keys/k", &json!({"routing": null}));
     desk.done("DELETE", "/admin/v1/routing/r", &Value::Null);
-    desk.done("PUT", "/admin/v1/routers/web", &json!({"load_balance": {"chat": {"strategy": "fallback", "targets": ["h/m"]}}}));
+    desk.done(
+        "PUT",
+        "/admin/v1/routers/web",
+        &json!({"load_balance": {"chat": {"strategy": "fallback", "targets": ["h/m"]}}}),
+    );
     assert_eq!(desk.get("/admin/v1/routers/web")["source"], json!("runtime"));
 }
 
