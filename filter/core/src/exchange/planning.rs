@@ -12,7 +12,8 @@ use super::{
     steer::{OF_FORMATS, missing_headers, of_format, steer, strip},
 };
 use crate::{
-    auth::Caller,
+    auth::{Caller, Key},
+    change::Standing,
     dialect::{
         Downstream,
         head::{ChatRequest, names_no_model},
@@ -122,7 +123,10 @@ pub(super) fn plan(
         return Err(Error::refusing(message, "request_id").into());
     }
     let inquiry = Inquiry { owner, request, body, asked: subject, exchange, shape, query };
-    let mut plan = Plan::new(inquiry, course, policy, around.observer, now);
+    // Where nobody may change anything, no key is revoked.
+    let hash = asker.0.key().filter(|_| !gateway.admins.is_empty()).and_then(Key::hash);
+    let standing = hash.map(|hash| Standing::new(hash, around.latest));
+    let mut plan = Plan::new(inquiry, course, policy, around.observer, now).of(standing);
     limit(&mut plan, gateway, asker, now, around)?;
     steer(gateway, &plan, now, &mut edits);
     Ok((Rc::new(plan), edits))

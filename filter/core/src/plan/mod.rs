@@ -41,6 +41,7 @@ pub use self::{
 pub(crate) use self::{inquiry::Asked, rupture::breaks_off};
 use crate::{
     account::Account,
+    change::Standing,
     chat::Reason,
     gateway::Provider,
     live::{Observer, Probe},
@@ -80,6 +81,8 @@ pub struct Plan {
     longest_patience: Duration,
     /// What it may use up; `None` where nothing is limited.
     allowance: Option<Allowance>,
+    /// How its caller's key stands; `None` where none can be revoked.
+    standing: Option<Standing>,
     observer: Rc<Observer>,
     progress: RefCell<Progress>,
 }
@@ -199,10 +202,23 @@ impl Plan {
             longest_patience: patiences.max().unwrap_or_default(),
             passed_over: RefCell::new(mem::take(&mut course.passed_over)),
             allowance: None,
+            standing: None,
             observer: Rc::clone(observer),
             progress: RefCell::new(Progress::new(course, policy.attempts, has_thoughts)),
             policy,
         }
+    }
+
+    /// The same for the holder of a key that may be revoked meanwhile.
+    #[must_use]
+    pub fn of(self, standing: Option<Standing>) -> Self {
+        Self { standing, ..self }
+    }
+
+    /// Whether its caller's key has been revoked since.
+    #[must_use]
+    pub fn is_revoked(&self) -> bool {
+        self.standing.as_ref().is_some_and(Standing::is_revoked)
     }
 
     /// The cluster of a target, in this plan.
