@@ -3,15 +3,15 @@
 use std::{
     env,
     ffi::OsStr,
-    fs,
+    fs::{self, File},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
 
 use anyhow::{Context, bail};
-use dragoman_core::config::{Config, Provider};
+use dragoman_core::config::{Config, Problem, Provider};
 
-use crate::render::SYSTEM_CA_FILE;
+use crate::render::{STDOUT, SYSTEM_CA_FILE};
 
 /// Envoy: as given, beside this program, or on PATH.
 pub(super) fn envoy(given: Option<&Path>) -> anyhow::Result<PathBuf> {
@@ -42,6 +42,22 @@ pub(super) fn authorities(config: &Config) -> anyhow::Result<()> {
         bail!("no certificate authorities at {}: install them or set tls.ca_file", path.display());
     }
     Ok(())
+}
+
+/// Makes the audit log's folder, and finds out whether Envoy can write the file: it would not start, or say so when it is asked to.
+pub(super) fn audit(config: &Config) -> Result<(), Problem> {
+    let audit = &config.log.audit;
+    if !audit.enabled || audit.path == STDOUT {
+        return Ok(());
+    }
+    let path = Path::new(&audit.path);
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let is_made = folder.map_or(Ok(()), fs::create_dir_all);
+    let is_written = is_made.and_then(|()| File::options().create(true).append(true).open(path));
+    is_written.map(drop).map_err(|error| Problem {
+        pointer: "/log/audit/path".into(),
+        message: format!("{} cannot be written: {error}", path.display()),
+    })
 }
 
 fn existing(path: &Path) -> anyhow::Result<PathBuf> {

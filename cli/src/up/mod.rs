@@ -81,12 +81,14 @@ async fn serve(options: &Options) -> anyhow::Result<()> {
     for line in added.chain(check::unconfigured(&document.config)).chain(check::ignored(&document)) {
         writeln!(std::io::stderr(), "dragoman: {line}")?;
     }
-    let config = document.config;
+    let Document { config, additions } = document;
     let binary = files::envoy(options.envoy.as_deref())?;
     let module = files::module(options.wasm.as_deref())?;
     files::authorities(&config)?;
     let keys = render::keys(&config, |name| std::env::var(name).ok()).map_err(anyhow::Error::msg)?;
     ports::require_free(&config.listen)?;
+    files::audit(&config)
+        .map_err(|problem| BadFile { path: options.config.clone(), mistakes: additions.explain_all(vec![problem]) })?;
 
     let folder = tempfile::Builder::new().prefix("dragoman-").tempdir().context("no temporary folder")?;
     let socket = folder.path().join("admin.sock");

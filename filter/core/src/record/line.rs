@@ -37,6 +37,8 @@ pub(super) struct Written {
     status: u16,
     duration_millis: u64,
     line: String,
+    /// What was said, as an object, where that is kept.
+    pub(super) content: Option<String>,
 }
 
 impl Written {
@@ -46,6 +48,7 @@ impl Written {
             status: record.status,
             duration_millis: millis(record.duration),
             line,
+            content: None,
         }
     }
 
@@ -55,9 +58,14 @@ impl Written {
         out.text("time", &print_exact(self.began_millis));
         out.whole("status", self.status.into());
         out.whole("duration_ms", self.duration_millis);
-        let (before, behind) = AROUND;
-        out.end_with(&[before, &self.line, behind].concat())
+        end_with(out, &self.line)
     }
+}
+
+/// An object with the members of a line behind its own.
+pub(crate) fn end_with(out: Composed, line: &str) -> String {
+    let (before, behind) = AROUND;
+    out.end_with(&[before, line, behind].concat())
 }
 
 impl Record<'_> {
@@ -163,6 +171,6 @@ fn tell(out: &mut Composed, name: &str, text: &str) {
 }
 
 /// As much of a text as is written down.
-fn short(text: &str) -> &str {
+pub(crate) fn short(text: &str) -> &str {
     text.get(..text.floor_char_boundary(MOST_TEXT)).unwrap_or_default()
 }

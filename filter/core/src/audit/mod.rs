@@ -1,0 +1,152 @@
+//! The audit log: why a request went where it went. Three kinds of lines of a request, all written when it is over: `route_decision`, a
+//! `proxy_attempt` a try, and `proxy_response`, which is the access log's record once more, so that nobody needs both files.
+//!
+//! Like the record it leaves the module as one text, of whole lines with their ends; Envoy prints it as it is. It has nothing of what was
+//! said, and no key but by its name. Where the file does not ask for it nothing of it is noted, and the host is not called.
+
+mod decision;
+
+use alloc::{
+    format,
+    string::{String, ToString},
+};
+use core::time::Duration;
+
+pub use self::decision::{By, Decision};
+use crate::{
+    config::{print_exact, print_millis},
+    json::Composed,
+    plan::{Plan, Target, Try, millis},
+    record::{Outcome, Record, end_with, short},
+    route::{Cooling, Dropped},
+};
+
+/// The filter state property that carries the lines to the log, which reads it as `wasm.` and this name.
+pub const PROPERTY: &str = "dragoman.audit";
+
+/// So many candidates are named that were dropped: a file may have hundreds.
+const MOST_DROPPED: usize = 32;
+
+/// The lines of a request, whose access log line is `line`.
+pub(crate) fn lines(record: &Record<'_>, line: &str, decision: &Decision, plan: Option<&Plan>) -> String {
+    let mut text = String::new();
+    let mut add = |line: String| text.extend([&line, "\n"]);
+    add(decide(record, decision, plan));
+    let tries = plan.map(Plan::trail).unwrap_or_default();
+    for (place, one) in tries.iter().enumerate() {
+        add(attempt(record, place.saturating_add(1), one, place.saturating_add(1) == tries.len()));
+    }
+    let mut out = begin("proxy_response", record.began.saturating_add(record.duration));
+    out.whole("status", record.status.into());
+    out.whole("duration_ms", millis(record.duration));
+    add(end_with(out, line));
+    text
+}
+
+fn begin(event: &'static str, time: Duration) -> Composed {
+    let mut out = Composed::new();
+    out.text("event", event);
+    out.text("time", &print_exact(millis(time)));
+    out
+}
+
+/// The same, of a request that is not named otherwise.
+fn begin_of(record: &Record<'_>, event: &'static str, time: Duration) -> Composed {
+    let mut out = begin(event, time);
+    out.text("request_id", short(record.id));
+    out.some_text("key", short(record.key_id().unwrap_or_default()));
+    out
+}
+
+fn decide(record: &Record<'_>, decision: &Decision, plan: Option<&Plan>) -> String {
+    let mut out = begin_of(record, "route_decision", record.began);
+    out.some_text("team", short(record.key.and_then(|key| key.team.as_deref()).unwrap_or_default()));
+    out.some_text("environment", short(record.environment.unwrap_or_default()));
+    out.some_text("path", short(record.path));
+    out.some_text("router", short(record.router.unwrap_or_default()));
+    out.some_text("gen_ai.request.model", short(record.requested.unwrap_or_default()));
+    out.text("decided_by", decision.by.name());
+    out.some_text("configuration", &decision.configuration);
+    out.some_text("strategy", decision.strategy);
+    if let Some(Target { provider, model, .. }) = decision.candidates.first() {
+        out.text("resolved_model", short(&format!("{}/{model}", provider.name)));
+    }
+    out.list("candidates", decision.candidates.iter().map(candidate));
+    for (name, others) in [("on_context", &decision.on_context), ("on_content", &decision.on_content)] {
+        if !others.is_empty() {
+            out.list(name, others.iter().map(candidate));
+        }
+    }
+    let full = plan.map(Plan::full);
+    let full = full.as_deref().unwrap_or(&decision.full).iter().map(|(name, limit)| {
+        let mut out = Composed::default();
+        out.text("candidate", short(name));
+        out.text("reason", "limit");
+        out.text("limit", limit);
+        out.end()
+    });
+    let count = decision.dropped.len().saturating_add(full.len());
+    if count > 0 {
+        out.list("dropped", decision.dropped.iter().map(dropped).chain(full).take(MOST_DROPPED));
+    }
+    let more = count.saturating_sub(MOST_DROPPED);
+    if more > 0 {
+        out.json("dropped_more", &more.to_string());
+    }
+    if !decision.cooling.is_empty() {
+        out.list("cooling", decision.cooling.iter().map(cooling));
+    }
+    // Who has nobody asked, and is not answered, is refused, or has left.
+    if record.tries.is_empty() && record.outcome != Outcome::Answered {
+        out.text("refused", record.error.as_deref().unwrap_or_else(|| record.outcome.name()));
+        out.some_text("limit", record.limit.as_deref().unwrap_or_default());
+    }
+    out.end()
+}
+
+fn attempt(record: &Record<'_>, number: usize, one: &Try, is_last: bool) -> String {
+    let mut out = begin_of(record, "proxy_attempt", one.sent);
+    out.json("number", &number.to_string());
+    write_target(&one.target, &mut out);
+    if let Some(status) = one.status {
+        out.whole("status", status.into());
+    }
+    let is_open = one.status.is_none_or(|status| status < 400);
+    let unfinished = (is_last && is_open && record.outcome != Outcome::Answered).then(|| record.outcome.name());
+    out.some_text("failure", one.failure.or(unfinished).unwrap_or_default());
+    let since = |time: Duration| millis(time.saturating_sub(one.sent));
+    if let Some(head) = one.head_at {
+        out.whole("first_byte_ms", since(head));
+    }
+    // What is passed on is over with the request.
+    let over = one.ended.filter(|_| !is_open).unwrap_or_else(|| record.began.saturating_add(record.duration));
+    out.whole("duration_ms", since(over));
+    out.end()
+}
+
+fn candidate(target: &Target) -> String {
+    let mut out = Composed::default();
+    write_target(target, &mut out);
+    out.end()
+}
+
+fn write_target(Target { provider, account, model, .. }: &Target, out: &mut Composed) {
+    out.text("provider", &provider.name);
+    out.text("account", &account.name);
+    out.some_text("model", short(model));
+}
+
+fn dropped(Dropped { candidate, error }: &Dropped) -> String {
+    let mut out = Composed::default();
+    out.some_text("candidate", short(candidate));
+    out.text("reason", error.kind.name());
+    out.text("message", short(&error.message));
+    out.end()
+}
+
+fn cooling(Cooling { target, until_millis }: &Cooling) -> String {
+    let mut out = Composed::default();
+    write_target(target, &mut out);
+    out.text("until", &print_millis(*until_millis));
+    out.end()
+}

@@ -1,0 +1,48 @@
+//! What was said, where the file asks for that to be kept: who carries the answer shows it.
+
+use alloc::string::String;
+
+use super::Exchange;
+
+impl Exchange {
+    /// Whether the answer is to be shown, as the client gets it.
+    #[must_use]
+    pub fn wants_response(&self) -> bool {
+        self.content.as_ref().is_some_and(|content| content.wants_response())
+    }
+
+    /// An answer of this media type comes.
+    pub fn expect_response(&mut self, media_type: &str) {
+        if let Some(content) = &mut self.content {
+            content.expect_response(media_type.as_bytes());
+        }
+    }
+
+    /// Whether more of it is wanted.
+    #[must_use]
+    pub fn wants_more(&self) -> bool {
+        self.content.as_ref().is_some_and(|content| content.has_room())
+    }
+
+    /// A piece of it is on its way to the client.
+    pub fn response_passed(&mut self, piece: &[u8]) {
+        if let Some(content) = &mut self.content {
+            content.response(piece);
+        }
+    }
+
+    /// The gateway has answered by itself.
+    pub fn replied(&mut self, body: &[u8]) {
+        if let Some(content) = &mut self.content {
+            content.reply(body);
+        }
+    }
+
+    /// All that was said, as far as it is kept: an object.
+    #[must_use]
+    pub fn content(&self) -> Option<String> {
+        let content = self.content.as_ref()?;
+        let tries = self.plan().map(|plan| plan.trail()).unwrap_or_default();
+        content.to_json(|text| tries.iter().any(|one| one.target.account.names_secret(text)))
+    }
+}
