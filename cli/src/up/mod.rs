@@ -82,13 +82,13 @@ async fn serve(options: &Options) -> anyhow::Result<()> {
         writeln!(std::io::stderr(), "dragoman: {line}")?;
     }
     let Document { config, additions } = document;
+    files::audit(&config)
+        .map_err(|problem| BadFile { path: options.config.clone(), mistakes: additions.explain_all(vec![problem]) })?;
     let binary = files::envoy(options.envoy.as_deref())?;
     let module = files::module(options.wasm.as_deref())?;
     files::authorities(&config)?;
     let keys = render::keys(&config, |name| std::env::var(name).ok()).map_err(anyhow::Error::msg)?;
     ports::require_free(&config.listen)?;
-    files::audit(&config)
-        .map_err(|problem| BadFile { path: options.config.clone(), mistakes: additions.explain_all(vec![problem]) })?;
 
     let folder = tempfile::Builder::new().prefix("dragoman-").tempdir().context("no temporary folder")?;
     let socket = folder.path().join("admin.sock");

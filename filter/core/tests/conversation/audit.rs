@@ -87,7 +87,9 @@ fn a_request_has_a_line_for_the_decision_one_for_each_try_and_one_for_the_answer
         let mut line = target(provider, "m");
         let all =
             [json!({"event": "proxy_attempt", "time": time, "request_id": "4-2", "key": "k", "number": number}), more];
-        all.iter().for_each(|more| line.as_object_mut().unwrap().extend(more.as_object().unwrap().clone()));
+        for more in all {
+            line.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        }
         line
     };
     let failed = json!({"status": 503, "failure": "server_error", "first_byte_ms": 30, "duration_ms": 30});
