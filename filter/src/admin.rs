@@ -5,7 +5,11 @@
 
 use std::{cell::RefCell, rc::Rc};
 
-use dragoman_core::{admin, gateway::Gateway};
+use dragoman_core::{
+    admin::{self, MAX_BODY},
+    change::Current,
+    headers::HeaderMap,
+};
 use proxy_wasm::{
     traits::{Context, HttpContext},
     types::Action,
@@ -14,32 +18,55 @@ use proxy_wasm::{
 use crate::{host::Stream, observer};
 
 thread_local! {
-    static GATEWAY: RefCell<Option<Rc<Gateway>>> = const { RefCell::new(None) };
+    static CURRENT: RefCell<Option<Rc<Current>>> = const { RefCell::new(None) };
 }
 
 /// A configuration was loaded.
-pub(crate) fn configure(gateway: &Rc<Gateway>) {
-    GATEWAY.set(Some(Rc::clone(gateway)));
+pub(crate) fn configure(current: &Rc<Current>) {
+    CURRENT.set(Some(Rc::clone(current)));
 }
 
 /// See the module's documentation.
 #[derive(Debug)]
-pub(crate) struct AdminStream(Stream);
+pub(crate) struct AdminStream {
+    stream: Stream,
+    /// The head of the request, while its body is coming.
+    head: HeaderMap,
+}
 
 impl AdminStream {
     pub(crate) fn new(id: u32) -> Self {
-        Self(Stream::new(id))
+        Self { stream: Stream::new(id), head: HeaderMap::default() }
+    }
+
+    fn answer(&self, body: &[u8]) -> Action {
+        observer::tell();
+        let current = CURRENT.with_borrow(Clone::clone);
+        let head = self.head.headers();
+        let reply = observer::with_surroundings(|around| admin::answer(current.as_deref(), head, body, around));
+        self.stream.reply(&reply)
     }
 }
 
 impl Context for AdminStream {}
 
 impl HttpContext for AdminStream {
-    fn on_http_request_headers(&mut self, _: usize, _: bool) -> Action {
-        let head = self.0.request_headers();
-        observer::tell();
-        let gateway = GATEWAY.with_borrow(Clone::clone);
-        let reply = observer::with_surroundings(|around| admin::answer(gateway.as_deref(), head.headers(), around));
-        self.0.reply(&reply)
+    fn on_http_request_headers(&mut self, _: usize, end: bool) -> Action {
+        self.head = self.stream.request_headers();
+        if end { self.answer(&[]) } else { Action::Pause }
+    }
+
+    fn on_http_request_body(&mut self, length: usize, end: bool) -> Action {
+        if self.stream.has_ended() {
+            return Action::Pause;
+        }
+        if length > MAX_BODY {
+            return self.stream.reply(&admin::too_large());
+        }
+        if end { self.answer(&self.stream.request_body(0, length)) } else { Action::Pause }
+    }
+
+    fn on_http_request_trailers(&mut self, _: usize) -> Action {
+        if self.stream.has_ended() { Action::Pause } else { self.answer(&self.stream.request_body(0, MAX_BODY)) }
     }
 }

@@ -83,6 +83,9 @@ impl Courier {
                 let piece = if flow.looks() { stream.response_body(0, length) } else { Vec::new() };
                 let chunk = flow.chunk(&piece, end);
                 pass(stream, chunk, length);
+                if flow.is_cut() {
+                    stream.reset();
+                }
                 if end {
                     flow.finish(host::now());
                 } else {

@@ -395,4 +395,9 @@ impl Entropy for HostEntropy {
         self.state.set(Some(state));
         number
     }
+
+    fn secret(&self) -> Option<[u8; 32]> {
+        let mut secret = [0; 32];
+        getrandom::fill(&mut secret).ok().map(|()| secret)
+    }
 }

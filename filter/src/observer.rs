@@ -8,7 +8,9 @@
 use std::{cell::Cell, rc::Rc, time::Duration};
 
 use dragoman_core::{
+    change::Latest,
     exchange::Exchange,
+    gateway::Gateway,
     host::{Clock as _, Surroundings},
     live::{Observer, Roster},
     record::{Book, Record},
@@ -22,6 +24,7 @@ const TICK: Duration = Duration::from_millis(20);
 thread_local! {
     static OBSERVER: Rc<Observer> = Observer::new(Rc::new(HostStore));
     static ENTROPY: Rc<HostEntropy> = Rc::default();
+    static LATEST: Rc<Latest> = Latest::new(Rc::new(HostStore));
     static BOOK: Book = Book::new(Rc::new(HostStore));
 }
 
@@ -35,10 +38,21 @@ fn entropy() -> Rc<HostEntropy> {
     ENTROPY.with(Rc::clone)
 }
 
+/// The worker's copy of what is otherwise than in the file.
+pub(crate) fn latest() -> Rc<Latest> {
+    LATEST.with(Rc::clone)
+}
+
 /// Does something that needs to know all of it, and the time.
 pub(crate) fn with_surroundings<T>(act: impl FnOnce(&Surroundings<'_>) -> T) -> T {
-    let (observer, entropy) = (observer(), entropy());
-    act(&Surroundings { clock: &HostClock, entropy: &*entropy, observer: &observer, metadata: &HostMetadata })
+    let (observer, entropy, latest) = (observer(), entropy(), latest());
+    act(&Surroundings {
+        clock: &HostClock,
+        entropy: &*entropy,
+        observer: &observer,
+        latest: &latest,
+        metadata: &HostMetadata,
+    })
 }
 
 /// A request is over; in it was said what `content` has, where that is kept.
@@ -57,9 +71,10 @@ pub(crate) fn tell() {
     BOOK.with(|book| book.tell(&HostMeter, HostClock.epoch_millis()));
 }
 
-/// A configuration was loaded.
-pub(crate) fn configure(roster: &Rc<dyn Roster>) {
-    OBSERVER.with(|observer| observer.configure(roster));
+/// A gateway was made, of a configuration or of what has been changed in one.
+pub(crate) fn configure(gateway: &Rc<Gateway>) {
+    let roster: Rc<dyn Roster> = Rc::<Gateway>::clone(gateway);
+    OBSERVER.with(|observer| observer.configure(&roster));
 }
 
 /// What is still to be told of a root context's streams.

@@ -2,7 +2,7 @@
 
 use std::{rc::Rc, time::Duration};
 
-use dragoman_core::{config::Plugin, gateway::Gateway, live::Roster};
+use dragoman_core::{change::Current, config::Plugin};
 use proxy_wasm::{
     traits::{Context, HttpContext, RootContext},
     types::ContextType,
@@ -38,7 +38,7 @@ pub(crate) struct Ticking {
 
 #[derive(Debug)]
 enum Role {
-    Ingress(Rc<Gateway>),
+    Ingress(Rc<Current>),
     Attempt,
     Admin,
 }
@@ -77,11 +77,11 @@ impl RootContext for Root {
             Ok(plugin) => {
                 self.role = Some(match plugin {
                     Plugin::Ingress(config) => {
-                        let gateway = Rc::new(Gateway::load(*config, host::environment));
-                        let roster: Rc<dyn Roster> = Rc::<Gateway>::clone(&gateway);
-                        observer::configure(&roster);
-                        admin::configure(&gateway);
-                        Role::Ingress(gateway)
+                        let file = std::str::from_utf8(&document).map(Plugin::document).unwrap_or_default();
+                        let surroundings = (&observer::latest(), observer::configure as fn(&_));
+                        let current = Rc::new(Current::new(file, *config, host::environment, surroundings));
+                        admin::configure(&current);
+                        Role::Ingress(current)
                     }
                     Plugin::Attempt => Role::Attempt,
                     Plugin::Admin => Role::Admin,
@@ -108,7 +108,7 @@ impl RootContext for Root {
     fn create_http_context(&self, id: u32) -> Option<Box<dyn HttpContext>> {
         let ticking = Rc::clone(&self.ticking);
         Some(match &self.role {
-            Some(Role::Ingress(gateway)) => Box::new(IngressStream::new(id, Rc::clone(gateway), ticking)),
+            Some(Role::Ingress(current)) => Box::new(IngressStream::new(id, current.gateway(), ticking)),
             Some(Role::Admin) => Box::new(AdminStream::new(id)),
             // Without a configuration there is no plan either: the attempt answers that it has none.
             Some(Role::Attempt) | None => Box::new(AttemptStream::new(id, ticking)),

@@ -27,6 +27,8 @@ pub enum Kind {
     ContextLengthExceeded,
     /// No key, or one that is not accepted.
     InvalidApiKey,
+    /// The key was good when the answer began.
+    Revoked,
     /// The key may not do this.
     PermissionDenied,
     /// No such model.
@@ -45,6 +47,8 @@ pub enum Kind {
     RequestTooLarge,
     /// The body is not plain JSON.
     UnsupportedMediaType,
+    /// Somebody else was faster, or something else stands in the way.
+    Conflict,
     /// Asked too often, or for too much at a time: a limit.
     RateLimited,
     /// What may be spent is spent: a budget.
@@ -91,13 +95,16 @@ impl Kind {
             Row { status, openai_type: openai.0, openai_code: openai.1, anthropic_type: anthropic }
         }
         const INVALID: &str = "invalid_request_error";
+        const UNKNOWN: &str = "authentication_error";
         const QUOTA: &str = "insufficient_quota";
         const RATE: (&str, Option<&str>) = ("rate_limit_error", Some("rate_limit_exceeded"));
         const UPSTREAM: (&str, Option<&str>) = ("upstream_error", Some("upstream_error"));
         match self {
             Self::InvalidRequest => row(400, (INVALID, None), INVALID),
             Self::ContextLengthExceeded => row(400, (INVALID, Some("context_length_exceeded")), INVALID),
-            Self::InvalidApiKey => row(401, (INVALID, Some("invalid_api_key")), "authentication_error"),
+            Self::InvalidApiKey => row(401, (INVALID, Some("invalid_api_key")), UNKNOWN),
+            // On its way an answer has no status: the type alone says whose fault it is.
+            Self::Revoked => row(401, (UNKNOWN, Some("invalid_api_key")), UNKNOWN),
             Self::PermissionDenied => row(403, ("permission_error", Some("permission_denied")), "permission_error"),
             Self::ModelNotFound => row(404, (INVALID, Some("model_not_found")), "not_found_error"),
             Self::NotFound => row(404, (INVALID, Some("not_found")), "not_found_error"),
@@ -108,6 +115,7 @@ impl Kind {
             Self::MethodNotAllowed => row(405, (INVALID, Some("method_not_allowed")), INVALID),
             Self::RequestTooLarge => row(413, (INVALID, Some("request_too_large")), "request_too_large"),
             Self::UnsupportedMediaType => row(415, (INVALID, Some("unsupported_media_type")), INVALID),
+            Self::Conflict => row(409, (INVALID, Some("conflict")), INVALID),
             Self::RateLimited => row(429, RATE, RATE.0),
             Self::InsufficientQuota => row(429, (QUOTA, Some(QUOTA)), RATE.0),
             Self::NotImplemented => row(501, (INVALID, Some("not_implemented")), "api_error"),

@@ -7,6 +7,7 @@ use crate::{
     account::Account,
     auth::{Caller, Key, KeyTable},
     catalogue::{self, Catalogue},
+    change::Changes,
     config::{self, Config, Provider as Section, RetryMode},
     content::Terms,
     limit,
@@ -115,13 +116,13 @@ impl Gateway {
     /// Builds the gateway; `environment` resolves credentials.
     #[must_use]
     pub fn new(config: &Config, environment: impl Fn(&str) -> Option<String>) -> Self {
-        Self::load(config.clone(), environment)
+        Self::load(config.clone(), environment, &Changes::default())
     }
 
-    /// The same, of a configuration that nobody else needs.
+    /// The same, of a configuration that nobody else needs, without the keys that are over.
     #[must_use]
-    pub fn load(mut config: Config, environment: impl Fn(&str) -> Option<String>) -> Self {
-        let keys = Rc::new(KeyTable::new(&config.auth, config.all_keys()));
+    pub fn load(mut config: Config, environment: impl Fn(&str) -> Option<String>, changes: &Changes) -> Self {
+        let keys = Rc::new(KeyTable::new(&config.auth, config.all_keys(), changes));
         let shared = (keys, Rc::new(limit::Policy::new(&config)));
         let mut gateway = Self::within(&config, None, &shared, &environment);
         for place in 0..config.environments.len() {

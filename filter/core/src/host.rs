@@ -1,9 +1,12 @@
 //! What the core asks of its surroundings, so that tests can be the surroundings.
 
-use alloc::{rc::Rc, vec::Vec};
+use alloc::{rc::Rc, string::String, vec::Vec};
 use core::{num::NonZeroU32, time::Duration};
 
-use crate::{live::Observer, plan::Target};
+use crate::{change::Latest, live::Observer, plan::Target};
+
+/// Where variables of the environment are read.
+pub type Environment = fn(&str) -> Option<String>;
 
 /// The time.
 pub trait Clock {
@@ -30,6 +33,8 @@ pub struct Surroundings<'a> {
     pub entropy: &'a dyn Entropy,
     /// What live traffic tells.
     pub observer: &'a Rc<Observer>,
+    /// What is otherwise than in the file.
+    pub latest: &'a Rc<Latest>,
     /// What others have written about the request.
     pub metadata: &'a dyn Metadata,
 }
@@ -51,6 +56,11 @@ impl Metadata for () {
 pub trait Entropy {
     /// Any number, each as likely as the others.
     fn draw(&self) -> u64;
+
+    /// What nobody can guess, for a secret; `None` where that is not to be had.
+    fn secret(&self) -> Option<[u8; 32]> {
+        None
+    }
 }
 
 /// Metrics, which all workers of the process share. A name is a metric; none ever goes away.

@@ -177,6 +177,14 @@ impl Passage {
         }
     }
 
+    /// Ends the stream in this error; what is left of it is dropped.
+    pub(crate) fn cut(&mut self, error: &Error) -> Vec<u8> {
+        let failure = self.lane.conduit.failure(error);
+        self.lane.is_sound = false;
+        self.lane.stage = Stage::Over;
+        failure.event
+    }
+
     /// Whether nothing has failed so far.
     pub(crate) fn is_sound(&self) -> bool {
         self.lane.is_sound

@@ -3,24 +3,32 @@
 //! It is answered by the worker that is asked, from its configuration and from what all workers share. What a worker has not told yet, at
 //! most a second's requests, is not in an answer.
 
+mod entries;
+mod keys;
 mod logs;
+mod secrets;
 mod status;
 mod usage;
+mod write;
 
 use alloc::{
     format,
     string::{String, ToString},
+    vec::Vec,
 };
 
 use sha2::{Digest as _, Sha256};
 
+use self::secrets::without_secrets;
 use crate::{
     auth::{Credential, same},
-    config::AdminKey,
+    change::{Current, SECTIONS},
+    config::{AdminKey, Role},
     error::{Error, Kind, Shape},
     gateway::Gateway,
     headers::Headers,
     host::Surroundings,
+    json,
     step::Reply,
     uri,
 };
@@ -28,15 +36,48 @@ use crate::{
 /// Where all of it is.
 const ROOT: &str = "/admin/v1/";
 
+/// The largest body that is read, in bytes.
+pub const MAX_BODY: usize = 1 << 20;
+
 /// What is asked, past the check of who asks.
 #[derive(Clone, Copy)]
 struct Ask<'a> {
+    current: &'a Current,
     gateway: &'a Gateway,
+    deed: Deed,
+    role: Role,
+    headers: Headers<'a>,
     /// What follows the collection's name, decoded.
     rest: &'a str,
     query: &'a str,
+    body: &'a [u8],
     around: &'a Surroundings<'a>,
 }
+
+/// What is to be done with a resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Deed {
+    Look,
+    Make,
+    Replace,
+    Change,
+    Remove,
+}
+
+const DEEDS: &[(&str, Deed)] = &[
+    ("GET", Deed::Look),
+    ("POST", Deed::Make),
+    ("PUT", Deed::Replace),
+    ("PATCH", Deed::Change),
+    ("DELETE", Deed::Remove),
+];
+
+/// What a collection answers.
+type Collection = fn(Ask<'_>) -> Result<Reply, Error>;
+
+/// Those that are only looked at, by the first segment of their paths.
+const VIEWS: &[(&str, Collection)] =
+    &[("config", config), ("logs", logs::answer), ("status", status::answer), ("usage", usage::answer)];
 
 impl Ask<'_> {
     /// For a collection that has nothing in it.
@@ -47,44 +88,105 @@ impl Ask<'_> {
             Err(Error::new(Kind::NotFound, "There is nothing of that name here."))
         }
     }
+
+    fn refuse_deed(&self, allowed: &str) -> Error {
+        let method = DEEDS.iter().find(|(_, deed)| *deed == self.deed).map_or("", |(method, _)| *method);
+        Error::new(Kind::MethodNotAllowed, format!("{method} is not allowed here; use {allowed}."))
+    }
+
+    /// The object that was sent.
+    fn object(&self) -> Result<String, Error> {
+        let text = core::str::from_utf8(self.body).map_err(|_| Error::not_json())?;
+        let wrong =
+            |error: serde_json::Error| Error::new(Kind::InvalidRequest, format!("The body is not valid JSON: {error}"));
+        let raw: &serde_json::value::RawValue = serde_json::from_str(text).map_err(wrong)?;
+        let members = json::members(raw.get());
+        let members = members.ok_or_else(|| Error::new(Kind::InvalidRequest, "The body must be a JSON object."))?;
+        for (place, (name, _)) in members.iter().enumerate() {
+            if members.iter().take(place).any(|(other, _)| **other == **name) {
+                return Err(Error::refusing(format!("`{}` is written twice.", &**name), name.to_string()));
+            }
+        }
+        Ok(raw.get().to_string())
+    }
+
+    /// An answer that says which changes it knows.
+    fn tagged(&self, reply: Reply) -> Reply {
+        reply.with("etag", format!("\"{}\"", self.current.changes().generation))
+    }
 }
 
-/// What a collection answers.
-type Collection = fn(Ask<'_>) -> Result<Reply, Error>;
-
-/// By the first segment of their paths.
-const COLLECTIONS: &[(&str, Collection)] =
-    &[("logs", logs::answer), ("status", status::answer), ("usage", usage::answer)];
-
-/// Answers a request on the admin listener. `gateway` is the one that this worker was given last.
+/// Answers a request on the admin listener, whose body is this. `current` is what this worker was given last.
 #[must_use]
-pub fn answer(gateway: Option<&Gateway>, headers: Headers<'_>, around: &Surroundings<'_>) -> Reply {
-    let told = gateway.ok_or_else(|| Error::new(Kind::UpstreamUnavailable, "The gateway has no configuration yet."));
-    let told = told.and_then(|gateway| {
-        admit(&gateway.admins, headers)?;
-        find(gateway, headers, around)
+pub fn answer(current: Option<&Current>, headers: Headers<'_>, body: &[u8], around: &Surroundings<'_>) -> Reply {
+    let told = current.ok_or_else(|| Error::new(Kind::UpstreamUnavailable, "The gateway has no configuration yet."));
+    let told = told.and_then(|current| {
+        let gateway = current.gateway();
+        let role = admit(&gateway.admins, headers)?;
+        find(current, (&gateway, role), headers, body, around)
     });
     // Of an error, too: it names keys and models.
     told.unwrap_or_else(|error| error.reply(Shape::OpenAi)).with("cache-control", "no-store")
 }
 
-fn find(gateway: &Gateway, headers: Headers<'_>, around: &Surroundings<'_>) -> Result<Reply, Error> {
+/// Refuses a body that is too large to be read.
+#[must_use]
+pub fn too_large() -> Reply {
+    let message = format!("The body is larger than {MAX_BODY} bytes.");
+    Error::new(Kind::RequestTooLarge, message).reply(Shape::OpenAi).with("cache-control", "no-store")
+}
+
+fn find(
+    current: &Current,
+    (gateway, role): (&Gateway, Role),
+    headers: Headers<'_>,
+    body: &[u8],
+    around: &Surroundings<'_>,
+) -> Result<Reply, Error> {
     let target = headers.text(":path").unwrap_or_default();
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let unknown = || Error::new(Kind::NotFound, format!("There is no {path} here."));
     let inside = path.strip_prefix(ROOT).ok_or_else(unknown)?;
     let (name, rest) = inside.split_once('/').unwrap_or((inside, ""));
-    let (_, collection) = COLLECTIONS.iter().find(|(known, _)| *known == name).ok_or_else(unknown)?;
-    let method = headers.text(":method").unwrap_or_default();
-    if method != "GET" {
-        return Err(Error::new(Kind::MethodNotAllowed, format!("{method} is not allowed here; use GET.")));
+    let view = VIEWS.iter().find(|(known, _)| *known == name);
+    let section = SECTIONS.iter().find(|section| section.name == name);
+    if view.is_none() && section.is_none() {
+        return Err(unknown());
     }
+    let method = headers.text(":method").unwrap_or_default();
+    let deed = DEEDS.iter().find(|(known, _)| *known == method).map(|(_, deed)| *deed);
+    let allowed = if view.is_some() { "GET" } else { "GET, POST, PUT, PATCH or DELETE" };
+    let deed = deed.filter(|deed| section.is_some() || *deed == Deed::Look);
+    let deed = deed
+        .ok_or_else(|| Error::new(Kind::MethodNotAllowed, format!("{method} is not allowed here; use {allowed}.")))?;
     let rest = uri::decode(rest).ok_or_else(unknown)?;
-    collection(Ask { gateway, rest: &rest, query, around })
+    let ask = Ask { current, gateway, deed, role, headers, rest: &rest, query, body, around };
+    match (view, section) {
+        (Some((_, view)), _) => view(ask),
+        (None, Some(section)) => entries::answer(section, ask),
+        (None, None) => Err(unknown()),
+    }
+}
+
+/// `GET /admin/v1/config`: the file with all changes in it, as a file again.
+fn config(ask: Ask<'_>) -> Result<Reply, Error> {
+    ask.refuse_rest()?;
+    if let Some(parameter) = parameters(ask.query).next() {
+        return Err(unheeded(parameter?.0, "none"));
+    }
+    if ask.role != Role::Operator {
+        return Err(Error::new(Kind::PermissionDenied, "The configuration is for operators only."));
+    }
+    let document = ask.current.document();
+    let mut document = without_secrets(&document, &mut Vec::new());
+    for (hash, _) in ask.current.changes().revoked() {
+        document = keys::without(&document, hash);
+    }
+    Ok(ask.tagged(Reply::json(200, document.into_bytes())))
 }
 
 /// Lets in who has an admin key. A client's key is none.
-fn admit(admins: &[AdminKey], headers: Headers<'_>) -> Result<(), Error> {
+fn admit(admins: &[AdminKey], headers: Headers<'_>) -> Result<Role, Error> {
     let refuse = |message: &str| Err(Error::new(Kind::InvalidApiKey, message));
     if admins.is_empty() {
         return refuse("There is nobody who may use the admin API: the file has no `admin.keys`.");
@@ -94,7 +196,7 @@ fn admit(admins: &[AdminKey], headers: Headers<'_>) -> Result<(), Error> {
     };
     let hash: [u8; 32] = Sha256::digest(presented).into();
     match admins.iter().find(|key| same(&key.sha256, &hash)) {
-        Some(key) if key.enabled => Ok(()),
+        Some(key) if key.enabled => Ok(key.role),
         Some(_) => refuse("This admin key is switched off."),
         None => refuse("This is no admin key of this gateway."),
     }

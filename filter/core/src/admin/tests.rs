@@ -7,8 +7,10 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::{
+    change::Latest,
     config,
     headers::HeaderMap,
+    hex,
     host::{Clock, Entropy, Meter},
     live::Observer,
     plan::{Spent, Target},
@@ -30,6 +32,10 @@ impl Entropy for Now {
     fn draw(&self) -> u64 {
         4
     }
+
+    fn secret(&self) -> Option<[u8; 32]> {
+        Some([4; 32])
+    }
 }
 
 impl Meter for Now {
@@ -39,8 +45,9 @@ impl Meter for Now {
 }
 
 struct Desk {
-    gateway: Gateway,
+    current: Current,
     observer: Rc<Observer>,
+    latest: Rc<Latest>,
     book: Book,
 }
 
@@ -57,11 +64,21 @@ impl Desk {
             ]},
             "log": {"ring": 20},
         });
-        let config = config::parse(&file.to_string()).unwrap();
-        let gateway = Gateway::new(&config, |name| (name == "SET").then(|| "sk-canary".into()));
-        let store = Rc::new(Memory::default());
-        let observer = Observer::new(Rc::<Memory>::clone(&store));
-        Self { gateway, observer, book: Book::new(store) }
+        Self::of(&file)
+    }
+
+    fn of(file: &Value) -> Self {
+        Self::beside(file, &Rc::new(Memory::default()))
+    }
+
+    /// Of another worker with the same store.
+    fn beside(file: &Value, store: &Rc<Memory>) -> Self {
+        let store = || Rc::<Memory>::clone(store);
+        let (observer, latest) = (Observer::new(store()), Latest::new(store()));
+        let file = file.to_string();
+        let environment = |name: &str| (name == "SET").then(|| "sk-canary".into());
+        let current = Current::new(&file, config::parse(&file).unwrap(), environment, (&latest, |_| ()));
+        Self { current, observer, latest, book: Book::new(store()) }
     }
 
     fn request(&self, model: &str, status: u16, id: &str) {
@@ -76,16 +93,24 @@ impl Desk {
             began: Now.now(),
             ..record(vec![(target, status)])
         };
-        self.book.take(&record, record.line(), &self.gateway, self.gateway.ring);
+        let gateway = self.current.gateway();
+        self.book.take(&record, record.line(), &*gateway, gateway.ring);
         self.book.tick(&Now, Now.epoch_millis() + 2_000);
     }
 
+    fn around(&self) -> Surroundings<'_> {
+        Surroundings { clock: &Now, entropy: &Now, observer: &self.observer, latest: &self.latest, metadata: &() }
+    }
+
     fn ask(&self, method: &str, path: &str, key: &str) -> Reply {
+        self.send((method, path), key, &[], "")
+    }
+
+    fn send(&self, (method, path): (&str, &str), key: &str, headers: &[(&str, &str)], body: &str) -> Reply {
         let bearer = format!("Bearer {key}");
-        let headers: HeaderMap =
-            [(":method", method), (":path", path), ("authorization", &bearer)].into_iter().collect();
-        let around = Surroundings { clock: &Now, entropy: &Now, observer: &self.observer, metadata: &() };
-        answer(Some(&self.gateway), headers.headers(), &around)
+        let usual = [(":method", method), (":path", path), ("authorization", &bearer)];
+        let headers: HeaderMap = usual.iter().chain(headers).copied().collect();
+        answer(Some(&self.current), headers.headers(), body.as_bytes(), &self.around())
     }
 
     fn get(&self, path: &str) -> Value {
@@ -96,8 +121,7 @@ impl Desk {
 }
 
 fn hash(text: &str) -> String {
-    let digits = Sha256::digest(text).into_iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    digits.map(|digit| char::from_digit(digit.into(), 16).unwrap()).collect()
+    hex::print(&Sha256::digest(text))
 }
 
 #[test]
@@ -120,14 +144,12 @@ fn only_who_has_an_admin_key_is_answered_and_nothing_may_keep_the_answer() {
         assert!(reply.headers.iter().any(|(name, value)| name == "cache-control" && value == "no-store"));
     }
     assert_eq!(desk.ask("POST", "/admin/v1/usage", "operator").status, 405);
-    let around = Surroundings { clock: &Now, entropy: &Now, observer: &desk.observer, metadata: &() };
-    assert_eq!(answer(None, HeaderMap::default().headers(), &around).status, 503);
+    assert_eq!(answer(None, HeaderMap::default().headers(), &[], &desk.around()).status, 503);
 }
 
 #[test]
 fn a_file_without_admin_keys_lets_nobody_in() {
-    let config = config::parse(r#"{"providers":{"p":{"kind":"ollama","base_url":"http://127.0.0.1:1"}}}"#).unwrap();
-    let desk = Desk { gateway: Gateway::new(&config, |_| None), ..Desk::new() };
+    let desk = Desk::of(&json!({"providers": {"p": {"kind": "ollama", "base_url": "http://127.0.0.1:1"}}}));
     let reply = desk.ask("GET", "/admin/v1/status", "operator");
     assert_eq!(reply.status, 401);
     assert!(str::from_utf8(&reply.body).unwrap().contains("admin.keys"));
@@ -248,3 +270,5 @@ fn the_status_says_how_providers_are_and_no_secret() {
     assert!(status["providers"][0]["accounts"][0]["missing"].as_str().unwrap().contains("UNSET"), "{status}");
     assert!(!status.to_string().contains("canary"));
 }
+
+mod writes;

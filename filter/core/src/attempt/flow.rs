@@ -4,8 +4,10 @@ use alloc::{rc::Rc, vec::Vec};
 use core::time::Duration;
 
 use crate::{
+    auth::Refusal,
     dialect::Whole,
     direct,
+    error::{Error, Kind},
     json::Scanner,
     passage::{Fed, Passage},
     plan::{End, Plan},
@@ -41,6 +43,8 @@ pub(super) enum FlowBody {
     Broken,
     /// Everything has been said; whatever else comes is dropped.
     Over,
+    /// Its caller's key is over: the same of a stream, and of all else that it was cut.
+    Withdrawn { is_cut: bool },
 }
 
 impl FlowBody {
@@ -59,22 +63,46 @@ impl Flow {
             _ if self.sealing.is_some() => true,
             FlowBody::Stream(_) | FlowBody::Whole(..) => true,
             FlowBody::Unread(..) => self.plan.is_limited(),
-            FlowBody::Plain | FlowBody::Fault(_) | FlowBody::Broken | FlowBody::Over => false,
+            FlowBody::Plain | FlowBody::Fault(_) | FlowBody::Broken | FlowBody::Over | FlowBody::Withdrawn { .. } => {
+                false
+            }
         }
     }
 
     /// The next piece of the answer has come; `end` says that it is the last one.
     pub fn chunk(&mut self, piece: &[u8], end: bool) -> Chunk {
+        if self.is_open() && self.plan.is_revoked() {
+            return self.withdraw();
+        }
         match (self.look(piece, end), &mut self.sealing) {
             (Chunk::Keep, Some(sealing)) => sealing.chunk(piece),
             (chunk, _) => chunk,
         }
     }
 
+    /// Whether it is to be ended in the only manner that is left.
+    #[must_use]
+    pub fn is_cut(&self) -> bool {
+        matches!(self.body, FlowBody::Withdrawn { is_cut: true })
+    }
+
+    /// Whether something of it may still come to the client.
+    fn is_open(&self) -> bool {
+        !matches!(self.body, FlowBody::Over | FlowBody::Withdrawn { .. })
+    }
+
+    fn withdraw(&mut self) -> Chunk {
+        self.plan.withdraw(Kind::Revoked);
+        let error = Error::new(Kind::Revoked, Refusal::Revoked.message());
+        let last = if let FlowBody::Stream(passage) = &mut self.body { Some(passage.cut(&error)) } else { None };
+        self.body = FlowBody::Withdrawn { is_cut: last.is_none() };
+        Chunk::Replace(last.unwrap_or_default())
+    }
+
     fn look(&mut self, piece: &[u8], end: bool) -> Chunk {
         match &mut self.body {
             FlowBody::Plain | FlowBody::Fault(_) | FlowBody::Broken => Chunk::Keep,
-            FlowBody::Over => Chunk::Replace(Vec::new()),
+            FlowBody::Over | FlowBody::Withdrawn { .. } => Chunk::Replace(Vec::new()),
             FlowBody::Unread(matter, _) => {
                 self.plan.note_part(piece, *matter);
                 Chunk::Keep
@@ -114,6 +142,7 @@ impl Flow {
             | FlowBody::Broken
             | FlowBody::Whole(..)
             | FlowBody::Over => true,
+            FlowBody::Withdrawn { is_cut } => !is_cut,
         }
     }
 
@@ -129,7 +158,7 @@ impl Flow {
             FlowBody::Stream(passage) => passage.fault().map_or(End::Whole, End::Fault),
             FlowBody::Unread(_, end) => *end,
             FlowBody::Fault(status) => End::Fault(*status),
-            FlowBody::Broken => End::Broken,
+            FlowBody::Broken | FlowBody::Withdrawn { .. } => End::Broken,
             FlowBody::Plain | FlowBody::Whole(..) | FlowBody::Over => End::Whole,
         };
         self.plan.finish(end, now);

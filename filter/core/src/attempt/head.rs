@@ -90,7 +90,11 @@ impl Head {
         self.release(Some(status), Chunk::Replace(body), FlowBody::Over)
     }
 
+    /// The last step of all that is let go.
     pub(super) fn release(mut self, status: Option<u16>, body: Chunk, rest: FlowBody) -> Progress {
+        if self.attempt.plan.is_revoked() {
+            return Progress::Instead(self.attempt.plan.turn_away(self.now));
+        }
         let Attempt { plan, target, dropped, .. } = self.attempt;
         let served = [
             ("x-dragoman-provider", target.provider.name.clone()),

@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 use super::{Credential, Glob, token::Tokens};
 use crate::{
     account::Account,
+    change::{Changes, Hash},
     config,
     error::Kind,
     host::{Clock, Metadata},
@@ -42,7 +43,7 @@ pub struct Key {
     pub may_bring: bool,
     /// The credentials that it brings, each with its provider.
     pub(super) brought: Vec<(String, Rc<Account>)>,
-    pub(super) hash: [u8; 32],
+    pub(super) hash: Hash,
     pub(super) providers: Option<Vec<String>>,
     pub(super) models: Option<Vec<Glob>>,
     pub(super) not_before: Option<u64>,
@@ -57,6 +58,8 @@ pub enum Refusal {
     Missing,
     /// Not a key of this gateway.
     Unknown,
+    /// Over, for good.
+    Revoked,
     /// Switched off.
     Disabled,
     /// Its time has not come.
@@ -86,6 +89,8 @@ pub struct KeyTable {
     tokens: Option<Tokens>,
     /// What no token may call itself: it would share a key's budget and its place in the logs.
     ids: NameSet<'static>,
+    /// The hashes of those that are over: whatever else is said of them. In their order.
+    revoked: Vec<Hash>,
     /// By the first eight bytes of the hash: what the map compares in variable time is not the whole secret's hash.
     by_prefix: HashMap<u64, Vec<Rc<Key>>>,
 }
@@ -93,7 +98,11 @@ pub struct KeyTable {
 impl KeyTable {
     /// The keys of a configuration, each with the environment that it is bound to.
     #[must_use]
-    pub fn new<'k>(auth: &config::Auth, keys: impl IntoIterator<Item = (&'k config::Key, Option<&'k String>)>) -> Self {
+    pub fn new<'k>(
+        auth: &config::Auth,
+        keys: impl IntoIterator<Item = (&'k config::Key, Option<&'k String>)>,
+        changes: &Changes,
+    ) -> Self {
         let tokens = auth.jwt.as_ref().map(Tokens::new);
         let (mut by_prefix, mut ids) = (HashMap::<u64, Vec<Rc<Key>>>::default(), NameSet::default());
         ids.insert(config::ANONYMOUS);
@@ -104,8 +113,19 @@ impl KeyTable {
             let ready = Rc::new(Key::new(key, environment, Vec::new()));
             by_prefix.entry(prefix(&key.sha256)).or_default().push(ready);
         }
-        let required = auth.required.unwrap_or_else(|| !by_prefix.is_empty() || tokens.is_some());
-        Self { required, tokens, ids, by_prefix }
+        let revoked: Vec<_> = changes.revoked().map(|(hash, _)| *hash).collect();
+        // With its last key a gateway does not open.
+        let is_closed = || !by_prefix.is_empty() || tokens.is_some() || !revoked.is_empty();
+        let required = auth.required.unwrap_or_else(is_closed);
+        Self { required, tokens, ids, revoked, by_prefix }
+    }
+
+    /// The ids of the keys that are listed although they are over.
+    pub(crate) fn revoked_in_file(&self) -> Vec<String> {
+        let is_over = |key: &&Rc<Key>| self.revoked.binary_search(&key.hash).is_ok();
+        let mut ids: Vec<_> = self.by_prefix.values().flatten().filter(is_over).map(|key| key.id.clone()).collect();
+        ids.sort_unstable();
+        ids
     }
 
     /// Whether a caller may come with a token.
@@ -127,8 +147,11 @@ impl KeyTable {
     ) -> Result<Caller, Refusal> {
         let stranger = |refusal| if self.required { Err(refusal) } else { Ok(Caller::Anonymous) };
         let Some(Credential(presented)) = credential else { return stranger(Refusal::Missing) };
-        if !self.by_prefix.is_empty() {
-            let hash: [u8; 32] = Sha256::digest(presented).into();
+        if !self.by_prefix.is_empty() || !self.revoked.is_empty() {
+            let hash: Hash = Sha256::digest(presented).into();
+            if self.revoked.binary_search(&hash).is_ok() {
+                return Err(Refusal::Revoked);
+            }
             let candidates = self.by_prefix.get(&prefix(&hash)).map(Vec::as_slice).unwrap_or_default();
             if let Some(key) = candidates.iter().find(|key| same(&key.hash, &hash)) {
                 return key.validate(clock).map(|()| Caller::Known(Rc::clone(key)));
@@ -165,6 +188,11 @@ impl Key {
             expires: key.expires,
             enabled: key.enabled,
         }
+    }
+
+    /// Its hash; `None` of a token.
+    pub(crate) fn hash(&self) -> Option<Hash> {
+        (self.hash != Hash::default()).then_some(self.hash)
     }
 
     fn may_use_provider(&self, provider: &str) -> bool {
@@ -266,6 +294,7 @@ impl Refusal {
         match self {
             Self::Missing => "No API key was given. Send it as `Authorization: Bearer KEY`.".into(),
             Self::Unknown => "The API key is not known to this gateway.".into(),
+            Self::Revoked => "The API key has been revoked.".into(),
             Self::Disabled => "The API key is disabled.".into(),
             Self::NotYetValid => "The API key is not valid yet.".into(),
             Self::Expired => "The API key has expired.".into(),
@@ -292,6 +321,7 @@ impl Refusal {
             Self::NoIssuer => Kind::UpstreamUnavailable,
             Self::Missing
             | Self::Unknown
+            | Self::Revoked
             | Self::Disabled
             | Self::NotYetValid
             | Self::Expired
@@ -338,7 +368,7 @@ pub(super) mod tests {
     }
 
     fn admit(required: Option<bool>, key: &config::Key, presented: Option<&str>, now: u64) -> Result<Caller, Refusal> {
-        let table = KeyTable::new(&config::Auth { required, jwt: None }, [(key, None)]);
+        let table = KeyTable::new(&config::Auth { required, jwt: None }, [(key, None)], &Changes::default());
         table.admit(presented.map(|text| Credential(text.as_bytes())), &At(now), &())
     }
 
@@ -368,7 +398,7 @@ pub(super) mod tests {
 
     #[test]
     fn without_keys_the_gateway_is_open() {
-        let table = KeyTable::new(&config::Auth::default(), []);
+        let table = KeyTable::new(&config::Auth::default(), [], &Changes::default());
         assert!(matches!(table.admit(Some(Credential(b"any")), &At(0), &()), Ok(Caller::Anonymous)));
     }
 

@@ -102,6 +102,14 @@ pub fn parse(json: &str) -> Result<Config, Vec<Problem>> {
     Reader::document(json, |raw, reader| Document.read(raw, reader))
 }
 
+/// The same of a document that is to be run: what somebody relies on and nothing acts on yet is a problem.
+///
+/// # Errors
+/// Everything that is wrong with it, at once.
+pub(crate) fn parse_to_run(json: &str) -> Result<Config, Vec<Problem>> {
+    Reader::document_to_run(json, |raw, reader| Document.read(raw, reader))
+}
+
 /// The canonical document: everything written out, in one spelling, on one line. [`parse`] takes it back unchanged.
 ///
 /// Secrets that stand in the file stand in it, too.

@@ -4,6 +4,8 @@
 
 use alloc::{boxed::Box, string::String, vec::Vec};
 
+use serde_json::value::RawValue;
+
 use super::{
     Document, Problem,
     fields::{Fields, Nested, Section, written},
@@ -11,6 +13,7 @@ use super::{
     raw::Config,
     reader::Reader,
 };
+use crate::json::{member, members};
 
 /// What an instance of the module is for.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,6 +43,13 @@ impl Plugin {
     /// Everything that is wrong with it, at once.
     pub fn parse(json: &str) -> Result<Self, Vec<Problem>> {
         Reader::document_to_run(json, |raw, reader| Nested::new().read(raw, reader))
+    }
+
+    /// The document in it, as it is written; empty where there is none.
+    #[must_use]
+    pub fn document(json: &str) -> &str {
+        let members = members(json).unwrap_or_default();
+        member(&members, "config").map_or("", RawValue::get)
     }
 
     /// What [`Plugin::parse`] takes back unchanged, without what is as by default: Envoy shows it to people.

@@ -11,6 +11,7 @@ use super::{
     form::{Bare, Parsed, whole},
     raw::EnvoyAdmin,
 };
+use crate::hex;
 
 /// First path segments that mean something else on the ingress, and could not be told from a provider.
 const RESERVED: [&str; 18] = [
@@ -275,8 +276,8 @@ pub(super) const SHA256: Parsed<[u8; 32]> = Parsed {
     what: "the SHA-256 of the key, 64 hexadecimal digits (`dragoman key hash` prints it)",
     bare: Bare::Nothing,
     secret: true,
-    parse: |text| parse_sha256(text).ok_or("is not a SHA-256"),
-    print: print_sha256,
+    parse: |text| hex::parse(text).ok_or("is not a SHA-256"),
+    print: |hash| hex::print(hash),
     stand_in: || [0; 32],
 };
 
@@ -297,25 +298,6 @@ pub(super) const SIZE: Parsed<u64> = Parsed {
 fn parse_address(text: &str) -> Result<SocketAddr, &'static str> {
     let address: SocketAddr = text.parse().map_err(|_| "is not an address and port")?;
     if address.port() == 0 { Err("has port 0, which nobody could connect to") } else { Ok(address) }
-}
-
-fn parse_sha256(text: &str) -> Option<[u8; 32]> {
-    let digits = text.as_bytes().as_chunks::<2>();
-    let (pairs, []) = digits else { return None };
-    let mut hash = [0; 32];
-    if pairs.len() != hash.len() {
-        return None;
-    }
-    for (byte, [high, low]) in hash.iter_mut().zip(pairs) {
-        let (high, low) = (char::from(*high).to_digit(16)?, char::from(*low).to_digit(16)?);
-        *byte = u8::try_from(high << 4 | low).ok()?;
-    }
-    Some(hash)
-}
-
-fn print_sha256(hash: &[u8; 32]) -> String {
-    let digits = hash.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
-    digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
 }
 
 fn parse_size(text: &str) -> Result<u64, &'static str> {

@@ -13,7 +13,8 @@ use super::{
 };
 use crate::{
     audit::{By, Decision},
-    auth::Caller,
+    auth::{Caller, Key},
+    change::Standing,
     dialect::{
         Downstream,
         head::{ChatRequest, names_no_model},
@@ -124,7 +125,10 @@ pub(super) fn plan(
         return Err(Error::refusing(message, "request_id").into());
     }
     let inquiry = Inquiry { owner, request, body, asked: subject, exchange, shape, query };
-    let mut plan = Plan::new(inquiry, course, policy, around.observer, now);
+    // Where nobody may change anything, no key is revoked.
+    let hash = asker.0.key().filter(|_| !gateway.admins.is_empty()).and_then(Key::hash);
+    let standing = hash.map(|hash| Standing::new(hash, around.latest));
+    let mut plan = Plan::new(inquiry, course, policy, around.observer, now).of(standing);
     if let Some(decision) = &mut brief.decision {
         plan.audit(decision);
     }

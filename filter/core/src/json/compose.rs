@@ -23,6 +23,12 @@ impl Composed {
         self.0.push_str("\":");
     }
 
+    /// A member of any name, that is JSON already.
+    pub(crate) fn any(&mut self, name: &str, value: &str) {
+        let name = quoted(name);
+        self.json(name.strip_prefix('"').and_then(|name| name.strip_suffix('"')).unwrap_or_default(), value);
+    }
+
     /// A member that is JSON already.
     pub(crate) fn json(&mut self, name: &str, value: &str) {
         self.name(name);
@@ -59,13 +65,7 @@ impl Composed {
     /// A list of what is JSON already.
     pub(crate) fn list<T: AsRef<str>>(&mut self, name: &str, values: impl IntoIterator<Item = T>) {
         self.name(name);
-        let mut before = '[';
-        for value in values {
-            self.0.push(before);
-            self.0.push_str(value.as_ref());
-            before = ',';
-        }
-        self.0.push_str(if before == '[' { "[]" } else { "]" });
+        append_list(&mut self.0, values);
     }
 
     /// The whole object.
@@ -80,8 +80,28 @@ impl Composed {
     /// The whole object, with the members of another one behind its own.
     pub(crate) fn end_with(self, rest: &str) -> String {
         let members = rest.strip_prefix('{').unwrap_or_default();
+        if members == "}" {
+            return self.end();
+        }
         if self.0.is_empty() { rest.into() } else { format!("{},{members}", self.0) }
     }
+}
+
+/// A list of what is JSON already.
+pub(crate) fn listed<T: AsRef<str>>(values: impl IntoIterator<Item = T>) -> String {
+    let mut list = String::new();
+    append_list(&mut list, values);
+    list
+}
+
+fn append_list<T: AsRef<str>>(out: &mut String, values: impl IntoIterator<Item = T>) {
+    let mut before = '[';
+    for value in values {
+        out.push(before);
+        out.push_str(value.as_ref());
+        before = ',';
+    }
+    out.push_str(if before == '[' { "[]" } else { "]" });
 }
 
 #[cfg(test)]
@@ -91,6 +111,7 @@ mod tests {
     #[test]
     fn members_stand_in_the_order_in_which_they_were_told() {
         assert_eq!(Composed::new().end(), "{}");
+        assert_eq!(Composed::new().end_with("{}"), "{}");
         let mut object = Composed::new();
         object.text("a", "x\"y");
         object.some_text("b", "");
@@ -98,7 +119,8 @@ mod tests {
         object.flag("d", true);
         object.list("e", ["1", "{}"]);
         object.list::<&str>("f", []);
+        object.any("\"h\"", "0");
         let whole = object.end_with("{\"g\":null}");
-        assert_eq!(whole, r#"{"a":"x\"y","c":18446744073709551615,"d":true,"e":[1,{}],"f":[],"g":null}"#);
+        assert_eq!(whole, r#"{"a":"x\"y","c":18446744073709551615,"d":true,"e":[1,{}],"f":[],"\"h\"":0,"g":null}"#);
     }
 }

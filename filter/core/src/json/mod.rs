@@ -13,7 +13,7 @@ mod scan;
 mod splice;
 mod text;
 
-pub(crate) use compose::Composed;
+pub(crate) use compose::{Composed, listed};
 pub(crate) use document::fill;
 pub use document::{Members, Object, Read, Record, Room, Slot, Spelled, Whole, read};
 pub use number::Number;

@@ -43,6 +43,7 @@ pub use self::{
 pub(crate) use self::{inquiry::Asked, progress::millis, rupture::breaks_off};
 use crate::{
     account::Account,
+    change::Standing,
     chat::Reason,
     gateway::Provider,
     live::{Observer, Probe},
@@ -86,6 +87,8 @@ pub struct Plan {
     longest_patience: Duration,
     /// What it may use up; `None` where nothing is limited.
     allowance: Option<Allowance>,
+    /// How its caller's key stands; `None` where none can be revoked.
+    standing: Option<Standing>,
     observer: Rc<Observer>,
     progress: RefCell<Progress>,
 }
@@ -207,10 +210,23 @@ impl Plan {
             full: RefCell::default(),
             is_audited: false,
             allowance: None,
+            standing: None,
             observer: Rc::clone(observer),
             progress: RefCell::new(Progress::new(course, policy.attempts, has_thoughts)),
             policy,
         }
+    }
+
+    /// The same for the holder of a key that may be revoked meanwhile.
+    #[must_use]
+    pub fn of(self, standing: Option<Standing>) -> Self {
+        Self { standing, ..self }
+    }
+
+    /// Whether its caller's key has been revoked since.
+    #[must_use]
+    pub fn is_revoked(&self) -> bool {
+        self.standing.as_ref().is_some_and(Standing::is_revoked)
     }
 
     /// The cluster of a target, in this plan.

@@ -5,6 +5,7 @@ use core::time::Duration;
 
 use super::{Failure, Next, Plan, Target, pace::EARLY};
 use crate::{
+    auth::Refusal,
     error::{Error, Kind},
     step::Reply,
 };
@@ -116,6 +117,22 @@ impl Plan {
         self.note_error(&reply);
         self.spend_nothing();
         reply
+    }
+
+    /// What the provider has begun to answer is nobody's any more: what it has cost is told, and nobody is to blame.
+    pub(crate) fn turn_away(&self, now: Duration) -> Reply {
+        let reply = Error::new(Kind::InvalidApiKey, Refusal::Revoked.message()).reply(self.inquiry.shape);
+        let reply = self.limited(self.telling_attempts(reply));
+        self.withdraw(Kind::InvalidApiKey);
+        self.spend(None, || now);
+        reply
+    }
+
+    /// The answer that is passed on is not passed on to its end.
+    pub(crate) fn withdraw(&self, error: Kind) {
+        let mut progress = self.progress.borrow_mut();
+        progress.error = Some(error);
+        progress.forget();
     }
 
     /// In this it ends.

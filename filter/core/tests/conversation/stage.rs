@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use dragoman_core::{
     attempt::{Attempt, Front, Outgoing, Progress, Release},
+    change::Latest,
     config::{self, Cooldown},
     exchange::{Exchange, Head},
     gateway::Gateway,
@@ -44,6 +45,7 @@ impl Entropy for NewYear {
 /// What a worker knows, and the time.
 pub(crate) struct World {
     pub(crate) observer: Rc<Observer>,
+    pub(crate) latest: Rc<Latest>,
     pub(crate) now: Cell<Duration>,
     drawn: Cell<u64>,
     /// Envoy's reason for the end of a request of which nobody has said how it ended.
@@ -63,14 +65,14 @@ impl World {
 
     /// Of another worker with the same store.
     pub(crate) fn beside(store: &Rc<Memory>) -> Rc<Self> {
-        Self::of(Observer::new(Rc::<Memory>::clone(store)))
+        Self::of(Observer::new(Rc::<Memory>::clone(store)), Latest::new(Rc::<Memory>::clone(store)))
     }
 
-    fn of(observer: Rc<Observer>) -> Rc<Self> {
+    fn of(observer: Rc<Observer>, latest: Rc<Latest>) -> Rc<Self> {
         let (now, drawn) = (Cell::new(NewYear.now()), Cell::new(4));
         let details = Cell::new("downstream_remote_disconnect");
         let (records, audit, content) = (RefCell::default(), RefCell::default(), RefCell::default());
-        Rc::new(Self { observer, now, drawn, details, records, audit, content })
+        Rc::new(Self { observer, latest, now, drawn, details, records, audit, content })
     }
 
     pub(crate) fn pass(&self, time: Duration) {
@@ -206,12 +208,13 @@ pub(crate) fn ask(gateway: &Rc<Gateway>, headers: Pairs, pieces: &[&[u8]]) -> As
 
 /// The same, by who may have seen others.
 pub(crate) fn ask_seen_by(observer: &Rc<Observer>, gateway: &Rc<Gateway>, headers: Pairs, pieces: &[&[u8]]) -> Asked {
-    ask_in(&World::of(Rc::clone(observer)), gateway, headers, pieces)
+    ask_in(&World::of(Rc::clone(observer), Latest::new(Rc::new(Memory::default()))), gateway, headers, pieces)
 }
 
 /// The same, of this worker.
 pub(crate) fn ask_in(world: &Rc<World>, gateway: &Rc<Gateway>, mut headers: Pairs, pieces: &[&[u8]]) -> Asked {
-    let around = Surroundings { clock: &**world, entropy: &**world, observer: &world.observer, metadata: &() };
+    let World { observer, latest, .. } = &**world;
+    let around = Surroundings { clock: &**world, entropy: &**world, observer, latest, metadata: &() };
     let mut exchange = Exchange::new(Rc::clone(gateway));
     let step = match exchange.request_head(carried(&headers).headers(), pieces.is_empty(), &around) {
         Step::Wait => {

@@ -5,6 +5,7 @@ use alloc::{format, string::ToString, vec};
 use super::*;
 use crate::{
     auth::{Caller, Credential, KeyTable},
+    change::{Changes, Latest},
     config,
     error::Kind,
     exchange::Exchange,
@@ -68,7 +69,7 @@ fn admit_where(required: &str, written: &Written) -> Result<Caller, Refusal> {
     ]
     .concat();
     let config = config::parse(&file).unwrap();
-    let table = KeyTable::new(&config.auth, config.all_keys());
+    let table = KeyTable::new(&config.auth, config.all_keys(), &Changes::default());
     table.admit(Some(Credential(TOKEN)), &crate::auth::table::tests::At(0), written)
 }
 
@@ -135,7 +136,9 @@ fn a_team_that_the_file_does_not_have_would_be_one_without_a_budget() {
         let head: HeaderMap = head.into_iter().collect();
         let observer = Observer::new(Rc::new(Memory::default()));
         let clock = crate::auth::table::tests::At(0);
-        let around = Surroundings { clock: &clock, entropy: &Seven, observer: &observer, metadata: &written };
+        let latest = Latest::new(Rc::new(Memory::default()));
+        let around =
+            Surroundings { clock: &clock, entropy: &Seven, observer: &observer, latest: &latest, metadata: &written };
         match Exchange::new(gateway).request_head(head.headers(), true, &around) {
             Step::Reply(reply) => reply.status,
             step @ (Step::Wait | Step::Forward(..)) => panic!("{step:?}"),

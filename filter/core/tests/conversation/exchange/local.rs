@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use dragoman_core::{
+    change::Latest,
     exchange::{Arrival, Exchange, Head},
     host::Surroundings,
     live::Observer,
@@ -34,7 +35,9 @@ impl Head for Local {
 fn what_ends_a_request_in_the_middle_is_said_in_the_callers_shape_where_envoy_did_it_and_passes_where_a_filter_did() {
     let gateway = open();
     let observer = Observer::new(Rc::new(Memory::default()));
-    let around = Surroundings { clock: &NewYear, entropy: &NewYear, observer: &observer, metadata: &() };
+    let latest = Latest::new(Rc::new(Memory::default()));
+    let around =
+        Surroundings { clock: &NewYear, entropy: &NewYear, observer: &observer, latest: &latest, metadata: &() };
     for (mut head, told) in [
         (Local(413, "request_payload_too_large"), Some(413)),
         (Local(408, "request_overall_timeout"), Some(408)),

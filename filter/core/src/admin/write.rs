@@ -1,0 +1,78 @@
+//! A change: read on top of the last one, checked with the whole file, and put in its place at once, or not at all.
+
+use alloc::{format, string::String, vec::Vec};
+
+use super::Ask;
+use crate::{
+    change::{Changes, Fitted, Section, fit},
+    config::Role,
+    error::{Error, Kind},
+};
+
+/// What a change is about.
+pub(super) type About<'a> = (&'static Section, &'a str);
+
+impl Ask<'_> {
+    /// Changes something, for all workers and from the next request on.
+    pub(super) fn change(
+        &self,
+        (section, name): About<'_>,
+        act: impl FnOnce(&mut Changes) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        self.let_write()?;
+        let store = self.around.latest.store();
+        let (mut changes, version) = Changes::load(store);
+        let before = self.current.changes();
+        if changes.generation != before.generation {
+            return Err(conflict());
+        }
+        act(&mut changes)?;
+        changes.generation = changes.generation.saturating_add(1);
+        let file = self.current.file().unwrap_or_default();
+        let Fitted { misfits, .. } = fit(file, &changes).map_err(|problems| {
+            let told: Vec<String> = problems.iter().map(|problem| format!("{problem}")).collect();
+            Error::new(Kind::Conflict, told.join("; "))
+        })?;
+        let known = self.current.misfits();
+        let is_known = |(section, name): About<'_>| {
+            known.iter().filter_map(|misfit| before.entry(misfit.entry)).any(|known| known == (section, name))
+        };
+        for misfit in &misfits {
+            let Some(entry) = changes.entry(misfit.entry) else { continue };
+            if entry == (section, name) {
+                let pointer = misfit.problem.pointer.clone();
+                return Err(Error::refusing(misfit.sentence(), pointer));
+            }
+            if !is_known(entry) {
+                let message = format!(
+                    "This would take from {} `{}` what it needs: {}.",
+                    entry.0.noun,
+                    entry.1,
+                    misfit.sentence()
+                );
+                return Err(Error::new(Kind::Conflict, message));
+            }
+        }
+        drop(known);
+        changes.save(store, version).map_err(|_| conflict())?;
+        // What is told of it next is told as it is now.
+        let _ = self.current.gateway();
+        Ok(())
+    }
+
+    /// Refuses who may only look, and who has looked at something else than there is now.
+    fn let_write(&self) -> Result<(), Error> {
+        if self.role != Role::Operator {
+            return Err(Error::new(Kind::PermissionDenied, "This admin key may look, and change nothing."));
+        }
+        let generation = self.current.changes().generation;
+        match self.headers.text("if-match") {
+            Some(etag) if etag != "*" && etag.trim_matches('"') != format!("{generation}") => Err(conflict()),
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
+fn conflict() -> Error {
+    Error::new(Kind::Conflict, "Somebody else has changed something meanwhile: look again, and send this once more.")
+}
