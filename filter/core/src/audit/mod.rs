@@ -6,10 +6,7 @@
 
 mod decision;
 
-use alloc::{
-    format,
-    string::{String, ToString},
-};
+use alloc::{format, string::String, vec::Vec};
 use core::time::Duration;
 
 pub use self::decision::{By, Decision};
@@ -71,31 +68,35 @@ fn decide(record: &Record<'_>, decision: &Decision, plan: Option<&Plan>) -> Stri
     if let Some(Target { provider, model, .. }) = decision.candidates.first() {
         out.text("resolved_model", short(&format!("{}/{model}", provider.name)));
     }
-    out.list("candidates", decision.candidates.iter().map(candidate));
-    for (name, others) in [("on_context", &decision.on_context), ("on_content", &decision.on_content)] {
-        if !others.is_empty() {
-            out.list(name, others.iter().map(candidate));
-        }
+    for (name, targets, is_told) in [
+        ("candidates", &decision.candidates, true),
+        ("on_context", &decision.on_context, false),
+        ("on_content", &decision.on_content, false),
+    ] {
+        let all = targets.iter().map(|target| begin_at(target).end()).collect();
+        list(&mut out, name, all, is_told);
     }
+    let mut all: Vec<String> = decision.dropped.iter().map(dropped).collect();
     let full = plan.map(Plan::full);
-    let full = full.as_deref().unwrap_or(&decision.full).iter().map(|(name, limit)| {
+    for (name, limit) in full.as_deref().unwrap_or(&decision.full) {
         let mut out = Composed::default();
         out.text("candidate", short(name));
         out.text("reason", "limit");
         out.text("limit", limit);
+        all.push(out.end());
+    }
+    let more = all.len().saturating_sub(MOST_DROPPED);
+    all.truncate(MOST_DROPPED);
+    list(&mut out, "dropped", all, false);
+    if more > 0 {
+        tell(&mut out, "dropped_more", more);
+    }
+    let all = decision.cooling.iter().map(|Cooling { target, until_millis }| {
+        let mut out = begin_at(target);
+        out.text("until", &print_millis(*until_millis));
         out.end()
     });
-    let count = decision.dropped.len().saturating_add(full.len());
-    if count > 0 {
-        out.list("dropped", decision.dropped.iter().map(dropped).chain(full).take(MOST_DROPPED));
-    }
-    let more = count.saturating_sub(MOST_DROPPED);
-    if more > 0 {
-        out.json("dropped_more", &more.to_string());
-    }
-    if !decision.cooling.is_empty() {
-        out.list("cooling", decision.cooling.iter().map(cooling));
-    }
+    list(&mut out, "cooling", all.collect(), false);
     // Who has nobody asked, and is not answered, is refused, or has left.
     if record.tries.is_empty() && record.outcome != Outcome::Answered {
         out.text("refused", record.error.as_deref().unwrap_or_else(|| record.outcome.name()));
@@ -106,7 +107,7 @@ fn decide(record: &Record<'_>, decision: &Decision, plan: Option<&Plan>) -> Stri
 
 fn attempt(record: &Record<'_>, number: usize, one: &Try, is_last: bool) -> String {
     let mut out = begin_of(record, "proxy_attempt", one.sent);
-    out.json("number", &number.to_string());
+    tell(&mut out, "number", number);
     write_target(&one.target, &mut out);
     if let Some(status) = one.status {
         out.whole("status", status.into());
@@ -124,10 +125,11 @@ fn attempt(record: &Record<'_>, number: usize, one: &Try, is_last: bool) -> Stri
     out.end()
 }
 
-fn candidate(target: &Target) -> String {
+/// What is said of a target.
+fn begin_at(target: &Target) -> Composed {
     let mut out = Composed::default();
     write_target(target, &mut out);
-    out.end()
+    out
 }
 
 fn write_target(Target { provider, account, model, .. }: &Target, out: &mut Composed) {
@@ -136,17 +138,21 @@ fn write_target(Target { provider, account, model, .. }: &Target, out: &mut Comp
     out.some_text("model", short(model));
 }
 
+/// Writes a list of objects; one of none only where that tells something.
+fn list(out: &mut Composed, name: &str, all: Vec<String>, is_told: bool) {
+    if is_told || !all.is_empty() {
+        out.list(name, all);
+    }
+}
+
+fn tell(out: &mut Composed, name: &str, count: usize) {
+    out.whole(name, u64::try_from(count).unwrap_or(u64::MAX));
+}
+
 fn dropped(Dropped { candidate, error }: &Dropped) -> String {
     let mut out = Composed::default();
     out.some_text("candidate", short(candidate));
     out.text("reason", error.kind.name());
     out.text("message", short(&error.message));
-    out.end()
-}
-
-fn cooling(Cooling { target, until_millis }: &Cooling) -> String {
-    let mut out = Composed::default();
-    write_target(target, &mut out);
-    out.text("until", &print_millis(*until_millis));
     out.end()
 }

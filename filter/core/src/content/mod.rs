@@ -129,12 +129,20 @@ impl Excerpt {
             out.flag("withheld", true);
             return out.end();
         }
-        let mut text = String::with_capacity(self.text.len());
-        for chunk in self.text.utf8_chunks() {
-            text.push_str(chunk.valid());
-            if !chunk.invalid().is_empty() {
+        let (mut text, mut rest) = (String::with_capacity(self.text.len()), &*self.text);
+        while !rest.is_empty() {
+            let (valid, invalid) = match str::from_utf8(rest) {
+                Ok(valid) => (valid, 0),
+                Err(error) => {
+                    let valid = rest.get(..error.valid_up_to()).and_then(|valid| str::from_utf8(valid).ok());
+                    (valid.unwrap_or_default(), error.error_len().unwrap_or(rest.len()))
+                }
+            };
+            text.push_str(valid);
+            if invalid > 0 {
                 text.push(char::REPLACEMENT_CHARACTER);
             }
+            rest = rest.get(valid.len().saturating_add(invalid)..).unwrap_or_default();
         }
         let is_cut = text.len() > most;
         // What stands for a character that was cut is behind the bound, too.

@@ -365,6 +365,8 @@ impl Progress {
         }
         if let Some(last) = self.tries.last_mut() {
             (last.status, last.failure, last.ended) = (Some(status), failure, Some(now));
+            // Envoy may find that there is no connection before the pause is over.
+            last.sent = last.sent.min(now);
         }
     }
 
