@@ -62,14 +62,16 @@ pub struct Decision {
 }
 
 impl Decision {
-    /// Of the candidates these are left, in their order, for this reason.
-    pub(crate) fn narrow(&mut self, left: &[Target], why: &str) {
-        for target in &self.candidates {
-            if !left.iter().any(|other| other.is(target)) {
+    /// Of the candidates these are left, for this reason.
+    pub(crate) fn narrow(&mut self, is_left: &dyn Fn(&Target) -> bool, why: &str) {
+        let dropped = &mut self.dropped;
+        self.candidates.retain(|target| {
+            let is_kept = is_left(target);
+            if !is_kept {
                 let candidate = format!("{}/{}", target.provider.name, target.model);
-                self.dropped.push(Dropped { candidate, error: Error::new(Kind::NotImplemented, why) });
+                dropped.push(Dropped { candidate, error: Error::new(Kind::NotImplemented, why) });
             }
-        }
-        self.candidates = left.to_vec();
+            is_kept
+        });
     }
 }

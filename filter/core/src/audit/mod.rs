@@ -29,7 +29,8 @@ pub(crate) fn lines(record: &Record<'_>, line: &str, decision: &Decision, plan: 
     let mut text = String::new();
     let mut add = |line: String| text.extend([&line, "\n"]);
     add(decide(record, decision, plan));
-    let tries = plan.map(Plan::trail).unwrap_or_default();
+    let tries = plan.map(Plan::trail);
+    let tries = tries.as_deref().map_or(&[][..], Vec::as_slice);
     for (place, one) in tries.iter().enumerate() {
         add(attempt(record, place.saturating_add(1), one, place.saturating_add(1) == tries.len()));
     }

@@ -90,11 +90,11 @@ impl Content {
     }
 
     /// All of it, as an object; nothing where there is nothing. What names a credential, as `is_secret` tells, is withheld.
-    pub(crate) fn to_json(&self, is_secret: impl Fn(&[u8]) -> bool) -> Option<String> {
+    pub(crate) fn to_json(&self, is_secret: &dyn Fn(&[u8]) -> bool) -> Option<String> {
         let mut out = Composed::default();
         for (name, excerpt) in [("request", &self.request), ("response", &self.response)] {
             if let Some(excerpt) = excerpt.as_ref().filter(|excerpt| !excerpt.text.is_empty()) {
-                out.json(name, &excerpt.to_json(self.terms.most, &is_secret));
+                out.json(name, &excerpt.to_json(self.terms.most, is_secret));
             }
         }
         Some(out.end()).filter(|text| text != "{}")
@@ -123,7 +123,7 @@ impl Excerpt {
         }
     }
 
-    fn to_json(&self, most: usize, is_secret: impl Fn(&[u8]) -> bool) -> String {
+    fn to_json(&self, most: usize, is_secret: &dyn Fn(&[u8]) -> bool) -> String {
         let mut out = Composed::default();
         if is_secret(&self.text) {
             out.flag("withheld", true);
@@ -174,7 +174,7 @@ mod tests {
     fn kept(most: usize, text: &[u8], size: usize) -> String {
         let mut content = Content::new(terms(most));
         text.chunks(size).for_each(|piece| content.request(piece));
-        content.to_json(|_| false).unwrap_or_default()
+        content.to_json(&|_| false).unwrap_or_default()
     }
 
     #[test]
@@ -212,7 +212,7 @@ mod tests {
             let mut content = Content::new(terms(100));
             content.expect_response(media);
             content.response(body);
-            content.to_json(|text| text.starts_with(b"sk-"))
+            content.to_json(&|text| text.starts_with(b"sk-"))
         };
         for media in [&b"application/json; charset=utf-8"[..], b"", b"text/event-stream", b"application/x-ndjson"] {
             assert_eq!(answered(media, b"hi").as_deref(), Some(r#"{"response":{"text":"hi"}}"#));
@@ -225,7 +225,7 @@ mod tests {
         let mut content = Content::new(terms(4));
         content.reply(b"{\"error\":1}");
         assert!(!content.has_room());
-        assert_eq!(content.to_json(|_| false).unwrap(), r#"{"response":{"text":"{\"er","cut":true}}"#);
+        assert_eq!(content.to_json(&|_| false).unwrap(), r#"{"response":{"text":"{\"er","cut":true}}"#);
     }
 
     #[test]
@@ -241,6 +241,6 @@ mod tests {
         let mut content = Content::new(Rc::clone(&terms));
         content.request(b"{}");
         assert!(content.wants_response());
-        assert_eq!((terms.most, content.to_json(|_| false)), (1_024, None));
+        assert_eq!((terms.most, content.to_json(&|_| false)), (1_024, None));
     }
 }

@@ -1,8 +1,9 @@
 //! What was said, where the file asks for that to be kept: who carries the answer shows it.
 
-use alloc::string::String;
+use alloc::{rc::Rc, string::String};
 
 use super::Exchange;
+use crate::plan::Plan;
 
 impl Exchange {
     /// Whether the answer is to be shown, as the client gets it.
@@ -42,7 +43,8 @@ impl Exchange {
     #[must_use]
     pub fn content(&self) -> Option<String> {
         let content = self.content.as_ref()?;
-        let tries = self.plan().map(|plan| plan.trail()).unwrap_or_default();
-        content.to_json(|text| tries.iter().any(|one| one.target.account.names_secret(text)))
+        let names_secret =
+            |plan: &Rc<Plan>, text: &[u8]| plan.trail().iter().any(|one| one.target.account.names_secret(text));
+        content.to_json(&|text| self.plan().is_some_and(|plan| names_secret(plan, text)))
     }
 }

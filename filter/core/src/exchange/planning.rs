@@ -191,7 +191,8 @@ fn keep_counting(course: &mut Course, format: &dyn Downstream, decision: Option<
     on_context.clear();
     on_content.clear();
     if let Some(decision) = decision {
-        decision.narrow(targets, "It does not count tokens in this way.");
+        decision
+            .narrow(&|target| targets.iter().any(|other| other.is(target)), "It does not count tokens in this way.");
     }
     let message = "Nobody who can be asked for this model counts tokens in this way.";
     if targets.is_empty() { Err(Error::new(Kind::NotImplemented, message)) } else { Ok(()) }
@@ -233,7 +234,10 @@ fn route(
         ..error
     })?;
     let passed_over = planned.passed_over();
-    let Planned { mut targets, policy, mut on_context, mut on_content, .. } = planned;
+    let Planned { mut targets, dropped, cooling, policy, mut on_context, mut on_content } = planned;
+    if let Some(decision) = &mut brief.decision {
+        (decision.candidates, decision.dropped, decision.cooling) = (targets.clone(), dropped, cooling);
+    }
     if what.is_about_answers() {
         let lists = [&mut targets, &mut on_context, &mut on_content];
         keeper::narrow(gateway, (way.way(), caller), request, lists)?;
@@ -241,7 +245,10 @@ fn route(
             targets.truncate(1);
         }
         if let Some(decision) = &mut brief.decision {
-            decision.narrow(&targets, "Another one has what the request relies on.");
+            decision.narrow(
+                &|target| targets.iter().any(|other| other.is(target)),
+                "Another one has what the request relies on.",
+            );
         }
     }
     let probe = view.claim(&mut targets, around.entropy);

@@ -7,7 +7,7 @@ use super::{Plan, Target};
 use crate::audit::Decision;
 
 /// A try at a target.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Try {
     /// Whom it asks.
     pub target: Target,
@@ -34,8 +34,8 @@ impl Plan {
     pub(crate) fn audit(&mut self, decision: &mut Decision) {
         self.is_audited = true;
         let progress = self.progress.get_mut();
-        let left: Vec<Target> = progress.queued().cloned().collect();
-        decision.narrow(&left, "Its cluster carries the module, and another target's does not.");
+        let is_left = |target: &Target| progress.queued().any(|other| other.is(target));
+        decision.narrow(&is_left, "Its cluster carries the module, and another target's does not.");
         (decision.on_context, decision.on_content) = progress.stand_ins();
     }
 
@@ -53,8 +53,8 @@ impl Plan {
 
     /// The tries so far.
     #[must_use]
-    pub fn trail(&self) -> Vec<Try> {
-        self.progress.borrow().tries.clone()
+    pub fn trail(&self) -> Ref<'_, Vec<Try>> {
+        Ref::map(self.progress.borrow(), |progress| &progress.tries)
     }
 
     /// Who had no room, and under which limit.

@@ -236,7 +236,7 @@ impl Routing {
         self.plan_noting(catalogue, way, query, conditions, None)
     }
 
-    /// The same; notes how it was decided, where somebody wants to know.
+    /// The same; notes how it was decided, where somebody wants to know: who has decided, and where that is an error, who was dropped.
     ///
     /// # Errors
     /// As those of [`Self::plan`].
@@ -249,23 +249,19 @@ impl Routing {
         decision: Option<&mut Decision>,
     ) -> Result<Planned, Error> {
         let mut survey = Survey::new(self, catalogue, query, conditions);
-        let mut planned = self.find(way, &mut survey);
+        let found = self.find(way, &mut survey);
         if let Some(decision) = decision {
             self.note(&survey, decision);
-            if let Ok(Planned { targets, .. }) = &planned {
-                decision.candidates.clone_from(targets);
+            if found.is_err() {
+                decision.dropped = survey.dropped;
+                return found;
             }
         }
-        if let Ok(planned) = &mut planned {
-            (planned.dropped, planned.cooling) = (survey.dropped, survey.cooling);
-        }
-        planned
+        found.map(|planned| Planned { dropped: survey.dropped, cooling: survey.cooling, ..planned })
     }
 
     /// How it was decided.
     fn note(&self, survey: &Survey<'_>, decision: &mut Decision) {
-        decision.dropped.clone_from(&survey.dropped);
-        decision.cooling.clone_from(&survey.cooling);
         decision.by = By::Model;
         let Some((by, node)) = survey.decided else { return };
         decision.by = by;
