@@ -53,6 +53,7 @@ pub(super) fn answer(section: &'static Section, ask: Ask<'_>) -> Result<Reply, E
 }
 
 /// The entry of this name.
+#[inline(never)]
 fn found(section: &Section, name: &str, document: &str) -> Result<Entry, Error> {
     let entry = section.entries(document).into_iter().find(|(other, _)| other == name);
     let entry = entry.or_else(|| section.is_open.then(|| (name.into(), "{}".into())));
@@ -68,16 +69,14 @@ fn make(section: &'static Section, ask: Ask<'_>, document: &str) -> Result<Reply
     let by = section.name_member();
     let given = ask.object()?;
     let (given, secret) = if section.name == keys::NAME { keys::issue(&given, ask)? } else { (given, None) };
-    let name = json::member(&members(&given).unwrap_or_default(), by)
-        .and_then(|name| serde_json::from_str::<String>(name.get()).ok());
-    let name = name.filter(|name| !name.is_empty());
+    let name = json::text_of(&members(&given).unwrap_or_default(), by).filter(|name| !name.is_empty());
     let name =
         name.ok_or_else(|| Error::refusing(format!("`{by}` must be the name of the new {}.", section.noun), by))?;
     if section.entries(document).iter().any(|(other, _)| *other == name) {
         return Err(Error::new(Kind::Conflict, format!("There is a {} `{name}` already.", section.noun)));
     }
     let text = stored(section, &name, &given)?;
-    ask.change((section, &name), |changes| {
+    ask.change((section, &name), &mut |changes| {
         keys::refuse_revoked(section, &text, changes)?;
         changes.set(section, &name, Some(Change::Written(text.clone())));
         Ok(())
@@ -101,7 +100,7 @@ fn replace(section: &'static Section, ask: Ask<'_>, name: &str, document: &str) 
         Err(_) if section.name == keys::NAME => return Err(missing(section, name)),
         Ok(_) | Err(_) => text,
     };
-    ask.change((section, name), |changes| {
+    ask.change((section, name), &mut |changes| {
         keys::refuse_revoked(section, &text, changes)?;
         changes.set(section, name, Some(Change::Written(text.clone())));
         Ok(())
@@ -122,16 +121,9 @@ fn change(section: &'static Section, ask: Ask<'_>, name: &str, document: &str) -
     }
     let patch = unnamed(section, name, &given)?;
     let text = merge(&before.text, &patch);
-    ask.change((section, name), |changes| {
+    ask.change((section, name), &mut |changes| {
         keys::refuse_revoked(section, &text, changes)?;
-        let change = match changes.get(section, name) {
-            None => Change::Merged(patch.clone()),
-            Some(Change::Merged(first)) => {
-                compose(first, &patch).map_or_else(|| Change::Written(text.clone()), Change::Merged)
-            }
-            Some(Change::Written(_) | Change::Removed) => Change::Written(text.clone()),
-        };
-        changes.set(section, name, Some(change));
+        patch_entry(section, &before, &patch, changes);
         Ok(())
     })?;
     Ok(Reply::json(200, told(section, &Entry { name: name.into(), text }, ask).into_bytes()))
@@ -141,7 +133,7 @@ fn change(section: &'static Section, ask: Ask<'_>, name: &str, document: &str) -
 fn remove(section: &'static Section, ask: Ask<'_>, name: &str, document: &str) -> Result<Reply, Error> {
     let entry = found(section, name, document)?;
     let is_in_file = section.entries(ask.current.file().unwrap_or_default()).iter().any(|(other, _)| other == name);
-    ask.change((section, name), |changes| {
+    ask.change((section, name), &mut |changes| {
         if section.name == keys::NAME {
             return keys::revoke(&entry, is_in_file, changes);
         }
@@ -162,21 +154,23 @@ fn remove(section: &'static Section, ask: Ask<'_>, name: &str, document: &str) -
 fn leave_team(team: &str, document: &str, changes: &mut Changes) {
     let Some(section) = Section::of(keys::NAME) else { return };
     for (name, text) in section.entries(document) {
-        let members = members(&text).unwrap_or_default();
-        let own = json::member(&members, "team").and_then(|own| serde_json::from_str::<String>(own.get()).ok());
+        let own = json::text_of(&members(&text).unwrap_or_default(), "team");
         if own.as_deref() != Some(team) {
             continue;
         }
-        let patch = r#"{"team":null}"#;
-        let change = match changes.get(section, &name) {
-            None => Change::Merged(patch.into()),
-            Some(Change::Merged(first)) => {
-                compose(first, patch).map_or_else(|| Change::Written(merge(&text, patch)), Change::Merged)
-            }
-            Some(Change::Written(_) | Change::Removed) => Change::Written(merge(&text, patch)),
-        };
-        changes.set(section, &name, Some(change));
+        patch_entry(section, &Entry { name, text }, r#"{"team":null}"#, changes);
     }
+}
+
+/// What the file says of the other members goes on to count, where it can be said so.
+fn patch_entry(section: &'static Section, Entry { name, text }: &Entry, patch: &str, changes: &mut Changes) {
+    let composed = match changes.get(section, name) {
+        None => Some(patch.into()),
+        Some(Change::Merged(first)) => compose(first, patch),
+        Some(Change::Written(_) | Change::Removed) => None,
+    };
+    let change = composed.map_or_else(|| Change::Written(merge(text, patch)), Change::Merged);
+    changes.set(section, name, Some(change));
 }
 
 impl Section {
@@ -190,6 +184,7 @@ impl Section {
 }
 
 /// What was given, as it stands in the file.
+#[inline(never)]
 fn stored(section: &Section, name: &str, given: &str) -> Result<String, Error> {
     let bare = unnamed(section, name, given)?;
     match section.form {
@@ -224,6 +219,7 @@ fn unnamed(section: &Section, name: &str, given: &str) -> Result<String, Error> 
 }
 
 /// An entry as it is told.
+#[inline(never)]
 fn told(section: &'static Section, entry: &Entry, ask: Ask<'_>) -> String {
     let source = match ask.current.changes().get(section, &entry.name) {
         None => "file",

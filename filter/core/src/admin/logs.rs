@@ -140,7 +140,7 @@ impl<'a> Members<'a> {
     }
 
     fn text(&self, name: &str) -> Option<String> {
-        serde_json::from_str(json::member(&self.0, name)?.get()).ok()
+        json::text_of(&self.0, name)
     }
 
     fn is(&self, name: &str, value: &str) -> bool {

@@ -17,7 +17,7 @@ impl Ask<'_> {
     pub(super) fn change(
         &self,
         (section, name): About<'_>,
-        act: impl FnOnce(&mut Changes) -> Result<(), Error>,
+        act: &mut dyn FnMut(&mut Changes) -> Result<(), Error>,
     ) -> Result<(), Error> {
         self.let_write()?;
         let store = self.around.latest.store();

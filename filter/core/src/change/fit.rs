@@ -37,7 +37,7 @@ pub fn fit(file: &str, changes: &Changes) -> Result<Fitted, Vec<Problem>> {
     let mut misfits: Vec<Misfit> = Vec::new();
     loop {
         let is_left_out = |entry| misfits.iter().any(|misfit| misfit.entry == entry);
-        let applied = changes.applied(file, is_left_out);
+        let applied = changes.applied(file, &is_left_out);
         let problems = match config::parse_to_run(&applied.text) {
             Ok(config) => return Ok(Fitted { config, misfits }),
             Err(problems) => problems,

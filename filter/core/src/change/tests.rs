@@ -32,7 +32,7 @@ fn a_file_with_changes_is_a_file_in_which_only_these_entries_are_otherwise() {
         ("fallbacks", "p/*", Change::Written(r#"["p/m"]"#.into())),
         ("providers", "p", Change::Merged(r#"{"base_url":"http://127.0.0.1:2"}"#.into())),
     ]);
-    let applied = changes.applied(FILE, |_| false);
+    let applied = changes.applied(FILE, &|_| false);
     assert!(
         applied
             .text
@@ -57,7 +57,7 @@ fn a_file_with_changes_is_a_file_in_which_only_these_entries_are_otherwise() {
 
 #[test]
 fn without_changes_a_file_means_what_it_means() {
-    let applied = Changes::default().applied(FILE, |_| false);
+    let applied = Changes::default().applied(FILE, &|_| false);
     assert_eq!(crate::config::parse(&applied.text), crate::config::parse(FILE));
 }
 

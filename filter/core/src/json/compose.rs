@@ -1,4 +1,6 @@
 //! An object that the gateway writes itself, member by member: what is told of requests and to operators.
+//!
+//! Each way to add a member is compiled once, and called: there are some hundred of them in the module.
 
 use alloc::{
     format,
@@ -17,6 +19,7 @@ impl Composed {
         Self(String::with_capacity(512))
     }
 
+    #[inline(never)]
     fn name(&mut self, name: &str) {
         self.0.push_str(if self.0.is_empty() { "{\"" } else { ",\"" });
         self.0.push_str(name);
@@ -24,17 +27,20 @@ impl Composed {
     }
 
     /// A member of any name, that is JSON already.
+    #[inline(never)]
     pub(crate) fn any(&mut self, name: &str, value: &str) {
         let name = quoted(name);
         self.json(name.strip_prefix('"').and_then(|name| name.strip_suffix('"')).unwrap_or_default(), value);
     }
 
     /// A member that is JSON already.
+    #[inline(never)]
     pub(crate) fn json(&mut self, name: &str, value: &str) {
         self.name(name);
         self.0.push_str(value);
     }
 
+    #[inline(never)]
     pub(crate) fn text(&mut self, name: &str, value: &str) {
         self.name(name);
         // Most texts stand in JSON as they are.
@@ -48,16 +54,19 @@ impl Composed {
     }
 
     /// A text, where there is one.
+    #[inline(never)]
     pub(crate) fn some_text(&mut self, name: &str, value: &str) {
         if !value.is_empty() {
             self.text(name, value);
         }
     }
 
+    #[inline(never)]
     pub(crate) fn whole(&mut self, name: &str, value: u64) {
         self.json(name, &value.to_string());
     }
 
+    #[inline(never)]
     pub(crate) fn flag(&mut self, name: &str, value: bool) {
         self.json(name, if value { "true" } else { "false" });
     }
@@ -69,6 +78,7 @@ impl Composed {
     }
 
     /// The whole object.
+    #[inline(never)]
     pub(crate) fn end(mut self) -> String {
         if self.0.is_empty() {
             return "{}".into();
@@ -78,6 +88,7 @@ impl Composed {
     }
 
     /// The whole object, with the members of another one behind its own.
+    #[inline(never)]
     pub(crate) fn end_with(self, rest: &str) -> String {
         let members = rest.strip_prefix('{').unwrap_or_default();
         if members == "}" {
