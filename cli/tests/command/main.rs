@@ -67,7 +67,7 @@ fn what_is_relied_on_and_not_done_yet_is_checked_and_not_run() {
         let is_named = |line: &&str| line.starts_with(&format!("{FULL}: /routers/web/cache: "));
         assert!(problems.iter().any(is_named), "{problems:?}");
     }
-    assert!(warnings.contains("warning: /log/content: is not acted on yet\n"), "{warnings}");
+    assert!(!warnings.contains("/log/"), "{warnings}");
 }
 
 #[test]

@@ -199,6 +199,10 @@ impl Attempt {
     /// The answer's head has come; `end` says that there is no body.
     #[must_use]
     pub fn answer(self, status: u16, headers: Headers<'_>, end: bool, clock: &dyn Clock) -> Progress {
+        // To ask the time is a call of the host.
+        if self.plan.is_audited() {
+            self.plan.note_head(clock.now());
+        }
         let mut edits = HeaderEdits::default();
         let is_forged = |name: &[u8]| {
             name.starts_with(b"x-") && (name.starts_with(b"x-dragoman-") || name.starts_with(b"x-envoy-"))

@@ -38,6 +38,9 @@ pub(super) const ROUND_MILLIS: u64 = 1_000;
 /// With so many requests that are not told a round ends early: the memory of a module never shrinks again.
 const MOST_UNTOLD: usize = 4_096;
 
+/// With so many bytes of what was said it does as well.
+const MOST_CONTENT: usize = 256 * 1024;
+
 /// How many rows of the archive a round changes. Tokens bring labels and tags of their own.
 const MOST_ROUND_ROWS: usize = 16_384;
 
@@ -71,6 +74,8 @@ struct Pages {
     records: VecDeque<Written>,
     /// How large that is.
     ring: u32,
+    /// How much was said in them.
+    content_bytes: usize,
     /// How many requests are not told.
     untold: usize,
     is_open: bool,
@@ -172,6 +177,18 @@ impl Book {
         }
     }
 
+    /// What was said in the request that was taken last. Whether that is so much by now that it must be told at once: the memory of a
+    /// module never shrinks again.
+    #[must_use]
+    pub fn keep(&self, content: String) -> bool {
+        let mut pages = self.pages.borrow_mut();
+        pages.content_bytes = pages.content_bytes.saturating_add(content.len());
+        if let Some(last) = pages.records.back_mut() {
+            last.content = Some(content);
+        }
+        pages.content_bytes >= MOST_CONTENT
+    }
+
     /// Whether something is to be told.
     #[must_use]
     pub fn is_waiting(&self) -> bool {
@@ -198,7 +215,8 @@ impl Book {
     fn tell_pages(&self, pages: &mut Pages, meter: &dyn Meter, now_millis: u64) {
         pages.tell(meter);
         archive::add(&*self.store, &pages.turnovers(), now_millis);
-        let records = pages.records.drain(..).map(|record| record.to_json()).collect();
+        pages.content_bytes = 0;
+        let records = pages.records.drain(..).map(|record| (record.to_json(), record.content)).collect();
         ring::add(&*self.store, records, pages.ring);
     }
 }

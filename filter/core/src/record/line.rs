@@ -12,7 +12,7 @@ use super::Record;
 use crate::{
     config::print_exact,
     host::millis,
-    json::{push_plain, push_whole},
+    json::{Composed, push_plain, push_whole},
     plan::Target,
 };
 
@@ -28,6 +28,9 @@ const MOST_LABELS: usize = 32;
 /// Room for a usual line.
 const USUAL: usize = 640;
 
+/// What stands before and behind the line, in the object that it is of.
+const AROUND: (&str, &str) = ("{\"request_id\":\"", "\"}");
+
 /// A record that was written, with what the log has from Envoy.
 #[derive(Debug)]
 pub(super) struct Written {
@@ -35,6 +38,8 @@ pub(super) struct Written {
     status: u16,
     duration_millis: u64,
     line: String,
+    /// What was said, as an object, where that is kept.
+    pub(super) content: Option<String>,
 }
 
 impl Written {
@@ -44,23 +49,24 @@ impl Written {
             status: record.status,
             duration_millis: millis(record.duration),
             line,
+            content: None,
         }
     }
 
     /// An object of its own.
     pub(super) fn to_json(&self) -> String {
-        let mut out = String::with_capacity(self.line.len().saturating_add(128));
-        out.push_str("{\"time\":\"");
-        out.push_str(&print_exact(self.began_millis));
-        out.push_str("\",\"status\":");
-        push_whole(&mut out, self.status.into());
-        out.push_str(",\"duration_ms\":");
-        push_whole(&mut out, self.duration_millis);
-        out.push_str(",\"request_id\":\"");
-        out.push_str(&self.line);
-        out.push_str("\"}");
-        out
+        let mut out = Composed::new();
+        out.text("time", &print_exact(self.began_millis));
+        out.whole("status", self.status.into());
+        out.whole("duration_ms", self.duration_millis);
+        end_with(out, &self.line)
     }
+}
+
+/// An object with the members of a line behind its own.
+pub(crate) fn end_with(out: Composed, line: &str) -> String {
+    let (before, behind) = AROUND;
+    out.end_with(&[before, line, behind].concat())
 }
 
 /// How a member begins behind another one. A constant: a line is a dozen and a half of them, and each piece of it a copy.
@@ -189,9 +195,8 @@ impl Line {
         }
     }
 
-    /// As much of a text as is written down.
     fn push(&mut self, text: &str) {
-        push_plain(&mut self.0, text.get(..text.floor_char_boundary(MOST_TEXT)).unwrap_or_default());
+        push_plain(&mut self.0, short(text));
     }
 
     fn whole(&mut self, before: &str, number: u64) {
@@ -207,4 +212,9 @@ impl Line {
             push_whole(&mut self.0, digit.into());
         }
     }
+}
+
+/// As much of a text as is written down.
+pub(crate) fn short(text: &str) -> &str {
+    text.get(..text.floor_char_boundary(MOST_TEXT)).unwrap_or_default()
 }

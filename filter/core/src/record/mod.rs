@@ -14,6 +14,7 @@ pub mod turnover;
 use alloc::{rc::Rc, string::String, vec::Vec};
 use core::time::Duration;
 
+pub(crate) use self::line::{end_with, short};
 pub use self::{
     book::{Book, MOST_UNLISTED},
     line::PROPERTY,
