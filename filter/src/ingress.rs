@@ -181,6 +181,16 @@ impl IngressStream {
         }
     }
 
+    /// A piece of the answer goes to the client, as it stands in the host's buffer now.
+    fn record(&self, end: bool) {
+        if let Some(plan) = self.exchange.recorded() {
+            plan.record_part(|room| self.stream.response_body(0, room));
+            if end {
+                plan.record_end(host::now());
+            }
+        }
+    }
+
     /// The attempts run on this stream.
     fn carry(&mut self, plan: &Rc<Plan>, edits: HeaderEdits) -> Action {
         if let Some(next) = plan.signpost(NO_PLAN) {
@@ -299,6 +309,9 @@ impl HttpContext for IngressStream {
             }
             (_, Attempts::Handed { alarm, .. }) => {
                 *alarm = None;
+                if let Some(plan) = self.exchange.recorded() {
+                    plan.record_head(|| self.stream.response_headers());
+                }
                 self.stream.release()
             }
             (Arrival::Provider | Arrival::Judged | Arrival::Again, _) => self.stream.release(),
@@ -312,15 +325,20 @@ impl HttpContext for IngressStream {
         };
         if action == Action::Continue {
             self.show();
+            self.record(end);
         }
         action
     }
 
     fn on_http_response_trailers(&mut self, _: usize) -> Action {
-        match &self.attempts {
+        let action = match &self.attempts {
             Attempts::Carried(relay) if !self.stream.has_ended() => relay.borrow_mut().end(),
             Attempts::Carried(_) | Attempts::Handed { .. } | Attempts::Open => Action::Continue,
+        };
+        if action == Action::Continue {
+            self.record(true);
         }
+        action
     }
 
     fn on_log(&mut self) {

@@ -10,6 +10,7 @@ pub mod attempt;
 pub mod audit;
 pub mod auth;
 pub mod body;
+mod cache;
 pub mod catalogue;
 pub mod change;
 pub mod chat;

@@ -10,8 +10,9 @@ use super::{
     held::{Progress, Release},
 };
 use crate::{
+    cache::CACHE_HEADER,
     error::Error,
-    plan::{Cause, Failure, Next},
+    plan::{Cached, Cause, Failure, Next},
     seal::Sealing,
     step::{Chunk, HeaderEdits, Name, Reply},
 };
@@ -103,6 +104,9 @@ impl Head {
         ];
         let named = served.into_iter().filter(|(_, value)| !value.is_empty());
         self.edits.set.extend(named.map(|(name, value)| (Name::Borrowed(name), value)));
+        if plan.is_recorded() {
+            self.edits.set.push((Name::Borrowed(CACHE_HEADER), Cached::Miss.name().into()));
+        }
         if !dropped.is_empty() {
             self.edits.set.push((Name::Borrowed("x-dragoman-dropped"), dropped.join(", ")));
         }

@@ -17,7 +17,7 @@ use crate::{
     gateway::Gateway,
     headers::Headers,
     host::Clock,
-    plan::{End, Plan, Summary, Target, breaks_off},
+    plan::{Cached, End, Plan, Summary, Target, breaks_off},
     record::{Outcome, Record},
     step::Reply,
 };
@@ -97,7 +97,7 @@ impl Brief {
         head: &mut dyn Head,
         clock: &dyn Clock,
     ) -> Record<'a> {
-        let Summary { tries, attempts, passed_over, limit, error, spent, content_at, end } = plan.summary();
+        let Summary { tries, attempts, passed_over, limit, error, spent, content_at, cached, end } = plan.summary();
         // Of most requests it is known without a call to the host.
         let status = match (end, tries.last()) {
             (Some((End::Whole, _)), Some((_, status @ 200..300))) if error.is_none() => *status,
@@ -120,6 +120,9 @@ impl Brief {
             Some(End::Whole) | None => (error, status),
         };
         let cost = || {
+            if let Some(Cached::Hit(_)) = &cached {
+                return Some(0);
+            }
             let (Target { provider, model, .. }, _) = tries.last()?;
             gateway.catalogue.price(provider, model).cost(&spent?.usage)
         };
@@ -129,6 +132,7 @@ impl Brief {
             error: named(error, fault),
             details,
             nano_usd: cost(),
+            cached,
             spent,
             attempts,
             passed_over,
@@ -162,6 +166,7 @@ impl Brief {
             details: String::new(),
             spent: None,
             nano_usd: None,
+            cached: None,
             began,
             first_content: None,
             duration: Duration::ZERO,

@@ -15,6 +15,7 @@ mod limiting;
 mod listing;
 mod pick;
 mod planning;
+mod reuse;
 mod steer;
 
 use alloc::{boxed::Box, rc::Rc, string::String, vec::Vec};
@@ -145,6 +146,10 @@ impl Exchange {
             && let Err(failure) = scanner.feed(&piece)
         {
             reading.scanner = Some(Err(failure));
+            reading.visit = None;
+        }
+        if let Some(visit) = &mut reading.visit {
+            visit.see(&piece);
         }
         reading.body.push(piece);
         None
@@ -179,7 +184,7 @@ impl Exchange {
                 match plan(&self.gateway, reading, &mut self.brief, headers, around) {
                     Ok((plan, edits)) => {
                         self.state = State::Forwarded(Rc::clone(&plan));
-                        Step::Forward(plan, edits)
+                        plan.take_deferred().map_or_else(|| Step::Forward(plan, edits), Step::Reply)
                     }
                     Err(refused) => {
                         let told = || match &asker {
@@ -226,6 +231,12 @@ impl Exchange {
             }
             State::Fresh | State::Settled => Arrival::Judged,
         }
+    }
+
+    /// The plan of it, where what goes to the client is recorded.
+    #[must_use]
+    pub fn recorded(&self) -> Option<&Rc<Plan>> {
+        self.plan().filter(|plan| plan.is_recorded())
     }
 
     /// What is written down of it, once it is over.

@@ -9,6 +9,7 @@ use super::{
     keeper,
     limiting::{Refused, limit},
     pick,
+    reuse::reuse,
     steer::{OF_FORMATS, missing_headers, of_format, steer, strip},
 };
 use crate::{
@@ -47,7 +48,7 @@ pub(super) fn plan(
     around: &Surroundings<'_>,
 ) -> Result<(Rc<Plan>, HeaderEdits), Refused> {
     brief.decision = gateway.is_audited.then(Box::default);
-    let Reading { caller, brought, asks, query, exchange, shape, scanner, length, body } = *reading;
+    let Reading { caller, brought, asks, query, exchange, shape, scanner, length, body, visit } = *reading;
     let scanned = scanner.map(|scanner| scanner.and_then(Scanner::finish));
     let others = if matches!(asks, Asks::Direct(..)) { &[] } else { OF_FORMATS };
     let mut edits = strip(headers, others);
@@ -137,6 +138,9 @@ pub(super) fn plan(
         decision.full = plan.take_full();
     }
     limited?;
+    if let Some(visit) = visit {
+        reuse(&mut plan, *visit, now, around);
+    }
     steer(gateway, &plan, now, &mut edits);
     Ok((Rc::new(plan), edits))
 }

@@ -16,13 +16,14 @@ mod limits;
 mod outcome;
 mod pace;
 mod progress;
+mod reuse;
 mod rupture;
 mod signpost;
 mod spending;
 mod summary;
 mod trail;
 
-use alloc::{rc::Rc, string::String, vec::Vec};
+use alloc::{boxed::Box, rc::Rc, string::String, vec::Vec};
 use core::{
     cell::{Ref, RefCell},
     fmt::Write as _,
@@ -30,17 +31,18 @@ use core::{
     time::Duration,
 };
 
-use self::progress::Progress;
 pub use self::{
     allowance::{Allowance, Estimate},
     failure::{Cause, End, Failure},
     inquiry::Inquiry,
+    reuse::Cached,
     signpost::{CALLS_MARK, CLUSTER_HEADER, FLEX_MARK, NEXT_PROPERTY, Signpost, TRIES_MARK},
     spending::Spent,
     summary::Summary,
     trail::Try,
 };
 pub(crate) use self::{inquiry::Asked, rupture::breaks_off};
+use self::{progress::Progress, reuse::Reuse};
 use crate::{
     account::Account,
     change::Standing,
@@ -91,6 +93,8 @@ pub struct Plan {
     standing: Option<Standing>,
     observer: Rc<Observer>,
     progress: RefCell<Progress>,
+    /// What became of it where a kept answer would do.
+    reuse: Option<Box<Reuse>>,
 }
 
 /// Whom to ask.
@@ -214,6 +218,7 @@ impl Plan {
             observer: Rc::clone(observer),
             progress: RefCell::new(Progress::new(course, policy.attempts, has_thoughts)),
             policy,
+            reuse: None,
         }
     }
 

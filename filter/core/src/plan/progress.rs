@@ -6,7 +6,7 @@ use core::{mem, time::Duration};
 use super::{
     Cause, Course, End, Failure, Next, Target, Try,
     failure::{REFUSED, symptom},
-    spending::Spending,
+    spending::{Spending, Spent},
 };
 use crate::{
     chat::Reason,
@@ -310,6 +310,14 @@ impl Progress {
     /// An answer is passed on of which nothing more is to be told.
     pub(super) fn end(&mut self) {
         self.is_settled = true;
+    }
+
+    /// An answer of another time is given, which has used this then: nobody is asked.
+    pub(super) fn replay(&mut self, usage: Usage, now: Duration) {
+        self.is_settled = true;
+        self.probe = None;
+        self.spending = Spending::Some(Spent { usage, is_told: true });
+        self.end = Some((End::Whole, now));
     }
 
     /// The answer that is passed on has come to its end, or to an end.

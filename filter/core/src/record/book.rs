@@ -19,7 +19,9 @@ use core::{cell::RefCell, fmt, iter, mem};
 use super::{
     Record, archive,
     line::Written,
-    metric::{ATTEMPTS, COST, DURATION, ERRORS, FALLBACKS, FIRST_CONTENT, IMAGES, LIMITS, REQUESTS, TOKENS, UNPRICED},
+    metric::{
+        ATTEMPTS, CACHE, COST, DURATION, ERRORS, FALLBACKS, FIRST_CONTENT, IMAGES, LIMITS, REQUESTS, TOKENS, UNPRICED,
+    },
     ring,
     turnover::{By, Table, Turnover},
 };
@@ -68,6 +70,8 @@ struct Pages {
     errors: Counts<String>,
     /// Refusals by the limit that had no room.
     limits: Counts<String>,
+    /// Requests that a kept answer would do for, by whether there was one.
+    cached: Counts<&'static str>,
     /// The same for the archive, by key, provider and model, in order.
     entries: Vec<Entry>,
     /// The records themselves, for the ring.
@@ -158,6 +162,9 @@ impl Book {
         }
         if let Some(limit) = &record.limit {
             pages.limits.add(limit.as_str(), || limit.clone());
+        }
+        if let Some(cached) = &record.cached {
+            pages.cached.add(&cached.name(), || cached.name());
         }
         for (target, status) in &record.tries {
             if let Some(Tally { sums, .. }) = pages.tally(Some(target), roster) {
@@ -312,6 +319,7 @@ impl Pages {
         }
         self.errors.tell(meter, &format!("{};type=", ERRORS.name), |error| label(error));
         self.limits.tell(meter, &format!("{};limit=", LIMITS.name), |limit| label(limit));
+        self.cached.tell(meter, &format!("{};result=", CACHE.name), |cached| label(cached));
     }
 }
 

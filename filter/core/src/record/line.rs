@@ -13,7 +13,7 @@ use crate::{
     config::print_exact,
     host::millis,
     json::{Composed, push_plain, push_whole},
-    plan::Target,
+    plan::{Cached, Target},
 };
 
 /// The filter state property that carries [`Record::line`] to the access log, which reads it as `wasm.` and this name.
@@ -104,6 +104,12 @@ impl Record<'_> {
         }
         line.text(text!("attempts"), &self.attempts);
         line.text(text!("passed_over"), &self.passed_over);
+        if let Some(cached) = &self.cached {
+            if let Cached::Hit(target) = cached {
+                write_target(target, &mut line);
+            }
+            line.text(text!("cache"), cached.name());
+        }
         self.write_spent(&mut line);
         if let Some(time) = self.first_content {
             line.seconds(name!("gen_ai.response.time_to_first_chunk"), time);

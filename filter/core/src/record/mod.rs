@@ -23,7 +23,7 @@ use crate::{
     auth::Key,
     config::ANONYMOUS,
     host::millis,
-    plan::{Spent, Target},
+    plan::{Cached, Spent, Target},
 };
 
 /// One request.
@@ -69,6 +69,8 @@ pub struct Record<'a> {
     pub spent: Option<Spent>,
     /// What that costs, in billionths of a USD; nothing where a price is not known.
     pub nano_usd: Option<u64>,
+    /// What was kept for it, where a kept answer would do.
+    pub cached: Option<Cached>,
     /// When it was known whole.
     pub began: Duration,
     /// How long after that the first content of a stream came.

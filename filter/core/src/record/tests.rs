@@ -84,6 +84,7 @@ pub(crate) fn record(tries: Vec<(Target, u16)>) -> Record<'static> {
         details: String::new(),
         spent: None,
         nano_usd: None,
+        cached: None,
         began: Duration::from_millis(NOW - 30),
         first_content: None,
         duration: Duration::from_millis(30),

@@ -47,8 +47,9 @@ use self::{
 use crate::{
     audit::{By, Decision},
     auth::{Caller, Glob},
+    cache,
     catalogue::Catalogue,
-    config::{Config, KeyRouting, ModelLists},
+    config::{self, Config, KeyRouting, ModelLists},
     dialect::{Downstream, Wishes, openai_responses},
     error::{Error, Kind},
     gateway::Provider,
@@ -186,9 +187,8 @@ impl Routing {
         let named = named.collect();
         let by_name = config.routing.iter().filter_map(|(name, _)| Some((name.clone(), compiler.named(name)?)));
         let by_name = by_name.collect();
-        let routers = config.routers.iter();
-        let routers =
-            routers.map(|section| (section.name.clone(), Router::new(section, &policy, &mut compiler))).collect();
+        let mut router = |section: &config::Router| Router::new(section, &policy, config.cache, &mut compiler);
+        let routers = config.routers.iter().map(|section| (section.name.clone(), router(section))).collect();
         Self {
             named,
             by_name,
@@ -207,6 +207,11 @@ impl Routing {
     #[must_use]
     pub fn has_router(&self, name: &str) -> bool {
         self.routers.contains(name)
+    }
+
+    /// How the router of this name keeps answers, if it does.
+    pub(crate) fn cache(&self, name: &str) -> Option<&Rc<cache::Rules>> {
+        self.routers.get(name)?.cache.as_ref()
     }
 
     /// Whether there is a routing configuration of this name.

@@ -13,6 +13,7 @@
 mod anthropic;
 mod audit;
 mod byok;
+mod cache;
 mod crossings;
 mod direct;
 mod environment;

@@ -359,12 +359,15 @@ impl Sent {
                 Progress::Released(release, mut rest) => {
                     if flow.is_none() {
                         answer.release(&mut map, &release, &buffer);
+                        answer.record(&self.plan, &map);
                         flow = Some(());
                     }
+                    let passed = answer.body.len();
                     match rest.chunk(piece, end) {
                         Chunk::Keep => answer.body.extend_from_slice(piece),
                         Chunk::Replace(other) => answer.body.extend_from_slice(&other),
                     }
+                    self.plan.record_part(|_| answer.body[passed..].to_vec());
                     Progress::Released(release, rest)
                 }
                 Progress::Instead(_) => panic!("only an answer without a body ends without one"),
@@ -375,9 +378,11 @@ impl Sent {
             Progress::Released(release, rest) => {
                 if flow.is_none() {
                     answer.release(&mut map, &release, &buffer);
+                    answer.record(&self.plan, &map);
                 }
                 if ends {
                     rest.finish(world.now());
+                    self.plan.record_end(world.now());
                 }
             }
             Progress::Held(_) | Progress::Again(_) | Progress::Instead(_) => {
@@ -399,6 +404,12 @@ impl Answer {
             Chunk::Keep => self.body.extend_from_slice(buffer),
             Chunk::Replace(other) => self.body.extend_from_slice(other),
         }
+    }
+
+    /// What was let go reaches the client's stream.
+    fn record(&self, plan: &Plan, map: &Pairs) {
+        plan.record_head(|| carried(&[map.clone(), vec![(":status".into(), self.status.to_string().into())]].concat()));
+        plan.record_part(|_| self.body.clone());
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
