@@ -20,7 +20,13 @@ const ENABLED: &str = "x-dragoman-cache-enabled";
 const BUCKETS: &str = "x-dragoman-cache-bucket-max-size";
 
 /// The most that a request can ask for.
-const MOST_BUCKETS: u8 = 10;
+const MOST_BUCKETS: u32 = 10;
+
+/// What is understood.
+const KNOWN: [&str; 6] = ["no-store", "no-cache", "only-if-cached", "max-age", MAX_STALE, "min-fresh"];
+
+/// The one that needs no number: without, any age will do.
+const MAX_STALE: &str = "max-stale";
 
 /// See the module's documentation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,43 +47,38 @@ impl Terms {
     /// # Errors
     /// A header says what it cannot.
     pub(super) fn of(rules: &Rules, headers: Headers<'_>) -> Result<Option<Self>, Error> {
-        let is_enabled = match headers.get(ENABLED).map(<[u8]>::trim_ascii) {
+        let is_enabled = match headers.get(ENABLED) {
             None | Some(b"true") => true,
             Some(b"false") => false,
             Some(_) => return Err(refused(ENABLED, "is `true` or `false`")),
         };
-        let buckets = match headers.text(BUCKETS) {
+        let buckets = match headers.text(BUCKETS).map(str::parse::<u32>) {
             None => rules.buckets,
-            Some(text) => {
-                let count = text.trim().parse().ok().filter(|count| (1..=MOST_BUCKETS).contains(count));
-                count.ok_or_else(|| refused(BUCKETS, "is a number from 1 to 10"))?
-            }
+            Some(Ok(count @ 1..=MOST_BUCKETS)) => u8::try_from(count).unwrap_or(u8::MAX),
+            Some(_) => return Err(refused(BUCKETS, "is a number from 1 to 10")),
         };
-        let (mut own_age, mut max_stale, mut min_fresh) = (None, None, None);
-        let (mut stores, mut takes, mut asks) = (true, true, true);
-        let lines = headers.all("cache-control").filter_map(|line| str::from_utf8(line).ok());
-        for part in lines.flat_map(|line| line.split(',')) {
-            let (name, value) = part.split_once('=').map_or((part, None), |(name, value)| (name, Some(value)));
-            // As HTTP would have it of a time that is none: nothing is fresh.
-            let seconds = || value.and_then(|value| value.trim().trim_matches('"').parse::<u32>().ok());
-            let is = |known: &str| name.trim().eq_ignore_ascii_case(known);
-            if is("no-store") {
-                stores = false;
-            } else if is("no-cache") {
-                takes = false;
-            } else if is("only-if-cached") {
-                asks = false;
-            } else if is("max-age") {
-                own_age = Some(seconds().unwrap_or(0));
-            } else if is("max-stale") {
-                max_stale = Some(if value.is_none() { u32::MAX } else { seconds().unwrap_or(0) });
-            } else if is("min-fresh") {
-                min_fresh = Some(seconds().unwrap_or(u32::MAX));
+        // What is said of each, and for how many seconds, where that is a number.
+        let mut said: [Option<Option<u32>>; KNOWN.len()] = [None; KNOWN.len()];
+        for part in headers.all("cache-control").flat_map(|line| line.split(|byte| *byte == b',')) {
+            let mut halves = part.splitn(2, |byte| *byte == b'=').map(<[u8]>::trim_ascii);
+            let name = halves.next().unwrap_or_default();
+            let seconds = halves.next().map(|value| value.strip_prefix(b"\"").unwrap_or(value));
+            let seconds = seconds.map(|value| value.strip_suffix(b"\"").unwrap_or(value));
+            let known = KNOWN.iter().position(|known| known.as_bytes().eq_ignore_ascii_case(name));
+            if let Some(place) = known.and_then(|known| said.get_mut(known)) {
+                let of_none = name.eq_ignore_ascii_case(MAX_STALE.as_bytes()).then_some(u32::MAX);
+                let read = |value| str::from_utf8(value).ok()?.parse().ok();
+                *place = Some(seconds.map_or(of_none, read));
             }
         }
+        let [no_store, no_cache, only_if_cached, own_age, max_stale, min_fresh] = said;
+        // As HTTP would have it of a time that is none: nothing is fresh.
+        let own_age = own_age.map(|seconds| seconds.unwrap_or(0));
+        let max_stale = max_stale.map(|seconds| seconds.unwrap_or(0));
+        let min_fresh = min_fresh.map(|seconds| seconds.unwrap_or(u32::MAX));
         let of_router = Some(rules.directive).filter(|directive| !directive.no_store);
         let Some(max_age) = own_age.or_else(|| of_router?.max_age) else { return Ok(None) };
-        if !is_enabled || !stores {
+        if !is_enabled || no_store.is_some() {
             return Ok(None);
         }
         // Who says how old it may be, or how fresh it must be, wants none that is stale, unless he says that, too.
@@ -87,8 +88,8 @@ impl Terms {
             max_age_millis: millis(max_age),
             max_stale_millis: millis(max_stale),
             min_fresh_millis: millis(min_fresh.unwrap_or(0)),
-            takes,
-            asks,
+            takes: no_cache.is_none(),
+            asks: only_if_cached.is_none(),
             buckets,
         }))
     }

@@ -14,6 +14,13 @@ impl Hash {
         self.0.update(bytes);
     }
 
+    /// A part of a list: behind its length, so that no two lists have the same bytes.
+    #[inline(never)]
+    pub(super) fn part(&mut self, part: &[u8]) {
+        self.put(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_le_bytes());
+        self.put(part);
+    }
+
     /// What it is. Then nothing was put in.
     #[inline(never)]
     pub(super) fn take(&mut self) -> [u8; 32] {

@@ -21,6 +21,11 @@ mod question;
 mod recording;
 mod shelf;
 #[cfg(test)]
+#[expect(
+    clippy::arithmetic_side_effects,
+    clippy::disallowed_types,
+    reason = "tests count, and write requests as documents"
+)]
 mod tests;
 
 use alloc::string::String;

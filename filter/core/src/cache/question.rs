@@ -10,11 +10,9 @@ use alloc::{boxed::Box, rc::Rc};
 use super::{Rules, Terms, canon::Canon, hash::Hash};
 use crate::{auth::Caller, error::Error, headers::Headers};
 
-/// What changes the questions of a router.
-const SEED: &str = "x-dragoman-cache-seed";
-
-/// Headers by which an answer may be another, whatever the client's format.
-const HEADERS: &[&str] = &["anthropic-beta", "anthropic-version", "openai-beta", "x-dragoman-provider-key"];
+/// Headers by which an answer may be another, whatever the client's format, or is to be.
+const HEADERS: &[&str] =
+    &["anthropic-beta", "anthropic-version", "openai-beta", "x-dragoman-provider-key", "x-dragoman-cache-seed"];
 
 /// The hash of a question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,23 +58,18 @@ impl Visit {
     ) -> Result<Option<Box<Self>>, Error> {
         let Some(terms) = Terms::of(rules, headers)? else { return Ok(None) };
         let mut head = Hash::default();
-        // Behind its length: no two lists of parts have the same bytes.
-        let mut part = |part: &[u8]| {
-            head.put(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_le_bytes());
-            head.put(part);
-        };
-        part(b"dragoman cache 1");
-        for text in [place.environment, caller.key().map(|key| &*key.id)] {
-            part(&[text.is_some().into()]);
-            part(text.unwrap_or_default().as_bytes());
+        let texts = [place.environment, caller.key().map(|key| &*key.id)];
+        for text in texts {
+            head.part(&[text.is_some().into()]);
         }
-        for text in [place.router, place.path, place.query, &rules.seed] {
-            part(text.as_bytes());
+        let [environment, key] = texts.map(Option::unwrap_or_default);
+        for text in [environment, key, place.router, place.path, place.query, &rules.seed] {
+            head.part(text.as_bytes());
         }
-        for name in HEADERS.iter().chain(&[SEED]) {
-            let lines = headers.all(name).count();
-            part(&u64::try_from(lines).unwrap_or(u64::MAX).to_le_bytes());
-            headers.all(name).for_each(&mut part);
+        for name in HEADERS {
+            let mut lines = Hash::default();
+            headers.all(name).for_each(|line| lines.part(line));
+            head.put(&lines.take());
         }
         Ok(Some(Box::new(Self { rules: Rc::clone(rules), terms, head, body: Canon::new() })))
     }

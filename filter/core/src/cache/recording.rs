@@ -4,7 +4,7 @@ use alloc::{rc::Rc, string::String, vec::Vec};
 use core::{cell::RefCell, mem};
 
 use super::{Entry, Wanted, entry::HEADERS, shelf::Found};
-use crate::{headers::Headers, host::Entropy, live::Observer, plan::Target, usage::Usage};
+use crate::{host::Entropy, live::Observer, plan::Target, usage::Usage};
 
 /// What a worker records at a time, in bytes: its memory never shrinks again.
 const MOST_RECORDED: usize = 32 << 20;
@@ -32,7 +32,7 @@ impl Wanted {
     pub(crate) fn look(
         &self,
         observer: &Observer,
-        is_wanted: impl Fn(&Entry) -> bool,
+        is_wanted: &dyn Fn(&Entry) -> bool,
         entropy: &dyn Entropy,
         now_millis: u64,
     ) -> Option<Found> {
@@ -40,7 +40,7 @@ impl Wanted {
             return None;
         }
         let asked = (&self.question, &self.terms);
-        self.rules.shelf.look(observer.store(), asked, is_wanted, || entropy.draw(), now_millis)
+        self.rules.shelf.look(observer.store(), asked, is_wanted, entropy, now_millis)
     }
 }
 
@@ -54,10 +54,10 @@ impl Recording {
         matches!(*self.tape.borrow(), Tape::Blank)
     }
 
-    /// The answer's head has come.
-    pub(crate) fn begin(&self, headers: Headers<'_>) {
-        let is_plain = headers.text(":status") == Some("200") && headers.get("content-encoding").is_none();
-        let kept = HEADERS.iter().filter_map(|name| Some((*name, headers.text(name)?.into())));
+    /// The answer's head has come, with these headers.
+    pub(crate) fn begin(&self, status: &str, header: &dyn Fn(&str) -> Option<String>) {
+        let is_plain = status == "200" && header("content-encoding").is_none();
+        let kept = HEADERS.iter().filter_map(|name| Some((*name, header(name)?)));
         let tape = if is_plain { Tape::Running(kept.collect(), Vec::new()) } else { Tape::Over };
         self.tape.replace(tape);
     }

@@ -19,7 +19,7 @@ use super::{
     index::{Division, HEAD, Index, ROW, Row, cost},
     question::Question,
 };
-use crate::host::{Conflict, Store, Version};
+use crate::host::{Conflict, Entropy, Store, Version};
 
 /// What a key takes of the memory beside its value: its own text, its place in the host's map, and what an allocator adds to each.
 pub(super) const KEY_BYTES: u64 = 256;
@@ -89,11 +89,11 @@ impl Shelf {
         &self,
         store: &dyn Store,
         (question, terms): (&Question, &Terms),
-        is_wanted: impl Fn(&Entry) -> bool,
-        draw: impl FnOnce() -> u64,
+        is_wanted: &dyn Fn(&Entry) -> bool,
+        entropy: &dyn Entropy,
         now_millis: u64,
     ) -> Option<Found> {
-        let found = self.find(store, (question, terms), is_wanted, draw, now_millis);
+        let found = self.find(store, (question, terms), is_wanted, entropy, now_millis);
         if found.is_none() {
             self.settle(store);
         }
@@ -104,8 +104,8 @@ impl Shelf {
         &self,
         store: &dyn Store,
         (question, terms): (&Question, &Terms),
-        is_wanted: impl Fn(&Entry) -> bool,
-        draw: impl FnOnce() -> u64,
+        is_wanted: &dyn Fn(&Entry) -> bool,
+        entropy: &dyn Entropy,
         now_millis: u64,
     ) -> Option<Found> {
         let shard = self.shard(question);
@@ -117,15 +117,13 @@ impl Shelf {
             return None;
         }
         let is_good = |row: &&Row| row.bucket < terms.buckets && terms.accepts(row.age_millis(now_millis));
-        let mut rows: Vec<Row> = index.of(question).filter(is_good).copied().collect();
+        let rows: Vec<Row> = index.of(question).filter(is_good).copied().collect();
         if rows.is_empty() || (rows.len() < terms.buckets.into() && terms.asks) {
             return None;
         }
-        if rows.len() > 1 {
-            let first = draw().checked_rem(length_of(rows.len())).unwrap_or(0);
-            rows.rotate_left(usize::try_from(first).unwrap_or_default());
-        }
-        let found = rows.into_iter().find_map(|row| {
+        let draw = if rows.len() > 1 { entropy.draw() } else { 0 };
+        let first = usize::try_from(draw.checked_rem(length_of(rows.len())).unwrap_or(0)).unwrap_or(0);
+        let found = rows.iter().cycle().skip(first).take(rows.len()).find_map(|row| {
             let (bytes, _) = store.get(&slot_key(shard, row.slot))?;
             let entry = Entry::read(&bytes, question)?;
             // As its row says, or it has come into its place since that was read.

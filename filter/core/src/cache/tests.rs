@@ -18,7 +18,7 @@ use crate::{
     auth::{Caller, Key},
     config,
     headers::HeaderMap,
-    host::Store,
+    host::{Entropy, Store},
     store::Memory,
 };
 
@@ -76,6 +76,12 @@ struct Worker<'s> {
     drawn: Cell<u64>,
 }
 
+impl Entropy for Worker<'_> {
+    fn draw(&self) -> u64 {
+        self.drawn.replace(self.drawn.get().wrapping_add(1))
+    }
+}
+
 impl<'s> Worker<'s> {
     fn new(store: &'s dyn Store, max_bytes: u64, buckets: u32) -> Self {
         let shelf = Shelf::new(max_bytes, max_bytes);
@@ -87,8 +93,7 @@ impl<'s> Worker<'s> {
     }
 
     fn find(&self, number: u64, now: u64) -> Option<Found> {
-        let draw = || self.drawn.replace(self.drawn.get().wrapping_add(1));
-        self.shelf.look(self.store, (&question(number), &self.terms), |_| true, draw, now)
+        self.shelf.look(self.store, (&question(number), &self.terms), &|_| true, self, now)
     }
 
     fn look(&self, number: u64, now: u64) -> Option<String> {
@@ -116,7 +121,7 @@ fn an_answer_of_whom_nobody_wants_is_none() {
     let worker = Worker::new(&store, 1 << 20, 1);
     assert!(worker.keep(1, "one", NOW));
     let asked = (&question(1), &worker.terms);
-    assert!(worker.shelf.look(&store, asked, |entry| entry.model != "m", || 0, NOW).is_none());
+    assert!(worker.shelf.look(&store, asked, &|entry| entry.model != "m", &worker, NOW).is_none());
 }
 
 #[test]

@@ -4,7 +4,11 @@
 //! What goes to the client is recorded on the client's stream, wherever the attempts run: after its head, part by part, until it has come
 //! to its end. It is kept only where that is known to be a good one.
 
-use alloc::{boxed::Box, format, string::ToString, vec::Vec};
+use alloc::{
+    boxed::Box,
+    string::{String, ToString},
+    vec::Vec,
+};
 use core::time::Duration;
 
 use super::{End, Plan, Target};
@@ -49,20 +53,29 @@ impl Cached {
 impl Plan {
     /// A kept answer of a target that can be asked.
     pub(crate) fn look(&self, wanted: &Wanted, entropy: &dyn Entropy, now: Duration) -> Option<Found> {
-        let progress = self.progress.borrow();
-        let is_target = |entry: &Entry| progress.ahead().any(|target| entry.is_of(target));
-        wanted.look(&self.observer, is_target, entropy, millis(now))
+        wanted.look(&self.observer, &|entry| self.target_of(entry).is_some(), entropy, millis(now))
+    }
+
+    /// The target of the plan that has given it.
+    #[inline(never)]
+    fn target_of(&self, entry: &Entry) -> Option<Target> {
+        self.progress.borrow().ahead().find(|target| entry.is_of(target)).cloned()
     }
 
     /// Leaves a kept answer to the ingress: nobody is asked, and it costs a request and nothing else.
     pub(crate) fn replay(&mut self, found: Found, now: Duration) {
         let Found { entry, bucket, age_millis } = found;
-        let target = self.progress.borrow().ahead().find(|target| entry.is_of(target)).cloned();
-        let kept = entry.headers.into_iter().map(|(name, value)| (Name::Borrowed(name), value));
-        let reply = Reply { status: 200, headers: kept.collect(), body: entry.body, error: None };
-        let reply = reply.with(CACHE_HEADER, "hit").with(BUCKET_HEADER, format!("{bucket}"));
-        let reply = self.limited(reply.with("age", format!("{}", age_millis / 1_000)));
-        self.reuse = target.map(|target| Box::new(Reuse::Hit(target)));
+        self.reuse = self.target_of(&entry).map(|target| Box::new(Reuse::Hit(target)));
+        let mut headers: Vec<_> =
+            entry.headers.into_iter().map(|(name, value)| (Name::Borrowed(name), value)).collect();
+        for (name, value) in [
+            (CACHE_HEADER, String::from("hit")),
+            (BUCKET_HEADER, u64::from(bucket).to_string()),
+            ("age", (age_millis / 1_000).to_string()),
+        ] {
+            headers.push((Name::Borrowed(name), value));
+        }
+        let reply = self.limited(Reply { status: 200, headers, body: entry.body, error: None });
         self.progress.borrow_mut().replay(entry.usage, now);
         if let Some(allowance) = &self.allowance {
             allowance.settle(&Usage::default(), now);
@@ -98,7 +111,10 @@ impl Plan {
     /// The answer's head goes to the client: `read` reads it, status and all. Only the first one counts.
     pub fn record_head(&self, read: impl FnOnce() -> HeaderMap) {
         if let Some(recording) = self.recording().filter(|recording| recording.is_blank()) {
-            recording.begin(read().headers());
+            let map = read();
+            let headers = map.headers();
+            let header = |name: &str| headers.text(name).map(Into::into);
+            recording.begin(headers.text(":status").unwrap_or_default(), &header);
         }
     }
 
@@ -121,11 +137,11 @@ impl Plan {
 
     /// An answer goes to the client that has come whole.
     pub fn record_whole(&self, reply: &Reply, now: Duration) {
-        let status = reply.status.to_string();
-        let head = [(":status", &*status)].into_iter();
-        let head = head.chain(reply.headers.iter().map(|(name, value)| (&**name, &**value)));
-        self.record_head(|| head.collect());
-        self.record_part(|room| reply.body.iter().take(room).copied().collect());
+        if let Some(recording) = self.recording() {
+            let find = |name: &str| reply.headers.iter().find(|(other, _)| other == name);
+            recording.begin(&reply.status.to_string(), &|name| find(name).map(|(_, value)| value.clone()));
+        }
+        self.record_part(|room| reply.body.get(..room).unwrap_or(&reply.body).to_vec());
         self.record_end(now);
     }
 

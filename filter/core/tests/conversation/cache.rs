@@ -60,7 +60,7 @@ fn header<'a>(reply: &'a Reply, name: &str) -> Option<&'a str> {
     reply.headers.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
 }
 
-fn is_sent(asked: Asked) -> bool {
+fn is_sent(asked: &Asked) -> bool {
     matches!(asked, Asked::Sent(_))
 }
 
@@ -99,7 +99,7 @@ fn the_same_question_gets_the_answer_that_was_kept_and_its_headers() {
         assert_eq!(record[name], value, "{name}: {record}");
     }
     world.pass(Duration::from_mins(10));
-    assert!(is_sent(ask(&world, &gateway, CHAT, &[], &body("Hi", ""))));
+    assert!(is_sent(&ask(&world, &gateway, CHAT, &[], &body("Hi", ""))));
 }
 
 #[test]
@@ -132,7 +132,7 @@ fn a_stream_is_given_again_as_it_went_to_the_client_and_a_whole_answer_is_anothe
     let kept = ask(&world, &gateway, CHAT, &[], &question).refused();
     assert_eq!((&kept.body, header(&kept, "content-type")), (&given.body, Some("text/event-stream")));
     assert_eq!(world.record()["gen_ai.usage.output_tokens"], 2);
-    assert!(is_sent(ask(&world, &gateway, CHAT, &[], &body("Hi", ""))));
+    assert!(is_sent(&ask(&world, &gateway, CHAT, &[], &body("Hi", ""))));
 }
 
 #[test]
@@ -146,7 +146,7 @@ fn what_is_no_good_answer_is_not_kept() {
         (true, 200, STREAM, vec![piece.clone()], false),
         (true, 200, STREAM, vec![piece.clone(), error, String::new()], true),
         (false, 422, TYPE, vec![r#"{"error":{"message":"no"}}"#.to_owned(), String::new()], true),
-        (false, 200, TYPE, vec![whole[..40].to_owned()], false),
+        (false, 200, TYPE, vec![whole.chars().take(40).collect()], false),
     ] {
         let (world, gateway) = (World::new(), gateway(|_| ()));
         let sent = ask(&world, &gateway, CHAT, &[], &text(stream)).sent();
@@ -156,7 +156,7 @@ fn what_is_no_good_answer_is_not_kept() {
         } else {
             let _ = stage::Sent::left(sent, status, head, &pieces);
         }
-        assert!(is_sent(ask(&world, &gateway, CHAT, &[], &text(stream))), "{status} {pieces:?}");
+        assert!(is_sent(&ask(&world, &gateway, CHAT, &[], &text(stream))), "{status} {pieces:?}");
     }
 }
 
@@ -207,7 +207,7 @@ fn nobody_gets_what_another_asked_for() {
         assert_eq!(ask(&world, &gateway, CHAT, more, &question).refused().status, 200);
     }
     let another: &[(&str, &[u8])] = &[("x-dragoman-provider-key", b"openai=sk-another")];
-    assert!(is_sent(ask(&world, &gateway, CHAT, another, &question)));
+    assert!(is_sent(&ask(&world, &gateway, CHAT, another, &question)));
 }
 
 #[test]

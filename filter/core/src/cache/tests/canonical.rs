@@ -155,12 +155,12 @@ fn respelled(value: &Value, seed: u64) -> String {
             let parts: Vec<String> = values.iter().map(|value| respelled(value, next)).collect();
             format!("[{}{space}]", parts.join(&format!("{space},")))
         }
-        Value::String(text) if seed % 2 == 0 => {
+        Value::String(text) if seed.is_multiple_of(2) => {
             let units = text.encode_utf16().map(|unit| format!("\\u{unit:04x}"));
             format!("\"{}\"", units.collect::<String>())
         }
-        Value::Number(number) if seed % 2 == 0 => format!("{number}.00"),
-        other => other.to_string(),
+        Value::Number(number) if seed.is_multiple_of(2) => format!("{number}.00"),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.to_string(),
     }
 }
 
