@@ -12,8 +12,9 @@ use core::time::Duration;
 pub use self::decision::{By, Decision};
 use crate::{
     config::{print_exact, print_millis},
+    host::millis,
     json::Composed,
-    plan::{Plan, Target, Try, millis},
+    plan::{Plan, Target, Try},
     record::{Outcome, Record, end_with, short},
     route::{Cooling, Dropped},
 };

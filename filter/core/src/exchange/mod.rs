@@ -176,7 +176,7 @@ impl Exchange {
             State::Reading(reading) => {
                 let shape = reading.shape;
                 let asker = (!self.gateway.limits.is_empty()).then(|| reading.asker());
-                match plan(&self.gateway, *reading, &mut self.brief, headers, around) {
+                match plan(&self.gateway, reading, &mut self.brief, headers, around) {
                     Ok((plan, edits)) => {
                         self.state = State::Forwarded(Rc::clone(&plan));
                         Step::Forward(plan, edits)

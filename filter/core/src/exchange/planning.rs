@@ -41,13 +41,13 @@ use crate::{
 /// A body that is no request, a request that nobody may or can be asked for, and one that no limit lets in.
 pub(super) fn plan(
     gateway: &Rc<Gateway>,
-    reading: Reading,
+    reading: Box<Reading>,
     brief: &mut Brief,
     headers: Headers<'_>,
     around: &Surroundings<'_>,
 ) -> Result<(Rc<Plan>, HeaderEdits), Refused> {
     brief.decision = gateway.is_audited.then(Box::default);
-    let Reading { caller, brought, asks, query, exchange, shape, scanner, length, body } = reading;
+    let Reading { caller, brought, asks, query, exchange, shape, scanner, length, body } = *reading;
     let scanned = scanner.map(|scanner| scanner.and_then(Scanner::finish));
     let others = if matches!(asks, Asks::Direct(..)) { &[] } else { OF_FORMATS };
     let mut edits = strip(headers, others);

@@ -40,7 +40,7 @@ pub use self::{
     summary::Summary,
     trail::Try,
 };
-pub(crate) use self::{inquiry::Asked, progress::millis, rupture::breaks_off};
+pub(crate) use self::{inquiry::Asked, rupture::breaks_off};
 use crate::{
     account::Account,
     change::Standing,
@@ -143,7 +143,7 @@ pub struct Target {
     /// With which of its credentials.
     pub account: Rc<Account>,
     /// The model's id there.
-    pub model: String,
+    pub model: Rc<str>,
     /// Most tokens that it can answer, where known.
     pub max_output_tokens: Option<u64>,
 }

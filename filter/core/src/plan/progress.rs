@@ -1,11 +1,6 @@
 //! What became of a plan so far, and who is next.
 
-use alloc::{
-    collections::VecDeque,
-    rc::Rc,
-    string::{String, ToString},
-    vec::Vec,
-};
+use alloc::{collections::VecDeque, rc::Rc, string::String, vec::Vec};
 use core::{mem, time::Duration};
 
 use super::{
@@ -18,6 +13,8 @@ use crate::{
     config::Cooldown,
     error::Kind,
     health,
+    host::millis,
+    json::push_whole,
     limit::Rule,
     live::{Observer, Probe, Trip},
     step::Reply,
@@ -375,15 +372,11 @@ impl Progress {
         for (target, status) in self.tries() {
             let comma = if line.is_empty() { "" } else { "," };
             let slash = if target.model.is_empty() { "" } else { "/" };
-            let status = status.to_string();
-            for part in [comma, &target.provider.name, slash, &target.model, "=", &status] {
+            for part in [comma, &target.provider.name, slash, &target.model, "="] {
                 line.push_str(part);
             }
+            push_whole(&mut line, status.into());
         }
         line
     }
-}
-
-pub(crate) fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

@@ -26,9 +26,9 @@ use super::{
 use crate::{
     auth::Key,
     health::NameRef,
-    host::{Meter, Store},
+    host::{Meter, Store, millis},
     live::Roster,
-    plan::{Spent, Target, millis},
+    plan::{Spent, Target},
     usage::Usage,
 };
 
@@ -91,7 +91,7 @@ struct Entry {
     key: Option<Rc<Key>>,
     /// Nobody where nobody was asked.
     provider: Option<String>,
-    model: String,
+    model: Rc<str>,
     turnover: Turnover,
 }
 
@@ -99,7 +99,7 @@ struct Entry {
 #[derive(Debug)]
 struct Tally {
     provider: String,
-    model: String,
+    model: Rc<str>,
     is_listed: bool,
     sums: Sums,
 }
@@ -164,12 +164,11 @@ impl Book {
                 sums.attempts.add(status, || *status);
             }
         }
-        let mut model = String::new();
-        if let Some(Tally { model: name, sums, .. }) = pages.tally(record.target(), roster) {
+        if let Some(Tally { model, sums, .. }) = pages.tally(record.target(), roster) {
             sums.add(record);
-            model.clone_from(name);
+            let model = Rc::clone(model);
+            pages.enter(record, &model);
         }
-        pages.enter(record, &model);
         pages.untold = pages.untold.saturating_add(1);
         pages.ring = ring;
         pages.records.push_back(Written::new(record, line));
@@ -253,18 +252,18 @@ impl Pages {
     }
 
     /// Adds a request to what its key's requests to a model came to.
-    fn enter(&mut self, record: &Record<'_>, model: &str) {
+    fn enter(&mut self, record: &Record<'_>, model: &Rc<str>) {
         let id = record.key_id().unwrap_or_default();
         let provider = record.target().map(|target| &*target.provider.name);
         let place = self.entries.binary_search_by(|entry| {
-            (&*entry.id, entry.provider.as_deref(), &*entry.model).cmp(&(id, provider, model))
+            (&*entry.id, entry.provider.as_deref(), &*entry.model).cmp(&(id, provider, &**model))
         });
         let turnover = Turnover::of(record);
         let (Ok(place) | Err(place)) = place;
-        match self.entries.get_mut(place).filter(|entry| place_of(entry) == (id, provider, model)) {
+        match self.entries.get_mut(place).filter(|entry| place_of(entry) == (id, provider, &**model)) {
             Some(entry) if is_booked_alike(entry.key.as_ref(), record.key) => entry.turnover.add(&turnover),
             Some(_) | None => {
-                let (key, provider, model) = (record.key.map(Rc::clone), provider.map(Into::into), model.into());
+                let (key, provider, model) = (record.key.map(Rc::clone), provider.map(Into::into), Rc::clone(model));
                 self.entries.insert(place, Entry { id: id.into(), key, provider, model, turnover });
             }
         }

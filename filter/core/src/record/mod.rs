@@ -22,7 +22,8 @@ pub use self::{
 use crate::{
     auth::Key,
     config::ANONYMOUS,
-    plan::{Spent, Target, millis},
+    host::millis,
+    plan::{Spent, Target},
 };
 
 /// One request.

@@ -85,7 +85,6 @@ impl World {
         exchange.end(&mut over, self);
         let record = exchange.record(&mut over, self);
         let line = format!("{{\"request_id\":\"{}\"}}", record.line());
-        assert_eq!(line, record.to_json(), "a line is a record within the members of another object");
         self.records.borrow_mut().push(serde_json::from_str(&line).expect("a record is an object"));
         let audit = exchange.audit(&record, &record.line()).unwrap_or_default();
         assert!(audit.is_empty() || audit.ends_with('\n'), "its lines have ends");
