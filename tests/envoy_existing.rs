@@ -329,10 +329,9 @@ fn each_request_is_written_down_and_counted() {
         assert_eq!(events, ["route_decision", "proxy_attempt", "proxy_response"], "{name}");
 
         let labels = r#"provider="openai",model="gpt-4o""#;
-        let page = wait_for(|| {
-            let page = machine.ask_envoy("/stats/prometheus");
-            page.contains("\nllm_request_duration_ms_bucket{").then_some(page)
-        });
+        // A histogram is there before it is added up.
+        let measured = format!("\nllm_request_duration_ms_count{{{labels}}} 1\n");
+        let page = wait_for(|| Some(machine.ask_envoy("/stats/prometheus")).filter(|page| page.contains(&measured)));
         for sample in [
             format!("\nllm_requests_total{{{labels},status=\"200\"}} 1\n"),
             format!("\nllm_cost_nano_usd_total{{{labels}}} {}\n", line["cost_nano_usd"]),

@@ -250,10 +250,12 @@ impl Exchange {
     /// The lines of the audit log, where somebody wants them; `line` is the record's.
     #[must_use]
     pub fn audit(&self, record: &Record<'_>, line: &str) -> Option<String> {
-        let is_wanted = self.gateway.is_audited && !record.is_probe;
+        if !self.gateway.is_audited || record.is_probe {
+            return None;
+        }
         let nothing = Decision::default();
         let decision = self.brief.decision.as_deref().unwrap_or(&nothing);
-        is_wanted.then(|| audit::lines(record, line, decision, self.plan().map(Rc::as_ref)))
+        Some(audit::lines(record, line, decision, self.plan().map(Rc::as_ref)))
     }
 
     /// Who knows which models are listed where it was asked.
