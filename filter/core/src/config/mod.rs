@@ -26,6 +26,7 @@ mod raw;
 mod reader;
 mod reading;
 mod reference;
+mod rendered;
 mod retry;
 mod router;
 mod routing;
@@ -49,6 +50,7 @@ use self::{
 pub(crate) use self::limit::MOST_AT_ONCE;
 pub(crate) use self::{
     aliases::ends,
+    rendered::Rendered,
     time::{parse_date, print_exact, print_millis},
 };
 pub use self::{

@@ -22,13 +22,13 @@ fn file() -> Value {
 }
 
 impl Desk {
-    fn said(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
+    pub(super) fn said(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
         let body = if body.is_null() { String::new() } else { body.to_string() };
         let reply = self.send((method, path), "operator", &[], &body);
         (reply.status, serde_json::from_slice(&reply.body).unwrap_or_default())
     }
 
-    fn done(&self, method: &str, path: &str, body: &Value) -> Value {
+    pub(super) fn done(&self, method: &str, path: &str, body: &Value) -> Value {
         let (status, reply) = self.said(method, path, body);
         assert!(matches!(status, 200 | 201), "{method} {path}: {status} {reply}");
         reply
