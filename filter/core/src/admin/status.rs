@@ -4,7 +4,7 @@ use alloc::string::String;
 
 use super::{Ask, providers::Health, unheeded};
 use crate::{
-    config::print_millis,
+    config::{self, print_millis},
     error::Error,
     gateway::Provider,
     json::{Composed, quoted},
@@ -31,6 +31,13 @@ pub(super) fn answer(ask: Ask<'_>) -> Result<Reply, Error> {
         told.text("problem", &misfit.sentence());
         Some(told.end())
     });
+    let left_without = config::parse_to_run(&ask.current.document()).err().unwrap_or_default();
+    let left_without = left_without.iter().map(|problem| {
+        let mut told = Composed::default();
+        told.text("at", &problem.pointer);
+        told.text("problem", &problem.message);
+        told.end()
+    });
     let listed = gateway.keys.revoked_in_file().into_iter().map(|id| quoted(&id));
     let mut status = Composed::new();
     status.text("object", "status");
@@ -43,6 +50,7 @@ pub(super) fn answer(ask: Ask<'_>) -> Result<Reply, Error> {
     told_changes.whole("entries", u64::try_from(changes.len()).unwrap_or_default());
     told_changes.whole("revoked_keys", u64::try_from(changes.revoked().len()).unwrap_or_default());
     told_changes.list("not_in_effect", unfit);
+    told_changes.list("left_without", left_without);
     told_changes.list("revoked_but_listed", listed);
     status.json("changes", &told_changes.end());
     status.list("providers", gateway.providers.iter().map(|provider| told(provider, &cooling)));

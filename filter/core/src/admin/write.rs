@@ -4,7 +4,7 @@ use alloc::{format, string::String, vec::Vec};
 
 use super::{Ask, providers, secrets::without_secrets};
 use crate::{
-    change::{Changes, Fitted, Section, fit},
+    change::{Changes, Fitted, Misfit, Section, blame, fit},
     config::{self, Rendered, Role},
     error::{Error, Kind},
 };
@@ -54,6 +54,7 @@ impl Ask<'_> {
             }
         }
         drop(known);
+        self.refuse_disabled((section, name), &changes, &misfits)?;
         if matches!(section.name, providers::NAME | "routers") {
             self.let_envoy_be((section, name), &Rendered::of(config), &changes)?;
         }
@@ -61,6 +62,19 @@ impl Ask<'_> {
         // What is told of it next is told as it is now.
         let _ = self.current.gateway();
         Ok(())
+    }
+
+    /// Refuses to name a model that is switched off; whoever named it before is left without it.
+    #[inline(never)]
+    fn refuse_disabled(&self, about: About<'_>, changes: &Changes, misfits: &[Misfit]) -> Result<(), Error> {
+        let is_left_out = |entry| misfits.iter().any(|misfit| misfit.entry == entry);
+        let applied = changes.applied(self.current.file().unwrap_or_default(), &is_left_out);
+        let problems = config::parse_to_run(&applied.text).err().unwrap_or_default();
+        let own = applied.places.iter().find(|place| changes.entry(place.entry) == Some(about));
+        match own.and_then(|place| blame(place, &problems)) {
+            Some(misfit) => Err(Error::refusing(misfit.sentence(), misfit.problem.pointer)),
+            None => Ok(()),
+        }
     }
 
     /// Refuses what Envoy's own configuration would have to be another one for: what it was started with is the file's.
