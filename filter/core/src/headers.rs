@@ -80,6 +80,9 @@ impl Names {
     }
 }
 
+/// What Envoy sets on every answer that a provider has given to a call, and on none that it gives itself.
+pub const SERVICE_TIME: &str = "x-envoy-upstream-service-time";
+
 /// A header map in the form of the ABI: how many pairs there are, the lengths of each name and value, then each name and each
 /// value with a zero byte behind it. Numbers have 32 bits, the least significant byte first.
 #[derive(Clone, Default)]

@@ -4,14 +4,18 @@
 //! most a second's requests, is not in an answer.
 
 mod entries;
+mod inquiry;
 mod keys;
 mod logs;
+mod models;
+mod providers;
 mod secrets;
 mod status;
 mod usage;
 mod write;
 
 use alloc::{
+    boxed::Box,
     format,
     string::{String, ToString},
     vec::Vec,
@@ -19,6 +23,7 @@ use alloc::{
 
 use sha2::{Digest as _, Sha256};
 
+pub use self::inquiry::{Inquiry, PATIENCE};
 use self::secrets::without_secrets;
 use crate::{
     auth::{Credential, same},
@@ -116,24 +121,42 @@ impl Ask<'_> {
     }
 }
 
+/// What becomes of a request.
+#[derive(Debug)]
+pub enum Answer {
+    /// It is answered.
+    Reply(Reply),
+    /// It is answered when a provider has been asked.
+    Inquiry(Box<Inquiry>),
+}
+
 /// Answers a request on the admin listener, whose body is this. `current` is what this worker was given last.
 #[must_use]
-pub fn answer(current: Option<&Current>, headers: Headers<'_>, body: &[u8], around: &Surroundings<'_>) -> Reply {
+pub fn answer(current: Option<&Current>, headers: Headers<'_>, body: &[u8], around: &Surroundings<'_>) -> Answer {
     let told = current.ok_or_else(|| Error::new(Kind::UpstreamUnavailable, "The gateway has no configuration yet."));
     let told = told.and_then(|current| {
         let gateway = current.gateway();
         let role = admit(&gateway.admins, headers)?;
         find(current, (&gateway, role), headers, body, around)
     });
-    // Of an error, too: it names keys and models.
-    told.unwrap_or_else(|error| error.reply(Shape::OpenAi)).with("cache-control", "no-store")
+    match told {
+        Ok(Answer::Reply(reply)) => Answer::Reply(unkept(reply)),
+        Ok(inquiry @ Answer::Inquiry(_)) => inquiry,
+        // Of an error, too: it names keys and models.
+        Err(error) => Answer::Reply(unkept(error.reply(Shape::OpenAi))),
+    }
+}
+
+/// An answer that nobody may keep.
+fn unkept(reply: Reply) -> Reply {
+    reply.with("cache-control", "no-store")
 }
 
 /// Refuses a body that is too large to be read.
 #[must_use]
 pub fn too_large() -> Reply {
     let message = format!("The body is larger than {MAX_BODY} bytes.");
-    Error::new(Kind::RequestTooLarge, message).reply(Shape::OpenAi).with("cache-control", "no-store")
+    unkept(Error::new(Kind::RequestTooLarge, message).reply(Shape::OpenAi))
 }
 
 fn find(
@@ -142,7 +165,7 @@ fn find(
     headers: Headers<'_>,
     body: &[u8],
     around: &Surroundings<'_>,
-) -> Result<Reply, Error> {
+) -> Result<Answer, Error> {
     let target = headers.text(":path").unwrap_or_default();
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let unknown = || Error::new(Kind::NotFound, format!("There is no {path} here."));
@@ -161,11 +184,15 @@ fn find(
         .ok_or_else(|| Error::new(Kind::MethodNotAllowed, format!("{method} is not allowed here; use {allowed}.")))?;
     let rest = uri::decode(rest).ok_or_else(unknown)?;
     let ask = Ask { current, gateway, deed, role, headers, rest: &rest, query, body, around };
-    match (view, section) {
+    if let Some(name) = inquiry::name_of(&rest).filter(|_| name == providers::NAME) {
+        return inquiry::prepare(name, ask);
+    }
+    let reply = match (view, section) {
         (Some((_, view)), _) => view(ask),
         (None, Some(section)) => entries::answer(section, ask),
         (None, None) => Err(unknown()),
-    }
+    };
+    reply.map(Answer::Reply)
 }
 
 /// `GET /admin/v1/config`: the file with all changes in it, as a file again.

@@ -23,6 +23,7 @@ pub use self::{
 };
 pub(crate) use self::{
     document::Place,
+    fit::blame,
     merge::{compose, merge},
     section::{Form, SECTIONS, Section},
 };
