@@ -13,7 +13,7 @@ use std::{
 
 use dragoman_core::{
     attempt::{Attempt, Outgoing, Progress, Release},
-    headers::{HeaderMap, Headers},
+    headers::{HeaderMap, Headers, SERVICE_TIME},
     plan::{Next, Plan},
     secret::Secret,
     step::{Chunk, HeaderEdits, Name, Reply},
@@ -31,9 +31,6 @@ use crate::{
 /// of the module's calls.
 const OF_CLIENT: &[&str] =
     &["connection", "expect", "keep-alive", "te", "transfer-encoding", "upgrade", "x-forwarded-proto"];
-
-/// What Envoy sets on every answer that a provider has given to a call, and on none that it gives itself.
-const SERVICE_TIME: &str = "x-envoy-upstream-service-time";
 
 /// Headers of a whole answer that are about its transport.
 const OF_TRANSPORT: &[&str] =

@@ -8,7 +8,12 @@ use alloc::{
     vec::Vec,
 };
 
-use super::{Ask, Deed, keys, parameters, secrets::without_secrets, unheeded};
+use super::{
+    Ask, Deed, keys, models, parameters,
+    providers::{self, with_whole_credentials},
+    secrets::without_secrets,
+    unheeded,
+};
 use crate::{
     change::{Change, Changes, Form, Section, compose, merge},
     error::{Error, Kind},
@@ -27,10 +32,17 @@ pub(super) struct Entry {
 }
 
 pub(super) fn answer(section: &'static Section, ask: Ask<'_>) -> Result<Reply, Error> {
+    let is_of_models = section.name == models::NAME;
+    if is_of_models && ask.deed == Deed::Look && ask.rest.is_empty() {
+        return models::list(section, ask);
+    }
     if let Some(parameter) = parameters(ask.query).next() {
         return Err(unheeded(parameter?.0, "none"));
     }
     let document = ask.current.document();
+    if is_of_models && ask.deed != Deed::Look && !ask.rest.is_empty() {
+        models::refuse_stranger(ask.rest, &document)?;
+    }
     match (ask.deed, ask.rest) {
         (Deed::Look, "") => {
             let entries = section.entries(&document);
@@ -40,7 +52,8 @@ pub(super) fn answer(section: &'static Section, ask: Ask<'_>) -> Result<Reply, E
             Ok(ask.tagged(Reply::json(200, list.end().into_bytes())))
         }
         (Deed::Look, name) => {
-            let entry = found(section, name, &document)?;
+            let is_built_in = is_of_models && models::is_known(name, ask);
+            let entry = found(section, name, &document, is_built_in)?;
             Ok(ask.tagged(Reply::json(200, told(section, &entry, ask).into_bytes())))
         }
         (Deed::Make, "") => make(section, ask, &document),
@@ -52,10 +65,11 @@ pub(super) fn answer(section: &'static Section, ask: Ask<'_>) -> Result<Reply, E
     }
 }
 
-/// The entry of this name.
-fn found(section: &Section, name: &str, document: &str) -> Result<Entry, Error> {
+/// The entry of this name, or an empty one where it `is_one` all the same.
+#[inline(never)]
+fn found(section: &Section, name: &str, document: &str, is_one: bool) -> Result<Entry, Error> {
     let entry = section.entries(document).into_iter().find(|(other, _)| other == name);
-    let entry = entry.or_else(|| section.is_open.then(|| (name.into(), "{}".into())));
+    let entry = entry.or_else(|| is_one.then(|| (name.into(), "{}".into())));
     entry.map(|(name, text)| Entry { name, text }).ok_or_else(|| missing(section, name))
 }
 
@@ -68,14 +82,17 @@ fn make(section: &'static Section, ask: Ask<'_>, document: &str) -> Result<Reply
     let by = section.name_member();
     let given = ask.object()?;
     let (given, secret) = if section.name == keys::NAME { keys::issue(&given, ask)? } else { (given, None) };
-    let name = json::member(&members(&given).unwrap_or_default(), by).and_then(|name| serde_json::from_str::<String>(name.get()).ok());
-    let name = name.filter(|name| !name.is_empty());
-    let name = name.ok_or_else(|| Error::refusing(format!("`{by}` must be the name of the new {}.", section.noun), by))?;
+    let name = json::text_of(&members(&given).unwrap_or_default(), by).filter(|name| !name.is_empty());
+    let name =
+        name.ok_or_else(|| Error::refusing(format!("`{by}` must be the name of the new {}.", section.noun), by))?;
+    if section.name == models::NAME {
+        models::refuse_stranger(&name, document)?;
+    }
     if section.entries(document).iter().any(|(other, _)| *other == name) {
         return Err(Error::new(Kind::Conflict, format!("There is a {} `{name}` already.", section.noun)));
     }
     let text = stored(section, &name, &given)?;
-    ask.change((section, &name), |changes| {
+    ask.change((section, &name), &mut |changes| {
         keys::refuse_revoked(section, &text, changes)?;
         changes.set(section, &name, Some(Change::Written(text.clone())));
         Ok(())
@@ -92,14 +109,14 @@ fn make(section: &'static Section, ask: Ask<'_>, document: &str) -> Result<Reply
 /// An entry is this from now on.
 fn replace(section: &'static Section, ask: Ask<'_>, name: &str, document: &str) -> Result<Reply, Error> {
     let given = ask.object()?;
-    let before = found(section, name, document);
+    let before = found(section, name, document, false);
     let text = stored(section, name, &given)?;
     let text = match &before {
         Ok(before) if section.name == keys::NAME => keys::with_hash(&text, &before.text)?,
         Err(_) if section.name == keys::NAME => return Err(missing(section, name)),
         Ok(_) | Err(_) => text,
     };
-    ask.change((section, name), |changes| {
+    ask.change((section, name), &mut |changes| {
         keys::refuse_revoked(section, &text, changes)?;
         changes.set(section, name, Some(Change::Written(text.clone())));
         Ok(())
@@ -111,25 +128,18 @@ fn replace(section: &'static Section, ask: Ask<'_>, name: &str, document: &str) 
 /// Some members of an entry are otherwise from now on.
 fn change(section: &'static Section, ask: Ask<'_>, name: &str, document: &str) -> Result<Reply, Error> {
     let given = ask.object()?;
-    let before = found(section, name, document)?;
+    let before = found(section, name, document, section.is_open)?;
     if section.form == Form::Values {
         return replace(section, ask, name, document);
     }
     if section.name == keys::NAME {
         keys::refuse_hash(&given)?;
     }
-    let patch = unnamed(section, name, &given)?;
+    let patch = with_whole_credentials(&unnamed(section, name, &given)?, &mut Vec::new());
     let text = merge(&before.text, &patch);
-    ask.change((section, name), |changes| {
+    ask.change((section, name), &mut |changes| {
         keys::refuse_revoked(section, &text, changes)?;
-        let change = match changes.get(section, name) {
-            None => Change::Merged(patch.clone()),
-            Some(Change::Merged(first)) => {
-                compose(first, &patch).map_or_else(|| Change::Written(text.clone()), Change::Merged)
-            }
-            Some(Change::Written(_) | Change::Removed) => Change::Written(text.clone()),
-        };
-        changes.set(section, name, Some(change));
+        patch_entry(section, &before, &patch, changes);
         Ok(())
     })?;
     Ok(Reply::json(200, told(section, &Entry { name: name.into(), text }, ask).into_bytes()))
@@ -137,9 +147,9 @@ fn change(section: &'static Section, ask: Ask<'_>, name: &str, document: &str) -
 
 /// There is no such entry any more; what was said of one at run time is forgotten.
 fn remove(section: &'static Section, ask: Ask<'_>, name: &str, document: &str) -> Result<Reply, Error> {
-    let entry = found(section, name, document)?;
+    let entry = found(section, name, document, false)?;
     let is_in_file = section.entries(ask.current.file().unwrap_or_default()).iter().any(|(other, _)| other == name);
-    ask.change((section, name), |changes| {
+    ask.change((section, name), &mut |changes| {
         if section.name == keys::NAME {
             return keys::revoke(&entry, is_in_file, changes);
         }
@@ -160,19 +170,23 @@ fn remove(section: &'static Section, ask: Ask<'_>, name: &str, document: &str) -
 fn leave_team(team: &str, document: &str, changes: &mut Changes) {
     let Some(section) = Section::of(keys::NAME) else { return };
     for (name, text) in section.entries(document) {
-        let members = members(&text).unwrap_or_default();
-        let own = json::member(&members, "team").and_then(|own| serde_json::from_str::<String>(own.get()).ok());
+        let own = json::text_of(&members(&text).unwrap_or_default(), "team");
         if own.as_deref() != Some(team) {
             continue;
         }
-        let patch = r#"{"team":null}"#;
-        let change = match changes.get(section, &name) {
-            None => Change::Merged(patch.into()),
-            Some(Change::Merged(first)) => compose(first, patch).map_or_else(|| Change::Written(merge(&text, patch)), Change::Merged),
-            Some(Change::Written(_) | Change::Removed) => Change::Written(merge(&text, patch)),
-        };
-        changes.set(section, &name, Some(change));
+        patch_entry(section, &Entry { name, text }, r#"{"team":null}"#, changes);
     }
+}
+
+/// What the file says of the other members goes on to count, where it can be said so.
+fn patch_entry(section: &'static Section, Entry { name, text }: &Entry, patch: &str, changes: &mut Changes) {
+    let composed = match changes.get(section, name) {
+        None => Some(patch.into()),
+        Some(Change::Merged(first)) => compose(first, patch),
+        Some(Change::Written(_) | Change::Removed) => None,
+    };
+    let change = composed.map_or_else(|| Change::Written(merge(text, patch)), Change::Merged);
+    changes.set(section, name, Some(change));
 }
 
 impl Section {
@@ -180,12 +194,14 @@ impl Section {
     const fn name_member(&self) -> &'static str {
         match self.form {
             Form::List(by) => by,
+            Form::Mapping if self.is_open => "id",
             Form::Mapping | Form::Values => "name",
         }
     }
 }
 
 /// What was given, as it stands in the file.
+#[inline(never)]
 fn stored(section: &Section, name: &str, given: &str) -> Result<String, Error> {
     let bare = unnamed(section, name, given)?;
     match section.form {
@@ -198,9 +214,9 @@ fn stored(section: &Section, name: &str, given: &str) -> Result<String, Error> {
         Form::Values => {
             let members = members(&bare).unwrap_or_default();
             let value = json::member(&members, VALUES).filter(|_| members.len() == 1);
-            value
-                .map(|value| value.get().into())
-                .ok_or_else(|| Error::refusing(format!("`{VALUES}` must be a list of models, and nothing else."), VALUES))
+            value.map(|value| value.get().into()).ok_or_else(|| {
+                Error::refusing(format!("`{VALUES}` must be a list of models, and nothing else."), VALUES)
+            })
         }
     }
 }
@@ -216,11 +232,16 @@ fn unnamed(section: &Section, name: &str, given: &str) -> Result<String, Error> 
             return Err(Error::refusing(format!("What is called `{name}` cannot be called otherwise."), by));
         }
     }
-    Ok(bare.end())
+    let bare = bare.end();
+    Ok(if section.name == models::NAME { models::by_names_of_file(&bare) } else { bare })
 }
 
 /// An entry as it is told.
+#[inline(never)]
 fn told(section: &'static Section, entry: &Entry, ask: Ask<'_>) -> String {
+    if section.name == models::NAME {
+        return models::told(section, entry, ask);
+    }
     let source = match ask.current.changes().get(section, &entry.name) {
         None => "file",
         Some(Change::Merged(_)) => "changed",
@@ -234,6 +255,9 @@ fn told(section: &'static Section, entry: &Entry, ask: Ask<'_>) -> String {
     }
     if !matches!(section.form, Form::List(_)) {
         told.text("name", &entry.name);
+    }
+    if section.name == providers::NAME {
+        providers::tell_health(&mut told, &entry.name, ask);
     }
     if section.form == Form::Values {
         told.json(VALUES, &entry.text);

@@ -85,7 +85,7 @@ pub(super) fn revoke(entry: &Entry, is_in_file: bool, changes: &mut Changes) -> 
 /// A key as it is told: how it stands, and nothing that it could be guessed by.
 pub(super) fn told(mut told: Composed, entry: &Entry, ask: Ask<'_>) -> String {
     let members = members(&entry.text).unwrap_or_default();
-    let text = |name| json::member(&members, name).and_then(|value| serde_json::from_str::<String>(value.get()).ok());
+    let text = |name| json::text_of(&members, name);
     let now = ask.around.clock.epoch_seconds();
     let is_past = |name| text(name).and_then(|time| parse_date(&time)).map(|time| time <= now);
     let is_revoked = hash_of(&entry.text).is_some_and(|hash| ask.current.changes().has_revoked(&hash));
@@ -134,9 +134,7 @@ pub(super) fn without(document: &str, hash: &Hash) -> String {
 }
 
 fn hash_of(entry: &str) -> Option<Hash> {
-    let members = members(entry)?;
-    let text: String = serde_json::from_str(json::member(&members, HASH)?.get()).ok()?;
-    hex::parse(&text)
+    hex::parse(&json::text_of(&members(entry)?, HASH)?)
 }
 
 fn encoded(secret: &[u8; 32]) -> String {

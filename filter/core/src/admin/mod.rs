@@ -4,14 +4,18 @@
 //! most a second's requests, is not in an answer.
 
 mod entries;
+mod inquiry;
 mod keys;
 mod logs;
+mod models;
+mod providers;
 mod secrets;
 mod status;
 mod usage;
 mod write;
 
 use alloc::{
+    boxed::Box,
     format,
     string::{String, ToString},
     vec::Vec,
@@ -19,6 +23,7 @@ use alloc::{
 
 use sha2::{Digest as _, Sha256};
 
+pub use self::inquiry::{Inquiry, PATIENCE};
 use self::secrets::without_secrets;
 use crate::{
     auth::{Credential, same},
@@ -97,7 +102,8 @@ impl Ask<'_> {
     /// The object that was sent.
     fn object(&self) -> Result<String, Error> {
         let text = core::str::from_utf8(self.body).map_err(|_| Error::not_json())?;
-        let wrong = |error: serde_json::Error| Error::new(Kind::InvalidRequest, format!("The body is not valid JSON: {error}"));
+        let wrong =
+            |error: serde_json::Error| Error::new(Kind::InvalidRequest, format!("The body is not valid JSON: {error}"));
         let raw: &serde_json::value::RawValue = serde_json::from_str(text).map_err(wrong)?;
         let members = json::members(raw.get());
         let members = members.ok_or_else(|| Error::new(Kind::InvalidRequest, "The body must be a JSON object."))?;
@@ -115,24 +121,42 @@ impl Ask<'_> {
     }
 }
 
+/// What becomes of a request.
+#[derive(Debug)]
+pub enum Answer {
+    /// It is answered.
+    Reply(Reply),
+    /// It is answered when a provider has been asked.
+    Inquiry(Box<Inquiry>),
+}
+
 /// Answers a request on the admin listener, whose body is this. `current` is what this worker was given last.
 #[must_use]
-pub fn answer(current: Option<&Current>, headers: Headers<'_>, body: &[u8], around: &Surroundings<'_>) -> Reply {
+pub fn answer(current: Option<&Current>, headers: Headers<'_>, body: &[u8], around: &Surroundings<'_>) -> Answer {
     let told = current.ok_or_else(|| Error::new(Kind::UpstreamUnavailable, "The gateway has no configuration yet."));
     let told = told.and_then(|current| {
         let gateway = current.gateway();
         let role = admit(&gateway.admins, headers)?;
         find(current, (&gateway, role), headers, body, around)
     });
-    // Of an error, too: it names keys and models.
-    told.unwrap_or_else(|error| error.reply(Shape::OpenAi)).with("cache-control", "no-store")
+    match told {
+        Ok(Answer::Reply(reply)) => Answer::Reply(unkept(reply)),
+        Ok(inquiry @ Answer::Inquiry(_)) => inquiry,
+        // Of an error, too: it names keys and models.
+        Err(error) => Answer::Reply(unkept(error.reply(Shape::OpenAi))),
+    }
+}
+
+/// An answer that nobody may keep.
+fn unkept(reply: Reply) -> Reply {
+    reply.with("cache-control", "no-store")
 }
 
 /// Refuses a body that is too large to be read.
 #[must_use]
 pub fn too_large() -> Reply {
     let message = format!("The body is larger than {MAX_BODY} bytes.");
-    Error::new(Kind::RequestTooLarge, message).reply(Shape::OpenAi).with("cache-control", "no-store")
+    unkept(Error::new(Kind::RequestTooLarge, message).reply(Shape::OpenAi))
 }
 
 fn find(
@@ -141,7 +165,7 @@ fn find(
     headers: Headers<'_>,
     body: &[u8],
     around: &Surroundings<'_>,
-) -> Result<Reply, Error> {
+) -> Result<Answer, Error> {
     let target = headers.text(":path").unwrap_or_default();
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let unknown = || Error::new(Kind::NotFound, format!("There is no {path} here."));
@@ -156,14 +180,19 @@ fn find(
     let deed = DEEDS.iter().find(|(known, _)| *known == method).map(|(_, deed)| *deed);
     let allowed = if view.is_some() { "GET" } else { "GET, POST, PUT, PATCH or DELETE" };
     let deed = deed.filter(|deed| section.is_some() || *deed == Deed::Look);
-    let deed = deed.ok_or_else(|| Error::new(Kind::MethodNotAllowed, format!("{method} is not allowed here; use {allowed}.")))?;
+    let deed = deed
+        .ok_or_else(|| Error::new(Kind::MethodNotAllowed, format!("{method} is not allowed here; use {allowed}.")))?;
     let rest = uri::decode(rest).ok_or_else(unknown)?;
     let ask = Ask { current, gateway, deed, role, headers, rest: &rest, query, body, around };
-    match (view, section) {
+    if let Some(name) = inquiry::name_of(&rest).filter(|_| name == providers::NAME) {
+        return inquiry::prepare(name, ask);
+    }
+    let reply = match (view, section) {
         (Some((_, view)), _) => view(ask),
         (None, Some(section)) => entries::answer(section, ask),
         (None, None) => Err(unknown()),
-    }
+    };
+    reply.map(Answer::Reply)
 }
 
 /// `GET /admin/v1/config`: the file with all changes in it, as a file again.

@@ -43,16 +43,23 @@ pub(super) fn without_secrets(text: &str, path: &mut Vec<String>) -> String {
 }
 
 fn is_secret(text: &str, path: &[String]) -> bool {
-    let is_one = |name: Option<&String>, of: &[&str]| name.is_some_and(|name| of.contains(&name.as_str()));
-    let mut up = path.iter().rev();
-    let (last, holder) = (up.next(), up.next());
     if text.starts_with('{') {
-        let is_credential = is_one(last, CREDENTIALS) || is_one(holder, HOLDERS);
-        return is_credential && members(text).is_some_and(|members| member(&members, "value").is_some());
+        return is_credential(path) && members(text).is_some_and(|members| member(&members, "value").is_some());
     }
     // A provider's header may be written as it is. Those of rules are conditions.
     let is_header = path.len() == 4 && path.first().is_some_and(|section| section == "providers");
-    text.starts_with('"') && is_header && is_one(holder, HOLDERS)
+    text.starts_with('"') && is_header && is_one(path.iter().nth_back(1), HOLDERS)
+}
+
+/// Whether what stands there says where a secret is found.
+pub(super) fn is_credential(path: &[String]) -> bool {
+    let mut up = path.iter().rev();
+    let (last, holder) = (up.next(), up.next());
+    is_one(last, CREDENTIALS) || is_one(holder, HOLDERS)
+}
+
+fn is_one(name: Option<&String>, of: &[&str]) -> bool {
+    name.is_some_and(|name| of.contains(&name.as_str()))
 }
 
 /// `PROVIDERS_OPENAI_CREDENTIAL`.

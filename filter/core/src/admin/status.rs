@@ -1,10 +1,16 @@
 //! `GET /admin/v1/status`: which version runs, how attempts are made, and how the providers are.
 
-use alloc::{string::String, vec::Vec};
+use alloc::string::String;
 
-use super::{Ask, unheeded};
+use super::{Ask, providers::Health, unheeded};
 use crate::{
-    config::print_millis, error::Error, gateway::Provider, json::{Composed, quoted}, live::Cooling, plan::Mode, step::Reply,
+    config::{self, print_millis},
+    error::Error,
+    gateway::Provider,
+    json::{Composed, quoted},
+    live::Cooling,
+    plan::Mode,
+    step::Reply,
 };
 
 pub(super) fn answer(ask: Ask<'_>) -> Result<Reply, Error> {
@@ -25,6 +31,13 @@ pub(super) fn answer(ask: Ask<'_>) -> Result<Reply, Error> {
         told.text("problem", &misfit.sentence());
         Some(told.end())
     });
+    let left_without = config::parse_to_run(&ask.current.document()).err().unwrap_or_default();
+    let left_without = left_without.iter().map(|problem| {
+        let mut told = Composed::default();
+        told.text("at", &problem.pointer);
+        told.text("problem", &problem.message);
+        told.end()
+    });
     let listed = gateway.keys.revoked_in_file().into_iter().map(|id| quoted(&id));
     let mut status = Composed::new();
     status.text("object", "status");
@@ -37,6 +50,7 @@ pub(super) fn answer(ask: Ask<'_>) -> Result<Reply, Error> {
     told_changes.whole("entries", u64::try_from(changes.len()).unwrap_or_default());
     told_changes.whole("revoked_keys", u64::try_from(changes.revoked().len()).unwrap_or_default());
     told_changes.list("not_in_effect", unfit);
+    told_changes.list("left_without", left_without);
     told_changes.list("revoked_but_listed", listed);
     status.json("changes", &told_changes.end());
     status.list("providers", gateway.providers.iter().map(|provider| told(provider, &cooling)));
@@ -44,35 +58,18 @@ pub(super) fn answer(ask: Ask<'_>) -> Result<Reply, Error> {
 }
 
 fn told(provider: &Provider, cooling: &[Cooling]) -> String {
-    let is_own = |target: &&Cooling| {
-        let name = target.name.borrowed();
-        (name.provider, name.environment) == (provider.name.as_str(), provider.environment())
-    };
-    let own: Vec<_> = cooling.iter().filter(is_own).collect();
-    let state = match (&provider.missing, own.is_empty()) {
-        (Some(_), _) => "not_configured",
-        (None, false) => "cooling_down",
-        (None, true) => "connected",
-    };
     let accounts = provider.accounts.iter().map(|account| {
         let mut told = Composed::default();
         told.text("name", &account.name);
         told.some_text("missing", account.missing.as_deref().unwrap_or_default());
         told.end()
     });
-    let targets = own.iter().map(|Cooling { name, until_millis, trouble }| {
-        let (name, mut told) = (name.borrowed(), Composed::default());
-        told.text("account", name.account);
-        told.text("model", name.model);
-        told.text("until", &print_millis(*until_millis));
-        told.text("why", trouble.text());
-        told.end()
-    });
+    let health = Health::of(provider, cooling);
     let mut all = Composed::default();
     all.text("name", &provider.name);
     all.text("kind", provider.spec.name);
-    all.text("state", state);
+    all.text("state", health.state);
     all.list("accounts", accounts);
-    all.list("cooling", targets);
+    all.json("cooling", &health.cooling);
     all.end()
 }

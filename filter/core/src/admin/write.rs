@@ -2,10 +2,10 @@
 
 use alloc::{format, string::String, vec::Vec};
 
-use super::Ask;
+use super::{Ask, providers, secrets::without_secrets};
 use crate::{
-    change::{Changes, Fitted, Section, fit},
-    config::Role,
+    change::{Changes, Fitted, Misfit, Section, blame, fit},
+    config::{self, Rendered, Role},
     error::{Error, Kind},
 };
 
@@ -17,7 +17,7 @@ impl Ask<'_> {
     pub(super) fn change(
         &self,
         (section, name): About<'_>,
-        act: impl FnOnce(&mut Changes) -> Result<(), Error>,
+        act: &mut dyn FnMut(&mut Changes) -> Result<(), Error>,
     ) -> Result<(), Error> {
         self.let_write()?;
         let store = self.around.latest.store();
@@ -29,7 +29,7 @@ impl Ask<'_> {
         act(&mut changes)?;
         changes.generation = changes.generation.saturating_add(1);
         let file = self.current.file().unwrap_or_default();
-        let Fitted { misfits, .. } = fit(file, &changes).map_err(|problems| {
+        let Fitted { misfits, config } = fit(file, &changes).map_err(|problems| {
             let told: Vec<String> = problems.iter().map(|problem| format!("{problem}")).collect();
             Error::new(Kind::Conflict, told.join("; "))
         })?;
@@ -44,15 +44,62 @@ impl Ask<'_> {
                 return Err(Error::refusing(misfit.sentence(), pointer));
             }
             if !is_known(entry) {
-                let message = format!("This would take from {} `{}` what it needs: {}.", entry.0.noun, entry.1, misfit.sentence());
+                let message = format!(
+                    "This would take from {} `{}` what it needs: {}.",
+                    entry.0.noun,
+                    entry.1,
+                    misfit.sentence()
+                );
                 return Err(Error::new(Kind::Conflict, message));
             }
         }
         drop(known);
+        self.refuse_disabled((section, name), &changes, &misfits)?;
+        if matches!(section.name, providers::NAME | "routers") {
+            self.let_envoy_be((section, name), &Rendered::of(config), &changes)?;
+        }
         changes.save(store, version).map_err(|_| conflict())?;
         // What is told of it next is told as it is now.
         let _ = self.current.gateway();
         Ok(())
+    }
+
+    /// Refuses to name a model that is switched off; whoever named it before is left without it.
+    #[inline(never)]
+    fn refuse_disabled(&self, about: About<'_>, changes: &Changes, misfits: &[Misfit]) -> Result<(), Error> {
+        let is_left_out = |entry| misfits.iter().any(|misfit| misfit.entry == entry);
+        let applied = changes.applied(self.current.file().unwrap_or_default(), &is_left_out);
+        let problems = config::parse_to_run(&applied.text).err().unwrap_or_default();
+        let own = applied.places.iter().find(|place| changes.entry(place.entry) == Some(about));
+        match own.and_then(|place| blame(place, &problems)) {
+            Some(misfit) => Err(Error::refusing(misfit.sentence(), misfit.problem.pointer)),
+            None => Ok(()),
+        }
+    }
+
+    /// Refuses what Envoy's own configuration would have to be another one for: what it was started with is the file's.
+    #[inline(never)]
+    fn let_envoy_be(&self, (section, name): About<'_>, wanted: &Rendered, changes: &Changes) -> Result<(), Error> {
+        let file = self.current.file().unwrap_or_default();
+        let Ok(filed) = config::parse_to_run(file).map(Rendered::of) else { return Ok(()) };
+        let why = if section.name == providers::NAME && !wanted.leads_as(&filed, name) {
+            "The running Envoy has no such cluster: where a provider is and its `timeouts.total`, Envoy is told in its own configuration."
+        } else if !wanted.waits_as(&filed) {
+            "The running Envoy's routes wait as long as `timeouts` and `deadline` of the whole file say, and this changes the longest."
+        } else {
+            return Ok(());
+        };
+        let entries = section.entries(&changes.applied(file, &|_| false).text);
+        let Some((_, entry)) = entries.into_iter().find(|(other, _)| other == name) else {
+            let message = format!("{why} Take `{name}` out of the file, or switch it off: `enabled: false`.");
+            return Err(Error::new(Kind::Conflict, message));
+        };
+        let entry = without_secrets(&entry, &mut Vec::from([section.name.into(), name.into()]));
+        let stanza = format!("{}:\n  {name}: {entry}", section.name);
+        Err(Error::new(
+            Kind::Conflict,
+            format!("{why} Write this into the file, and render and start Envoy anew:\n{stanza}"),
+        ))
     }
 
     /// Refuses who may only look, and who has looked at something else than there is now.

@@ -39,7 +39,7 @@ pub(crate) struct Entry {
 impl Entry {
     /// Whether this target has answered.
     pub(crate) fn is_of(&self, target: &Target) -> bool {
-        target.provider.name == self.provider && target.model == self.model
+        target.provider.name == self.provider && *target.model == *self.model
     }
 
     /// Its bytes, which say what it is the answer to.

@@ -94,7 +94,7 @@ impl Recording {
         if body.is_empty() {
             return;
         }
-        let (provider, model) = (target.provider.name.clone(), target.model.clone());
+        let (provider, model) = (target.provider.name.clone(), (*target.model).into());
         let entry = Entry { born_millis: now_millis, provider, model, usage, headers, body };
         let Wanted { rules, terms, question } = &self.wanted;
         // What is not kept is asked for again.

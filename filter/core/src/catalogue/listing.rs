@@ -16,12 +16,12 @@ use crate::{auth::Caller, config::Price, gateway::Provider, map::HashMap, uri};
 /// Who owns what is a name only.
 const OWNER: &str = "dragoman";
 
-/// What every listed model is: who cannot be asked is not listed.
+/// What every model is that clients are told of: who cannot be asked is not listed.
 const AVAILABLE: &str = "available";
 
 /// What of the list is wanted.
 #[derive(Debug, Default)]
-struct Wanted {
+pub(super) struct Wanted {
     providers: Option<String>,
     statuses: Option<String>,
     text: String,
@@ -29,8 +29,8 @@ struct Wanted {
 }
 
 /// One line of the list.
-struct Card<'a> {
-    id: String,
+pub(super) struct Card<'a> {
+    pub(super) id: String,
     entry: Option<&'a Entry>,
     /// For a name that stands for models: these.
     stands_for: Vec<Choice<'a>>,
@@ -106,7 +106,7 @@ impl Catalogue {
         Some(Card { id: name.into(), entry, stands_for, snapshots: Vec::new() })
     }
 
-    fn write(&self, card: &Card<'_>, caller: &Caller, out: &mut String) {
+    pub(super) fn write(&self, card: &Card<'_>, caller: &Caller, out: &mut String) {
         let mut object = Object::begin(out);
         object.text("id", &card.id);
         object.text("object", "model");
@@ -114,7 +114,7 @@ impl Catalogue {
         let own = card.entry.filter(|_| card.stands_for.is_empty());
         let owner = own.map(|entry| entry.row.map_or(entry.provider.name.as_str(), |row| row.vendor()));
         object.text("owned_by", owner.unwrap_or(OWNER));
-        object.text("status", AVAILABLE);
+        object.text("status", if card.entry.is_none_or(Entry::is_enabled) { AVAILABLE } else { "disabled" });
         let stands_for = card.stands_for.iter().map(|choice| format!("{}/{}", choice.provider.name, choice.name()));
         object.texts("alias_of", &stands_for.collect::<Vec<_>>());
         object.texts("snapshots", &card.snapshots);
@@ -187,7 +187,7 @@ impl Entry {
 }
 
 impl<'a> Card<'a> {
-    fn of(entry: &'a Entry) -> Self {
+    pub(super) fn of(entry: &'a Entry) -> Self {
         Self { id: entry.full_name(), entry: Some(entry), stands_for: Vec::new(), snapshots: Vec::new() }
     }
 }
@@ -215,7 +215,7 @@ fn group<'a>(visible: &[&'a Entry]) -> Vec<Card<'a>> {
 }
 
 impl Wanted {
-    fn read(query: &str) -> Self {
+    pub(super) fn read(query: &str) -> Self {
         let mut wanted = Self::default();
         for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
             let Some(value) = uri::decode(&value.replace('+', " ")) else { continue };
@@ -230,7 +230,7 @@ impl Wanted {
         wanted
     }
 
-    fn has(&self, card: &Card<'_>) -> bool {
+    pub(super) fn has(&self, card: &Card<'_>) -> bool {
         let is_listed = |list: &Option<String>, word: &str| {
             list.as_ref().is_none_or(|list| list.is_empty() || list.split(',').any(|wanted| wanted.trim() == word))
         };

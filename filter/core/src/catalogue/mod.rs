@@ -11,6 +11,7 @@
 //! held against: what else is known of a model is looked for when somebody asks. `resolve.rs` finds what a name means, `listing.rs` writes what `/models` answers.
 
 mod builtin;
+mod inventory;
 mod listing;
 mod offer;
 mod own;
@@ -27,7 +28,7 @@ use crate::{
 };
 
 pub use self::resolve::Choice;
-pub(crate) use self::resolve::own_id;
+pub(crate) use self::{inventory::Item, resolve::own_id};
 
 /// The kinds that one vendor alone speaks.
 const VENDOR_OF_KIND: &[(&str, &str)] = &[("anthropic", "anthropic"), ("gemini", "google")];

@@ -86,6 +86,6 @@ impl Current {
     pub(crate) fn document(&self) -> String {
         let misfits = self.misfits();
         let is_left_out = |entry| misfits.iter().any(|misfit| misfit.entry == entry);
-        self.changes().applied(self.file().unwrap_or_default(), is_left_out).text
+        self.changes().applied(self.file().unwrap_or_default(), &is_left_out).text
     }
 }

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     config::step,
-    json::{Composed, listed, members, read},
+    json::{Composed, listed, members, read, text_of},
 };
 use serde_json::value::RawValue;
 
@@ -39,7 +39,7 @@ type Member = (String, String, Option<usize>);
 
 impl Changes {
     /// The file with these changes in it, but for those of which `is_left_out` says so.
-    pub(crate) fn applied(&self, file: &str, is_left_out: impl Fn(usize) -> bool) -> Applied {
+    pub(crate) fn applied(&self, file: &str, is_left_out: &dyn Fn(usize) -> bool) -> Applied {
         let of = |section: &Section| -> Vec<(usize, &Entry)> {
             let entries = self.entries.iter().enumerate();
             entries.filter(|(at, entry)| entry.section.name == section.name && !is_left_out(*at)).collect()
@@ -125,6 +125,5 @@ impl Section {
 /// What an element of a list is called, by this member.
 fn named(element: &str, by: &str) -> String {
     let members = members(element).unwrap_or_default();
-    let name = members.iter().find(|(name, _)| is_same(by, name)).map(|(_, value)| value.get());
-    name.and_then(|name| serde_json::from_str(name).ok()).unwrap_or_default()
+    text_of(&members, by).unwrap_or_default()
 }

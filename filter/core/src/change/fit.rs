@@ -37,8 +37,8 @@ pub fn fit(file: &str, changes: &Changes) -> Result<Fitted, Vec<Problem>> {
     let mut misfits: Vec<Misfit> = Vec::new();
     loop {
         let is_left_out = |entry| misfits.iter().any(|misfit| misfit.entry == entry);
-        let applied = changes.applied(file, is_left_out);
-        let problems = match config::parse_to_run(&applied.text) {
+        let applied = changes.applied(file, &is_left_out);
+        let problems = match config::parse_changed(&applied.text) {
             Ok(config) => return Ok(Fitted { config, misfits }),
             Err(problems) => problems,
         };
@@ -53,7 +53,7 @@ pub fn fit(file: &str, changes: &Changes) -> Result<Fitted, Vec<Problem>> {
 }
 
 /// A change whose entry has a problem.
-fn blame(Place { pointer, entry }: &Place, problems: &[Problem]) -> Option<Misfit> {
+pub(crate) fn blame(Place { pointer, entry }: &Place, problems: &[Problem]) -> Option<Misfit> {
     let is_in = |problem: &&Problem| {
         problem.pointer.strip_prefix(pointer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };

@@ -109,7 +109,8 @@ mod tests {
 
     #[test]
     fn no_patch_writes_into_what_another_has_replaced() {
-        for (first, then) in [(r#"{"a":"b"}"#, r#"{"a":{"c":1}}"#), (r#"{"a":null}"#, r#"{"a":{"c":1}}"#), ("1", "{}")] {
+        for (first, then) in [(r#"{"a":"b"}"#, r#"{"a":{"c":1}}"#), (r#"{"a":null}"#, r#"{"a":{"c":1}}"#), ("1", "{}")]
+        {
             assert_eq!(compose(first, then), None, "{first}, {then}");
         }
         assert_eq!(compose(r#"{"a":{"b":1}}"#, r#"{"a":{"b":null}}"#).unwrap(), r#"{"a":{"b":null}}"#);

@@ -16,15 +16,16 @@ mod section;
 
 use alloc::{string::String, vec::Vec};
 
-pub(crate) use self::{
-    document::Place,
-    merge::{compose, merge},
-    section::{Form, SECTIONS, Section},
-};
 pub use self::{
     current::Current,
     fit::{Fitted, Misfit, fit},
     latest::{Latest, Standing},
+};
+pub(crate) use self::{
+    document::Place,
+    fit::blame,
+    merge::{compose, merge},
+    section::{Form, SECTIONS, Section},
 };
 use crate::{
     host::{Conflict, Store, Version},

@@ -32,10 +32,22 @@ fn a_file_with_changes_is_a_file_in_which_only_these_entries_are_otherwise() {
         ("fallbacks", "p/*", Change::Written(r#"["p/m"]"#.into())),
         ("providers", "p", Change::Merged(r#"{"base_url":"http://127.0.0.1:2"}"#.into())),
     ]);
-    let applied = changes.applied(FILE, |_| false);
-    assert!(applied.text.starts_with(r#"{"providers":{"p":{"kind":"ollama","base-url":"http://127.0.0.1:2"}},"max_body":1024,"#));
-    assert!(applied.text.ends_with(r#","fallbacks":{"p/*":["p/m"]},"models":{"p/m":{"enabled":false}}}"#), "{}", applied.text);
-    assert!(applied.text.contains(r#""a08","enabled":false},{"id":"b"}],"teams":{},"#.trim_start_matches("\"a08")), "{}", applied.text);
+    let applied = changes.applied(FILE, &|_| false);
+    assert!(
+        applied
+            .text
+            .starts_with(r#"{"providers":{"p":{"kind":"ollama","base-url":"http://127.0.0.1:2"}},"max_body":1024,"#)
+    );
+    assert!(
+        applied.text.ends_with(r#","fallbacks":{"p/*":["p/m"]},"models":{"p/m":{"enabled":false}}}"#),
+        "{}",
+        applied.text
+    );
+    assert!(
+        applied.text.contains(r#""a08","enabled":false},{"id":"b"}],"teams":{},"#.trim_start_matches("\"a08")),
+        "{}",
+        applied.text
+    );
     let places: Vec<_> = applied.places.iter().map(|place| (place.pointer.as_str(), place.entry)).collect();
     assert_eq!(
         places,
@@ -45,7 +57,7 @@ fn a_file_with_changes_is_a_file_in_which_only_these_entries_are_otherwise() {
 
 #[test]
 fn without_changes_a_file_means_what_it_means() {
-    let applied = Changes::default().applied(FILE, |_| false);
+    let applied = Changes::default().applied(FILE, &|_| false);
     assert_eq!(crate::config::parse(&applied.text), crate::config::parse(FILE));
 }
 
@@ -55,7 +67,13 @@ fn changes_that_a_later_file_has_no_place_for_are_left_out_and_told_and_the_othe
         ("keys", "b", Change::Written(r#"{"id":"b","sha256":"00","team":"t"}"#.into())),
         ("keys", "c", Change::Written([r#"{"id":"c","sha256":""#, &"0a".repeat(32), r#"","team":"new"}"#].concat())),
         ("teams", "new", Change::Written("{}".into())),
-        ("limits", "l", Change::Written(r#"{"name":"l","of":"requests","per":"minute","max":5,"target":{"provider":"gone"}}"#.into())),
+        (
+            "limits",
+            "l",
+            Change::Written(
+                r#"{"name":"l","of":"requests","per":"minute","max":5,"target":{"provider":"gone"}}"#.into(),
+            ),
+        ),
     ]);
     let fitted = fit(FILE, &changes).unwrap();
     let misfits: Vec<_> = fitted.misfits.iter().map(|misfit| changes.entry(misfit.entry).unwrap().1).collect();

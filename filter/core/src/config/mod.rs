@@ -26,6 +26,7 @@ mod raw;
 mod reader;
 mod reading;
 mod reference;
+mod rendered;
 mod retry;
 mod router;
 mod routing;
@@ -49,6 +50,7 @@ use self::{
 pub(crate) use self::limit::MOST_AT_ONCE;
 pub(crate) use self::{
     aliases::ends,
+    rendered::Rendered,
     time::{parse_date, print_exact, print_millis},
 };
 pub use self::{
@@ -107,7 +109,21 @@ pub fn parse(json: &str) -> Result<Config, Vec<Problem>> {
 /// # Errors
 /// Everything that is wrong with it, at once.
 pub(crate) fn parse_to_run(json: &str) -> Result<Config, Vec<Problem>> {
-    Reader::document_to_run(json, |raw, reader| Document.read(raw, reader))
+    run(json, false)
+}
+
+/// The same of a document that has been changed since it was written: what names a model may do so although that is switched off, and
+/// is left without it.
+///
+/// # Errors
+/// Everything that is wrong with it, at once.
+pub(crate) fn parse_changed(json: &str) -> Result<Config, Vec<Problem>> {
+    run(json, true)
+}
+
+#[inline(never)]
+fn run(json: &str, is_changed: bool) -> Result<Config, Vec<Problem>> {
+    Reader::document_to_run(json, is_changed, |raw, reader| Document.read(raw, reader))
 }
 
 /// The canonical document: everything written out, in one spelling, on one line. [`parse`] takes it back unchanged.

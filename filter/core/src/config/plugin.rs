@@ -42,7 +42,7 @@ impl Plugin {
     /// # Errors
     /// Everything that is wrong with it, at once.
     pub fn parse(json: &str) -> Result<Self, Vec<Problem>> {
-        Reader::document_to_run(json, |raw, reader| Nested::new().read(raw, reader))
+        Reader::document_to_run(json, false, |raw, reader| Nested::new().read(raw, reader))
     }
 
     /// The document in it, as it is written; empty where there is none.

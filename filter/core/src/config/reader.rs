@@ -29,6 +29,8 @@ pub(super) struct Reader {
     unsound: NameSet<'static>,
     /// Whether what is read is to be run.
     runs: bool,
+    /// Whether it has been changed since it was written as a whole.
+    is_changed: bool,
 }
 
 /// A position in the document.
@@ -51,12 +53,18 @@ impl Reader {
     }
 
     /// The same of a document that is to be run: what somebody relies on and nothing acts on yet is a problem, because a gateway
-    /// that ignored it would be another one than is described.
+    /// that ignored it would be another one than is described. `is_changed`: it has been, since it was written as a whole.
     pub(super) fn document_to_run<T>(
         json: &str,
+        is_changed: bool,
         read: impl FnOnce(&RawValue, &mut Self) -> Option<T>,
     ) -> Result<T, Vec<Problem>> {
-        Self { runs: true, ..Self::default() }.finish(Self::raw(json)?, read)
+        Self { runs: true, is_changed, ..Self::default() }.finish(Self::raw(json)?, read)
+    }
+
+    /// Whether something that is named may have been switched off since: it is passed over.
+    pub(super) const fn is_changed(&self) -> bool {
+        self.is_changed
     }
 
     fn raw(json: &str) -> Result<&RawValue, Vec<Problem>> {

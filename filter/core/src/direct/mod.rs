@@ -39,8 +39,23 @@ use crate::{
     error::{Error, Kind, Shape},
     gateway::Provider,
     json::{Failure, Found, Scanner},
+    plan::Target,
     surface::{answers, is_version, split_version},
 };
+
+/// The path at which an account lists the provider's models, and the format of that.
+pub(crate) fn list_of_models(provider: &Rc<Provider>, account: &Rc<Account>) -> (String, &'static Format) {
+    let name = if provider.spec.dialect.name() == OLLAMA.name() { "tags" } else { "models" };
+    let call = Call::of(provider, "GET", name, "");
+    let format = call.format;
+    let target = Target {
+        provider: Rc::clone(provider),
+        account: Rc::clone(account),
+        model: "".into(),
+        max_output_tokens: None,
+    };
+    (Request::new(call, None, None).path(&target), format)
+}
 
 /// What the path of a request says.
 #[derive(Debug)]

@@ -1,6 +1,7 @@
 //! What is known of a request from its head on, whoever answers it, and the record that it becomes in the end.
 
 use alloc::{
+    boxed::Box,
     rc::Rc,
     string::{String, ToString},
     vec::Vec,
@@ -9,6 +10,7 @@ use core::time::Duration;
 
 use super::{Head, arrival::VIA_UPSTREAM};
 use crate::{
+    audit::Decision,
     auth::{Caller, Key},
     dialect::head::ChatRequest,
     error::Kind,
@@ -37,6 +39,8 @@ pub(super) struct Brief {
     error: Option<Kind>,
     /// The limit for which it has.
     limit: Option<String>,
+    /// How it was decided whom it is for, where that is written down.
+    pub(super) decision: Option<Box<Decision>>,
 }
 
 impl Brief {

@@ -1,11 +1,10 @@
 //! An object that the gateway writes itself, member by member: what is told of requests and to operators.
+//!
+//! Each way to add a member is compiled once, and called: there are some hundred of them in the module.
 
-use alloc::{
-    format,
-    string::{String, ToString},
-};
+use alloc::{format, string::String};
 
-use super::quoted;
+use super::{push_plain, quoted};
 
 /// An object without its end.
 #[derive(Debug, Default)]
@@ -17,6 +16,7 @@ impl Composed {
         Self(String::with_capacity(512))
     }
 
+    #[inline(never)]
     fn name(&mut self, name: &str) {
         self.0.push_str(if self.0.is_empty() { "{\"" } else { ",\"" });
         self.0.push_str(name);
@@ -24,40 +24,42 @@ impl Composed {
     }
 
     /// A member of any name, that is JSON already.
+    #[inline(never)]
     pub(crate) fn any(&mut self, name: &str, value: &str) {
         let name = quoted(name);
         self.json(name.strip_prefix('"').and_then(|name| name.strip_suffix('"')).unwrap_or_default(), value);
     }
 
     /// A member that is JSON already.
+    #[inline(never)]
     pub(crate) fn json(&mut self, name: &str, value: &str) {
         self.name(name);
         self.0.push_str(value);
     }
 
+    #[inline(never)]
     pub(crate) fn text(&mut self, name: &str, value: &str) {
         self.name(name);
-        // Most texts stand in JSON as they are.
-        if value.bytes().any(|byte| matches!(byte, ..b' ' | b'"' | b'\\')) {
-            self.0.push_str(&quoted(value));
-        } else {
-            self.0.push('"');
-            self.0.push_str(value);
-            self.0.push('"');
-        }
+        self.0.push('"');
+        push_plain(&mut self.0, value);
+        self.0.push('"');
     }
 
     /// A text, where there is one.
+    #[inline(never)]
     pub(crate) fn some_text(&mut self, name: &str, value: &str) {
         if !value.is_empty() {
             self.text(name, value);
         }
     }
 
+    #[inline(never)]
     pub(crate) fn whole(&mut self, name: &str, value: u64) {
-        self.json(name, &value.to_string());
+        self.name(name);
+        push_whole(&mut self.0, value);
     }
 
+    #[inline(never)]
     pub(crate) fn flag(&mut self, name: &str, value: bool) {
         self.json(name, if value { "true" } else { "false" });
     }
@@ -69,6 +71,7 @@ impl Composed {
     }
 
     /// The whole object.
+    #[inline(never)]
     pub(crate) fn end(mut self) -> String {
         if self.0.is_empty() {
             return "{}".into();
@@ -78,6 +81,7 @@ impl Composed {
     }
 
     /// The whole object, with the members of another one behind its own.
+    #[inline(never)]
     pub(crate) fn end_with(self, rest: &str) -> String {
         let members = rest.strip_prefix('{').unwrap_or_default();
         if members == "}" {
@@ -104,6 +108,22 @@ fn append_list<T: AsRef<str>>(out: &mut String, values: impl IntoIterator<Item =
     out.push_str(if before == '[' { "[]" } else { "]" });
 }
 
+/// Writes a whole number. To make a text of it first would cost memory of its own.
+pub(crate) fn push_whole(out: &mut String, number: u64) {
+    // No number of 64 bits has more digits.
+    let (mut digits, mut rest, mut length) = ([0; 20], number, 0_usize);
+    for digit in digits.iter_mut().rev() {
+        *digit = rest % 10;
+        (rest, length) = (rest / 10, length.saturating_add(1));
+        if rest == 0 {
+            break;
+        }
+    }
+    let written = digits.len().saturating_sub(length);
+    let written = digits.iter().skip(written).filter_map(|digit| char::from_digit(u32::try_from(*digit).ok()?, 10));
+    out.extend(written);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -120,7 +140,12 @@ mod tests {
         object.list("e", ["1", "{}"]);
         object.list::<&str>("f", []);
         object.any("\"h\"", "0");
+        object.whole("i", 0);
+        object.text("j", "\n\\");
         let whole = object.end_with("{\"g\":null}");
-        assert_eq!(whole, r#"{"a":"x\"y","c":18446744073709551615,"d":true,"e":[1,{}],"f":[],"\"h\"":0,"g":null}"#);
+        assert_eq!(
+            whole,
+            r#"{"a":"x\"y","c":18446744073709551615,"d":true,"e":[1,{}],"f":[],"\"h\"":0,"i":0,"j":"\n\\","g":null}"#
+        );
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! `flatten` with `&RawValue` fails at run time and `Value` reorders, merges and rounds; a visitor does neither.
 
-use alloc::vec::Vec;
+use alloc::{string::String, vec::Vec};
 use serde_json::value::RawValue;
 
 use super::{
@@ -12,6 +12,7 @@ use super::{
 
 /// The members of an object; `None` where the text is not one.
 #[must_use]
+#[inline(never)]
 pub fn members(text: &str) -> Option<Vec<(Str<'_>, &RawValue)>> {
     let mut members = Vec::new();
     fill(text, Slot::Object(Object::Members(&mut members))).ok()?;
@@ -20,8 +21,16 @@ pub fn members(text: &str) -> Option<Vec<(Str<'_>, &RawValue)>> {
 
 /// The first of these members that has this name.
 #[must_use]
+#[inline(never)]
 pub fn member<'a>(members: &[(Str<'_>, &'a RawValue)], name: &str) -> Option<&'a RawValue> {
     members.iter().find(|(other, _)| &**other == name).map(|(_, value)| *value)
+}
+
+/// The text that this member is, where it is one.
+#[must_use]
+#[inline(never)]
+pub fn text_of(members: &[(Str<'_>, &RawValue)], name: &str) -> Option<String> {
+    serde_json::from_str(member(members, name)?.get()).ok()
 }
 
 impl<'a> Members<'a> for Vec<(Str<'a>, &'a RawValue)> {

@@ -21,6 +21,7 @@ mod rupture;
 mod signpost;
 mod spending;
 mod summary;
+mod trail;
 
 use alloc::{boxed::Box, rc::Rc, string::String, vec::Vec};
 use core::{
@@ -38,8 +39,9 @@ pub use self::{
     signpost::{CALLS_MARK, CLUSTER_HEADER, FLEX_MARK, NEXT_PROPERTY, Signpost, TRIES_MARK},
     spending::Spent,
     summary::Summary,
+    trail::Try,
 };
-pub(crate) use self::{inquiry::Asked, progress::millis, rupture::breaks_off};
+pub(crate) use self::{inquiry::Asked, rupture::breaks_off};
 use self::{progress::Progress, reuse::Reuse};
 use crate::{
     account::Account,
@@ -75,6 +77,10 @@ pub struct Plan {
     pub policy: Rc<Policy>,
     /// See [`Self::passed_over`].
     passed_over: RefCell<String>,
+    /// See [`Self::full`].
+    full: RefCell<Vec<(String, String)>>,
+    /// Whether the tries are looked at more closely.
+    is_audited: bool,
     /// The headers that one target or another is sent; `None` where there is but one: what the one was sent is still there when
     /// the next one's turn has come.
     foreign: Option<Vec<Name>>,
@@ -141,7 +147,7 @@ pub struct Target {
     /// With which of its credentials.
     pub account: Rc<Account>,
     /// The model's id there.
-    pub model: String,
+    pub model: Rc<str>,
     /// Most tokens that it can answer, where known.
     pub max_output_tokens: Option<u64>,
 }
@@ -205,6 +211,8 @@ impl Plan {
             made_at: now,
             longest_patience: patiences.max().unwrap_or_default(),
             passed_over: RefCell::new(mem::take(&mut course.passed_over)),
+            full: RefCell::default(),
+            is_audited: false,
             allowance: None,
             standing: None,
             observer: Rc::clone(observer),

@@ -11,12 +11,12 @@ use alloc::{
 };
 use core::time::Duration;
 
-use super::{End, Plan, Target, millis};
+use super::{End, Plan, Target};
 use crate::{
     cache::{BUCKET_HEADER, CACHE_HEADER, Entry, Found, Recording, Wanted},
     error::Error,
     headers::HeaderMap,
-    host::Entropy,
+    host::{Entropy, millis},
     step::{Name, Reply},
     usage::Usage,
 };

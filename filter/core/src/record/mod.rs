@@ -14,6 +14,7 @@ pub mod turnover;
 use alloc::{rc::Rc, string::String, vec::Vec};
 use core::time::Duration;
 
+pub(crate) use self::line::{end_with, short};
 pub use self::{
     book::{Book, MOST_UNLISTED},
     line::PROPERTY,
@@ -21,7 +22,8 @@ pub use self::{
 use crate::{
     auth::Key,
     config::ANONYMOUS,
-    plan::{Cached, Spent, Target, millis},
+    host::millis,
+    plan::{Cached, Spent, Target},
 };
 
 /// One request.

@@ -11,6 +11,7 @@
 )]
 
 mod anthropic;
+mod audit;
 mod byok;
 mod cache;
 mod crossings;

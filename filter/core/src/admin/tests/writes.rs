@@ -22,13 +22,13 @@ fn file() -> Value {
 }
 
 impl Desk {
-    fn said(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
+    pub(super) fn said(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
         let body = if body.is_null() { String::new() } else { body.to_string() };
         let reply = self.send((method, path), "operator", &[], &body);
         (reply.status, serde_json::from_slice(&reply.body).unwrap_or_default())
     }
 
-    fn done(&self, method: &str, path: &str, body: &Value) -> Value {
+    pub(super) fn done(&self, method: &str, path: &str, body: &Value) -> Value {
         let (status, reply) = self.said(method, path, body);
         assert!(matches!(status, 200 | 201), "{method} {path}: {status} {reply}");
         reply
@@ -137,7 +137,11 @@ fn what_others_need_is_not_taken_away() {
     assert_eq!(status, 409, "{reply}");
     desk.done("PATCH", "/admin/v1/keys/k", &json!({"routing": null}));
     desk.done("DELETE", "/admin/v1/routing/r", &Value::Null);
-    desk.done("PUT", "/admin/v1/routers/web", &json!({"load_balance": {"chat": {"strategy": "fallback", "targets": ["h/m"]}}}));
+    desk.done(
+        "PUT",
+        "/admin/v1/routers/web",
+        &json!({"load_balance": {"chat": {"strategy": "fallback", "targets": ["h/m"]}}}),
+    );
     assert_eq!(desk.get("/admin/v1/routers/web")["source"], json!("runtime"));
 }
 
@@ -165,4 +169,19 @@ fn who_has_looked_at_something_else_than_there_is_now_changes_nothing_nor_does_w
     let names = one.get("/admin/v1/teams");
     let names: Vec<_> = names["data"].as_array().unwrap().iter().map(|team| team["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["t", "first", "faster"]);
+}
+
+#[test]
+fn a_model_that_others_name_can_be_switched_off_and_they_are_told_and_nobody_names_it_anew() {
+    let desk = Desk::of(&file());
+    desk.done("PATCH", "/admin/v1/models/h/m", &json!({"enabled": false}));
+    let told = desk.get("/admin/v1/status");
+    let left = json!([{"at": "/fallbacks/o~1m/0", "problem": "`h/m` is disabled in `models`"}]);
+    assert_eq!((&told["changes"]["left_without"], &told["changes"]["not_in_effect"]), (&left, &json!([])));
+    assert!(desk.current.gateway().catalogue.resolve("h/m", &crate::auth::Caller::Anonymous).is_err());
+    let (status, reply) = desk.said("PUT", "/admin/v1/fallbacks/o/n", &json!({"models": ["h/m"]}));
+    assert_eq!((status, &reply["error"]["param"]), (400, &json!("/fallbacks/o~1n/0")), "{reply}");
+    desk.done("PUT", "/admin/v1/fallbacks/o/n", &json!({"models": ["h/other"]}));
+    desk.done("PATCH", "/admin/v1/models/h/m", &json!({"enabled": true}));
+    assert_eq!(desk.get("/admin/v1/status")["changes"]["left_without"], json!([]));
 }

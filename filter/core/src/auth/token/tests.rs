@@ -137,7 +137,8 @@ fn a_team_that_the_file_does_not_have_would_be_one_without_a_budget() {
         let observer = Observer::new(Rc::new(Memory::default()));
         let clock = crate::auth::table::tests::At(0);
         let latest = Latest::new(Rc::new(Memory::default()));
-        let around = Surroundings { clock: &clock, entropy: &Seven, observer: &observer, latest: &latest, metadata: &written };
+        let around =
+            Surroundings { clock: &clock, entropy: &Seven, observer: &observer, latest: &latest, metadata: &written };
         match Exchange::new(gateway).request_head(head.headers(), true, &around) {
             Step::Reply(reply) => reply.status,
             step @ (Step::Wait | Step::Forward(..)) => panic!("{step:?}"),

@@ -48,7 +48,7 @@ struct Level<'c> {
 /// Reports what is wrong between sections.
 pub(super) fn check(config: &Config, reader: &mut Reader) {
     check_providers(config, reader);
-    let index = Index::new(config);
+    let index = Index::new(config, reader.is_changed());
     let top = Level::top(config, &index);
     routes::check_models(&top.names, config, reader);
     check_clients(config, reader);

@@ -27,7 +27,7 @@ pub(super) struct Index<'c> {
     teams: NameSet<'c>,
     routing: NameSet<'c>,
     aliases: NameSet<'c>,
-    /// By full and by bare name, whether one of that name is enabled.
+    /// By full and by bare name, whether one of that name is enabled; none where that does not matter.
     models: NameMap<'c, bool>,
 }
 
@@ -41,9 +41,9 @@ pub(super) struct Names<'c> {
 }
 
 impl<'c> Index<'c> {
-    pub(super) fn new(config: &'c Config) -> Self {
+    pub(super) fn new(config: &'c Config, is_changed: bool) -> Self {
         let mut models = NameMap::default();
-        for model in &config.models {
+        for model in config.models.iter().filter(|_| !is_changed) {
             for name in [model.name.as_str(), bare_name(&model.name)] {
                 if let Some(is_enabled) = models.entry(name, || false) {
                     *is_enabled |= model.enabled;

@@ -30,7 +30,9 @@ impl File {
     }
 
     fn caller(&self) -> Caller {
-        KeyTable::new(&self.0.auth, self.0.all_keys(), &Changes::default()).admit(Some(Credential(b"test")), &At, &()).unwrap()
+        KeyTable::new(&self.0.auth, self.0.all_keys(), &Changes::default())
+            .admit(Some(Credential(b"test")), &At, &())
+            .unwrap()
     }
 
     fn claims(&self, environment: Option<&str>, router: Option<&str>, target: (&str, &str)) -> Vec<Claim> {

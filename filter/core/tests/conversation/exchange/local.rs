@@ -36,7 +36,8 @@ fn what_ends_a_request_in_the_middle_is_said_in_the_callers_shape_where_envoy_di
     let gateway = open();
     let observer = Observer::new(Rc::new(Memory::default()));
     let latest = Latest::new(Rc::new(Memory::default()));
-    let around = Surroundings { clock: &NewYear, entropy: &NewYear, observer: &observer, latest: &latest, metadata: &() };
+    let around =
+        Surroundings { clock: &NewYear, entropy: &NewYear, observer: &observer, latest: &latest, metadata: &() };
     for (mut head, told) in [
         (Local(413, "request_payload_too_large"), Some(413)),
         (Local(408, "request_overall_timeout"), Some(408)),
