@@ -223,7 +223,7 @@ fn a_model_is_switched_off_and_priced_for_the_next_request_on_both_workers() {
         openai_error(&answer, 404, "invalid_request_error", Some("model_not_found"));
     }
     for answer in answers(&Request::get("/v1/models")) {
-        assert!(!answer.text().contains(&format!("\"{name}\"")), "{}", answer.text());
+        assert!(!answer.text().contains(&format!("\"id\":\"{name}\"")), "{}", answer.text());
     }
     let disabled = done("GET", "/admin/v1/models?enabled=false", &Value::Null);
     assert_eq!(disabled["data"][0]["id"], json!(name));
