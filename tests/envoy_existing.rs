@@ -117,6 +117,10 @@ impl Machine {
         envoy
     }
 
+    fn audit_log(&self) -> PathBuf {
+        self.folder.path().join("audit.jsonl")
+    }
+
     fn access_log(&self) -> PathBuf {
         self.folder.path().join("access.log")
     }
@@ -264,6 +268,12 @@ fn what_reaches_the_provider_is_the_requests_own_and_nothing_of_the_gateways() {
     }
 }
 
+/// The filter's configuration, of a file that asks for an audit log.
+fn with_audit(mut configuration: Value) -> Value {
+    configuration["config"]["log"] = json!({"audit": {"enabled": true}});
+    configuration
+}
+
 /// Waits for what Envoy writes or tells a little later.
 #[track_caller]
 fn wait_for<T>(what: impl Fn() -> Option<T>) -> T {
@@ -285,6 +295,14 @@ fn each_request_is_written_down_and_counted() {
         let write = |address| {
             let mut envoy = machine.perform(&guide, address, true);
             envoy["admin"] = json!({"address": {"pipe": {"path": machine.admin()}}});
+            let manager =
+                &mut envoy["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"];
+            let path = machine.audit_log();
+            let audit = guide.yaml("audit_log", &[("/var/log/envoy/decisions.jsonl", path.to_str().unwrap())]);
+            insert(&mut manager["access_log"], &audit["access_log"]);
+            let filter = &mut manager["http_filters"][0]["typed_config"]["config"]["configuration"]["value"];
+            let file: Value = serde_json::from_str(filter.as_str().unwrap()).unwrap();
+            *filter = with_audit(file).to_string().into();
             envoy
         };
         let envoy = Plain::start_foreign(&artefact(name), write, &[CREDENTIAL]);
@@ -303,12 +321,17 @@ fn each_request_is_written_down_and_counted() {
         );
         assert!(line["cost_nano_usd"].is_u64() && line["gen_ai.usage.input_tokens"].is_u64(), "{name}: {line}");
         assert!(lines.iter().any(|line| line["request_id"] == "-" && line["outcome"].is_null()), "{name}: {lines:?}");
+        let events = wait_for(|| {
+            let text = fs::read_to_string(machine.audit_log()).ok().filter(|text| text.ends_with('\n'))?;
+            let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+            Some(lines.map(|line| line["event"].clone()).collect::<Vec<_>>())
+        });
+        assert_eq!(events, ["route_decision", "proxy_attempt", "proxy_response"], "{name}");
 
         let labels = r#"provider="openai",model="gpt-4o""#;
-        let page = wait_for(|| {
-            let page = machine.ask_envoy("/stats/prometheus");
-            page.contains("\nllm_request_duration_ms_bucket{").then_some(page)
-        });
+        // A histogram is there before it is added up.
+        let measured = format!("\nllm_request_duration_ms_count{{{labels}}} 1\n");
+        let page = wait_for(|| Some(machine.ask_envoy("/stats/prometheus")).filter(|page| page.contains(&measured)));
         for sample in [
             format!("\nllm_requests_total{{{labels},status=\"200\"}} 1\n"),
             format!("\nllm_cost_nano_usd_total{{{labels}}} {}\n", line["cost_nano_usd"]),

@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 use dragoman::simulate::{Options, Simulator};
+use dragoman_tests::clock::wait_until;
 use dragoman_tests::envoy::{artefact, root};
 use dragoman_tests::http::Request;
 use dragoman_tests::plain::Plain;
@@ -255,6 +256,13 @@ fn patched(resources: &[Value], address: SocketAddr, upstream: SocketAddr) -> Va
             "stat_prefix": "outbound_0.0.0.0_8080",
             "use_remote_address": true,
             "normalize_path": true,
+            "access_log": [{
+                "name": "envoy.access_loggers.stdout",
+                "typed_config": {
+                    "@type": "type.googleapis.com/envoy.extensions.access_loggers.stream.v3.StdoutAccessLog",
+                    "log_format": { "text_format_source": { "inline_string": "the mesh's own\n" } },
+                },
+            }],
         },
     });
     let mut filters = vec![router];
@@ -296,6 +304,8 @@ fn merge(into: &mut Value, from: &Value) {
                 merge(into.entry(name).or_insert(Value::Null), value);
             }
         }
+        // As protobuf's messages are merged.
+        (Value::Array(into), Value::Array(from)) => into.extend(from.iter().cloned()),
         (into, from) => *into = from.clone(),
     }
 }
@@ -307,7 +317,7 @@ fn what_is_patched_into_a_gateway_makes_it_one_for_language_models() {
     let base_url = format!("http://llm.test:{}/v1", upstream.port());
     let config = json!({"providers": {
         "openai": {"kind": "openai", "base_url": base_url, "credential": {"env": CREDENTIAL.0}},
-    }});
+    }, "log": {"audit": {"enabled": true}}});
     let resources = render(&config, artefact("dragoman.wasm").to_str().unwrap());
     assert_fits(&resources);
     for name in ["envoy-1.36", "envoy"] {
@@ -336,5 +346,10 @@ fn what_is_patched_into_a_gateway_makes_it_one_for_language_models() {
         assert_eq!(envoy.send(&many).status, 431, "{name}");
         assert_eq!(request.header("authorization"), Some("Bearer sk-upstream-secret"), "{name}");
         assert_eq!(request.header("x-dragoman-cluster"), None, "{name}");
+        // The audit log stands beside the mesh's own.
+        wait_until("the logs are written", || {
+            let output = envoy.output();
+            output.contains("{\"event\":\"proxy_response\"") && output.contains("the mesh's own\n")
+        });
     }
 }

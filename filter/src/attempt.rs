@@ -84,7 +84,9 @@ impl AttemptStream {
                 return self.stream.reply(&plan.verdict());
             }
         };
-        if let Some(after) = plan.signpost_after_silence(token).filter(|after| after.as_bytes() != next) {
+        if plan.turns_after_silence()
+            && let Some(after) = plan.signpost_after_silence(token)
+        {
             host::set_property(NEXT_PROPERTY, &after);
         }
         let alarm =

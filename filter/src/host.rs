@@ -50,11 +50,24 @@ enum Phase {
 pub(crate) struct Stream {
     id: u32,
     phase: Cell<Phase>,
+    /// What the gateway has answered by itself, where that is to be kept.
+    replied: RefCell<Option<Vec<u8>>>,
+    keeps_reply: bool,
 }
 
 impl Stream {
     pub(crate) fn new(id: u32) -> Self {
-        Self { id, phase: Cell::new(Phase::Request) }
+        Self { id, phase: Cell::new(Phase::Request), replied: RefCell::default(), keeps_reply: false }
+    }
+
+    /// Keeps what the gateway answers by itself, if somebody wants it.
+    pub(crate) fn keeping_reply(self, keeps_reply: bool) -> Self {
+        Self { keeps_reply, ..self }
+    }
+
+    /// What the gateway has answered by itself, where that was kept.
+    pub(crate) fn take_reply(&self) -> Option<Vec<u8>> {
+        self.replied.take()
     }
 
     pub(crate) fn id(&self) -> u32 {
@@ -105,6 +118,9 @@ impl Stream {
             let headers = reply.headers.iter().filter(|(_, value)| is_header_value(value));
             let headers = headers.map(|(name, value)| (name.as_ref(), value.as_str())).collect();
             let _ = hostcalls::send_http_response(u32::from(reply.status), headers, Some(&reply.body));
+            if self.keeps_reply {
+                self.replied.replace(Some(reply.body.clone()));
+            }
             self.enter(Phase::Ended);
         }
         Action::Pause

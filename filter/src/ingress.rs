@@ -7,6 +7,7 @@ use std::{
 };
 
 use dragoman_core::{
+    audit,
     exchange::{Arrival, Exchange, Head},
     gateway::Gateway,
     headers::{HeaderMap, Headers},
@@ -118,7 +119,8 @@ impl Head for ResponseHead<'_> {
 
 impl IngressStream {
     pub(crate) fn new(id: u32, gateway: Rc<Gateway>, ticking: Rc<Ticking>) -> Self {
-        let (stream, exchange) = (Rc::new(Stream::new(id)), Exchange::new(gateway));
+        let exchange = Exchange::new(gateway);
+        let stream = Rc::new(Stream::new(id).keeping_reply(exchange.wants_response()));
         Self { stream, ticking, exchange, head: Secret::default(), body: Body::Read(0), attempts: Attempts::Open }
     }
 
@@ -163,6 +165,29 @@ impl IngressStream {
         match self.exchange.request_passed(length) {
             Some(reply) => self.stream.reply(&reply),
             None => Action::Continue,
+        }
+    }
+
+    /// What passes to the client is in the host's buffer, as the client gets it: shows as much of it as somebody wants to see.
+    fn show(&mut self) {
+        let mut seen = 0;
+        while self.exchange.wants_more() {
+            let piece = self.stream.response_body(seen, PIECE);
+            if piece.is_empty() {
+                return;
+            }
+            seen = seen.saturating_add(piece.len());
+            self.exchange.response_passed(&piece);
+        }
+    }
+
+    /// A piece of the answer goes to the client, as it stands in the host's buffer now.
+    fn record(&self, end: bool) {
+        if let Some(plan) = self.exchange.recorded() {
+            plan.record_part(|room| self.stream.response_body(0, room));
+            if end {
+                plan.record_end(host::now());
+            }
         }
     }
 
@@ -268,6 +293,9 @@ impl HttpContext for IngressStream {
         }
         self.stream.answered();
         let mut head = ResponseHead { stream: &self.stream, headers: OnceCell::new() };
+        if self.exchange.wants_response() {
+            self.exchange.expect_response(&head.header("content-type").unwrap_or_default());
+        }
         match (self.exchange.response_head(&mut head, &HostClock), &mut self.attempts) {
             (Arrival::Abandoned(reply), _) => {
                 host::count(plans::ABANDONED);
@@ -281,6 +309,9 @@ impl HttpContext for IngressStream {
             }
             (_, Attempts::Handed { alarm, .. }) => {
                 *alarm = None;
+                if let Some(plan) = self.exchange.recorded() {
+                    plan.record_head(|| self.stream.response_headers());
+                }
                 self.stream.release()
             }
             (Arrival::Provider | Arrival::Judged | Arrival::Again, _) => self.stream.release(),
@@ -288,22 +319,34 @@ impl HttpContext for IngressStream {
     }
 
     fn on_http_response_body(&mut self, length: usize, end: bool) -> Action {
-        match &self.attempts {
+        let action = match &self.attempts {
             Attempts::Carried(relay) if !self.stream.has_ended() => relay.borrow_mut().read(length, end),
             Attempts::Carried(_) | Attempts::Handed { .. } | Attempts::Open => Action::Continue,
+        };
+        if action == Action::Continue {
+            self.show();
+            self.record(end);
         }
+        action
     }
 
     fn on_http_response_trailers(&mut self, _: usize) -> Action {
-        match &self.attempts {
+        let action = match &self.attempts {
             Attempts::Carried(relay) if !self.stream.has_ended() => relay.borrow_mut().end(),
             Attempts::Carried(_) | Attempts::Handed { .. } | Attempts::Open => Action::Continue,
+        };
+        if action == Action::Continue {
+            self.record(true);
         }
+        action
     }
 
     fn on_log(&mut self) {
         self.ticking.watch.forget(&self.stream);
         self.exchange.end(&mut Ended, &HostClock);
+        if let Some(body) = self.stream.take_reply() {
+            self.exchange.replied(&body);
+        }
         // Envoy writes its access log after this.
         let record = self.exchange.record(&mut Ended, &HostClock);
         if !record.passed_over.is_empty() {
@@ -311,7 +354,10 @@ impl HttpContext for IngressStream {
         }
         let line = record.line();
         host::set_property(record::PROPERTY, &line);
-        observer::write_down(&record, line, &self.exchange);
+        if let Some(lines) = self.exchange.audit(&record, &line) {
+            host::set_property(audit::PROPERTY, &lines);
+        }
+        observer::write_down(&record, line, &self.exchange, self.exchange.content());
         // The rate limit filters are told when the stream is destroyed, which is after this.
         for (property, used) in self.exchange.charges() {
             host::set_property(property, &used.to_string());

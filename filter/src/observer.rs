@@ -55,9 +55,15 @@ pub(crate) fn with_surroundings<T>(act: impl FnOnce(&Surroundings<'_>) -> T) -> 
     })
 }
 
-/// A request is over.
-pub(crate) fn write_down(record: &Record<'_>, line: String, exchange: &Exchange) {
-    BOOK.with(|book| book.take(record, line, exchange.roster(), exchange.ring()));
+/// A request is over; in it was said what `content` has, where that is kept.
+pub(crate) fn write_down(record: &Record<'_>, line: String, exchange: &Exchange, content: Option<String>) {
+    let is_full = BOOK.with(|book| {
+        book.take(record, line, exchange.roster(), exchange.ring());
+        content.filter(|_| !record.is_probe).is_some_and(|content| book.keep(content))
+    });
+    if is_full {
+        tell();
+    }
 }
 
 /// Tells what is written down and not told yet: somebody is about to read it.

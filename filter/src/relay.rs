@@ -150,6 +150,7 @@ impl Relay {
             }
             Turn::Going => {
                 self.alarm = None;
+                self.plan.record_head(|| self.stream.response_headers());
                 self.stream.release()
             }
             Turn::Again => {
@@ -250,7 +251,11 @@ impl Relay {
                 };
                 let head = edited(head.headers().iter(), &edits).filter(|(name, _)| !OF_TRANSPORT.contains(name));
                 let headers = head.map(|(name, value)| (Name::Owned(name.into()), value.into())).collect();
-                self.reply(&Reply { status: told.unwrap_or(status), headers, body, error: None });
+                let reply = Reply { status: told.unwrap_or(status), headers, body, error: None };
+                if self.plan.is_recorded() {
+                    self.plan.record_whole(&reply, host::now());
+                }
+                self.reply(&reply);
                 None
             }
             Progress::Instead(reply) => {

@@ -111,12 +111,12 @@ impl Plain {
         folder: TempDir,
         ports: Vec<Socket>,
     ) -> Self {
-        let log = File::create(folder.path().join("log")).expect("a file in it");
+        let [log, output] = ["log", "output"].map(|name| File::create(folder.path().join(name)).expect("a file in it"));
         let mut command = Command::new(artefact("dragoman"));
         command.args(["launch", &std::process::id().to_string()]).arg(envoy).arg("-c").arg(bootstrap);
         command.args(["--disable-hot-restart", "--concurrency", &WORKERS.to_string(), "--log-level", "warn"]);
         command.current_dir(root()).envs(variables.iter().copied());
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+        command.stdin(Stdio::null()).stdout(output).stderr(log);
         let child = command.spawn().expect("Envoy can be run");
         let mut plain = Self { address, child, folder, _ports: ports };
         let begun = Instant::now();
@@ -149,6 +149,12 @@ impl Plain {
     #[must_use]
     pub fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
+    /// What was written to standard output: access logs.
+    #[must_use]
+    pub fn output(&self) -> String {
+        fs::read_to_string(self.folder.path().join("output")).unwrap_or_default()
     }
 }
 

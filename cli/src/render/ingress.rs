@@ -1,9 +1,10 @@
 //! The ingress listener: everything about a request that Envoy can bound or refuse before the module sees it.
 
-use std::time::Duration;
+use std::{iter, time::Duration};
 
 use dragoman_core::{
     attempt::MAX_TRANSLATED,
+    audit,
     config::{Config, Provider, RetryMode},
     record,
     sse::MAX_FRAME,
@@ -55,7 +56,7 @@ pub(super) fn listener(config: &Config, filter: &Value) -> Value {
             "initial_stream_window_size": 1 << 20,
             "initial_connection_window_size": 16 << 20,
         },
-        "access_log": [access_log()],
+        "access_log": access_logs(config),
         "local_reply_config": local_reply::config(config),
         "route_config": route::table(config, buffer_bytes),
         "http_filters": filters,
@@ -91,6 +92,12 @@ fn longest_wait(config: &Config) -> Duration {
     config.providers.iter().map(of).fold(config.longest_deadline(), Duration::max)
 }
 
+const STDOUT_LOGGER: &str = "envoy.access_loggers.stdout";
+const STDOUT_LOG: &str = "type.googleapis.com/envoy.extensions.access_loggers.stream.v3.StdoutAccessLog";
+
+/// The path of a log that is no file's.
+pub(crate) const STDOUT: &str = "/dev/stdout";
+
 /// One JSON object a request on stdout: what only Envoy knows, and the module's record. All that a client can have a say in is in
 /// the record, where it is written as JSON: a text's format writes it as it is.
 const ACCESS_LOG: &str = concat!(
@@ -101,9 +108,32 @@ const ACCESS_LOG: &str = concat!(
     "\n",
 );
 
+fn access_logs(config: &Config) -> Vec<Value> {
+    iter::once(access_log()).chain(audit_log(config, &config.log.audit.path)).collect()
+}
+
+/// Where the file asks for it, the audit log: the module's lines as they are, and of a request that the module has none of, nothing.
+pub(super) fn audit_log(config: &Config, path: &str) -> Option<Value> {
+    config.log.audit.enabled.then(|| {
+        let lines = format!("%FILTER_STATE(wasm.{}:PLAIN)%", audit::PROPERTY);
+        let format = json!({ "text_format_source": { "inline_string": lines }, "omit_empty_values": true });
+        if path == STDOUT {
+            return json!({ "name": STDOUT_LOGGER, "typed_config": { "@type": STDOUT_LOG, "log_format": format } });
+        }
+        json!({
+            "name": "envoy.access_loggers.file",
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog",
+                "path": path,
+                "log_format": format,
+            },
+        })
+    })
+}
+
 fn access_log() -> Value {
     json!({
-        "name": "envoy.access_loggers.stdout",
+        "name": STDOUT_LOGGER,
         // Liveness probes would be most of the log.
         "filter": { "header_filter": {
             "header": {
@@ -115,7 +145,7 @@ fn access_log() -> Value {
             },
         }},
         "typed_config": {
-            "@type": "type.googleapis.com/envoy.extensions.access_loggers.stream.v3.StdoutAccessLog",
+            "@type": STDOUT_LOG,
             "log_format": { "text_format_source": { "inline_string": ACCESS_LOG.replace("{record}", record::PROPERTY) } },
         },
     })

@@ -298,6 +298,10 @@ fn managed(config: &Config) -> Value {
         listener.pointer_mut("/filter_chains/0/filters/0/typed_config").map(Value::take).unwrap_or_default();
     if let Some(fields) = manager.as_object_mut() {
         fields.retain(|name, _| name == "@type" || MANAGED.contains(&name.as_str()));
+        // Lists are merged by adding to them: the mesh's own access log stays.
+        if let Some(log) = ingress::audit_log(config, ingress::STDOUT) {
+            fields.insert("access_log".into(), json!([log]));
+        }
     }
     manager
 }

@@ -29,6 +29,7 @@ use std::{fmt, net::SocketAddr, path::Path};
 use dragoman_core::config::{Config, EnvoyAdmin, Plugin, Problem, Provider};
 use serde_json::{Value, json};
 
+pub(crate) use self::ingress::STDOUT;
 use self::wasm::Module;
 pub use self::{
     cluster::SYSTEM_CA_FILE,
@@ -197,6 +198,27 @@ mod tests {
         expected.sort_unstable();
         assert_eq!(names, expected);
         assert_eq!(all(&bootstrap, "remote_jwks")[0]["http_uri"]["cluster"], "dragoman.issuer");
+    }
+
+    #[test]
+    fn the_audit_log_is_a_second_log_where_the_file_asks_for_it() {
+        let logs = |audit: &str| {
+            let file = format!(r#"{{"providers": {{"a": {{"kind": "openai"}}}}, "log": {{"audit": {audit}}}}}"#);
+            let (_, bootstrap) = render(&file, TARGET);
+            let logs = all(&bootstrap["static_resources"]["listeners"][0], "access_log")[0].as_array().unwrap().clone();
+            assert_eq!(logs[0]["name"], "envoy.access_loggers.stdout");
+            logs.get(1).map(|log| (log["name"].clone(), log["typed_config"].clone()))
+        };
+        assert_eq!(logs(r#"{"path": "a.jsonl"}"#), None);
+        let (name, log) = logs(r#"{"enabled": true, "path": "a.jsonl"}"#).unwrap();
+        assert_eq!((name, &log["path"]), (json!("envoy.access_loggers.file"), &json!("a.jsonl")));
+        let format = json!({
+            "text_format_source": { "inline_string": "%FILTER_STATE(wasm.dragoman.audit:PLAIN)%" },
+            "omit_empty_values": true,
+        });
+        assert_eq!(log["log_format"], format);
+        let (name, log) = logs(r#"{"enabled": true, "path": "/dev/stdout"}"#).unwrap();
+        assert_eq!((name, &log["log_format"]), (json!("envoy.access_loggers.stdout"), &format));
     }
 
     #[test]

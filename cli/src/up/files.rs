@@ -3,15 +3,15 @@
 use std::{
     env,
     ffi::OsStr,
-    fs,
+    fs::{self, File},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
 
 use anyhow::{Context, bail};
-use dragoman_core::config::{Config, Provider};
+use dragoman_core::config::{Config, Problem, Provider};
 
-use crate::render::SYSTEM_CA_FILE;
+use crate::render::{STDOUT, SYSTEM_CA_FILE};
 
 /// Envoy: as given, beside this program, or on PATH.
 pub(super) fn envoy(given: Option<&Path>) -> anyhow::Result<PathBuf> {
@@ -42,6 +42,26 @@ pub(super) fn authorities(config: &Config) -> anyhow::Result<()> {
         bail!("no certificate authorities at {}: install them or set tls.ca_file", path.display());
     }
     Ok(())
+}
+
+/// Makes the audit log's folder, and finds out whether Envoy can write the file: it would not start, or say so when it is asked to.
+pub(super) fn audit(config: &Config) -> Result<(), Problem> {
+    let audit = &config.log.audit;
+    if !audit.enabled || audit.path == STDOUT {
+        return Ok(());
+    }
+    let path = Path::new(&audit.path);
+    // To open a pipe waits for who reads it.
+    if fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
+        return Ok(());
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let is_made = folder.map_or(Ok(()), fs::create_dir_all);
+    let is_written = is_made.and_then(|()| File::options().create(true).append(true).open(path));
+    is_written.map(drop).map_err(|error| Problem {
+        pointer: "/log/audit/path".into(),
+        message: format!("{} cannot be written: {error}", path.display()),
+    })
 }
 
 fn existing(path: &Path) -> anyhow::Result<PathBuf> {
@@ -95,6 +115,29 @@ mod tests {
             assert_eq!(said.is_err(), is_needed, "{said:?} of {provider}");
             assert!(said.err().is_none_or(|error| error.contains("/nowhere/ca.pem")));
         }
+    }
+
+    #[test]
+    fn the_audit_log_has_its_folder_or_is_said_to_have_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let prepare = |path: &Path, enabled: bool| {
+            let log = json!({"audit": {"enabled": enabled, "path": path}});
+            let file = json!({"providers": {"a": {"kind": "openai"}}, "log": log});
+            audit(&config::parse(&file.to_string()).unwrap()).map_err(|problem| problem.to_string())
+        };
+        let path = folder.path().join("some/where/a.jsonl");
+        assert_eq!(prepare(&path, false), Ok(()));
+        assert!(!path.exists());
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, "before\n").unwrap();
+        assert_eq!(prepare(&path, true), Ok(()));
+        assert_eq!(fs::read_to_string(&path).unwrap(), "before\n");
+        assert_eq!(prepare(&folder.path().join("else/where/b.jsonl"), true), Ok(()));
+        for path in [path.join("below/a.jsonl"), folder.path().to_owned()] {
+            let said = prepare(&path, true).unwrap_err();
+            assert!(said.starts_with(&format!("/log/audit/path: {} cannot be written: ", path.display())), "{said}");
+        }
+        assert_eq!(prepare(Path::new("/dev/stdout"), true), Ok(()));
     }
 
     #[test]

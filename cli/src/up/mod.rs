@@ -81,7 +81,9 @@ async fn serve(options: &Options) -> anyhow::Result<()> {
     for line in added.chain(check::unconfigured(&document.config)).chain(check::ignored(&document)) {
         writeln!(std::io::stderr(), "dragoman: {line}")?;
     }
-    let config = document.config;
+    let Document { config, additions } = document;
+    files::audit(&config)
+        .map_err(|problem| BadFile { path: options.config.clone(), mistakes: additions.explain_all(vec![problem]) })?;
     let binary = files::envoy(options.envoy.as_deref())?;
     let module = files::module(options.wasm.as_deref())?;
     files::authorities(&config)?;

@@ -2,11 +2,18 @@
 //!
 //! For what nobody gains by guessing, such as who keeps which target: it withstands no opponent.
 
+/// The hash of no bytes.
+pub(crate) const EMPTY: u64 = 0xcbf2_9ce4_8422_2325;
+
 /// The hash of these bytes.
 pub(crate) fn hash(bytes: impl IntoIterator<Item = u8>) -> u64 {
-    const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
+    more(EMPTY, bytes)
+}
+
+/// The hash of the bytes that have this one and of those that follow.
+pub(crate) fn more(hash: u64, bytes: impl IntoIterator<Item = u8>) -> u64 {
     const PRIME: u64 = 0x0100_0000_01b3;
-    bytes.into_iter().fold(OFFSET, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(PRIME))
+    bytes.into_iter().fold(hash, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(PRIME))
 }
 
 #[cfg(test)]

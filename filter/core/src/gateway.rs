@@ -9,6 +9,7 @@ use crate::{
     catalogue::{self, Catalogue},
     change::Changes,
     config::{self, Config, Provider as Section, RetryMode},
+    content::Terms,
     limit,
     map::NameMap,
     plan::{Mode, Signpost},
@@ -35,6 +36,10 @@ pub struct Gateway {
     pub max_upload: u64,
     /// How many of the last requests' records are kept.
     pub ring: u32,
+    /// What of the content of requests is kept beside, where any is.
+    pub(crate) keeping: Option<Rc<Terms>>,
+    /// Whether what was decided of requests is written down.
+    pub(crate) is_audited: bool,
     /// Who may use the admin API.
     pub admins: Vec<config::AdminKey>,
     /// Who is asked for what.
@@ -156,6 +161,8 @@ impl Gateway {
             max_body: config.max_body,
             max_upload: config.max_upload,
             ring: config.log.ring,
+            keeping: Terms::of(&config.log),
+            is_audited: config.log.audit.enabled,
             admins: config.admin.keys.clone(),
             limits: Rc::clone(limits),
             environment: place.and_then(|place| config.environments.get(place)).map(|level| level.name.clone()),

@@ -11,7 +11,7 @@ use core::{fmt, str};
 /// make the answer unreadable. The ingress takes them off.
 ///
 /// Not `x-forwarded-proto`: without it Envoy finds no route, so that only the route itself can take it off.
-pub const PRIVATE_HEADERS: &[&str] = &[
+pub const PRIVATE_HEADERS: Names = Names::new(&[
     "accept-encoding",
     "api-key",
     "authorization",
@@ -34,7 +34,51 @@ pub const PRIVATE_HEADERS: &[&str] = &[
     "x-http-method-override",
     "x-method-override",
     "x-real-ip",
-];
+]);
+
+/// Names that are looked for among all that a head has. Hardly any is one of them, and most are told by their length and first letter.
+#[derive(Debug, Clone, Copy)]
+pub struct Names {
+    all: &'static [&'static str],
+    /// A bit for each of them.
+    marks: u64,
+}
+
+impl Names {
+    /// These names.
+    #[must_use]
+    pub const fn new(all: &'static [&'static str]) -> Self {
+        let (mut marks, mut rest) = (0, all);
+        while let [name, others @ ..] = rest {
+            marks |= Self::mark(name.as_bytes());
+            rest = others;
+        }
+        Self { all, marks }
+    }
+
+    /// All of them.
+    #[must_use]
+    pub const fn all(self) -> &'static [&'static str] {
+        self.all
+    }
+
+    /// The name, if it is one of them.
+    #[must_use]
+    pub fn find(self, name: &[u8]) -> Option<&'static str> {
+        if self.marks & Self::mark(name) == 0 {
+            return None;
+        }
+        self.all.iter().find(|known| known.as_bytes() == name).copied()
+    }
+
+    const fn mark(name: &[u8]) -> u64 {
+        let first = match name {
+            [first, ..] => *first as usize,
+            [] => 0,
+        };
+        1 << ((name.len() ^ first.wrapping_mul(5)) % 64)
+    }
+}
 
 /// What Envoy sets on every answer that a provider has given to a call, and on none that it gives itself.
 pub const SERVICE_TIME: &str = "x-envoy-upstream-service-time";
@@ -116,7 +160,24 @@ impl<'a> Headers<'a> {
 
     /// All values of a name.
     pub fn all(self, name: &str) -> impl Iterator<Item = &'a [u8]> {
-        self.pairs().filter(move |(found, _)| *found == name.as_bytes()).map(|(_, value)| value)
+        let Self { mut lengths, mut text } = self;
+        core::iter::from_fn(move || {
+            loop {
+                let (pair, others) = lengths.split_first_chunk::<PAIR_OF_LENGTHS>()?;
+                let pair = u64::from_le_bytes(*pair);
+                let [name_length, length] = [pair & u64::from(u32::MAX), pair >> 32].map(usize::try_from);
+                let (name_length, length) = (name_length.ok()?, length.ok()?);
+                let here = text;
+                // A zero byte is behind each of the two.
+                text = here.get(name_length.checked_add(length)?.checked_add(2)?..)?;
+                lengths = others;
+                // Of most pairs no more is looked at.
+                if name_length == name.len() && here.starts_with(name.as_bytes()) {
+                    let start = name_length.saturating_add(1);
+                    return here.get(start..start.saturating_add(length));
+                }
+            }
+        })
     }
 
     /// The names, but for those that are not UTF-8: no header that means anything here is called so.

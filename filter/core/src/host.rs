@@ -15,13 +15,18 @@ pub trait Clock {
 
     /// Milliseconds since the epoch.
     fn epoch_millis(&self) -> u64 {
-        u64::try_from(self.now().as_millis()).unwrap_or(u64::MAX)
+        millis(self.now())
     }
 
     /// Seconds since the epoch.
     fn epoch_seconds(&self) -> u64 {
         self.now().as_secs()
     }
+}
+
+/// A time in milliseconds.
+pub(crate) fn millis(time: Duration) -> u64 {
+    time.as_secs().saturating_mul(1_000).saturating_add(time.subsec_millis().into())
 }
 
 /// All of it that a request needs.

@@ -86,6 +86,11 @@ impl<'n, V> NameMap<'n, V> {
         place(&self.places, name).is_some()
     }
 
+    /// All of them with their names, in no order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &V)> {
+        self.places.iter().filter_map(|(name, place)| Some((&**name, self.values.get(*place)?)))
+    }
+
     pub(crate) fn values(&self) -> impl Iterator<Item = &V> {
         self.values.iter()
     }

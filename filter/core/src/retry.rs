@@ -34,8 +34,10 @@ impl Policy {
         }
         let doubled = base.saturating_mul(1_u32.checked_shl(repeats).unwrap_or(u32::MAX)).min(max);
         // Between half of it and all of it.
-        let part = 0.5 + 0.5 * f64::from(hash(seed, repeats)) / f64::from(u16::MAX);
-        Some(retry_after.unwrap_or_default().max(doubled.mul_f64(part)))
+        let all = u32::from(u16::MAX);
+        let part = all.saturating_add(hash(seed, repeats).into());
+        let wait = doubled.saturating_mul(part).checked_div(all.saturating_mul(2)).unwrap_or_default();
+        Some(retry_after.unwrap_or_default().max(wait))
     }
 
     /// What the file says.

@@ -51,11 +51,20 @@ pub(super) fn answer(ask: Ask<'_>) -> Result<Reply, Error> {
     let filter = Filter::read(ask.query)?;
     let mut all = ring::last(ask.around.observer.store(), ask.gateway.ring);
     if !ask.rest.is_empty() {
-        let is_it = |text: &String| Members::of(text).is_some_and(|members| members.is("request_id", ask.rest));
+        let is_it =
+            |(_, text): &(u64, String)| Members::of(text).is_some_and(|members| members.is("request_id", ask.rest));
         let unknown =
             || Error::new(Kind::NotFound, "There is no record of this request: it was none, or it is long ago.");
-        return all.find(is_it).map(|text| Reply::json(200, text.into_bytes())).ok_or_else(unknown);
+        let (place, mut text) = all.find(is_it).ok_or_else(unknown)?;
+        if let Some(content) = ring::content(ask.around.observer.store(), place, ask.gateway.ring)
+            && text.ends_with('}')
+        {
+            text.pop();
+            text.extend([",\"content\":", &content, "}"]);
+        }
+        return Ok(Reply::json(200, text.into_bytes()));
     }
+    let all = all.map(|(_, text)| text);
     let fitting = all.filter(|text| Members::of(text).is_some_and(|members| filter.takes(&members)));
     let mut list = Composed::default();
     list.text("object", "list");

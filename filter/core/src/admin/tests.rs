@@ -89,6 +89,7 @@ impl Desk {
             requested: Some("alias"),
             spent: (status == 200).then_some(Spent { usage, is_told: true }),
             nano_usd: Some(7),
+            cached: None,
             error: (status != 200).then(|| format!("{status}")),
             began: Now.now(),
             ..record(vec![(target, status)])

@@ -1,6 +1,6 @@
 //! The rest of an answer that was let go.
 
-use alloc::{rc::Rc, vec::Vec};
+use alloc::{boxed::Box, rc::Rc, vec::Vec};
 use core::time::Duration;
 
 use crate::{
@@ -24,7 +24,7 @@ pub struct Flow {
     pub(super) begun: Duration,
     pub(super) body: FlowBody,
     /// What is done to the pieces of a whole answer beside.
-    pub(super) sealing: Option<Sealing>,
+    pub(super) sealing: Option<Box<Sealing>>,
 }
 
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! What is known of an answer before anything of it is let go, and the three ends that it can have: it is released, something else is
 //! told in its place, or it is the target's failure and the plan goes on.
 
-use alloc::{format, rc::Rc, vec::Vec};
+use alloc::{boxed::Box, format, rc::Rc, vec::Vec};
 use core::time::Duration;
 
 use super::{
@@ -10,8 +10,9 @@ use super::{
     held::{Progress, Release},
 };
 use crate::{
+    cache::CACHE_HEADER,
     error::Error,
-    plan::{Cause, Failure, Next},
+    plan::{Cached, Cause, Failure, Next},
     seal::Sealing,
     step::{Chunk, HeaderEdits, Name, Reply},
 };
@@ -23,7 +24,7 @@ pub(super) struct Head {
     pub(super) status: u16,
     pub(super) edits: HeaderEdits,
     /// What is done to a whole answer on its way.
-    pub(super) sealing: Option<Sealing>,
+    pub(super) sealing: Option<Box<Sealing>>,
     pub(super) retry_after: Option<Duration>,
     /// When something is concluded of it; until then, when the plan was made.
     pub(super) now: Duration,
@@ -98,11 +99,14 @@ impl Head {
         let Attempt { plan, target, dropped, .. } = self.attempt;
         let served = [
             ("x-dragoman-provider", target.provider.name.clone()),
-            ("x-dragoman-model", target.model),
+            ("x-dragoman-model", (*target.model).into()),
             ("x-dragoman-attempts", plan.attempts()),
         ];
         let named = served.into_iter().filter(|(_, value)| !value.is_empty());
         self.edits.set.extend(named.map(|(name, value)| (Name::Borrowed(name), value)));
+        if plan.is_recorded() {
+            self.edits.set.push((Name::Borrowed(CACHE_HEADER), Cached::Miss.name().into()));
+        }
         if !dropped.is_empty() {
             self.edits.set.push((Name::Borrowed("x-dragoman-dropped"), dropped.join(", ")));
         }

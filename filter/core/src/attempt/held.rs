@@ -139,6 +139,9 @@ impl Held {
                 if scanner.feed(piece).is_err() {
                     return decided(head).fail_as(NOT_JSON);
                 }
+                if end && begun.is_empty() {
+                    return decided(head).judge(scanner, piece);
+                }
                 begun.extend_from_slice(piece);
                 if end {
                     return decided(head).judge(scanner, &begun);

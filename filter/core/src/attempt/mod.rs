@@ -25,7 +25,7 @@ use core::time::Duration;
 use crate::{
     dialect::{Aim, Downstream, Dropped, Habits, Identity, Native, Spliced, Thoughts, Upstream, Written, anthropic},
     error::{Error, Kind},
-    headers::Headers,
+    headers::{Headers, Names},
     host::Clock,
     json::Scanner,
     passage::{Conduit, Passage},
@@ -53,7 +53,7 @@ const REFUSED_CREDENTIAL: &str = "refused the gateway's credential";
 const NO_STREAM: &str = "answered a streaming request with something that is no event stream";
 
 /// Headers of a provider's answer that are nobody else's business.
-const PRIVATE: &[&str] = &[
+const PRIVATE: Names = Names::new(&[
     "alt-svc",
     "anthropic-organization-id",
     "openai-organization",
@@ -62,7 +62,7 @@ const PRIVATE: &[&str] = &[
     "strict-transport-security",
     // The client's is Envoy's own, by which its log can be searched.
     "x-request-id",
-];
+]);
 
 /// Request headers that are an attempt's own, whatever its provider.
 const OWNED: &[&str] = &["api-key", "authorization", "x-api-key", "x-goog-api-key"];
@@ -120,7 +120,7 @@ impl Attempt {
             if !edits.is_empty() || foreign.is_some() {
                 set.push((Name::Borrowed("content-length"), edits.length_after(length).to_string()));
             }
-            (native.path().into(), Change::Edited { edits, kept })
+            (Cow::Borrowed(native.path()), Change::Edited { edits, kept })
         } else {
             let body = kept.unwrap_or_else(|| Rc::new(read(length)));
             let Written { path, headers, body, dropped } = self.write(&body)?;
@@ -132,12 +132,12 @@ impl Attempt {
             set.push((Name::Borrowed("content-length"), body.len().to_string()));
             set.push((Name::Borrowed("content-type"), "application/json".into()));
             set.extend(headers);
-            (path, Change::Written { length, text: body })
+            (Cow::Owned(path), Change::Written { length, text: body })
         };
         let account = &self.target.account;
         let version = self.upstream().version();
         let version = if account.base_url.path.ends_with(version) { "" } else { version };
-        let path = [version, &path].concat();
+        let path = if version.is_empty() { path } else { Cow::Owned([version, &path].concat()) };
         let mut path = account.vendor.path(&account.base_url, &path, &self.target.model);
         if native.is_some() && !plan.inquiry.query.is_empty() {
             path.push(if path.contains('?') { '&' } else { '?' });
@@ -199,19 +199,24 @@ impl Attempt {
     /// The answer's head has come; `end` says that there is no body.
     #[must_use]
     pub fn answer(self, status: u16, headers: Headers<'_>, end: bool, clock: &dyn Clock) -> Progress {
+        // To ask the time is a call of the host.
+        if self.plan.is_audited() {
+            self.plan.note_head(clock.now());
+        }
         let mut edits = HeaderEdits::default();
-        let private = |name: &[u8]| PRIVATE.iter().find(|private| private.as_bytes() == name);
-        let is_forged = |name: &[u8]| name.starts_with(b"x-dragoman-") || name.starts_with(b"x-envoy-");
-        let unwanted = headers.names_if(|name| private(name).is_some() || is_forged(name));
-        let borrowed = |name: &str| private(name.as_bytes()).map(|private| Name::Borrowed(*private));
-        edits.remove.extend(unwanted.map(|name| borrowed(name).unwrap_or_else(|| Name::Owned(name.into()))));
+        let is_forged = |name: &[u8]| {
+            name.starts_with(b"x-") && (name.starts_with(b"x-dragoman-") || name.starts_with(b"x-envoy-"))
+        };
+        let unwanted = headers.names_if(|name| PRIVATE.find(name).is_some() || is_forged(name));
+        let known = |name: &str| PRIVATE.find(name.as_bytes()).map(Name::Borrowed);
+        edits.remove.extend(unwanted.map(|name| known(name).unwrap_or_else(|| Name::Owned(name.into()))));
         // What passes as it came tells them in its own words, unless the caller is told of others.
         let is_mapped = !self.is_native() || self.plan.has_own_limits();
         let provided = is_mapped.then(|| self.upstream().rate_limits(headers, clock));
         limits::tell(&mut edits, headers, &self.plan, provided.unwrap_or_default());
         let content_type = headers.get("content-type").unwrap_or_default();
-        let is_whole = matches!(status, 200..=299) && !content_type.to_ascii_lowercase().starts_with(EVENTS);
-        let sealing = self.seal().filter(|_| is_whole).map(Sealing::new);
+        let is_whole = matches!(status, 200..=299) && !starts(content_type, EVENTS);
+        let sealing = self.seal().filter(|_| is_whole).map(|seal| Box::new(Sealing::new(seal)));
         if sealing.is_some() {
             edits.remove.push(Name::Borrowed("content-length"));
         }
@@ -254,20 +259,22 @@ impl Attempt {
         if !headers.get("content-encoding").unwrap_or(b"identity").eq_ignore_ascii_case(b"identity") {
             return unusable("sent a compressed answer that was not asked for");
         }
-        let content_type = headers.get("content-type").unwrap_or_default().to_ascii_lowercase();
-        let says = |word: &[u8]| content_type.is_empty() || content_type.windows(word.len()).any(|part| part == word);
+        let content_type = headers.get("content-type").unwrap_or_default();
+        let says = |word: &[u8]| {
+            content_type.is_empty() || content_type.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word))
+        };
         let native = self.plan.inquiry.native().filter(|_| self.is_native());
         // What is no chat may be streamed for other reasons than `stream`, or not be read at all; what is translated is whole.
         let task = self.plan.inquiry.task();
-        let is_task_stream = native.is_some() && content_type.starts_with(EVENTS);
+        let is_task_stream = native.is_some() && starts(content_type, EVENTS);
         let is_stream = task.map_or(self.plan.inquiry.request.stream, |_| is_task_stream);
         Start::Held(match (is_stream, native) {
             (true, Some(native)) if says(EVENTS) => HeldBody::Stream(self.passthrough(native)),
             (true, Some(_)) if says(b"json") => HeldBody::Mislabelled(Vec::new()),
             (true, None) if says(self.upstream().framing().1.as_bytes()) => HeldBody::Stream(self.translation(clock)),
             (true, _) => return unusable(NO_STREAM),
-            (false, _) if task.is_some_and(|task| !task.is_read(&content_type)) => {
-                return Start::Going(FlowBody::unread(&content_type));
+            (false, _) if task.is_some_and(|task| !task.is_read(&content_type.to_ascii_lowercase())) => {
+                return Start::Going(FlowBody::unread(&content_type.to_ascii_lowercase()));
             }
             (false, Some(native)) if says(b"json") => HeldBody::Whole(Scanner::new(native.wanted()), Vec::new()),
             (false, None) if says(b"json") => HeldBody::Foreign(Vec::new(), self.identity(clock)),
@@ -318,7 +325,7 @@ impl Attempt {
         Identity {
             exchange: self.plan.inquiry.exchange.clone(),
             created: clock.epoch_seconds(),
-            model: self.target.model.clone(),
+            model: String::from(&*self.target.model),
             echo: self.echo.clone(),
         }
     }
@@ -326,6 +333,11 @@ impl Attempt {
     fn error(&self, what: &str) -> Error {
         Error::new(Kind::BadUpstream, format!("The provider `{}` {what}.", self.target.provider.name))
     }
+}
+
+/// Whether a media type begins so.
+fn starts(media_type: &[u8], with: &[u8]) -> bool {
+    media_type.get(..with.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(with))
 }
 
 /// How long a provider asks to be left alone. Its dates are not read: nobody who sends them is known, and they would be as

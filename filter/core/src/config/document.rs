@@ -22,7 +22,7 @@ impl Section for Config {
     const NAME: &'static str = "document";
     const DOC: &'static str = "The whole file. Only `providers` is required.";
     const PENDING: &'static [(&'static str, Silence)] =
-        &[("console", Silence::Harmless), ("policy", Silence::Harmless), ("cache", Silence::Unsafe)];
+        &[("console", Silence::Harmless), ("policy", Silence::Harmless)];
 
     #[expect(clippy::too_many_lines, reason = "one field after the other, as they stand in the file")]
     fn declare<F: Fields<Self>>(fields: &mut F) -> Self {

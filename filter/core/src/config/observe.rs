@@ -8,7 +8,6 @@ use super::{
     fields::{Fields, Section},
     form::{Choice, Flag, Whole},
     number::{Decimal, RATIO},
-    reference::Silence,
     text::{FILE, LABEL, SIZE},
     time::TIMEOUT,
 };
@@ -63,7 +62,7 @@ pub struct Log {
     pub max_content: u64,
     /// Names of fields whose values are left out of it.
     pub redact: Vec<String>,
-    /// The log of decisions.
+    /// The audit log.
     pub audit: Audit,
 }
 
@@ -80,7 +79,7 @@ pub enum Content {
     Both,
 }
 
-/// The log of decisions, one JSON object a line.
+/// The audit log: why each request went where it went, one JSON object a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Audit {
     /// Whether it is written.
@@ -169,12 +168,6 @@ impl Section for Cache {
 impl Section for Log {
     const NAME: &'static str = "log";
     const DOC: &'static str = "What is recorded of requests.";
-    const PENDING: &'static [(&'static str, Silence)] = &[
-        ("content", Silence::Harmless),
-        ("max_content", Silence::Harmless),
-        ("redact", Silence::Harmless),
-        ("audit", Silence::Harmless),
-    ];
 
     fn declare<F: Fields<Self>>(fields: &mut F) -> Self {
         Self {
@@ -190,14 +183,14 @@ impl Section for Log {
                 &CONTENT,
                 Content::None,
                 |log| &log.content,
-                "What of their content is recorded.",
+                "What of their content is kept beside, for the admin API.",
             ),
             max_content: fields.defaulted(
                 "max_content",
                 &SIZE,
                 16 << 10,
                 |log| &log.max_content,
-                "How much of each content; the rest is cut off.",
+                "How much of each; the rest is cut off.",
             ),
             redact: fields.many(
                 "redact",
@@ -205,14 +198,14 @@ impl Section for Log {
                 |log| &log.redact,
                 "Names of fields whose values are left out of the content.",
             ),
-            audit: fields.section("audit", |log| &log.audit, "The log of decisions."),
+            audit: fields.section("audit", |log| &log.audit, "The audit log: why each request went where it went."),
         }
     }
 }
 
 impl Section for Audit {
     const NAME: &'static str = "audit";
-    const DOC: &'static str = "The log of decisions, one JSON object a line.";
+    const DOC: &'static str = "The audit log: why each request went where it went, one JSON object a line.";
 
     fn declare<F: Fields<Self>>(fields: &mut F) -> Self {
         Self {
@@ -222,7 +215,7 @@ impl Section for Audit {
                 &FILE,
                 "logs/router_decisions.jsonl".to_owned(),
                 |audit| &audit.path,
-                "Its file.",
+                "Its file, or `/dev/stdout`. In a mesh it is always standard output.",
             ),
         }
     }

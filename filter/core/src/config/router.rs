@@ -7,7 +7,6 @@ use super::{
     collection::{Named, Pairs},
     fields::{Fields, Nested, Section},
     form::{Bare, Parsed, Whole, whole},
-    reference::Silence,
     retry::RetryOverride,
     routing::Strategy,
     text::{LABEL, MODEL, PROVIDER_NAME},
@@ -135,8 +134,6 @@ impl Named for Router {
 impl Section for Router {
     const NAME: &'static str = "router";
     const DOC: &'static str = "What `/router/{name}/` does with a request.";
-    const PENDING: &'static [(&'static str, Silence)] = &[("cache", Silence::Unsafe)];
-
     fn declare<F: Fields<Self>>(fields: &mut F) -> Self {
         Self {
             name: fields.name(),

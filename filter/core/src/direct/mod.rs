@@ -51,7 +51,7 @@ pub(crate) fn list_of_models(provider: &Rc<Provider>, account: &Rc<Account>) -> 
     let target = Target {
         provider: Rc::clone(provider),
         account: Rc::clone(account),
-        model: String::new(),
+        model: "".into(),
         max_output_tokens: None,
     };
     (Request::new(call, None, None).path(&target), format)

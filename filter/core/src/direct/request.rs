@@ -144,7 +144,7 @@ impl Request {
 
     /// Whether the provider calls the model what the client does.
     fn is_named(&self, target: &Target) -> bool {
-        self.name().is_none_or(|name| name == target.model)
+        self.name().is_none_or(|name| *name == *target.model)
     }
 
     /// The path and the query for a target.

@@ -1,16 +1,18 @@
 //! What a request's head says: who asks, for what, may they, and is the body one that is read.
 
-use alloc::{format, rc::Rc, string::String};
+use alloc::{boxed::Box, format, rc::Rc, string::String};
 
 use super::{
     brought::{Brought, bring},
     keeper::keeper,
     listing::{Listing, live_metrics, models, ready},
     pick::{named, pick},
+    reuse::visit,
 };
 use crate::{
     auth::{Caller, Credential, Key},
     body::Kept,
+    cache::Visit,
     dialect::{Downstream, openai_chat::TASKS},
     direct,
     error::{Error, Kind, Shape},
@@ -39,6 +41,8 @@ pub(super) struct Reading {
     pub(super) scanner: Option<Result<Scanner, Failure>>,
     pub(super) length: usize,
     pub(super) body: Kept,
+    /// What was kept may answer it.
+    pub(super) visit: Option<Box<Visit>>,
 }
 
 impl Reading {
@@ -202,7 +206,9 @@ pub(super) fn admit(
     }
     let mut exchange = String::from(headers.text("x-request-id").unwrap_or_default());
     exchange.retain(|character| character != '-');
-    Ok(Reading { caller, brought, asks, query: stripped, exchange, shape, scanner, length: 0, body: Kept::default() })
+    let visit = visit(gateway, (&caller, route), (path, &stripped), headers).map_err(|error| error.reply(shape))?;
+    let body = Kept::default();
+    Ok(Reading { caller, brought, asks, query: stripped, exchange, shape, scanner, length: 0, body, visit })
 }
 
 /// Checks what does not depend on what the path is for.

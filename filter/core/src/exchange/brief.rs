@@ -1,6 +1,7 @@
 //! What is known of a request from its head on, whoever answers it, and the record that it becomes in the end.
 
 use alloc::{
+    boxed::Box,
     rc::Rc,
     string::{String, ToString},
     vec::Vec,
@@ -9,13 +10,14 @@ use core::time::Duration;
 
 use super::{Head, arrival::VIA_UPSTREAM};
 use crate::{
+    audit::Decision,
     auth::{Caller, Key},
     dialect::head::ChatRequest,
     error::Kind,
     gateway::Gateway,
     headers::Headers,
     host::Clock,
-    plan::{End, Plan, Summary, Target, breaks_off},
+    plan::{Cached, End, Plan, Summary, Target, breaks_off},
     record::{Outcome, Record},
     step::Reply,
 };
@@ -37,6 +39,8 @@ pub(super) struct Brief {
     error: Option<Kind>,
     /// The limit for which it has.
     limit: Option<String>,
+    /// How it was decided whom it is for, where that is written down.
+    pub(super) decision: Option<Box<Decision>>,
 }
 
 impl Brief {
@@ -93,7 +97,7 @@ impl Brief {
         head: &mut dyn Head,
         clock: &dyn Clock,
     ) -> Record<'a> {
-        let Summary { tries, attempts, passed_over, limit, error, spent, content_at, end } = plan.summary();
+        let Summary { tries, attempts, passed_over, limit, error, spent, content_at, cached, end } = plan.summary();
         // Of most requests it is known without a call to the host.
         let status = match (end, tries.last()) {
             (Some((End::Whole, _)), Some((_, status @ 200..300))) if error.is_none() => *status,
@@ -116,6 +120,9 @@ impl Brief {
             Some(End::Whole) | None => (error, status),
         };
         let cost = || {
+            if let Some(Cached::Hit(_)) = &cached {
+                return Some(0);
+            }
             let (Target { provider, model, .. }, _) = tries.last()?;
             gateway.catalogue.price(provider, model).cost(&spent?.usage)
         };
@@ -125,6 +132,7 @@ impl Brief {
             error: named(error, fault),
             details,
             nano_usd: cost(),
+            cached,
             spent,
             attempts,
             passed_over,
@@ -158,6 +166,7 @@ impl Brief {
             details: String::new(),
             spent: None,
             nano_usd: None,
+            cached: None,
             began,
             first_content: None,
             duration: Duration::ZERO,

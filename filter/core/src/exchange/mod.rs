@@ -8,15 +8,17 @@ mod admission;
 mod arrival;
 mod brief;
 mod brought;
+mod content;
 mod environment;
 mod keeper;
 mod limiting;
 mod listing;
 mod pick;
 mod planning;
+mod reuse;
 mod steer;
 
-use alloc::{boxed::Box, rc::Rc, vec::Vec};
+use alloc::{boxed::Box, rc::Rc, string::String, vec::Vec};
 use core::mem;
 
 pub use self::{
@@ -32,7 +34,9 @@ use self::{
     planning::plan,
 };
 use crate::{
+    audit::{self, Decision},
     auth::Caller,
+    content::Content,
     error::{Error, Kind, Shape},
     gateway::Gateway,
     headers::Headers,
@@ -49,6 +53,8 @@ use crate::{
 pub struct Exchange {
     gateway: Rc<Gateway>,
     brief: Brief,
+    /// What was said, as far as that is kept.
+    content: Option<Box<Content>>,
     state: State,
 }
 
@@ -70,7 +76,8 @@ impl Exchange {
     /// An exchange of which nothing is known yet.
     #[must_use]
     pub fn new(gateway: Rc<Gateway>) -> Self {
-        Self { gateway, brief: Brief::default(), state: State::Fresh }
+        let content = gateway.keeping.as_ref().map(|terms| Box::new(Content::new(Rc::clone(terms))));
+        Self { gateway, brief: Brief::default(), content, state: State::Fresh }
     }
 
     /// The request's head has come; `end` says that there is no body.
@@ -126,6 +133,9 @@ impl Exchange {
     pub fn request_chunk(&mut self, piece: Vec<u8>) -> Option<Reply> {
         let State::Reading(reading) = &mut self.state else { return None };
         reading.length = reading.length.saturating_add(piece.len());
+        if let Some(content) = &mut self.content {
+            content.request(&piece);
+        }
         if u64::try_from(reading.length).unwrap_or(u64::MAX) > self.gateway.max_body {
             let reply = too_large(self.gateway.max_body).reply(reading.shape);
             self.state = State::Settled;
@@ -136,6 +146,10 @@ impl Exchange {
             && let Err(failure) = scanner.feed(&piece)
         {
             reading.scanner = Some(Err(failure));
+            reading.visit = None;
+        }
+        if let Some(visit) = &mut reading.visit {
+            visit.see(&piece);
         }
         reading.body.push(piece);
         None
@@ -167,10 +181,10 @@ impl Exchange {
             State::Reading(reading) => {
                 let shape = reading.shape;
                 let asker = (!self.gateway.limits.is_empty()).then(|| reading.asker());
-                match plan(&self.gateway, *reading, &mut self.brief, headers, around) {
+                match plan(&self.gateway, reading, &mut self.brief, headers, around) {
                     Ok((plan, edits)) => {
                         self.state = State::Forwarded(Rc::clone(&plan));
-                        Step::Forward(plan, edits)
+                        plan.take_deferred().map_or_else(|| Step::Forward(plan, edits), Step::Reply)
                     }
                     Err(refused) => {
                         let told = || match &asker {
@@ -219,12 +233,29 @@ impl Exchange {
         }
     }
 
+    /// The plan of it, where what goes to the client is recorded.
+    #[must_use]
+    pub fn recorded(&self) -> Option<&Rc<Plan>> {
+        self.plan().filter(|plan| plan.is_recorded())
+    }
+
     /// What is written down of it, once it is over.
     pub fn record<'a>(&'a self, head: &mut dyn Head, clock: &dyn Clock) -> Record<'a> {
         match self.plan() {
             Some(plan) => self.brief.planned(&self.gateway, plan, head, clock),
             None => self.brief.alone(&self.gateway, head, clock),
         }
+    }
+
+    /// The lines of the audit log, where somebody wants them; `line` is the record's.
+    #[must_use]
+    pub fn audit(&self, record: &Record<'_>, line: &str) -> Option<String> {
+        if !self.gateway.is_audited || record.is_probe {
+            return None;
+        }
+        let nothing = Decision::default();
+        let decision = self.brief.decision.as_deref().unwrap_or(&nothing);
+        Some(audit::lines(record, line, decision, self.plan().map(Rc::as_ref)))
     }
 
     /// Who knows which models are listed where it was asked.

@@ -9,9 +9,11 @@ use super::{
     keeper,
     limiting::{Refused, limit},
     pick,
+    reuse::reuse,
     steer::{OF_FORMATS, missing_headers, of_format, steer, strip},
 };
 use crate::{
+    audit::{By, Decision},
     auth::{Caller, Key},
     change::Standing,
     dialect::{
@@ -40,12 +42,13 @@ use crate::{
 /// A body that is no request, a request that nobody may or can be asked for, and one that no limit lets in.
 pub(super) fn plan(
     gateway: &Rc<Gateway>,
-    reading: Reading,
+    reading: Box<Reading>,
     brief: &mut Brief,
     headers: Headers<'_>,
     around: &Surroundings<'_>,
 ) -> Result<(Rc<Plan>, HeaderEdits), Refused> {
-    let Reading { caller, brought, asks, query, exchange, shape, scanner, length, body } = reading;
+    brief.decision = gateway.is_audited.then(Box::default);
+    let Reading { caller, brought, asks, query, exchange, shape, scanner, length, body, visit } = *reading;
     let scanned = scanner.map(|scanner| scanner.and_then(Scanner::finish));
     let others = if matches!(asks, Asks::Direct(..)) { &[] } else { OF_FORMATS };
     let mut edits = strip(headers, others);
@@ -80,7 +83,7 @@ pub(super) fn plan(
                 check_others(&request, &caller)?;
                 let caller = brought.claim(gateway, caller, request.model.as_deref())?;
                 let what = (&way, endpoint, What::Task(&task));
-                let (course, policy) = route(gateway, what, &caller, &mut request, seen, around)?;
+                let (course, policy) = route((gateway, &mut *brief), what, &caller, &mut request, seen, around)?;
                 Asking { asker: (caller, router), request, subject: Asked::Task(task), course, policy }
             }
         }
@@ -91,10 +94,10 @@ pub(super) fn plan(
             check_others(&request, &caller)?;
             let caller = brought.claim(gateway, caller, request.model.as_deref())?;
             let what = (&way, endpoint, What::Chat(request.wishes, format));
-            let (mut course, policy) = route(gateway, what, &caller, &mut request, seen, around)?;
+            let (mut course, policy) = route((gateway, &mut *brief), what, &caller, &mut request, seen, around)?;
             let headers = of_format(headers, format);
             let subject = if endpoint == Endpoint::TokenCount {
-                keep_counting(&mut course, format)?;
+                keep_counting(&mut course, format, brief.decision.as_deref_mut())?;
                 request.stream = false;
                 Asked::Task(Task::counting(headers))
             } else {
@@ -127,7 +130,17 @@ pub(super) fn plan(
     let hash = asker.0.key().filter(|_| !gateway.admins.is_empty()).and_then(Key::hash);
     let standing = hash.map(|hash| Standing::new(hash, around.latest));
     let mut plan = Plan::new(inquiry, course, policy, around.observer, now).of(standing);
-    limit(&mut plan, gateway, asker, now, around)?;
+    if let Some(decision) = &mut brief.decision {
+        plan.audit(decision);
+    }
+    let limited = limit(&mut plan, gateway, asker, now, around);
+    if let (Err(_), Some(decision)) = (&limited, &mut brief.decision) {
+        decision.full = plan.take_full();
+    }
+    limited?;
+    if let Some(visit) = visit {
+        reuse(&mut plan, *visit, now, around);
+    }
     steer(gateway, &plan, now, &mut edits);
     Ok((Rc::new(plan), edits))
 }
@@ -154,6 +167,9 @@ fn ask_one(
     check_others(&request, &asker.0)?;
     keeper::go_on(gateway, &mut direct, &mut request, &asker.0)?;
     let target = direct.target(&gateway.catalogue, &asker.0)?;
+    if let Some(decision) = &mut brief.decision {
+        (decision.by, decision.candidates) = (By::Provider, vec![target.clone()]);
+    }
     let course = Course { targets: vec![target], ..Course::default() };
     let policy = Rc::clone(gateway.routing.policy_of_one());
     Ok(Asking { asker, request, subject: Asked::Own(Box::new(direct)), course, policy })
@@ -171,20 +187,24 @@ fn check_others(request: &ChatRequest, caller: &Caller) -> Result<(), Error> {
 }
 
 /// Leaves those who count tokens: who speaks the format does.
-fn keep_counting(course: &mut Course, format: &dyn Downstream) -> Result<(), Error> {
+fn keep_counting(course: &mut Course, format: &dyn Downstream, decision: Option<&mut Decision>) -> Result<(), Error> {
     let Course { targets, on_context, on_content, .. } = course;
     targets.retain(|Target { account, provider, model, .. }| {
         account.speaks(provider.spec, format, model) || provider.spec.dialect.counter().is_some()
     });
     on_context.clear();
     on_content.clear();
+    if let Some(decision) = decision {
+        decision
+            .narrow(&|target| targets.iter().any(|other| other.is(target)), "It does not count tokens in this way.");
+    }
     let message = "Nobody who can be asked for this model counts tokens in this way.";
     if targets.is_empty() { Err(Error::new(Kind::NotImplemented, message)) } else { Ok(()) }
 }
 
 /// Who can be asked on a router, in which order.
 fn route(
-    gateway: &Gateway,
+    (gateway, brief): (&Gateway, &mut Brief),
     (way, endpoint, what): (&OwnWay, Endpoint, What<'_>),
     caller: &Caller,
     request: &mut ChatRequest,
@@ -208,7 +228,8 @@ fn route(
     };
     let view = around.observer.view(around.clock);
     let conditions = Conditions { observed: &view, entropy: around.entropy, clock: around.clock };
-    let planned = gateway.routing.plan(&gateway.catalogue, way.way(), &asked, &conditions);
+    let decision = brief.decision.as_deref_mut();
+    let planned = gateway.routing.plan_noting(&gateway.catalogue, way.way(), &asked, &conditions, decision);
     let planned = planned.map_err(|error| Error {
         param: error.param.map(|field| match what {
             What::Chat(_, format) => format.name_of(&field).into_owned().into(),
@@ -217,12 +238,21 @@ fn route(
         ..error
     })?;
     let passed_over = planned.passed_over();
-    let Planned { mut targets, policy, mut on_context, mut on_content, .. } = planned;
+    let Planned { mut targets, dropped, cooling, policy, mut on_context, mut on_content } = planned;
+    if let Some(decision) = &mut brief.decision {
+        (decision.candidates, decision.dropped, decision.cooling) = (targets.clone(), dropped, cooling);
+    }
     if what.is_about_answers() {
         let lists = [&mut targets, &mut on_context, &mut on_content];
         keeper::narrow(gateway, (way.way(), caller), request, lists)?;
         if way.way() == Way::Ai {
             targets.truncate(1);
+        }
+        if let Some(decision) = &mut brief.decision {
+            decision.narrow(
+                &|target| targets.iter().any(|other| other.is(target)),
+                "Another one has what the request relies on.",
+            );
         }
     }
     let probe = view.claim(&mut targets, around.entropy);

@@ -60,12 +60,13 @@ pub(super) const OF_FORMATS: &[(&str, &str)] = anthropic::HEADERS;
 pub(super) fn strip(headers: Headers<'_>, others: &[(&'static str, &str)]) -> HeaderEdits {
     let mut remove: Vec<Name> = Vec::new();
     let known = |name: &[u8]| {
-        let others = others.iter().map(|(name, _)| name);
-        PRIVATE_HEADERS.iter().chain(others).find(|known| known.as_bytes() == name)
+        let other = || others.iter().map(|(name, _)| *name).find(|known| known.as_bytes() == name);
+        PRIVATE_HEADERS.find(name).or_else(other)
     };
-    let is_internal = |name: &[u8]| INTERNAL.iter().any(|prefix| name.starts_with(prefix.as_bytes()));
+    let is_internal =
+        |name: &[u8]| name.starts_with(b"x-") && INTERNAL.iter().any(|prefix| name.starts_with(prefix.as_bytes()));
     for name in headers.names_if(|name| known(name).is_some() || is_internal(name)) {
-        let removal = known(name.as_bytes()).map_or_else(|| Name::Owned(name.into()), |known| Name::Borrowed(known));
+        let removal = known(name.as_bytes()).map_or_else(|| Name::Owned(name.into()), Name::Borrowed);
         if !remove.contains(&removal) {
             remove.push(removal);
         }

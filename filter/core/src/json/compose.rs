@@ -2,12 +2,9 @@
 //!
 //! Each way to add a member is compiled once, and called: there are some hundred of them in the module.
 
-use alloc::{
-    format,
-    string::{String, ToString},
-};
+use alloc::{format, string::String};
 
-use super::quoted;
+use super::{push_plain, quoted};
 
 /// An object without its end.
 #[derive(Debug, Default)]
@@ -43,14 +40,9 @@ impl Composed {
     #[inline(never)]
     pub(crate) fn text(&mut self, name: &str, value: &str) {
         self.name(name);
-        // Most texts stand in JSON as they are.
-        if value.bytes().any(|byte| matches!(byte, ..b' ' | b'"' | b'\\')) {
-            self.0.push_str(&quoted(value));
-        } else {
-            self.0.push('"');
-            self.0.push_str(value);
-            self.0.push('"');
-        }
+        self.0.push('"');
+        push_plain(&mut self.0, value);
+        self.0.push('"');
     }
 
     /// A text, where there is one.
@@ -63,7 +55,8 @@ impl Composed {
 
     #[inline(never)]
     pub(crate) fn whole(&mut self, name: &str, value: u64) {
-        self.json(name, &value.to_string());
+        self.name(name);
+        push_whole(&mut self.0, value);
     }
 
     #[inline(never)]
@@ -115,6 +108,22 @@ fn append_list<T: AsRef<str>>(out: &mut String, values: impl IntoIterator<Item =
     out.push_str(if before == '[' { "[]" } else { "]" });
 }
 
+/// Writes a whole number. To make a text of it first would cost memory of its own.
+pub(crate) fn push_whole(out: &mut String, number: u64) {
+    // No number of 64 bits has more digits.
+    let (mut digits, mut rest, mut length) = ([0; 20], number, 0_usize);
+    for digit in digits.iter_mut().rev() {
+        *digit = rest % 10;
+        (rest, length) = (rest / 10, length.saturating_add(1));
+        if rest == 0 {
+            break;
+        }
+    }
+    let written = digits.len().saturating_sub(length);
+    let written = digits.iter().skip(written).filter_map(|digit| char::from_digit(u32::try_from(*digit).ok()?, 10));
+    out.extend(written);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,7 +140,12 @@ mod tests {
         object.list("e", ["1", "{}"]);
         object.list::<&str>("f", []);
         object.any("\"h\"", "0");
+        object.whole("i", 0);
+        object.text("j", "\n\\");
         let whole = object.end_with("{\"g\":null}");
-        assert_eq!(whole, r#"{"a":"x\"y","c":18446744073709551615,"d":true,"e":[1,{}],"f":[],"\"h\"":0,"g":null}"#);
+        assert_eq!(
+            whole,
+            r#"{"a":"x\"y","c":18446744073709551615,"d":true,"e":[1,{}],"f":[],"\"h\"":0,"i":0,"j":"\n\\","g":null}"#
+        );
     }
 }

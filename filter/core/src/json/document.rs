@@ -107,7 +107,7 @@ pub trait Room<'a> {
     fn room(&mut self) -> Slot<'_, 'a>;
 }
 
-/// An object of known members, at most 32: see [`super::record`].
+/// An object of known members, at most 32: see [`super::record!`].
 pub trait Record<'a> {
     /// Their names.
     fn names(&self) -> &'static [&'static str];

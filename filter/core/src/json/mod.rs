@@ -13,7 +13,7 @@ mod scan;
 mod splice;
 mod text;
 
-pub(crate) use compose::{Composed, listed};
+pub(crate) use compose::{Composed, listed, push_whole};
 pub(crate) use document::fill;
 pub use document::{Members, Object, Read, Record, Room, Slot, Spelled, Whole, read};
 pub use number::Number;
@@ -22,4 +22,5 @@ pub(crate) use record::{mask, record};
 pub(crate) use scan::is_base64;
 pub use scan::{Failure, Fault, Found, GROUPS, MAX_DEPTH, Marks, Member, Others, Proofs, Scanner, Tools};
 pub use splice::{Edit, Edits};
+pub(crate) use text::push_plain;
 pub use text::{Str, quoted, text};

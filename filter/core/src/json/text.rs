@@ -21,8 +21,23 @@ impl Deref for Str<'_> {
 /// A text as JSON.
 #[must_use]
 pub fn quoted(text: &str) -> String {
-    // A text can always be written.
-    serde_json::to_string(text).unwrap_or_default()
+    let mut quoted = String::with_capacity(text.len().saturating_add(2));
+    quoted.push('"');
+    push_plain(&mut quoted, text);
+    quoted.push('"');
+    quoted
+}
+
+/// Writes what stands between the quotes of a text.
+pub(crate) fn push_plain(out: &mut String, text: &str) {
+    // Most texts stand in JSON as they are.
+    if text.bytes().any(|byte| matches!(byte, ..b' ' | b'"' | b'\\')) {
+        // A text can always be written.
+        let quoted = serde_json::to_string(text).unwrap_or_default();
+        out.push_str(quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default());
+    } else {
+        out.push_str(text);
+    }
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Str<'a> {

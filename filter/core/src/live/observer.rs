@@ -44,6 +44,8 @@ pub struct Observer {
     /// When the last round of samples ended.
     ended_at_millis: Cell<u64>,
     pub(super) gate: Gate,
+    /// How many bytes of answers the worker is recording.
+    pub(crate) recorded: Cell<usize>,
 }
 
 /// What others know of the requests that this worker has under way.
@@ -80,6 +82,7 @@ impl Observer {
             under_way: Cell::new(0),
             told: RefCell::default(),
             ended_at_millis: Cell::new(0),
+            recorded: Cell::new(0),
         })
     }
 

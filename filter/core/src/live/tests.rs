@@ -125,7 +125,7 @@ impl Process {
         targets.sort_by_key(|target| view.cooling_until(target));
         self.probes.borrow_mut().extend(view.claim(&mut targets, self).map(|probe| (worker, probe)));
         assert_eq!(targets.len(), models.len());
-        targets[0].model.clone()
+        (*targets[0].model).into()
     }
 
     fn traffic(&self) -> Traffic {

@@ -6,13 +6,13 @@
 use alloc::{rc::Rc, string::String, vec::Vec};
 use core::{cell::RefCell, time::Duration};
 
-use super::{Target, progress::millis};
+use super::Target;
 use crate::{
     auth::Caller,
     config::{Measure, Price},
     dialect::head::Bounds,
     gateway::Gateway,
-    host::Entropy,
+    host::{Entropy, millis},
     limit::{Amounts, Asker, Claim, Denied, Grant, Refusal, Seed, headers},
     live::Observer,
     route::estimate::USUAL_OUTPUT,

@@ -8,6 +8,9 @@ use crate::{
     step::Reply,
 };
 
+/// What the failure of a try is called that says nothing of its target's health.
+pub(super) const REFUSED: &str = "refused";
+
 /// How a try failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
@@ -56,6 +59,16 @@ impl Failure {
     /// What it tells of the target's health; nothing where the request is to blame.
     pub(super) fn symptom(&self) -> Option<health::Symptom> {
         symptom(self.cause, self.status, self.retry_after)
+    }
+
+    /// What it is called.
+    pub(super) fn name(&self) -> &'static str {
+        match (self.symptom(), self.cause) {
+            (Some(symptom), _) => symptom.trouble.text(),
+            (None, Cause::Unable) => "unable",
+            (None, Cause::Thought) => "thought_refused",
+            (None, Cause::Stated | Cause::Credential | Cause::Unusable) => REFUSED,
+        }
     }
 
     /// How much it tells the client. What the request itself is to blame for tells most, then when to come again, then what

@@ -51,6 +51,7 @@ impl Plan {
     }
 
     fn note_full(&self, Target { provider, model, .. }: &Target, limit: &Rule) {
+        self.full.borrow_mut().push((format!("{}/{model}", provider.name), limit.name.clone()));
         let mut told = self.passed_over.borrow_mut();
         let space = if told.is_empty() { "" } else { " " };
         // Writing to a String cannot fail.

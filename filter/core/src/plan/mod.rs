@@ -16,12 +16,14 @@ mod limits;
 mod outcome;
 mod pace;
 mod progress;
+mod reuse;
 mod rupture;
 mod signpost;
 mod spending;
 mod summary;
+mod trail;
 
-use alloc::{rc::Rc, string::String, vec::Vec};
+use alloc::{boxed::Box, rc::Rc, string::String, vec::Vec};
 use core::{
     cell::{Ref, RefCell},
     fmt::Write as _,
@@ -29,16 +31,18 @@ use core::{
     time::Duration,
 };
 
-use self::progress::Progress;
 pub use self::{
     allowance::{Allowance, Estimate},
     failure::{Cause, End, Failure},
     inquiry::Inquiry,
+    reuse::Cached,
     signpost::{CALLS_MARK, CLUSTER_HEADER, FLEX_MARK, NEXT_PROPERTY, Signpost, TRIES_MARK},
     spending::Spent,
     summary::Summary,
+    trail::Try,
 };
-pub(crate) use self::{inquiry::Asked, progress::millis, rupture::breaks_off};
+pub(crate) use self::{inquiry::Asked, rupture::breaks_off};
+use self::{progress::Progress, reuse::Reuse};
 use crate::{
     account::Account,
     change::Standing,
@@ -73,6 +77,10 @@ pub struct Plan {
     pub policy: Rc<Policy>,
     /// See [`Self::passed_over`].
     passed_over: RefCell<String>,
+    /// See [`Self::full`].
+    full: RefCell<Vec<(String, String)>>,
+    /// Whether the tries are looked at more closely.
+    is_audited: bool,
     /// The headers that one target or another is sent; `None` where there is but one: what the one was sent is still there when
     /// the next one's turn has come.
     foreign: Option<Vec<Name>>,
@@ -85,6 +93,8 @@ pub struct Plan {
     standing: Option<Standing>,
     observer: Rc<Observer>,
     progress: RefCell<Progress>,
+    /// What became of it where a kept answer would do.
+    reuse: Option<Box<Reuse>>,
 }
 
 /// Whom to ask.
@@ -137,7 +147,7 @@ pub struct Target {
     /// With which of its credentials.
     pub account: Rc<Account>,
     /// The model's id there.
-    pub model: String,
+    pub model: Rc<str>,
     /// Most tokens that it can answer, where known.
     pub max_output_tokens: Option<u64>,
 }
@@ -201,11 +211,14 @@ impl Plan {
             made_at: now,
             longest_patience: patiences.max().unwrap_or_default(),
             passed_over: RefCell::new(mem::take(&mut course.passed_over)),
+            full: RefCell::default(),
+            is_audited: false,
             allowance: None,
             standing: None,
             observer: Rc::clone(observer),
             progress: RefCell::new(Progress::new(course, policy.attempts, has_thoughts)),
             policy,
+            reuse: None,
         }
     }
 

@@ -27,7 +27,7 @@ impl Plan {
             None => reply,
             Some(Target { provider, model, .. }) => {
                 let reply = reply.with("x-dragoman-provider", &*provider.name);
-                if model.is_empty() { reply } else { reply.with("x-dragoman-model", model) }
+                if model.is_empty() { reply } else { reply.with("x-dragoman-model", &*model) }
             }
         }
     }

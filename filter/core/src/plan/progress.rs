@@ -1,19 +1,20 @@
 //! What became of a plan so far, and who is next.
 
-use alloc::{
-    collections::VecDeque,
-    rc::Rc,
-    string::{String, ToString},
-    vec::Vec,
-};
+use alloc::{collections::VecDeque, rc::Rc, string::String, vec::Vec};
 use core::{mem, time::Duration};
 
-use super::{Cause, Course, End, Failure, Next, Target, failure::symptom, spending::Spending};
+use super::{
+    Cause, Course, End, Failure, Next, Target, Try,
+    failure::{REFUSED, symptom},
+    spending::{Spending, Spent},
+};
 use crate::{
     chat::Reason,
     config::Cooldown,
     error::Kind,
     health,
+    host::millis,
+    json::push_whole,
     limit::Rule,
     live::{Observer, Probe, Trip},
     step::Reply,
@@ -42,7 +43,7 @@ pub(super) struct Progress {
     skipped: Vec<Rc<Rule>>,
     /// From when on such silence is a time-out.
     late_at: Duration,
-    tries: Vec<Try>,
+    pub(super) tries: Vec<Try>,
     /// The right of the first try to find out whether its target is well again.
     probe: Option<Probe>,
     /// Who tells others how the try under way goes.
@@ -70,13 +71,6 @@ struct Queued {
     target: Target,
     /// The failure for which it was put before others, if it was.
     detour: Option<Reason>,
-}
-
-#[derive(Debug)]
-struct Try {
-    target: Target,
-    /// How it ended; `None` while it is under way.
-    status: Option<u16>,
 }
 
 impl Progress {
@@ -119,8 +113,18 @@ impl Progress {
         self.ahead.get(place).map(|queued| &queued.target)
     }
 
+    /// Whom to ask, as far as that is known.
+    pub(super) fn queued(&self) -> impl Iterator<Item = &Target> {
+        self.ahead.iter().map(|queued| &queued.target)
+    }
+
+    /// Whom to ask instead where the conversation is too long, or its content forbidden.
+    pub(super) fn stand_ins(&self) -> (Vec<Target>, Vec<Target>) {
+        (self.on_context.clone(), self.on_content.clone())
+    }
+
     pub(super) fn ahead(&self) -> impl Iterator<Item = &Target> {
-        let queued = self.ahead.iter().map(|queued| &queued.target);
+        let queued = self.queued();
         let is_queued = |target: &&Target| self.ahead.iter().any(|queued| queued.target.is(target));
         queued.chain(self.on_context.iter().chain(&self.on_content).filter(move |target| !is_queued(target)))
     }
@@ -169,7 +173,7 @@ impl Progress {
     ) -> Option<Target> {
         let target = self.front()?.clone();
         self.trip = Some(observer.begin(&target, self.probe.take(), millis(sent)));
-        self.tries.push(Try { target: target.clone(), status: None });
+        self.tries.push(Try::new(target.clone(), sent));
         self.wait = Duration::ZERO;
         (self.silence, self.skipped, self.late_at) = (silence, Vec::new(), late_at);
         Some(target)
@@ -198,7 +202,7 @@ impl Progress {
     /// The try under way has failed. Its target is asked again after `wait`; where that is `None`, it is the next one's turn.
     pub(super) fn fail(&mut self, failure: Failure, wait: Option<Duration>, cooldown: Cooldown, now: Duration) -> Next {
         let Some(current) = self.current().cloned() else { return Next::Nobody };
-        self.conclude(&current, failure.status);
+        self.conclude(&current, failure.status, Some(failure.name()), now);
         match (self.trip.take(), failure.symptom()) {
             (Some(trip), Some(symptom)) => trip.failed(millis(now), symptom, cooldown),
             (Some(trip), None) if matches!(failure.cause, Cause::Stated | Cause::Thought) => trip.refused(millis(now)),
@@ -282,7 +286,8 @@ impl Progress {
 
     pub(super) fn settle(&mut self, status: u16, cooldown: Cooldown, now: Duration) {
         if let Some(current) = self.current().cloned() {
-            self.conclude(&current, status);
+            let stated = || symptom(Cause::Stated, status, None).map_or(REFUSED, |symptom| symptom.trouble.text());
+            self.conclude(&current, status, (status >= 400).then(stated), now);
         }
         self.is_settled = true;
         match self.trip.take() {
@@ -305,6 +310,14 @@ impl Progress {
     /// An answer is passed on of which nothing more is to be told.
     pub(super) fn end(&mut self) {
         self.is_settled = true;
+    }
+
+    /// An answer of another time is given, which has used this then: nobody is asked.
+    pub(super) fn replay(&mut self, usage: Usage, now: Duration) {
+        self.is_settled = true;
+        self.probe = None;
+        self.spending = Spending::Some(Spent { usage, is_told: true });
+        self.end = Some((End::Whole, now));
     }
 
     /// The answer that is passed on has come to its end, or to an end.
@@ -338,7 +351,7 @@ impl Progress {
     }
 
     pub(super) fn tries(&self) -> impl ExactSizeIterator<Item = (&Target, u16)> {
-        self.tries.iter().map(|Try { target, status }| (target, status.unwrap_or(0)))
+        self.tries.iter().map(|Try { target, status, .. }| (target, status.unwrap_or(0)))
     }
 
     pub(super) fn is_settled(&self) -> bool {
@@ -351,10 +364,14 @@ impl Progress {
     }
 
     /// The try under way has ended so; where there is none, the one that was about to begin has.
-    fn conclude(&mut self, target: &Target, status: u16) {
-        match self.tries.last_mut().filter(|last| last.status.is_none()) {
-            Some(last) => last.status = Some(status),
-            None => self.tries.push(Try { target: target.clone(), status: Some(status) }),
+    fn conclude(&mut self, target: &Target, status: u16, failure: Option<&'static str>, now: Duration) {
+        if self.tries.last().is_none_or(|last| last.status.is_some()) {
+            self.tries.push(Try::new(target.clone(), now));
+        }
+        if let Some(last) = self.tries.last_mut() {
+            (last.status, last.failure, last.ended) = (Some(status), failure, Some(now));
+            // Envoy may find that there is no connection before the pause is over.
+            last.sent = last.sent.min(now);
         }
     }
 
@@ -363,15 +380,11 @@ impl Progress {
         for (target, status) in self.tries() {
             let comma = if line.is_empty() { "" } else { "," };
             let slash = if target.model.is_empty() { "" } else { "/" };
-            let status = status.to_string();
-            for part in [comma, &target.provider.name, slash, &target.model, "=", &status] {
+            for part in [comma, &target.provider.name, slash, &target.model, "="] {
                 line.push_str(part);
             }
+            push_whole(&mut line, status.into());
         }
         line
     }
-}
-
-pub(crate) fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

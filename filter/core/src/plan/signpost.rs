@@ -50,6 +50,16 @@ impl Plan {
         self.progress.borrow().after_silence().and_then(|target| self.signpost_to(target, token))
     }
 
+    /// Whether another cluster is the next one then.
+    #[must_use]
+    pub fn turns_after_silence(&self) -> bool {
+        let progress = self.progress.borrow();
+        progress
+            .after_silence()
+            .zip(progress.last())
+            .is_some_and(|(next, last)| self.cluster(next) != self.cluster(last))
+    }
+
     fn signpost_to(&self, target: &Target, token: u32) -> Option<String> {
         let tries = match self.mode {
             Mode::Native => TRIES_MARK,

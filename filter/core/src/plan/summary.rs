@@ -3,7 +3,7 @@
 use alloc::{string::String, vec::Vec};
 use core::time::Duration;
 
-use super::{End, Plan, Spent, Target};
+use super::{Cached, End, Plan, Spent, Target};
 use crate::error::Kind;
 
 /// See the module's documentation.
@@ -23,6 +23,8 @@ pub struct Summary {
     pub spent: Option<Spent>,
     /// When the first content of a stream came.
     pub content_at: Option<Duration>,
+    /// What was kept for it, where a kept answer would do.
+    pub cached: Option<Cached>,
     /// How the answer that was passed on has ended, and when; nothing where that is not known.
     pub end: Option<(End, Duration)>,
 }
@@ -41,6 +43,7 @@ impl Plan {
             error: progress.error,
             spent,
             content_at: progress.content_at,
+            cached: self.cached(),
             end: progress.end,
         }
     }

@@ -19,16 +19,18 @@ use core::{cell::RefCell, fmt, iter, mem};
 use super::{
     Record, archive,
     line::Written,
-    metric::{ATTEMPTS, COST, DURATION, ERRORS, FALLBACKS, FIRST_CONTENT, IMAGES, LIMITS, REQUESTS, TOKENS, UNPRICED},
+    metric::{
+        ATTEMPTS, CACHE, COST, DURATION, ERRORS, FALLBACKS, FIRST_CONTENT, IMAGES, LIMITS, REQUESTS, TOKENS, UNPRICED,
+    },
     ring,
     turnover::{By, Table, Turnover},
 };
 use crate::{
     auth::Key,
     health::NameRef,
-    host::{Meter, Store},
+    host::{Meter, Store, millis},
     live::Roster,
-    plan::{Spent, Target, millis},
+    plan::{Spent, Target},
     usage::Usage,
 };
 
@@ -37,6 +39,9 @@ pub(super) const ROUND_MILLIS: u64 = 1_000;
 
 /// With so many requests that are not told a round ends early: the memory of a module never shrinks again.
 const MOST_UNTOLD: usize = 4_096;
+
+/// With so many bytes of what was said it does as well.
+const MOST_CONTENT: usize = 256 * 1024;
 
 /// How many rows of the archive a round changes. Tokens bring labels and tags of their own.
 const MOST_ROUND_ROWS: usize = 16_384;
@@ -65,12 +70,16 @@ struct Pages {
     errors: Counts<String>,
     /// Refusals by the limit that had no room.
     limits: Counts<String>,
+    /// Requests that a kept answer would do for, by whether there was one.
+    cached: Counts<&'static str>,
     /// The same for the archive, by key, provider and model, in order.
     entries: Vec<Entry>,
     /// The records themselves, for the ring.
     records: VecDeque<Written>,
     /// How large that is.
     ring: u32,
+    /// How much was said in them.
+    content_bytes: usize,
     /// How many requests are not told.
     untold: usize,
     is_open: bool,
@@ -86,7 +95,7 @@ struct Entry {
     key: Option<Rc<Key>>,
     /// Nobody where nobody was asked.
     provider: Option<String>,
-    model: String,
+    model: Rc<str>,
     turnover: Turnover,
 }
 
@@ -94,7 +103,7 @@ struct Entry {
 #[derive(Debug)]
 struct Tally {
     provider: String,
-    model: String,
+    model: Rc<str>,
     is_listed: bool,
     sums: Sums,
 }
@@ -154,23 +163,37 @@ impl Book {
         if let Some(limit) = &record.limit {
             pages.limits.add(limit.as_str(), || limit.clone());
         }
+        if let Some(cached) = &record.cached {
+            pages.cached.add(&cached.name(), || cached.name());
+        }
         for (target, status) in &record.tries {
             if let Some(Tally { sums, .. }) = pages.tally(Some(target), roster) {
                 sums.attempts.add(status, || *status);
             }
         }
-        let mut model = String::new();
-        if let Some(Tally { model: name, sums, .. }) = pages.tally(record.target(), roster) {
+        if let Some(Tally { model, sums, .. }) = pages.tally(record.target(), roster) {
             sums.add(record);
-            model.clone_from(name);
+            let model = Rc::clone(model);
+            pages.enter(record, &model);
         }
-        pages.enter(record, &model);
         pages.untold = pages.untold.saturating_add(1);
         pages.ring = ring;
         pages.records.push_back(Written::new(record, line));
         while pages.records.len() > usize::try_from(ring).unwrap_or(usize::MAX) {
             pages.records.pop_front();
         }
+    }
+
+    /// What was said in the request that was taken last. Whether that is so much by now that it must be told at once: the memory of a
+    /// module never shrinks again.
+    #[must_use]
+    pub fn keep(&self, content: String) -> bool {
+        let mut pages = self.pages.borrow_mut();
+        pages.content_bytes = pages.content_bytes.saturating_add(content.len());
+        if let Some(last) = pages.records.back_mut() {
+            last.content = Some(content);
+        }
+        pages.content_bytes >= MOST_CONTENT
     }
 
     /// Whether something is to be told.
@@ -199,7 +222,8 @@ impl Book {
     fn tell_pages(&self, pages: &mut Pages, meter: &dyn Meter, now_millis: u64) {
         pages.tell(meter);
         archive::add(&*self.store, &pages.turnovers(), now_millis);
-        let records = pages.records.drain(..).map(|record| record.to_json()).collect();
+        pages.content_bytes = 0;
+        let records = pages.records.drain(..).map(|record| (record.to_json(), record.content)).collect();
         ring::add(&*self.store, records, pages.ring);
     }
 }
@@ -235,18 +259,18 @@ impl Pages {
     }
 
     /// Adds a request to what its key's requests to a model came to.
-    fn enter(&mut self, record: &Record<'_>, model: &str) {
+    fn enter(&mut self, record: &Record<'_>, model: &Rc<str>) {
         let id = record.key_id().unwrap_or_default();
         let provider = record.target().map(|target| &*target.provider.name);
         let place = self.entries.binary_search_by(|entry| {
-            (&*entry.id, entry.provider.as_deref(), &*entry.model).cmp(&(id, provider, model))
+            (&*entry.id, entry.provider.as_deref(), &*entry.model).cmp(&(id, provider, &**model))
         });
         let turnover = Turnover::of(record);
         let (Ok(place) | Err(place)) = place;
-        match self.entries.get_mut(place).filter(|entry| place_of(entry) == (id, provider, model)) {
+        match self.entries.get_mut(place).filter(|entry| place_of(entry) == (id, provider, &**model)) {
             Some(entry) if is_booked_alike(entry.key.as_ref(), record.key) => entry.turnover.add(&turnover),
             Some(_) | None => {
-                let (key, provider, model) = (record.key.map(Rc::clone), provider.map(Into::into), model.into());
+                let (key, provider, model) = (record.key.map(Rc::clone), provider.map(Into::into), Rc::clone(model));
                 self.entries.insert(place, Entry { id: id.into(), key, provider, model, turnover });
             }
         }
@@ -295,6 +319,7 @@ impl Pages {
         }
         self.errors.tell(meter, &format!("{};type=", ERRORS.name), |error| label(error));
         self.limits.tell(meter, &format!("{};limit=", LIMITS.name), |limit| label(limit));
+        self.cached.tell(meter, &format!("{};result=", CACHE.name), |cached| label(cached));
     }
 }
 

@@ -5,17 +5,15 @@
 //! calls to the host and as many look-ups in Envoy. So the text is that of several members: it begins within the first one's quotes and
 //! ends within the last one's. A format that has `"request_id":"%FILTER_STATE(…:PLAIN)%"` is a line of JSON with it, and without it.
 
-use alloc::{
-    format,
-    string::{String, ToString},
-};
+use alloc::string::String;
 use core::time::Duration;
 
 use super::Record;
 use crate::{
     config::print_exact,
-    json::{Composed, quoted},
-    plan::{Target, millis},
+    host::millis,
+    json::{Composed, push_plain, push_whole},
+    plan::{Cached, Target},
 };
 
 /// The filter state property that carries [`Record::line`] to the access log, which reads it as `wasm.` and this name.
@@ -27,6 +25,9 @@ const MOST_TEXT: usize = 1_024;
 /// How many of a key's labels and tags are. Those of the file are few; a token has what its issuer likes.
 const MOST_LABELS: usize = 32;
 
+/// Room for a usual line.
+const USUAL: usize = 640;
+
 /// What stands before and behind the line, in the object that it is of.
 const AROUND: (&str, &str) = ("{\"request_id\":\"", "\"}");
 
@@ -37,6 +38,8 @@ pub(super) struct Written {
     status: u16,
     duration_millis: u64,
     line: String,
+    /// What was said, as an object, where that is kept.
+    pub(super) content: Option<String>,
 }
 
 impl Written {
@@ -46,6 +49,7 @@ impl Written {
             status: record.status,
             duration_millis: millis(record.duration),
             line,
+            content: None,
         }
     }
 
@@ -55,114 +59,168 @@ impl Written {
         out.text("time", &print_exact(self.began_millis));
         out.whole("status", self.status.into());
         out.whole("duration_ms", self.duration_millis);
-        let (before, behind) = AROUND;
-        out.end_with(&[before, &self.line, behind].concat())
+        end_with(out, &self.line)
     }
+}
+
+/// An object with the members of a line behind its own.
+pub(crate) fn end_with(out: Composed, line: &str) -> String {
+    let (before, behind) = AROUND;
+    out.end_with(&[before, line, behind].concat())
+}
+
+/// How a member begins behind another one. A constant: a line is a dozen and a half of them, and each piece of it a copy.
+macro_rules! name {
+    ($name:literal) => {
+        concat!(",\"", $name, "\":")
+    };
+}
+
+/// The same of a text.
+macro_rules! text {
+    ($name:literal) => {
+        concat!(",\"", $name, "\":\"")
+    };
 }
 
 impl Record<'_> {
-    /// The members of [`Self::to_json`] without the beginning of the first one and the end of the last: see the module's documentation.
+    /// The members of the record, `request_id` first and `outcome` last, without the beginning of the first one and the end of the
+    /// last: see the module's documentation.
     #[must_use]
     pub fn line(&self) -> String {
-        let (before, behind) = AROUND;
-        let mut line = self.to_json();
-        line.truncate(line.len().saturating_sub(behind.len()));
-        line.drain(..before.len().min(line.len()));
-        line
-    }
-
-    /// The whole record, as an object. `request_id` is the first member and `outcome` the last.
-    #[must_use]
-    pub fn to_json(&self) -> String {
-        let mut out = Composed::new();
-        out.text("request_id", short(self.id));
-        tell(&mut out, "method", self.method);
-        tell(&mut out, "path", self.path);
-        self.write_asker(&mut out);
-        if let Some(operation) = self.operation() {
-            out.text("gen_ai.operation.name", operation);
-        }
-        tell(&mut out, "gen_ai.request.model", self.requested.unwrap_or_default());
+        let mut line = Line(String::with_capacity(USUAL));
+        line.push(self.id);
+        line.0.push('"');
+        line.text(text!("method"), self.method);
+        line.text(text!("path"), self.path);
+        self.write_asker(&mut line);
+        line.text(text!("gen_ai.operation.name"), self.operation().unwrap_or_default());
+        line.text(text!("gen_ai.request.model"), self.requested.unwrap_or_default());
         if self.is_stream {
-            out.flag("gen_ai.request.stream", true);
+            line.0.push_str(concat!(name!("gen_ai.request.stream"), "true"));
         }
         if let Some(target) = self.target() {
-            write_target(target, &mut out);
+            write_target(target, &mut line);
         }
-        tell(&mut out, "attempts", &self.attempts);
-        tell(&mut out, "passed_over", &self.passed_over);
-        self.write_spent(&mut out);
+        line.text(text!("attempts"), &self.attempts);
+        line.text(text!("passed_over"), &self.passed_over);
+        if let Some(cached) = &self.cached {
+            if let Cached::Hit(target) = cached {
+                write_target(target, &mut line);
+            }
+            line.text(text!("cache"), cached.name());
+        }
+        self.write_spent(&mut line);
         if let Some(time) = self.first_content {
-            out.json("gen_ai.response.time_to_first_chunk", &seconds(time));
+            line.seconds(name!("gen_ai.response.time_to_first_chunk"), time);
         }
-        tell(&mut out, "limit", self.limit.as_deref().unwrap_or_default());
-        tell(&mut out, "details", &self.details);
-        tell(&mut out, "error.type", self.error.as_deref().unwrap_or_default());
-        out.text("outcome", self.outcome.name());
-        out.end()
+        line.text(text!("limit"), self.limit.as_deref().unwrap_or_default());
+        line.text(text!("details"), &self.details);
+        line.text(text!("error.type"), self.error.as_deref().unwrap_or_default());
+        line.0.push_str(text!("outcome"));
+        line.0.push_str(self.outcome.name());
+        line.0
     }
 
-    fn write_asker(&self, out: &mut Composed) {
-        tell(out, "key", self.key_id().unwrap_or_default());
+    fn write_asker(&self, line: &mut Line) {
+        line.text(text!("key"), self.key_id().unwrap_or_default());
         if let Some(key) = self.key {
-            tell(out, "key_name", &key.name);
-            tell(out, "team", key.team.as_deref().unwrap_or_default());
+            line.text(text!("key_name"), &key.name);
+            line.text(text!("team"), key.team.as_deref().unwrap_or_default());
         }
-        tell(out, "environment", self.environment.unwrap_or_default());
-        tell(out, "router", self.router.unwrap_or_default());
+        line.text(text!("environment"), self.environment.unwrap_or_default());
+        line.text(text!("router"), self.router.unwrap_or_default());
         let Some(key) = self.key else { return };
+        let mut before = concat!(name!("labels"), "{\"");
+        for (name, value) in key.labels.iter().take(MOST_LABELS) {
+            line.0.push_str(before);
+            line.push(name);
+            line.0.push_str("\":\"");
+            line.push(value);
+            line.0.push('"');
+            before = ",\"";
+        }
         if !key.labels.is_empty() {
-            let mut labels = Composed::default();
-            for (name, value) in key.labels.iter().take(MOST_LABELS) {
-                labels.text(short(name), short(value));
-            }
-            out.json("labels", &labels.end());
+            line.0.push('}');
+        }
+        let mut before = concat!(name!("cost_tags"), "[\"");
+        for tag in key.cost_tags.iter().take(MOST_LABELS) {
+            line.0.push_str(before);
+            line.push(tag);
+            line.0.push('"');
+            before = ",\"";
         }
         if !key.cost_tags.is_empty() {
-            out.list("cost_tags", key.cost_tags.iter().take(MOST_LABELS).map(|tag| quoted(short(tag))));
+            line.0.push(']');
         }
     }
 
-    fn write_spent(&self, out: &mut Composed) {
+    fn write_spent(&self, line: &mut Line) {
         let Some(spent) = self.spent else { return };
         let usage = spent.usage;
-        out.whole("gen_ai.usage.input_tokens", usage.input);
-        out.whole("gen_ai.usage.output_tokens", usage.output);
+        line.whole(name!("gen_ai.usage.input_tokens"), usage.input);
+        line.whole(name!("gen_ai.usage.output_tokens"), usage.output);
         let parts = [
-            ("gen_ai.usage.cache_read.input_tokens", usage.cached_input),
-            ("gen_ai.usage.cache_creation.input_tokens", usage.cache_write),
-            ("gen_ai.usage.reasoning.output_tokens", usage.reasoning),
-            ("images", usage.images),
+            (name!("gen_ai.usage.cache_read.input_tokens"), usage.cached_input),
+            (name!("gen_ai.usage.cache_creation.input_tokens"), usage.cache_write),
+            (name!("gen_ai.usage.reasoning.output_tokens"), usage.reasoning),
+            (name!("images"), usage.images),
         ];
         for (name, count) in parts.into_iter().filter(|(_, count)| *count > 0) {
-            out.whole(name, count);
+            line.whole(name, count);
         }
         if !spent.is_told {
-            out.flag("estimated", true);
+            line.0.push_str(concat!(name!("estimated"), "true"));
         }
-        out.json("cost_nano_usd", &self.nano_usd.map_or_else(|| "null".into(), |cost| cost.to_string()));
+        match self.nano_usd {
+            Some(cost) => line.whole(name!("cost_nano_usd"), cost),
+            None => line.0.push_str(concat!(name!("cost_nano_usd"), "null")),
+        }
     }
 }
 
-fn write_target(target: &Target, out: &mut Composed) {
+fn write_target(target: &Target, line: &mut Line) {
     let Target { provider, account, model, .. } = target;
-    tell(out, "provider", &provider.name);
-    tell(out, "account", &account.name);
-    out.text("gen_ai.provider.name", provider.known_as);
-    tell(out, "model", model);
-    tell(out, "gen_ai.response.model", model);
+    line.text(text!("provider"), &provider.name);
+    line.text(text!("account"), &account.name);
+    line.text(text!("gen_ai.provider.name"), provider.known_as);
+    line.text(text!("model"), model);
+    line.text(text!("gen_ai.response.model"), model);
 }
 
-fn seconds(time: Duration) -> String {
-    format!("{}.{:03}", time.as_secs(), time.subsec_millis())
-}
+/// A line that is being written.
+struct Line(String);
 
-/// Writes a text, where there is one.
-fn tell(out: &mut Composed, name: &str, text: &str) {
-    out.some_text(name, short(text));
+impl Line {
+    /// A text, where there is one; `before` is everything up to it.
+    fn text(&mut self, before: &str, text: &str) {
+        if !text.is_empty() {
+            self.0.push_str(before);
+            self.push(text);
+            self.0.push('"');
+        }
+    }
+
+    fn push(&mut self, text: &str) {
+        push_plain(&mut self.0, short(text));
+    }
+
+    fn whole(&mut self, before: &str, number: u64) {
+        self.0.push_str(before);
+        push_whole(&mut self.0, number);
+    }
+
+    fn seconds(&mut self, before: &str, time: Duration) {
+        self.whole(before, time.as_secs());
+        self.0.push('.');
+        let rest = time.subsec_millis();
+        for digit in [rest / 100, rest / 10 % 10, rest % 10] {
+            push_whole(&mut self.0, digit.into());
+        }
+    }
 }
 
 /// As much of a text as is written down.
-fn short(text: &str) -> &str {
+pub(crate) fn short(text: &str) -> &str {
     text.get(..text.floor_char_boundary(MOST_TEXT)).unwrap_or_default()
 }

@@ -4,7 +4,7 @@
 pub const METRICS: &str = "llm_";
 
 /// What can stand in them between semicolons.
-pub const LABELS: &[&str] = &["provider", "model", "status", "type", "limit"];
+pub const LABELS: &[&str] = &["provider", "model", "status", "type", "limit", "result"];
 
 /// What requests to one model of a provider are told by.
 const TARGET: &[&str] = &["provider", "model"];
@@ -54,6 +54,11 @@ pub(super) const FALLBACKS: Metric =
 pub(super) const ERRORS: Metric = counter("llm_errors_total", &["type"], "requests with this `error.type`");
 pub(super) const LIMITS: Metric =
     counter("llm_limits_hit_total", &["limit"], "requests that were refused because this limit had no room");
+pub(super) const CACHE: Metric = counter(
+    "llm_cache_total",
+    &["result"],
+    "requests that a kept answer would do for: `hit` where there was one, else `miss`",
+);
 pub(super) const TOKENS: Metric =
     counter("llm_tokens_total", &["provider", "model", "type"], "tokens, as in the access log");
 pub(super) const IMAGES: Metric = counter("llm_images_total", TARGET, "pictures that were drawn");
@@ -68,4 +73,4 @@ pub(super) const FIRST_CONTENT: Metric =
 
 /// All of them.
 pub const ALL: &[Metric] =
-    &[REQUESTS, ATTEMPTS, FALLBACKS, ERRORS, LIMITS, TOKENS, IMAGES, COST, UNPRICED, DURATION, FIRST_CONTENT];
+    &[REQUESTS, ATTEMPTS, FALLBACKS, ERRORS, LIMITS, CACHE, TOKENS, IMAGES, COST, UNPRICED, DURATION, FIRST_CONTENT];

@@ -14,6 +14,7 @@ pub mod turnover;
 use alloc::{rc::Rc, string::String, vec::Vec};
 use core::time::Duration;
 
+pub(crate) use self::line::{end_with, short};
 pub use self::{
     book::{Book, MOST_UNLISTED},
     line::PROPERTY,
@@ -21,7 +22,8 @@ pub use self::{
 use crate::{
     auth::Key,
     config::ANONYMOUS,
-    plan::{Spent, Target, millis},
+    host::millis,
+    plan::{Cached, Spent, Target},
 };
 
 /// One request.
@@ -67,6 +69,8 @@ pub struct Record<'a> {
     pub spent: Option<Spent>,
     /// What that costs, in billionths of a USD; nothing where a price is not known.
     pub nano_usd: Option<u64>,
+    /// What was kept for it, where a kept answer would do.
+    pub cached: Option<Cached>,
     /// When it was known whole.
     pub began: Duration,
     /// How long after that the first content of a stream came.

@@ -45,9 +45,11 @@ use self::{
     survey::{Survey, spellings, unnamed},
 };
 use crate::{
+    audit::{By, Decision},
     auth::{Caller, Glob},
+    cache,
     catalogue::Catalogue,
-    config::{Config, KeyRouting, ModelLists},
+    config::{self, Config, KeyRouting, ModelLists},
     dialect::{Downstream, Wishes, openai_responses},
     error::{Error, Kind},
     gateway::Provider,
@@ -185,9 +187,8 @@ impl Routing {
         let named = named.collect();
         let by_name = config.routing.iter().filter_map(|(name, _)| Some((name.clone(), compiler.named(name)?)));
         let by_name = by_name.collect();
-        let routers = config.routers.iter();
-        let routers =
-            routers.map(|section| (section.name.clone(), Router::new(section, &policy, &mut compiler))).collect();
+        let mut router = |section: &config::Router| Router::new(section, &policy, config.cache, &mut compiler);
+        let routers = config.routers.iter().map(|section| (section.name.clone(), router(section))).collect();
         Self {
             named,
             by_name,
@@ -206,6 +207,11 @@ impl Routing {
     #[must_use]
     pub fn has_router(&self, name: &str) -> bool {
         self.routers.contains(name)
+    }
+
+    /// How the router of this name keeps answers, if it does.
+    pub(crate) fn cache(&self, name: &str) -> Option<&Rc<cache::Rules>> {
+        self.routers.get(name)?.cache.as_ref()
     }
 
     /// Whether there is a routing configuration of this name.
@@ -232,30 +238,78 @@ impl Routing {
         query: &Query<'_>,
         conditions: &Conditions<'_>,
     ) -> Result<Planned, Error> {
+        self.plan_noting(catalogue, way, query, conditions, None)
+    }
+
+    /// The same; notes how it was decided, where somebody wants to know: who has decided, and where that is an error, who was dropped.
+    ///
+    /// # Errors
+    /// As those of [`Self::plan`].
+    pub(crate) fn plan_noting(
+        &self,
+        catalogue: &Catalogue,
+        way: Way<'_>,
+        query: &Query<'_>,
+        conditions: &Conditions<'_>,
+        decision: Option<&mut Decision>,
+    ) -> Result<Planned, Error> {
+        let mut survey = Survey::new(self, catalogue, query, conditions);
+        let found = self.find(way, &mut survey);
+        if let Some(decision) = decision {
+            self.note(&survey, decision);
+            if found.is_err() {
+                decision.dropped = survey.dropped;
+                return found;
+            }
+        }
+        found.map(|planned| Planned { dropped: survey.dropped, cooling: survey.cooling, ..planned })
+    }
+
+    /// How it was decided.
+    fn note(&self, survey: &Survey<'_>, decision: &mut Decision) {
+        decision.by = By::Model;
+        let Some((by, node)) = survey.decided else { return };
+        decision.by = by;
+        let strategy = match node {
+            Node::Leaf(_) => None,
+            Node::Strategy(strategy) => Some(&**strategy),
+            Node::Named(place) => {
+                let is_it = |(_, other): &(&str, &Node)| matches!(other, Node::Named(other) if other == place);
+                decision.configuration =
+                    self.by_name.iter().find(is_it).map(|(name, _)| name.into()).unwrap_or_default();
+                self.named.get(*place)
+            }
+        };
+        decision.strategy = strategy.map_or("", |strategy| strategy.choice.name());
+    }
+
+    /// Plans a request; who is dropped and who cools down is left in the survey.
+    fn find<'a>(&'a self, way: Way<'_>, survey: &mut Survey<'a>) -> Result<Planned, Error> {
         let router = match way {
             Way::Router(name) => Some(self.routers.get(name).ok_or_else(|| no_router(name))?),
             Way::Default | Way::Ai => None,
         };
-        let mut survey = Survey::new(self, catalogue, query, conditions);
+        let query = survey.query;
         if way == Way::Ai {
-            let found = self.ask(&mut survey, false)?;
+            let found = self.ask(survey, false)?;
             let mut targets = survey.targets(found)?;
             // Which of them has seen what is relied on, is known later.
             if !query.what.is_about_answers() {
                 targets.truncate(1);
             }
+            survey.cooling.clear();
             return Ok(Planned {
                 targets,
-                dropped: survey.dropped,
+                dropped: Vec::new(),
                 cooling: Vec::new(),
                 policy: Rc::clone(&self.policy_of_one),
                 on_context: Vec::new(),
                 on_content: Vec::new(),
             });
         }
-        let found = match self.decide(router, &mut survey) {
+        let found = match self.decide(router, survey) {
             Some(found) => found,
-            None => self.ask(&mut survey, true)?,
+            None => self.ask(survey, true)?,
         };
         let mut larger = survey.stand_ins(&self.context_fallbacks);
         let mut laxer = survey.stand_ins(&self.content_fallbacks);
@@ -274,7 +328,7 @@ impl Routing {
             laxer.retain(|target| !target.is(only));
         }
         let policy = Rc::clone(router.map_or(&self.policy, |router| &router.policy));
-        let Survey { dropped, cooling, .. } = survey;
+        let (dropped, cooling) = (Vec::new(), Vec::new());
         Ok(Planned { targets, dropped, cooling, policy, on_context: larger, on_content: laxer })
     }
 
@@ -283,7 +337,11 @@ impl Routing {
         survey.mapping = router.map(|router| &router.mapping);
         let of_key = self.of_key(survey.query.caller);
         let of_router = router.and_then(|router| router.strategy(survey.query.endpoint));
-        of_key.and_then(|node| survey.walk(node, 0)).or_else(|| survey.walk(of_router?, 0))
+        [(By::Key, of_key), (By::Router, of_router)].into_iter().find_map(|(by, node)| {
+            let found = survey.walk(node?, 0)?;
+            survey.decided = Some((by, node?));
+            Some(found)
+        })
     }
 
     /// What a caller's key decides.

@@ -60,3 +60,18 @@ pub(super) enum Choosing {
     Rules(Rules),
     Auto,
 }
+
+impl Choosing {
+    /// What it is called in the file.
+    pub(super) const fn name(&self) -> &'static str {
+        match self {
+            Self::Fallback => "fallback",
+            Self::Split(_) => "split",
+            Self::Latency => "latency",
+            Self::Cheapest => "cheapest",
+            Self::LeastBusy => "least_busy",
+            Self::Rules(_) => "rules",
+            Self::Auto => "auto",
+        }
+    }
+}

@@ -4,8 +4,9 @@ use alloc::{format, rc::Rc, string::String};
 
 use super::{compile::Compiler, node::Node};
 use crate::{
+    cache,
     catalogue::by_name,
-    config::{ModelMapping, Router as Section},
+    config::{self, ModelMapping, Router as Section},
     retry::Policy,
     surface::Endpoint,
 };
@@ -18,12 +19,14 @@ pub(super) struct Router {
     pub(super) images: Option<Node>,
     pub(super) mapping: ModelMapping,
     pub(super) policy: Rc<Policy>,
+    pub(super) cache: Option<Rc<cache::Rules>>,
 }
 
 impl Router {
     pub(super) fn new<E: Fn(&str) -> Option<String>>(
         section: &Section,
         policy: &Policy,
+        memory: config::Cache,
         compiler: &mut Compiler<'_, E>,
     ) -> Self {
         let at = |kind: &str| format!("routers/{}/{kind}", section.name);
@@ -34,6 +37,7 @@ impl Router {
             images: balance.images.as_ref().map(|images| compiler.node(images, &at("images"))),
             mapping: by_name(&section.model_mapping),
             policy: policy.overridden(&section.retry),
+            cache: section.cache.as_ref().map(|cache| Rc::new(cache::Rules::new(cache, memory))),
         }
     }
 

@@ -18,6 +18,7 @@ use super::{
     },
 };
 use crate::{
+    audit::By,
     auth::Glob,
     catalogue::{Catalogue, Choice},
     config::{ModelMapping, Sticky},
@@ -45,6 +46,8 @@ pub(super) struct Survey<'a> {
     pub(super) cooling: Vec<Cooling>,
     /// The models that were considered, where lists of fallbacks are held against them.
     pub(super) met: Vec<Choice<'a>>,
+    /// What has decided, where that was not the model asked for.
+    pub(super) decided: Option<(By, &'a Node)>,
     spellings: OnceCell<Vec<String>>,
     visits_left: usize,
 }
@@ -66,6 +69,7 @@ impl<'a> Survey<'a> {
             dropped: Vec::new(),
             cooling: Vec::new(),
             met: Vec::new(),
+            decided: None,
             spellings: OnceCell::new(),
             visits_left: MAX_VISITS,
         }

@@ -76,9 +76,9 @@ fn what_is_elsewhere_has_a_cluster_of_its_own() {
 fn a_key_without_the_header_is_for_the_environment_that_it_is_bound_to() {
     let sent = asked("bar", CHAT, &[]).sent();
     assert_eq!(of(&sent, ":authority"), "staging.test");
-    assert_eq!(sent.plan.first().expect("a target").model, "staged");
+    assert_eq!(&*sent.plan.first().expect("a target").model, "staged");
     assert_eq!(of(&asked("foo", CHAT, &[]).sent(), ":authority"), "api.openai.com");
-    assert_eq!(asked("foo", CHAT, &[("x-dragoman-env", "prod")]).sent().plan.first().expect("a target").model, "m");
+    assert_eq!(&*asked("foo", CHAT, &[("x-dragoman-env", "prod")]).sent().plan.first().expect("a target").model, "m");
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn routers_and_providers_are_those_of_the_environment() {
         let sent = asked("test", "/router/r/v1/chat/completions", headers).sent();
         sent.plan.first().expect("a target").model.clone()
     };
-    assert_eq!((model(&[STAGING]).as_str(), model(&[]).as_str()), ("routed", "top"));
+    assert_eq!((&*model(&[STAGING]), &*model(&[])), ("routed", "top"));
     // A provider that is switched off there has no paths there.
     assert_eq!(asked("test", "/groq/chat/completions", &[STAGING]).refused().status, 404);
     assert_eq!(of(&asked("test", "/groq/chat/completions", &[]).sent(), ":authority"), "groq.test");

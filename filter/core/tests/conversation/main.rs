@@ -11,7 +11,9 @@
 )]
 
 mod anthropic;
+mod audit;
 mod byok;
+mod cache;
 mod crossings;
 mod direct;
 mod environment;

@@ -52,6 +52,9 @@ pub(crate) struct World {
     pub(crate) details: Cell<&'static str>,
     /// The records of the requests that are over.
     records: RefCell<Vec<Value>>,
+    /// What the audit log has of the last one of them, and what was said in it.
+    audit: RefCell<Vec<Value>>,
+    content: RefCell<Option<String>>,
 }
 
 impl World {
@@ -68,7 +71,8 @@ impl World {
     fn of(observer: Rc<Observer>, latest: Rc<Latest>) -> Rc<Self> {
         let (now, drawn) = (Cell::new(NewYear.now()), Cell::new(4));
         let details = Cell::new("downstream_remote_disconnect");
-        Rc::new(Self { observer, latest, now, drawn, details, records: RefCell::default() })
+        let (records, audit, content) = (RefCell::default(), RefCell::default(), RefCell::default());
+        Rc::new(Self { observer, latest, now, drawn, details, records, audit, content })
     }
 
     pub(crate) fn pass(&self, time: Duration) {
@@ -81,8 +85,22 @@ impl World {
         exchange.end(&mut over, self);
         let record = exchange.record(&mut over, self);
         let line = format!("{{\"request_id\":\"{}\"}}", record.line());
-        assert_eq!(line, record.to_json(), "a line is a record within the members of another object");
         self.records.borrow_mut().push(serde_json::from_str(&line).expect("a record is an object"));
+        let audit = exchange.audit(&record, &record.line()).unwrap_or_default();
+        assert!(audit.is_empty() || audit.ends_with('\n'), "its lines have ends");
+        let lines = audit.lines().map(|line| serde_json::from_str(line).expect("a line is an object"));
+        self.audit.replace(lines.collect());
+        self.content.replace(exchange.content());
+    }
+
+    /// What the audit log has of the request that was over last.
+    pub(crate) fn audit(&self) -> Vec<Value> {
+        self.audit.borrow().clone()
+    }
+
+    /// What was said in it, as far as that is kept.
+    pub(crate) fn content(&self) -> Option<String> {
+        self.content.borrow().clone()
     }
 
     /// The record of the request that was over last.
@@ -341,12 +359,15 @@ impl Sent {
                 Progress::Released(release, mut rest) => {
                     if flow.is_none() {
                         answer.release(&mut map, &release, &buffer);
+                        answer.record(&self.plan, &map);
                         flow = Some(());
                     }
+                    let passed = answer.body.len();
                     match rest.chunk(piece, end) {
                         Chunk::Keep => answer.body.extend_from_slice(piece),
                         Chunk::Replace(other) => answer.body.extend_from_slice(&other),
                     }
+                    self.plan.record_part(|_| answer.body[passed..].to_vec());
                     Progress::Released(release, rest)
                 }
                 Progress::Instead(_) => panic!("only an answer without a body ends without one"),
@@ -357,9 +378,11 @@ impl Sent {
             Progress::Released(release, rest) => {
                 if flow.is_none() {
                     answer.release(&mut map, &release, &buffer);
+                    answer.record(&self.plan, &map);
                 }
                 if ends {
                     rest.finish(world.now());
+                    self.plan.record_end(world.now());
                 }
             }
             Progress::Held(_) | Progress::Again(_) | Progress::Instead(_) => {
@@ -381,6 +404,12 @@ impl Answer {
             Chunk::Keep => self.body.extend_from_slice(buffer),
             Chunk::Replace(other) => self.body.extend_from_slice(other),
         }
+    }
+
+    /// What was let go reaches the client's stream.
+    fn record(&self, plan: &Plan, map: &Pairs) {
+        plan.record_head(|| carried(&[map.clone(), vec![(":status".into(), self.status.to_string().into())]].concat()));
+        plan.record_part(|_| self.body.clone());
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {

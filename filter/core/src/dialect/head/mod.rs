@@ -260,14 +260,15 @@ impl ChatRequest {
     pub fn edits(&self, id: &str, stream_options: StreamOptions, max_tokens: Option<&str>) -> Edits {
         let mut edits = Edits::default();
         if self.model.as_deref() != Some(id) {
-            // A string can always be written.
-            let name = serde_json::to_string(id).unwrap_or_default();
+            let name = json::quoted(id);
             let is_missing = self.model_span.is_empty();
             let text = if is_missing { format!(r#""model":{name}{}"#, self.comma) } else { name };
             edits.push(self.model_span.clone(), text.into_bytes());
         }
         self.usage.change(stream_options, &mut edits);
-        edits.extend(self.previous.as_ref().and_then(Previous::edit));
+        if let Some(Edit { span, text }) = self.previous.as_ref().and_then(Previous::edit) {
+            edits.push(span, text);
+        }
         if let (Some(name), Some(span)) = (max_tokens, &self.max_tokens_name) {
             edits.push(span.clone(), format!("\"{name}\"").into_bytes());
         }
@@ -316,8 +317,12 @@ fn is_unnamed(model: &Member) -> bool {
 
 /// The name of a model: it is told back in headers, so it must be what a header can hold.
 pub(crate) fn model_name(model: &Member) -> Result<String, Error> {
-    let name: Option<String> = model.text.as_deref().and_then(|text| json::read(&json::text(text)).ok());
-    checked_name(name.unwrap_or_default())
+    let text = model.text.as_deref().unwrap_or_default();
+    let within = text.strip_prefix(b"\"").and_then(|text| text.strip_suffix(b"\""));
+    // Hardly any name has a character that is written otherwise than it is.
+    let plain = within.filter(|name| !name.contains(&b'\\')).and_then(|name| core::str::from_utf8(name).ok());
+    let name = plain.map_or_else(|| json::read(&json::text(text)).unwrap_or_default(), String::from);
+    checked_name(name)
 }
 
 /// The same for a name that stands elsewhere.

@@ -40,7 +40,7 @@ pub struct Scanner {
     wanted: &'static [&'static str],
     state: State,
     depth: u32,
-    /// Bit `d` is set when the container at depth `d` is an object.
+    /// The open containers, the innermost last: a bit that is set is an object's.
     kinds: u128,
     offset: usize,
     /// The last name or text, of those that matter, as far as the pieces before this one had it.
@@ -136,8 +136,9 @@ impl Scanner {
 
     fn step(&mut self, piece: Piece<'_>, byte: u8, at: usize) -> Result<(), Failure> {
         let fail = |fault| Err(Failure { fault, offset: at });
-        if let State::Number(number) = self.state {
-            match number.next(byte) {
+        match self.state {
+            State::Text(text) => return self.step_text(piece, text, byte, at),
+            State::Number(number) => match number.next(byte) {
                 Some(next) => {
                     self.state = State::Number(next);
                     return Ok(());
@@ -145,22 +146,27 @@ impl Scanner {
                 // The byte after a number belongs to what follows.
                 None if number.is_complete() => self.end_value(piece, at),
                 None => return fail(Fault::Syntax),
-            }
-        }
-        if let State::Text(text) = self.state {
-            return self.step_text(piece, text, byte, at);
-        }
-        if let State::Literal(left) = self.state {
-            return match left.split_first() {
-                Some((&expected, left)) if expected == byte => {
-                    self.state = State::Literal(left);
-                    if left.is_empty() {
-                        self.end_value(piece, at.saturating_add(1));
+            },
+            State::Literal(left) => {
+                return match left.split_first() {
+                    Some((&expected, left)) if expected == byte => {
+                        self.state = State::Literal(left);
+                        if left.is_empty() {
+                            self.end_value(piece, at.saturating_add(1));
+                        }
+                        Ok(())
                     }
-                    Ok(())
-                }
-                Some(_) | None => fail(Fault::Syntax),
-            };
+                    Some(_) | None => fail(Fault::Syntax),
+                };
+            }
+            State::Start
+            | State::Value
+            | State::FirstElement
+            | State::FirstName
+            | State::Name
+            | State::Colon
+            | State::AfterValue
+            | State::End => {}
         }
         if matches!(byte, b' ' | b'\t' | b'\n' | b'\r') {
             self.found.blank = self.found.blank.saturating_add(1);
@@ -280,8 +286,7 @@ impl Scanner {
         if self.depth >= MAX_DEPTH {
             return Err(Failure { fault: Fault::TooDeep, offset: at });
         }
-        let bit = 1_u128.checked_shl(self.depth).unwrap_or(0);
-        self.kinds = if is_object { self.kinds | bit } else { self.kinds & !bit };
+        self.kinds = self.kinds << 1 | u128::from(is_object);
         self.depth = self.depth.saturating_add(1);
         self.state = if is_object { State::FirstName } else { State::FirstElement };
         Ok(())
@@ -291,7 +296,7 @@ impl Scanner {
         if self.in_object() != (byte == b'}') {
             return Err(Failure { fault: Fault::Syntax, offset: at });
         }
-        self.depth = self.depth.saturating_sub(1);
+        (self.depth, self.kinds) = (self.depth.saturating_sub(1), self.kinds >> 1);
         self.end_value(piece, at.saturating_add(1));
         Ok(())
     }
@@ -322,8 +327,7 @@ impl Scanner {
     }
 
     fn in_object(&self) -> bool {
-        let bit = 1_u128.checked_shl(self.depth.saturating_sub(1)).unwrap_or(0);
-        self.kinds & bit != 0
+        self.kinds & 1 != 0
     }
 
     /// Keeps what this piece has of the wanted value, which ends at `end` or goes on behind the piece.
@@ -332,6 +336,10 @@ impl Scanner {
         let part = piece.part(*start..end);
         let most = if opens[0] == b'[' { MAX_ARRAY_CAPTURE } else { MAX_CAPTURE };
         *text = text.take().filter(|kept| kept.len().saturating_add(part.len()) <= most).map(|mut kept| {
+            // Most values stand in one piece.
+            if kept.is_empty() {
+                return part.to_vec();
+            }
             kept.extend_from_slice(part);
             kept
         });

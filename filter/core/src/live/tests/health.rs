@@ -28,7 +28,7 @@ fn a_probe_is_claimed_by_one_request_of_all_workers() {
     }
     let probes: Vec<_> = views.iter().zip(&mut plans).map(|(view, plan)| view.claim(plan, &process)).collect();
     process.probes.borrow_mut().extend(probes.into_iter().flatten().map(|probe| (0, probe)));
-    assert_eq!(plans.each_ref().map(|plan| plan[0].model.as_str()), ["a", "b"]);
+    assert_eq!(plans.each_ref().map(|plan| &*plan[0].model), ["a", "b"]);
     assert_eq!(process.first(0, &["a", "b"]), "b");
     assert_eq!(process.first(1, &["a", "b", "c"]), "b");
     // It succeeds with its first content, and the others need not wait for the rest.

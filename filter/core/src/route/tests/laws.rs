@@ -143,7 +143,7 @@ proptest! {
             for target in targets {
                 prop_assert!(caller.may_use(&target.provider.name, &target.model), "{}", name(target));
                 prop_assert!(target.account.missing.is_none());
-                prop_assert!(target.provider.name != "off" && target.model != "o3");
+                prop_assert!(target.provider.name != "off" && &*target.model != "o3");
                 prop_assert!(name(target) != "own/default/x" || input_tokens <= 50);
             }
             let names: Vec<_> = targets.iter().map(name).collect();
