@@ -15,7 +15,7 @@ use super::{
     unheeded,
 };
 use crate::{
-    change::{Change, Changes, Form, Section, compose, merge},
+    change::{Change, Changes, Form, Section, compose},
     error::{Error, Kind},
     json::{self, Composed, members, quoted},
     step::Reply,
@@ -136,7 +136,7 @@ fn change(section: &'static Section, ask: Ask<'_>, name: &str, document: &str) -
         keys::refuse_hash(&given)?;
     }
     let patch = with_whole_credentials(&unnamed(section, name, &given)?, &mut Vec::new());
-    let text = merge(&before.text, &patch);
+    let text = section.merged(&before.text, &patch);
     ask.change((section, name), &mut |changes| {
         keys::refuse_revoked(section, &text, changes)?;
         patch_entry(section, &before, &patch, changes);
@@ -185,7 +185,7 @@ fn patch_entry(section: &'static Section, Entry { name, text }: &Entry, patch: &
         Some(Change::Merged(first)) => compose(first, patch),
         Some(Change::Written(_) | Change::Removed) => None,
     };
-    let change = composed.map_or_else(|| Change::Written(merge(text, patch)), Change::Merged);
+    let change = composed.map_or_else(|| Change::Written(section.merged(text, patch)), Change::Merged);
     changes.set(section, name, Some(change));
 }
 

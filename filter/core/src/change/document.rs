@@ -12,8 +12,8 @@ use super::{
     section::Form,
 };
 use crate::{
-    config::step,
-    json::{Composed, listed, members, read, text_of},
+    config::{OWN_ACCOUNT, step},
+    json::{Composed, listed, member, members, read, text_of},
 };
 use serde_json::value::RawValue;
 
@@ -33,6 +33,10 @@ pub(crate) struct Place {
     /// Which of the changes has made it.
     pub(crate) entry: usize,
 }
+
+/// What is said of a provider's own account where it is written without it, and of all of them.
+const OWN: [&str; 2] = ["credential", "auth"];
+const ACCOUNTS: &str = "accounts";
 
 /// An entry of a section: its name, its text, and which change has made it.
 type Member = (String, String, Option<usize>);
@@ -97,17 +101,24 @@ impl Section {
                 (Change::Removed, _) => entries.retain(|(other, ..)| other != name),
                 (Change::Written(text), Some(entry)) => *entry = (name.clone(), text.clone(), Some(*number)),
                 (Change::Merged(patch), Some(entry)) => {
-                    *entry = (name.clone(), merge(&entry.1, patch), Some(*number));
+                    *entry = (name.clone(), self.merged(&entry.1, patch), Some(*number));
                 }
                 (Change::Written(text), None) => entries.push((name.clone(), text.clone(), Some(*number))),
                 // Of what the file no longer writes nothing can be otherwise.
                 (Change::Merged(patch), None) if self.is_open => {
-                    entries.push((name.clone(), merge("{}", patch), Some(*number)));
+                    entries.push((name.clone(), self.merged("{}", patch), Some(*number)));
                 }
                 (Change::Merged(_), None) => {}
             }
         }
         entries
+    }
+
+    /// An entry with a patch in it.
+    pub(crate) fn merged(&self, entry: &str, patch: &str) -> String {
+        let is_of_own = members(patch).is_some_and(|patch| OWN.iter().any(|name| member(&patch, name).is_some()));
+        let lifted = if self.name == "providers" && is_of_own { with_own_credential(entry) } else { None };
+        merge(lifted.as_deref().unwrap_or(entry), patch)
     }
 
     fn written(&self, entries: &[Member]) -> String {
@@ -120,6 +131,33 @@ impl Section {
         }
         section.end()
     }
+}
+
+/// A provider's own credential, where it is written with it and where as an account, as the renderer does: what is said of the one is
+/// said of the other. `None` where there is no such account, or more is said of it.
+fn with_own_credential(provider: &str) -> Option<String> {
+    let provider = members(provider)?;
+    let accounts: Vec<&RawValue> = read(member(&provider, ACCOUNTS)?.get()).ok()?;
+    let own = accounts.iter().find(|account| named(account.get(), "name") == OWN_ACCOUNT)?.get();
+    let own_members = members(own)?;
+    if member(&provider, OWN[0]).is_some()
+        || own_members.iter().any(|(name, _)| **name != *"name" && !OWN.contains(&&**name))
+    {
+        return None;
+    }
+    let mut lifted = Composed::default();
+    for (name, value) in provider.iter().filter(|(name, _)| **name != *ACCOUNTS) {
+        lifted.any(name, value.get());
+    }
+    // Where a credential is given, one is sent.
+    for (name, value) in own_members.iter().filter(|(name, value)| OWN.contains(&&**name) && value.get() != "\"none\"")
+    {
+        lifted.json(name, value.get());
+    }
+    if accounts.len() > 1 {
+        lifted.list(ACCOUNTS, accounts.iter().map(|account| account.get()).filter(|account| *account != own));
+    }
+    Some(lifted.end())
 }
 
 /// What an element of a list is called, by this member.

@@ -24,7 +24,7 @@ pub use self::{
 pub(crate) use self::{
     document::Place,
     fit::blame,
-    merge::{compose, merge},
+    merge::compose,
     section::{Form, SECTIONS, Section},
 };
 use crate::{

@@ -143,3 +143,35 @@ fn a_gateway_is_made_anew_once_for_each_change_and_keeps_closed_when_its_last_ke
     assert!(!Rc::ptr_eq(&first, &second) && Rc::ptr_eq(&second, &current.gateway()));
     assert_eq!(second.keys.revoked_in_file(), ["a"]);
 }
+
+#[test]
+fn a_providers_own_credential_is_changed_whether_the_file_has_it_so_or_as_an_account() {
+    let patch = r#"{"credential":{"value":"new","env":null}}"#;
+    let other = r#"{"name":"eu","credential":{"env":"B"}}"#;
+    for (before, after) in [
+        (r#"{"kind":"openai","credential":{"env":"A"}}"#, r#"{"kind":"openai","credential":{"value":"new"}}"#.into()),
+        (
+            r#"{"kind":"openai","accounts":[{"name":"default","credential":{"env":"A"}}]}"#,
+            r#"{"kind":"openai","credential":{"value":"new"}}"#.into(),
+        ),
+        (
+            r#"{"accounts":[{"name":"default","auth":"none"}],"kind":"openai"}"#,
+            r#"{"kind":"openai","credential":{"value":"new"}}"#.into(),
+        ),
+        (
+            &*[r#"{"accounts":[{"name":"default","credential":{"env":"A"}},"#, other, "]}"].concat(),
+            [r#"{"credential":{"value":"new"},"accounts":["#, other, "]}"].concat(),
+        ),
+        (
+            &*[r#"{"accounts":["#, other, "]}"].concat(),
+            [r#"{"accounts":["#, other, r#"],"credential":{"value":"new"}}"#].concat(),
+        ),
+        (
+            r#"{"accounts":[{"name":"default","weight":2}]}"#,
+            r#"{"accounts":[{"name":"default","weight":2}],"credential":{"value":"new"}}"#.into(),
+        ),
+    ] {
+        assert_eq!(section("providers").merged(before, patch), after);
+        assert_eq!(section("providers").merged(before, "{}"), before);
+    }
+}

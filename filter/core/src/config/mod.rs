@@ -50,6 +50,7 @@ use self::{
 pub(crate) use self::limit::MOST_AT_ONCE;
 pub(crate) use self::{
     aliases::ends,
+    provider::OWN_ACCOUNT,
     rendered::Rendered,
     time::{parse_date, print_exact, print_millis},
 };

@@ -25,7 +25,7 @@ use super::{
 use crate::provider::{self, Kind};
 
 /// The name of the account that a provider's own `credential` makes.
-pub(super) const OWN_ACCOUNT: &str = "default";
+pub(crate) const OWN_ACCOUNT: &str = "default";
 
 const KIND: Choice<Kind> = Choice { first: provider::FIRST, rest: provider::OTHERS };
 const STREAM_USAGE: Choice<StreamUsage> =

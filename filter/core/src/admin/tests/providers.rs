@@ -62,6 +62,17 @@ fn a_provider_gets_a_credential_that_holds_on_all_workers_and_is_never_told() {
 }
 
 #[test]
+fn a_credential_is_given_to_a_provider_that_was_rendered() {
+    let config = config::to_brief_json(&config::parse(&file().to_string()).unwrap());
+    let rendered: Value = serde_json::from_str(&config).unwrap();
+    assert_eq!(rendered["providers"]["o"]["accounts"][0]["name"], json!("default"));
+    let desk = Desk::of(&rendered);
+    let told = desk.done("PATCH", "/admin/v1/providers/o", &json!({"credential": {"value": "sk-new-canary"}}));
+    assert_eq!((&told["status"], &told["lacking"]), (&json!("connected"), &json!([])));
+    assert!(!told.to_string().contains("canary"), "{told}");
+}
+
+#[test]
 fn no_refusal_tells_the_secret_that_was_sent() {
     let desk = Desk::of(&file());
     for credential in [
