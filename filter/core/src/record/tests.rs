@@ -151,6 +151,7 @@ fn every_metric_of_the_table_is_told_with_its_labels_and_no_other() {
         spent: Some(Spent { usage, is_told: true }),
         nano_usd: Some(5),
         limit: Some("l".into()),
+        cached: Some(Cached::Miss),
         error: Some("e".into()),
         first_content: Some(Duration::from_millis(1)),
         ..record(vec![(target("a"), 503), (target("b"), 200)])
