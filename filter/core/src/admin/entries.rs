@@ -8,7 +8,7 @@ use alloc::{
     vec::Vec,
 };
 
-use super::{Ask, Deed, keys, models, parameters, providers, secrets::without_secrets, unheeded};
+use super::{Ask, Deed, keys, models, providers, secrets::without_secrets};
 use crate::{
     change::{Change, Changes, Form, Section, compose},
     error::{Error, Kind},
@@ -31,19 +31,20 @@ pub(super) fn answer(section: &'static Section, ask: Ask<'_>) -> Result<Reply, E
     if is_of_models && ask.deed == Deed::Look && ask.rest.is_empty() {
         return models::list(section, ask);
     }
-    if let Some(parameter) = parameters(ask.query).next() {
-        return Err(unheeded(parameter?.0, "none"));
-    }
+    ask.refuse_parameters()?;
     let document = ask.current.document();
     if is_of_models && ask.deed != Deed::Look && !ask.rest.is_empty() {
         models::refuse_stranger(ask.rest, &document)?;
     }
     match (ask.deed, ask.rest) {
         (Deed::Look, "") => {
-            let entries = section.entries(&document);
+            let mut all = Vec::new();
+            for (name, text) in section.entries(&document) {
+                all.push(told(section, &Entry { name, text }, ask));
+            }
             let mut list = Composed::default();
             list.text("object", "list");
-            list.list("data", entries.into_iter().map(|(name, text)| told(section, &Entry { name, text }, ask)));
+            list.list("data", all);
             Ok(ask.tagged(Reply::json(200, list.end().into_bytes())))
         }
         (Deed::Look, name) => {
