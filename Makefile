@@ -26,7 +26,7 @@ test-native: doctor
 # A real Envoy: every file; then what Envoy itself does between two tries, on the oldest one that can; then, with the attempts in
 # the listener, those files that show what that changes, on the newest and on the oldest Envoy that can.
 OLDEST_NATIVE := 1.39
-FALLBACK := cooldown direct fallback fallback_load fallback_policy fallback_timing passage routing rupture tasks
+FALLBACK := cache cooldown direct fallback fallback_load fallback_policy fallback_timing passage routing rupture tasks
 OLDEST := 1.36
 ON_OLDEST := bodies chat faults flag hostile keys timeouts tls translation $(FALLBACK)
 

@@ -184,7 +184,7 @@ impl IngressStream {
     /// A piece of the answer goes to the client, as it stands in the host's buffer now.
     fn record(&self, end: bool) {
         if let Some(plan) = self.exchange.recorded() {
-            plan.record_part(|room| self.stream.response_body(0, room));
+            plan.record_part(&|room| self.stream.response_body(0, room));
             if end {
                 plan.record_end(host::now());
             }
@@ -310,7 +310,7 @@ impl HttpContext for IngressStream {
             (_, Attempts::Handed { alarm, .. }) => {
                 *alarm = None;
                 if let Some(plan) = self.exchange.recorded() {
-                    plan.record_head(|| self.stream.response_headers());
+                    plan.record_head(&|| self.stream.response_headers());
                 }
                 self.stream.release()
             }

@@ -150,7 +150,7 @@ impl Relay {
             }
             Turn::Going => {
                 self.alarm = None;
-                self.plan.record_head(|| self.stream.response_headers());
+                self.plan.record_head(&|| self.stream.response_headers());
                 self.stream.release()
             }
             Turn::Again => {

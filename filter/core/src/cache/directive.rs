@@ -5,6 +5,7 @@
 //! `only-if-cached` asks nobody. What is not known is passed over. Otherwise than in HTTP a request's `max-age` may be longer than its
 //! router's: it is the client's own answer that it gets.
 
+use alloc::vec::Vec;
 use core::str;
 
 use super::Rules;
@@ -47,28 +48,29 @@ impl Terms {
     /// # Errors
     /// A header says what it cannot.
     pub(super) fn of(rules: &Rules, headers: Headers<'_>) -> Result<Option<Self>, Error> {
-        let is_enabled = match headers.get(ENABLED) {
+        let is_enabled = match lines(headers, ENABLED).first().copied() {
             None | Some(b"true") => true,
             Some(b"false") => false,
             Some(_) => return Err(refused(ENABLED, "is `true` or `false`")),
         };
-        let buckets = match headers.text(BUCKETS).map(str::parse::<u32>) {
+        let buckets = match lines(headers, BUCKETS).first().map(|line| seconds(line)) {
             None => rules.buckets,
-            Some(Ok(count @ 1..=MOST_BUCKETS)) => u8::try_from(count).unwrap_or(u8::MAX),
+            Some(Some(count @ 1..=MOST_BUCKETS)) => u8::try_from(count).unwrap_or(u8::MAX),
             Some(_) => return Err(refused(BUCKETS, "is a number from 1 to 10")),
         };
         // What is said of each, and for how many seconds, where that is a number.
         let mut said: [Option<Option<u32>>; KNOWN.len()] = [None; KNOWN.len()];
-        for part in headers.all("cache-control").flat_map(|line| line.split(|byte| *byte == b',')) {
-            let mut halves = part.splitn(2, |byte| *byte == b'=').map(<[u8]>::trim_ascii);
-            let name = halves.next().unwrap_or_default();
-            let seconds = halves.next().map(|value| value.strip_prefix(b"\"").unwrap_or(value));
-            let seconds = seconds.map(|value| value.strip_suffix(b"\"").unwrap_or(value));
-            let known = KNOWN.iter().position(|known| known.as_bytes().eq_ignore_ascii_case(name));
-            if let Some(place) = known.and_then(|known| said.get_mut(known)) {
-                let of_none = name.eq_ignore_ascii_case(MAX_STALE.as_bytes()).then_some(u32::MAX);
-                let read = |value| str::from_utf8(value).ok()?.parse().ok();
-                *place = Some(seconds.map_or(of_none, read));
+        for line in lines(headers, "cache-control") {
+            for part in line.split(|byte| *byte == b',') {
+                let equals = part.iter().position(|byte| *byte == b'=');
+                let (name, value) = part.split_at_checked(equals.unwrap_or(part.len())).unwrap_or_default();
+                let name = name.trim_ascii();
+                let known = KNOWN.iter().position(|known| known.as_bytes().eq_ignore_ascii_case(name));
+                let Some(place) = known.and_then(|known| said.get_mut(known)) else { continue };
+                *place = Some(match equals {
+                    Some(_) => seconds(value),
+                    None => name.eq_ignore_ascii_case(MAX_STALE.as_bytes()).then_some(u32::MAX),
+                });
             }
         }
         let [no_store, no_cache, only_if_cached, own_age, max_stale, min_fresh] = said;
@@ -106,6 +108,20 @@ impl Terms {
     pub(super) fn lifetime_millis(&self) -> u64 {
         self.max_age_millis.saturating_add(self.max_stale_millis)
     }
+}
+
+/// The number that this is, or that stands behind an equals sign, perhaps in quotes.
+#[inline(never)]
+fn seconds(value: &[u8]) -> Option<u32> {
+    let value = value.strip_prefix(b"=").unwrap_or(value).trim_ascii();
+    let value = if let [b'"', within @ .., b'"'] = value { within } else { value };
+    str::from_utf8(value).ok()?.parse().ok()
+}
+
+/// The lines of a header.
+#[inline(never)]
+pub(super) fn lines<'h>(headers: Headers<'h>, name: &str) -> Vec<&'h [u8]> {
+    headers.all(name).collect()
 }
 
 fn millis(seconds: u32) -> u64 {

@@ -1,6 +1,6 @@
 //! What stands in the slots of one shard, and which of it goes first.
 
-use alloc::vec::Vec;
+use alloc::{vec, vec::Vec};
 
 use super::question::Question;
 use crate::store::{Reader, Writer};
@@ -122,12 +122,6 @@ impl Index {
         writer.0
     }
 
-    /// The answers to a question.
-    pub(super) fn of(&self, question: &Question) -> impl Iterator<Item = &Row> {
-        let tag = question.tag();
-        self.rows.iter().filter(move |row| row.tag == tag)
-    }
-
     /// An answer was used again. False where that is no news: it was put in, or used, a short while ago.
     pub(super) fn touch(&mut self, slot: u32) -> bool {
         let turn = self.turn.wrapping_add(1);
@@ -148,29 +142,42 @@ impl Index {
         now_millis: u64,
     ) -> Room {
         let lives_seconds = u32::try_from(lives_millis.div_ceil(1_000)).unwrap_or(u32::MAX);
-        let own: Vec<Row> = self.of(question).filter(|row| row.bucket < buckets).copied().collect();
-        let dead = own.iter().find(|row| row.is_dead(now_millis));
-        let free = (0..buckets).find(|bucket| own.iter().all(|row| row.bucket != *bucket));
-        let oldest = || own.iter().min_by_key(|row| row.born_millis);
-        let replaced = dead.or_else(|| if free.is_some() { None } else { oldest() });
-        let bucket = replaced.map(|row| row.bucket).or(free).unwrap_or(0);
-        let mut cleared = Vec::new();
-        if let Some(Row { slot, .. }) = replaced {
-            self.rows.retain(|row| row.slot != *slot);
-            cleared.push(*slot);
+        // Of those to the same question, which there are, and the first one to go.
+        let (mut buckets_taken, mut oldest) = (0_u64, None);
+        for (place, row) in self.rows.iter().enumerate() {
+            if row.tag == question.tag() && row.bucket < buckets {
+                buckets_taken |= 1_u64.checked_shl(row.bucket.into()).unwrap_or(0);
+                oldest = oldest.max(Some((row.is_dead(now_millis), row.age_millis(now_millis), row.bucket, place)));
+            }
         }
+        let free = u8::try_from(buckets_taken.trailing_ones()).unwrap_or(u8::MAX);
+        let mut cleared = Vec::new();
+        let bucket = match oldest {
+            Some((is_dead, _, bucket, place)) if is_dead || free >= buckets => {
+                cleared.push(self.rows.swap_remove(place).slot);
+                bucket
+            }
+            Some(_) | None => free,
+        };
         let (division, turn) = (self.division, self.turn);
         let most = usize::try_from(division.slots).unwrap_or(usize::MAX);
-        let mut taken: u64 = self.rows.iter().map(Row::cost).fold(cost(length), u64::saturating_add);
-        while taken > division.bytes || self.rows.len() >= most {
-            let rank = |(_, row): &(usize, &Row)| (row.is_dead(now_millis), turn.wrapping_sub(row.used));
-            let Some((first, _)) = self.rows.iter().enumerate().max_by_key(rank) else { break };
-            let gone = self.rows.swap_remove(first);
-            taken = taken.saturating_sub(gone.cost());
+        let mut cost_of_all = cost(length);
+        for row in &self.rows {
+            cost_of_all = cost_of_all.saturating_add(row.cost());
+        }
+        while cost_of_all > division.bytes || self.rows.len() >= most {
+            let mut first = (false, 0, 0);
+            for (place, row) in self.rows.iter().enumerate() {
+                first = first.max((row.is_dead(now_millis), turn.wrapping_sub(row.used), place));
+            }
+            if self.rows.is_empty() {
+                break;
+            }
+            let gone = self.rows.swap_remove(first.2);
+            cost_of_all = cost_of_all.saturating_sub(gone.cost());
             cleared.push(gone.slot);
         }
-        let is_taken = |slot: &u32| self.rows.iter().any(|row| row.slot == *slot);
-        let slot = cleared.first().copied().or_else(|| (0..division.slots).find(|slot| !is_taken(slot))).unwrap_or(0);
+        let slot = cleared.first().copied().unwrap_or_else(|| self.free_slot(most));
         self.turn = turn.wrapping_add(1);
         self.rows.push(Row {
             slot,
@@ -182,5 +189,17 @@ impl Index {
             used: self.turn,
         });
         Room { cleared, slot }
+    }
+
+    /// A slot without a row. There is one.
+    fn free_slot(&self, most: usize) -> u32 {
+        let mut is_taken = vec![false; most];
+        for row in &self.rows {
+            if let Some(is_taken) = usize::try_from(row.slot).ok().and_then(|slot| is_taken.get_mut(slot)) {
+                *is_taken = true;
+            }
+        }
+        let free = is_taken.iter().position(|is_taken| !is_taken).unwrap_or(0);
+        u32::try_from(free).unwrap_or(0)
     }
 }

@@ -7,7 +7,7 @@
 
 use alloc::{boxed::Box, rc::Rc};
 
-use super::{Rules, Terms, canon::Canon, hash::Hash};
+use super::{Rules, Terms, canon::Canon, directive::lines, hash::Hash};
 use crate::{auth::Caller, error::Error, headers::Headers};
 
 /// Headers by which an answer may be another, whatever the client's format, or is to be.
@@ -67,9 +67,11 @@ impl Visit {
             head.part(text.as_bytes());
         }
         for name in HEADERS {
-            let mut lines = Hash::default();
-            headers.all(name).for_each(|line| lines.part(line));
-            head.put(&lines.take());
+            let mut said = Hash::default();
+            for line in lines(headers, name) {
+                said.part(line);
+            }
+            head.put(&said.take());
         }
         Ok(Some(Box::new(Self { rules: Rc::clone(rules), terms, head, body: Canon::new() })))
     }

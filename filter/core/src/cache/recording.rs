@@ -57,9 +57,13 @@ impl Recording {
     /// The answer's head has come, with these headers.
     pub(crate) fn begin(&self, status: &str, header: &dyn Fn(&str) -> Option<String>) {
         let is_plain = status == "200" && header("content-encoding").is_none();
-        let kept = HEADERS.iter().filter_map(|name| Some((*name, header(name)?)));
-        let tape = if is_plain { Tape::Running(kept.collect(), Vec::new()) } else { Tape::Over };
-        self.tape.replace(tape);
+        let mut kept = Vec::new();
+        for name in HEADERS {
+            if let Some(value) = header(name) {
+                kept.push((*name, value));
+            }
+        }
+        self.tape.replace(if is_plain { Tape::Running(kept, Vec::new()) } else { Tape::Over });
     }
 
     /// How much more of it can be recorded, if anything is.

@@ -116,26 +116,34 @@ impl Shelf {
             let _ = self.clear(store, shard);
             return None;
         }
-        let is_good = |row: &&Row| row.bucket < terms.buckets && terms.accepts(row.age_millis(now_millis));
-        let rows: Vec<Row> = index.of(question).filter(is_good).copied().collect();
+        let mut rows: Vec<Row> = Vec::new();
+        for row in &index.rows {
+            let age_millis = row.age_millis(now_millis);
+            if row.tag == question.tag() && row.bucket < terms.buckets && terms.accepts(age_millis) {
+                rows.push(*row);
+            }
+        }
         if rows.is_empty() || (rows.len() < terms.buckets.into() && terms.asks) {
             return None;
         }
         let draw = if rows.len() > 1 { entropy.draw() } else { 0 };
-        let first = usize::try_from(draw.checked_rem(length_of(rows.len())).unwrap_or(0)).unwrap_or(0);
-        let found = rows.iter().cycle().skip(first).take(rows.len()).find_map(|row| {
-            let (bytes, _) = store.get(&slot_key(shard, row.slot))?;
-            let entry = Entry::read(&bytes, question)?;
+        let mut at = usize::try_from(draw.checked_rem(length_of(rows.len())).unwrap_or(0)).unwrap_or(0);
+        for _ in 0..rows.len() {
+            let row = rows.get(at).or_else(|| rows.first())?;
+            at = at.saturating_add(1).checked_rem(rows.len()).unwrap_or(0);
+            let bytes = store.get(&slot_key(shard, row.slot)).map(|(bytes, _)| bytes).unwrap_or_default();
+            let Some(entry) = Entry::read(&bytes, question) else { continue };
             // As its row says, or it has come into its place since that was read.
-            let is_it = entry.born_millis == row.born_millis && is_wanted(&entry);
-            is_it.then(|| (row.slot, Found { entry, bucket: row.bucket, age_millis: row.age_millis(now_millis) }))
-        });
-        let (slot, found) = found?;
-        if index.touch(slot) {
-            // Of two that use it at the same time one is enough.
-            let _ = store.put(&index_key(shard), &index.write(), version);
+            if entry.born_millis != row.born_millis || !is_wanted(&entry) {
+                continue;
+            }
+            if index.touch(row.slot) {
+                // Of two that use it at the same time one is enough.
+                let _ = store.put(&index_key(shard), &index.write(), version);
+            }
+            return Some(Found { entry, bucket: row.bucket, age_millis: row.age_millis(now_millis) });
         }
-        Some(found)
+        None
     }
 
     /// Keeps an answer.

@@ -59,7 +59,12 @@ impl Plan {
     /// The target of the plan that has given it.
     #[inline(never)]
     fn target_of(&self, entry: &Entry) -> Option<Target> {
-        self.progress.borrow().ahead().find(|target| entry.is_of(target)).cloned()
+        for target in self.progress.borrow().ahead() {
+            if entry.is_of(target) {
+                return Some(target.clone());
+            }
+        }
+        None
     }
 
     /// Leaves a kept answer to the ingress: nobody is asked, and it costs a request and nothing else.
@@ -109,7 +114,7 @@ impl Plan {
     }
 
     /// The answer's head goes to the client: `read` reads it, status and all. Only the first one counts.
-    pub fn record_head(&self, read: impl FnOnce() -> HeaderMap) {
+    pub fn record_head(&self, read: &dyn Fn() -> HeaderMap) {
         if let Some(recording) = self.recording().filter(|recording| recording.is_blank()) {
             let map = read();
             let headers = map.headers();
@@ -119,7 +124,7 @@ impl Plan {
     }
 
     /// A part of it does: `read` reads so many bytes of it, or as many as there are.
-    pub fn record_part(&self, read: impl FnOnce(usize) -> Vec<u8>) {
+    pub fn record_part(&self, read: &dyn Fn(usize) -> Vec<u8>) {
         if let Some((recording, room)) = self.recording().and_then(|recording| Some((recording, recording.room()?))) {
             // One byte more than there is room for tells that it is too long.
             recording.see(&read(room.saturating_add(1)));
@@ -141,7 +146,7 @@ impl Plan {
             let find = |name: &str| reply.headers.iter().find(|(other, _)| other == name);
             recording.begin(&reply.status.to_string(), &|name| find(name).map(|(_, value)| value.clone()));
         }
-        self.record_part(|room| reply.body.get(..room).unwrap_or(&reply.body).to_vec());
+        self.record_part(&|room| reply.body.get(..room).unwrap_or(&reply.body).to_vec());
         self.record_end(now);
     }
 

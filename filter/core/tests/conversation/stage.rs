@@ -367,7 +367,7 @@ impl Sent {
                         Chunk::Keep => answer.body.extend_from_slice(piece),
                         Chunk::Replace(other) => answer.body.extend_from_slice(&other),
                     }
-                    self.plan.record_part(|_| answer.body[passed..].to_vec());
+                    self.plan.record_part(&|_| answer.body[passed..].to_vec());
                     Progress::Released(release, rest)
                 }
                 Progress::Instead(_) => panic!("only an answer without a body ends without one"),
@@ -408,8 +408,10 @@ impl Answer {
 
     /// What was let go reaches the client's stream.
     fn record(&self, plan: &Plan, map: &Pairs) {
-        plan.record_head(|| carried(&[map.clone(), vec![(":status".into(), self.status.to_string().into())]].concat()));
-        plan.record_part(|_| self.body.clone());
+        plan.record_head(&|| {
+            carried(&[map.clone(), vec![(":status".into(), self.status.to_string().into())]].concat())
+        });
+        plan.record_part(&|_| self.body.clone());
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
