@@ -54,7 +54,7 @@ impl AdminStream {
         let answer = observer::with_surroundings(|around| admin::answer(current.as_deref(), head, body, around));
         match answer {
             Answer::Reply(reply) => self.stream.reply(&reply),
-            Answer::Inquiry(inquiry) => match host::call(&inquiry.cluster, inquiry.headers(), &[], PATIENCE) {
+            Answer::Inquiry(inquiry) => match host::call(inquiry.cluster(), inquiry.headers(), &[], PATIENCE) {
                 Some(_) => {
                     self.inquiry = Some(inquiry);
                     Action::Pause

@@ -8,12 +8,7 @@ use alloc::{
     vec::Vec,
 };
 
-use super::{
-    Ask, Deed, keys, models, parameters,
-    providers::{self, with_whole_credentials},
-    secrets::without_secrets,
-    unheeded,
-};
+use super::{Ask, Deed, keys, models, providers, secrets::without_secrets};
 use crate::{
     change::{Change, Changes, Form, Section, compose},
     error::{Error, Kind},
@@ -36,19 +31,20 @@ pub(super) fn answer(section: &'static Section, ask: Ask<'_>) -> Result<Reply, E
     if is_of_models && ask.deed == Deed::Look && ask.rest.is_empty() {
         return models::list(section, ask);
     }
-    if let Some(parameter) = parameters(ask.query).next() {
-        return Err(unheeded(parameter?.0, "none"));
-    }
+    ask.refuse_parameters()?;
     let document = ask.current.document();
     if is_of_models && ask.deed != Deed::Look && !ask.rest.is_empty() {
         models::refuse_stranger(ask.rest, &document)?;
     }
     match (ask.deed, ask.rest) {
         (Deed::Look, "") => {
-            let entries = section.entries(&document);
+            let mut all = Vec::new();
+            for (name, text) in section.entries(&document) {
+                all.push(told(section, &Entry { name, text }, ask));
+            }
             let mut list = Composed::default();
             list.text("object", "list");
-            list.list("data", entries.into_iter().map(|(name, text)| told(section, &Entry { name, text }, ask)));
+            list.list("data", all);
             Ok(ask.tagged(Reply::json(200, list.end().into_bytes())))
         }
         (Deed::Look, name) => {
@@ -67,7 +63,7 @@ pub(super) fn answer(section: &'static Section, ask: Ask<'_>) -> Result<Reply, E
 
 /// The entry of this name, or an empty one where it `is_one` all the same.
 #[inline(never)]
-fn found(section: &Section, name: &str, document: &str, is_one: bool) -> Result<Entry, Error> {
+pub(super) fn found(section: &Section, name: &str, document: &str, is_one: bool) -> Result<Entry, Error> {
     let entry = section.entries(document).into_iter().find(|(other, _)| other == name);
     let entry = entry.or_else(|| is_one.then(|| (name.into(), "{}".into())));
     entry.map(|(name, text)| Entry { name, text }).ok_or_else(|| missing(section, name))
@@ -135,7 +131,7 @@ fn change(section: &'static Section, ask: Ask<'_>, name: &str, document: &str) -
     if section.name == keys::NAME {
         keys::refuse_hash(&given)?;
     }
-    let patch = with_whole_credentials(&unnamed(section, name, &given)?, &mut Vec::new());
+    let patch = unnamed(section, name, &given)?;
     let text = section.merged(&before.text, &patch);
     ask.change((section, name), &mut |changes| {
         keys::refuse_revoked(section, &text, changes)?;
@@ -226,14 +222,16 @@ fn unnamed(section: &Section, name: &str, given: &str) -> Result<String, Error> 
     let by = section.name_member();
     let mut bare = Composed::default();
     for (member, value) in members(given).unwrap_or_default() {
-        if &*member != by {
-            bare.any(&member, value.get());
-        } else if value.get() != quoted(name) {
+        if &*member == by && value.get() != quoted(name) {
             return Err(Error::refusing(format!("What is called `{name}` cannot be called otherwise."), by));
         }
+        if &*member != by && section.name == models::NAME {
+            models::name_as_in_file(&mut bare, &member, value.get());
+        } else if &*member != by {
+            bare.any(&member, value.get());
+        }
     }
-    let bare = bare.end();
-    Ok(if section.name == models::NAME { models::by_names_of_file(&bare) } else { bare })
+    Ok(bare.end())
 }
 
 /// An entry as it is told.

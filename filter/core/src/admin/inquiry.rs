@@ -13,19 +13,17 @@ use alloc::{
 };
 use core::time::Duration;
 
-use super::{Answer, Ask, Deed, providers, unkept};
+use super::{Answer, Ask, Deed, entries::found, misunderstood, providers, unkept};
 use crate::{
     account::Account,
     change::Section,
     config::Role,
     direct::{Format, list_of_models},
     error::{Error, Kind},
-    gateway::Provider,
     headers::{Headers, SERVICE_TIME},
     host::Clock,
-    json::{Composed, members, text_of},
-    secret::Secret,
-    step::{Name, Reply},
+    json::{Composed, members, read},
+    step::Reply,
 };
 
 /// How long the answer may take.
@@ -35,10 +33,8 @@ pub const PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub struct Inquiry {
     provider: String,
-    account: String,
-    /// Whom to ask.
-    pub cluster: String,
-    headers: Vec<(Name, Secret)>,
+    account: Rc<Account>,
+    path: String,
     format: &'static Format,
     began: Duration,
 }
@@ -65,84 +61,71 @@ pub(super) fn prepare(name: &str, ask: Ask<'_>) -> Result<Answer, Error> {
     }
     let wanted = wanted_account(ask)?;
     let Some(provider) = ask.gateway.provider(name) else {
-        is_there(name, ask)?;
-        return Ok(Answer::Reply(tell(
-            name,
-            wanted.as_deref().unwrap_or_default(),
-            &Outcome::none("It is switched off."),
-        )));
+        if let Some(section) = Section::of(providers::NAME) {
+            found(section, name, &ask.current.document(), false)?;
+        }
+        return Ok(unasked(name, &wanted, "It is switched off."));
     };
-    let named = |account: &&Rc<Account>| wanted.as_ref().is_none_or(|wanted| account.name == *wanted);
-    let mut accounts = provider.accounts.iter().filter(named);
-    let first = accounts.clone().next();
-    let Some(account) = accounts.find(|account| account.missing.is_none()).or(first) else {
-        let message = format!("The provider `{name}` has no such account.");
-        return Err(Error::refusing(message, "account"));
+    let mut chosen: Option<&Rc<Account>> = None;
+    for account in &provider.accounts {
+        let is_wanted = wanted.is_empty() || account.name == wanted;
+        if is_wanted && chosen.is_none_or(|chosen| chosen.missing.is_some() && account.missing.is_none()) {
+            chosen = Some(account);
+        }
+    }
+    let Some(account) = chosen else {
+        return Err(Error::refusing("The provider has no account of that name.", "account"));
     };
-    let lacks = match (&account.missing, &account.plain) {
-        (Some(missing), _) => format!("It is not configured: {missing}."),
-        (None, None) => "Its cluster carries the module, which cannot call itself: there is none without it.".into(),
-        (None, Some(cluster)) => return Ok(Answer::Inquiry(Box::new(Inquiry::of(provider, account, cluster, ask)))),
-    };
-    Ok(Answer::Reply(tell(name, &account.name, &Outcome::none(&lacks))))
+    if let Some(missing) = &account.missing {
+        return Ok(unasked(name, &account.name, &format!("It is not configured: {missing}.")));
+    }
+    if account.plain.is_none() {
+        let why = "Its cluster carries the module, which cannot call itself: there is none without it.";
+        return Ok(unasked(name, &account.name, why));
+    }
+    let (path, format) = list_of_models(provider, account);
+    let (account, began) = (Rc::clone(account), ask.around.clock.now());
+    Ok(Answer::Inquiry(Box::new(Inquiry { provider: name.into(), account, path, format, began })))
 }
 
-/// Refuses a provider that there is not, not even a disabled one.
-fn is_there(name: &str, ask: Ask<'_>) -> Result<(), Error> {
-    let section = Section::of(providers::NAME);
-    let known = section.map(|section| section.entries(&ask.current.document())).unwrap_or_default();
-    let unknown = || Error::new(Kind::NotFound, format!("There is no provider `{name}` here."));
-    known.iter().any(|(other, _)| other == name).then_some(()).ok_or_else(unknown)
-}
-
-/// The account that the body names.
-fn wanted_account(ask: Ask<'_>) -> Result<Option<String>, Error> {
-    if ask.body.is_empty() {
-        return Ok(None);
+/// The account that the body names; empty where it names none.
+fn wanted_account(ask: Ask<'_>) -> Result<String, Error> {
+    let given = if ask.body.is_empty() { String::new() } else { ask.object()? };
+    let mut wanted = String::new();
+    for (name, value) in members(&given).unwrap_or_default() {
+        if &*name != "account" {
+            return Err(Error::refusing("There is nothing to be said here but `account`.", name.to_string()));
+        }
+        let text = read::<String>(value.get()).ok().filter(|text| !text.is_empty());
+        wanted = text.ok_or_else(|| misunderstood("account", "the name of one"))?;
     }
-    let given = ask.object()?;
-    let given = members(&given).unwrap_or_default();
-    if let Some((other, _)) = given.iter().find(|(name, _)| &**name != "account") {
-        return Err(Error::refusing(format!("There is no `{}` here; known is account.", &**other), other.to_string()));
-    }
-    if given.is_empty() {
-        return Ok(None);
-    }
-    let name = text_of(&given, "account");
-    name.map(Some).ok_or_else(|| Error::refusing("`account` must be the name of one.", "account"))
+    Ok(wanted)
 }
 
 impl Inquiry {
-    fn of(provider: &Rc<Provider>, account: &Rc<Account>, cluster: &str, ask: Ask<'_>) -> Self {
-        let (path, format) = list_of_models(provider, account);
-        let plain = |name, value: &str| (Name::Borrowed(name), Secret::new(value.into()));
-        let mut headers = Vec::from([
-            plain(":method", "GET"),
-            plain(":path", &path),
-            plain(":authority", &account.authority),
-            plain("accept", "application/json"),
-            plain("user-agent", concat!("dragoman/", env!("CARGO_PKG_VERSION"))),
-        ]);
-        let usual = format.headers.iter().filter(|(_, usual)| !usual.is_empty());
-        headers.extend(usual.map(|(name, usual)| plain(name, usual)));
-        for (name, value) in account.headers() {
-            headers.retain(|(other, _)| other != name);
-            headers.push((name.clone(), value.clone()));
-        }
-        Self {
-            provider: provider.name.clone(),
-            account: account.name.clone(),
-            cluster: cluster.into(),
-            headers,
-            format,
-            began: ask.around.clock.now(),
-        }
+    /// Whom to ask.
+    #[must_use]
+    pub fn cluster(&self) -> &str {
+        self.account.plain.as_deref().unwrap_or_default()
     }
 
     /// The head of the call.
     #[must_use]
     pub fn headers(&self) -> Vec<(&str, &str)> {
-        self.headers.iter().map(|(name, value)| (&**name, value.expose().as_str())).collect()
+        let mut headers = Vec::from([
+            (":method", "GET"),
+            (":path", self.path.as_str()),
+            (":authority", self.account.authority.as_str()),
+            ("accept", "application/json"),
+            ("user-agent", concat!("dragoman/", env!("CARGO_PKG_VERSION"))),
+        ]);
+        headers.extend_from_slice(self.format.headers);
+        for (name, value) in self.account.headers() {
+            headers.retain(|(other, _)| *other != &**name);
+            headers.push((name, value.expose()));
+        }
+        headers.retain(|(_, value)| !value.is_empty());
+        headers
     }
 
     /// Tells of its answer, of whose body this is the beginning; without a head, the connection broke.
@@ -163,14 +146,14 @@ impl Inquiry {
         };
         let duration = Some(clock.now().saturating_sub(self.began));
         let outcome = Outcome { status: status.filter(|_| is_providers), duration, error };
-        unkept(tell(&self.provider, &self.account, &outcome))
+        unkept(tell(&self.provider, &self.account.name, &outcome))
     }
 
     /// Tells that the call could not be made.
     #[must_use]
     pub fn unmade(&self) -> Reply {
-        let error = format!("Envoy has no cluster `{}`, or that one takes no more calls.", self.cluster);
-        unkept(tell(&self.provider, &self.account, &Outcome::none(&error)))
+        let error = format!("Envoy has no cluster `{}`, or that one takes no more calls.", self.cluster());
+        unkept(tell(&self.provider, &self.account.name, &Outcome::none(&error)))
     }
 }
 
@@ -181,6 +164,12 @@ impl<'a> Outcome<'a> {
     }
 }
 
+/// Tells why there is no call.
+fn unasked(provider: &str, account: &str, why: &str) -> Answer {
+    Answer::Reply(tell(provider, account, &Outcome::none(why)))
+}
+
+#[inline(never)]
 fn tell(provider: &str, account: &str, outcome: &Outcome<'_>) -> Reply {
     let mut told = Composed::default();
     told.text("object", "provider_test");

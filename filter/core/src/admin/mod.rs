@@ -94,6 +94,12 @@ impl Ask<'_> {
         }
     }
 
+    /// For what has no parameters.
+    #[inline(never)]
+    fn refuse_parameters(&self) -> Result<(), Error> {
+        parameters(self.query).next().map_or(Ok(()), |parameter| Err(unheeded(parameter?.0, "none")))
+    }
+
     fn refuse_deed(&self, allowed: &str) -> Error {
         let method = DEEDS.iter().find(|(_, deed)| *deed == self.deed).map_or("", |(method, _)| *method);
         Error::new(Kind::MethodNotAllowed, format!("{method} is not allowed here; use {allowed}."))
@@ -198,9 +204,7 @@ fn find(
 /// `GET /admin/v1/config`: the file with all changes in it, as a file again.
 fn config(ask: Ask<'_>) -> Result<Reply, Error> {
     ask.refuse_rest()?;
-    if let Some(parameter) = parameters(ask.query).next() {
-        return Err(unheeded(parameter?.0, "none"));
-    }
+    ask.refuse_parameters()?;
     if ask.role != Role::Operator {
         return Err(Error::new(Kind::PermissionDenied, "The configuration is for operators only."));
     }

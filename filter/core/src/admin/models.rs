@@ -22,6 +22,7 @@ pub(super) const NAME: &str = "models";
 const TOLD_ONLY: &[&str] = &["created", "equivalents", "object", "owned_by", "provider", "source", "status"];
 
 /// `GET /admin/v1/models`: the catalogue of the configured providers.
+#[inline(never)]
 pub(super) fn list(section: &Section, ask: Ask<'_>) -> Result<Reply, Error> {
     let mut is_enabled = None;
     for parameter in parameters(ask.query) {
@@ -36,13 +37,18 @@ pub(super) fn list(section: &Section, ask: Ask<'_>) -> Result<Reply, Error> {
     let is_wanted = |_: &str, is: bool| is_enabled.is_none_or(|wanted| wanted == is);
     let items = ask.gateway.catalogue.inventory(ask.query, &is_wanted);
     let filed = section.entries(ask.current.file().unwrap_or_default());
+    let mut told = Vec::with_capacity(items.len());
+    for item in &items {
+        told.push(tell(item, source(section, item, &filed, ask)));
+    }
     let mut list = Composed::new();
     list.text("object", "list");
-    list.list("data", items.iter().map(|item| tell(item, source(section, item, &filed, ask))));
+    list.list("data", told);
     Ok(ask.tagged(Reply::json(200, list.end().into_bytes())))
 }
 
 /// A model that there is: in the catalogue, or in the file for a provider that is switched off.
+#[inline(never)]
 pub(super) fn told(section: &Section, entry: &Entry, ask: Ask<'_>) -> String {
     let filed = section.entries(ask.current.file().unwrap_or_default());
     if let Some(item) = item(&entry.name, ask) {
@@ -90,22 +96,17 @@ fn source(section: &Section, item: &Item, filed: &[(String, String)], ask: Ask<'
     }
 }
 
-/// What was given of a model by the file's names.
-pub(super) fn by_names_of_file(given: &str) -> String {
-    let mut bare = Composed::default();
-    for (name, value) in members(given).unwrap_or_default() {
-        match &*name {
-            "model" => bare.json("id", value.get()),
-            "metadata" => {
-                for (name, value) in members(value.get()).unwrap_or_default() {
-                    bare.any(&name, value.get());
-                }
+/// A member that was given of a model, by the file's name for it.
+pub(super) fn name_as_in_file(model: &mut Composed, member: &str, value: &str) {
+    match member {
+        "metadata" => {
+            for (name, value) in members(value).unwrap_or_default() {
+                model.any(&name, value.get());
             }
-            name if TOLD_ONLY.contains(&name) => {}
-            name => bare.any(name, value.get()),
         }
+        told if TOLD_ONLY.contains(&told) => {}
+        member => model.any(if member == "model" { "id" } else { member }, value),
     }
-    bare.end()
 }
 
 /// A model of nobody is no model.
@@ -115,7 +116,6 @@ pub(super) fn refuse_stranger(name: &str, document: &str) -> Result<(), Error> {
     if owner.is_some_and(|owner| known.iter().any(|(name, _)| name == owner)) {
         return Ok(());
     }
-    let known: Vec<_> = known.iter().map(|(name, _)| name.as_str()).collect();
-    let message = format!("`{name}` is not `provider/model` of a provider that there is: {}.", known.join(", "));
+    let message = format!("`{name}` is not `provider/model` of a provider that there is.");
     Err(Error::new(Kind::NotFound, message))
 }

@@ -9,11 +9,10 @@ use alloc::{
 
 use serde_json::value::RawValue;
 
-use crate::json::{Composed, listed, member, members, read};
-
-/// Members that are a credential, and those that hold several.
-const CREDENTIALS: &[&str] = &["credential", "secret"];
-const HOLDERS: &[&str] = &["credentials", "headers"];
+use crate::{
+    change::{CREDENTIALS, HOLDERS},
+    json::{Composed, listed, member, members, read},
+};
 
 /// What stands at this place of the document, without secrets.
 pub(super) fn without_secrets(text: &str, path: &mut Vec<String>) -> String {
@@ -52,7 +51,7 @@ fn is_secret(text: &str, path: &[String]) -> bool {
 }
 
 /// Whether what stands there says where a secret is found.
-pub(super) fn is_credential(path: &[String]) -> bool {
+fn is_credential(path: &[String]) -> bool {
     let mut up = path.iter().rev();
     let (last, holder) = (up.next(), up.next());
     is_one(last, CREDENTIALS) || is_one(holder, HOLDERS)

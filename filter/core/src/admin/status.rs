@@ -1,8 +1,8 @@
 //! `GET /admin/v1/status`: which version runs, how attempts are made, and how the providers are.
 
-use alloc::string::String;
+use alloc::{string::String, vec::Vec};
 
-use super::{Ask, providers::Health, unheeded};
+use super::{Ask, providers::Health};
 use crate::{
     config::{self, print_millis},
     error::Error,
@@ -15,30 +15,35 @@ use crate::{
 
 pub(super) fn answer(ask: Ask<'_>) -> Result<Reply, Error> {
     ask.refuse_rest()?;
-    if let Some(parameter) = super::parameters(ask.query).next() {
-        return Err(unheeded(parameter?.0, "none"));
-    }
+    ask.refuse_parameters()?;
     let gateway = ask.gateway;
     let cooling = ask.around.observer.cooling(ask.around.clock.epoch_millis());
     let is_native = gateway.providers.iter().all(|provider| provider.mode == Mode::Native);
     let changes = ask.current.changes();
-    let unfit = ask.current.misfits();
-    let unfit = unfit.iter().filter_map(|misfit| {
-        let (section, name) = changes.entry(misfit.entry)?;
+    let mut unfit = Vec::new();
+    for misfit in ask.current.misfits().iter() {
+        let Some((section, name)) = changes.entry(misfit.entry) else { continue };
         let mut told = Composed::default();
         told.text("section", section.name);
         told.text("name", name);
         told.text("problem", &misfit.sentence());
-        Some(told.end())
-    });
-    let left_without = config::parse_to_run(&ask.current.document()).err().unwrap_or_default();
-    let left_without = left_without.iter().map(|problem| {
+        unfit.push(told.end());
+    }
+    let mut left_without = Vec::new();
+    for problem in config::parse_to_run(&ask.current.document()).err().unwrap_or_default() {
         let mut told = Composed::default();
         told.text("at", &problem.pointer);
         told.text("problem", &problem.message);
-        told.end()
-    });
-    let listed = gateway.keys.revoked_in_file().into_iter().map(|id| quoted(&id));
+        left_without.push(told.end());
+    }
+    let mut listed = gateway.keys.revoked_in_file();
+    for id in &mut listed {
+        *id = quoted(id);
+    }
+    let mut providers = Vec::new();
+    for provider in &gateway.providers {
+        providers.push(told(provider, &cooling));
+    }
     let mut status = Composed::new();
     status.text("object", "status");
     status.text("version", env!("CARGO_PKG_VERSION"));
@@ -53,17 +58,18 @@ pub(super) fn answer(ask: Ask<'_>) -> Result<Reply, Error> {
     told_changes.list("left_without", left_without);
     told_changes.list("revoked_but_listed", listed);
     status.json("changes", &told_changes.end());
-    status.list("providers", gateway.providers.iter().map(|provider| told(provider, &cooling)));
+    status.list("providers", providers);
     Ok(Reply::json(200, status.end().into_bytes()))
 }
 
 fn told(provider: &Provider, cooling: &[Cooling]) -> String {
-    let accounts = provider.accounts.iter().map(|account| {
+    let mut accounts = Vec::new();
+    for account in &provider.accounts {
         let mut told = Composed::default();
         told.text("name", &account.name);
         told.some_text("missing", account.missing.as_deref().unwrap_or_default());
-        told.end()
-    });
+        accounts.push(told.end());
+    }
     let health = Health::of(provider, cooling);
     let mut all = Composed::default();
     all.text("name", &provider.name);

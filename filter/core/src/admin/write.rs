@@ -90,16 +90,17 @@ impl Ask<'_> {
             return Ok(());
         };
         let entries = section.entries(&changes.applied(file, &|_| false).text);
-        let Some((_, entry)) = entries.into_iter().find(|(other, _)| other == name) else {
-            let message = format!("{why} Take `{name}` out of the file, or switch it off: `enabled: false`.");
-            return Err(Error::new(Kind::Conflict, message));
+        let message = match entries.into_iter().find(|(other, _)| other == name) {
+            None => format!("{why} Take `{name}` out of the file, or switch it off: `enabled: false`."),
+            Some((_, entry)) => {
+                let entry = without_secrets(&entry, &mut Vec::from([section.name.into(), name.into()]));
+                format!(
+                    "{why} Write this into the file, and render and start Envoy anew:\n{}:\n  {name}: {entry}",
+                    section.name
+                )
+            }
         };
-        let entry = without_secrets(&entry, &mut Vec::from([section.name.into(), name.into()]));
-        let stanza = format!("{}:\n  {name}: {entry}", section.name);
-        Err(Error::new(
-            Kind::Conflict,
-            format!("{why} Write this into the file, and render and start Envoy anew:\n{stanza}"),
-        ))
+        Err(Error::new(Kind::Conflict, message))
     }
 
     /// Refuses who may only look, and who has looked at something else than there is now.

@@ -1,6 +1,7 @@
 //! A merge patch (RFC 7396), on text: numbers keep their spelling, and what is not patched its bytes.
 //!
-//! A member may be written `base_url` or `base-url`; both are the same one.
+//! A member may be written `base_url` or `base-url`; both are the same one. One thing is not as the standard has it: where a credential is
+//! found is said whole, so that a value stands in the place of a variable, and not beside it.
 
 use alloc::{
     borrow::ToOwned,
@@ -10,16 +11,20 @@ use alloc::{
 
 use crate::json::{Composed, members};
 
+/// Members that are a credential, and those that hold several.
+pub(crate) const CREDENTIALS: &[&str] = &["credential", "secret"];
+pub(crate) const HOLDERS: &[&str] = &["credentials", "headers"];
+
 /// A document with a patch in it.
 pub(crate) fn merge(document: &str, patch: &str) -> String {
     // What is merged into a document can always be.
-    patched(document, patch, false).unwrap_or_default()
+    patched(document, patch, (false, false)).unwrap_or_default()
 }
 
 /// A patch that does what this one and then the other does. `None` where no patch does: the one takes away, or replaces, what the
 /// other writes members of.
 pub(crate) fn compose(first: &str, then: &str) -> Option<String> {
-    patched(first, then, true)
+    patched(first, then, (true, false))
 }
 
 /// Whether two names are of the same member.
@@ -28,8 +33,8 @@ pub(super) fn is_same(one: &str, other: &str) -> bool {
     one.bytes().map(snake).eq(other.bytes().map(snake))
 }
 
-/// `is_patch`: the document is a patch itself, and what is taken away must be said in it.
-fn patched(document: &str, patch: &str, is_patch: bool) -> Option<String> {
+/// `is_patch`: the document is a patch itself, and what is taken away must be said in it. `holds`: its members are credentials.
+fn patched(document: &str, patch: &str, (is_patch, holds): (bool, bool)) -> Option<String> {
     let Some(patches) = members(patch) else { return Some(patch.to_owned()) };
     let before = members(document);
     if is_patch && before.is_none() {
@@ -43,11 +48,14 @@ fn patched(document: &str, patch: &str, is_patch: bool) -> Option<String> {
         let at = merged.iter().position(|(other, _)| is_same(other, &name));
         match at.and_then(|at| merged.get_mut(at)) {
             Some(_) if value == "null" && !is_patch => merged.retain(|(other, _)| !is_same(other, &name)),
-            Some((_, before)) => *before = patched(before, value, is_patch)?,
+            Some((_, before)) if holds || CREDENTIALS.contains(&&*name) => {
+                *before = if is_patch { value.to_owned() } else { patched("null", value, (false, false))? };
+            }
+            Some((_, before)) => *before = patched(before, value, (is_patch, HOLDERS.contains(&&*name)))?,
             None if value == "null" && !is_patch => {}
             None if is_patch => merged.push((name.to_string(), value.to_owned())),
             // What was not there is made of the patch as of nothing: the nulls in it go.
-            None => merged.push((name.to_string(), patched("null", value, false)?)),
+            None => merged.push((name.to_string(), patched("null", value, (false, false))?)),
         }
     }
     let mut object = Composed::default();
@@ -114,6 +122,40 @@ mod tests {
             assert_eq!(compose(first, then), None, "{first}, {then}");
         }
         assert_eq!(compose(r#"{"a":{"b":1}}"#, r#"{"a":{"b":null}}"#).unwrap(), r#"{"a":{"b":null}}"#);
+    }
+
+    #[test]
+    fn a_credential_is_given_in_the_place_of_another_one_and_nothing_else_is_touched() {
+        for (document, patch, merged) in [
+            (
+                r#"{"credential":{"env":"A"},"b":1}"#,
+                r#"{"credential":{"value":"x"}}"#,
+                r#"{"credential":{"value":"x"},"b":1}"#,
+            ),
+            (
+                r#"{"credential":{"value":"x"}}"#,
+                r#"{"credential":{"env":"A","value":null}}"#,
+                r#"{"credential":{"env":"A"}}"#,
+            ),
+            (r#"{"credential":{"env":"A"}}"#, r#"{"credential":null}"#, "{}"),
+            (
+                r#"{"headers":{"a":{"value":"x"},"b":"y"}}"#,
+                r#"{"headers":{"a":{"env":"A"}}}"#,
+                r#"{"headers":{"a":{"env":"A"},"b":"y"}}"#,
+            ),
+            (
+                r#"{"byok":{"credentials":{"p":{"env":"A"}},"c":1}}"#,
+                r#"{"byok":{"credentials":{"p":{"value":"x"}}}}"#,
+                r#"{"byok":{"credentials":{"p":{"value":"x"}},"c":1}}"#,
+            ),
+            (r#"{"labels":{"env":"prod"}}"#, r#"{"labels":{"value":"x"}}"#, r#"{"labels":{"env":"prod","value":"x"}}"#),
+        ] {
+            assert_eq!(merge(document, patch), merged);
+            assert_eq!(
+                merge(document, &compose(r#"{"credential":{"value":"z"}}"#, patch).unwrap()),
+                merge(&merge(document, r#"{"credential":{"value":"z"}}"#), patch)
+            );
+        }
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub use self::{
 pub(crate) use self::{
     document::Place,
     fit::blame,
-    merge::compose,
+    merge::{CREDENTIALS, HOLDERS, compose},
     section::{Form, SECTIONS, Section},
 };
 use crate::{

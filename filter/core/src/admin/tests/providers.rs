@@ -317,7 +317,7 @@ fn a_test_asks_for_the_list_of_models_with_the_accounts_own_credential() {
         ("ollama", "/api/tags", "127.0.0.1:11434", None),
     ] {
         let inquiry = inquiry(&desk, provider, "");
-        assert_eq!(inquiry.cluster, format!("dragoman_{provider}.plain"));
+        assert_eq!(inquiry.cluster(), format!("dragoman_{provider}.plain"));
         let headers = inquiry.headers();
         let pseudo = [(":method", "GET"), (":path", path), (":authority", authority)];
         assert_eq!(headers[..3], pseudo, "{provider}");
