@@ -330,7 +330,6 @@ fn memory_stays_within_its_bounds() {
             }
         });
     };
-    let begun = scene.gateway.resident_bytes();
     ask(0..6_000);
     let full = scene.gateway.resident_bytes();
     ask(6_000..20_000);

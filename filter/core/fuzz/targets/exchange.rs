@@ -7,6 +7,7 @@ use std::{cell::Cell, rc::Rc, time::Duration};
 use arbitrary::Arbitrary;
 use dragoman_core::{
     attempt::{Attempt, Flow, Held, Progress},
+    change::Latest,
     exchange::{Arrival, Exchange, Head},
     headers::HeaderMap,
     host::{Clock, Entropy, Surroundings},
@@ -166,7 +167,8 @@ impl Head for Local {
 fuzz_target!(|events: Vec<Event>| {
     let observer = Observer::new(Rc::new(Memory::default()));
     let watch = Watch(Cell::new(Duration::from_secs(1_767_225_600)));
-    let around = Surroundings { clock: &watch, entropy: &watch, observer: &observer, metadata: &() };
+    let latest = Latest::new(Rc::new(Memory::default()));
+    let around = Surroundings { clock: &watch, entropy: &watch, observer: &observer, latest: &latest, metadata: &() };
     let mut exchange = Exchange::new(gateway());
     let (mut plan, mut attempt): (Option<Rc<Plan>>, Try) = (None, Try::None);
     let mut is_answered = false;
