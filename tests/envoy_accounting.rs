@@ -365,7 +365,9 @@ fn providers_log_and_metrics_agree_to_the_token_and_the_nano_dollar() {
     let expected = metrics_of(lines.values());
     await_metrics(&chain, &expected);
     let names: BTreeSet<&str> = expected.keys().map(|(name, _)| name.as_str()).collect();
-    assert_eq!(names.len(), dragoman_core::record::metric::ALL.len(), "of each metric there is something: {names:?}");
+    // No router here keeps answers.
+    let others = dragoman_core::record::metric::ALL.iter().filter(|metric| metric.name != "llm_cache_total");
+    assert_eq!(names.len(), others.count(), "of each metric there is something: {names:?}");
 
     assert_documented(lines.values());
     assert_no_secret(&chain);
