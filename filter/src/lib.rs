@@ -8,6 +8,7 @@ mod admin;
 mod alarm;
 mod attempt;
 mod courier;
+mod entropy;
 mod host;
 mod import;
 mod ingress;

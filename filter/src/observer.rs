@@ -16,7 +16,10 @@ use dragoman_core::{
     record::{Book, Record},
 };
 
-use crate::host::{self, HostClock, HostEntropy, HostMetadata, HostMeter, HostStore, Stream};
+use crate::{
+    entropy::HostEntropy,
+    host::{self, HostClock, HostMetadata, HostMeter, HostStore, Stream},
+};
 
 /// As often as the other ticks of a root context, which has but one.
 const TICK: Duration = Duration::from_millis(20);

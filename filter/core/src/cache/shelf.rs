@@ -93,57 +93,48 @@ impl Shelf {
         entropy: &dyn Entropy,
         now_millis: u64,
     ) -> Option<Found> {
-        let found = self.find(store, (question, terms), is_wanted, entropy, now_millis);
-        if found.is_none() {
+        let find = || {
+            let shard = self.shard(question);
+            let (bytes, version) = store.get(&index_key(shard))?;
+            let mut index = Index::read(&bytes)?;
+            if index.division != self.division {
+                // A file was loaded that says otherwise.
+                let _ = self.clear(store, shard);
+                return None;
+            }
+            let mut rows: Vec<Row> = Vec::new();
+            for row in &index.rows {
+                let age_millis = row.age_millis(now_millis);
+                if row.tag == question.tag() && row.bucket < terms.buckets && terms.accepts(age_millis) {
+                    rows.push(*row);
+                }
+            }
+            if rows.is_empty() || (rows.len() < terms.buckets.into() && terms.asks) {
+                return None;
+            }
+            let draw = if rows.len() > 1 { entropy.draw() } else { 0 };
+            let mut at = usize::try_from(draw.checked_rem(length_of(rows.len())).unwrap_or(0)).unwrap_or(0);
+            for _ in 0..rows.len() {
+                let row = rows.get(at).or_else(|| rows.first())?;
+                at = at.saturating_add(1).checked_rem(rows.len()).unwrap_or(0);
+                let bytes = store.get(&slot_key(shard, row.slot)).map(|(bytes, _)| bytes).unwrap_or_default();
+                let Some(entry) = Entry::read(&bytes, question) else { continue };
+                // As its row says, or it has come into its place since that was read.
+                if entry.born_millis != row.born_millis || !is_wanted(&entry) {
+                    continue;
+                }
+                if index.touch(row.slot) {
+                    // Of two that use it at the same time one is enough.
+                    let _ = store.put(&index_key(shard), &index.write(), version);
+                }
+                return Some(Found { entry, bucket: row.bucket, age_millis: row.age_millis(now_millis) });
+            }
+            None
+        };
+        find().or_else(|| {
             self.settle(store);
-        }
-        found
-    }
-
-    fn find(
-        &self,
-        store: &dyn Store,
-        (question, terms): (&Question, &Terms),
-        is_wanted: &dyn Fn(&Entry) -> bool,
-        entropy: &dyn Entropy,
-        now_millis: u64,
-    ) -> Option<Found> {
-        let shard = self.shard(question);
-        let (bytes, version) = store.get(&index_key(shard))?;
-        let mut index = Index::read(&bytes)?;
-        if index.division != self.division {
-            // A file was loaded that says otherwise.
-            let _ = self.clear(store, shard);
-            return None;
-        }
-        let mut rows: Vec<Row> = Vec::new();
-        for row in &index.rows {
-            let age_millis = row.age_millis(now_millis);
-            if row.tag == question.tag() && row.bucket < terms.buckets && terms.accepts(age_millis) {
-                rows.push(*row);
-            }
-        }
-        if rows.is_empty() || (rows.len() < terms.buckets.into() && terms.asks) {
-            return None;
-        }
-        let draw = if rows.len() > 1 { entropy.draw() } else { 0 };
-        let mut at = usize::try_from(draw.checked_rem(length_of(rows.len())).unwrap_or(0)).unwrap_or(0);
-        for _ in 0..rows.len() {
-            let row = rows.get(at).or_else(|| rows.first())?;
-            at = at.saturating_add(1).checked_rem(rows.len()).unwrap_or(0);
-            let bytes = store.get(&slot_key(shard, row.slot)).map(|(bytes, _)| bytes).unwrap_or_default();
-            let Some(entry) = Entry::read(&bytes, question) else { continue };
-            // As its row says, or it has come into its place since that was read.
-            if entry.born_millis != row.born_millis || !is_wanted(&entry) {
-                continue;
-            }
-            if index.touch(row.slot) {
-                // Of two that use it at the same time one is enough.
-                let _ = store.put(&index_key(shard), &index.write(), version);
-            }
-            return Some(Found { entry, bucket: row.bucket, age_millis: row.age_millis(now_millis) });
-        }
-        None
+            None
+        })
     }
 
     /// Keeps an answer.

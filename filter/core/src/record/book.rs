@@ -18,6 +18,7 @@ use core::{cell::RefCell, fmt, iter, mem};
 
 use super::{
     Record, archive,
+    counts::Counts,
     line::Written,
     metric::{
         ATTEMPTS, CACHE, COST, DURATION, ERRORS, FALLBACKS, FIRST_CONTENT, IMAGES, LIMITS, REQUESTS, TOKENS, UNPRICED,
@@ -120,25 +121,6 @@ struct Sums {
     unpriced: u64,
     durations_millis: Vec<u64>,
     first_contents_millis: Vec<u64>,
-}
-
-/// How often each was seen. There are few.
-#[derive(Debug)]
-struct Counts<T>(Vec<(T, u64)>);
-
-impl<T> Default for Counts<T> {
-    fn default() -> Self {
-        Self(Vec::new())
-    }
-}
-
-impl<T: PartialEq> Counts<T> {
-    fn add<Q: ?Sized + PartialEq<T>>(&mut self, seen: &Q, own: impl FnOnce() -> T) {
-        match self.0.iter_mut().find(|(other, _)| seen == other) {
-            Some((_, count)) => *count = count.saturating_add(1),
-            None => self.0.push((own(), 1)),
-        }
-    }
 }
 
 impl Book {
@@ -370,14 +352,6 @@ impl Sums {
         for (metric, values) in measured.into_iter().filter(|(_, values)| !values.is_empty()) {
             meter.observe(&format!("{};{labels}", metric.name), values);
             values.clear();
-        }
-    }
-}
-
-impl<T> Counts<T> {
-    fn tell(&mut self, meter: &dyn Meter, name: &str, label: impl Fn(&T) -> String) {
-        for (seen, count) in self.0.drain(..) {
-            meter.add(&format!("{name}{};", label(&seen)), count);
         }
     }
 }

@@ -6,6 +6,7 @@
 
 pub mod archive;
 mod book;
+mod counts;
 mod line;
 pub mod metric;
 pub mod ring;
