@@ -2,9 +2,13 @@
 //! starts with, on the oldest Envoy and on the newest. So the document is true.
 #![cfg(test)]
 
+#[path = "envoy_existing/guide.rs"]
+mod guide;
+
+use self::guide::Guide;
 use dragoman::simulate::{Options, Protocols, Simulator};
 use dragoman_tests::authority::Authority;
-use dragoman_tests::envoy::{artefact, root};
+use dragoman_tests::envoy::artefact;
 use dragoman_tests::http::{Request, Response};
 use dragoman_tests::plain::Plain;
 use dragoman_tests::scene::{hello, openai_error};
@@ -19,48 +23,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-const GUIDE: &str = "docs/existing-envoy.md";
 /// From oldest to newest.
 const ENVOYS: [&str; 2] = ["envoy-1.36", "envoy"];
 const KEY: &str = "sk-my-app";
 const CREDENTIAL: (&str, &str) = ("OPENAI_API_KEY", "sk-upstream-secret");
-
-/// The guide's fenced blocks, by what stands behind their language.
-struct Guide(String);
-
-impl Guide {
-    fn read() -> Self {
-        Self(fs::read_to_string(root().join(GUIDE)).unwrap())
-    }
-
-    #[track_caller]
-    fn block(&self, name: &str) -> &str {
-        let opening = format!("```yaml {name}\n");
-        let (_, rest) = self.0.split_once(&opening).unwrap_or_else(|| panic!("{GUIDE} has no block {name}"));
-        rest.split_once("```\n").expect("it ends").0
-    }
-
-    /// The commands of a step.
-    #[track_caller]
-    fn commands(&self, step: u32) -> &str {
-        let heading = format!("\n## {step} ");
-        let (_, rest) = self.0.split_once(&heading).unwrap_or_else(|| panic!("{GUIDE} has no step {step}"));
-        let step = rest.split("\n## ").next().expect("it is there");
-        let (_, rest) = step.split_once("```sh\n").unwrap_or_else(|| panic!("no command in {step}"));
-        rest.split_once("```\n").expect("it ends").0
-    }
-
-    /// A block with what only the test's machine has in the place of what only the reader's has.
-    #[track_caller]
-    fn yaml(&self, name: &str, changes: &[(&str, &str)]) -> Value {
-        let mut text = self.block(name).to_owned();
-        for (theirs, ours) in changes {
-            assert!(text.contains(theirs), "the block {name} has no {theirs}");
-            text = text.replace(theirs, ours);
-        }
-        serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("the block {name}: {error}"))
-    }
-}
 
 /// The reader's machine.
 struct Machine {

@@ -25,7 +25,9 @@ mod candidate;
 mod chance;
 mod compile;
 pub mod estimate;
+mod lists;
 mod node;
+mod order;
 mod planned;
 mod reach;
 mod refusal;
@@ -39,24 +41,23 @@ pub use self::planned::{Cooling, Dropped, Planned};
 use self::{
     candidate::Candidate,
     compile::Compiler,
+    lists::Lists,
     node::{Node, Strategy},
     router::Router,
-    strategy::ordered,
     survey::{Survey, spellings, unnamed},
 };
 use crate::{
     audit::{By, Decision},
-    auth::{Caller, Glob},
+    auth::Caller,
     cache,
     catalogue::Catalogue,
-    config::{self, Config, KeyRouting, ModelLists},
+    config::{self, Config, KeyRouting},
     dialect::{Downstream, Wishes, openai_responses},
     error::{Error, Kind},
     gateway::Provider,
     headers::Headers,
     host::{Clock, Entropy, Observed},
     map::NameMap,
-    plan::Target,
     retry::Policy,
     surface::Endpoint,
     task::Task,
@@ -84,10 +85,6 @@ pub struct Routing {
     /// Of [`Way::Ai`], and of a provider's own paths: one try.
     policy_of_one: Rc<Policy>,
 }
-
-/// By a pattern of models, others.
-#[derive(Debug)]
-struct Lists(Vec<(Glob, String, Vec<String>)>);
 
 /// The way on which a request came in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -361,7 +358,7 @@ impl Routing {
         if found.is_empty() && survey.dropped.iter().all(is_callers) {
             return Err(refusal::refuse(&survey.dropped));
         }
-        if has_fallbacks && !self.fallbacks.0.is_empty() {
+        if has_fallbacks && !self.fallbacks.is_empty() {
             let own = self.fallbacks.of(asked, &spellings(asked, &survey.met));
             found.extend(survey.models(own));
         }
@@ -373,79 +370,7 @@ impl Routing {
 
     /// Whether the models that are considered must be remembered.
     fn has_lists(&self) -> bool {
-        [&self.fallbacks, &self.context_fallbacks, &self.content_fallbacks].iter().any(|lists| !lists.0.is_empty())
-    }
-}
-
-impl<'a> Survey<'a> {
-    /// Who is asked where those considered so far cannot do it. Of their own candidates nobody wants to know why not.
-    fn stand_ins(&mut self, lists: &'a Lists) -> Vec<Target> {
-        if lists.0.is_empty() || self.met.is_empty() {
-            return Vec::new();
-        }
-        let dropped = core::mem::take(&mut self.dropped);
-        let cooling = core::mem::take(&mut self.cooling);
-        let met = core::mem::take(&mut self.met);
-        let spellings = spellings("", &met);
-        let found = self.models(lists.of(self.query.model.unwrap_or_default(), &spellings));
-        let found = self.able(found);
-        let targets = self.in_order(found);
-        (self.dropped, self.cooling, self.met) = (dropped, cooling, met);
-        targets
-    }
-
-    /// The targets of these candidates; at least one. A lone one says by itself what it cannot do, and where in the request
-    /// that stands; but not one that gets the request as it is.
-    fn targets(&mut self, mut found: Vec<Candidate<'a>>) -> Result<Vec<Target>, Error> {
-        let is_native = |Candidate { target, .. }: &Candidate<'_>| match self.query.what {
-            What::Chat(_, own) => target.account.speaks(target.provider.spec, own, &target.model),
-            What::Task(_) => false,
-        };
-        if found.len() > 1 || found.iter().any(is_native) {
-            found = self.able(found);
-        }
-        if found.is_empty() { Err(refusal::refuse(&self.dropped)) } else { Ok(self.in_order(found)) }
-    }
-
-    /// Each once; those that cool down behind the others, in the order in which they will be ready.
-    fn in_order(&mut self, mut candidates: Vec<Candidate<'_>>) -> Vec<Target> {
-        if candidates.len() > 1 {
-            let all = candidates;
-            candidates = Vec::with_capacity(all.len());
-            for candidate in all {
-                if !candidates.iter().any(|other| other.is_same(&candidate)) {
-                    candidates.push(candidate);
-                }
-            }
-            let observed = self.conditions.observed;
-            let cooling = |candidate: &Candidate<'_>| candidate.cooling_until(observed);
-            let rank = |candidate| cooling(candidate).map_or(0, |end| u128::from(end).saturating_add(1));
-            let ranks: Vec<_> = candidates.iter().map(rank).collect();
-            // Where all cool, none stands behind another for it.
-            if ranks.contains(&0) {
-                let told = |candidate: &Candidate<'_>| {
-                    let target = || candidate.target.clone();
-                    cooling(candidate).map(|until_millis| Cooling { target: target(), until_millis })
-                };
-                self.cooling.extend(candidates.iter().filter_map(told));
-            }
-            candidates = ordered(candidates, &ranks);
-        }
-        candidates.into_iter().take(MAX_TARGETS).map(|candidate| candidate.target).collect()
-    }
-}
-
-impl Lists {
-    fn new(lists: &ModelLists) -> Self {
-        Self(lists.iter().map(|(pattern, list)| (Glob::new(pattern), pattern.clone(), list.clone())).collect())
-    }
-
-    /// What is listed for the model of these spellings, or for the very name that was asked for: an alias may have a list.
-    fn of<'a>(&'a self, asked: &str, spellings: &[String]) -> Vec<&'a str> {
-        let is_meant =
-            |glob: &Glob, pattern: &str| pattern == asked || spellings.iter().any(|spelling| glob.matches(spelling));
-        let meant = self.0.iter().filter(move |(glob, pattern, _)| is_meant(glob, pattern));
-        meant.flat_map(|(.., list)| list.iter().map(String::as_str)).collect()
+        [&self.fallbacks, &self.context_fallbacks, &self.content_fallbacks].iter().any(|lists| !lists.is_empty())
     }
 }
 

@@ -17,7 +17,7 @@ use core::{cell::Cell, time::Duration};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{auth::Credential, config, gateway::Gateway, headers::HeaderMap};
+use crate::{auth::Credential, config, gateway::Gateway, headers::HeaderMap, plan::Target};
 
 /// A gateway of this file.
 struct Bench {
